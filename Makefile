@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# One non-recursive Makefile. `make help` lists the targets; V=1 shows commands.
+
+VERSION   := 0.1.0
+
+CC        ?= gcc
+CLANG     ?= clang
+BPFTOOL   ?= bpftool
+PKG_CONFIG ?= pkg-config
+PREFIX    ?= /usr/local
+SBINDIR   ?= $(PREFIX)/sbin
+MANDIR    ?= $(PREFIX)/share/man
+BUILD     ?= build
+
+CFLAGS    ?= -O2 -g
+WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wjump-misses-init -Wno-unused-parameter -Wno-format-truncation
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DTPROXY_VERSION='"$(VERSION)"' -MMD -MP \
+	-Iinclude -Iuser -I$(BUILD) $(WARNINGS) $(CFLAGS)
+BPF_CFLAGS := -O2 -g -Wall -Werror -target bpf -mcpu=v3 -MMD -MP -Ivmlinux -Iinclude -Ibpf
+
+ifdef SANITIZE
+ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
+LDFLAGS   += -fsanitize=$(SANITIZE)
+endif
+
+LOADER_LIBS := -lbpf -lelf -lz -lmnl -ljson-c -lcap-ng
+RELAY_LIBS  := -lbpf -lelf -lz -linih -lcap-ng -lpthread
+ifeq ($(shell $(PKG_CONFIG) --exists libsystemd && echo yes),yes)
+ALL_CFLAGS += -DHAVE_SYSTEMD
+RELAY_LIBS += -lsystemd
+LOADER_LIBS += -lsystemd
+endif
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-8s %s\n'
+endif
+
+LIB_SRC    := $(wildcard user/lib/*.c)
+LOADER_SRC := $(wildcard user/loader/*.c)
+RELAY_SRC  := $(wildcard user/relay/*.c)
+UNIT_SRC   := $(wildcard tests/unit/test_*.c)
+BPFTEST_SRC := $(wildcard tests/bpf/test_*.c)
+HELPER_SRC := $(wildcard tests/helpers/*.c)
+BENCH_SRC  := $(wildcard tests/bench/*.c)
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+LIB_OBJ    := $(call obj,$(LIB_SRC))
+LOADER_OBJ := $(call obj,$(LOADER_SRC))
+RELAY_OBJ  := $(call obj,$(RELAY_SRC))
+RELAY_LIB_OBJ := $(call obj,user/lib/log.c user/lib/parse.c)
+SKEL       := $(BUILD)/tproxy.skel.h
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all tests check bench lint clean install uninstall help
+
+all: tproxy-loader tproxy-relay ## build ./tproxy-loader and ./tproxy-relay
+
+tproxy-loader: $(LOADER_OBJ) $(LIB_OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -o $@
+
+tproxy-relay: $(RELAY_OBJ) $(RELAY_LIB_OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(RELAY_LIBS) -o $@
+
+$(BUILD)/%.o: %.c Makefile
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(BUILD)/tproxy.bpf.o: bpf/tproxy.bpf.c Makefile
+	$(say) BPF $<
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(SKEL): $(BUILD)/tproxy.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name tproxy_bpf > $@
+
+# The first build has no dependency files yet: sources that embed the skeleton wait for it.
+$(LIB_OBJ) $(call obj,$(BPFTEST_SRC)): | $(SKEL)
+
+UNIT_BIN    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
+BPFTEST_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BPFTEST_SRC))
+HELPER_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(HELPER_SRC))
+BENCH_BIN   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BENCH_SRC))
+RELAY_TEST_OBJ := $(filter-out %/main.o,$(RELAY_OBJ))
+
+tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(HELPER_BIN) ## build the tests
+
+$(BUILD)/tests/unit/test_relay_%: $(BUILD)/tests/unit/test_relay_%.o $(RELAY_TEST_OBJ) $(RELAY_LIB_OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(RELAY_LIBS) -lcmocka -o $@
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -lcmocka -o $@
+
+$(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(LIB_OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -lcmocka -o $@
+
+$(BUILD)/tests/helpers/%: $(BUILD)/tests/helpers/%.o
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $^ -o $@
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $^ -lbpf -o $@
+
+check: tests ## run all tests (root)
+	$(Q)tests/run.sh
+
+bench: all $(BENCH_BIN) ## measure against iptables TPROXY and plain forwarding (root)
+	$(Q)tests/bench/run.sh
+
+lint: ## shellcheck, codespell, warnings
+	$(Q)scripts/lint
+
+install: all ## install programs and man pages (DESTDIR, PREFIX)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	install -m 755 tproxy-loader tproxy-relay $(DESTDIR)$(SBINDIR)
+	install -m 644 user/man/*.8 $(DESTDIR)$(MANDIR)/man8
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(SBINDIR)/tproxy-loader $(DESTDIR)$(SBINDIR)/tproxy-relay
+	rm -f $(patsubst user/man/%,$(DESTDIR)$(MANDIR)/man8/%,$(wildcard user/man/*.8))
+
+clean: ## remove what make made
+	rm -rf $(BUILD) tproxy-loader tproxy-relay
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

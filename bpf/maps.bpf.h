@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * All maps. The policy maps are inner maps: slot `generation & 1` of each outer
+ * *_gen map is live, so a packet sees one whole policy or the other. Slot 0 is
+ * declared here and pinned under the names users know.
+ */
+#ifndef TPROXY_MAPS_BPF_H
+#define TPROXY_MAPS_BPF_H
+
+#include "tproxy.h"
+
+#define POLICY_MAP(map, map_type, flags, entries, key_type, value_type)                            \
+	struct map##_map {                                                                         \
+		__uint(type, map_type);                                                            \
+		__uint(map_flags, flags);                                                          \
+		__uint(max_entries, entries);                                                      \
+		__type(key, key_type);                                                             \
+		__type(value, value_type);                                                         \
+	} map SEC(".maps");                                                                        \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                          \
+		__uint(max_entries, 2);                                                            \
+		__type(key, __u32);                                                                \
+		__array(values, struct map##_map);                                                 \
+	} map##_gen SEC(".maps") = { .values = { &map } }
+
+#define MAX_PREFIXES (2 * 1024 * 1024)
+
+POLICY_MAP(dst4, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, MAX_PREFIXES, struct tproxy_lpm4,
+	   tproxy_mask);
+POLICY_MAP(dst6, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, MAX_PREFIXES, struct tproxy_lpm6,
+	   tproxy_mask);
+POLICY_MAP(src4, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, MAX_PREFIXES, struct tproxy_lpm4,
+	   tproxy_mask);
+POLICY_MAP(src6, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, MAX_PREFIXES, struct tproxy_lpm6,
+	   tproxy_mask);
+POLICY_MAP(ports, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 2 * 65536, struct tproxy_port,
+	   tproxy_mask);
+POLICY_MAP(ifaces, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 4096, __u32, struct tproxy_iface);
+POLICY_MAP(rules, BPF_MAP_TYPE_ARRAY, 0, TPROXY_MAX_RULES, __u32, struct tproxy_rule);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tproxy_config);
+} config SEC(".maps");
+
+/* 8-byte values, so that user space reads socket cookies back. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, TPROXY_MAX_GROUPS * TPROXY_GROUP_SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} socks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TPROXY_COUNT_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TPROXY_MAX_RULES);
+	__type(key, __u32);
+	__type(value, struct tproxy_rulestat);
+} rulestats SEC(".maps");
+
+/* Addresses of this host. The loader fills it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, struct tproxy_local_key);
+	__type(value, __u8);
+} local SEC(".maps");
+
+/* Flow starts that only sk_lookup can give to their socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct tproxy_flow_key);
+	__type(value, struct tproxy_ticket);
+} tickets SEC(".maps");
+
+/* Datagrams whose first fragment was kept here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct tproxy_frag_key);
+	__type(value, __u8);
+} frags SEC(".maps");
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Flow to rule: one look-up for each dimension gives the mask of rules that
+ * accept its value; the lowest bit of their AND is the first matching rule.
+ * Costs the same for one rule or sixty-four.
+ */
+#ifndef TPROXY_MATCH_BPF_H
+#define TPROXY_MATCH_BPF_H
+
+#include "maps.bpf.h"
+#include "parse.bpf.h"
+
+struct match {
+	const struct tproxy_rule *rule; /* NULL: no rule concerns this flow */
+	__u32 number;
+};
+
+#define live_lookup(map, slot, key)                                                                \
+	({                                                                                         \
+		void *inner_ = bpf_map_lookup_elem(&map##_gen, slot);                              \
+		inner_ ? bpf_map_lookup_elem(inner_, key) : NULL;                                  \
+	})
+
+/*
+ * Number of the lowest set bit; mask is not 0. It counts the ones below that bit
+ * (Hacker's Delight, 5-1): clang 14 crashes on __builtin_ctzll for BPF, and a search
+ * with branches multiplies the verifier's paths by 64.
+ */
+static __always_inline __u32 lowest_bit(tproxy_mask mask)
+{
+	__u64 x = (mask & -mask) - 1;
+
+	x -= (x >> 1) & 0x5555555555555555ULL;
+	x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (x * 0x0101010101010101ULL) >> 56;
+}
+
+static __always_inline tproxy_mask mask_of(const tproxy_mask *found)
+{
+	return found ? *found : 0;
+}
+
+static __always_inline tproxy_mask match_port(__u32 *slot, const struct flow *f)
+{
+	struct tproxy_port key = { .proto = f->proto };
+	tproxy_mask any = mask_of(live_lookup(ports, slot, &key));
+
+	key.port = f->family == AF_INET ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
+	return any | mask_of(live_lookup(ports, slot, &key));
+}
+
+static __always_inline tproxy_mask match_prefixes(__u32 *slot, const struct flow *f)
+{
+	if (f->family == AF_INET) {
+		struct tproxy_lpm4 key = { .prefixlen = 32 };
+		tproxy_mask mask;
+
+		__builtin_memcpy(key.addr, &f->tuple.ipv4.daddr, sizeof(key.addr));
+		mask = mask_of(live_lookup(dst4, slot, &key));
+		if (!mask)
+			return 0;
+		__builtin_memcpy(key.addr, &f->tuple.ipv4.saddr, sizeof(key.addr));
+		return mask & mask_of(live_lookup(src4, slot, &key));
+	} else {
+		struct tproxy_lpm6 key = { .prefixlen = 128 };
+		tproxy_mask mask;
+
+		__builtin_memcpy(key.addr, f->tuple.ipv6.daddr, sizeof(key.addr));
+		mask = mask_of(live_lookup(dst6, slot, &key));
+		if (!mask)
+			return 0;
+		__builtin_memcpy(key.addr, f->tuple.ipv6.saddr, sizeof(key.addr));
+		return mask & mask_of(live_lookup(src6, slot, &key));
+	}
+}
+
+/* The cheapest and most selective dimensions come first; most packets end at the port. */
+static __always_inline struct match match(struct __sk_buff *skb, const struct tproxy_config *cfg,
+					  const struct flow *f)
+{
+	__u32 slot = cfg->generation & 1;
+	__u32 ifindex = skb->ingress_ifindex;
+	const struct tproxy_iface *iface = live_lookup(ifaces, &slot, &ifindex);
+	struct match m = {};
+	tproxy_mask mask;
+
+	mask = iface ? iface->mask : 0;
+	if (mask)
+		mask &= match_port(&slot, f);
+	if (mask)
+		mask &= match_prefixes(&slot, f);
+	if (!mask)
+		return m;
+	m.number = lowest_bit(mask);
+	m.rule = live_lookup(rules, &slot, &m.number);
+	if (m.rule && m.rule->action == TPROXY_ACTION_NONE)
+		m.rule = NULL;
+	return m;
+}
+
+#endif

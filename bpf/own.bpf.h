@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Does a socket of this host own the flow? The answer comes before any policy:
+ * that is why attach, detach and rule edits break no flow in either direction.
+ */
+#ifndef TPROXY_OWN_BPF_H
+#define TPROXY_OWN_BPF_H
+
+#include "parse.bpf.h"
+
+enum owner {
+	OWNER_NONE,
+	OWNER_FLOW,             /* a socket with both ends of the flow */
+	OWNER_TIME_WAIT,        /* the same, in TIME_WAIT */
+	OWNER_FOREIGN_LISTENER, /* bound to exactly this destination, which is no wildcard */
+};
+
+static __always_inline void release(struct bpf_sock **s)
+{
+	if (*s)
+		bpf_sk_release(*s);
+}
+#define __cleanup_sk __attribute__((cleanup(release)))
+
+/*
+ * The verifier allows no arithmetic on socket pointers, which clang makes when two
+ * branches read different fields: so all are read, volatile, before the branch.
+ */
+#define sk_field(s, field) (*(const volatile __u32 *)&(s)->field)
+#define sk_addr(s, way)                                                                            \
+	{                                                                                          \
+		sk_field(s, way##_ip4), sk_field(s, way##_ip6[0]), sk_field(s, way##_ip6[1]),      \
+			sk_field(s, way##_ip6[2]), sk_field(s, way##_ip6[3])                       \
+	}
+
+static __always_inline bool addr_equals(const __u32 sk_addr[5], __u32 family, const __u32 *addr)
+{
+	if (family == AF_INET)
+		return sk_addr[0] == addr[0];
+	return sk_addr[1] == addr[0] && sk_addr[2] == addr[1] && sk_addr[3] == addr[2] &&
+	       sk_addr[4] == addr[3];
+}
+
+static __always_inline bool bound_to_dst(const struct bpf_sock *s, const struct flow *f)
+{
+	const __u32 src[5] = sk_addr(s, src);
+
+	return addr_equals(src, f->family,
+			   f->family == AF_INET ? &f->tuple.ipv4.daddr : f->tuple.ipv6.daddr);
+}
+
+static __always_inline bool connected_to_src(const struct bpf_sock *s, const struct flow *f)
+{
+	const __u32 dst[5] = sk_addr(s, dst);
+	__be16 port = s->dst_port;
+
+	if (f->family == AF_INET)
+		return port == f->tuple.ipv4.sport && addr_equals(dst, AF_INET, &f->tuple.ipv4.saddr);
+	return port == f->tuple.ipv6.sport && addr_equals(dst, AF_INET6, f->tuple.ipv6.saddr);
+}
+
+/* The tuple's length must be a constant in each call, or the verifier refuses it. */
+#define lookup_socket(helper, skb, f)                                                              \
+	((f)->family == AF_INET ?                                                                  \
+		 helper(skb, &(f)->tuple, sizeof((f)->tuple.ipv4), BPF_F_CURRENT_NETNS, 0) :       \
+		 helper(skb, &(f)->tuple, sizeof((f)->tuple.ipv6), BPF_F_CURRENT_NETNS, 0))
+
+/* A wildcard listener owns nothing here: the host's own sshd must not attract foreign flows. */
+static __always_inline enum owner tcp_owner(struct __sk_buff *skb, struct flow *f)
+{
+	struct bpf_sock *s __cleanup_sk = lookup_socket(bpf_skc_lookup_tcp, skb, f);
+
+	if (!s)
+		return OWNER_NONE;
+	if (s->state == BPF_TCP_LISTEN)
+		return bound_to_dst(s, f) ? OWNER_FOREIGN_LISTENER : OWNER_NONE;
+	return s->state == BPF_TCP_TIME_WAIT ? OWNER_TIME_WAIT : OWNER_FLOW;
+}
+
+static __always_inline enum owner udp_owner(struct __sk_buff *skb, struct flow *f)
+{
+	struct bpf_sock *s __cleanup_sk = lookup_socket(bpf_sk_lookup_udp, skb, f);
+
+	if (!s)
+		return OWNER_NONE;
+	if (connected_to_src(s, f))
+		return OWNER_FLOW;
+	return bound_to_dst(s, f) ? OWNER_FOREIGN_LISTENER : OWNER_NONE;
+}
+
+#endif

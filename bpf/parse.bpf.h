@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Packet to flow. Reads headers only through the network header, so that one
+ * parser serves Ethernet and L3 devices, linear and non-linear skbs. Looks up
+ * nothing, decides nothing, counts nothing.
+ */
+#ifndef TPROXY_PARSE_BPF_H
+#define TPROXY_PARSE_BPF_H
+
+#include "tproxy.h"
+
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86DD
+#define AF_INET 2
+#define AF_INET6 10
+#define NEXTHDR_HOP 0
+#define NEXTHDR_ROUTING 43
+#define NEXTHDR_FRAGMENT 44
+#define NEXTHDR_AUTH 51
+#define NEXTHDR_DEST 60
+#define NEXTHDR_ICMP 58
+#define IP_OFFSET 0x1fff
+#define IP_MF 0x2000
+#define IPOPT_EOL 0
+#define IPOPT_NOP 1
+#define IPOPT_LSRR 131
+#define IPOPT_SSRR 137
+#define IP_OPTIONS_MAX 40
+#define IPV6_EXTENSIONS_MAX 8
+#define L4_HEAD 14 /* TCP up to and with its flags; UDP has its ports in the same place */
+
+enum tcp_flag {
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_ACK = 0x10,
+};
+
+enum parse_result {
+	PARSE_FLOW,         /* TCP or UDP; ports are known unless it is a later fragment */
+	PARSE_ICMP,         /* ICMP or ICMPv6 */
+	PARSE_OTHER,        /* nothing we ever look at */
+	PARSE_SOURCE_ROUTE, /* the destination in the header is not where the packet goes */
+	PARSE_MALFORMED,
+};
+
+enum frag_state { FRAG_NONE, FRAG_FIRST, FRAG_LATER };
+
+struct flow {
+	struct bpf_sock_tuple tuple; /* as the look-up helpers want it */
+	__u32 family;                /* AF_INET or AF_INET6 */
+	__u32 l4_offset;             /* from the network header */
+	__u32 bytes;                 /* IP bytes as the header says; 0 for a jumbogram */
+	__u32 frag_id;               /* IP identification, as in the packet */
+	__u8 proto;
+	__u8 tcp_flags;              /* enum tcp_flag */
+	__u8 frag;                   /* enum frag_state */
+};
+
+#define load_net(skb, offset, to, len)                                                             \
+	bpf_skb_load_bytes_relative(skb, offset, to, len, BPF_HDR_START_NET)
+
+/*
+ * RFC 791 3.1: with a source route the header's destination is only the next hop.
+ * The step is computed without a branch and all values are read from the packet:
+ * one path through the loop, where the verifier otherwise walks thousands.
+ */
+static __noinline enum parse_result parse_ip4_options(struct __sk_buff *skb)
+{
+	__u32 offset = sizeof(struct iphdr), end;
+	__u8 option[2]; /* type, length */
+
+	if (load_net(skb, 0, option, 1))
+		return PARSE_MALFORMED;
+	end = (option[0] & 0x0f) * 4;
+	for (int n = 0; n < IP_OPTIONS_MAX && offset < end; n++) {
+		__u32 nop;
+
+		if (load_net(skb, offset, option, sizeof(option)))
+			return PARSE_MALFORMED;
+		if (option[0] == IPOPT_EOL)
+			return PARSE_FLOW;
+		if (option[0] == IPOPT_LSRR || option[0] == IPOPT_SSRR)
+			return PARSE_SOURCE_ROUTE;
+		nop = ((__u32)(option[0] ^ IPOPT_NOP) - 1) >> 31; /* 1 or 0; a NOP has no length */
+		barrier_var(nop);
+		if (option[1] * (1 - nop) + 2 * nop < 2)
+			return PARSE_MALFORMED;
+		offset += option[1] * (1 - nop) + nop;
+	}
+	return offset > end ? PARSE_MALFORMED : PARSE_FLOW;
+}
+
+/*
+ * First bytes of the packet, by one call for almost every packet. `l4` is filled
+ * only if `whole`, and stands right behind the fixed header.
+ */
+struct head4 {
+	struct iphdr ip;
+	__u8 l4[L4_HEAD];
+	bool whole;
+};
+
+struct head6 {
+	struct ipv6hdr ip;
+	__u8 l4[L4_HEAD];
+	bool whole;
+};
+
+#define load_head(skb, h)                                                                          \
+	({                                                                                         \
+		(h)->whole = !load_net(skb, 0, h, sizeof((h)->ip) + L4_HEAD);                      \
+		(h)->whole ? 0 : load_net(skb, 0, &(h)->ip, sizeof((h)->ip));                      \
+	})
+
+static __always_inline void set_ports(struct flow *f, __be16 sport, __be16 dport)
+{
+	if (f->family == AF_INET) {
+		f->tuple.ipv4.sport = sport;
+		f->tuple.ipv4.dport = dport;
+	} else {
+		f->tuple.ipv6.sport = sport;
+		f->tuple.ipv6.dport = dport;
+	}
+}
+
+/* head: L4_HEAD bytes of the upper-layer header if `known`, else room for them. */
+static __always_inline enum parse_result parse_l4(struct __sk_buff *skb, struct flow *f,
+						  __u8 *head, bool known)
+{
+	switch (f->proto) {
+	case IPPROTO_TCP:
+		if (!known && load_net(skb, f->l4_offset, head, L4_HEAD))
+			return PARSE_MALFORMED;
+		f->tcp_flags = head[L4_HEAD - 1];
+		break;
+	case IPPROTO_UDP:
+		if (!known && load_net(skb, f->l4_offset, head, sizeof(struct udphdr)))
+			return PARSE_MALFORMED;
+		break;
+	case IPPROTO_ICMP:
+		return f->family == AF_INET ? PARSE_ICMP : PARSE_OTHER;
+	case NEXTHDR_ICMP:
+		return f->family == AF_INET6 ? PARSE_ICMP : PARSE_OTHER;
+	default:
+		return PARSE_OTHER;
+	}
+	set_ports(f, *(__be16 *)head, *(__be16 *)(head + 2));
+	return PARSE_FLOW;
+}
+
+static __always_inline enum parse_result parse_ip4(struct __sk_buff *skb, struct flow *f)
+{
+	enum parse_result options = PARSE_FLOW;
+	struct head4 h = {};
+	struct iphdr ip;
+	__u16 frag_off;
+
+	if (load_head(skb, &h))
+		return PARSE_MALFORMED;
+	ip = h.ip;
+	if (ip.version != 4 || ip.ihl < 5)
+		return PARSE_MALFORMED;
+	f->family = AF_INET;
+	f->proto = ip.protocol;
+	f->l4_offset = ip.ihl * 4;
+	f->bytes = bpf_ntohs(ip.tot_len);
+	f->tuple.ipv4.saddr = ip.saddr;
+	f->tuple.ipv4.daddr = ip.daddr;
+	frag_off = bpf_ntohs(ip.frag_off);
+	if (frag_off & IP_OFFSET)
+		f->frag = FRAG_LATER;
+	else if (frag_off & IP_MF)
+		f->frag = FRAG_FIRST;
+	f->frag_id = ip.id;
+	if (ip.ihl > 5)
+		options = parse_ip4_options(skb);
+	if (options != PARSE_FLOW || f->frag == FRAG_LATER)
+		return options;
+	return parse_l4(skb, f, h.l4, h.whole && ip.ihl == 5);
+}
+
+/* RFC 8200 4.1: any order, bounded here; the chain ends at the upper-layer header. */
+static __always_inline enum parse_result parse_ip6_extensions(struct __sk_buff *skb, struct flow *f)
+{
+	/* One turn more than there may be headers: the last one sees what they end in. */
+	for (int n = 0; n <= IPV6_EXTENSIONS_MAX; n++) {
+		struct frag_hdr frag;
+		__u8 ext[4];
+
+		switch (f->proto) {
+		case NEXTHDR_FRAGMENT:
+			if (load_net(skb, f->l4_offset, &frag, sizeof(frag)))
+				return PARSE_MALFORMED;
+			if (frag.frag_off & bpf_htons(0xfff8))
+				f->frag = FRAG_LATER;
+			else if (frag.frag_off & bpf_htons(1))
+				f->frag = FRAG_FIRST;
+			f->frag_id = frag.identification;
+			f->proto = frag.nexthdr;
+			f->l4_offset += sizeof(frag);
+			if (f->frag == FRAG_LATER)
+				return PARSE_FLOW;
+			continue;
+		case NEXTHDR_HOP:
+		case NEXTHDR_DEST:
+		case NEXTHDR_ROUTING:
+		case NEXTHDR_AUTH:
+			if (load_net(skb, f->l4_offset, ext, sizeof(ext)))
+				return PARSE_MALFORMED;
+			if (f->proto == NEXTHDR_ROUTING && ext[3] != 0) /* segments left */
+				return PARSE_SOURCE_ROUTE;
+			f->l4_offset += f->proto == NEXTHDR_AUTH ? (ext[1] + 2) * 4 :
+								   (ext[1] + 1) * 8;
+			f->proto = ext[0];
+			continue;
+		default:
+			return PARSE_FLOW;
+		}
+	}
+	return PARSE_OTHER; /* longer chains than any sane sender makes */
+}
+
+static __always_inline enum parse_result parse_ip6(struct __sk_buff *skb, struct flow *f)
+{
+	enum parse_result extensions;
+	struct head6 h = {};
+	struct ipv6hdr ip;
+	__u16 payload;
+
+	if (load_head(skb, &h))
+		return PARSE_MALFORMED;
+	ip = h.ip;
+	if (ip.version != 6)
+		return PARSE_MALFORMED;
+	f->family = AF_INET6;
+	f->proto = ip.nexthdr;
+	f->l4_offset = sizeof(ip);
+	payload = bpf_ntohs(ip.payload_len);
+	f->bytes = payload ? payload + sizeof(ip) : 0;
+	__builtin_memcpy(f->tuple.ipv6.saddr, &ip.saddr, sizeof(ip.saddr));
+	__builtin_memcpy(f->tuple.ipv6.daddr, &ip.daddr, sizeof(ip.daddr));
+	extensions = parse_ip6_extensions(skb, f);
+	if (extensions != PARSE_FLOW || f->frag == FRAG_LATER)
+		return extensions;
+	return parse_l4(skb, f, h.l4, h.whole && f->l4_offset == sizeof(ip));
+}
+
+/* f: zeroed by the caller. */
+static __always_inline enum parse_result parse(struct __sk_buff *skb, struct flow *f)
+{
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return parse_ip4(skb, f);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return parse_ip6(skb, f);
+	return PARSE_OTHER;
+}
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * on-down = reset: the packet itself is turned into the refusal a closed port
+ * would send (RST for TCP, port unreachable for UDP) and goes back where it came
+ * from. The only place that changes a packet.
+ *
+ * The checksum of an skb may still be for the device to fill in (CHECKSUM_PARTIAL,
+ * the rule on veth) and a program cannot see that. So TCP's is changed by difference,
+ * which the helper gets right either way. ICMP gets a complete one, and its unused
+ * half word, where the device would put what UDP was owed, the sum of the pseudo
+ * header (ICMPv4 has none: 0). Then what the device puts there is right as well.
+ */
+#ifndef TPROXY_RESET_BPF_H
+#define TPROXY_RESET_BPF_H
+
+#include "parse.bpf.h"
+
+#define ETH_HLEN 14
+#define ETH_ALEN 6
+#define REPLY_TTL 64
+#define ICMP_DEST_UNREACH 3
+#define ICMP_PORT_UNREACH 3
+#define ICMPV6_DEST_UNREACH 1
+#define ICMPV6_PORT_UNREACH 4
+#define TCP_FLAGS_OFFSET 13
+#define TCP_CHECK_OFFSET 16
+#define IP_TTL_OFFSET 8
+#define IP_CHECK_OFFSET 10
+#define IPV6_HOP_LIMIT_OFFSET 7
+
+static __always_inline bool same20(const __u32 *a, const __u32 *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4];
+}
+
+/* Bytes before the network header, which the context does not tell: 14, 0, or -1. */
+static __always_inline int link_header_len(struct __sk_buff *skb)
+{
+	__u32 net[5], at[5];
+
+	if (load_net(skb, 0, net, sizeof(net)))
+		return -1;
+	if (!bpf_skb_load_bytes(skb, ETH_HLEN, at, sizeof(at)) && same20(net, at))
+		return ETH_HLEN;
+	if (!bpf_skb_load_bytes(skb, 0, at, sizeof(at)) && same20(net, at))
+		return 0;
+	return -1;
+}
+
+static __always_inline bool swap_macs(struct __sk_buff *skb)
+{
+	__u8 from[2 * ETH_ALEN], to[2 * ETH_ALEN];
+
+	if (bpf_skb_load_bytes(skb, 0, from, sizeof(from)))
+		return false;
+	__builtin_memcpy(to, from + ETH_ALEN, ETH_ALEN);
+	__builtin_memcpy(to + ETH_ALEN, from, ETH_ALEN);
+	return !bpf_skb_store_bytes(skb, 0, to, sizeof(to), 0);
+}
+
+static __always_inline __u16 fold(__u64 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+/* Addresses change places, which leaves every checksum as it is; the TTL starts anew. */
+static __always_inline bool turn_ip_round(struct __sk_buff *skb, const struct flow *f, __u32 l2)
+{
+	if (f->family == AF_INET) {
+		__be32 addrs[2] = { f->tuple.ipv4.daddr, f->tuple.ipv4.saddr };
+		__u8 from[2], to[2]; /* TTL and protocol: one word of the checksum */
+
+		if (bpf_skb_load_bytes(skb, l2 + IP_TTL_OFFSET, from, sizeof(from)))
+			return false;
+		to[0] = REPLY_TTL;
+		to[1] = from[1];
+		return !bpf_l3_csum_replace(skb, l2 + IP_CHECK_OFFSET, *(__u16 *)from,
+					    *(__u16 *)to, sizeof(to)) &&
+		       !bpf_skb_store_bytes(skb, l2 + IP_TTL_OFFSET, to, sizeof(to), 0) &&
+		       !bpf_skb_store_bytes(skb, l2 + 12, addrs, sizeof(addrs), 0);
+	} else {
+		__u32 addrs[8];
+		__u8 hops = REPLY_TTL;
+
+		__builtin_memcpy(addrs, f->tuple.ipv6.daddr, 16);
+		__builtin_memcpy(addrs + 4, f->tuple.ipv6.saddr, 16);
+		return !bpf_skb_store_bytes(skb, l2 + IPV6_HOP_LIMIT_OFFSET, &hops, 1, 0) &&
+		       !bpf_skb_store_bytes(skb, l2 + 8, addrs, sizeof(addrs), 0);
+	}
+}
+
+/* RFC 9293 3.10.7.1: <SEQ=0><ACK=SEG.SEQ+1><CTL=RST,ACK>. The SYN's options stay, unread. */
+static __always_inline bool make_rst(struct __sk_buff *skb, const struct flow *f, __u32 l2)
+{
+	struct tcphdr from, to;
+	__u32 at = l2 + f->l4_offset;
+	__s64 diff;
+
+	if (load_net(skb, f->l4_offset, &from, sizeof(from)))
+		return false;
+	to = from;
+	to.source = from.dest;
+	to.dest = from.source;
+	to.seq = 0;
+	to.ack_seq = bpf_htonl(bpf_ntohl(from.seq) + 1);
+	((__u8 *)&to)[TCP_FLAGS_OFFSET] = TCP_RST | TCP_ACK;
+	diff = bpf_csum_diff((__be32 *)&from, sizeof(from), (__be32 *)&to, sizeof(to), 0);
+	return diff >= 0 && !bpf_skb_store_bytes(skb, at, &to, sizeof(to), 0) &&
+	       !bpf_l4_csum_replace(skb, at + TCP_CHECK_OFFSET, 0, diff, 0) &&
+	       turn_ip_round(skb, f, l2);
+}
+
+/* RFC 1122 3.2.2.1; the quote is the IP header and the UDP header. */
+static __always_inline bool make_unreach4(struct __sk_buff *skb, const struct flow *f, __u32 l2)
+{
+	struct {
+		struct iphdr ip;
+		struct icmphdr icmp;
+		__u8 quote[sizeof(struct iphdr) + sizeof(struct udphdr)];
+	} p = {
+		.ip = { .version = 4, .ihl = 5, .ttl = REPLY_TTL, .protocol = IPPROTO_ICMP },
+		.icmp = { .type = ICMP_DEST_UNREACH, .code = ICMP_PORT_UNREACH },
+	};
+
+	if (f->l4_offset != sizeof(p.ip) || load_net(skb, 0, p.quote, sizeof(p.quote)))
+		return false;
+	p.ip.tot_len = bpf_htons(sizeof(p));
+	p.ip.saddr = f->tuple.ipv4.daddr;
+	p.ip.daddr = f->tuple.ipv4.saddr;
+	p.ip.check = fold(bpf_csum_diff(NULL, 0, (__be32 *)&p.ip, sizeof(p.ip), 0));
+	p.icmp.checksum = fold(bpf_csum_diff(NULL, 0, (__be32 *)&p.icmp,
+					     sizeof(p.icmp) + sizeof(p.quote), 0));
+	return !bpf_skb_change_tail(skb, l2 + sizeof(p), 0) &&
+	       !bpf_skb_store_bytes(skb, l2, &p, sizeof(p), 0);
+}
+
+/* RFC 4443 3.1. */
+static __always_inline bool make_unreach6(struct __sk_buff *skb, const struct flow *f, __u32 l2)
+{
+	struct {
+		struct ipv6hdr ip;
+		struct icmphdr icmp;
+		__u8 quote[sizeof(struct ipv6hdr) + sizeof(struct udphdr)];
+	} p = {
+		.ip = { .version = 6, .nexthdr = NEXTHDR_ICMP, .hop_limit = REPLY_TTL },
+		.icmp = { .type = ICMPV6_DEST_UNREACH, .code = ICMPV6_PORT_UNREACH },
+	};
+	const __u32 payload = sizeof(p) - sizeof(p.ip);
+	__be32 pseudo[2] = { bpf_htonl(payload), bpf_htonl(NEXTHDR_ICMP) };
+	__s64 sum;
+
+	if (f->l4_offset != sizeof(p.ip) || load_net(skb, 0, p.quote, sizeof(p.quote)))
+		return false;
+	p.ip.payload_len = bpf_htons(payload);
+	__builtin_memcpy(&p.ip.saddr, f->tuple.ipv6.daddr, 16);
+	__builtin_memcpy(&p.ip.daddr, f->tuple.ipv6.saddr, 16);
+	sum = bpf_csum_diff(NULL, 0, pseudo, sizeof(pseudo), 0);
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p.ip.saddr, 32, sum);
+	/* See above: the device would put ~(all but the pseudo header + this word) here. */
+	p.icmp.un.frag.mtu = ~fold(sum);
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p.icmp, payload, sum);
+	p.icmp.checksum = fold(sum);
+	return !bpf_skb_change_tail(skb, l2 + sizeof(p), 0) &&
+	       !bpf_skb_store_bytes(skb, l2, &p, sizeof(p), 0);
+}
+
+/* True: the skb now is the refusal. False: it may be half changed and must be dropped. */
+static __always_inline bool make_refusal(struct __sk_buff *skb, const struct flow *f)
+{
+	int l2 = link_header_len(skb);
+	bool made;
+
+	if (l2 < 0 || f->frag)
+		return false;
+	if (f->proto == IPPROTO_TCP)
+		made = make_rst(skb, f, l2);
+	else if (f->family == AF_INET)
+		made = make_unreach4(skb, f, l2);
+	else
+		made = make_unreach6(skb, f, l2);
+	return made && (l2 == 0 || swap_macs(skb));
+}
+
+#endif

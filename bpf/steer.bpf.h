@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Acting on a verdict: the mark, the listener, the assignment, the ticket, and
+ * what happens when there is no listener. Knows nothing of the policy maps.
+ */
+#ifndef TPROXY_STEER_BPF_H
+#define TPROXY_STEER_BPF_H
+
+#include "addr.bpf.h"
+#include "cookie.bpf.h"
+#include "count.bpf.h"
+#include "match.bpf.h"
+#include "own.bpf.h"
+#include "reset.bpf.h"
+
+#define ESOCKTNOSUPPORT 94
+#define NO_SLOT 0xffffffff
+
+/* What the entry point does with the packet; only it knows TC codes. */
+enum verdict {
+	VERDICT_NEXT, /* not ours: whoever comes after us decides */
+	VERDICT_KEEP, /* set our mark, so that it is delivered here */
+	VERDICT_DROP,
+	VERDICT_REPLY, /* the skb is an answer now: back where it came from */
+};
+
+static __always_inline enum verdict keep(enum tproxy_counter why)
+{
+	count(why);
+	return VERDICT_KEEP;
+}
+
+/* Which of a group's ways takes this flow; the same for every packet of it. */
+static __always_inline __u32 flow_slot(__u32 group, const struct flow *f)
+{
+	__u32 class = f->proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4;
+	__u32 h;
+
+	if (f->family == AF_INET) {
+		h = f->tuple.ipv4.saddr ^ f->tuple.ipv4.daddr ^
+		    ((__u32)f->tuple.ipv4.sport << 16 | f->tuple.ipv4.dport);
+	} else {
+		class += 1;
+		h = f->tuple.ipv6.saddr[3] ^ f->tuple.ipv6.saddr[1] ^ f->tuple.ipv6.daddr[3] ^
+		    ((__u32)f->tuple.ipv6.sport << 16 | f->tuple.ipv6.dport);
+	}
+	h *= 0x9e3779b1; /* Fibonacci hashing: the top bits are the mixed ones */
+	return TPROXY_SLOT(group, class, h >> 28);
+}
+
+_Static_assert(TPROXY_GROUP_WAYS == 1 << (32 - 28), "flow_slot takes four bits");
+_Static_assert(TPROXY_TCP6 == TPROXY_TCP4 + 1 && TPROXY_UDP6 == TPROXY_UDP4 + 1, "flow_slot");
+
+/* bpf_sk_assign checks neither family nor protocol nor state: we do. */
+static __always_inline bool listener_fits(const struct bpf_sock *s, const struct flow *f)
+{
+	if (f->family == AF_INET6 && s->family != AF_INET6)
+		return false;
+	if (s->protocol != f->proto)
+		return false;
+	if (f->proto == IPPROTO_TCP)
+		return s->state == BPF_TCP_LISTEN;
+	return s->dst_port == 0; /* a connected UDP socket is nobody's listener */
+}
+
+/*
+ * The listener as the TPROXY target finds it: by the proxy's own address, with
+ * the client's address and port, so that SO_REUSEPORT spreads flows. Referenced.
+ */
+static __always_inline struct bpf_sock *listener_by_address(struct __sk_buff *skb,
+							    const struct tproxy_rule *rule,
+							    const struct flow *f)
+{
+	struct flow to = *f;
+
+	if (f->family == AF_INET) {
+		__builtin_memcpy(&to.tuple.ipv4.daddr, rule->proxy4, 4);
+		to.tuple.ipv4.dport = rule->proxy_port;
+	} else {
+		__builtin_memcpy(to.tuple.ipv6.daddr, rule->proxy6, 16);
+		to.tuple.ipv6.dport = rule->proxy_port;
+	}
+	if (f->proto == IPPROTO_TCP)
+		return lookup_socket(bpf_sk_lookup_tcp, skb, &to);
+	return lookup_socket(bpf_sk_lookup_udp, skb, &to);
+}
+
+static __always_inline struct bpf_sock *find_listener(struct __sk_buff *skb,
+						      const struct tproxy_rule *rule,
+						      const struct flow *f, __u32 *slot)
+{
+	if (rule->proxy_port) {
+		*slot = NO_SLOT;
+		return listener_by_address(skb, rule, f);
+	}
+	*slot = flow_slot(rule->group, f);
+	return bpf_map_lookup_elem(&socks, slot);
+}
+
+/*
+ * sk_lookup takes its sockets from the map only. A listener found by address is put
+ * there under its rule; the slot empties by itself when the listener closes.
+ */
+static __always_inline __u32 lend_slot(struct bpf_sock *s, const struct match *m,
+				       const struct flow *f)
+{
+	__u32 class = f->proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4;
+	__u32 slot;
+
+	if (f->family == AF_INET6)
+		class += 1;
+	slot = TPROXY_LENT_SLOT(class, m->number);
+	return bpf_map_update_elem(&socks, &slot, s, BPF_ANY) ? NO_SLOT : slot;
+}
+
+/* Tells sk_lookup which socket this flow start belongs to. */
+static __always_inline bool write_ticket(const struct flow *f, __u32 slot, __u32 rule)
+{
+	struct tproxy_ticket ticket = { .slot = slot, .rule = rule };
+	struct tproxy_flow_key key = { .proto = f->proto };
+
+	if (slot == NO_SLOT)
+		return false;
+	addr_copy(f, key.src, key.dst);
+	key.sport = f->family == AF_INET ? f->tuple.ipv4.sport : f->tuple.ipv6.sport;
+	key.dport = f->family == AF_INET ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
+	return !bpf_map_update_elem(&tickets, &key, &ticket, BPF_ANY);
+}
+
+static __always_inline enum verdict on_down(struct __sk_buff *skb, const struct tproxy_rule *rule,
+					    const struct flow *f)
+{
+	if (rule->on_down == TPROXY_ON_DOWN_PASS) {
+		count(TPROXY_COUNT_DOWN_PASS);
+		return VERDICT_NEXT;
+	}
+	if (rule->on_down == TPROXY_ON_DOWN_RESET && make_refusal(skb, f)) {
+		count(TPROXY_COUNT_DOWN_RESET);
+		return VERDICT_REPLY;
+	}
+	count(TPROXY_COUNT_DOWN_DROP);
+	return VERDICT_DROP;
+}
+
+/* How a flow reaches its listener. */
+enum steer_how {
+	STEER_ASSIGN, /* bpf_sk_assign here */
+	STEER_TICKET, /* by sk_lookup, later in the stack */
+	STEER_COOKIE, /* as ASSIGN, if the ACK carries a SYN cookie of the listener; else not ours */
+};
+
+static __always_inline enum verdict steer(struct __sk_buff *skb, const struct match *m,
+					  struct flow *f, enum steer_how how,
+					  enum tproxy_counter why)
+{
+	__u32 slot;
+	struct bpf_sock *s __cleanup_sk = find_listener(skb, m->rule, f, &slot);
+	bool fits = s && listener_fits(s, f);
+	long err = -ESOCKTNOSUPPORT;
+
+	if (how == STEER_COOKIE && (!fits || !cookie_is_valid(skb, s, f)))
+		return VERDICT_NEXT;
+	if (!fits)
+		return on_down(skb, m->rule, f);
+	if (how != STEER_TICKET)
+		err = bpf_sk_assign(skb, s, 0);
+	/* Kernels before 6.6 refuse SO_REUSEPORT listeners in tc; sk_lookup takes them. */
+	if (err == -ESOCKTNOSUPPORT) {
+		if (slot == NO_SLOT)
+			slot = lend_slot(s, m, f);
+		if (write_ticket(f, slot, m->number))
+			err = 0;
+	}
+	if (!err)
+		return keep(why);
+	count(TPROXY_COUNT_ASSIGN_FAILED);
+	return on_down(skb, m->rule, f);
+}
+
+#endif

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Entry points. tproxy_ingress decides for each packet that enters an attached
+ * interface: leave it alone, keep it on this host (mark), steer it to a proxy's
+ * listener (mark and assign), drop or refuse it. tproxy_lookup is the second door
+ * for flow starts that tc cannot assign.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "maps.bpf.h"
+#include "count.bpf.h"
+#include "parse.bpf.h"
+#include "addr.bpf.h"
+#include "match.bpf.h"
+#include "own.bpf.h"
+#include "steer.bpf.h"
+#include "frag.bpf.h"
+#include "icmp.bpf.h"
+#include "cookie.bpf.h"
+
+#define PACKET_HOST 0
+#define VLAN_VID_MASK 0x0fff
+/* TCX_NEXT has the same value: whoever comes after us still runs. */
+#define TC_ACT_UNSPEC (-1)
+#define TC_ACT_SHOT 2
+
+static __always_inline const struct tproxy_config *get_config(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&config, &zero);
+}
+
+/* What the headers and the socket table say, before any rule is asked. */
+struct intent {
+	enum {
+		INTENT_NEXT,
+		INTENT_KEEP,   /* count `why` */
+		INTENT_POLICY, /* ask the rules; steer by `how`, count `why` */
+	} what;
+	enum steer_how how;
+	enum tproxy_counter why;
+	bool keep_without_rule; /* a socket is bound to exactly this destination */
+};
+
+/*
+ * A flow of this host's own address is kept like any other that a socket owns: the
+ * local table delivers it before our rule is asked, and a look-up of the address
+ * would make every packet of every relayed flow a fifth dearer (50 of 280 ns).
+ */
+static __always_inline struct intent tcp(struct __sk_buff *skb, struct flow *f)
+{
+	__u8 flags = f->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+	struct intent i = { .what = INTENT_POLICY, .why = TPROXY_COUNT_STEERED };
+	enum owner owner = tcp_owner(skb, f);
+
+	if (owner == OWNER_FLOW || (owner == OWNER_TIME_WAIT && flags != TCP_SYN)) {
+		i.what = INTENT_KEEP;
+		i.why = TPROXY_COUNT_OWNED;
+	} else if (owner == OWNER_FOREIGN_LISTENER && flags == TCP_SYN) {
+		i.what = INTENT_KEEP;
+		i.why = TPROXY_COUNT_FOREIGN_LISTENER;
+	} else if (owner == OWNER_TIME_WAIT) {
+		i.how = STEER_TICKET;
+		i.why = TPROXY_COUNT_TIME_WAIT;
+	} else if (flags == TCP_SYN) {
+		i.how = f->frag ? STEER_TICKET : STEER_ASSIGN;
+	} else if (flags == TCP_ACK) {
+		i.how = STEER_COOKIE;
+		i.why = TPROXY_COUNT_COOKIE;
+	} else {
+		i.what = INTENT_NEXT; /* a flow older than us: leave it alone */
+	}
+	return i;
+}
+
+/*
+ * Policy goes before a socket that is merely bound to the destination: that is a
+ * proxy's reply socket, and would swallow the client's datagrams.
+ */
+static __always_inline struct intent udp(struct __sk_buff *skb, struct flow *f)
+{
+	struct intent i = { .what = INTENT_POLICY, .why = TPROXY_COUNT_STEERED };
+	enum owner owner = udp_owner(skb, f);
+
+	i.how = f->frag ? STEER_TICKET : STEER_ASSIGN;
+	i.keep_without_rule = owner == OWNER_FOREIGN_LISTENER;
+	if (owner == OWNER_FLOW) {
+		i.what = INTENT_KEEP;
+		i.why = TPROXY_COUNT_OWNED;
+	}
+	return i;
+}
+
+/* A flow that a rule concerns. */
+static __always_inline enum verdict act(struct __sk_buff *skb, const struct match *m,
+					struct flow *f, const struct intent *i)
+{
+	__u8 action = m->rule->action;
+
+	if (i->how == STEER_COOKIE)
+		return action == TPROXY_ACTION_PROXY ? steer(skb, m, f, i->how, i->why) :
+						       VERDICT_NEXT;
+	if (dst_is_ours(f)) {
+		count(TPROXY_COUNT_LOCAL_DST);
+		return VERDICT_NEXT;
+	}
+	count_rule(m->number, f->bytes, f->proto == IPPROTO_TCP);
+	if (action == TPROXY_ACTION_PASS) {
+		count(TPROXY_COUNT_RULE_PASS);
+		return VERDICT_NEXT;
+	}
+	if (action == TPROXY_ACTION_DROP) {
+		count(TPROXY_COUNT_RULE_DROP);
+		return VERDICT_DROP;
+	}
+	if (dst_is_unrouted(skb, f)) {
+		count(TPROXY_COUNT_UNROUTED);
+		return VERDICT_NEXT;
+	}
+	/*
+	 * A SYN on a socket in TIME_WAIT: assigning would be ignored until TIME_WAIT
+	 * ends; the kernel looks for a listener itself, and our ticket answers. A proxy
+	 * that is not in the socket map gets the slower way: the old socket answers,
+	 * the client resets it and tries again.
+	 */
+	if (i->why == TPROXY_COUNT_TIME_WAIT && m->rule->proxy_port)
+		return keep(TPROXY_COUNT_OWNED);
+	return steer(skb, m, f, i->how, i->why);
+}
+
+static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
+						const struct tproxy_config *cfg, struct flow *f)
+{
+	struct intent i = f->proto == IPPROTO_TCP ? tcp(skb, f) : udp(skb, f);
+	struct match m;
+
+	if (i.what == INTENT_NEXT)
+		return VERDICT_NEXT;
+	if (i.what == INTENT_KEEP)
+		return keep(i.why);
+	m = match(skb, cfg, f);
+	if (m.rule)
+		return act(skb, &m, f, &i);
+	return i.keep_without_rule ? keep(TPROXY_COUNT_FOREIGN_LISTENER) : VERDICT_NEXT;
+}
+
+static __always_inline enum verdict decide(struct __sk_buff *skb, const struct tproxy_config *cfg)
+{
+	struct flow f = {};
+	enum verdict verdict;
+
+	switch (parse(skb, &f)) {
+	case PARSE_FLOW:
+		break;
+	case PARSE_ICMP:
+		return dst_stays_local(&f) || dst_is_ours(&f) ? VERDICT_NEXT : icmp(skb, &f);
+	case PARSE_SOURCE_ROUTE:
+		count(TPROXY_COUNT_SOURCE_ROUTE);
+		return VERDICT_NEXT;
+	case PARSE_MALFORMED:
+		count(TPROXY_COUNT_MALFORMED);
+		return VERDICT_NEXT;
+	default:
+		return VERDICT_NEXT;
+	}
+	if (dst_stays_local(&f))
+		return VERDICT_NEXT;
+	if (f.frag == FRAG_LATER)
+		return frag_later(&f);
+	verdict = decide_flow(skb, cfg, &f);
+	if (verdict == VERDICT_KEEP && f.frag == FRAG_FIRST)
+		frag_remember(&f);
+	return verdict;
+}
+
+SEC("tc")
+int tproxy_ingress(struct __sk_buff *skb)
+{
+	const struct tproxy_config *cfg = get_config();
+
+	if (!cfg || !cfg->mask) {
+		count(TPROXY_COUNT_NO_POLICY);
+		return TC_ACT_UNSPEC;
+	}
+	if (skb->pkt_type != PACKET_HOST)
+		return TC_ACT_UNSPEC;
+	/* A tagged frame belongs to the VLAN device; VID 0 is only a priority tag. */
+	if (skb->vlan_present && (skb->vlan_tci & VLAN_VID_MASK))
+		return TC_ACT_UNSPEC;
+	if (skb->mark & cfg->mask) {
+		count(TPROXY_COUNT_FORGED_MARK);
+		skb->mark &= ~cfg->mask;
+	}
+	switch (decide(skb, cfg)) {
+	case VERDICT_KEEP:
+		skb->mark |= cfg->mark;
+		return TC_ACT_UNSPEC;
+	case VERDICT_DROP:
+		return TC_ACT_SHOT;
+	case VERDICT_REPLY:
+		return bpf_redirect(skb->ingress_ifindex, 0);
+	default:
+		return TC_ACT_UNSPEC;
+	}
+}
+
+/*
+ * Runs for listener look-ups of the whole network namespace. A ticket names one
+ * exact flow that tproxy_ingress decided on, so no interface or address list is
+ * needed. A ticket whose listener is gone is refused: the kernel's own look-up
+ * could find an unrelated wildcard listener of this host.
+ */
+SEC("sk_lookup")
+int tproxy_lookup(struct bpf_sk_lookup *ctx)
+{
+	struct tproxy_flow_key key = { .proto = ctx->protocol };
+	struct tproxy_ticket *ticket;
+	struct bpf_sock *s;
+	long err;
+
+	key.sport = ctx->remote_port;
+	key.dport = bpf_htons(ctx->local_port);
+	if (ctx->family == AF_INET) {
+		addr_map4(key.src, ctx->remote_ip4);
+		addr_map4(key.dst, ctx->local_ip4);
+	} else {
+		__u32 *src = (__u32 *)key.src, *dst = (__u32 *)key.dst;
+
+		for (int i = 0; i < 4; i++) {
+			src[i] = ctx->remote_ip6[i];
+			dst[i] = ctx->local_ip6[i];
+		}
+	}
+	ticket = bpf_map_lookup_elem(&tickets, &key);
+	if (!ticket)
+		return SK_PASS;
+	s = bpf_map_lookup_elem(&socks, &ticket->slot);
+	if (!s)
+		return SK_DROP;
+	err = bpf_sk_assign(ctx, s, 0);
+	bpf_sk_release(s);
+	if (err)
+		return SK_DROP;
+	count(TPROXY_COUNT_LOOKUP);
+	return SK_PASS;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the BPF programs and user space agree on: map keys and values, slots,
+ * counters, names. Owns the pinned ABI; nothing here is declared a second time.
+ */
+#ifndef TPROXY_H
+#define TPROXY_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define TPROXY_ABI 1 /* changes when a pinned layout changes; mismatch is refused */
+
+#define TPROXY_DEFAULT_MARK 0x1000000u
+#define TPROXY_DEFAULT_TABLE 15001u
+#define TPROXY_RULE_PREF 150u   /* before l3mdev (1000), Tailscale (5200…), main (32766) */
+#define TPROXY_RT_PROTOCOL 84   /* rtm_protocol / FRA_PROTOCOL of all we install */
+#define TPROXY_TC_PRIORITY 7402 /* our clsact filter, so that we remove only our own */
+#define TPROXY_TC_HANDLE 0x7402
+#define TPROXY_RELAY_PORT 15002
+#define TPROXY_RELAY_PORT_IN 15006
+
+#define TPROXY_MAX_RULES 64
+#define TPROXY_NAME_LEN 32   /* rule name, NUL included */
+#define TPROXY_IFNAME_LEN 16 /* IFNAMSIZ */
+
+/*
+ * The socket map is cut in groups, one a proxy; group 0 is tproxy-relay.
+ * A group holds TPROXY_GROUP_WAYS slots for each listener class. The program
+ * picks the way by flow hash, so a proxy fills every way: with its workers'
+ * sockets in turn, or with the same socket.
+ */
+enum tproxy_class {
+	TPROXY_TCP4,
+	TPROXY_TCP6,
+	TPROXY_UDP4,
+	TPROXY_UDP6,
+	TPROXY_CLASS_MAX
+};
+#define TPROXY_GROUP_WAYS 16
+#define TPROXY_GROUP_SLOTS (TPROXY_CLASS_MAX * TPROXY_GROUP_WAYS)
+#define TPROXY_MAX_GROUPS 16
+#define TPROXY_SLOT(group, class, way)                                                             \
+	((group) * TPROXY_GROUP_SLOTS + (class) * TPROXY_GROUP_WAYS + (way))
+
+/*
+ * The last groups are lent: the program puts a listener that it found by address
+ * there, one slot a class and rule, when only sk_lookup can assign it.
+ */
+#define TPROXY_LENT_GROUP 12
+#define TPROXY_LENT_SLOT(class, rule)                                                              \
+	(TPROXY_SLOT(TPROXY_LENT_GROUP, 0, 0) + (class) * TPROXY_MAX_RULES + (rule))
+
+/* A rule mask: bit N is rule N. Lowest set bit of the AND over all dimensions wins. */
+typedef __u64 tproxy_mask;
+
+struct tproxy_lpm4 {
+	__u32 prefixlen; /* bits, 0…32 */
+	__u8 addr[4];    /* network byte order */
+};
+
+struct tproxy_lpm6 {
+	__u32 prefixlen; /* bits, 0…128 */
+	__u8 addr[16];   /* network byte order */
+};
+
+struct tproxy_port {
+	__u8 proto; /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 zero;
+	__be16 port; /* 0: every port of the protocol */
+};
+
+enum tproxy_role {
+	TPROXY_ROLE_POLICY = 1 << 0, /* rules apply to flows that enter here */
+	TPROXY_ROLE_DIVERT = 1 << 1, /* packets of sockets on foreign addresses are kept here */
+	TPROXY_ROLE_MADE_QDISC = 1 << 8, /* attach created the clsact qdisc */
+	TPROXY_ROLE_DRAINING = 1 << 9,   /* to be detached once its flows have ended */
+};
+
+struct tproxy_iface {
+	tproxy_mask mask;                /* rules in force on this interface */
+	__u32 roles;                     /* enum tproxy_role, OR */
+	__u32 zero;
+	__u8 name[TPROXY_IFNAME_LEN];    /* at attach time; still known once the device is gone */
+};
+
+enum tproxy_action {
+	TPROXY_ACTION_NONE, /* unused entry */
+	TPROXY_ACTION_PROXY,
+	TPROXY_ACTION_PASS,
+	TPROXY_ACTION_DROP,
+	TPROXY_ACTION_MAX
+};
+
+enum tproxy_on_down {
+	TPROXY_ON_DOWN_DROP,
+	TPROXY_ON_DOWN_PASS,
+	TPROXY_ON_DOWN_RESET,
+	TPROXY_ON_DOWN_MAX
+};
+
+struct tproxy_rule {
+	__u8 action;          /* enum tproxy_action */
+	__u8 on_down;         /* enum tproxy_on_down: what happens without a listener */
+	__be16 proxy_port;    /* 0: registered sockets of `group`; else listener looked up */
+	__u32 group;          /* socket group, for proxy_port 0 */
+	__u8 proxy4[4];       /* listener address for IPv4 flows */
+	__u8 proxy6[16];      /* listener address for IPv6 flows */
+	__u8 name[TPROXY_NAME_LEN];
+};
+
+struct tproxy_rulestat {
+	__u64 flows;   /* flow starts the rule decided */
+	__u64 packets; /* packets the rule decided: SYNs, datagrams of unconnected flows */
+	__u64 bytes;   /* IP bytes of these */
+};
+
+struct tproxy_config {
+	__u32 abi;        /* TPROXY_ABI */
+	__u32 generation; /* version of the policy; bit 0 selects the slot of the *_gen maps */
+	__u32 mark;       /* the bit(s) we set on packets that stay here */
+	__u32 mask;       /* the bits we own; mark is a subset */
+	__u32 table;      /* routing table that delivers locally */
+	__u32 build;      /* CRC-32 of the BPF object whose programs are attached */
+	__u64 netns;      /* inode of the network namespace this state belongs to */
+};
+
+/* Written when a flow start cannot be assigned in tc; read by sk_lookup. */
+struct tproxy_flow_key {
+	__u8 proto;
+	__u8 zero[3];
+	__be16 sport;
+	__be16 dport;
+	__u8 src[16]; /* IPv4 as ::ffff:a.b.c.d */
+	__u8 dst[16];
+};
+
+struct tproxy_ticket {
+	__u32 slot; /* in the socket map */
+	__u32 rule;
+};
+
+struct tproxy_frag_key {
+	__u8 src[16]; /* IPv4 as ::ffff:a.b.c.d */
+	__u8 dst[16];
+	__u32 id; /* IP identification as it stands in the packet */
+	__u8 proto;
+	__u8 zero[3];
+};
+
+struct tproxy_local_key {
+	__u8 addr[16]; /* IPv4 as ::ffff:a.b.c.d */
+};
+
+/*
+ * One counter for each way out of the data path that is not "not ours".
+ * X(symbol, name, meaning); names are part of the interface (`status`, JSON).
+ */
+#define TPROXY_COUNTERS(X)                                                                         \
+	X(OWNED, "owned", "packets of flows that a local socket owns, kept here")                  \
+	X(STEERED, "steered", "flow starts and datagrams handed to a proxy's listener")            \
+	X(FOREIGN_LISTENER, "foreign_listener", "packets for a socket bound to a foreign address") \
+	X(COOKIE, "syn_cookie", "handshake ACKs accepted by SYN cookie")                           \
+	X(TIME_WAIT, "time_wait", "SYNs on a TIME_WAIT socket, re-opened by sk_lookup")            \
+	X(FRAG_FIRST, "frag_first", "first fragments of steered datagrams")                        \
+	X(FRAG_NEXT, "frag_next", "later fragments of steered datagrams")                          \
+	X(ICMP_OWNED, "icmp_owned", "ICMP errors for flows that a local socket owns")              \
+	X(LOOKUP, "lookup", "sockets chosen by sk_lookup")                                         \
+	X(RULE_PASS, "rule_pass", "flow starts that a pass rule let through")                      \
+	X(RULE_DROP, "rule_drop", "flow starts that a drop rule dropped")                          \
+	X(LOCAL_DST, "local_dst", "matched, but addressed to this host: left alone")               \
+	X(UNROUTED, "unrouted", "matched, but there is no route to the destination: left alone")   \
+	X(FORGED_MARK, "forged_mark", "packets that arrived with our mark: cleared")               \
+	X(SOURCE_ROUTE, "source_route", "source-routed packets: left alone")                       \
+	X(MALFORMED, "malformed", "truncated or malformed headers: left alone")                    \
+	X(DOWN_DROP, "down_drop", "no listener: dropped")                                          \
+	X(DOWN_PASS, "down_pass", "no listener: passed")                                           \
+	X(DOWN_RESET, "down_reset", "no listener: refused with a reset or ICMP error")             \
+	X(ASSIGN_FAILED, "assign_failed", "the kernel refused the listener: treated as down")      \
+	X(NO_POLICY, "no_policy", "policy maps missing: left alone")
+
+enum tproxy_counter {
+#define X(symbol, name, meaning) TPROXY_COUNT_##symbol,
+	TPROXY_COUNTERS(X)
+#undef X
+	TPROXY_COUNT_MAX
+};
+
+_Static_assert(TPROXY_LENT_SLOT(TPROXY_CLASS_MAX, 0) == TPROXY_SLOT(TPROXY_MAX_GROUPS, 0, 0),
+	       "lent slots fill the map to its end");
+_Static_assert(sizeof(struct tproxy_lpm4) == 8, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_lpm6) == 20, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_port) == 4, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_iface) == 32, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_rule) == 60, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_rulestat) == 24, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_config) == 32, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_flow_key) == 40, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");
+
+#endif /* TPROXY_H */

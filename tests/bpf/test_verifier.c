@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the programs cost the verifier. Loading time and the kernel's limit of a
+ * million instructions are far away; the budget is there to notice a change that
+ * multiplies paths, because other kernels may multiply it again.
+ */
+#include "world.h"
+
+#define LOG_STATS 4
+
+static const struct {
+	const char *name;
+	unsigned int budget; /* instructions that the verifier walks */
+} programs[] = {
+	{ "tproxy_ingress", 250000 },
+	{ "tproxy_lookup", 1000 },
+};
+
+static char logs[ARRAY_SIZE(programs)][65536];
+
+static void load(struct tproxy_bpf *skel)
+{
+	int err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		struct bpf_program *prog =
+			bpf_object__find_program_by_name(skel->obj, programs[i].name);
+
+		if (!prog)
+			tap_bail("no program %s", programs[i].name);
+		bpf_program__set_log_level(prog, LOG_STATS);
+		bpf_program__set_log_buf(prog, logs[i], sizeof(logs[i]));
+	}
+	err = tproxy_bpf__load(skel);
+	tap_ok(!err, "the object loads");
+	if (err)
+		tap_comment("%s", strerror(-err));
+}
+
+/* Number behind `word` in the verifier's text, or -1. */
+static long number_behind(const char *text, const char *word)
+{
+	const char *at = strstr(text, word);
+
+	return at ? strtol(at + strlen(word), NULL, 10) : -1;
+}
+
+/* "stack depth 280+24": one number for each subprogram. */
+static long stack_of(const char *text)
+{
+	static const char word[] = "stack depth ";
+	const char *at = strstr(text, word);
+	long sum = at ? 0 : -1;
+	char *end;
+
+	for (at = at ? at + strlen(word) : NULL; at; at = *end == '+' ? end + 1 : NULL)
+		sum += strtol(at, &end, 10);
+	return sum;
+}
+
+static void check(size_t i)
+{
+	long insns = number_behind(logs[i], "processed "), stack = stack_of(logs[i]);
+	char name[100];
+
+	tap_comment("%s: %ld instructions, budget %u; stack %ld bytes", programs[i].name, insns,
+		    programs[i].budget, stack);
+	snprintf(name, sizeof(name), "%s: instructions", programs[i].name);
+	tap_ok(insns > 0 && insns <= programs[i].budget, name);
+	snprintf(name, sizeof(name), "%s: stack", programs[i].name);
+	tap_ok(stack >= 0 && stack <= 512, name);
+}
+
+int main(void)
+{
+	struct tproxy_bpf *skel;
+
+	if (geteuid() != 0)
+		tap_skip_all("needs root");
+	libbpf_set_print(NULL);
+	skel = tproxy_bpf__open();
+	if (!skel)
+		tap_bail("the BPF object does not open: %s", strerror(errno));
+	load(skel);
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		check(i);
+	tproxy_bpf__destroy(skel);
+	return tap_done();
+}

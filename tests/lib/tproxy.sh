@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# Handling of the two programs under test.
+
+LOADER=${LOADER:-$TOP/tproxy-loader}
+RELAY=${RELAY:-$TOP/tproxy-relay}
+# the default with -n
+export PINS=/sys/fs/bpf/tproxy-$ROUTER
+RELAY_PID=
+RELAY_LOG=
+RC=0 OUT='' ERR=''
+
+# loader ARGS… — on the router
+loader() { "$LOADER" -n "$ROUTER" "$@"; }
+
+# try CMD… — keeps exit code and output in RC, OUT, ERR, and all of it in a log
+try() {
+	"$@" >"$WORK/out" 2>"$WORK/err" </dev/null
+	RC=$?
+	OUT=$(<"$WORK/out")
+	ERR=$(<"$WORK/err")
+	{
+		echo "\$ $*"
+		cat "$WORK/out" "$WORK/err"
+		echo "=> $RC"
+	} >>"$WORK/log/commands"
+	return $RC
+}
+
+# do_ok DESCRIPTION CMD… — as ok, and keeps OUT and ERR
+do_ok() {
+	local what=$1
+	shift
+
+	try "$@"
+	tap_result $RC "$what" && return
+	printf 'exit %s from: %s\n%s\n%s\n' "$RC" "$*" "$OUT" "$ERR" | tap_comment
+	return 1
+}
+
+# refuses DESCRIPTION CODE ERE CMD… — exits with CODE and one sentence that matches ERE;
+# the steps it shows before ("[#] …") do not count
+refuses() {
+	local what=$1 code=$2 pattern=$3 said
+	shift 3
+
+	try "$@"
+	said=$(grep -v '^\[#\] ' "$WORK/err")
+	[[ $RC -eq $code && $said != *$'\n'* && $said == "tproxy-loader: "* && $said =~ $pattern ]]
+	tap_result $? "$what" && return
+	printf 'exit %s (wanted %s) from: %s\nwanted one line matching: %s\ngot: %s\n' \
+		"$RC" "$code" "$*" "$pattern" "$ERR" | tap_comment
+	return 1
+}
+
+# relay_start [ARGS…] — and waits until it listens
+relay_start() {
+	RELAY_LOG=$WORK/log/relay.$((${RELAY_RUN:-0} + 1))
+	RELAY_RUN=$((${RELAY_RUN:-0} + 1))
+	"$RELAY" -n "$ROUTER" "$@" >"$RELAY_LOG" 2>&1 </dev/null &
+	RELAY_PID=$!
+	disown "$RELAY_PID"
+	wait_for 10 grep -q listening "$RELAY_LOG"
+}
+
+relay_stop() { # [SIGNAL]
+	[[ -n $RELAY_PID ]] || return 0
+	stop "$RELAY_PID" "${1:-TERM}"
+	RELAY_PID=
+	wait_for 5 relay_gone
+}
+
+# its helper process has closed the listeners too
+relay_gone() { ! listening "$ROUTER" tcp 15002; }
+
+# relay_says ERE — its log has, or soon gets, such a line
+relay_says() { wait_for 10 grep -Eq -- "$1" "$RELAY_LOG"; }
+relay_silent() { ! grep -Eq -- "$1" "$RELAY_LOG"; }
+
+# steering ADDRESS… — new flows to these go through the relay
+steering() {
+	local address
+
+	for address in "$@"; do
+		wait_for 10 via_relay "$address" || return
+	done
+}
+
+# seen ADDRESS [PORT] — relay or direct: whom the server saw, the router or the client itself
+seen() {
+	case $(whoami_at "$1" "${2:-80}") in
+	"$ROUTER4 "* | "$ROUTER6 "*) echo relay ;;
+	"$CLIENT4 "* | "$CLIENT6 "*) echo direct ;;
+	*) echo nobody ;;
+	esac
+}
+
+via_relay() { [[ $(seen "$@") == relay ]]; }
+direct() { [[ $(seen "$@") == direct ]]; }
+
+# recorded ADDRESS — a new flow there shows up in the relay's log; for relays that borrow the
+# client's address, which the server cannot tell from a direct flow
+recorded() {
+	whoami_at "$1" && wait_for 2 grep -Fq -- "-> $(bracket "$1"):80 " "$RELAY_LOG"
+}
+
+# whoami_at ADDRESS [PORT] — "address port" of the peer as nginx saw it
+whoami_at() { c curl -gsS -m 8 "http://$(bracket "$1"):${2:-80}/whoami"; }
+
+# bracket ADDRESS — as it stands in a URL
+bracket() {
+	if [[ $1 == *:* ]]; then echo "[$1]"; else echo "$1"; fi
+}
+
+# escaped ADDRESS — as an ERE
+escaped() {
+	local text=${1//./\\.}
+
+	text=${text//[/\\[}
+	echo "${text//]/\\]}"
+}
+
+# json_value FILE-or-'-' EXPRESSION — Python expression over the parsed object `o`
+json_value() { python3 -c 'import json,sys; o = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
+
+# counter NAME — from the live program
+counter() { loader status --json | json_value "o['counters']['$1']"; }
+
+# unchanged DESCRIPTION FILE — the router is as it was when FILE was written with `snapshot`
+unchanged() {
+	wait_for 5 snapshot_equals "$2"
+	snapshot >"$WORK/after"
+	same_text "$1" "$2" "$WORK/after"
+}
+
+snapshot_equals() { [[ "$(snapshot)" == "$(<"$1")" ]]; }
+
+# bypass_none DESCRIPTION — nothing was forwarded past the proxy
+bypass_none() { is "$1" "$(bypassed tcp) $(bypassed udp)" "0 0"; }
+
+# --- what the relay writes ---
+
+# record PROTO CLIENT DESTINATION PORT [REST] — ERE of a flow's record in the text log
+record() {
+	local from dst
+
+	from=$(escaped "$(bracket "$2")")
+	dst=$(escaped "$(bracket "$3")")
+	echo "Z $1 $from:[0-9]+ -> $dst:$4 ${5-.*end=}"
+}
+
+# --- load: one new connection after the other, see class Churn in net.py ---
+
+CHURN_PIDS=()
+
+churn_start() { # ADDRESS PORT
+	nsenter --net="/run/netns/$CLIENT" -- python3 "$LIB/net.py" churn "$1" "$2" "$WORK/churn$1" \
+		>"$WORK/log/churn-$1" 2>&1 &
+	CHURN_PIDS+=($!)
+	disown $!
+}
+
+churn_stop() {
+	local pid
+
+	for pid in "${CHURN_PIDS[@]}"; do
+		stop "$pid"
+	done
+	CHURN_PIDS=()
+}
+
+# churned ADDRESS COLUMN — so far; columns are: 1 done, 2 failed, 3 relayed, 4 direct
+churned() { cut -d' ' -f"$2" "$WORK/churn$1" 2>/dev/null || echo 0; }
+churned_more() { [[ $(churned "$1" "$2") -ge $3 ]]; }

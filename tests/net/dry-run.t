@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# --dry-run says what attach would do and changes nothing.
+. "$(dirname "$0")/../lib/test.sh"
+
+prepare nginx
+ok "the relay starts" relay_start
+snapshot >"$WORK/before"
+do_ok "dry run with nothing attached" loader attach r0 --port 80 --cidr 10.77.2.0/24 --dry-run
+like "shows the rule it would add" "$OUT$ERR" 'ip (-4 )?rule add'
+unchanged "nothing is changed" "$WORK/before"
+ok "flows go straight" direct $SERVER4
+
+do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24
+ok "flows go through the relay" steering $SERVER4
+snapshot >"$WORK/attached"
+loader rule list --json >"$WORK/rules"
+do_ok "dry run of another interface and port" loader attach r1 --port 8080 --dry-run
+unchanged "nothing is changed" "$WORK/attached"
+is "neither are the rules" "$(loader rule list --json | json_value "[(r['name'], r.get('ports')) for r in o['rules']]")" \
+	"$(json_value "[(r['name'], r.get('ports')) for r in o['rules']]" <"$WORK/rules")"
+like "port 8080 is direct" "$(whoami_at $SERVER4 8080)" "^$CLIENT4 "
+
+refuses "a dry run of what cannot work fails" 1 nosuch0 loader attach nosuch0 --port 80 --dry-run
+finish

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What --json prints is one valid object with schema 1, and tells what is true.
+. "$(dirname "$0")/../lib/test.sh"
+
+prepare nginx
+ok "the relay starts" relay_start --log-format json
+
+valid() { # DESCRIPTION ARGS…
+	local what=$1
+	shift
+
+	do_ok "$what: succeeds" loader "$@"
+	ok "$what: is JSON" python3 -m json.tool "$WORK/out"
+	is "$what: schema" "$(json_value "o['schema']" <<<"$OUT")" 1
+}
+
+valid "features" features --json
+do_ok "attach" loader attach r0 --port 22,80 --udp-port 53 --cidr 10.77.2.0/24,fd77:2::/64
+ok "flows go through the relay" steering $SERVER4 $SERVER6
+valid "status" status --json
+is "the interface" "$(json_value "[i['name'] for i in o['interfaces']]" <<<"$OUT")" "['r0']"
+is "its index" "$(json_value "o['interfaces'][0]['ifindex']" <<<"$OUT")" \
+	"$(r ip -o link show r0 | cut -d: -f1)"
+like "its hook" "$(json_value "o['interfaces'][0]['hook']" <<<"$OUT")" '^(tcx|clsact)$'
+is "the rule" "$(json_value "[(r['index'], r['name'], r['action']) for r in o['rules']]" <<<"$OUT")" \
+	"[(0, 'default', 'proxy')]"
+is "its flows are a number above none" "$(json_value "o['rules'][0]['flows'] > 0" <<<"$OUT")" True
+is "counters are numbers" "$(json_value "all(isinstance(v, int) for v in o['counters'].values())" <<<"$OUT")" True
+is "steered flows are counted" "$(json_value "o['counters']['steered'] > 0" <<<"$OUT")" True
+is "each counter of the header is there" "$(json_value "' '.join(sorted(o['counters']))" <<<"$OUT")" \
+	"$(sed -n 's/^	X([A-Z_0-9]*, "\([a-z_]*\)".*/\1/p' "$TOP/include/tproxy.h" | LC_ALL=C sort | xargs)"
+valid "status of one interface" status r0 --json
+valid "the rule list" rule list --json
+ok "-j before the verb is the same" loader -j status
+is "the default command is status" "$(loader -j | json_value "o['schema']")" 1
+
+# the relay's records, one object a line
+wait_for 10 grep -q '"dst_port"' "$RELAY_LOG"
+records() { grep '"dst_port"' "$RELAY_LOG" | head -1; }
+record=$(records)
+is "a record has all keys" "$(json_value "' '.join(sorted(set(o) - {'errno', 'reason'}))" <<<"$record")" \
+	"bytes_down bytes_up client client_port dst dst_port duration_ms end event id proto schema source source_port time"
+is "the record names the flow" \
+	"$(json_value "(o['schema'], o['proto'], o['client'], o['dst'], o['dst_port'], o['source'])" <<<"$record")" \
+	"(1, 'tcp', '$CLIENT4', '$SERVER4', 80, '$ROUTER4')"
+like "the time is RFC 3339" "$(json_value "o['time']" <<<"$record")" '^20[0-9-]+T[0-9:.]+Z$'
+do_ok "a closed port is added" loader port add tcp/81
+is "a failing flow" "$(cpy probe $SERVER4 81)" "connected reset"
+ok "is recorded" wait_for 10 grep -q '"dst_port":81,' "$RELAY_LOG"
+is "with its reason" "$(grep '"dst_port":81,' "$RELAY_LOG" | json_value "(o['end'], o['errno'])")" \
+	"('connect-failed', 'ECONNREFUSED')"
+ok "every line is JSON" python3 -c '
+import json, sys
+for line in open(sys.argv[1]):
+    if line.startswith("{"):
+        json.loads(line)' "$RELAY_LOG"
+finish

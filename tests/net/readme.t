@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Every shell block of README.md runs as it stands, on a router with eth0 and eth1.
+. "$(dirname "$0")/../lib/test.sh"
+
+prepare nginx
+r ip link set r0 down
+r ip link set r0 name eth0
+r ip link set eth0 up
+r ip link set r1 down
+r ip link set r1 name eth1
+r ip link set eth1 up
+ip -n "$ROUTER" -6 addr replace $GATE6/64 dev eth0 nodad
+ip -n "$ROUTER" -6 addr replace $ROUTER6/64 dev eth1 nodad
+
+# the two commands at the top are this very run and demo.t; make bench takes minutes
+not_here='^(scripts/demo|scripts/test|make bench)'
+
+awk '/^```sh$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > (dir "/block." n) }' \
+	dir="$WORK" "$TOP/README.md"
+
+cat >"$WORK/runner" <<-'SH'
+	set -m
+	cd "$1" || exit 1
+	shift
+	for block; do
+		echo "== $block"
+		while IFS= read -r line; do
+			echo "+ $line"
+			eval "$line" || { echo "FAILED ($?): $line"; exit 1; }
+			# a job in the background gets the moment a person needs to type on
+			[[ $line != *'&' ]] || sleep 0.3
+		done <"$block"
+	done
+	exit 0
+SH
+
+mapfile -t blocks < <(find "$WORK" -name 'block.*' | sort -t. -k2n)
+for block in "${blocks[@]}"; do
+	grep -Ev "$not_here" "$block" >"$block.run"
+	while read -r command _; do
+		ok "$command is there" test -x "$TOP/$command"
+	done < <(grep -Eo '^scripts/[a-z]+' "$block")
+done
+ok "README has blocks to run" test ${#blocks[@]} -ge 8
+# the tree as it is: an installation in build/root, no second build under our feet
+r bash "$WORK/runner" "$TOP" "${blocks[@]/%/.run}" >"$WORK/log/readme" 2>&1 </dev/null
+is "all blocks run" $? 0
+ok "make install put the programs there" test -x "$TOP/build/root/usr/sbin/tproxy-loader"
+unlike "nothing is left attached" "$(r tc filter show dev eth0 ingress 2>&1; ls /sys/fs/bpf)" 'tproxy'
+rm -rf "$TOP/build/root"
+finish

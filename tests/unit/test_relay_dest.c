@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which original destinations the relay refuses, and for which reason. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+
+#include "lib/util.h"
+#include "relay/dest.h"
+#include "relay/localaddr.h"
+
+#define OWN_PORT 15002
+
+static struct port_set own;
+
+static union saddr address(const char *text, uint16_t port)
+{
+	union saddr a;
+
+	memset(&a, 0, sizeof(a));
+	if (strchr(text, ':')) {
+		a.sa.sa_family = AF_INET6;
+		assert_int_equal(inet_pton(AF_INET6, text, &a.v6.sin6_addr), 1);
+	} else {
+		a.sa.sa_family = AF_INET;
+		assert_int_equal(inet_pton(AF_INET, text, &a.v4.sin_addr), 1);
+	}
+	saddr_set_port(&a, port);
+	return a;
+}
+
+static enum dest_verdict check(const char *text, uint16_t port, enum local_kind kind, bool allow)
+{
+	union saddr a = address(text, port);
+	union saddr plain = dest_unmap(&a);
+
+	return dest_check(&plain, kind, &own, allow);
+}
+
+static const struct {
+	const char *text;
+	enum local_kind kind;
+	enum dest_verdict expected;
+} table[] = {
+	{ "192.0.2.1", LOCAL_NONE, DEST_OK },
+	{ "2001:db8::1", LOCAL_NONE, DEST_OK },
+	{ "::ffff:192.0.2.1", LOCAL_NONE, DEST_OK },
+	{ "0.0.0.0", LOCAL_NONE, DEST_UNSPECIFIED },
+	{ "0.1.2.3", LOCAL_NONE, DEST_UNSPECIFIED },
+	{ "::", LOCAL_NONE, DEST_UNSPECIFIED },
+	{ "::ffff:0.0.0.0", LOCAL_NONE, DEST_UNSPECIFIED },
+	{ "127.0.0.1", LOCAL_ADDRESS, DEST_LOOPBACK },
+	{ "127.255.255.254", LOCAL_NONE, DEST_LOOPBACK },
+	{ "::1", LOCAL_ADDRESS, DEST_LOOPBACK },
+	{ "::ffff:127.0.0.1", LOCAL_NONE, DEST_LOOPBACK },
+	{ "128.0.0.1", LOCAL_NONE, DEST_OK },
+	{ "169.254.1.1", LOCAL_NONE, DEST_LINK_LOCAL },
+	{ "169.253.255.255", LOCAL_NONE, DEST_OK },
+	{ "fe80::1", LOCAL_NONE, DEST_LINK_LOCAL },
+	{ "febf::1", LOCAL_NONE, DEST_LINK_LOCAL },
+	{ "fec0::1", LOCAL_NONE, DEST_OK },
+	{ "::ffff:169.254.0.1", LOCAL_NONE, DEST_LINK_LOCAL },
+	{ "224.0.0.1", LOCAL_NONE, DEST_MULTICAST },
+	{ "239.255.255.255", LOCAL_NONE, DEST_MULTICAST },
+	{ "240.0.0.1", LOCAL_NONE, DEST_OK },
+	{ "ff02::1", LOCAL_NONE, DEST_MULTICAST },
+	{ "::ffff:224.0.0.1", LOCAL_NONE, DEST_MULTICAST },
+	{ "255.255.255.255", LOCAL_NONE, DEST_BROADCAST },
+	{ "10.0.0.255", LOCAL_BROADCAST, DEST_BROADCAST },
+	{ "10.0.0.1", LOCAL_ADDRESS, DEST_ROUTER },
+	{ "2001:db8::2", LOCAL_ADDRESS, DEST_ROUTER },
+	{ "::ffff:10.0.0.1", LOCAL_ADDRESS, DEST_ROUTER },
+};
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (check(table[i].text, 22, table[i].kind, false) != table[i].expected)
+			fail_msg("%s", table[i].text);
+}
+
+static void test_allow_local(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (check(table[i].text, 22, table[i].kind, true) != DEST_OK)
+			fail_msg("%s", table[i].text);
+}
+
+static void test_own_listener(void **state)
+{
+	static const char *const here[] = { "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::",
+					    "::ffff:127.0.0.1" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
+		assert_int_equal(check(here[i], OWN_PORT, LOCAL_NONE, false), DEST_OWN_LISTENER);
+		assert_int_equal(check(here[i], OWN_PORT, LOCAL_NONE, true), DEST_OWN_LISTENER);
+	}
+	assert_int_equal(check("10.0.0.1", OWN_PORT, LOCAL_ADDRESS, true), DEST_OWN_LISTENER);
+	assert_int_equal(check("2001:db8::2", OWN_PORT, LOCAL_ADDRESS, false), DEST_OWN_LISTENER);
+	/* The same port on another machine is nobody's listener. */
+	assert_int_equal(check("192.0.2.1", OWN_PORT, LOCAL_NONE, false), DEST_OK);
+}
+
+static void test_every_refusal_has_a_reason(void **state)
+{
+	(void)state;
+	assert_null(dest_reasons[DEST_OK]);
+	for (int i = DEST_OK + 1; i < DEST_MAX; i++)
+		assert_non_null(dest_reasons[i]);
+}
+
+static void test_local_addresses(void **state)
+{
+	union saddr loopback4 = address("127.0.0.1", 1);
+	union saddr mapped = address("::ffff:127.0.0.1", 1);
+	union saddr foreign = address("192.0.2.77", 1);
+	struct local_set set;
+
+	(void)state;
+	assert_int_equal(local_open(&set), 0);
+	assert_int_equal(local_update(&set), 0);
+	/* A fresh network namespace may have lo without addresses. */
+	if (set.count) {
+		assert_int_equal(local_lookup(&set, &loopback4), LOCAL_ADDRESS);
+		assert_int_equal(local_lookup(&set, &mapped), LOCAL_ADDRESS);
+	}
+	assert_int_equal(local_lookup(&set, &foreign), LOCAL_NONE);
+	local_close(&set);
+	assert_int_equal(local_lookup(&set, &loopback4), LOCAL_NONE);
+}
+
+static void test_addresses(void **state)
+{
+	union saddr a = address("2001:db8::1", 443), b = a;
+	char text[SADDR_TEXT_LEN];
+
+	(void)state;
+	assert_string_equal(saddr_format(&a, text), "[2001:db8::1]:443");
+	assert_true(saddr_equal(&a, &b));
+	assert_int_equal(saddr_hash(&a, 7), saddr_hash(&b, 7));
+	b.v6.sin6_scope_id = 3;
+	assert_false(saddr_equal(&a, &b));
+	assert_string_equal(saddr_format(&b, text), "[2001:db8::1%3]:443");
+	a = address("10.0.0.1", 53);
+	assert_false(saddr_equal(&a, &b));
+	assert_string_equal(saddr_format(&a, text), "10.0.0.1:53");
+	assert_string_equal(saddr_format_host(&a, text), "10.0.0.1");
+	b = saddr_loopback(AF_INET6, 80);
+	assert_string_equal(saddr_format(&b, text), "[::1]:80");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_allow_local),
+		cmocka_unit_test(test_own_listener),
+		cmocka_unit_test(test_every_refusal_has_a_reason),
+		cmocka_unit_test(test_local_addresses),
+		cmocka_unit_test(test_addresses),
+	};
+
+	port_set_add(&own, OWN_PORT);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

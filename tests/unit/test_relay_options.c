@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Command line, file and environment of the relay, and which of them wins. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/util.h"
+#include "relay/options.h"
+
+static struct options o;
+static char why[768];
+
+static enum options_result parse(const char *line)
+{
+	char copy[512];
+	char *argv[32] = { "tproxy-relay" };
+	char *rest = copy;
+	char *word;
+	int argc = 1;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	while ((word = strsep(&rest, " ")))
+		if (*word)
+			argv[argc++] = word;
+	why[0] = '\0';
+	return options_parse(&o, argc, argv, why, sizeof(why));
+}
+
+/* Writes a file that lives until the next one. */
+static const char *file_with(const char *text)
+{
+	static char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/tmp/test_relay_options.%d", (int)getpid());
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	return path;
+}
+
+static enum options_result parse_file(const char *text, const char *flags)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "-c %s %s", file_with(text), flags);
+	return parse(line);
+}
+
+static int clear_environment(void **state)
+{
+	(void)state;
+	unsetenv("LOG_LEVEL");
+	unsetenv("LOG_FORMAT");
+	unsetenv("TPROXY_PIN_DIR");
+	return 0;
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(""), OPTIONS_RUN);
+	assert_int_equal(o.listen_count, 2);
+	assert_int_equal(o.listen[0], 15002);
+	assert_int_equal(o.listen[1], 15006);
+	assert_int_equal(o.source, SOURCE_OWN);
+	assert_int_equal(o.workers, 0);
+	assert_int_equal(o.log_format, RECORD_TEXT);
+	assert_int_equal(o.log_level, RECORD_INFO);
+	assert_string_equal(o.pin_dir, "/sys/fs/bpf/tproxy");
+	assert_string_equal(o.user, "");
+	assert_int_equal(o.connect_timeout, 10);
+	assert_int_equal(o.idle_timeout, 3600);
+	assert_int_equal(o.half_closed_timeout, 60);
+	assert_int_equal(o.drain_timeout, 30);
+	assert_false(o.allow_local);
+}
+
+static void test_flags(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-n r0 --listen 1,65535 --source=client-ip-port --workers 16 "
+			       "--log-format json --log-level debug --log-file /l --user u "
+			       "--connect-timeout 1 --idle-timeout 2 --half-closed-timeout 3 "
+			       "--drain-timeout 4 --allow-local"),
+			 OPTIONS_RUN);
+	assert_string_equal(o.netns, "r0");
+	assert_string_equal(o.pin_dir, "/sys/fs/bpf/tproxy-r0");
+	assert_int_equal(o.listen_count, 2);
+	assert_int_equal(o.listen[1], 65535);
+	assert_int_equal(o.source, SOURCE_CLIENT_IP_PORT);
+	assert_int_equal(o.workers, 16);
+	assert_int_equal(o.log_format, RECORD_JSON);
+	assert_int_equal(o.log_level, RECORD_DEBUG);
+	assert_string_equal(o.log_file, "/l");
+	assert_string_equal(o.user, "u");
+	assert_int_equal(o.connect_timeout, 1);
+	assert_int_equal(o.idle_timeout, 2);
+	assert_int_equal(o.half_closed_timeout, 3);
+	assert_int_equal(o.drain_timeout, 4);
+	assert_true(o.allow_local);
+	assert_int_equal(parse("--netns x --pin-dir /p"), OPTIONS_RUN);
+	assert_string_equal(o.pin_dir, "/p");
+	assert_int_equal(parse("-h"), OPTIONS_HELP);
+	assert_int_equal(parse("--version"), OPTIONS_VERSION);
+}
+
+static void test_usage_errors(void **state)
+{
+	static const char *const bad[] = {
+		"--work 2",	   "--sourc own",	"--nosuch",	   "-x",
+		"--workers",	   "-c",		"extra",	   "--workers 0",
+		"--workers 17", "--workers 2x", "--workers -1", "--listen 0",
+		"--listen 65536",  "--listen 5,5",	"--listen ,",	   "--listen 1;2",
+		"--listen 1,2,3,4,5,6,7,8,9",		"--source client", "--source OWN",
+		"--log-format xml", "--log-level loud", "--idle-timeout 0", "--idle-timeout 1s",
+		"--drain-timeout 999999999999",		"--allow-local=maybe",
+		"--netns ../x",	   "--netns a/b",	"--user=",	   "--pin-dir=",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (parse(bad[i]) != OPTIONS_USAGE)
+			fail_msg("accepted: %s", bad[i]);
+		if (!why[0] || strchr(why, '\n'))
+			fail_msg("not one line of reason: %s", bad[i]);
+	}
+}
+
+static void test_file(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_file("[loader]\ninterfaces = eth0 wg*\nany = 1\n"
+				    "[rule ssh]\nports = 22\n[pool gate1]\n10.0.0.1 = 10.0.0.2:22\n"
+				    "[zone z]\nx = y\n"
+				    "[relay] ; ours\nlisten = 15002 15006, 15007 ; three\n"
+				    "source = client-ip\nallow-local = yes\nidle-timeout=5\n",
+				    ""),
+			 OPTIONS_RUN);
+	assert_int_equal(o.listen_count, 3);
+	assert_int_equal(o.listen[2], 15007);
+	assert_int_equal(o.source, SOURCE_CLIENT_IP);
+	assert_int_equal(o.idle_timeout, 5);
+	assert_true(o.allow_local);
+	assert_int_equal(parse_file("", ""), OPTIONS_RUN);
+}
+
+static void assert_file_error(const char *text, const char *expected)
+{
+	if (parse_file(text, "") != OPTIONS_FAILED)
+		fail_msg("accepted: %s", text);
+	if (!strstr(why, expected))
+		fail_msg("\"%s\" lacks \"%s\"", why, expected);
+}
+
+static void test_file_errors(void **state)
+{
+	(void)state;
+	assert_file_error("[relay]\n\nnosuch = 1\n", ":3: nosuch = 1: unknown key");
+	assert_file_error("[relay]\nworkers = many\n", ":2: workers = many: expected");
+	assert_file_error("[realy]\nworkers = 1\n", ":2: [realy]: unknown section");
+	assert_file_error("workers = 1\n", ":1: []: unknown section");
+	assert_file_error("[rule ]\nports = 1\n", ":2: [rule ]: unknown section");
+	assert_file_error("[relay]\nworkers = 1\nworkers = 2\n", ":3: workers = 2: given twice");
+	assert_file_error("[relay]\nlisten = 15002\n  15006\n", ":3:");
+	assert_file_error("[relay]\nworkers\n", ":2:");
+	assert_file_error("[relay]\nworkers = 0\nnosuch = 1\n", ":2: workers");
+	assert_file_error("[relay]\nnetns = x\n", ":2: netns = x: unknown key");
+	assert_int_equal(parse("-c /nonexistent/file"), OPTIONS_FAILED);
+	assert_non_null(strstr(why, "/nonexistent/file"));
+}
+
+/* Flags over file over environment over default. */
+static void test_precedence(void **state)
+{
+	(void)state;
+	setenv("LOG_LEVEL", "error", 1);
+	setenv("LOG_FORMAT", "json", 1);
+	setenv("TPROXY_PIN_DIR", "/env", 1);
+	assert_int_equal(parse(""), OPTIONS_RUN);
+	assert_int_equal(o.log_level, RECORD_ERROR);
+	assert_int_equal(o.log_format, RECORD_JSON);
+	assert_string_equal(o.pin_dir, "/env");
+	assert_int_equal(parse_file("[relay]\nlog-level = warn\npin-dir = /file\n", ""),
+			 OPTIONS_RUN);
+	assert_int_equal(o.log_level, RECORD_WARN);
+	assert_int_equal(o.log_format, RECORD_JSON);
+	assert_string_equal(o.pin_dir, "/file");
+	assert_int_equal(parse_file("[relay]\nlog-level = warn\npin-dir = /file\n",
+				    "--log-level debug --pin-dir /flag --log-format console"),
+			 OPTIONS_RUN);
+	assert_int_equal(o.log_level, RECORD_DEBUG);
+	assert_int_equal(o.log_format, RECORD_TEXT);
+	assert_string_equal(o.pin_dir, "/flag");
+	setenv("LOG_LEVEL", "loud", 1);
+	assert_int_equal(parse(""), OPTIONS_FAILED);
+	assert_non_null(strstr(why, "LOG_LEVEL=loud"));
+}
+
+static int remove_file(void **state)
+{
+	(void)state;
+	unlink(file_with(""));
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_defaults, clear_environment),
+		cmocka_unit_test_setup(test_flags, clear_environment),
+		cmocka_unit_test_setup(test_usage_errors, clear_environment),
+		cmocka_unit_test_setup(test_file, clear_environment),
+		cmocka_unit_test_setup(test_file_errors, clear_environment),
+		cmocka_unit_test_setup(test_precedence, clear_environment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, remove_file);
+}

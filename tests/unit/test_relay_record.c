@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Lines of the relay's log: text, JSON, times, escaping, lost lines. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "relay/record.h"
+#include "relay/sink.h"
+
+static const struct timespec now = { .tv_sec = 1795242600, .tv_nsec = 123456789 };
+static char line[RECORD_MAX];
+
+static union saddr v4(const char *text, uint16_t port)
+{
+	union saddr a = { .v4 = { .sin_family = AF_INET, .sin_port = htons(port) } };
+
+	inet_pton(AF_INET, text, &a.v4.sin_addr);
+	return a;
+}
+
+static struct flow_record example(void)
+{
+	struct flow_record f = { .id = 17,
+				 .proto = IPPROTO_TCP,
+				 .client = v4("10.77.1.2", 41234),
+				 .dst = v4("10.77.2.2", 22),
+				 .source = v4("10.77.2.1", 50012),
+				 .bytes_up = 3201,
+				 .bytes_down = 8043,
+				 .duration_ms = 1204,
+				 .end = END_CLIENT_FIN };
+
+	return f;
+}
+
+static const char *text_of(size_t len)
+{
+	assert_true(len > 0 && len < RECORD_MAX);
+	assert_int_equal(line[len - 1], '\n');
+	line[len - 1] = '\0';
+	return line;
+}
+
+static void test_text(void **state)
+{
+	struct flow_record f = example();
+
+	(void)state;
+	assert_string_equal(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+			    "2026-11-21T06:30:00.123Z tcp 10.77.1.2:41234 -> 10.77.2.2:22 "
+			    "via 10.77.2.1:50012 up=3201 down=8043 dur=1.204 end=client-fin");
+	assert_string_equal(text_of(record_format_start(RECORD_TEXT, &now, &f, line)),
+			    "2026-11-21T06:30:00.123Z tcp 10.77.1.2:41234 -> 10.77.2.2:22 "
+			    "via 10.77.2.1:50012 start");
+}
+
+static void test_text_failure(void **state)
+{
+	struct flow_record f = example();
+
+	(void)state;
+	f.source.sa.sa_family = 0;
+	f.bytes_up = f.bytes_down = f.duration_ms = 0;
+	f.end = END_CONNECT_FAILED;
+	f.err = EHOSTUNREACH;
+	assert_non_null(strstr(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+			       "10.77.2.2:22 up=0 down=0 dur=0.000 end=connect-failed "
+			       "errno=EHOSTUNREACH"));
+	f.err = 0;
+	f.end = END_REFUSED;
+	f.reason = "own-listener";
+	assert_non_null(strstr(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+			       "end=refused reason=own-listener"));
+}
+
+static void test_json(void **state)
+{
+	struct flow_record f = example();
+
+	(void)state;
+	assert_string_equal(
+		text_of(record_format_end(RECORD_JSON, &now, &f, line)),
+		"{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":\"flow\",\"id\":17,"
+		"\"proto\":\"tcp\",\"client\":\"10.77.1.2\",\"client_port\":41234,"
+		"\"dst\":\"10.77.2.2\",\"dst_port\":22,\"source\":\"10.77.2.1\","
+		"\"source_port\":50012,\"bytes_up\":3201,\"bytes_down\":8043,"
+		"\"duration_ms\":1204,\"end\":\"client-fin\"}");
+	f.source.sa.sa_family = 0;
+	f.proto = IPPROTO_UDP;
+	assert_string_equal(
+		text_of(record_format_start(RECORD_JSON, &now, &f, line)),
+		"{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":\"flow-start\","
+		"\"id\":17,\"proto\":\"udp\",\"client\":\"10.77.1.2\",\"client_port\":41234,"
+		"\"dst\":\"10.77.2.2\",\"dst_port\":22}");
+}
+
+static void test_message(void **state)
+{
+	(void)state;
+	assert_string_equal(text_of(record_format_message(RECORD_TEXT, &now, RECORD_WARN,
+							  "a \"b\"\nc", line)),
+			    "2026-11-21T06:30:00.123Z warn a \"b\"\\u000ac");
+	assert_string_equal(text_of(record_format_message(RECORD_JSON, &now, RECORD_INFO,
+							  "a \"b\"\\\n", line)),
+			    "{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":"
+			    "\"message\",\"level\":\"info\","
+			    "\"message\":\"a \\\"b\\\"\\\\\\u000a\"}");
+}
+
+/* However long the text, the line is whole. */
+static void test_long_message(void **state)
+{
+	char text[2 * RECORD_MAX];
+	size_t len;
+
+	(void)state;
+	memset(text, '\001', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	len = record_format_message(RECORD_JSON, &now, RECORD_INFO, text, line);
+	assert_true(len <= RECORD_MAX);
+	assert_memory_equal(line + len - 3, "\"}\n", 3);
+}
+
+static void assert_time(time_t t, const char *expected)
+{
+	struct timespec when = { .tv_sec = t };
+	const char *got = text_of(record_format_message(RECORD_TEXT, &when, RECORD_INFO, "", line));
+
+	assert_memory_equal(got, expected, strlen(expected));
+}
+
+static void test_times(void **state)
+{
+	(void)state;
+	assert_time(0, "1970-01-01T00:00:00.000Z");
+	assert_time(951782399, "2000-02-28T23:59:59.000Z");
+	assert_time(951782400, "2000-02-29T00:00:00.000Z");
+	assert_time(951868800, "2000-03-01T00:00:00.000Z");
+	assert_time(1704067199, "2023-12-31T23:59:59.000Z");
+	assert_time(4107542400, "2100-03-01T00:00:00.000Z");
+	assert_time(1709164800, "2024-02-29T00:00:00.000Z");
+}
+
+/* Nobody reads; callers go on, and learn later how many lines there were too many. */
+static void test_slow_reader(void **state)
+{
+	static char text[RECORD_MAX];
+	char path[64];
+	bool reported = false;
+	size_t kept = 0;
+	FILE *reader;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/test_relay_record.%d", (int)getpid());
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(record_open(path, RECORD_TEXT, RECORD_INFO), 0);
+	unlink(path);
+	assert_int_equal(sink_start(), 0);
+	for (int i = 0; i < 100000; i++)
+		record_say(RECORD_INFO, "%d: some text that takes its room in the buffers", i);
+	/* Returns although the thread is stuck. */
+	sink_stop(10);
+	reader = fdopen(fd, "r");
+	assert_non_null(reader);
+	for (int tries = 0; tries < 5000 && !reported; tries++) {
+		while (fgets(text, sizeof(text), reader)) {
+			kept++;
+			reported |= strstr(text, "log lines were lost") != NULL;
+		}
+		clearerr(reader);
+		usleep(1000);
+	}
+	assert_true(reported);
+	assert_true(kept > 1000 && kept < 100000);
+	fclose(reader);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text),	 cmocka_unit_test(test_text_failure),
+		cmocka_unit_test(test_json),	 cmocka_unit_test(test_message),
+		cmocka_unit_test(test_long_message), cmocka_unit_test(test_times),
+		cmocka_unit_test(test_slow_reader),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

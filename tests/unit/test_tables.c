@@ -1,0 +1,1100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Properties of the policy compiler. Random policies, compiled and evaluated as
+ * the data path does, must decide as a walk over the rules would. Every failure
+ * names its seed: random_policy(seed) makes that policy again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+
+#include "lib/tables.h"
+#include "lib/util.h"
+
+#define SEED 1000u
+#define POLICIES 3000
+#define FLOWS 60
+#define NO_RULE (-1)
+
+struct flow {
+	struct prefix src, dst; /* full length */
+	__u8 proto;
+	__u16 port; /* host byte order */
+};
+
+/* ---- random policies and flows -------------------------------------------- */
+
+/* splitmix64: good also for consecutive seeds. */
+static __u64 random_next(__u64 *state)
+{
+	__u64 z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+static unsigned int below(__u64 *state, unsigned int n)
+{
+	return (unsigned int)(random_next(state) % n);
+}
+
+static unsigned int bits_of(__u8 family)
+{
+	return family == AF_INET ? 32 : 128;
+}
+
+/* Clears what lies behind the length. */
+static void cut(struct prefix *p)
+{
+	for (unsigned int bit = p->len; bit < 128; bit++)
+		p->addr[bit / 8] &= (__u8)~(0x80 >> bit % 8);
+}
+
+/* Addresses of a small world: few values in each place, so that prefixes overlap. */
+static struct prefix random_address(__u64 *state, __u8 family)
+{
+	static const __u8 values[] = { 0, 1, 10, 128, 192, 254, 255 };
+	struct prefix p = { .family = family, .len = (__u8)bits_of(family) };
+	unsigned int kept = below(state, 4); /* bytes in front that all share */
+
+	for (unsigned int i = 0; i < bits_of(family) / 8; i++)
+		p.addr[i] = i < kept ? 10 : values[below(state, ARRAY_SIZE(values))];
+	return p;
+}
+
+static struct prefix random_prefix(__u64 *state)
+{
+	struct prefix p = random_address(state, below(state, 2) ? AF_INET : AF_INET6);
+
+	switch (below(state, 4)) {
+	case 0:
+		p.len = (__u8)below(state, bits_of(p.family) + 1);
+		break;
+	case 1:
+		p.len = (__u8)(below(state, 5) * bits_of(p.family) / 4);
+		break;
+	case 2:
+		p.len = (__u8)(8 * below(state, 4));
+		break;
+	default:
+		break; /* a host */
+	}
+	cut(&p);
+	return p;
+}
+
+static void random_prefixes(__u64 *state, struct prefix_set *set)
+{
+	unsigned int n = 1 + below(state, 4);
+
+	if (below(state, 4) == 0) {
+		assert_int_equal(prefix_set_add_all(set), 0);
+		n = below(state, 3);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		struct prefix p = random_prefix(state);
+
+		assert_int_equal(prefix_set_add(set, &p), 0);
+	}
+}
+
+static __u16 random_port(__u64 *state)
+{
+	static const __u16 ends[] = { 1, 2, 65534, 65535 };
+
+	return below(state, 8) ? (__u16)(20 + below(state, 60)) :
+				 ends[below(state, ARRAY_SIZE(ends))];
+}
+
+static void random_services(__u64 *state, struct service_set *set)
+{
+	unsigned int n = 1 + below(state, 3);
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct port_range range = { 0 };
+		__u8 proto = below(state, 2) ? IPPROTO_TCP : IPPROTO_UDP;
+
+		if (below(state, 4)) {
+			range.first = range.last = random_port(state);
+			if (below(state, 2) && range.first < 100)
+				range.last = (__u16)(range.first + below(state, 30));
+		}
+		assert_int_equal(service_set_add(set, proto, range), 0);
+	}
+}
+
+static void random_rule(__u64 *state, struct rule *rule, int number)
+{
+	static const __u8 loopback[4] = { 127, 0, 0, 1 };
+
+	rule->used = true;
+	snprintf(rule->name, sizeof(rule->name), "rule-%d", number);
+	rule->action = TPROXY_ACTION_NONE + 1 + below(state, TPROXY_ACTION_MAX - 1);
+	rule->on_down = below(state, TPROXY_ON_DOWN_MAX);
+	if (below(state, 3) == 0) {
+		rule->proxy.port = (__u16)(1 + below(state, 65535));
+		rule->proxy.family = (__u8[]){ 0, AF_INET, AF_INET6 }[below(state, 3)];
+		if (rule->proxy.family == AF_INET)
+			memcpy(rule->proxy.addr, loopback, sizeof(loopback));
+		if (rule->proxy.family)
+			rule->proxy.addr[below(state, 4)] = (__u8)(1 + below(state, 255));
+	}
+	random_prefixes(state, &rule->to);
+	random_prefixes(state, &rule->from);
+	random_services(state, &rule->services);
+}
+
+/* 1 to 64 rules, often few, with holes between them. */
+static void random_policy(__u64 seed, struct policy *policy)
+{
+	unsigned int n = 1 + below(&seed, below(&seed, 4) ? 6 : TPROXY_MAX_RULES);
+
+	*policy = (struct policy){ 0 };
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int at = n < 32 ? below(&seed, TPROXY_MAX_RULES) : i;
+
+		if (!policy->rules[at].used)
+			random_rule(&seed, &policy->rules[at], (int)at);
+	}
+	if (n == TPROXY_MAX_RULES || below(&seed, 4))
+		return;
+	for (int at = 0; at < TPROXY_MAX_RULES; at += TPROXY_MAX_RULES - 1) /* both ends */
+		if (!policy->rules[at].used)
+			random_rule(&seed, &policy->rules[at], at);
+}
+
+/* An address within one of the set's prefixes of this family, or any address. */
+static struct prefix address_in(__u64 *state, const struct prefix_set *set, __u8 family)
+{
+	struct prefix address = random_address(state, family);
+	const struct prefix *p;
+
+	if (!set->n || below(state, 4) == 0)
+		return address;
+	p = &set->items[below(state, (unsigned int)set->n)];
+	if (p->family != family)
+		return address;
+	for (unsigned int bit = 0; bit < p->len; bit++) {
+		__u8 one = (__u8)(0x80 >> bit % 8);
+
+		address.addr[bit / 8] =
+			(__u8)((address.addr[bit / 8] & ~one) | (p->addr[bit / 8] & one));
+	}
+	return address;
+}
+
+/* A flow close to what some rule asks for. */
+static struct flow random_flow(__u64 *state, const struct policy *policy)
+{
+	const struct rule *rule = &policy->rules[below(state, TPROXY_MAX_RULES)];
+	struct flow f = { .proto = below(state, 2) ? IPPROTO_TCP : IPPROTO_UDP };
+	__u8 family;
+
+	for (int tries = 0; tries < 1000 && !rule->used; tries++)
+		rule = &policy->rules[below(state, TPROXY_MAX_RULES)];
+	family = below(state, 2) ? AF_INET : AF_INET6;
+	f.dst = address_in(state, &rule->to, family);
+	f.src = address_in(state, &rule->from, family);
+	f.port = random_port(state);
+	if (rule->services.n && below(state, 3)) {
+		const struct service *s =
+			&rule->services.items[below(state, (unsigned int)rule->services.n)];
+		f.proto = s->proto;
+		if (s->range.first)
+			f.port = (__u16)(s->range.first + below(state, 1u + s->range.last -
+									s->range.first));
+	}
+	return f;
+}
+
+/* ---- the two ways to decide ----------------------------------------------- */
+
+static bool in_set(const struct prefix_set *set, const struct prefix *address)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct prefix cut_to = *address;
+
+		if (set->items[i].family != address->family)
+			continue;
+		cut_to.len = set->items[i].len;
+		cut(&cut_to);
+		if (!memcmp(cut_to.addr, set->items[i].addr, sizeof(cut_to.addr)))
+			return true;
+	}
+	return false;
+}
+
+static bool in_services(const struct service_set *set, __u8 proto, __u16 port)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct service *s = &set->items[i];
+
+		if (s->proto == proto &&
+		    (!s->range.first || (port >= s->range.first && port <= s->range.last)))
+			return true;
+	}
+	return false;
+}
+
+/* The specification: the first rule that accepts the flow in every dimension. */
+static int first_match(const struct policy *policy, const struct flow *f)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (rule->used && in_set(&rule->to, &f->dst) && in_set(&rule->from, &f->src) &&
+		    in_services(&rule->services, f->proto, f->port))
+			return i;
+	}
+	return NO_RULE;
+}
+
+/* As an LPM trie answers. */
+static tproxy_mask longest_match(const struct prefix_table *table, const struct prefix *address)
+{
+	const struct prefix_mask *best = NULL;
+
+	for (size_t i = 0; i < table->n; i++) {
+		const struct prefix_set one = { .items = &table->items[i].prefix, .n = 1 };
+
+		if (in_set(&one, address) && (!best || table->items[i].prefix.len > best->prefix.len))
+			best = &table->items[i];
+	}
+	return best ? best->mask : 0;
+}
+
+static tproxy_mask port_mask(const struct port_table *table, __u8 proto, __u16 port)
+{
+	tproxy_mask mask = 0;
+
+	for (size_t i = 0; i < table->n; i++)
+		if (table->items[i].proto == proto &&
+		    (table->items[i].port == port || !table->items[i].port))
+			mask |= table->items[i].mask;
+	return mask;
+}
+
+/* bpf/match.bpf.h in plain words; every rule is in force on the interface. */
+static int evaluate(const struct tables *tables, const struct flow *f)
+{
+	tproxy_mask mask = tables->active & port_mask(&tables->ports, f->proto, f->port) &
+			   longest_match(&tables->dst, &f->dst) &
+			   longest_match(&tables->src, &f->src);
+	int rule = mask ? __builtin_ctzll(mask) : NO_RULE;
+
+	return rule == NO_RULE || tables->rules[rule].action == TPROXY_ACTION_NONE ? NO_RULE : rule;
+}
+
+static void expect_decides(const struct tables *tables, const struct policy *policy, __u64 seed)
+{
+	__u64 state = seed ^ 0xf10f10;
+
+	for (int i = 0; i < FLOWS; i++) {
+		struct flow f = random_flow(&state, policy);
+		int expected = first_match(policy, &f), got = evaluate(tables, &f);
+		char src[PREFIX_TEXT_LEN], dst[PREFIX_TEXT_LEN];
+
+		if (got != expected)
+			fail_msg("seed %llu: proto %u %s -> %s port %u: rule %d, expected %d",
+				 (unsigned long long)seed, f.proto, prefix_format(&f.src, src),
+				 prefix_format(&f.dst, dst), f.port, got, expected);
+	}
+}
+
+/* ---- comparing tables ----------------------------------------------------- */
+
+static bool same_prefixes(const struct prefix_table *a, const struct prefix_table *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (prefix_cmp(&a->items[i].prefix, &b->items[i].prefix) ||
+		    a->items[i].mask != b->items[i].mask)
+			return false;
+	return true;
+}
+
+static bool same_ports(const struct port_table *a, const struct port_table *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->items[i].proto != b->items[i].proto ||
+		    a->items[i].port != b->items[i].port || a->items[i].mask != b->items[i].mask)
+			return false;
+	return true;
+}
+
+static void expect_same(const struct tables *a, const struct tables *b, __u64 seed)
+{
+	const char *differs = NULL;
+
+	if (!same_prefixes(&a->dst, &b->dst))
+		differs = "dst";
+	else if (!same_prefixes(&a->src, &b->src))
+		differs = "src";
+	else if (!same_ports(&a->ports, &b->ports))
+		differs = "ports";
+	else if (memcmp(a->rules, b->rules, sizeof(a->rules)))
+		differs = "rules";
+	else if (a->active != b->active)
+		differs = "active";
+	if (differs)
+		fail_msg("seed %llu: %s differs", (unsigned long long)seed, differs);
+}
+
+static void expect_sorted(const struct tables *t, __u64 seed)
+{
+	const struct prefix_table *tables[] = { &t->dst, &t->src };
+
+	for (size_t n = 0; n < ARRAY_SIZE(tables); n++)
+		for (size_t i = 1; i < tables[n]->n; i++)
+			if (prefix_cmp(&tables[n]->items[i - 1].prefix,
+				       &tables[n]->items[i].prefix) >= 0)
+				fail_msg("seed %llu: order of prefixes", (unsigned long long)seed);
+	for (size_t i = 1; i < t->ports.n; i++) {
+		const struct port_mask *a = &t->ports.items[i - 1], *b = &t->ports.items[i];
+
+		if (a->proto > b->proto || (a->proto == b->proto && a->port >= b->port))
+			fail_msg("seed %llu: order of ports", (unsigned long long)seed);
+	}
+}
+
+/* ---- maps that take edits ------------------------------------------------- */
+
+/* What a map operation would do; a removal must find its key, an update must change something. */
+static void change_prefix(struct prefix_table *table, const struct prefix *key, bool remove,
+			  tproxy_mask mask)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		if (prefix_cmp(&table->items[i].prefix, key))
+			continue;
+		if (remove) {
+			table->items[i] = table->items[--table->n];
+		} else {
+			assert_int_not_equal(table->items[i].mask, mask);
+			table->items[i].mask = mask;
+		}
+		return;
+	}
+	assert_false(remove);
+	assert_int_equal(prefix_table_append(table, key, mask), 0);
+}
+
+static void change_port(struct port_table *table, const struct tproxy_port *key, bool remove,
+			tproxy_mask mask)
+{
+	assert_int_equal(key->zero, 0);
+	for (size_t i = 0; i < table->n; i++) {
+		if (table->items[i].proto != key->proto || table->items[i].port != ntohs(key->port))
+			continue;
+		if (remove) {
+			table->items[i] = table->items[--table->n];
+		} else {
+			assert_int_not_equal(table->items[i].mask, mask);
+			table->items[i].mask = mask;
+		}
+		return;
+	}
+	assert_false(remove);
+	assert_int_equal(port_table_append(table, key->proto, ntohs(key->port), mask), 0);
+}
+
+static void change_rule(struct tables *tables, const struct tables_edit *edit)
+{
+	assert_false(edit->remove);
+	assert_true(edit->key.index < TPROXY_MAX_RULES);
+	tables->rules[edit->key.index] = edit->value.rule;
+	if (edit->value.rule.action == TPROXY_ACTION_NONE)
+		tables->active &= ~(1ULL << edit->key.index);
+	else
+		tables->active |= 1ULL << edit->key.index;
+}
+
+struct maps {
+	struct tables tables;
+	int stage;
+	unsigned int edits;
+};
+
+static void change_lpm(struct maps *maps, const struct tables_edit *edit)
+{
+	bool source = edit->map == TABLES_SRC4 || edit->map == TABLES_SRC6;
+	struct prefix p = { .family = AF_INET6 };
+
+	if (edit->map == TABLES_DST4 || edit->map == TABLES_SRC4) {
+		assert_int_equal(edit->key_size, sizeof(edit->key.lpm4));
+		p.family = AF_INET;
+		p.len = (__u8)edit->key.lpm4.prefixlen;
+		memcpy(p.addr, edit->key.lpm4.addr, sizeof(edit->key.lpm4.addr));
+	} else {
+		assert_int_equal(edit->key_size, sizeof(edit->key.lpm6));
+		p.len = (__u8)edit->key.lpm6.prefixlen;
+		memcpy(p.addr, edit->key.lpm6.addr, sizeof(edit->key.lpm6.addr));
+	}
+	change_prefix(source ? &maps->tables.src : &maps->tables.dst, &p, edit->remove,
+		      edit->value.mask);
+}
+
+/* Rule entries, ports, sources, destinations: in this order. */
+static const int stages[TABLES_MAP_MAX] = {
+	[TABLES_RULES] = 1, [TABLES_PORTS] = 2, [TABLES_SRC4] = 3,
+	[TABLES_SRC6] = 3,  [TABLES_DST4] = 4,	[TABLES_DST6] = 4,
+};
+
+static int change(const struct tables_edit *edit, void *arg)
+{
+	struct maps *maps = arg;
+
+	assert_in_range(edit->map, 0, TABLES_MAP_MAX - 1);
+	assert_true(stages[edit->map] >= maps->stage);
+	maps->stage = stages[edit->map];
+	maps->edits++;
+	if (edit->map == TABLES_RULES) {
+		assert_int_equal(edit->key_size, sizeof(__u32));
+		assert_int_equal(edit->value_size, sizeof(struct tproxy_rule));
+		change_rule(&maps->tables, edit);
+		return 0;
+	}
+	assert_int_equal(edit->value_size, sizeof(tproxy_mask));
+	if (edit->map == TABLES_PORTS) {
+		assert_int_equal(edit->key_size, sizeof(struct tproxy_port));
+		change_port(&maps->tables.ports, &edit->key.port, edit->remove, edit->value.mask);
+		return 0;
+	}
+	change_lpm(maps, edit);
+	return 0;
+}
+
+/* ---- properties ----------------------------------------------------------- */
+
+static void test_first_match(void **unused)
+{
+	for (__u64 seed = SEED; seed < SEED + POLICIES; seed++) {
+		struct policy policy __cleanup_policy = { 0 };
+		struct tables tables __cleanup_tables = { 0 };
+
+		random_policy(seed, &policy);
+		assert_int_equal(tables_compile(&policy, &tables), 0);
+		expect_sorted(&tables, seed);
+		expect_decides(&tables, &policy, seed);
+	}
+}
+
+static void test_back_means_the_same(void **unused)
+{
+	for (__u64 seed = SEED; seed < SEED + POLICIES; seed++) {
+		struct policy policy __cleanup_policy = { 0 };
+		struct policy back __cleanup_policy = { 0 };
+		struct tables tables __cleanup_tables = { 0 };
+		struct tables again __cleanup_tables = { 0 };
+
+		random_policy(seed, &policy);
+		assert_int_equal(tables_compile(&policy, &tables), 0);
+		assert_int_equal(tables_to_policy(&tables, &back), 0);
+		assert_int_equal(tables_compile(&back, &again), 0);
+		expect_decides(&tables, &back, seed);
+		expect_decides(&again, &policy, seed);
+	}
+}
+
+/* What is read back from the maps must be what is in the maps, or the next edit goes wrong. */
+static void test_back_compiles_to_the_same(void **unused)
+{
+	for (__u64 seed = SEED; seed < SEED + POLICIES; seed++) {
+		struct policy policy __cleanup_policy = { 0 };
+		struct policy back __cleanup_policy = { 0 };
+		struct tables tables __cleanup_tables = { 0 };
+		struct tables again __cleanup_tables = { 0 };
+
+		random_policy(seed, &policy);
+		assert_int_equal(tables_compile(&policy, &tables), 0);
+		assert_int_equal(tables_to_policy(&tables, &back), 0);
+		assert_int_equal(tables_compile(&back, &again), 0);
+		expect_same(&tables, &again, seed);
+	}
+}
+
+static void diff_and_apply(const struct policy *from, const struct policy *to, __u64 seed)
+{
+	struct tables before __cleanup_tables = { 0 };
+	struct tables after __cleanup_tables = { 0 };
+	struct maps maps = { .stage = 0 };
+
+	assert_int_equal(tables_compile(from, &before), 0);
+	assert_int_equal(tables_compile(to, &after), 0);
+	assert_int_equal(tables_compile(from, &maps.tables), 0);
+	assert_int_equal(tables_diff(&before, &after, change, &maps), 0);
+	tables_sort(&maps.tables);
+	expect_same(&maps.tables, &after, seed);
+	maps.edits = 0;
+	maps.stage = 0;
+	assert_int_equal(tables_diff(&after, &after, change, &maps), 0);
+	assert_int_equal(maps.edits, 0);
+	tables_free(&maps.tables);
+}
+
+/* Adds to, takes from and drops rules of a policy. */
+static void random_edit(__u64 *state, struct policy *policy)
+{
+	struct rule *rule = &policy->rules[below(state, TPROXY_MAX_RULES)];
+	struct prefix p = random_prefix(state);
+
+	switch (below(state, 6)) {
+	case 0:
+		rule_free(rule);
+		break;
+	case 1:
+		if (!rule->used)
+			random_rule(state, rule, (int)(rule - policy->rules));
+		break;
+	case 2:
+		if (rule->used)
+			rule->action = TPROXY_ACTION_PASS;
+		break;
+	case 3:
+		if (rule->used)
+			assert_int_equal(prefix_set_add(&rule->to, &p), 0);
+		break;
+	case 4:
+		if (rule->to.n)
+			rule->to.n--;
+		break;
+	default:
+		if (rule->used)
+			random_services(state, &rule->services);
+	}
+}
+
+static void test_diff(void **unused)
+{
+	for (__u64 seed = SEED; seed < SEED + POLICIES; seed++) {
+		struct policy from __cleanup_policy = { 0 };
+		struct policy to __cleanup_policy = { 0 };
+		__u64 state = seed;
+
+		random_policy(seed, &from);
+		if (seed % 2) {
+			random_policy(seed + POLICIES, &to);
+		} else {
+			assert_int_equal(policy_copy(&from, &to), 0);
+			for (int i = 0; i < 20; i++)
+				random_edit(&state, &to);
+		}
+		diff_and_apply(&from, &to, seed);
+		diff_and_apply(&to, &from, seed);
+	}
+}
+
+/*
+ * Packets are matched while the edits are made. At each moment the masks an address
+ * finds must be those of the one policy or of the other: a moment with neither lets
+ * flows past the proxy that both policies give to it.
+ */
+#define WATCHED 24
+
+struct watch {
+	struct maps maps;
+	struct prefix addresses[WATCHED];
+	tproxy_mask before[WATCHED][2], after[WATCHED][2];
+	struct flow flows[WATCHED]; /* for their ports */
+	tproxy_mask kept[WATCHED];  /* rules that have the port before and after */
+	__u64 seed;
+};
+
+/* Two entries answer for a port, its own and "every port": no rule that stays may be missed. */
+static void look_at_ports(const struct watch *w)
+{
+	for (int i = 0; i < WATCHED; i++) {
+		const struct flow *f = &w->flows[i];
+		tproxy_mask now = port_mask(&w->maps.tables.ports, f->proto, f->port);
+
+		if (w->kept[i] & ~now)
+			fail_msg("seed %llu: proto %u port %u finds %llx without %llx",
+				 (unsigned long long)w->seed, f->proto, f->port,
+				 (unsigned long long)now, (unsigned long long)w->kept[i]);
+	}
+}
+
+static int change_and_look(const struct tables_edit *edit, void *arg)
+{
+	struct watch *w = arg;
+	const struct prefix_table *tables[] = { &w->maps.tables.dst, &w->maps.tables.src };
+	char buf[PREFIX_TEXT_LEN];
+
+	change(edit, &w->maps);
+	look_at_ports(w);
+	for (int i = 0; i < WATCHED; i++) {
+		for (int way = 0; way < 2; way++) {
+			tproxy_mask now = longest_match(tables[way], &w->addresses[i]);
+
+			if (now != w->before[i][way] && now != w->after[i][way])
+				fail_msg("seed %llu: %s finds %llx, before %llx, after %llx",
+					 (unsigned long long)w->seed,
+					 prefix_format(&w->addresses[i], buf),
+					 (unsigned long long)now,
+					 (unsigned long long)w->before[i][way],
+					 (unsigned long long)w->after[i][way]);
+		}
+	}
+	return 0;
+}
+
+static void watch_diff(const struct policy *from, const struct policy *to, __u64 seed)
+{
+	struct tables before __cleanup_tables = { 0 };
+	struct tables after __cleanup_tables = { 0 };
+	struct watch w = { .seed = seed };
+	__u64 state = seed ^ 0x3a7c4;
+
+	assert_int_equal(tables_compile(from, &before), 0);
+	assert_int_equal(tables_compile(to, &after), 0);
+	assert_int_equal(tables_compile(from, &w.maps.tables), 0);
+	for (int i = 0; i < WATCHED; i++) {
+		struct flow f = random_flow(&state, i % 2 ? from : to);
+
+		w.addresses[i] = i % 4 < 2 ? f.dst : f.src;
+		w.before[i][0] = longest_match(&before.dst, &w.addresses[i]);
+		w.before[i][1] = longest_match(&before.src, &w.addresses[i]);
+		w.after[i][0] = longest_match(&after.dst, &w.addresses[i]);
+		w.after[i][1] = longest_match(&after.src, &w.addresses[i]);
+		w.flows[i] = f;
+		w.kept[i] = port_mask(&before.ports, f.proto, f.port) &
+			    port_mask(&after.ports, f.proto, f.port);
+	}
+	assert_int_equal(tables_diff(&before, &after, change_and_look, &w), 0);
+	tables_free(&w.maps.tables);
+}
+
+static void test_never_between(void **unused)
+{
+	for (__u64 seed = SEED; seed < SEED + POLICIES / 3; seed++) {
+		struct policy from __cleanup_policy = { 0 };
+		struct policy to __cleanup_policy = { 0 };
+		__u64 state = seed;
+
+		random_policy(seed, &from);
+		assert_int_equal(policy_copy(&from, &to), 0);
+		for (int i = 0; i < 20; i++)
+			random_edit(&state, &to);
+		watch_diff(&from, &to, seed);
+	}
+}
+
+/*
+ * The life of a policy: read back from the maps, changed a little, written as the
+ * difference of the two, again and again. The maps must mean what was asked for.
+ */
+static void test_many_edits(void **unused)
+{
+	for (__u64 seed = SEED; seed < SEED + POLICIES / 10; seed++) {
+		struct maps maps = { .stage = 0 };
+		__u64 state = seed;
+
+		for (int i = 0; i < 30; i++) {
+			struct policy from __cleanup_policy = { 0 };
+			struct policy to __cleanup_policy = { 0 };
+			struct tables before __cleanup_tables = { 0 };
+			struct tables after __cleanup_tables = { 0 };
+
+			assert_int_equal(tables_to_policy(&maps.tables, &from), 0);
+			assert_int_equal(policy_copy(&from, &to), 0);
+			for (int n = 0; n < 10; n++)
+				random_edit(&state, &to);
+			assert_int_equal(tables_compile(&from, &before), 0);
+			assert_int_equal(tables_compile(&to, &after), 0);
+			maps.stage = 0;
+			assert_int_equal(tables_diff(&before, &after, change, &maps), 0);
+			tables_sort(&maps.tables);
+			expect_decides(&maps.tables, &to, seed);
+		}
+		tables_free(&maps.tables);
+	}
+}
+
+/* ---- policies by hand ------------------------------------------------------ */
+
+static void put(struct policy *policy, int index, const char *to, const char *from,
+		const char *ports)
+{
+	struct rule *rule = &policy->rules[index];
+	const char *why = NULL;
+
+	rule->used = true;
+	rule->action = TPROXY_ACTION_PROXY;
+	snprintf(rule->name, sizeof(rule->name), "r%d", index);
+	if (policy_parse_prefixes(to, &rule->to, &why) ||
+	    policy_parse_prefixes(from, &rule->from, &why) ||
+	    policy_parse_services(ports, IPPROTO_TCP, &rule->services, &why))
+		fail_msg("%s", why);
+}
+
+static tproxy_mask mask_at(const struct prefix_table *table, const char *text)
+{
+	const char *why;
+	struct prefix p;
+
+	assert_int_equal(parse_prefix(text, &p, &why), 0);
+	for (size_t i = 0; i < table->n; i++)
+		if (!prefix_cmp(&table->items[i].prefix, &p))
+			return table->items[i].mask;
+	return 0;
+}
+
+/* ---- edits beside hand-made entries --------------------------------------- */
+
+#define HAND_MADE 6
+
+/* What `bpftool map update` does to a table: any prefix, any rules. */
+static void edit_by_hand(__u64 *state, struct prefix_table *table, struct prefix *ret_prefix)
+{
+	tproxy_mask mask = below(state, 3) ? random_next(state) & random_next(state) : 0;
+	struct prefix p = random_prefix(state);
+
+	*ret_prefix = p;
+	if (table->n && below(state, 2))
+		p = table->items[below(state, (unsigned int)table->n)].prefix;
+	if (p.len < bits_of(p.family) && below(state, 2)) {
+		p.len = (__u8)(p.len + 1 + below(state, bits_of(p.family) - p.len));
+		if (below(state, 2))
+			p.addr[(p.len - 1) / 8] |= (__u8)(0x80 >> (p.len - 1) % 8);
+	}
+	*ret_prefix = p;
+	for (size_t i = 0; i < table->n; i++) {
+		if (!prefix_cmp(&table->items[i].prefix, &p)) {
+			table->items[i].mask = mask;
+			return;
+		}
+	}
+	assert_int_equal(prefix_table_append(table, &p, mask), 0);
+}
+
+static const struct prefix *longest_key(const struct prefix_table *table,
+					const struct prefix *address)
+{
+	const struct prefix *best = NULL;
+
+	for (size_t i = 0; i < table->n; i++) {
+		const struct prefix *p = &table->items[i].prefix;
+
+		if (prefix_covers(p, address) && (!best || p->len > best->len))
+			best = p;
+	}
+	return best;
+}
+
+struct by_hand {
+	struct tables actual, before, after, target;
+	struct prefix made[HAND_MADE];
+};
+
+/*
+ * Where no hand-made entry answers for an address, nor covers it, the new policy holds.
+ * Where one answers, it keeps every rule that the change does not concern there.
+ */
+static void expect_rebased(const struct by_hand *h, const struct prefix *address, __u64 seed)
+{
+	tproxy_mask actual = longest_match(&h->actual.dst, address);
+	tproxy_mask before = longest_match(&h->before.dst, address);
+	tproxy_mask after = longest_match(&h->after.dst, address);
+	tproxy_mask target = longest_match(&h->target.dst, address);
+	const struct prefix *key = longest_key(&h->actual.dst, address);
+	tproxy_mask expected = (actual & ~(before ^ after)) | (after & (before ^ after));
+	bool covered = false, answers = false;
+	char buf[PREFIX_TEXT_LEN];
+
+	for (int i = 0; i < HAND_MADE; i++) {
+		covered |= prefix_covers(&h->made[i], address);
+		answers |= key && !prefix_cmp(&h->made[i], key);
+	}
+	if (covered && !answers)
+		return; /* whether it does when the policy's own entry goes is open */
+	if (target != (answers ? expected : after))
+		fail_msg("seed %llu: %s: %llx, before %llx, after %llx: found %llx",
+			 (unsigned long long)seed, prefix_format(address, buf),
+			 (unsigned long long)actual, (unsigned long long)before,
+			 (unsigned long long)after, (unsigned long long)target);
+}
+
+static void rebase_edited(const struct policy *from, const struct policy *to, __u64 seed)
+{
+	struct by_hand h = { 0 };
+	__u64 state = seed ^ 0x4a2d;
+
+	assert_int_equal(tables_compile(from, &h.before), 0);
+	assert_int_equal(tables_compile(to, &h.after), 0);
+	assert_int_equal(tables_compile(from, &h.actual), 0);
+	for (int i = 0; i < HAND_MADE; i++)
+		edit_by_hand(&state, &h.actual.dst, &h.made[i]);
+	tables_sort(&h.actual);
+	assert_int_equal(tables_rebase(&h.actual, &h.before, &h.after, &h.target), 0);
+	expect_sorted(&h.target, seed);
+	for (int i = 0; i < FLOWS; i++) {
+		const struct prefix_set made = { .items = h.made, .n = HAND_MADE };
+		struct flow f = random_flow(&state, i % 2 ? from : to);
+
+		if (i % 3 == 0)
+			f.dst = address_in(&state, &made, f.dst.family);
+		expect_rebased(&h, &f.dst, seed);
+	}
+	tables_free(&h.actual);
+	tables_free(&h.before);
+	tables_free(&h.after);
+	tables_free(&h.target);
+}
+
+static void test_rebase_keeps_hand_made(void **unused)
+{
+	for (__u64 seed = SEED; seed < SEED + POLICIES; seed++) {
+		struct policy from __cleanup_policy = { 0 };
+		struct policy to __cleanup_policy = { 0 };
+		__u64 state = seed;
+
+		random_policy(seed, &from);
+		assert_int_equal(policy_copy(&from, &to), 0);
+		for (int i = 0; i < 5; i++)
+			random_edit(&state, &to);
+		rebase_edited(&from, &to, seed);
+	}
+}
+
+/* Nobody edited: the new policy. Nothing changes: what there is. */
+static void test_rebase_alone(void **unused)
+{
+	for (__u64 seed = SEED; seed < SEED + POLICIES; seed++) {
+		struct policy policies[3] = { 0 };
+		struct tables t[3] = { 0 }, target;
+
+		for (int i = 0; i < 3; i++) {
+			random_policy(seed + (__u64)i * POLICIES, &policies[i]);
+			assert_int_equal(tables_compile(&policies[i], &t[i]), 0);
+		}
+		assert_int_equal(tables_rebase(&t[0], &t[0], &t[1], &target), 0);
+		expect_same(&target, &t[1], seed);
+		tables_free(&target);
+		assert_int_equal(tables_rebase(&t[2], &t[0], &t[0], &target), 0);
+		target.active = t[2].active; /* of the policies, not of the maps */
+		expect_same(&target, &t[2], seed);
+		tables_free(&target);
+		for (int i = 0; i < 3; i++) {
+			policy_free(&policies[i]);
+			tables_free(&t[i]);
+		}
+	}
+}
+
+/* An exclusion by hand, and a rule that comes for a part of it: only that rule gets through. */
+static void test_rebase_exclusion(void **unused)
+{
+	static const struct prefix excluded = { AF_INET, 16, { 10, 1 } };
+	struct policy from __cleanup_policy = { 0 };
+	struct policy to __cleanup_policy = { 0 };
+	struct tables actual __cleanup_tables = { 0 };
+	struct tables before __cleanup_tables = { 0 };
+	struct tables after __cleanup_tables = { 0 };
+	struct tables target __cleanup_tables = { 0 };
+
+	put(&from, 0, "10.0.0.0/8", "all", "22");
+	put(&to, 0, "10.0.0.0/8", "all", "22");
+	put(&to, 1, "10.1.2.0/24", "all", "22");
+	assert_int_equal(tables_compile(&from, &actual), 0);
+	assert_int_equal(tables_compile(&from, &before), 0);
+	assert_int_equal(tables_compile(&to, &after), 0);
+	assert_int_equal(prefix_table_append(&actual.dst, &excluded, 0), 0);
+	tables_sort(&actual);
+	assert_int_equal(tables_rebase(&actual, &before, &after, &target), 0);
+	assert_int_equal(target.dst.n, 3);
+	assert_int_equal(mask_at(&target.dst, "10.0.0.0/8"), 1);
+	assert_int_equal(mask_at(&target.dst, "10.1.0.0/16"), 0);
+	assert_int_equal(mask_at(&target.dst, "10.1.2.0/24"), 2);
+}
+
+/* ---- single facts --------------------------------------------------------- */
+
+static void test_empty(void **unused)
+{
+	struct policy policy __cleanup_policy = { 0 };
+	struct policy back __cleanup_policy = { 0 };
+	struct tables tables __cleanup_tables = { 0 };
+	struct flow f = { .proto = IPPROTO_TCP, .port = 80 };
+
+	f.dst = f.src = (struct prefix){ AF_INET, 32, { 10, 0, 0, 1 } };
+	assert_int_equal(tables_compile(&policy, &tables), 0);
+	assert_int_equal(tables.dst.n + tables.src.n + tables.ports.n, 0);
+	assert_int_equal(tables.active, 0);
+	assert_int_equal(evaluate(&tables, &f), NO_RULE);
+	assert_int_equal(tables_to_policy(&tables, &back), 0);
+	assert_memory_equal(&policy, &back, sizeof(policy));
+}
+
+static void test_masks_inherit(void **unused)
+{
+	struct policy policy __cleanup_policy = { 0 };
+	struct tables t __cleanup_tables = { 0 };
+
+	put(&policy, 0, "10.0.0.0/8", "all", "22");
+	put(&policy, 1, "10.1.0.0/16,192.0.2.1", "0.0.0.0/0", "22-23");
+	put(&policy, 63, "10.1.2.0/24,0.0.0.0/0", "::/0", "23");
+	assert_int_equal(tables_compile(&policy, &t), 0);
+	assert_int_equal(t.active, 1ULL << 63 | 3);
+	assert_int_equal(mask_at(&t.dst, "0.0.0.0/0"), 1ULL << 63);
+	assert_int_equal(mask_at(&t.dst, "10.0.0.0/8"), 1ULL << 63 | 1);
+	assert_int_equal(mask_at(&t.dst, "10.1.0.0/16"), 1ULL << 63 | 3);
+	assert_int_equal(mask_at(&t.dst, "192.0.2.1"), 1ULL << 63 | 2);
+	assert_int_equal(mask_at(&t.src, "0.0.0.0/0"), 3);
+	assert_int_equal(mask_at(&t.src, "::/0"), 1ULL << 63 | 1);
+	assert_int_equal(port_mask(&t.ports, IPPROTO_TCP, 22), 3);
+	assert_int_equal(port_mask(&t.ports, IPPROTO_TCP, 23), 1ULL << 63 | 2);
+	assert_int_equal(port_mask(&t.ports, IPPROTO_UDP, 23), 0);
+}
+
+/* A prefix within another one of the same rule says nothing: it must not be in the tables. */
+static void test_covered_prefix_is_left_out(void **unused)
+{
+	struct policy policy __cleanup_policy = { 0 };
+	struct tables t __cleanup_tables = { 0 };
+
+	put(&policy, 0, "10.0.0.0/8,10.1.0.0/16", "0.0.0.0/0,192.0.2.1", "22");
+	assert_int_equal(tables_compile(&policy, &t), 0);
+	assert_int_equal(t.dst.n, 1);
+	assert_int_equal(t.src.n, 1);
+}
+
+static void test_all_ports(void **unused)
+{
+	struct policy policy __cleanup_policy = { 0 };
+	struct policy back __cleanup_policy = { 0 };
+	struct tables t __cleanup_tables = { 0 };
+
+	put(&policy, 7, "all", "all", "1-65535");
+	assert_int_equal(tables_compile(&policy, &t), 0);
+	assert_int_equal(t.ports.n, 65535);
+	assert_int_equal(t.ports.items[65534].port, 65535);
+	assert_int_equal(tables_to_policy(&t, &back), 0);
+	assert_int_equal(back.rules[7].services.n, 1);
+	assert_int_equal(back.rules[7].services.items[0].range.first, 1);
+	assert_int_equal(back.rules[7].services.items[0].range.last, 65535);
+}
+
+static const struct {
+	const char *proxy;
+	__u16 port;
+	const char *v4, *v6; /* NULL: zero */
+} proxies[] = {
+	{ "relay", 0, NULL, NULL },
+	{ "15002", 15002, "127.0.0.1", "::1" },
+	{ "10.0.0.1:80", 80, "10.0.0.1", "::1" },
+	{ "[2001:db8::1]:80", 80, "127.0.0.1", "2001:db8::1" },
+};
+
+static void test_rule_entries(void **unused)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(proxies); i++) {
+		struct policy policy __cleanup_policy = { 0 };
+		struct policy back __cleanup_policy = { 0 };
+		struct tables t __cleanup_tables = { 0 };
+		__u8 v4[4] = { 0 }, v6[16] = { 0 };
+		char text[PROXY_TEXT_LEN];
+		const char *why;
+
+		put(&policy, 4, "all", "all", "22");
+		policy.rules[4].on_down = TPROXY_ON_DOWN_RESET;
+		assert_int_equal(policy_parse_proxy(proxies[i].proxy, &policy.rules[4].proxy, &why),
+				 0);
+		assert_int_equal(tables_compile(&policy, &t), 0);
+		if (proxies[i].v4)
+			inet_pton(AF_INET, proxies[i].v4, v4);
+		if (proxies[i].v6)
+			inet_pton(AF_INET6, proxies[i].v6, v6);
+		assert_int_equal(t.rules[4].action, TPROXY_ACTION_PROXY);
+		assert_int_equal(t.rules[4].on_down, TPROXY_ON_DOWN_RESET);
+		assert_int_equal(ntohs(t.rules[4].proxy_port), proxies[i].port);
+		assert_memory_equal(t.rules[4].proxy4, v4, sizeof(v4));
+		assert_memory_equal(t.rules[4].proxy6, v6, sizeof(v6));
+		assert_string_equal((const char *)t.rules[4].name, "r4");
+		assert_int_equal(t.rules[3].action, TPROXY_ACTION_NONE);
+		assert_int_equal(tables_to_policy(&t, &back), 0);
+		assert_string_equal(proxy_format(&back.rules[4].proxy, text), proxies[i].proxy);
+	}
+}
+
+static int stop_at_third(const struct tables_edit *edit, void *arg)
+{
+	return ++*(int *)arg == 3 ? -E2BIG : 0;
+}
+
+static void test_diff_stops(void **unused)
+{
+	struct policy policy __cleanup_policy = { 0 };
+	struct tables empty __cleanup_tables = { 0 };
+	struct tables t __cleanup_tables = { 0 };
+	int calls = 0;
+
+	put(&policy, 0, "all", "all", "22-23");
+	assert_int_equal(tables_compile(&policy, &t), 0);
+	assert_int_equal(tables_diff(&empty, &t, stop_at_third, &calls), -E2BIG);
+	assert_int_equal(calls, 3);
+}
+
+/* Readers of maps append in any order, and keys may come twice. */
+static void test_sort_merges(void **unused)
+{
+	struct tables t __cleanup_tables = { 0 };
+	const struct prefix p = { AF_INET, 8, { 10 } }, q = { AF_INET, 8, { 9 } };
+
+	assert_int_equal(prefix_table_append(&t.dst, &p, 1), 0);
+	assert_int_equal(prefix_table_append(&t.dst, &q, 2), 0);
+	assert_int_equal(prefix_table_append(&t.dst, &p, 4), 0);
+	assert_int_equal(port_table_append(&t.ports, IPPROTO_UDP, 5, 1), 0);
+	assert_int_equal(port_table_append(&t.ports, IPPROTO_TCP, 5, 2), 0);
+	assert_int_equal(port_table_append(&t.ports, IPPROTO_UDP, 5, 4), 0);
+	tables_sort(&t);
+	assert_int_equal(t.dst.n, 2);
+	assert_int_equal(t.dst.items[0].mask, 2);
+	assert_int_equal(t.dst.items[1].mask, 5);
+	assert_int_equal(t.src.n, 0);
+	assert_int_equal(t.ports.n, 2);
+	assert_int_equal(t.ports.items[0].mask, 2);
+	assert_int_equal(t.ports.items[1].mask, 5);
+}
+
+static void test_map_names(void **unused)
+{
+	static const char *const names[TABLES_MAP_MAX] = { "dst4", "dst6", "src4",
+							   "src6", "ports", "rules" };
+
+	for (int i = 0; i < TABLES_MAP_MAX; i++)
+		assert_string_equal(tables_map_names[i], names[i]);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_match),
+		cmocka_unit_test(test_back_means_the_same),
+		cmocka_unit_test(test_back_compiles_to_the_same),
+		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_never_between),
+		cmocka_unit_test(test_many_edits),
+		cmocka_unit_test(test_rebase_keeps_hand_made),
+		cmocka_unit_test(test_rebase_alone),
+		cmocka_unit_test(test_rebase_exclusion),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_masks_inherit),
+		cmocka_unit_test(test_covered_prefix_is_left_out),
+		cmocka_unit_test(test_all_ports),
+		cmocka_unit_test(test_rule_entries),
+		cmocka_unit_test(test_diff_stops),
+		cmocka_unit_test(test_sort_merges),
+		cmocka_unit_test(test_map_names),
+	};
+
+	return cmocka_run_group_tests_name("tables", tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# First program of the guest after tests/vm/init: runs the tests in $TESTS, or
+# the core, and writes one TAP line for each to the second serial port. Never
+# returns: it is process 1 and powers the machine off. Not to be run elsewhere.
+
+set -u -o pipefail
+[[ $$ -eq 1 ]] || exit 2
+cd "$(dirname "$0")/../.." || exit
+
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root LC_ALL=C.UTF-8 CMOCKA_MESSAGE_OUTPUT=TAP
+# the processor is emulated: ten to twenty times slower
+export TEST_LIMIT=600 TEST_LIMIT_FACTOR=5
+PORT=/dev/ttyS1
+LOG=/tmp/vm-log
+
+# What differs between kernels: loading, attaching, steering, routing, clean-up. Add with care:
+# each second outside is ten in here.
+CORE=(build/tests/bpf/ net/tcp-http. net/dns. net/udp-sizes. net/map-edit. net/detach-all.
+	net/on-down. net/foreign. net/source-client-ip. net/unreachable. net/start-order. net/keep-flows.)
+# A namespace gets settings when one of these comes, which a comparison of before and after would
+# show. All other modules come by themselves.
+MODULES=(nf_conntrack nf_tables)
+
+mount_all() {
+	mkdir -p /dev/pts /dev/shm /run/lock
+	mount -t devpts -o mode=620,ptmxmode=666 devpts /dev/pts
+	mount -t tmpfs tmpfs /dev/shm
+	mount -t bpf bpf /sys/fs/bpf
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	mount -t tracefs tracefs /sys/kernel/tracing
+	ln -sf /proc/self/fd /dev/fd
+	ln -sf /proc/self/fd/0 /dev/stdin
+	ln -sf /proc/self/fd/1 /dev/stdout
+	ln -sf /proc/self/fd/2 /dev/stderr
+	chmod 1777 /tmp /dev/shm
+	ip link set lo up
+	modprobe -a "${MODULES[@]}"
+	hostname guest
+}
+
+# selected PART… — test files with one of these in their path
+selected() {
+	local file part
+
+	for file in build/tests/bpf/* tests/net/*.t tests/life/*.t; do
+		[[ -f $file && -x $file && ($file == *.t || $file != *.*) ]] || continue
+		for part in "$@"; do
+			if [[ $part == all || $file == *"$part"* ]]; then
+				echo "$file"
+				break
+			fi
+		done
+	done
+}
+
+run() { # FILE
+	local rc=0 start=$SECONDS name=${1#tests/} took reason checks
+	name=${name%.t}
+
+	echo "# start $name"
+	timeout --kill-after=30 1200 "$1" >"$LOG" 2>&1 </dev/null || rc=$?
+	took=$((SECONDS - start))
+	checks=$(grep -Ec '^[[:space:]]*ok ' "$LOG")
+	reason=$(sed -n 's/^1\.\.0 # SKIP *//p' "$LOG")
+	if [[ $rc -eq 77 || -n $reason ]]; then
+		echo "ok - $name # SKIP ${reason:-$(tail -n 1 "$LOG")}"
+	elif [[ $rc -eq 0 ]] && ! grep -q '^not ok' "$LOG"; then
+		echo "ok - $name ($checks checks, $took s)"
+	else
+		echo "not ok - $name ($checks checks passed, exit $rc, $took s)"
+		# what a server logs for each request is not what failed; the first lines are
+		grep -v '^# .*HTTP/1\..\" 200$' "$LOG" | head -n 300 | sed 's/^/# /'
+	fi
+	# what the verifier made of the programs on this kernel
+	sed -n '/instructions/s/^#* */# '"${RELEASE%%-*}"': /p' "$LOG"
+}
+
+run_all() {
+	local file files parts=("${CORE[@]}")
+
+	echo "# $(uname -r)"
+	[[ -z $TESTS ]] || read -ra parts <<<"$TESTS"
+	mapfile -t files < <(selected "${parts[@]}")
+	if [[ ${#files[@]} -eq 0 ]]; then
+		echo "not ok - no test matches: $TESTS"
+	fi
+	for file in "${files[@]}"; do
+		run "$file"
+	done
+	echo "# end"
+}
+
+mount_all
+stty -F $PORT raw -echo
+if [[ -n $SHELL_WANTED ]]; then
+	stty -F $PORT sane
+	setsid -c bash --norc -i <>$PORT >&0 2>&0
+else
+	run_all >$PORT 2>&1 </dev/null
+	stty -F $PORT -a >/dev/null # waits until all is written
+fi
+sync
+exec busybox reboot -f

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/addrset.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/device.h"
+
+_Static_assert(sizeof(struct addrset_key) == sizeof(struct tproxy_local_key),
+	       "an item is a key of the local map");
+
+void addrset_key(__u8 family, const void *addr, struct addrset_key *ret_key)
+{
+	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (family == AF_INET) {
+		memcpy(ret_key->addr, mapped, sizeof(mapped));
+		memcpy(ret_key->addr + sizeof(mapped), addr, 4);
+	} else {
+		memcpy(ret_key->addr, addr, 16);
+	}
+}
+
+bool addrset_is_loopback(const struct addrset_key *key)
+{
+	static const __u8 mapped127[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
+	static const __u8 loopback6[16] = { [15] = 1 };
+
+	return !memcmp(key->addr, mapped127, sizeof(mapped127)) ||
+	       !memcmp(key->addr, loopback6, sizeof(loopback6));
+}
+
+int addrset_append(struct addrset *set, const struct addrset_key *key)
+{
+	int err = array_room((void **)&set->items, set->n, &set->room, sizeof(*set->items));
+
+	if (!err)
+		set->items[set->n++] = *key;
+	return err;
+}
+
+static int order(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct addrset_key));
+}
+
+void addrset_sort(struct addrset *set)
+{
+	if (set->n)
+		qsort(set->items, set->n, sizeof(*set->items), order);
+}
+
+bool addrset_has(const struct addrset *set, const struct addrset_key *key)
+{
+	return set->n && bsearch(key, set->items, set->n, sizeof(*set->items), order);
+}
+
+void addrset_free(struct addrset *set)
+{
+	free(set->items);
+	*set = (struct addrset){ 0 };
+}
+
+static int append_address(const struct address *address, void *arg)
+{
+	struct addrset_key key;
+
+	addrset_key(address->family, address->addr, &key);
+	return addrset_append(arg, &key);
+}
+
+int addrset_read(struct addrset *ret_set, struct nl *nl)
+{
+	struct addrset set = { 0 };
+	int err = device_addresses(nl, append_address, &set);
+
+	if (err) {
+		addrset_free(&set);
+		return err;
+	}
+	addrset_sort(&set);
+	*ret_set = set;
+	return 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/device.h"
+
+#include <linux/if_link.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void copy_kind(char *to, size_t size, const struct nlattr *attr)
+{
+	if (attr)
+		snprintf(to, size, "%s", mnl_attr_get_str(attr));
+}
+
+static int read_link(const struct nlmsghdr *msg, void *data)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(msg);
+	const struct nlattr *attr[IFLA_MAX + 1];
+	const struct nlattr *link[IFLA_INFO_MAX + 1];
+	struct nl_attrs attrs = { attr, IFLA_MAX };
+	struct device *device = data;
+
+	nl_parse(msg, sizeof(*info), &attrs);
+	device->ifindex = info->ifi_index;
+	device->flags = info->ifi_flags;
+	if (attr[IFLA_IFNAME])
+		snprintf(device->name, sizeof(device->name), "%s",
+			 mnl_attr_get_str(attr[IFLA_IFNAME]));
+	if (attr[IFLA_MASTER])
+		device->master = (int)mnl_attr_get_u32(attr[IFLA_MASTER]);
+	if (attr[IFLA_LINK])
+		device->parent = (int)mnl_attr_get_u32(attr[IFLA_LINK]);
+	if (attr[IFLA_LINKINFO]) {
+		struct nl_attrs nested = { link, IFLA_INFO_MAX };
+
+		nl_parse_nested(attr[IFLA_LINKINFO], &nested);
+		copy_kind(device->kind, sizeof(device->kind), link[IFLA_INFO_KIND]);
+		copy_kind(device->slave_kind, sizeof(device->slave_kind),
+			  link[IFLA_INFO_SLAVE_KIND]);
+	}
+	return MNL_CB_OK;
+}
+
+struct device_list {
+	struct device *items;
+	size_t n;
+};
+
+static int collect_link(const struct nlmsghdr *msg, void *data)
+{
+	struct device_list *list = data;
+	struct device *more = reallocarray(list->items, list->n + 1, sizeof(*list->items));
+
+	if (!more) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
+	}
+	list->items = more;
+	more[list->n] = (struct device){ 0 };
+	return read_link(msg, &more[list->n++]);
+}
+
+/* The list first: a callback may want the same socket. */
+int device_walk(struct nl *nl, int (*cb)(const struct device *device, void *arg), void *arg)
+{
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg = nl_message(nl, buf, RTM_GETLINK, NLM_F_DUMP);
+	struct device_list list = { 0 };
+	int err;
+
+	mnl_nlmsg_put_extra_header(msg, sizeof(struct ifinfomsg));
+	err = nl_query(nl, msg, collect_link, &list);
+	for (size_t i = 0; i < list.n && !err; i++)
+		err = cb(&list.items[i], arg);
+	free(list.items);
+	return err;
+}
+
+static int get_link(struct nl *nl, const char *name, int ifindex, struct device *ret_device)
+{
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg = nl_message(nl, buf, RTM_GETLINK, 0);
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(msg, sizeof(*info));
+	struct device device = { 0 };
+	int err;
+
+	info->ifi_index = ifindex;
+	if (name)
+		mnl_attr_put_strz(msg, IFLA_IFNAME, name);
+	err = nl_query(nl, msg, read_link, &device);
+	if (!err)
+		*ret_device = device;
+	return err;
+}
+
+int device_by_name(struct nl *nl, const char *name, struct device *ret_device)
+{
+	if (!*name || strlen(name) >= IF_NAMESIZE)
+		return -ENODEV;
+	return get_link(nl, name, 0, ret_device);
+}
+
+int device_by_index(struct nl *nl, int ifindex, struct device *ret_device)
+{
+	return get_link(nl, NULL, ifindex, ret_device);
+}
+
+const char *device_refusal(const struct device *device, int *ret_instead)
+{
+	static const struct {
+		const char *kind, *why;
+	} refused[] = {
+		{ "netkit", "netkit hands packets on without the socket we assign" },
+		{ "vrf", "a VRF device runs no ingress program: attach to its members" },
+		{ "dummy", "a dummy device receives nothing" },
+		{ "ifb", "an ifb device does not deliver to the stack" },
+		{ "nlmon", "nlmon only copies netlink messages" },
+	};
+
+	*ret_instead = 0;
+	if (device->flags & IFF_LOOPBACK)
+		return "the host's own traffic is not intercepted by an interface";
+	if (!strcmp(device->slave_kind, "bond") || !strcmp(device->slave_kind, "bridge") ||
+	    !strcmp(device->slave_kind, "team")) {
+		*ret_instead = device->master;
+		return "its packets reach the stack through its master";
+	}
+	if (!strcmp(device->kind, "ipvlan")) {
+		*ret_instead = device->parent;
+		return "an ipvlan child shares its parent's ingress";
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (!strcmp(device->kind, refused[i].kind))
+			return refused[i].why;
+	return NULL;
+}
+
+struct address_walk {
+	int (*cb)(const struct address *address, void *arg);
+	void *arg;
+	int result;
+};
+
+static int read_address(const struct nlmsghdr *msg, void *data)
+{
+	const struct ifaddrmsg *info = mnl_nlmsg_get_payload(msg);
+	const struct nlattr *attr[IFA_MAX + 1];
+	struct nl_attrs attrs = { attr, IFA_MAX };
+	struct address_walk *walk = data;
+	struct address address = { 0 };
+	const struct nlattr *own;
+	__u16 want = info->ifa_family == AF_INET ? 4 : 16;
+
+	nl_parse(msg, sizeof(*info), &attrs);
+	/* On a point-to-point device IFA_ADDRESS is the peer; IFA_LOCAL, if there, is ours. */
+	own = attr[IFA_LOCAL] ? attr[IFA_LOCAL] : attr[IFA_ADDRESS];
+	if (!own || mnl_attr_get_payload_len(own) != want)
+		return MNL_CB_OK;
+	address.ifindex = (int)info->ifa_index;
+	address.family = info->ifa_family;
+	address.len = info->ifa_prefixlen;
+	memcpy(address.addr, mnl_attr_get_payload(own), want);
+	if (!walk->result)
+		walk->result = walk->cb(&address, walk->arg);
+	return MNL_CB_OK; /* to the end: what is not read would be the next query's answer */
+}
+
+int device_addresses(struct nl *nl, int (*cb)(const struct address *address, void *arg), void *arg)
+{
+	struct address_walk walk = { .cb = cb, .arg = arg };
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg = nl_message(nl, buf, RTM_GETADDR, NLM_F_DUMP);
+	int err;
+
+	mnl_nlmsg_put_extra_header(msg, sizeof(struct ifaddrmsg));
+	err = nl_query(nl, msg, read_address, &walk);
+	return err ? err : walk.result;
+}

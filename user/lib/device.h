@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the kernel says about network devices and addresses. Reads only. */
+#ifndef TPROXY_DEVICE_H
+#define TPROXY_DEVICE_H
+
+#include <linux/types.h>
+#include <net/if.h>
+
+#include "netlink.h"
+
+struct device {
+	int ifindex;
+	char name[IF_NAMESIZE];
+	char kind[16];       /* rtnl_link_ops kind ("veth", "bond", …); empty for hardware */
+	char slave_kind[16]; /* kind of its master, if it has one */
+	int master;          /* ifindex or 0 */
+	int parent;          /* ifindex of the lower device (IFLA_LINK) or 0 */
+	unsigned int flags;  /* IFF_* */
+};
+
+/* -ENODEV when there is none of that name. */
+int device_by_name(struct nl *nl, const char *name, struct device *ret_device);
+int device_by_index(struct nl *nl, int ifindex, struct device *ret_device);
+
+/* Every device of the namespace; cb's non-zero result ends the walk with it. */
+int device_walk(struct nl *nl, int (*cb)(const struct device *device, void *arg), void *arg);
+
+/*
+ * Why a program on this device would see nothing useful, or NULL. `instead` is
+ * the ifindex of the device to name in its place, or 0.
+ */
+const char *device_refusal(const struct device *device, int *ret_instead);
+
+struct address {
+	int ifindex;
+	__u8 family;
+	__u8 len;      /* prefix length */
+	__u8 addr[16]; /* network byte order */
+};
+
+/* Every address of the namespace; cb's non-zero result ends the walk with it. */
+int device_addresses(struct nl *nl, int (*cb)(const struct address *address, void *arg), void *arg);
+
+#endif

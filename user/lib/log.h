@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Diagnostics of the command line programs: everything goes to stderr, one line
+ * each, prefixed with the program's name. Data never goes through here.
+ */
+#ifndef TPROXY_LOG_H
+#define TPROXY_LOG_H
+
+#include "util.h"
+
+enum log_level { LOG_SILENT = -2 /* not even errors */, LOG_QUIET = -1, LOG_NORMAL = 0, LOG_DEBUG = 1, LOG_TRACE = 2 };
+
+/* name: program name shown before each message; kept by reference. */
+void log_init(const char *name, enum log_level level);
+enum log_level log_level(void);
+
+/* "NAME: WHAT: WHY (NEXT STEP)"; shown at every level, also with -q. */
+void log_error(const char *fmt, ...) __printf(1, 2);
+void log_warn(const char *fmt, ...) __printf(1, 2);
+void log_info(const char *fmt, ...) __printf(1, 2);
+void log_debug(const char *fmt, ...) __printf(1, 2);
+
+/* A step that changes the system, shown as "[#] …" unless quiet. */
+void log_step(const char *fmt, ...) __printf(1, 2);
+
+/* Routes libbpf's messages here, one level lower than libbpf thinks of them. */
+void log_capture_libbpf(void);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/parse.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "lib/util.h"
+
+int parse_u32(const char *text, __u32 min, __u32 max, __u32 *ret_value, const char **ret_why)
+{
+	unsigned long long value = 0;
+
+	if (!*text) {
+		*ret_why = "empty number";
+		return -EINVAL;
+	}
+	for (const char *p = text; *p; p++) {
+		if (*p < '0' || *p > '9') {
+			*ret_why = "not a decimal number";
+			return -EINVAL;
+		}
+		value = value * 10 + (unsigned long long)(*p - '0');
+		if (value > max)
+			break;
+	}
+	if (value < min || value > max) {
+		*ret_why = "number out of range";
+		return -ERANGE;
+	}
+	*ret_value = (__u32)value;
+	return 0;
+}
+
+static int parse_port(const char *text, __u16 *ret_port, const char **ret_why)
+{
+	__u32 value;
+	int err = parse_u32(text, 1, 65535, &value, ret_why);
+
+	if (err == -ERANGE)
+		*ret_why = "ports are 1 to 65535";
+	else if (err)
+		*ret_why = "not a port number";
+	if (err)
+		return err;
+	*ret_port = (__u16)value;
+	return 0;
+}
+
+int parse_port_range(const char *text, struct port_range *ret_range, const char **ret_why)
+{
+	struct port_range range;
+	char first[8];
+	const char *dash = strchr(text, '-');
+	int err;
+
+	if (!dash) {
+		err = parse_port(text, &range.first, ret_why);
+		if (err)
+			return err;
+		range.last = range.first;
+		*ret_range = range;
+		return 0;
+	}
+	if ((size_t)(dash - text) >= sizeof(first)) {
+		*ret_why = "not a port range";
+		return -EINVAL;
+	}
+	memcpy(first, text, (size_t)(dash - text));
+	first[dash - text] = '\0';
+	err = parse_port(first, &range.first, ret_why);
+	if (!err)
+		err = parse_port(dash + 1, &range.last, ret_why);
+	if (err)
+		return err;
+	if (range.first > range.last) {
+		*ret_why = "range ends before it starts";
+		return -EINVAL;
+	}
+	*ret_range = range;
+	return 0;
+}
+
+/* Length of an address of this family, in bits. */
+static unsigned int family_bits(__u8 family)
+{
+	return family == AF_INET ? 32 : 128;
+}
+
+/* Text of either family to bytes; copies the part before stop when stop is not NULL. */
+static int parse_address(const char *text, const char *stop, __u8 *ret_family, __u8 *ret_addr)
+{
+	char buf[INET6_ADDRSTRLEN];
+	size_t len = stop ? (size_t)(stop - text) : strlen(text);
+	__u8 addr[16] = { 0 };
+
+	if (len == 0 || len >= sizeof(buf))
+		return -EINVAL;
+	memcpy(buf, text, len);
+	buf[len] = '\0';
+	if (inet_pton(AF_INET, buf, addr) == 1)
+		*ret_family = AF_INET;
+	else if (inet_pton(AF_INET6, buf, addr) == 1)
+		*ret_family = AF_INET6;
+	else
+		return -EINVAL;
+	memcpy(ret_addr, addr, sizeof(addr));
+	return 0;
+}
+
+static bool host_bits_set(const struct prefix *p)
+{
+	unsigned int bytes = family_bits(p->family) / 8;
+
+	for (unsigned int i = 0; i < bytes; i++) {
+		unsigned int from = i * 8;
+		__u8 host = 0xff;
+
+		if (p->len >= from + 8)
+			host = 0;
+		else if (p->len > from)
+			host = (__u8)(0xff >> (p->len - from));
+		if (p->addr[i] & host)
+			return true;
+	}
+	return false;
+}
+
+int parse_prefix(const char *text, struct prefix *ret_prefix, const char **ret_why)
+{
+	const char *slash = strchr(text, '/');
+	struct prefix p = { 0 };
+	__u32 len;
+
+	if (parse_address(text, slash, &p.family, p.addr)) {
+		*ret_why = "not an IPv4 or IPv6 prefix";
+		return -EINVAL;
+	}
+	len = family_bits(p.family);
+	if (slash && parse_u32(slash + 1, 0, len, &len, ret_why)) {
+		*ret_why = p.family == AF_INET ? "prefix length is 0 to 32" :
+						 "prefix length is 0 to 128";
+		return -EINVAL;
+	}
+	p.len = (__u8)len;
+	if (host_bits_set(&p)) {
+		*ret_why = "host bits are set";
+		return -EINVAL;
+	}
+	*ret_prefix = p;
+	return 0;
+}
+
+int parse_endpoint(const char *text, struct endpoint *ret_ep, const char **ret_why)
+{
+	struct endpoint ep = { 0 };
+	const char *port = text;
+	const char *end = NULL;
+
+	if (*text == '[') {
+		end = strchr(text, ']');
+		if (!end || end[1] != ':') {
+			*ret_why = "expected [ADDR]:PORT";
+			return -EINVAL;
+		}
+		port = end + 2;
+		text++;
+	} else if (strchr(text, ':')) {
+		end = strchr(text, ':');
+		port = end + 1;
+		if (strchr(port, ':')) {
+			*ret_why = "an IPv6 address needs brackets: [ADDR]:PORT";
+			return -EINVAL;
+		}
+	}
+	if (end && parse_address(text, end, &ep.family, ep.addr)) {
+		*ret_why = "not an IP address";
+		return -EINVAL;
+	}
+	if (parse_port(port, &ep.port, ret_why))
+		return -EINVAL;
+	*ret_ep = ep;
+	return 0;
+}
+
+int parse_name(const char *text, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (names[i] && !strcmp(text, names[i]))
+			return (int)i;
+	return -EINVAL;
+}
+
+int parse_list(const char *text, int (*fn)(const char *item, void *arg), void *arg)
+{
+	__cleanup_free char *copy = strdup(text);
+	char *rest = copy;
+	char *item;
+	int err;
+
+	if (!copy)
+		return -ENOMEM;
+	while ((item = strsep(&rest, ","))) {
+		err = fn(item, arg);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+char *prefix_format(const struct prefix *p, char *buf)
+{
+	char addr[INET6_ADDRSTRLEN] = "?";
+
+	inet_ntop(p->family, p->addr, addr, sizeof(addr));
+	if (p->len == family_bits(p->family))
+		snprintf(buf, PREFIX_TEXT_LEN, "%s", addr);
+	else
+		snprintf(buf, PREFIX_TEXT_LEN, "%s/%u", addr, p->len);
+	return buf;
+}
+
+/* Orders by family, address, length: a covering prefix comes right before what it covers. */
+int prefix_cmp(const struct prefix *a, const struct prefix *b)
+{
+	int diff;
+
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	diff = memcmp(a->addr, b->addr, sizeof(a->addr));
+	if (diff)
+		return diff;
+	return (int)a->len - (int)b->len;
+}
+
+bool prefix_covers(const struct prefix *a, const struct prefix *b)
+{
+	struct prefix cut = *b;
+
+	if (a->family != b->family || a->len > b->len)
+		return false;
+	for (unsigned int i = 0; i < sizeof(cut.addr); i++) {
+		unsigned int from = i * 8;
+
+		if (a->len <= from)
+			cut.addr[i] = 0;
+		else if (a->len < from + 8)
+			cut.addr[i] &= (__u8)(0xff00 >> (a->len - from));
+	}
+	return !memcmp(cut.addr, a->addr, sizeof(cut.addr));
+}

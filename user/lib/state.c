@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/state.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <zlib.h>
+
+#include "lib/log.h"
+#include "tproxy.skel.h"
+
+static const struct {
+	const char *name; /* in the BPF object */
+	const char *pin;  /* below the pin directory */
+} maps[MAP_MAX] = {
+	[MAP_DST4] = { "dst4", "dst4" },
+	[MAP_DST6] = { "dst6", "dst6" },
+	[MAP_SRC4] = { "src4", "src4" },
+	[MAP_SRC6] = { "src6", "src6" },
+	[MAP_PORTS] = { "ports", "ports" },
+	[MAP_IFACES] = { "ifaces", "ifaces" },
+	[MAP_RULES] = { "rules", "rules" },
+	[MAP_SOCKS] = { "socks", "socks" },
+	[MAP_COUNTERS] = { "counters", "counters" },
+	[MAP_RULESTATS] = { "rulestats", "rulestats" },
+	[MAP_CONFIG] = { "config", "config" },
+	[MAP_LOCAL] = { "local", "internal/local" },
+	[MAP_TICKETS] = { "tickets", "internal/tickets" },
+	[MAP_FRAGS] = { "frags", "internal/frags" },
+	[MAP_DST4_GEN] = { "dst4_gen", "internal/dst4_gen" },
+	[MAP_DST6_GEN] = { "dst6_gen", "internal/dst6_gen" },
+	[MAP_SRC4_GEN] = { "src4_gen", "internal/src4_gen" },
+	[MAP_SRC6_GEN] = { "src6_gen", "internal/src6_gen" },
+	[MAP_PORTS_GEN] = { "ports_gen", "internal/ports_gen" },
+	[MAP_IFACES_GEN] = { "ifaces_gen", "internal/ifaces_gen" },
+	[MAP_RULES_GEN] = { "rules_gen", "internal/rules_gen" },
+};
+
+static const struct {
+	const char *name;
+	enum bpf_prog_type type;
+} progs[PROG_MAX] = {
+	[PROG_INGRESS] = { "tproxy_ingress", BPF_PROG_TYPE_SCHED_CLS },
+	[PROG_LOOKUP] = { "tproxy_lookup", BPF_PROG_TYPE_SK_LOOKUP },
+};
+
+static const char *const subdirs[] = { "internal", "progs", "links" };
+
+const char *state_map_name(enum state_map map)
+{
+	return maps[map].name;
+}
+
+/* "DIR/NAME" into buf of STATE_PATH_LEN bytes; 0 or -ENAMETOOLONG. */
+static int join(char *buf, const char *dir, const char *name)
+{
+	int len = snprintf(buf, STATE_PATH_LEN, "%s/%s", dir, name);
+
+	return len < STATE_PATH_LEN ? 0 : -ENAMETOOLONG;
+}
+
+char *state_link_path(const struct state *state, int ifindex, char *buf)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "links/%d", ifindex);
+	join(buf, state->dir, name);
+	return buf;
+}
+
+char *state_lookup_path(const struct state *state, char *buf)
+{
+	join(buf, state->dir, "links/lookup");
+	return buf;
+}
+
+__u64 state_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
+}
+
+/* ---- directory ------------------------------------------------------------ */
+
+static int parent_of(const char *dir, char *buf)
+{
+	const char *slash = strrchr(dir, '/');
+
+	if (dir[0] != '/' || !slash[1] || strlen(dir) >= STATE_PATH_LEN - 32)
+		return -EINVAL;
+	snprintf(buf, STATE_PATH_LEN, "%.*s", slash == dir ? 1 : (int)(slash - dir), dir);
+	return 0;
+}
+
+int state_check_dir(const char *dir)
+{
+	char parent[STATE_PATH_LEN];
+	struct statfs fs;
+	int err = parent_of(dir, parent);
+
+	if (err)
+		return err;
+	if (strchr(strrchr(dir, '/'), '.'))
+		return -EINVAL; /* bpffs keeps dots for itself */
+	if (statfs(parent, &fs))
+		return -errno;
+	return fs.f_type == BPF_FS_MAGIC ? 0 : -EMEDIUMTYPE;
+}
+
+int state_lock(struct state *state, const char *dir)
+{
+	char parent[STATE_PATH_LEN];
+	__cleanup_close int fd = -1;
+	int err = parent_of(dir, parent);
+
+	if (err)
+		return err;
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX))
+		if (errno != EINTR)
+			return -errno;
+	state->lock = take_fd(&fd);
+	return 0;
+}
+
+static void stage_path(const char *dir, char *buf)
+{
+	snprintf(buf, STATE_PATH_LEN, "%s_stage", dir);
+}
+
+/* Removes files of a directory, and with `self` the directory; the first error wins. */
+static int remove_flat(const char *path, bool self)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR)
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) && !err)
+			err = -errno;
+	}
+	closedir(dir);
+	if (self && rmdir(path) && !err)
+		err = -errno;
+	return err;
+}
+
+static int remove_tree(const char *dir)
+{
+	char path[STATE_PATH_LEN];
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
+		int failed = join(path, dir, subdirs[i]);
+
+		if (!failed)
+			failed = remove_flat(path, true);
+		if (failed && !err)
+			err = failed;
+	}
+	return err ? err : remove_flat(dir, true);
+}
+
+/* Moved away in one step first: a directory that is there is always a whole state. */
+int state_remove(const char *dir)
+{
+	char stage[STATE_PATH_LEN];
+
+	stage_path(dir, stage);
+	remove_tree(stage);
+	if (rename(dir, stage))
+		return errno == ENOENT ? 0 : -errno;
+	return remove_tree(stage);
+}
+
+bool state_remove_stage(const char *dir)
+{
+	char stage[STATE_PATH_LEN];
+
+	stage_path(dir, stage);
+	if (access(stage, F_OK))
+		return false;
+	remove_tree(stage);
+	return true;
+}
+
+static int make_dirs(const char *dir)
+{
+	char path[STATE_PATH_LEN];
+
+	if (mkdir(dir, 0700))
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
+		int err = join(path, dir, subdirs[i]);
+
+		if (err)
+			return err;
+		if (mkdir(path, 0700))
+			return -errno;
+	}
+	return 0;
+}
+
+/* ---- create --------------------------------------------------------------- */
+
+__u32 state_build(void)
+{
+	size_t size;
+	const void *bytes = tproxy_bpf__elf_bytes(&size);
+
+	return (__u32)crc32(crc32(0, NULL, 0), bytes, (unsigned int)size);
+}
+
+static int pin_maps(struct bpf_object *obj, const char *dir)
+{
+	char path[STATE_PATH_LEN];
+
+	for (int i = 0; i < MAP_MAX; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, maps[i].name);
+		int err = map ? join(path, dir, maps[i].pin) : -ENOENT;
+
+		if (!err)
+			err = bpf_map__pin(map, path);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Duplicates the descriptors we keep; the object closes its own. */
+static int keep_progs(struct bpf_object *obj, struct state *state)
+{
+	for (int i = 0; i < PROG_MAX; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, progs[i].name);
+		int fd = prog ? fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 0) : -1;
+
+		if (fd < 0)
+			return -errno;
+		if (state->prog[i] >= 0)
+			close(state->prog[i]);
+		state->prog[i] = fd;
+	}
+	return 0;
+}
+
+static int pin_progs(const struct state *state, const char *dir, const char *suffix)
+{
+	char path[STATE_PATH_LEN], name[64];
+
+	for (int i = 0; i < PROG_MAX; i++) {
+		int err;
+
+		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
+		err = join(path, dir, name);
+		if (!err)
+			err = bpf_obj_pin(state->prog[i], path);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int fill_stage(struct tproxy_bpf *skel, const char *stage,
+		      const struct tproxy_config *config)
+{
+	struct state loaded = STATE_CLOSED;
+	__u32 zero = 0;
+	int err = make_dirs(stage);
+
+	if (!err)
+		err = bpf_map__update_elem(skel->maps.config, &zero, sizeof(zero), config,
+					   sizeof(*config), 0);
+	if (!err)
+		err = pin_maps(skel->obj, stage);
+	if (!err)
+		err = keep_progs(skel->obj, &loaded);
+	if (!err)
+		err = pin_progs(&loaded, stage, "");
+	state_close(&loaded);
+	return err;
+}
+
+int state_create(struct state *state, const char *dir, const struct tproxy_config *config)
+{
+	struct tproxy_config full = *config;
+	char stage[STATE_PATH_LEN], what[64];
+	struct tproxy_bpf *skel;
+	int err;
+
+	full.abi = TPROXY_ABI;
+	full.build = state_build();
+	full.netns = state_netns();
+	stage_path(dir, stage);
+	state_remove_stage(dir);
+	skel = tproxy_bpf__open_and_load();
+	if (!skel)
+		return -errno;
+	err = fill_stage(skel, stage, &full);
+	if (!err && rename(stage, dir))
+		err = -errno;
+	tproxy_bpf__destroy(skel);
+	if (err) {
+		remove_tree(stage);
+		return err;
+	}
+	return state_open(state, dir, what, sizeof(what));
+}
+
+/* ---- replace in place ----------------------------------------------------- */
+
+static int reuse_maps(struct bpf_object *obj, const struct state *state)
+{
+	for (int i = 0; i < MAP_MAX; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, maps[i].name);
+		int err = map ? bpf_map__reuse_fd(map, state->map[i]) : -ENOENT;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int state_reload(struct state *state)
+{
+	struct tproxy_bpf *skel = tproxy_bpf__open();
+	int err;
+
+	if (!skel)
+		return -errno;
+	err = reuse_maps(skel->obj, state);
+	if (!err)
+		err = tproxy_bpf__load(skel);
+	if (!err)
+		err = keep_progs(skel->obj, state);
+	tproxy_bpf__destroy(skel);
+	return err;
+}
+
+int state_publish_progs(struct state *state)
+{
+	static const char suffix[] = "_next";
+	char from[STATE_PATH_LEN], to[STATE_PATH_LEN], name[64];
+	__u32 zero = 0;
+	int err;
+
+	for (int i = 0; i < PROG_MAX; i++) {
+		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
+		if (!join(from, state->dir, name))
+			unlink(from);
+	}
+	err = pin_progs(state, state->dir, suffix);
+	for (int i = 0; i < PROG_MAX && !err; i++) {
+		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
+		err = join(from, state->dir, name);
+		snprintf(name, sizeof(name), "progs/%s", progs[i].name);
+		if (!err)
+			err = join(to, state->dir, name);
+		if (!err && rename(from, to))
+			err = -errno;
+	}
+	if (err)
+		return err;
+	state->config.build = state_build();
+	return bpf_map_update_elem(state->map[MAP_CONFIG], &zero, &state->config, BPF_ANY);
+}
+
+/* ---- open ----------------------------------------------------------------- */
+
+/* What each map must look like; a pin of anything else is somebody else's. */
+static bool map_is_ours(int fd, enum state_map which)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+	       !strncmp(info.name, maps[which].name, sizeof(info.name) - 1);
+}
+
+static int open_pin(const char *dir, const char *pin, int *ret_fd)
+{
+	char path[STATE_PATH_LEN];
+	int fd, err = join(path, dir, pin);
+
+	if (err)
+		return err;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+static int open_config(struct state *state)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info), zero = 0;
+	int err = open_pin(state->dir, maps[MAP_CONFIG].pin, &state->map[MAP_CONFIG]);
+
+	if (err)
+		return err;
+	if (bpf_obj_get_info_by_fd(state->map[MAP_CONFIG], &info, &len) ||
+	    !map_is_ours(state->map[MAP_CONFIG], MAP_CONFIG) ||
+	    info.value_size > sizeof(state->config))
+		return -EMEDIUMTYPE;
+	if (bpf_map_lookup_elem(state->map[MAP_CONFIG], &zero, &state->config))
+		return -errno;
+	return state->config.abi == TPROXY_ABI ? 0 : -EPROTO;
+}
+
+static int open_pins(struct state *state, char *ret_what, size_t size)
+{
+	int err;
+
+	snprintf(ret_what, size, "%s", maps[MAP_CONFIG].pin);
+	err = open_config(state);
+	if (err)
+		return err;
+	for (int i = 0; i < MAP_MAX; i++) {
+		if (i == MAP_CONFIG)
+			continue;
+		snprintf(ret_what, size, "%s", maps[i].pin);
+		err = open_pin(state->dir, maps[i].pin, &state->map[i]);
+		if (!err && !map_is_ours(state->map[i], i))
+			err = -EMEDIUMTYPE;
+		if (err)
+			return err;
+	}
+	for (int i = 0; i < PROG_MAX; i++) {
+		snprintf(ret_what, size, "progs/%s", progs[i].name);
+		err = open_pin(state->dir, ret_what, &state->prog[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int state_open(struct state *state, const char *dir, char *ret_what, size_t size)
+{
+	struct stat st;
+	int err;
+
+	snprintf(state->dir, sizeof(state->dir), "%s", dir);
+	if (stat(dir, &st))
+		return -errno;
+	if (!S_ISDIR(st.st_mode)) {
+		snprintf(ret_what, size, "it");
+		return -EMEDIUMTYPE;
+	}
+	err = open_pins(state, ret_what, size);
+	/* A directory that misses a pin is broken, not absent. */
+	return err == -ENOENT ? -EMEDIUMTYPE : err;
+}
+
+bool state_salvage(struct state *state, const char *dir)
+{
+	snprintf(state->dir, sizeof(state->dir), "%s", dir);
+	return !open_config(state) && !open_pin(dir, maps[MAP_IFACES].pin, &state->map[MAP_IFACES]) &&
+	       map_is_ours(state->map[MAP_IFACES], MAP_IFACES);
+}
+
+void state_close(struct state *state)
+{
+	for (int i = 0; i < MAP_MAX; i++)
+		cleanup_fd(&state->map[i]);
+	for (int i = 0; i < PROG_MAX; i++)
+		cleanup_fd(&state->prog[i]);
+	cleanup_fd(&state->lock);
+	*state = STATE_CLOSED;
+}

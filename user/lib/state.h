@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The pin directory: everything tproxy knows, and its only memory. Owns locking,
+ * staging and publishing, and the descriptors of the pinned maps.
+ *
+ * Closing is not destroying: state_close drops descriptors and the lock; maps,
+ * programs and links stay pinned until state_remove.
+ *
+ * Layout, below the pin directory:
+ *   dst4 … config      the maps of the user contract
+ *   internal/          maps nobody needs to edit
+ *   progs/             programs, for interfaces that are attached later
+ *   links/lookup       sk_lookup link;  links/N: tcx link of ifindex N
+ */
+#ifndef TPROXY_STATE_H
+#define TPROXY_STATE_H
+
+#include <limits.h>
+
+#include "tproxy.h"
+#include "util.h"
+
+enum state_map {
+	MAP_DST4,
+	MAP_DST6,
+	MAP_SRC4,
+	MAP_SRC6,
+	MAP_PORTS,
+	MAP_IFACES,
+	MAP_RULES,
+	MAP_SOCKS,
+	MAP_COUNTERS,
+	MAP_RULESTATS,
+	MAP_CONFIG,
+	MAP_LOCAL,
+	MAP_TICKETS,
+	MAP_FRAGS,
+	MAP_DST4_GEN,
+	MAP_DST6_GEN,
+	MAP_SRC4_GEN,
+	MAP_SRC6_GEN,
+	MAP_PORTS_GEN,
+	MAP_IFACES_GEN,
+	MAP_RULES_GEN,
+	MAP_MAX
+};
+
+enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_MAX };
+
+#define STATE_PATH_LEN 256
+
+struct state {
+	char dir[STATE_PATH_LEN];
+	int lock;          /* -1: not held */
+	int map[MAP_MAX];
+	int prog[PROG_MAX];
+	struct tproxy_config config;
+};
+
+#define STATE_CLOSED                                                                               \
+	(struct state)                                                                             \
+	{                                                                                          \
+		.lock = -1, .map = { [0 ... MAP_MAX - 1] = -1 },                                   \
+		.prog = { [0 ... PROG_MAX - 1] = -1 },                                             \
+	}
+
+const char *state_map_name(enum state_map map);
+
+/* -EMEDIUMTYPE: the parent of dir is no bpffs. -ENAMETOOLONG, -EINVAL for a bad dir. */
+int state_check_dir(const char *dir);
+
+/* Waits for other invocations. The lock is on the parent directory, so it holds across removal. */
+int state_lock(struct state *state, const char *dir);
+
+/*
+ * Opens maps and programs. -ENOENT: nothing there. -EPROTO: another ABI, number in
+ * ret_abi. -EMEDIUMTYPE: something there is not ours; ret_what names it.
+ */
+int state_open(struct state *state, const char *dir, char *ret_what, size_t size);
+
+/*
+ * Opens what is needed to detach the interfaces of a broken state: config and
+ * ifaces. False when these are gone too; close the state either way.
+ */
+bool state_salvage(struct state *state, const char *dir);
+
+/*
+ * Loads the programs, fills `config` and publishes by rename. abi, build and netns
+ * of config are set here. Leftovers of an earlier attempt are removed first.
+ */
+int state_create(struct state *state, const char *dir, const struct tproxy_config *config);
+
+/* CRC-32 of the embedded BPF object. */
+__u32 state_build(void);
+
+/*
+ * Loads the embedded programs on the maps of an open state and puts them in place
+ * of state->prog; the caller moves attachments over, then calls state_publish_progs.
+ */
+int state_reload(struct state *state);
+int state_publish_progs(struct state *state);
+
+/* Unlinks every pin below dir and dir itself. Attachments end with their last pin. */
+int state_remove(const char *dir);
+/* Removes what an interrupted state_create left behind; true if there was something. */
+bool state_remove_stage(const char *dir);
+
+void state_close(struct state *state);
+#define __cleanup_state __attribute__((cleanup(state_close)))
+
+/* Path of a pin; buf: STATE_PATH_LEN bytes. */
+char *state_link_path(const struct state *state, int ifindex, char *buf);
+char *state_lookup_path(const struct state *state, char *buf);
+
+/* Inode number of the current network namespace, or 0. */
+__u64 state_netns(void);
+
+#endif

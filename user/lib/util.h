@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Cleanup attributes, ownership transfer and small helpers used everywhere.
+ * Must not know anything about tproxy. Functions here that jump past a cleanup
+ * variable with goto are forbidden: clang refuses them, gcc may be silent.
+ */
+#ifndef TPROXY_UTIL_H
+#define TPROXY_UTIL_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static inline void cleanup_fd(int *fd)
+{
+	if (*fd >= 0) {
+		int saved = errno;
+
+		close(*fd);
+		errno = saved;
+	}
+}
+
+static inline void cleanup_free(void *p)
+{
+	free(*(void **)p);
+}
+
+static inline void cleanup_file(FILE **f)
+{
+	if (*f)
+		fclose(*f);
+}
+
+#define __cleanup_close __attribute__((cleanup(cleanup_fd)))
+#define __cleanup_free __attribute__((cleanup(cleanup_free)))
+#define __cleanup_file __attribute__((cleanup(cleanup_file)))
+#define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Moves a descriptor out of a __cleanup_close variable; the caller owns the result. */
+static inline int take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+/*
+ * Room for one more item of `size` bytes in a growing array of n items: 0 or -ENOMEM,
+ * which leaves the array as it was.
+ */
+static inline int array_room(void **items, size_t n, size_t *room, size_t size)
+{
+	size_t want = *room ? *room * 2 : 16;
+	void *more;
+
+	if (n < *room)
+		return 0;
+	more = reallocarray(*items, want, size);
+	if (!more)
+		return -ENOMEM;
+	*items = more;
+	*room = want;
+	return 0;
+}
+
+/* Moves a pointer out of a __cleanup_free variable; the caller owns the result. */
+#define take_ptr(p)                                                                                \
+	({                                                                                         \
+		__typeof__(p) taken_ = (p);                                                        \
+		(p) = NULL;                                                                        \
+		taken_;                                                                            \
+	})
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * clean: leftovers that no other command would meet. Rules and routes carry our
+ * protocol number, filters our priority and handle, so what belongs to nobody
+ * can be told from what an attached interface needs.
+ */
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "loader/iface.h"
+
+static const struct option options[] = { APP_LONG_OPTIONS };
+
+struct orphans {
+	const struct live_iface *ifaces;
+	size_t n_ifaces;
+	struct route_rule rules[64];
+	size_t n;
+};
+
+static bool is_attached(const struct orphans *o, const char *name)
+{
+	for (size_t i = 0; i < o->n_ifaces; i++)
+		if (!strcmp((const char *)o->ifaces[i].value.name, name))
+			return true;
+	return false;
+}
+
+static int collect_orphan(const struct route_rule *rule, void *arg)
+{
+	struct orphans *o = arg;
+
+	if (rule->protocol == TPROXY_RT_PROTOCOL && rule->pref == TPROXY_RULE_PREF &&
+	    !is_attached(o, rule->iif) && o->n < ARRAY_SIZE(o->rules))
+		o->rules[o->n++] = *rule;
+	return 0;
+}
+
+static int clean_rules(struct session *session, const struct live_iface *ifaces, size_t n_ifaces)
+{
+	static const __u8 families[] = { AF_INET, AF_INET6 };
+	int err = 0;
+
+	for (size_t f = 0; f < ARRAY_SIZE(families) && !err; f++) {
+		struct orphans o = { .ifaces = ifaces, .n_ifaces = n_ifaces };
+
+		if (!route_family_present(families[f]))
+			continue;
+		err = route_rules(&session->nl, families[f], collect_orphan, &o);
+		for (size_t i = 0; i < o.n && !err; i++) {
+			struct route_key key = { o.rules[i].mark, o.rules[i].mask,
+						 o.rules[i].table };
+
+			log_step("ip -%c rule del pref %u iif %s lookup %u protocol %u",
+				 families[f] == AF_INET ? '4' : '6', o.rules[i].pref,
+				 o.rules[i].iif, o.rules[i].table, TPROXY_RT_PROTOCOL);
+			err = route_rule_del(&session->nl, families[f], &key, o.rules[i].iif);
+			if (!err && !n_ifaces)
+				err = route_local_del(&session->nl, families[f], key.table);
+		}
+	}
+	if (err)
+		log_error("routing rules: cannot clean: %s", strerror(-err));
+	return err;
+}
+
+/* Filters with our priority and handle on interfaces that no state knows. */
+static int clean_filters(const struct live_iface *ifaces, size_t n_ifaces)
+{
+	struct orphans o = { .ifaces = ifaces, .n_ifaces = n_ifaces };
+	struct if_nameindex *all = if_nameindex();
+	int result = 0;
+
+	for (struct if_nameindex *i = all; i && i->if_index; i++) {
+		int err;
+
+		if (is_attached(&o, i->if_name) ||
+		    hook_present((int)i->if_index, "") != HOOK_CLSACT)
+			continue;
+		log_step("clsact: detach tproxy_ingress from %s", i->if_name);
+		err = hook_detach(HOOK_CLSACT, (int)i->if_index, "");
+		if (err)
+			log_error("%s: cannot detach: %s", i->if_name, strerror(-err));
+		if (!result)
+			result = err;
+	}
+	if_freenameindex(all);
+	return result;
+}
+
+/* Entries of devices that are gone. */
+static int clean_ifaces(struct session *session, struct live_iface *ifaces, size_t *n)
+{
+	size_t kept = 0;
+	int result = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		struct device device;
+		int err;
+
+		if (!device_by_index(&session->nl, (int)ifaces[i].ifindex, &device)) {
+			ifaces[kept++] = ifaces[i];
+			continue;
+		}
+		log_step("forget %s, which is gone", ifaces[i].value.name);
+		err = iface_off(session, &ifaces[i]);
+		if (!result)
+			result = err;
+	}
+	*n = kept;
+	return result;
+}
+
+/* What of a broken state still names interfaces is used to detach them. */
+static void detach_salvaged(struct app *app)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+
+	session.app = app;
+	if (nl_open(&session.nl) || !state_salvage(&session.state, app->pin_dir) ||
+	    live_ifaces(&session.state, &ifaces, &n))
+		return;
+	for (size_t i = 0; i < n; i++)
+		iface_off(&session, &ifaces[i]);
+	steps_lookup_off(&session);
+	steps_routes_off(&session);
+}
+
+/* A directory that cannot be opened as a state is of no use to anybody. */
+static int clean_broken(struct app *app)
+{
+	struct state state __cleanup_state = STATE_CLOSED;
+	char what[64];
+	int err = state_lock(&state, app->pin_dir);
+
+	if (!err)
+		err = state_open(&state, app->pin_dir, what, sizeof(what));
+	if (err != -EMEDIUMTYPE)
+		return 0; /* whole, absent, or something the next step reports */
+	detach_salvaged(app);
+	log_step("unpin %s, which is broken: %s", app->pin_dir, what);
+	err = state_remove(app->pin_dir);
+	if (err)
+		log_error("%s: cannot remove it: %s", app->pin_dir, strerror(-err));
+	return err;
+}
+
+static int clean(struct session *session, bool present)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err, result = 0;
+
+	if (present) {
+		result = live_ifaces(&session->state, &ifaces, &n);
+		err = result ? 0 : clean_ifaces(session, ifaces, &n);
+		result = result ? result : err;
+	}
+	err = clean_rules(session, ifaces, n);
+	result = result ? result : err;
+	err = clean_filters(ifaces, n);
+	result = result ? result : err;
+	if (!present || n || result)
+		return result;
+	return iface_everything_off(session);
+}
+
+int cmd_clean(struct app *app, int argc, char **argv)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	const char *operand;
+	bool present;
+	int opt, code;
+
+	while ((opt = app_next(app, argc, argv, options, &operand)) != -1)
+		if (opt == '?' || !opt)
+			return opt ? EXIT_USAGE :
+				     app_usage_error("clean: unexpected argument %s", operand);
+	if (!app_enter(app))
+		return EXIT_FAILED;
+	if (!state_check_dir(app->pin_dir) && clean_broken(app))
+		return EXIT_FAILED;
+	code = session_open_any(&session, app, &present);
+	if (code)
+		return code;
+	return clean(&session, present) ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* detach: the reverse of attach, for some interfaces or for everything. */
+#include <string.h>
+
+#include "loader/drain.h"
+#include "loader/iface.h"
+
+enum { OPT_ALL = 3000, OPT_DRY_RUN, OPT_KEEP_FLOWS, OPT_WAIT };
+
+static const struct option options[] = {
+	{ "all", no_argument, NULL, OPT_ALL },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "keep-flows", no_argument, NULL, OPT_KEEP_FLOWS },
+	{ "wait", no_argument, NULL, OPT_WAIT },
+	APP_LONG_OPTIONS,
+};
+
+struct request {
+	char **names;
+	size_t n;
+	bool all, dry_run, keep_flows, wait;
+};
+
+static bool find_iface(const struct live_iface *ifaces, size_t n, const char *name,
+		       struct live_iface *ret_iface)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp((const char *)ifaces[i].value.name, name))
+			continue;
+		*ret_iface = ifaces[i];
+		return true;
+	}
+	return false;
+}
+
+static int detach_one(struct session *session, const struct request *request,
+		      const struct live_iface *ifaces, size_t n, const char *name)
+{
+	struct live_iface iface;
+	struct device device;
+
+	if (find_iface(ifaces, n, name, &iface))
+		return request->keep_flows ? drain_iface(session, &iface) :
+					     iface_off(session, &iface);
+	if (device_by_name(&session->nl, name, &device)) {
+		log_error("%s: no such interface (tproxy-loader status shows what is attached)",
+			  name);
+		return -ENODEV;
+	}
+	log_info("%s: not attached", name);
+	return 0;
+}
+
+static int detach_named(struct session *session, const struct request *request)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err, result = live_ifaces(&session->state, &ifaces, &n);
+
+	for (size_t i = 0; i < request->n && ifaces; i++) {
+		err = detach_one(session, request, ifaces, n, request->names[i]);
+		result = result ? result : err;
+	}
+	err = iface_last_off(session);
+	return result ? result : err;
+}
+
+static int detach_all(struct session *session, const struct request *request)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err;
+
+	if (!request->keep_flows)
+		return iface_everything_off(session);
+	err = live_ifaces(&session->state, &ifaces, &n);
+	for (size_t i = 0; i < n && !err; i++)
+		err = drain_iface(session, &ifaces[i]);
+	return err;
+}
+
+static int parse_request(struct app *app, int argc, char **argv, struct request *request)
+{
+	const char *operand;
+	int opt;
+
+	request->names = argv; /* operands only ever move to the front */
+	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		if (!opt)
+			argv[request->n++] = (char *)operand;
+		request->all |= opt == OPT_ALL;
+		request->dry_run |= opt == OPT_DRY_RUN;
+		request->keep_flows |= opt == OPT_KEEP_FLOWS;
+		request->wait |= opt == OPT_WAIT;
+	}
+	if (!request->n == !request->all)
+		return app_usage_error("detach: name interfaces, or --all (not both)");
+	if (request->wait && !request->keep_flows)
+		return app_usage_error("detach: --wait goes with --keep-flows");
+	return EXIT_DONE;
+}
+
+int cmd_detach(struct app *app, int argc, char **argv)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	struct request request = { 0 };
+	bool present;
+	int err, code = parse_request(app, argc, argv, &request);
+
+	if (code)
+		return code;
+	if (!app_enter(app))
+		return EXIT_FAILED;
+	code = session_open_any(&session, app, &present);
+	if (code)
+		return code;
+	if (!present) {
+		log_info("%s: nothing is attached", app->pin_dir);
+		return EXIT_DONE;
+	}
+	session.dry_run = request.dry_run;
+	err = request.all ? detach_all(&session, &request) : detach_named(&session, &request);
+	if (!err && request.keep_flows && !request.dry_run)
+		err = drain_finish(&session, request.all, request.wait);
+	return err ? EXIT_FAILED : EXIT_DONE;
+}

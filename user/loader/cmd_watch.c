@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * watch: stays, and keeps true what attach made true. The data path never needs it:
+ * when it ends, everything stays attached as it is.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
+#include "lib/monitor.h"
+#include "lib/notify.h"
+#include "loader/reconcile.h"
+#include "loader/setup.h"
+#include "loader/show.h"
+
+#define MAX_PATTERNS 64
+/* Changes come in bursts; the first of one is answered after this pause. */
+#define SETTLE_MS 20
+/* Not every loss is announced (a tcx link is not), and counters never are. */
+#define LOOK_MS 1000
+#define DOWN_REPORT_S 10
+
+static const struct option options[] = { APP_LONG_OPTIONS };
+
+struct watch {
+	struct app *app;
+	const char *patterns[MAX_PATTERNS];
+	size_t n;
+	struct monitor monitor;
+	int signals;
+	unsigned long repairs;
+	unsigned long overruns;                /* reported so far */
+	__u64 down[3];                         /* drop, pass, reset: reported so far */
+	time_t down_reported;
+	char lost[IF_NAMESIZE];                /* the device last complained of */
+	bool absent;                           /* there was nothing attached at the last look */
+};
+
+/* ---- events --------------------------------------------------------------- */
+
+static struct json_object *event_json(const char *event)
+{
+	struct json_object *object = show_json_root();
+	struct timespec now;
+	struct tm tm;
+	char text[40], full[48];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(full, sizeof(full), "%s.%03ldZ", text, now.tv_nsec / 1000000);
+	json_object_object_add(object, "time", json_object_new_string(full));
+	json_object_object_add(object, "event", json_object_new_string(event));
+	return object;
+}
+
+static void on_repair(enum repair what, const char *ifname, void *arg)
+{
+	struct watch *w = arg;
+	struct json_object *event;
+
+	w->repairs++;
+	if (!w->app->json) {
+		log_info("%s%srepaired: %s", ifname, *ifname ? ": " : "", repair_names[what]);
+		return;
+	}
+	event = event_json("repair");
+	json_object_object_add(event, "what", json_object_new_string(repair_names[what]));
+	if (*ifname)
+		json_object_object_add(event, "interface", json_object_new_string(ifname));
+	show_json_print(event);
+}
+
+static void on_lost(const char *ifname, const char *why, void *arg)
+{
+	struct watch *w = arg;
+	struct json_object *event;
+
+	if (!strcmp(w->lost, ifname))
+		return;
+	snprintf(w->lost, sizeof(w->lost), "%s", ifname);
+	if (!w->app->json) {
+		log_warn("%s: its flows are no longer intercepted: %s", ifname, why);
+		return;
+	}
+	event = event_json("lost");
+	json_object_object_add(event, "interface", json_object_new_string(ifname));
+	json_object_object_add(event, "reason", json_object_new_string(why));
+	show_json_print(event);
+}
+
+static void report_down(struct watch *w, const __u64 now[3])
+{
+	static const char *const names[] = { "dropped", "passed", "reset" };
+	struct json_object *event;
+
+	if (!w->app->json) {
+		log_warn("no listener: %llu packets dropped, %llu passed, %llu reset",
+			 now[0] - w->down[0], now[1] - w->down[1], now[2] - w->down[2]);
+		return;
+	}
+	event = event_json("no_listener");
+	for (int i = 0; i < 3; i++)
+		json_object_object_add(event, names[i],
+				       json_object_new_uint64(now[i] - w->down[i]));
+	show_json_print(event);
+}
+
+/* on-down is a counter in the program; here it becomes an event, now and then. */
+static void check_down(struct watch *w, const struct state *state)
+{
+	__u64 counters[TPROXY_COUNT_MAX], now[3];
+	time_t time_now = time(NULL);
+
+	if (live_counters(state, counters))
+		return;
+	now[0] = counters[TPROXY_COUNT_DOWN_DROP];
+	now[1] = counters[TPROXY_COUNT_DOWN_PASS];
+	now[2] = counters[TPROXY_COUNT_DOWN_RESET];
+	if (now[0] < w->down[0] || now[1] < w->down[1] || now[2] < w->down[2])
+		memset(w->down, 0, sizeof(w->down)); /* a new state counts from zero */
+	if (!memcmp(now, w->down, sizeof(now)) || time_now - w->down_reported < DOWN_REPORT_S)
+		return;
+	report_down(w, now);
+	memcpy(w->down, now, sizeof(now));
+	w->down_reported = time_now;
+}
+
+static void check_overruns(struct watch *w)
+{
+	if (w->overruns == w->monitor.overruns)
+		return;
+	w->overruns = w->monitor.overruns;
+	log_debug("netlink messages were lost %lu times so far: everything is read anew",
+		  w->overruns);
+}
+
+/* ---- looking -------------------------------------------------------------- */
+
+/* Patterns are a wish to attach: they may bring the state into being. */
+static int look_at_state(struct watch *w, struct session *session, bool present)
+{
+	const struct setup wish = { 0 };
+	const struct reconcile r = { .session = session,
+				     .patterns = w->patterns,
+				     .n_patterns = w->n,
+				     .repaired = on_repair,
+				     .lost = on_lost,
+				     .arg = w };
+	bool created;
+	int err;
+
+	if (!present && !w->n) {
+		if (!w->absent)
+			log_info("nothing is attached: waiting (tproxy-loader attach IF)");
+		w->absent = true;
+		return 0;
+	}
+	w->absent = false;
+	err = setup_state(session, &wish, present, &created);
+	w->monitor.table = session->state.config.table;
+	if (!err)
+		err = reconcile(&r);
+	if (!err)
+		check_down(w, &session->state);
+	return err;
+}
+
+static int look(struct watch *w)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	bool present;
+
+	if (session_open_any(&session, w->app, &present))
+		return -EIO;
+	return look_at_state(w, &session, present);
+}
+
+static bool stop_asked(const struct watch *w)
+{
+	struct signalfd_siginfo info;
+
+	return read(w->signals, &info, sizeof(info)) == sizeof(info) &&
+	       info.ssi_signo != SIGHUP;
+}
+
+/* Sleeps until there is news or the time has come for another look. False: asked to stop. */
+static bool wait_for_news(struct watch *w)
+{
+	struct pollfd fds[] = { { .fd = w->signals, .events = POLLIN },
+				{ .fd = monitor_fd(&w->monitor), .events = POLLIN } };
+	struct timespec until, now;
+	long left = LOOK_MS;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	while (left > 0) {
+		int n = poll(fds, ARRAY_SIZE(fds), (int)left);
+
+		if (n > 0 && fds[0].revents && stop_asked(w))
+			return false;
+		if (n > 0 && fds[1].revents && monitor_read(&w->monitor)) {
+			usleep(SETTLE_MS * 1000);
+			monitor_read(&w->monitor);
+			return true;
+		}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		left = LOOK_MS - ((now.tv_sec - until.tv_sec) * 1000 +
+				  (now.tv_nsec - until.tv_nsec) / 1000000);
+	}
+	return true;
+}
+
+static int run(struct watch *w)
+{
+	bool failed = false;
+
+	notify_systemd("READY=1");
+	log_info("watching");
+	while (wait_for_news(w)) {
+		/* An error that stays is said once, not every second. */
+		bool fails = look(w) != 0;
+
+		log_init("tproxy-loader", fails ? LOG_SILENT : w->app->level);
+		if (failed && !fails)
+			log_info("works again");
+		failed = fails;
+		check_overruns(w);
+		notify_systemd("WATCHDOG=1");
+	}
+	log_init("tproxy-loader", w->app->level);
+	notify_systemd("STOPPING=1");
+	log_info("%lu repairs; everything stays attached", w->repairs);
+	return EXIT_DONE;
+}
+
+static int take_signals(void)
+{
+	sigset_t set;
+
+	app_hold_signals(true);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int watch(struct watch *w)
+{
+	int err, code;
+
+	if (!app_enter(w->app))
+		return EXIT_FAILED;
+	/* The monitor first: what changes during the first look is seen by the second. */
+	err = monitor_open(&w->monitor, TPROXY_DEFAULT_TABLE);
+	w->signals = take_signals();
+	if (err || w->signals < 0) {
+		log_error("watch: cannot listen for changes: %s",
+			  strerror(err ? -err : errno));
+		return EXIT_FAILED;
+	}
+	/* What cannot work at the start (privileges, bpffs) ends here, with its reason. */
+	code = look(w) ? EXIT_FAILED : run(w);
+	monitor_close(&w->monitor);
+	close(w->signals);
+	return code;
+}
+
+int cmd_watch(struct app *app, int argc, char **argv)
+{
+	struct watch w = { .app = app };
+	const char *operand;
+	int opt;
+
+	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		if (w.n == MAX_PATTERNS)
+			return app_usage_error("watch: more than %d patterns", MAX_PATTERNS);
+		w.patterns[w.n++] = operand;
+	}
+	return watch(&w);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/drain.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+
+#include "loader/sever.h"
+
+#define POLL_MS 250
+
+int drain_iface(struct session *session, const struct live_iface *iface)
+{
+	struct tproxy_iface value = iface->value;
+	int err;
+
+	log_step("%s: no new flows", value.name);
+	if (session->dry_run)
+		return 0;
+	value.mask = 0;
+	value.roles &= ~(__u32)TPROXY_ROLE_POLICY;
+	value.roles |= TPROXY_ROLE_DRAINING;
+	err = live_iface_set(&session->state, iface->ifindex, &value);
+	if (err)
+		log_error("%s: cannot write its entry: %s", value.name, strerror(-err));
+	return err;
+}
+
+/* Whoever attached again meanwhile has cleared the flag, and keeps the interface. */
+static int take_off(struct session *session, bool everything)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0, left = 0;
+	int err = live_ifaces(&session->state, &ifaces, &n);
+
+	for (size_t i = 0; i < n && !err; i++) {
+		if (ifaces[i].value.roles & TPROXY_ROLE_DRAINING)
+			err = iface_off(session, &ifaces[i]);
+		else
+			left++;
+	}
+	if (err || left)
+		return err;
+	return everything ? iface_everything_off(session) : iface_last_off(session);
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec time = { .tv_nsec = ms * 1000 * 1000 };
+
+	nanosleep(&time, NULL);
+}
+
+static int wait_for_flows(struct session *session, bool show)
+{
+	size_t flows, shown = 0;
+	int err;
+
+	while (!(err = sever_count(session, &flows)) && flows) {
+		if (show && flows != shown)
+			log_step("waiting for %zu flow%s to end", flows, flows == 1 ? "" : "s");
+		shown = flows;
+		pause_ms(POLL_MS);
+	}
+	return err;
+}
+
+/* Waits without the lock, so that other commands work, then looks at everything anew. */
+static int wait_and_detach(struct app *app, bool everything, bool show)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	bool present = false;
+	int err = nl_open(&session.nl);
+
+	if (err) {
+		log_error("netlink: %s", strerror(-err));
+		return err;
+	}
+	/* The wait may be interrupted; the interfaces then stay as they are, draining. */
+	app_hold_signals(false);
+	err = wait_for_flows(&session, show);
+	app_hold_signals(true);
+	nl_close(&session.nl);
+	if (err)
+		return err;
+	if (session_open_any(&session, app, &present))
+		return -EIO;
+	return present ? take_off(&session, everything) : 0;
+}
+
+/* The child has no terminal and no output; what it could not do, clean or detach does. */
+static int leave_to_child(struct app *app, bool everything)
+{
+	pid_t pid = fork();
+	int null;
+
+	if (pid < 0) {
+		log_error("detach: cannot wait in the background: %s (use --wait)",
+			  strerror(errno));
+		return -errno;
+	}
+	if (pid) {
+		log_info("established flows run on; process %d detaches when the last has ended",
+			 (int)pid);
+		return 0;
+	}
+	setsid();
+	null = open("/dev/null", O_RDWR);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+	}
+	log_init("tproxy-loader", LOG_QUIET);
+	_exit(wait_and_detach(app, everything, false) ? EXIT_FAILED : EXIT_DONE);
+}
+
+int drain_finish(struct session *session, bool everything, bool wait)
+{
+	struct app *app = session->app;
+	size_t flows;
+	int err = sever_count(session, &flows);
+
+	if (err)
+		return err;
+	if (!flows)
+		return take_off(session, everything);
+	session_close(session);
+	if (!wait)
+		return leave_to_child(app, everything);
+	return wait_and_detach(app, everything, true);
+}

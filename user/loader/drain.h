@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * detach --keep-flows: the interface takes no new flows, but keeps the packets of
+ * those that live, until the last one has ended.
+ */
+#ifndef TPROXY_LOADER_DRAIN_H
+#define TPROXY_LOADER_DRAIN_H
+
+#include "loader/iface.h"
+
+/* No rule is in force on the interface any more; its program and routing stay. */
+int drain_iface(struct session *session, const struct live_iface *iface);
+
+/*
+ * Detaches the draining interfaces once no flow needs them; with `everything` the
+ * state goes too if nothing else is attached then. Waits in a child process, or
+ * with `wait` here, showing progress. The session's lock is given up meanwhile.
+ */
+int drain_finish(struct session *session, bool everything, bool wait);
+
+#endif

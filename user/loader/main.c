@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tproxy-loader: the command table, help, and nothing else. */
+#include <string.h>
+
+#include "loader/app.h"
+
+#define RULE_HELP                                                                                  \
+	"  --port LIST       TCP ports and ranges: 22,80,8000-8010\n"                              \
+	"  --udp-port LIST   UDP ports and ranges\n"                                               \
+	"  --cidr LIST       destination prefixes, IPv4 and IPv6; all = both defaults\n"           \
+	"  --from LIST       source prefixes\n"                                                    \
+	"  --proxy PROXY     relay, or [ADDR:]PORT of any transparent listener\n"                  \
+	"  --on-down WHAT    without a listener: drop (default), pass or reset\n"
+
+static const struct command commands[] = {
+	{ "attach",
+	  "IF... [--port LIST] [--udp-port LIST] [--cidr LIST] [--from LIST]\n"
+	  "       [--proxy [ADDR:]PORT] [--on-down drop|pass|reset] [--divert-only]\n"
+	  "       [--hook auto|tcx|clsact] [--mark BIT] [--table N] [--dry-run]",
+	  "intercept flows that enter these interfaces",
+	  RULE_HELP "  --divert-only     no rules here: only keep packets of sockets on foreign addresses\n"
+		    "  --hook HOOK       auto (default), tcx or clsact\n"
+		    "  --mark BIT        packet mark to use (0x1000000), set on the first attach\n"
+		    "  --table N         routing table to use (15001), set on the first attach\n"
+		    "  --dry-run         show the steps, take none\n\n"
+		    "Rule options make or extend the rule \"default\". Without --port and --udp-port\n"
+		    "it takes every TCP port; without --cidr every destination.\n",
+	  cmd_attach },
+	{ "detach", "IF... | --all [--keep-flows [--wait]] [--dry-run]",
+	  "undo exactly what attach did",
+	  "  --all             every interface, and all pinned maps\n"
+	  "  --keep-flows      take no new flows; detach when the last one has ended\n"
+	  "  --wait            stay until then, instead of a process in the background\n"
+	  "  --dry-run         show the steps, take none\n",
+	  cmd_detach },
+	{ "status", "[IF]", "what is attached and how it is doing (the default command)", NULL,
+	  cmd_status },
+	{ "rule",
+	  "list | add NAME [options] | del NAME [--show-bpftool]",
+	  "list and edit rules",
+	  RULE_HELP "  --action ACTION   proxy (default), pass or drop\n"
+		    "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
+	  cmd_rule },
+	{ "cidr", "add|del [--rule NAME] [--show-bpftool] PREFIX...",
+	  "edit the destinations of a rule",
+	  "  --rule NAME       the rule to edit (default)\n"
+	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
+	  cmd_cidr },
+	{ "port", "add|del [--rule NAME] [--show-bpftool] PROTO/PORT...",
+	  "edit the ports of a rule",
+	  "  --rule NAME       the rule to edit (default)\n"
+	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
+	  cmd_port },
+	{ "watch", "[IF|GLOB...]", "stay, and repair whatever gets lost",
+	  "Interfaces and globs given here are attached as they appear; those that are attached\n"
+	  "already are watched in any case. Ends on SIGTERM and leaves everything attached.\n",
+	  cmd_watch },
+	{ "clean", "", "remove what interrupted commands left behind", NULL, cmd_clean },
+	{ "features", "", "what this kernel supports", NULL, cmd_features },
+	{ "version", "", "print the version", NULL, cmd_version },
+};
+
+static void print_help(void)
+{
+	printf("usage: tproxy-loader [options] COMMAND ...\n\ncommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+	printf("\noptions:\n"
+	       "  -n, --netns NAME  work in a named network namespace\n"
+	       "  --pin-dir DIR     where maps are pinned (TPROXY_PIN_DIR; /sys/fs/bpf/tproxy)\n"
+	       "  -j, --json        machine-readable output\n"
+	       "  -v, -vv           debug messages, libbpf and verifier output\n"
+	       "  -q                no steps, only errors\n"
+	       "  -h, --help        this text; behind a command: its options\n"
+	       "  -V, --version     print the version\n\n"
+	       "exit: 0 done, 1 failed, 2 usage, 3 not attached\n");
+}
+
+static void print_command_help(const struct command *command)
+{
+	printf("usage: tproxy-loader %s %s\n\n%s\n", command->name, command->usage,
+	       command->summary);
+	if (command->help)
+		printf("\n%s", command->help);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* True if a -h or --help stands behind the command: help wins over every other argument. */
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { APP_LONG_OPTIONS };
+	static char *status_argv[] = { "status", NULL };
+	struct app app = { .level = LOG_NORMAL };
+	const struct command *command;
+	int opt;
+
+	log_init("tproxy-loader", LOG_NORMAL);
+	log_capture_libbpf();
+	opt = app_getopt(&app, argc, argv, options);
+	if (opt != -1)
+		return EXIT_USAGE;
+	if (app.version)
+		return cmd_version(&app, 1, status_argv);
+	if (app.help) {
+		print_help();
+		return EXIT_DONE;
+	}
+	argc -= optind;
+	argv += optind;
+	if (!argc) {
+		argc = 1;
+		argv = status_argv;
+	}
+	command = find_command(argv[0]);
+	if (!command)
+		return app_usage_error("%s: unknown command (see tproxy-loader --help)", argv[0]);
+	if (wants_help(argc, argv)) {
+		print_command_help(command);
+		return EXIT_DONE;
+	}
+	optind = 0; /* GNU getopt: start afresh on the command's own arguments */
+	return command->run(&app, argc, argv);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Compares what should be attached with what is, and repairs the difference. What
+ * should be is the entries of the ifaces map (by name: a device may have come back
+ * under another index) and the patterns given to watch.
+ */
+#ifndef TPROXY_LOADER_RECONCILE_H
+#define TPROXY_LOADER_RECONCILE_H
+
+#include "loader/iface.h"
+
+enum repair {
+	REPAIR_ATTACHED,  /* a device that matches a pattern */
+	REPAIR_DEVICE,    /* a device that came back or was renamed */
+	REPAIR_PROGRAM,
+	REPAIR_ROUTING,   /* rule or route */
+	REPAIR_LOOKUP,    /* the sk_lookup program */
+	REPAIR_MAX
+};
+extern const char *const repair_names[REPAIR_MAX];
+
+struct reconcile {
+	struct session *session;
+	const char *const *patterns; /* names and globs; may be empty */
+	size_t n_patterns;
+	/* Called after each repair; ifname "" for what belongs to no interface. */
+	void (*repaired)(enum repair what, const char *ifname, void *arg);
+	/* Called for an attached device whose packets no longer reach its program, once. */
+	void (*lost)(const char *ifname, const char *why, void *arg);
+	void *arg;
+};
+
+/* One pass with the lock held. 0, or the first (reported) -errno; the rest is still tried. */
+int reconcile(const struct reconcile *r);
+
+#endif

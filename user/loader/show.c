@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/show.h"
+
+#include <string.h>
+
+#include "loader/app.h"
+
+struct json_object *show_json_root(void)
+{
+	struct json_object *root = json_object_new_object();
+
+	json_object_object_add(root, "schema", json_object_new_int(1));
+	return root;
+}
+
+int show_json_print(struct json_object *root)
+{
+	bool failed = puts(json_object_to_json_string_ext(
+			      root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) < 0 ||
+		      fflush(stdout);
+
+	json_object_put(root);
+	if (!failed)
+		return EXIT_DONE;
+	log_error("stdout: %s", strerror(errno));
+	return EXIT_FAILED;
+}
+
+static struct json_object *prefixes_json(const struct prefix_set *set)
+{
+	struct json_object *array = json_object_new_array();
+	char text[PREFIX_TEXT_LEN];
+
+	for (size_t i = 0; i < set->n; i++)
+		json_object_array_add(array,
+				      json_object_new_string(prefix_format(&set->items[i], text)));
+	return array;
+}
+
+static struct json_object *services_json(const struct service_set *set)
+{
+	struct json_object *array = json_object_new_array();
+	char text[SERVICE_TEXT_LEN];
+
+	for (size_t i = 0; i < set->n; i++)
+		json_object_array_add(array,
+				      json_object_new_string(service_format(&set->items[i], text)));
+	return array;
+}
+
+static struct json_object *rule_json(const struct state *state, int index, const struct rule *rule)
+{
+	struct json_object *object = json_object_new_object();
+	struct tproxy_rulestat stat = { 0 };
+	char proxy[PROXY_TEXT_LEN];
+
+	live_rulestat(state, (__u32)index, &stat);
+	json_object_object_add(object, "index", json_object_new_int(index));
+	json_object_object_add(object, "name", json_object_new_string(rule->name));
+	json_object_object_add(object, "action",
+			       json_object_new_string(policy_action_names[rule->action]));
+	json_object_object_add(object, "services", services_json(&rule->services));
+	json_object_object_add(object, "from", prefixes_json(&rule->from));
+	json_object_object_add(object, "to", prefixes_json(&rule->to));
+	json_object_object_add(object, "proxy",
+			       json_object_new_string(proxy_format(&rule->proxy, proxy)));
+	json_object_object_add(object, "on_down",
+			       json_object_new_string(policy_on_down_names[rule->on_down]));
+	json_object_object_add(object, "flows", json_object_new_uint64(stat.flows));
+	json_object_object_add(object, "packets", json_object_new_uint64(stat.packets));
+	json_object_object_add(object, "bytes", json_object_new_uint64(stat.bytes));
+	return object;
+}
+
+struct json_object *show_rules_json(const struct state *state, const struct policy *policy)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (policy->rules[i].used)
+			json_object_array_add(array, rule_json(state, i, &policy->rules[i]));
+	return array;
+}
+
+#define SHOWN 8 /* items of a set before the rest is only counted */
+
+static void print_prefixes(const char *word, const struct prefix_set *set)
+{
+	char text[PREFIX_TEXT_LEN];
+
+	if (prefix_set_is_all(set)) {
+		printf(" %s all", word);
+		return;
+	}
+	printf(" %s", word);
+	for (size_t i = 0; i < set->n && i < SHOWN; i++)
+		printf("%c%s", i ? ',' : ' ', prefix_format(&set->items[i], text));
+	if (!set->n)
+		printf(" nothing");
+	if (set->n > SHOWN)
+		printf(" and %zu more", set->n - SHOWN);
+}
+
+static void print_services(const struct service_set *set)
+{
+	char text[SERVICE_TEXT_LEN];
+
+	for (size_t i = 0; i < set->n && i < SHOWN; i++)
+		printf("%c%s", i ? ',' : ' ', service_format(&set->items[i], text));
+	if (!set->n)
+		printf(" no port");
+	if (set->n > SHOWN)
+		printf(" and %zu more", set->n - SHOWN);
+}
+
+void show_rules_text(const struct state *state, const struct policy *policy, const char *indent)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		const struct rule *rule = &policy->rules[i];
+		struct tproxy_rulestat stat = { 0 };
+		char proxy[PROXY_TEXT_LEN];
+
+		if (!rule->used)
+			continue;
+		live_rulestat(state, (__u32)i, &stat);
+		printf("%s%d %s:", indent, i, rule->name);
+		print_services(&rule->services);
+		print_prefixes("from", &rule->from);
+		print_prefixes("to", &rule->to);
+		printf(": %s", policy_action_names[rule->action]);
+		if (rule->action == TPROXY_ACTION_PROXY)
+			printf(" %s, on-down %s", proxy_format(&rule->proxy, proxy),
+			       policy_on_down_names[rule->on_down]);
+		printf("  (%llu flows, %llu packets, %llu bytes)\n", stat.flows, stat.packets,
+		       stat.bytes);
+	}
+}

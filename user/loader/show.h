@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rules and states as text and as JSON. Reads the state, never changes it. */
+#ifndef TPROXY_LOADER_SHOW_H
+#define TPROXY_LOADER_SHOW_H
+
+#include <json-c/json.h>
+
+#include "lib/live.h"
+
+/* A JSON object that starts with "schema": 1. */
+struct json_object *show_json_root(void);
+/* Prints it on stdout and drops the reference. Returns an enum exit_code. */
+int show_json_print(struct json_object *root);
+
+/* [{index, name, action, …, flows, packets, bytes}, …] */
+struct json_object *show_rules_json(const struct state *state, const struct policy *policy);
+void show_rules_text(const struct state *state, const struct policy *policy, const char *indent);
+
+#endif

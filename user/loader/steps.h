@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The steps attach and detach are made of. Each shows itself ("[#] …"), does one
+ * thing unless the session is a dry run, and reports its own failure in one
+ * sentence; callers only pass the -errno on. Every step may be repeated.
+ */
+#ifndef TPROXY_LOADER_STEPS_H
+#define TPROXY_LOADER_STEPS_H
+
+#include "lib/device.h"
+#include "lib/hook.h"
+#include "lib/live.h"
+#include "lib/route.h"
+#include "loader/app.h"
+
+struct route_key steps_route_key(const struct session *session);
+
+int steps_create_state(struct session *session, const struct tproxy_config *config);
+/* Puts the embedded programs in place of older ones, on every interface, without a gap. */
+int steps_replace_build(struct session *session);
+int steps_remove_state(struct session *session);
+
+int steps_refresh_local(struct session *session);
+
+/* Does the interface need rule and route for this family? */
+bool steps_family_wanted(__u8 family, const char *ifname);
+/* Rules, local route and, where the kernel can tell, the proof by route look-up. */
+int steps_route_on(struct session *session, const struct device *device);
+int steps_route_off(struct session *session, const char *ifname);
+/* The local routes, once no interface needs them. */
+int steps_routes_off(struct session *session);
+
+int steps_lookup_on(struct session *session);
+int steps_lookup_off(struct session *session);
+
+int steps_hook_on(struct session *session, const struct device *device, enum hook hook);
+int steps_hook_off(struct session *session, int ifindex, const char *name, enum hook hook);
+/* Removes the clsact qdisc unless a filter is left on it. */
+int steps_qdisc_off(struct session *session, int ifindex, const char *name);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/addr.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+union saddr saddr_loopback(sa_family_t family, uint16_t port)
+{
+	union saddr a;
+
+	memset(&a, 0, sizeof(a));
+	a.sa.sa_family = family;
+	if (family == AF_INET)
+		a.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		a.v6.sin6_addr = in6addr_loopback;
+	saddr_set_port(&a, port);
+	return a;
+}
+
+bool saddr_equal(const union saddr *a, const union saddr *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	if (a->sa.sa_family == AF_INET)
+		return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr &&
+		       a->v4.sin_port == b->v4.sin_port;
+	return a->v6.sin6_port == b->v6.sin6_port &&
+	       a->v6.sin6_scope_id == b->v6.sin6_scope_id &&
+	       !memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr));
+}
+
+static uint64_t mix(uint64_t x)
+{
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	return x ^ (x >> 32);
+}
+
+uint32_t saddr_hash(const union saddr *a, uint32_t seed)
+{
+	uint64_t words[2];
+
+	if (a->sa.sa_family == AF_INET)
+		return (uint32_t)mix(mix(seed ^ ((uint64_t)a->v4.sin_addr.s_addr << 16)) +
+				     a->v4.sin_port);
+	memcpy(words, &a->v6.sin6_addr, sizeof(words));
+	return (uint32_t)mix(mix(mix(seed ^ words[0]) + words[1]) + a->v6.sin6_port);
+}
+
+char *saddr_format_host(const union saddr *a, char *buf)
+{
+	if (a->sa.sa_family == AF_INET) {
+		inet_ntop(AF_INET, &a->v4.sin_addr, buf, SADDR_TEXT_LEN);
+		return buf;
+	}
+	inet_ntop(AF_INET6, &a->v6.sin6_addr, buf, SADDR_TEXT_LEN);
+	if (a->v6.sin6_scope_id) {
+		size_t len = strlen(buf);
+
+		snprintf(buf + len, SADDR_TEXT_LEN - len, "%%%u", a->v6.sin6_scope_id);
+	}
+	return buf;
+}
+
+char *saddr_format(const union saddr *a, char *buf)
+{
+	char host[SADDR_TEXT_LEN];
+	bool v4 = a->sa.sa_family == AF_INET;
+
+	saddr_format_host(a, host);
+	/* Addresses are far shorter than the buffer; the precision tells the compiler. */
+	snprintf(buf, SADDR_TEXT_LEN, v4 ? "%.64s:%u" : "[%.64s]:%u", host, saddr_port(a));
+	return buf;
+}

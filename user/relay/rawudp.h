@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sends UDP datagrams from any address and port without binding it, by writing
+ * the UDP header here. For ports that a local daemon does not share. Needs
+ * CAP_NET_RAW. Must not receive.
+ */
+#ifndef TPROXY_RELAY_RAWUDP_H
+#define TPROXY_RELAY_RAWUDP_H
+
+#include <stddef.h>
+
+#include "relay/addr.h"
+
+struct rawudp;
+
+/* 0 or -errno. Without IPv6 in the kernel IPv4 still works. */
+int rawudp_open(struct rawudp **ret_raw);
+
+/* raw may be NULL. */
+void rawudp_close(struct rawudp *raw);
+
+/* The kernel fragments as for any datagram. 0 or -errno. */
+int rawudp_send(const struct rawudp *raw, const union saddr *from, const union saddr *to,
+		const void *data, size_t len);
+
+/* RFC 768 checksum over pseudo header, header and data; pure. Network byte order, never 0. */
+uint16_t rawudp_checksum4(const union saddr *from, const union saddr *to,
+			  const void *header, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/record.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "relay/sink.h"
+
+const char *const record_level_names[RECORD_LEVEL_MAX] = {
+	[RECORD_DEBUG] = "debug",
+	[RECORD_INFO] = "info",
+	[RECORD_WARN] = "warn",
+	[RECORD_ERROR] = "error",
+};
+
+static const char *const end_names[END_MAX] = {
+#define X(symbol, name) [END_##symbol] = name,
+	FLOW_ENDS(X)
+#undef X
+};
+
+/* A line under construction; what does not fit is cut off, the newline always fits. */
+struct line {
+	char *buf;
+	size_t len;
+};
+
+static void __printf(2, 3) line_add(struct line *l, const char *fmt, ...)
+{
+	size_t room = RECORD_MAX - 1 - l->len;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(l->buf + l->len, room, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		l->len += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static size_t line_end(struct line *l)
+{
+	l->buf[l->len++] = '\n';
+	return l->len;
+}
+
+/*
+ * RFC 3339 in UTC, milliseconds. Computed here because gmtime_r takes a lock of
+ * libc; days to date after the calendar of the proleptic Gregorian era, which
+ * begins its years on 1 March.
+ */
+static void line_add_time(struct line *l, const struct timespec *t)
+{
+	int64_t days = t->tv_sec / 86400 + 719468;
+	int64_t era = days / 146097;
+	int64_t doe = days % 146097;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t mp = (5 * doy + 2) / 153;
+	int day = (int)(doy - (153 * mp + 2) / 5 + 1);
+	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
+	int year = (int)(yoe + era * 400 + (month <= 2));
+	int sec = (int)(t->tv_sec % 86400);
+
+	line_add(l, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day, sec / 3600,
+		 sec / 60 % 60, sec % 60, (int)(t->tv_nsec / 1000000));
+}
+
+/* Text of ours, but paths may hold anything. Leaves room for what closes the line. */
+static void line_add_escaped(struct line *l, const char *text, enum record_format format)
+{
+	for (; *text && l->len < RECORD_MAX - 16; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (format == RECORD_JSON && (c == '"' || c == '\\'))
+			line_add(l, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			line_add(l, "\\u%04x", c);
+		else
+			line_add(l, "%c", c);
+	}
+}
+
+static const char *proto_name(uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? "tcp" : "udp";
+}
+
+static void text_flow(struct line *l, const struct flow_record *f)
+{
+	char client[SADDR_TEXT_LEN], dst[SADDR_TEXT_LEN], source[SADDR_TEXT_LEN];
+
+	line_add(l, " %s %s -> %s", proto_name(f->proto), saddr_format(&f->client, client),
+		 saddr_format(&f->dst, dst));
+	if (f->source.sa.sa_family)
+		line_add(l, " via %s", saddr_format(&f->source, source));
+}
+
+static void json_address(struct line *l, const char *host_key, const char *port_key,
+			 const union saddr *a)
+{
+	char host[SADDR_TEXT_LEN];
+
+	line_add(l, ",\"%s\":\"%s\",\"%s\":%u", host_key, saddr_format_host(a, host), port_key,
+		 saddr_port(a));
+}
+
+static void json_flow(struct line *l, const char *event, const struct flow_record *f)
+{
+	line_add(l, "\",\"event\":\"%s\",\"id\":%" PRIu64 ",\"proto\":\"%s\"", event, f->id,
+		 proto_name(f->proto));
+	json_address(l, "client", "client_port", &f->client);
+	json_address(l, "dst", "dst_port", &f->dst);
+	if (f->source.sa.sa_family)
+		json_address(l, "source", "source_port", &f->source);
+}
+
+static struct line line_begin(enum record_format format, const struct timespec *now, char *buf)
+{
+	struct line l = { .buf = buf };
+
+	if (format == RECORD_JSON)
+		line_add(&l, "{\"schema\":1,\"time\":\"");
+	line_add_time(&l, now);
+	return l;
+}
+
+size_t record_format_end(enum record_format format, const struct timespec *now,
+			 const struct flow_record *f, char *buf)
+{
+	struct line l = line_begin(format, now, buf);
+
+	if (format == RECORD_JSON) {
+		json_flow(&l, "flow", f);
+		line_add(&l, ",\"bytes_up\":%" PRIu64 ",\"bytes_down\":%" PRIu64, f->bytes_up,
+			 f->bytes_down);
+		line_add(&l, ",\"duration_ms\":%" PRIu64 ",\"end\":\"%s\"", f->duration_ms,
+			 end_names[f->end]);
+		if (f->reason)
+			line_add(&l, ",\"reason\":\"%s\"", f->reason);
+		if (f->err)
+			line_add(&l, ",\"errno\":\"%s\"", strerrorname_np(f->err));
+		line_add(&l, "}");
+		return line_end(&l);
+	}
+	text_flow(&l, f);
+	line_add(&l, " up=%" PRIu64 " down=%" PRIu64 " dur=%" PRIu64 ".%03u end=%s", f->bytes_up,
+		 f->bytes_down, f->duration_ms / 1000, (unsigned int)(f->duration_ms % 1000),
+		 end_names[f->end]);
+	if (f->reason)
+		line_add(&l, " reason=%s", f->reason);
+	if (f->err)
+		line_add(&l, " errno=%s", strerrorname_np(f->err));
+	return line_end(&l);
+}
+
+size_t record_format_start(enum record_format format, const struct timespec *now,
+			   const struct flow_record *f, char *buf)
+{
+	struct line l = line_begin(format, now, buf);
+
+	if (format == RECORD_JSON) {
+		json_flow(&l, "flow-start", f);
+		line_add(&l, "}");
+	} else {
+		text_flow(&l, f);
+		line_add(&l, " start");
+	}
+	return line_end(&l);
+}
+
+size_t record_format_message(enum record_format format, const struct timespec *now,
+			     enum record_level level, const char *text, char *buf)
+{
+	struct line l = line_begin(format, now, buf);
+
+	if (format == RECORD_TEXT) {
+		line_add(&l, " %s ", record_level_names[level]);
+		line_add_escaped(&l, text, format);
+		return line_end(&l);
+	}
+	line_add(&l, "\",\"event\":\"message\",\"level\":\"%s\",\"message\":\"",
+		 record_level_names[level]);
+	line_add_escaped(&l, text, format);
+	line_add(&l, "\"}");
+	return line_end(&l);
+}
+
+/* Set once by record_open, before there are threads. */
+static enum record_format log_format;
+static enum record_level log_threshold = RECORD_INFO;
+
+static size_t report_lost(uint64_t lost, char *buf, size_t size)
+{
+	char line[RECORD_MAX];
+	char text[64];
+	struct timespec now;
+	size_t len;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(text, sizeof(text), "%" PRIu64 " log lines were lost", lost);
+	len = record_format_message(log_format, &now, RECORD_WARN, text, line);
+	if (len > size)
+		len = size;
+	memcpy(buf, line, len);
+	return len;
+}
+
+int record_open(const char *path, enum record_format format, enum record_level level)
+{
+	log_format = format;
+	log_threshold = level;
+	return sink_open(path, report_lost);
+}
+
+void record_flow_end(const struct flow_record *flow)
+{
+	char line[RECORD_MAX];
+	struct timespec now;
+
+	if (log_threshold > RECORD_INFO)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	sink_write(line, record_format_end(log_format, &now, flow, line));
+}
+
+void record_flow_start(const struct flow_record *flow)
+{
+	char line[RECORD_MAX];
+	struct timespec now;
+
+	if (log_threshold > RECORD_DEBUG)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	sink_write(line, record_format_start(log_format, &now, flow, line));
+}
+
+void record_say(enum record_level level, const char *fmt, ...)
+{
+	char line[RECORD_MAX];
+	char text[512];
+	struct timespec now;
+	va_list ap;
+
+	if (level < log_threshold)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	clock_gettime(CLOCK_REALTIME, &now);
+	sink_write(line, record_format_message(log_format, &now, level, text, line));
+}

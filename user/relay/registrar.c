@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/registrar.h"
+
+#include <bpf/bpf.h>
+#include <libgen.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "lib/util.h"
+#include "relay/privs.h"
+
+/* inotify tells at once; the poll finds what it cannot, such as a bpffs mounted later. */
+#define POLL_MS 250
+
+struct file_id {
+	dev_t dev;
+	ino_t ino;
+};
+
+struct watch_state {
+	int sock;
+	int inotify;
+	int watch;		   /* of the parent directory, -1: none */
+	const struct listener_set *set;
+	const char *pin_dir;
+	char parent[PATH_MAX];
+	char socks[PATH_MAX + 8];
+	char config[PATH_MAX + 8];
+	struct file_id parent_id;  /* what is watched */
+	struct file_id registered; /* the socket map we are in */
+	struct file_id refused;	   /* the socket map we warned about, and why */
+	int refused_err;
+};
+
+static bool file_id_get(const char *path, struct file_id *ret_id)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return false;
+	*ret_id = (struct file_id){ .dev = st.st_dev, .ino = st.st_ino };
+	return true;
+}
+
+static bool file_id_same(const struct file_id *a, const struct file_id *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+static void __printf(3, 4) tell(const struct watch_state *s, enum record_level level,
+				const char *fmt, ...)
+{
+	struct registrar_report report = { .level = level };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(report.text, sizeof(report.text), fmt, ap);
+	va_end(ap);
+	/* A relay that does not read must not hold us up. */
+	send(s->sock, &report, sizeof(report), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* The state belongs to one network namespace; sockets of another one cannot be assigned there. */
+static bool same_netns(const struct tproxy_config *config)
+{
+	struct file_id own;
+
+	return !config->netns || !file_id_get("/proc/self/ns/net", &own) ||
+	       own.ino == config->netns;
+}
+
+/* 0, -EPROTO: other ABI, -EXDEV: other network namespace, or what the kernel said. */
+static int check_config(const struct watch_state *s)
+{
+	struct tproxy_config config;
+	__cleanup_close int fd = bpf_obj_get(s->config);
+	__u32 key = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (bpf_map_lookup_elem(fd, &key, &config))
+		return -errno;
+	if (config.abi != TPROXY_ABI)
+		return -EPROTO;
+	return same_netns(&config) ? 0 : -EXDEV;
+}
+
+static int fill_slots(const struct watch_state *s)
+{
+	__cleanup_close int map = bpf_obj_get(s->socks);
+
+	if (map < 0)
+		return -errno;
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+		for (unsigned int way = 0; way < TPROXY_GROUP_WAYS; way++) {
+			__u32 slot = TPROXY_SLOT(0u, (__u32)class, way);
+			int fd = s->set->worker[way % s->set->workers].fds[0][class];
+			__u64 value = (__u64)fd;
+
+			if (fd >= 0 && bpf_map_update_elem(map, &slot, &value, BPF_ANY))
+				return -errno;
+		}
+	}
+	return 0;
+}
+
+static void tell_refusal(const struct watch_state *s, int err)
+{
+	if (err == -EPROTO)
+		tell(s, RECORD_WARN,
+		     "%s: not registered: its maps have another ABI than %d (install loader and "
+		     "relay of one version)",
+		     s->pin_dir, TPROXY_ABI);
+	else if (err == -EXDEV)
+		tell(s, RECORD_WARN,
+		     "%s: not registered: it belongs to another network namespace (start the relay "
+		     "with --netns)",
+		     s->pin_dir);
+	else
+		tell(s, RECORD_WARN, "%s: not registered: %s (trying again)", s->pin_dir,
+		     strerror(-err));
+}
+
+/* Registers if there is a socket map that we are not in. */
+static void sync_slots(struct watch_state *s)
+{
+	struct file_id now;
+	int err;
+
+	if (!file_id_get(s->socks, &now)) {
+		s->registered = (struct file_id){ 0 };
+		return;
+	}
+	if (file_id_same(&now, &s->registered))
+		return;
+	err = check_config(s);
+	if (!err)
+		err = fill_slots(s);
+	if (!err) {
+		s->registered = now;
+		tell(s, RECORD_INFO, "registered in %s", s->pin_dir);
+		return;
+	}
+	/* Once for each map and cause, for this comes four times a second. */
+	if (!file_id_same(&now, &s->refused) || err != s->refused_err)
+		tell_refusal(s, err);
+	s->refused = now;
+	s->refused_err = err;
+}
+
+/* Follows the parent directory, which may be mounted or made after us. */
+static void sync_watch(struct watch_state *s)
+{
+	struct file_id now = { 0 };
+
+	file_id_get(s->parent, &now);
+	if (file_id_same(&now, &s->parent_id) || s->inotify < 0)
+		return;
+	if (s->watch >= 0)
+		inotify_rm_watch(s->inotify, s->watch);
+	s->watch = now.ino ? inotify_add_watch(s->inotify, s->parent,
+					       IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) :
+			     -1;
+	s->parent_id = now;
+}
+
+static void drop_everything(void)
+{
+	signal(SIGTERM, SIG_IGN); /* the relay says when to end; until then it may drain */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	privs_drop_capabilities();
+	/* After the change of credentials, which clears it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "tproxy-registr");
+}
+
+static void registrar_loop(struct watch_state *s)
+{
+	char buf[4096];
+
+	/* The first message is registrar_go; the end of file comes with the relay's end. */
+	if (recv(s->sock, buf, sizeof(buf), 0) <= 0)
+		return;
+	for (;;) {
+		struct pollfd fds[] = { { .fd = s->sock, .events = POLLIN },
+					{ .fd = s->inotify, .events = POLLIN } };
+
+		sync_watch(s);
+		sync_slots(s);
+		if (poll(fds, ARRAY_SIZE(fds), POLL_MS) < 0)
+			continue;
+		if (fds[0].revents)
+			return;
+		if (fds[1].revents && read(s->inotify, buf, sizeof(buf)) < 0)
+			continue;
+	}
+}
+
+static int registrar_main(int sock, const char *pin_dir, const struct listener_set *set)
+{
+	struct watch_state s = { .sock = sock, .watch = -1, .set = set, .pin_dir = pin_dir };
+	char copy[PATH_MAX];
+
+	drop_everything();
+	snprintf(copy, sizeof(copy), "%s", pin_dir);
+	snprintf(s.parent, sizeof(s.parent), "%s", dirname(copy));
+	snprintf(s.socks, sizeof(s.socks), "%s/socks", pin_dir);
+	snprintf(s.config, sizeof(s.config), "%s/config", pin_dir);
+	s.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	registrar_loop(&s);
+	return 0;
+}
+
+int registrar_start(const char *pin_dir, const struct listener_set *set,
+		    struct registrar *ret_registrar)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	pid = fork();
+	if (pid < 0) {
+		int err = -errno;
+
+		close(pair[0]);
+		close(pair[1]);
+		return err;
+	}
+	if (!pid) {
+		close(pair[0]);
+		_exit(registrar_main(pair[1], pin_dir, set));
+	}
+	close(pair[1]);
+	*ret_registrar = (struct registrar){ .fd = pair[0], .pid = pid };
+	return 0;
+}
+
+void registrar_go(const struct registrar *r)
+{
+	send(r->fd, "", 1, MSG_NOSIGNAL);
+}
+
+int registrar_read(const struct registrar *r, struct registrar_report *ret_report)
+{
+	ssize_t n = recv(r->fd, ret_report, sizeof(*ret_report), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? -EAGAIN : 0;
+	ret_report->text[sizeof(ret_report->text) - 1] = '\0';
+	return n == sizeof(*ret_report);
+}
+
+void registrar_stop(struct registrar *r)
+{
+	if (r->fd < 0)
+		return;
+	/* It is root and we are not: no signal of ours reaches it, the closed socket does. */
+	close(r->fd);
+	r->fd = -1;
+	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The socket options the relay needs, named once for both families. Owns nothing.
+ */
+#ifndef TPROXY_RELAY_SOCKOPT_H
+#define TPROXY_RELAY_SOCKOPT_H
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#ifndef IPV6_TRANSPARENT /* only linux/in6.h has it, which cannot be included beside netinet/in.h */
+#define IPV6_TRANSPARENT 75
+#endif
+#ifndef IPV6_RECVORIGDSTADDR
+#define IPV6_RECVORIGDSTADDR 74
+#endif
+#ifndef IPV6_ORIGDSTADDR
+#define IPV6_ORIGDSTADDR IPV6_RECVORIGDSTADDR
+#endif
+
+#define KEEPALIVE_IDLE_S 300 /* the kernel's two hours come after our idle time-out */
+
+static inline int sockopt_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
+}
+
+static inline int sockopt_on(int fd, int level, int name)
+{
+	return sockopt_int(fd, level, name, 1);
+}
+
+/* Lets a socket use addresses that are not ours. Needs CAP_NET_RAW or CAP_NET_ADMIN. */
+static inline int sockopt_transparent(int fd, sa_family_t family)
+{
+	if (family == AF_INET)
+		return sockopt_on(fd, SOL_IP, IP_TRANSPARENT);
+	return sockopt_on(fd, SOL_IPV6, IPV6_TRANSPARENT);
+}
+
+/* What both ends of a relayed connection have; accepted sockets inherit it from their listener. */
+static inline int sockopt_stream(int fd)
+{
+	int err = sockopt_on(fd, SOL_TCP, TCP_NODELAY);
+
+	if (!err)
+		err = sockopt_on(fd, SOL_SOCKET, SO_KEEPALIVE);
+	if (!err)
+		err = sockopt_int(fd, SOL_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	/* An urgent byte outside the stream would never be relayed. */
+	if (!err)
+		err = sockopt_on(fd, SOL_SOCKET, SO_OOBINLINE);
+	return err;
+}
+
+/* Closes with RST instead of FIN. */
+static inline void sockopt_reset_on_close(int fd)
+{
+	struct linger abort = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+}
+
+#endif

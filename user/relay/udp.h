@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * UDP through the relay: one session for each pair of client and original
+ * destination, with a connected socket towards the destination. Owns sessions,
+ * their time-outs and their number. Must not change, split or join datagrams.
+ */
+#ifndef TPROXY_RELAY_UDP_H
+#define TPROXY_RELAY_UDP_H
+
+#include "relay/record.h"
+#include "relay/worker.h"
+
+struct udp_engine;
+
+/* Watches the worker's UDP listeners. 0 or -errno; close with udp_close. */
+int udp_open(struct worker *w, struct udp_engine **ret_engine);
+
+unsigned int udp_sessions(const struct udp_engine *e);
+
+/*
+ * Takes what has arrived and stops; the listeners may be closed afterwards.
+ * Sessions end once no answer has come for a moment.
+ */
+void udp_drain(struct udp_engine *e);
+
+void udp_end_all(struct udp_engine *e, enum flow_end end);
+
+/* e may be NULL. */
+void udp_close(struct udp_engine *e);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Opens the socket towards the original destination, with the source address the
+ * user chose. Must not know flows: TCP and UDP use it alike.
+ */
+#ifndef TPROXY_RELAY_UPSTREAM_H
+#define TPROXY_RELAY_UPSTREAM_H
+
+#include "relay/addr.h"
+#include "relay/options.h"
+
+struct upstream {
+	int fd;		    /* non-blocking, connected or (TCP) connecting */
+	union saddr source; /* our end */
+	bool fell_back;	    /* the client's port was not to be had */
+};
+
+/* type: SOCK_STREAM or SOCK_DGRAM. The caller owns ret_up->fd. 0 or -errno. */
+int upstream_open(int type, enum source_mode mode, const union saddr *client,
+		  const union saddr *dst, struct upstream *ret_up);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/worker.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "lib/util.h"
+#include "relay/accept.h"
+#include "relay/conn.h"
+#include "relay/pump.h"
+#include "relay/record.h"
+#include "relay/udp.h"
+
+#define EVENTS_PER_TURN 256
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+int worker_watch(struct worker *w, struct io *io, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = io };
+
+	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, io->fd, &ev) ? -errno : 0;
+}
+
+int worker_rewatch(struct worker *w, struct io *io, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = io };
+
+	return epoll_ctl(w->epoll, EPOLL_CTL_MOD, io->fd, &ev) ? -errno : 0;
+}
+
+/*
+ * Closing takes a descriptor out of epoll only when nobody else holds the open
+ * file. The registrar holds listeners, but it ends before these are closed.
+ */
+void worker_close_io(struct io *io)
+{
+	if (io->fd >= 0)
+		close(io->fd);
+	io->fd = -1;
+}
+
+void worker_queue(struct worker *w, struct task *task)
+{
+	if (task->queued)
+		return;
+	task->queued = true;
+	task->turn = w->turn;
+	TAILQ_INSERT_TAIL(&w->tasks, task, link);
+}
+
+void worker_unqueue(struct worker *w, struct task *task)
+{
+	if (!task->queued)
+		return;
+	task->queued = false;
+	TAILQ_REMOVE(&w->tasks, task, link);
+}
+
+void worker_bury(struct worker *w, struct grave *grave, void *mem)
+{
+	grave->mem = mem;
+	grave->next = w->graves;
+	w->graves = grave;
+}
+
+static void free_graves(struct worker *w)
+{
+	while (w->graves) {
+		struct grave *grave = w->graves;
+
+		w->graves = grave->next;
+		free(grave->mem);
+	}
+}
+
+uint64_t worker_new_id(struct worker *w)
+{
+	return w->next_id++ * OPTIONS_MAX_WORKERS + w->index;
+}
+
+enum dest_verdict worker_check_dest(const struct worker *w, uint8_t proto, const union saddr *dst)
+{
+	const struct listener_set *set = w->relay->listeners;
+	union saddr plain = dest_unmap(dst);
+
+	return dest_check(&plain, local_lookup(&w->local, &plain),
+			  proto == IPPROTO_TCP ? &set->tcp_ports : &set->udp_ports,
+			  w->relay->options->allow_local);
+}
+
+static void addresses_changed(struct io *io, uint32_t events)
+{
+	struct worker *w = container_of(io, struct worker, local_io);
+	int err = local_update(&w->local);
+
+	(void)events;
+	if (err)
+		record_say(RECORD_WARN, "local addresses: cannot be read: %s (the old ones stay)",
+			   strerror(-err));
+}
+
+static void drain_expired(struct timer *timer)
+{
+	struct worker *w = container_of(timer, struct worker, drain_timer);
+
+	conn_end_all(w, END_DRAIN);
+	udp_end_all(w->udp, END_DRAIN);
+}
+
+static void begin_drain(struct worker *w)
+{
+	if (w->draining)
+		return;
+	w->draining = true;
+	acceptors_drain(w->acceptors);
+	udp_drain(w->udp);
+	listener_close(w->listeners);
+	timer_set(&w->wheel, &w->drain_timer,
+		  w->now + w->relay->options->drain_timeout * 1000ULL);
+}
+
+static void command_ready(struct io *io, uint32_t events)
+{
+	struct worker *w = container_of(io, struct worker, command);
+	eventfd_t count;
+
+	(void)events;
+	eventfd_read(io->fd, &count);
+	if (atomic_load(&w->order) >= WORKER_DRAIN)
+		begin_drain(w);
+	if (atomic_load(&w->order) == WORKER_ABORT)
+		drain_expired(&w->drain_timer);
+}
+
+/* Tasks queued by these tasks wait for the next turn. */
+static void run_tasks(struct worker *w)
+{
+	struct task *task;
+
+	w->turn++;
+	while ((task = TAILQ_FIRST(&w->tasks)) && task->turn != w->turn) {
+		worker_unqueue(w, task);
+		task->run(task);
+	}
+}
+
+static void *worker_thread(void *arg)
+{
+	struct worker *w = arg;
+	struct epoll_event events[EVENTS_PER_TURN];
+
+	while (!w->draining || !LIST_EMPTY(&w->conns) || udp_sessions(w->udp)) {
+		int timeout = TAILQ_EMPTY(&w->tasks) ? wheel_timeout(&w->wheel, now_ms()) : 0;
+		int n = epoll_wait(w->epoll, events, EVENTS_PER_TURN, timeout);
+
+		w->now = now_ms();
+		for (int i = 0; i < n; i++) {
+			struct io *io = events[i].data.ptr;
+
+			if (io->fd >= 0)
+				io->ready(io, events[i].events);
+		}
+		run_tasks(w);
+		wheel_run(&w->wheel, w->now);
+		free_graves(w);
+	}
+	eventfd_write(w->relay->done, 1);
+	return NULL;
+}
+
+static int watch_addresses(struct worker *w)
+{
+	int err = local_open(&w->local);
+
+	if (err)
+		return err;
+	w->local_io = (struct io){ .fd = w->local.events, .ready = addresses_changed };
+	return worker_watch(w, &w->local_io, EPOLLIN);
+}
+
+int worker_open(struct worker *w, unsigned int index, const struct relay *relay)
+{
+	int err;
+
+	memset(w, 0, sizeof(*w));
+	w->index = index;
+	w->relay = relay;
+	w->listeners = &relay->listeners->worker[index];
+	w->now = now_ms();
+	w->next_id = 1;
+	w->local = (struct local_set){ .events = -1, .dump = -1 };
+	w->drain_timer.fire = drain_expired;
+	wheel_init(&w->wheel, w->now);
+	TAILQ_INIT(&w->tasks);
+	LIST_INIT(&w->conns);
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	w->command = (struct io){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+				  .ready = command_ready };
+	if (w->epoll < 0 || w->command.fd < 0)
+		return -errno;
+	w->buf = malloc(PUMP_BUFFER_SIZE);
+	if (!w->buf)
+		return -ENOMEM;
+	err = worker_watch(w, &w->command, EPOLLIN);
+	if (!err)
+		err = watch_addresses(w);
+	if (!err)
+		err = acceptors_open(w, &w->acceptors);
+	if (!err)
+		err = udp_open(w, &w->udp);
+	return err;
+}
+
+int worker_start(struct worker *w)
+{
+	return -pthread_create(&w->thread, NULL, worker_thread, w);
+}
+
+void worker_order(struct worker *w, enum worker_order order)
+{
+	atomic_store(&w->order, order);
+	eventfd_write(w->command.fd, 1);
+}
+
+void worker_close(struct worker *w)
+{
+	conn_end_all(w, END_DRAIN);
+	udp_close(w->udp);
+	acceptors_close(w->acceptors);
+	listener_close(w->listeners);
+	free_graves(w);
+	local_close(&w->local);
+	worker_close_io(&w->command);
+	cleanup_fd(&w->epoll);
+	free(w->buf);
+}

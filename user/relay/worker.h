@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One thread with its epoll loop, timers and everything its flows need. A flow
+ * stays on the worker that got it; workers share only the read-only struct relay
+ * and the log. Must not know what TCP connections and UDP sessions do: they plug
+ * in as struct io, struct timer and struct task.
+ */
+#ifndef TPROXY_RELAY_WORKER_H
+#define TPROXY_RELAY_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "relay/dest.h"
+#include "relay/listener.h"
+#include "relay/localaddr.h"
+#include "relay/options.h"
+#include "relay/timer.h"
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+
+/* What all workers read. Nothing here changes while they run, but for the closing of listeners. */
+struct relay {
+	const struct options *options;
+	struct listener_set *listeners;
+	unsigned long nofile; /* limit of open descriptors, for all workers */
+	int done;	      /* eventfd that a worker bumps when it ends */
+};
+
+/* A descriptor in the loop. fd < 0: closed meanwhile, further events are dropped. */
+struct io {
+	int fd;
+	void (*ready)(struct io *io, uint32_t events);
+};
+
+/* Work that waits for the other events of a turn, so that no flow starves the rest. */
+struct task {
+	TAILQ_ENTRY(task) link;
+	void (*run)(struct task *task);
+	uint64_t turn; /* in which it was queued */
+	bool queued;
+};
+
+/* Memory that events of this turn may still point to; freed at the end of it. */
+struct grave {
+	struct grave *next;
+	void *mem;
+};
+
+enum worker_order { WORKER_RUN, WORKER_DRAIN, WORKER_ABORT };
+
+struct worker_stats {
+	uint64_t tcp_flows;
+	uint64_t udp_flows;
+	uint64_t refused;	 /* flows; for UDP: datagrams */
+	uint64_t limited;	 /* flows refused or evicted for want of descriptors or memory */
+	uint64_t port_fallbacks; /* flows that could not have their client's port */
+	uint64_t lost_datagrams; /* not taken by a socket */
+};
+
+TAILQ_HEAD(task_queue, task);
+LIST_HEAD(conn_list, conn);
+
+struct worker {
+	unsigned int index;
+	pthread_t thread;
+	const struct relay *relay;
+	struct listeners *listeners;
+	int epoll;
+	struct io command; /* eventfd: look at `order` */
+	_Atomic int order; /* enum worker_order */
+	bool draining;
+	uint64_t now; /* ms of CLOCK_MONOTONIC at the begin of this turn */
+	uint64_t next_id;
+	struct timer_wheel wheel;
+	struct timer drain_timer;
+	struct task_queue tasks;
+	uint64_t turn;
+	struct grave *graves;
+	struct local_set local;
+	struct io local_io;
+	struct conn_list conns;
+	struct acceptors *acceptors;
+	struct udp_engine *udp;
+	uint8_t *buf; /* PUMP_BUFFER_SIZE bytes of scratch */
+	struct worker_stats stats;
+};
+
+/* Takes the listeners of row `index` of relay->listeners. 0 or -errno; worker_close in any case. */
+int worker_open(struct worker *w, unsigned int index, const struct relay *relay);
+int worker_start(struct worker *w);
+
+/* From any thread. */
+void worker_order(struct worker *w, enum worker_order order);
+
+/* After the thread ended or was never started: closes and frees everything. */
+void worker_close(struct worker *w);
+
+/* events: EPOLL…; io->fd and io->ready are set. 0 or -errno. */
+int worker_watch(struct worker *w, struct io *io, uint32_t events);
+int worker_rewatch(struct worker *w, struct io *io, uint32_t events);
+void worker_close_io(struct io *io);
+
+void worker_queue(struct worker *w, struct task *task);
+void worker_unqueue(struct worker *w, struct task *task);
+void worker_bury(struct worker *w, struct grave *grave, void *mem);
+
+/* Unique in the relay's lifetime. */
+uint64_t worker_new_id(struct worker *w);
+
+/* proto: IPPROTO_TCP or IPPROTO_UDP. */
+enum dest_verdict worker_check_dest(const struct worker *w, uint8_t proto,
+				    const union saddr *dst);
+
+#endif
