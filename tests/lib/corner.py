@@ -503,12 +503,27 @@ def cmd_refused(device, host, port, kind):
 
 TUNSETIFF = 0x400454ca
 IFF_TUN_NO_PI = 0x1001
+SIOCGIFFLAGS = 0x8913
+IFF_UP, IFF_RUNNING = 1, 0x40
 LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def wait_running(device, seconds=5):
+    """Carrier comes with open(), but the kernel may take a second to let packets out."""
+    deadline = time.monotonic() + seconds
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        while time.monotonic() < deadline:
+            answer = fcntl.ioctl(sock, SIOCGIFFLAGS, struct.pack("16s24x", device.encode()))
+            flags = struct.unpack_from("H", answer, 16)[0]
+            if not flags & IFF_UP or flags & IFF_RUNNING:
+                return
+            time.sleep(0.02)
 
 
 def open_tun(device):
     fd = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", device.encode(), IFF_TUN_NO_PI))
+    wait_running(device)
     return fd
 
 
@@ -518,19 +533,23 @@ def enter_netns(path):
             raise OSError(ctypes.get_errno(), "setns")
 
 
+def tun_ask(fd, packet, source, target):
+    """Sent again, as a client does: a device that has just got its carrier may lose the answer."""
+    for _ in range(3):
+        os.write(fd, packet)
+        while select.select([fd], [], [], 1)[0]:
+            answer = os.read(fd, 65536)
+            if is_refusal(answer, source, target):
+                return judge(answer, False)
+    return "nothing"
+
+
 def cmd_tun_refused(device, src, dst, port):
     """The device exists and is up. One line for TCP, one for UDP."""
     source, target = packed(src), packed(dst)
     fd = open_tun(device)
     for kind in ("tcp", "udp"):
-        os.write(fd, start_of(kind, source, target, int(port)))
-        verdict = "nothing"
-        while select.select([fd], [], [], 1)[0]:
-            packet = os.read(fd, 65536)
-            if is_refusal(packet, source, target):
-                verdict = judge(packet, False)
-                break
-        print(kind, verdict)
+        print(kind, tun_ask(fd, start_of(kind, source, target, int(port)), source, target))
 
 
 def cmd_tunnel(netns1, device1, netns2, device2):

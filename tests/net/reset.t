@@ -60,5 +60,5 @@ is "IPv4 from a tun device" \
 	"$(r python3 "$LIB/corner.py" tun-refused t0 10.77.5.2 $SERVER4 53 | tr '\n' ' ')" "tcp good udp good "
 is "IPv6 from a tun device" \
 	"$(r python3 "$LIB/corner.py" tun-refused t0 fd77:5::2 $SERVER6 53 | tr '\n' ' ')" "tcp good udp good "
-is "the counter down_reset tells" "$(($(counter down_reset) - before))" 4
+is "the counter down_reset tells" "$(($(counter down_reset) - before >= 4))" 1
 finish
