@@ -370,14 +370,17 @@ static inline void start_relay(const struct world *w, __u32 group, __u16 port)
 
 /* ---- everything together -------------------------------------------------- */
 
-static inline void world_open(struct world *w)
+/* prepare: changes the maps' definitions before they are made, or NULL. */
+static inline void world_open_prepared(struct world *w, void (*prepare)(struct tproxy_bpf *skel))
 {
 	if (geteuid() != 0)
 		tap_skip_all("needs root");
 	libbpf_set_print(NULL);
 	enter_namespace();
-	w->skel = tproxy_bpf__open_and_load();
-	if (!w->skel)
+	w->skel = tproxy_bpf__open();
+	if (w->skel && prepare)
+		prepare(w->skel);
+	if (!w->skel || tproxy_bpf__load(w->skel))
 		tap_bail("the BPF object does not load: %s", strerror(errno));
 	w->ingress = bpf_program__fd(w->skel->progs.tproxy_ingress);
 	w->lookup = bpf_program__fd(w->skel->progs.tproxy_lookup);
@@ -386,6 +389,11 @@ static inline void world_open(struct world *w)
 	w->cpus = libbpf_num_possible_cpus();
 	set_config(w, MARK, MASK, 0);
 	set_iface(bpf_map__fd(w->skel->maps.ifaces), w->in, ~0ULL);
+}
+
+static inline void world_open(struct world *w)
+{
+	world_open_prepared(w, NULL);
 }
 
 static inline void world_close(struct world *w)
