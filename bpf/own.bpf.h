@@ -54,6 +54,8 @@ static __always_inline bool connected_to_src(const struct bpf_sock *s, const str
 	const __u32 dst[5] = sk_addr(s, dst);
 	__be16 port = s->dst_port;
 
+	if (!port) /* no peer, which a packet of address and port 0 must not look like */
+		return false;
 	if (f->family == AF_INET)
 		return port == f->tuple.ipv4.sport && addr_equals(dst, AF_INET, &f->tuple.ipv4.saddr);
 	return port == f->tuple.ipv6.sport && addr_equals(dst, AF_INET6, f->tuple.ipv6.saddr);

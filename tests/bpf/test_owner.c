@@ -138,6 +138,13 @@ static const struct packet_case udp_cases[] = {
 	  KEPT(C(FOREIGN_LISTENER)) },
 	{ "UDP bound to the destination: no rule, IPv6", { .dst = "fd21:4::78", UDP53 },
 	  KEPT(C(FOREIGN_LISTENER)) },
+	/* What the missing peer of an unconnected socket looks like. */
+	{ "UDP from address and port 0 to a bound socket: the rule first",
+	  { .src = "0.0.0.0", .dst = "10.210.3.78", .proto = IPPROTO_UDP,
+	    .body = BYTES(0, 0, 0, 53, 0, 8, 0, 0) }, SHOT(C(RULE_DROP), 2) },
+	{ "UDP from address and port 0 to a wildcard socket",
+	  { .src = "::", .dst = "fd21:4::1", .proto = IPPROTO_UDP,
+	    .body = BYTES(0, 0, 5353 >> 8, 5353 & 0xff, 0, 8, 0, 0) }, NOTHING },
 	{ "UDP bound to its neighbour", { .dst = "10.210.4.76", UDP53 }, NOTHING },
 	{ "wildcard UDP, no rule", { .dst = "10.210.4.1", .proto = IPPROTO_UDP, .dport = 5353 },
 	  NOTHING },
