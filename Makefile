@@ -90,6 +90,7 @@ BPFTEST_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BPFTEST_SRC))
 HELPER_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(HELPER_SRC))
 BENCH_BIN   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BENCH_SRC))
 RELAY_TEST_OBJ := $(filter-out %/main.o,$(RELAY_OBJ))
+MUTATE_OBJ  := $(call obj,$(wildcard tests/bpf/reference*.c tests/bpf/mutate*.c))
 
 tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(HELPER_BIN) ## build the tests
 
@@ -104,6 +105,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_OBJ)
 $(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(LIB_OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -lcmocka -o $@
+
+$(BUILD)/tests/bpf/test_mutate: $(MUTATE_OBJ)
 
 $(BUILD)/tests/helpers/%: $(BUILD)/tests/helpers/%.o
 	$(say) LINK $@

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Mutations. Each takes the packet as bytes; what the headers say is only a guess. */
+#include "mutate.h"
+
+#define MIN_LEN ETH_HLEN /* less cannot be run */
+
+static const char *const addresses4[] = {
+	"10.99.0.1", "10.99.0.2", "10.98.0.1", "10.98.0.2", "10.98.0.3", "10.210.0.1", "10.210.1.5",
+	"10.210.1.77", "10.210.1.78", "10.210.2.5", "10.210.3.5", "10.210.4.1", "10.210.4.77",
+	"10.210.4.78", "10.210.4.79", "10.210.4.88", "10.210.5.1", "10.77.1.1", "10.77.1.255",
+	"10.77.2.1", "10.77.2.9", "172.31.0.1", "127.0.0.1", "0.0.0.0", "224.0.0.251",
+	"169.254.1.1", "255.255.255.255", "223.255.255.255",
+};
+static const char *const addresses6[] = {
+	"fd99::1", "fd99::2", "fd98::1", "fd98::2", "fd98::3", "fd21::1", "fd21:1::5", "fd21:1::77",
+	"fd21:1::78", "fd21:2::5", "fd21:4::1", "fd21:4::78", "fd21:4::88", "fd77:1::1",
+	"fd77:2::1", "fd77:2::9", "fd31::1", "::1", "::", "::2", "fe80::1", "::ffff:10.77.1.1",
+	"::ffff:10.98.0.1", "::ffff:10.98.0.2", "::ffff:10.210.1.5", "fec0::1", "ff02::fb",
+	"::ffff:10.210.4.79", "::ffff:10.99.0.1",
+};
+static const __u16 ports[] = {
+	CLIENT_PORT, 80, 443, 53, 54, 5353, 8080, 8081, 7000, 7001, 7003, 7004, 7100, 7101, 7102,
+	15002, 15010, 15020, 15022, 15024, 0, 1, 79, 81, 65535,
+};
+/* Protocols, option types, lengths, versions with header lengths, limits. */
+static const __u8 bytes[] = {
+	0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 14, 17, 20, 31, 40, 43, 44, 51, 58, 60, 64, 80, 127, 128,
+	131, 132, 136, 137, 0x20, 0x40, 0x44, 0x45, 0x46, 0x4f, 0x60, 0x86, 0xfe, 0xff,
+};
+
+#define PICK(r, table) ((table)[rng_below(r, sizeof(table) / sizeof((table)[0]))])
+
+const char *mutate_address(struct rng *r, bool v6)
+{
+	return v6 ? PICK(r, addresses6) : PICK(r, addresses4);
+}
+
+__u16 mutate_port(struct rng *r)
+{
+	return PICK(r, ports);
+}
+
+static bool is_v6(const struct packet *p)
+{
+	return p->len > ETH_HLEN && p->data[ETH_HLEN] >> 4 == 6;
+}
+
+/* Where the IP header starts to be somebody else's: a guess. */
+static size_t upper_at(const struct packet *p)
+{
+	size_t at = ETH_HLEN + (is_v6(p) ? IP6_LEN : (size_t)(p->data[ETH_HLEN] & 15) * 4);
+
+	return at < p->len ? at : p->len - 1;
+}
+
+/* Mostly within the headers. */
+static size_t place(struct rng *r, const struct packet *p)
+{
+	size_t n = p->len;
+
+	if (n > 100 && !rng_one_in(r, 4))
+		n = 100;
+	if (n > ETH_HLEN && !rng_one_in(r, 16))
+		return ETH_HLEN + rng_below(r, (__u32)(n - ETH_HLEN));
+	return rng_below(r, (__u32)n);
+}
+
+/* Makes room for n bytes at `at`; false when there is none. */
+static bool open_gap(struct packet *p, size_t at, size_t n)
+{
+	if (at > p->len || p->len + n > MUTATE_MAX_LEN)
+		return false;
+	memmove(p->data + at + n, p->data + at, p->len - at);
+	p->len += n;
+	return true;
+}
+
+/* ---- bytes ---------------------------------------------------------------- */
+
+static void flip_bit(struct rng *r, struct packet *p, const struct packet *other)
+{
+	p->data[place(r, p)] ^= (__u8)(1 << rng_below(r, 8));
+}
+
+static void set_byte(struct rng *r, struct packet *p, const struct packet *other)
+{
+	p->data[place(r, p)] = rng_one_in(r, 2) ? PICK(r, bytes) : (__u8)rng_next(r);
+}
+
+static void swap_bytes(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t a = place(r, p), b = place(r, p);
+	__u8 was = p->data[a];
+
+	p->data[a] = p->data[b];
+	p->data[b] = was;
+}
+
+static void copy_bytes(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t at = place(r, other), n = 1 + rng_below(r, 24);
+
+	for (size_t i = at; i < at + n && i < other->len && i < p->len; i++)
+		p->data[i] = other->data[i];
+}
+
+/* ---- lengths -------------------------------------------------------------- */
+
+static void cut(struct rng *r, struct packet *p, const struct packet *other)
+{
+	p->len = MIN_LEN + rng_below(r, (__u32)(p->len - MIN_LEN + 1));
+}
+
+/* A few bytes off: where a header just fits or just does not. */
+static void trim(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t n = 1 + rng_below(r, 12);
+
+	if (p->len >= MIN_LEN + n)
+		p->len -= n;
+}
+
+static void extend(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t n = 1 + rng_below(r, 40);
+
+	if (p->len + n > MUTATE_MAX_LEN)
+		return;
+	memset(p->data + p->len, 0, n);
+	p->len += n;
+}
+
+static void delete_bytes(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t at = place(r, p), n = 1 + rng_below(r, 16);
+
+	if (at < MIN_LEN || at + n > p->len)
+		return;
+	memmove(p->data + at, p->data + at + n, p->len - at - n);
+	p->len -= n;
+}
+
+static void insert_bytes(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t at = place(r, p), n = 1 + rng_below(r, 16);
+
+	if (!open_gap(p, at, n))
+		return;
+	for (size_t i = at; i < at + n; i++)
+		p->data[i] = rng_one_in(r, 2) ? PICK(r, bytes) : (__u8)rng_next(r);
+}
+
+/* ---- fields --------------------------------------------------------------- */
+
+static void set_address(struct rng *r, struct packet *p, const struct packet *other)
+{
+	bool v6 = is_v6(p), dst = rng_one_in(r, 2);
+	size_t at = ETH_HLEN + (v6 ? (dst ? 24 : 8) : (dst ? 16 : 12));
+
+	if (at + (v6 ? 16 : 4) <= p->len)
+		inet_pton(v6 ? AF_INET6 : AF_INET, mutate_address(r, v6), p->data + at);
+}
+
+/* What the peer of a socket without one looks like. */
+static void clear_source(struct rng *r, struct packet *p, const struct packet *other)
+{
+	bool v6 = is_v6(p);
+	size_t at = upper_at(p);
+
+	if (at + 2 > p->len || p->len < ETH_HLEN + IP6_LEN)
+		return;
+	memset(p->data + ETH_HLEN + (v6 ? 8 : 12), 0, v6 ? 16 : 4);
+	put16(p->data + at, 0);
+}
+
+static void set_port(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t at = upper_at(p) + (rng_one_in(r, 3) ? 0 : 2);
+
+	if (at + 2 <= p->len)
+		put16(p->data + at, mutate_port(r));
+}
+
+static void set_flags(struct rng *r, struct packet *p, const struct packet *other)
+{
+	static const __u8 common[] = { SYN, ACK,	SYN | ACK, FIN | ACK,
+				       RST, RST | ACK, SYN | FIN, 0 };
+	size_t at = upper_at(p) + 13;
+
+	if (at < p->len)
+		p->data[at] = rng_one_in(r, 4) ? (__u8)rng_next(r) : PICK(r, common);
+}
+
+static void set_protocol(struct rng *r, struct packet *p, const struct packet *other)
+{
+	static const __u8 protocols[] = { 6, 17, 1, 58, 0, 43, 44, 51, 59, 60, 132 };
+	size_t at = ETH_HLEN + (is_v6(p) ? 6 : 9);
+
+	if (at < p->len)
+		p->data[at] = PICK(r, protocols);
+}
+
+/* IPv4: the flags, the offset and the identification. */
+static void set_fragment(struct rng *r, struct packet *p, const struct packet *other)
+{
+	static const __u16 fields[] = { 0, DF, MF, 1, 2, MF | 2, 0x1fff, 0x8000 };
+
+	if (is_v6(p) || p->len < ETH_HLEN + IP4_LEN)
+		return;
+	put16(p->data + ETH_HLEN + 6, PICK(r, fields));
+	put16(p->data + ETH_HLEN + 4, (__u16)(7 + rng_below(r, 4)));
+}
+
+static void set_link(struct rng *r, struct packet *p, const struct packet *other)
+{
+	static const __u16 types[] = { ETH_P_IP, ETH_P_IPV6, ETH_P_ARP, ETH_P_8021Q, 0x100 };
+	static const __u8 mac_out[ETH_ALEN] = { 2, 0, 0, 0, 0, 2 };
+
+	switch (rng_below(r, 3)) {
+	case 0:
+		put16(p->data + 2 * ETH_ALEN, PICK(r, types));
+		break;
+	case 1:
+		p->data[rng_below(r, ETH_ALEN)] ^= (__u8)(1 << rng_below(r, 8));
+		break;
+	default:
+		memcpy(p->data, mac_out, ETH_ALEN);
+	}
+}
+
+/* ---- chains --------------------------------------------------------------- */
+
+/* One more extension header in front of the chain, or behind its first. */
+static void add_extension(struct rng *r, struct packet *p)
+{
+	static const __u8 kinds[] = { 0, 60, 43, 44, 51 };
+	size_t next = ETH_HLEN + 6, at = ETH_HLEN + IP6_LEN;
+	__u8 kind = PICK(r, kinds), units = (__u8)rng_below(r, 3);
+	size_t n = kind == 44 ? 8 : kind == 51 ? (units + 2u) * 4 : (units + 1u) * 8;
+
+	if (p->len > at + 8 && p->data[next] != IPPROTO_TCP && rng_one_in(r, 2)) {
+		next = at;
+		at += 8;
+	}
+	if (!open_gap(p, at, n))
+		return;
+	memset(p->data + at, 0, n);
+	p->data[at] = p->data[next];
+	p->data[next] = kind;
+	if (kind == 44) {
+		put16(p->data + at + 2, (__u16)((rng_one_in(r, 2) ? 0 : 8) | rng_below(r, 2)));
+		p->data[at + 7] = (__u8)(7 + rng_below(r, 3));
+	} else {
+		p->data[at + 1] = units;
+		p->data[at + 3] = rng_one_in(r, 4);
+	}
+}
+
+/* Four more bytes of options in front of the others. */
+static void add_option(struct rng *r, struct packet *p)
+{
+	static const __u8 options[][4] = {
+		{ 1, 1, 1, 1 },	  { 0, 0, 0, 0 },     { 148, 4, 0, 0 }, { 7, 3, 4, 1 },
+		{ 131, 3, 4, 0 }, { 1, 137, 3, 4 },   { 7, 8, 4, 0 },	{ 1, 1, 1, 0 },
+		{ 68, 4, 5, 0 },  { 131, 0, 0, 0 },   { 7, 1, 0, 0 },	{ 1, 1, 1, 131 },
+		{ 1, 1, 1, 7 },	  { 7, 0, 0, 0 },
+	};
+	__u8 *ip = p->data + ETH_HLEN;
+
+	if ((ip[0] & 15) == 15 || !open_gap(p, ETH_HLEN + IP4_LEN, 4))
+		return;
+	memcpy(ip + IP4_LEN, PICK(r, options), 4);
+	ip[0]++;
+}
+
+static void grow_chain(struct rng *r, struct packet *p, const struct packet *other)
+{
+	if (is_v6(p))
+		add_extension(r, p);
+	else
+		add_option(r, p);
+}
+
+/* The IP header of one packet and what is behind it of another. */
+static void splice(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t at = upper_at(p), from = upper_at(other), n = other->len - from;
+
+	if (at + n > MUTATE_MAX_LEN)
+		n = MUTATE_MAX_LEN - at;
+	memcpy(p->data + at, other->data + from, n);
+	p->len = at + n;
+}
+
+typedef void (*mutation)(struct rng *r, struct packet *p, const struct packet *other);
+
+/* Those that keep a packet meaningful come more often. */
+static const mutation mutations[] = {
+	flip_bit,     set_byte,     swap_bytes,   copy_bytes,  cut,	     trim,
+	extend,	      delete_bytes, insert_bytes, set_address, set_address,  set_address,
+	set_port,     set_port,	    set_port,	  set_flags,   set_flags,    set_protocol,
+	set_fragment, set_link,	    clear_source, grow_chain,  grow_chain,   splice,
+};
+
+/* A fifth of the packets stay as they are; half of the rest change once. */
+void mutate_packet(struct rng *r, struct packet *p, const struct packet *other)
+{
+	if (rng_one_in(r, 5))
+		return;
+	do
+		PICK(r, mutations)(r, p, other);
+	while (rng_one_in(r, 2));
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Changes packets at random, from a seed: bits, bytes, lengths, addresses, ports and
+ * flags, header chains, halves of two packets. Without regard to what comes of it, but
+ * with a liking for values that mean something to the data path.
+ */
+#ifndef MUTATE_H
+#define MUTATE_H
+
+#include "packet.h"
+
+struct rng {
+	__u64 state;
+};
+
+static inline __u64 rng_next(struct rng *r) /* SplitMix64 */
+{
+	__u64 z = r->state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+/* 0…n-1 */
+static inline __u32 rng_below(struct rng *r, __u32 n)
+{
+	return (__u32)((rng_next(r) >> 32) * n >> 32);
+}
+
+static inline bool rng_one_in(struct rng *r, __u32 n)
+{
+	return rng_below(r, n) == 0;
+}
+
+/* An address that is of interest: text, as parse_prefix wants it. */
+const char *mutate_address(struct rng *r, bool v6);
+/* A port that is of interest. */
+__u16 mutate_port(struct rng *r);
+
+#define MUTATE_MAX_LEN 512 /* of what comes out */
+
+/* other: where pieces may be taken from. */
+void mutate_packet(struct rng *r, struct packet *p, const struct packet *other);
+
+#endif

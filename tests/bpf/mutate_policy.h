@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Policies at random, from the addresses and ports that the packets have as well. */
+#ifndef MUTATE_POLICY_H
+#define MUTATE_POLICY_H
+
+#include "lib/policy.h"
+#include "mutate.h"
+
+enum mutate_group {
+	GROUP_RELAY, /* every class registered */
+	GROUP_EMPTY,
+	GROUP_ODD, /* sockets that do not fit their class, and one that does */
+	GROUP_MAX
+};
+
+/* What listens there, see open_proxies in test_mutate.c. */
+#define PORT_BOTH 15010
+#define PORT_NOBODY 15011
+#define PORT_TCP4 15020
+#define PORT_UDP6 15021
+#define PORT_DIALLED 15022
+#define PORT_COOKIE 15024
+#define PORT_ANY 15030
+
+struct mutate_policy {
+	struct policy policy;
+	__u32 group[TPROXY_MAX_RULES];
+};
+
+void mutate_policy(struct rng *r, struct mutate_policy *ret_policy);
+void mutate_policy_free(struct mutate_policy *p);
+void mutate_policy_print(const struct mutate_policy *p); /* as TAP comments */
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One packet through the program and through the reference; what to say when they
+ * disagree, and the smallest packet on which they still do.
+ */
+#ifndef MUTATE_TRIAL_H
+#define MUTATE_TRIAL_H
+
+#include "mutate_world.h"
+
+#define TC_UNSPEC (-1)
+#define TC_SHOT 2
+#define TC_REDIRECT 7
+
+static const char *const counter_names[TPROXY_COUNT_MAX] = {
+#define X(symbol, name, meaning) [TPROXY_COUNT_##symbol] = name,
+	TPROXY_COUNTERS(X)
+#undef X
+};
+
+/* What a round leaves for the parent. */
+struct tally {
+	__u64 packets, refused, disagreements;
+	__u64 exits[REF_EXIT_MAX];
+	__u64 counters[TPROXY_COUNT_MAX];
+};
+
+struct totals {
+	__u64 counters[TPROXY_COUNT_MAX];
+	struct tproxy_rulestat rules[TPROXY_MAX_RULES];
+};
+
+struct round {
+	struct world w;
+	struct ref_world ref;
+	struct rng rng;
+	struct tally *tally;
+	struct packet corpus[CORPUS_SIZE];
+	struct mutate_policy policy;
+	struct tables tables; /* in the maps */
+	const __u64 *counters; /* where the program counts */
+	const struct tproxy_rulestat *rules;
+	struct totals expected;
+	bool shown[REF_EXIT_MAX]; /* one disagreement of a kind is enough */
+};
+
+/* ---- one packet ----------------------------------------------------------- */
+
+struct trial {
+	struct packet p;
+	__u32 ifindex, mark;
+	int err, ret;        /* of the test run */
+	__u32 mark_out, len_out;
+	__u8 out[2048];
+	struct ref_answer answer;
+	const char *wrong; /* NULL: both agree */
+};
+
+static inline void make_trial(struct round *r, struct trial *t)
+{
+	static const __u32 marks[] = { MARK, MASK, MASK & ~MARK, ~MASK, 0xffffffff, 0xff };
+	const struct packet *from = &r->corpus[rng_below(&r->rng, CORPUS_SIZE)];
+	const struct packet *other = &r->corpus[rng_below(&r->rng, CORPUS_SIZE)];
+	bool out;
+
+	memcpy(t->p.data, from->data, from->len);
+	t->p.len = from->len;
+	mutate_packet(&r->rng, &t->p, other);
+	out = !memcmp(t->p.data, r->ref.ifaces[1].mac, ETH_ALEN) && !rng_one_in(&r->rng, 4);
+	t->ifindex = r->ref.ifaces[out].ifindex;
+	t->mark = rng_one_in(&r->rng, 8) ? marks[rng_below(&r->rng, ARRAY_SIZE(marks))] : 0;
+}
+
+static inline void run_program(struct round *r, struct trial *t)
+{
+	struct __sk_buff in = { .mark = t->mark, .ifindex = t->ifindex,
+				.ingress_ifindex = t->ifindex };
+	struct __sk_buff out = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = t->p.data, .data_size_in = (__u32)t->p.len,
+		    .data_out = t->out, .data_size_out = sizeof(t->out), .ctx_in = &in,
+		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out),
+		    .repeat = 1);
+
+	t->err = bpf_prog_test_run_opts(r->w.ingress, &opts);
+	t->ret = (int)opts.retval;
+	t->mark_out = out.mark;
+	t->len_out = opts.data_size_out;
+}
+
+static inline void expect(struct totals *e, const struct ref_answer *a)
+{
+	for (int i = 0; i < TPROXY_COUNT_MAX; i++)
+		e->counters[i] += a->counts >> i & 1;
+	if (a->rule < 0)
+		return;
+	e->rules[a->rule].packets++;
+	e->rules[a->rule].flows += a->flow;
+	e->rules[a->rule].bytes += a->bytes;
+}
+
+/* Takes the ticket away. */
+static inline bool ticket_is_right(struct round *r, const struct ref_answer *a)
+{
+	int fd = bpf_map__fd(r->w.skel->maps.tickets);
+	struct tproxy_ticket ticket;
+
+	if (bpf_map_lookup_elem(fd, &a->ticket_key, &ticket))
+		return false;
+	bpf_map_delete_elem(fd, &a->ticket_key);
+	return (int)ticket.rule == a->rule && ticket.slot >= a->ticket_slot &&
+	       ticket.slot < a->ticket_slot + a->ticket_ways;
+}
+
+static inline const char *compare(struct round *r, const struct trial *t)
+{
+	static const int codes[] = { [REF_NEXT] = TC_UNSPEC, [REF_KEEP] = TC_UNSPEC,
+				     [REF_DROP] = TC_SHOT, [REF_REPLY] = TC_REDIRECT };
+	const struct ref_answer *a = &t->answer;
+
+	if (t->err)
+		return "the test run failed";
+	if (t->ret != codes[a->verdict])
+		return "return code";
+	if (t->mark_out != a->mark)
+		return "mark";
+	if (memcmp(r->expected.counters, r->counters, sizeof(r->expected.counters)))
+		return "counters";
+	if (memcmp(r->expected.rules, r->rules, sizeof(r->expected.rules)))
+		return "rule statistics";
+	if (a->ticket && !ticket_is_right(r, a))
+		return "ticket";
+	/* Only a refusal changes the packet; what is dropped may be half of one. */
+	if (t->ret == TC_UNSPEC &&
+	    (t->len_out != t->p.len || memcmp(t->out, t->p.data, t->p.len)))
+		return "the packet was changed";
+	return NULL;
+}
+
+/* Some kernels refuse to run a frame that is shorter than its IP header. */
+static inline bool was_refused(const struct trial *t)
+{
+	return t->err == -EINVAL && t->p.len < ETH_HLEN + IP6_LEN;
+}
+
+static inline void run_trial(struct round *r, struct trial *t)
+{
+	const struct ref_packet p = { t->p.data, t->p.len, t->ifindex, t->mark };
+
+	run_program(r, t);
+	t->wrong = NULL;
+	if (was_refused(t))
+		return;
+	ref_decide(&r->ref, &p, &t->answer);
+	expect(&r->expected, &t->answer);
+	t->wrong = compare(r, t);
+}
+
+/* ---- disagreements -------------------------------------------------------- */
+
+static inline void resume(struct round *r)
+{
+	memcpy(r->expected.counters, r->counters, sizeof(r->expected.counters));
+	memcpy(r->expected.rules, r->rules, sizeof(r->expected.rules));
+}
+
+static inline void empty(const struct bpf_map *map)
+{
+	__u8 key[64];
+
+	while (!bpf_map_get_next_key(bpf_map__fd(map), NULL, key))
+		bpf_map_delete_elem(bpf_map__fd(map), key);
+}
+
+/* Nothing that an earlier packet left. */
+static inline void forget(struct round *r)
+{
+	resume(r);
+	empty(r->w.skel->maps.frags);
+	empty(r->w.skel->maps.tickets);
+	r->ref.n_fragments = 0;
+}
+
+/* In the same way as before, that is. */
+static inline bool still_wrong(struct round *r, struct trial *t, const struct trial *before)
+{
+	forget(r);
+	run_trial(r, t);
+	return t->wrong == before->wrong && t->answer.exit == before->answer.exit;
+}
+
+/* Cuts off the end and zeroes what does not matter. False: it takes the packets before. */
+static inline bool minimise(struct round *r, const struct trial *found, struct trial *less)
+{
+	*less = *found;
+	if (!still_wrong(r, less, found))
+		return false;
+	while (less->p.len > ETH_HLEN) {
+		less->p.len--;
+		if (still_wrong(r, less, found))
+			continue;
+		less->p.len++;
+		break;
+	}
+	for (size_t i = ETH_HLEN; i < less->p.len; i++) {
+		__u8 was = less->p.data[i];
+
+		less->p.data[i] = 0;
+		if (!still_wrong(r, less, found))
+			less->p.data[i] = was;
+	}
+	return still_wrong(r, less, found);
+}
+
+static inline void show_trial(const struct round *r, const struct trial *t)
+{
+	printf("# packet, interface %s, mark %#x:", t->ifindex == r->w.in ? "in0" : "out0",
+	       t->mark);
+	for (size_t i = 0; i < t->p.len; i++)
+		printf("%s%02x", i % 32 ? "" : "\n#   ", t->p.data[i]);
+	printf("\n");
+	tap_comment("reference: %s (%s), mark %#x, rule %d", ref_verdict_names[t->answer.verdict],
+		    ref_exit_names[t->answer.exit], t->answer.mark, t->answer.rule);
+	tap_comment("program: error %d, returned %d, mark %#x", t->err, t->ret, t->mark_out);
+	for (int i = 0; i < TPROXY_COUNT_MAX; i++)
+		if (r->expected.counters[i] != r->counters[i])
+			tap_comment("%s moved by %lld, expected %llu", counter_names[i],
+				    (long long)(r->counters[i] - r->expected.counters[i] +
+						(t->answer.counts >> i & 1)),
+				    t->answer.counts >> i & 1);
+}
+
+static inline void disagree(struct round *r, const struct trial *t)
+{
+	static struct trial less;
+
+	r->tally->disagreements++;
+	if (!r->shown[t->answer.exit]) {
+		r->shown[t->answer.exit] = true;
+		tap_comment("%s, packet %llu", t->wrong, r->tally->packets);
+		show_trial(r, t);
+		if (minimise(r, t, &less)) {
+			tap_comment("the same, reduced");
+			show_trial(r, &less);
+		}
+		mutate_policy_print(&r->policy);
+		fflush(stdout);
+	}
+	forget(r);
+}
+
+#endif

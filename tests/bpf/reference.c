@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The decision. One function a question, asked in the order of the description. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "lib/util.h"
+#include "reference.h"
+#include "reference_lookup.h"
+
+#define FIN 0x01
+#define SYN 0x02
+#define RST 0x04
+#define ACK 0x10
+
+const char *const ref_exit_names[REF_EXIT_MAX] = {
+#define X(symbol, meaning) [REF_EXIT_##symbol] = meaning,
+	REF_EXITS(X)
+#undef X
+};
+
+const char *const ref_verdict_names[] = {
+	[REF_NEXT] = "next",
+	[REF_KEEP] = "keep",
+	[REF_DROP] = "drop",
+	[REF_REPLY] = "reply",
+};
+
+/* What a decision is about, and what has become of it so far. */
+struct matter {
+	struct ref_world *w;
+	const struct ref_packet *p;
+	const struct ref_iface *iface; /* NULL: unknown */
+	struct seen s;
+	struct ref_answer *a;
+};
+
+static void count(struct matter *m, enum tproxy_counter counter)
+{
+	m->a->counts |= 1ULL << counter;
+}
+
+static void leave(struct matter *m, enum ref_exit exit, enum ref_verdict verdict)
+{
+	m->a->exit = exit;
+	m->a->verdict = verdict;
+}
+
+static void leave_counted(struct matter *m, enum ref_exit exit, enum ref_verdict verdict,
+			  enum tproxy_counter counter)
+{
+	leave(m, exit, verdict);
+	count(m, counter);
+}
+
+/* ---- fragments ------------------------------------------------------------ */
+
+static struct ref_fragment fragment_of(const struct seen *s)
+{
+	return (struct ref_fragment){
+		.from = s->from.addr,
+		.to = s->to.addr,
+		.id = s->id,
+		.proto = s->to.addr.family == AF_INET ? s->proto : 0,
+	};
+}
+
+static struct ref_fragment *find_fragment(struct ref_world *w, const struct ref_fragment *f)
+{
+	for (size_t i = 0; i < w->n_fragments; i++) {
+		struct ref_fragment *known = &w->fragments[i];
+
+		if (known->id == f->id && known->proto == f->proto &&
+		    addr_same(&known->from, &f->from) && addr_same(&known->to, &f->to))
+			return known;
+	}
+	return NULL;
+}
+
+static void remember_fragment(struct matter *m)
+{
+	struct ref_fragment f = fragment_of(&m->s);
+
+	if (!find_fragment(m->w, &f) && m->w->n_fragments < REF_MAX_FRAGMENTS)
+		m->w->fragments[m->w->n_fragments++] = f;
+	count(m, TPROXY_COUNT_FRAG_FIRST);
+}
+
+static void decide_later_fragment(struct matter *m)
+{
+	struct ref_fragment f = fragment_of(&m->s);
+
+	if (find_fragment(m->w, &f))
+		leave_counted(m, REF_EXIT_FRAG_NEXT, REF_KEEP, TPROXY_COUNT_FRAG_NEXT);
+	else
+		leave(m, REF_EXIT_FRAG_UNKNOWN, REF_NEXT);
+}
+
+/* ---- ICMP ----------------------------------------------------------------- */
+
+/* RFC 792, RFC 1122 3.2.2; RFC 4443 2.1. */
+static bool is_icmp_error(__u8 family, __u8 type)
+{
+	if (family == AF_INET)
+		return type == 3 || type == 11 || type == 12;
+	return type >= 1 && type <= 4;
+}
+
+static void decide_icmp(struct matter *m)
+{
+	__u8 family = m->s.to.addr.family;
+	struct seen q;
+
+	if (m->s.upper >= m->p->n || !is_icmp_error(family, m->p->at[m->s.upper]))
+		leave(m, REF_EXIT_ICMP_NO_ERROR, REF_NEXT);
+	else if (!seen_quoted(m->p, m->w->known, m->s.upper + 8, family, &q))
+		leave(m, REF_EXIT_ICMP_UNREADABLE, REF_NEXT);
+	/* as if its receiver had answered */
+	else if (world_owner(m->w, q.proto, &q.to, &q.from) == REF_NOBODY)
+		leave(m, REF_EXIT_ICMP_NOT_OWNED, REF_NEXT);
+	else
+		leave_counted(m, REF_EXIT_ICMP_OWNED, REF_KEEP, TPROXY_COUNT_ICMP_OWNED);
+}
+
+/* ---- steering ------------------------------------------------------------- */
+
+enum steer { BY_ASSIGNMENT, BY_TICKET, BY_COOKIE };
+
+static enum tproxy_class class_of(const struct seen *s)
+{
+	bool v6 = s->to.addr.family == AF_INET6;
+
+	if (s->proto == IPPROTO_TCP)
+		return v6 ? TPROXY_TCP6 : TPROXY_TCP4;
+	return v6 ? TPROXY_UDP6 : TPROXY_UDP4;
+}
+
+/* The proxy's address: its own, or loopback of the flow's family. */
+static struct ref_end proxy_end(const struct rule *r, __u8 family)
+{
+	static const __u8 loopback4[4] = { 127, 0, 0, 1 }, loopback6[16] = { [15] = 1 };
+	struct ref_end end = { .port = r->proxy.port };
+
+	if (r->proxy.family == family)
+		end.addr = ref_addr_of(family, r->proxy.addr);
+	else
+		end.addr = ref_addr_of(family, family == AF_INET ? loopback4 : loopback6);
+	return end;
+}
+
+/* NULL: there is none that can take the flow. */
+static const struct ref_socket *find_listener(const struct matter *m, int rule)
+{
+	const struct rule *r = &m->w->policy->rules[rule];
+	const struct ref_socket *s;
+
+	if (r->proxy.port) {
+		struct ref_end to = proxy_end(r, m->s.to.addr.family);
+
+		s = world_listener(m->w, m->s.proto, &m->s.from, &to);
+	} else {
+		int i = m->w->registered[m->w->group[rule]][class_of(&m->s)];
+
+		s = i == REF_NO_SOCKET ? NULL : &m->w->sockets[i];
+	}
+	if (!s || s->kind != REF_BOUND || s->proto != m->s.proto)
+		return NULL;
+	return s->family == AF_INET && m->s.to.addr.family == AF_INET6 ? NULL : s;
+}
+
+/* The packet itself becomes the refusal: RST as long as the SYN, ICMP around bare headers. */
+static bool can_refuse(const struct matter *m)
+{
+	if (m->s.first_fragment)
+		return false;
+	if (m->s.proto == IPPROTO_TCP)
+		return m->s.upper + 20 <= m->p->n;
+	return m->s.bare;
+}
+
+static void go_down(struct matter *m, const struct rule *r, bool assigning)
+{
+	switch (r->on_down) {
+	case TPROXY_ON_DOWN_PASS:
+		leave_counted(m, assigning ? REF_EXIT_ASSIGN_PASS : REF_EXIT_DOWN_PASS, REF_NEXT,
+			      TPROXY_COUNT_DOWN_PASS);
+		break;
+	case TPROXY_ON_DOWN_RESET:
+		if (can_refuse(m)) {
+			leave_counted(m, assigning ? REF_EXIT_ASSIGN_RESET : REF_EXIT_DOWN_RESET,
+				      REF_REPLY, TPROXY_COUNT_DOWN_RESET);
+			break;
+		}
+		leave_counted(m, assigning ? REF_EXIT_ASSIGN_NO_RESET : REF_EXIT_DOWN_NO_RESET,
+			      REF_DROP, TPROXY_COUNT_DOWN_DROP);
+		break;
+	default:
+		leave_counted(m, assigning ? REF_EXIT_ASSIGN_DROP : REF_EXIT_DOWN_DROP, REF_DROP,
+			      TPROXY_COUNT_DOWN_DROP);
+	}
+}
+
+static void give_ticket(struct matter *m, int rule)
+{
+	struct ref_answer *a = m->a;
+	bool by_address = m->w->policy->rules[rule].proxy.port;
+	enum tproxy_class class = class_of(&m->s);
+
+	a->ticket = true;
+	a->ticket_key.proto = m->s.proto;
+	a->ticket_key.sport = htons(m->s.from.port);
+	a->ticket_key.dport = htons(m->s.to.port);
+	ref_addr_map(&m->s.from.addr, a->ticket_key.src);
+	ref_addr_map(&m->s.to.addr, a->ticket_key.dst);
+	a->ticket_slot = by_address ? TPROXY_LENT_SLOT(class, (__u32)rule) :
+				      TPROXY_SLOT(m->w->group[rule], class, 0);
+	a->ticket_ways = by_address ? 1 : TPROXY_GROUP_WAYS;
+}
+
+static void steer(struct matter *m, int rule, enum steer how, bool time_wait)
+{
+	const struct rule *r = &m->w->policy->rules[rule];
+
+	if (!find_listener(m, rule)) {
+		go_down(m, r, false);
+	} else if (how == BY_TICKET) {
+		give_ticket(m, rule);
+		leave_counted(m, time_wait ? REF_EXIT_TICKET_TIME_WAIT : REF_EXIT_TICKET, REF_KEEP,
+			      time_wait ? TPROXY_COUNT_TIME_WAIT : TPROXY_COUNT_STEERED);
+	} else {
+		count(m, TPROXY_COUNT_ASSIGN_FAILED);
+		go_down(m, r, true);
+	}
+}
+
+/* ---- flows ---------------------------------------------------------------- */
+
+/*
+ * A cookie is the SYN's number plus a hash plus which of four MSS values was agreed on; with
+ * no MSS in the SYN it is the first. So three numbers above it are valid as well.
+ */
+static bool has_cookie_of(const struct matter *m, const struct ref_socket *listener)
+{
+	const __u8 *tcp = m->p->at + m->s.upper;
+	__be32 seq, ack;
+
+	if (m->s.upper + 20 > m->p->n)
+		return false;
+	memcpy(&seq, tcp + 4, sizeof(seq));
+	memcpy(&ack, tcp + 8, sizeof(ack));
+	for (size_t i = 0; i < m->w->n_cookies; i++) {
+		const struct ref_cookie *c = &m->w->cookies[i];
+
+		if (end_same(&c->listener, &listener->local) &&
+		    end_same(&c->from, &m->s.from) && end_same(&c->to, &m->s.to) &&
+		    (ntohl(ack) - ntohl(seq)) - (c->ack - c->seq) < 4)
+			return true;
+	}
+	return false;
+}
+
+/* An ACK that nobody owns is left alone unless it completes a handshake of the rule's listener. */
+static void decide_ack(struct matter *m)
+{
+	int rule = world_rule(m->w, m->iface, &m->s);
+	const struct ref_socket *listener = NULL;
+
+	if (rule >= 0 && m->w->policy->rules[rule].action == TPROXY_ACTION_PROXY)
+		listener = find_listener(m, rule);
+	if (rule < 0) {
+		leave(m, REF_EXIT_NO_RULE, REF_NEXT);
+	} else if (m->w->policy->rules[rule].action != TPROXY_ACTION_PROXY) {
+		leave(m, REF_EXIT_ACK_OTHER_RULE, REF_NEXT);
+	} else if (!listener || !has_cookie_of(m, listener)) {
+		leave(m, REF_EXIT_ACK_NO_COOKIE, REF_NEXT);
+	} else {
+		steer(m, rule, BY_COOKIE, false);
+		m->a->exit = REF_EXIT_ASSIGN_COOKIE;
+	}
+}
+
+static void decide_by_rule(struct matter *m, int rule, bool time_wait)
+{
+	const struct rule *r = &m->w->policy->rules[rule];
+
+	if (world_owns(m->w, &m->s.to.addr)) {
+		leave_counted(m, REF_EXIT_LOCAL_DST, REF_NEXT, TPROXY_COUNT_LOCAL_DST);
+		return;
+	}
+	m->a->rule = rule;
+	m->a->bytes = m->s.bytes;
+	m->a->flow = m->s.proto == IPPROTO_TCP;
+	if (r->action == TPROXY_ACTION_PASS)
+		leave_counted(m, REF_EXIT_RULE_PASS, REF_NEXT, TPROXY_COUNT_RULE_PASS);
+	else if (r->action == TPROXY_ACTION_DROP)
+		leave_counted(m, REF_EXIT_RULE_DROP, REF_DROP, TPROXY_COUNT_RULE_DROP);
+	else if (!world_forwards(m->w, &m->s.from.addr, &m->s.to.addr))
+		leave_counted(m, REF_EXIT_UNROUTED, REF_NEXT, TPROXY_COUNT_UNROUTED);
+	else if (time_wait && r->proxy.port)
+		leave_counted(m, REF_EXIT_TIME_WAIT_KEPT, REF_KEEP, TPROXY_COUNT_OWNED);
+	else
+		steer(m, rule, time_wait || m->s.first_fragment ? BY_TICKET : BY_ASSIGNMENT,
+		      time_wait);
+}
+
+static void decide_tcp(struct matter *m)
+{
+	enum ref_owner owner = world_owner(m->w, IPPROTO_TCP, &m->s.from, &m->s.to);
+	__u8 flags = m->s.tcp_flags & (SYN | ACK | RST | FIN);
+	int rule;
+
+	if (owner == REF_HAS_PEER) {
+		leave_counted(m, REF_EXIT_OWNED_TCP, REF_KEEP, TPROXY_COUNT_OWNED);
+	} else if (owner == REF_IN_TIME_WAIT && flags != SYN) {
+		leave_counted(m, REF_EXIT_OWNED_TIME_WAIT, REF_KEEP, TPROXY_COUNT_OWNED);
+	} else if (owner == REF_BOUND_HERE && flags == SYN) {
+		leave_counted(m, REF_EXIT_BOUND_TCP, REF_KEEP, TPROXY_COUNT_FOREIGN_LISTENER);
+	} else if (flags == ACK) {
+		decide_ack(m);
+	} else if (flags != SYN) {
+		leave(m, REF_EXIT_OLDER_FLOW, REF_NEXT);
+	} else {
+		rule = world_rule(m->w, m->iface, &m->s);
+		if (rule < 0)
+			leave(m, REF_EXIT_NO_RULE, REF_NEXT);
+		else
+			decide_by_rule(m, rule, owner == REF_IN_TIME_WAIT);
+	}
+}
+
+/* A rule goes before a socket that is merely bound to the destination. */
+static void decide_udp(struct matter *m)
+{
+	enum ref_owner owner = world_owner(m->w, IPPROTO_UDP, &m->s.from, &m->s.to);
+	int rule = world_rule(m->w, m->iface, &m->s);
+
+	if (owner == REF_HAS_PEER)
+		leave_counted(m, REF_EXIT_OWNED_UDP, REF_KEEP, TPROXY_COUNT_OWNED);
+	else if (rule >= 0)
+		decide_by_rule(m, rule, false);
+	else if (owner == REF_BOUND_HERE)
+		leave_counted(m, REF_EXIT_BOUND_UDP, REF_KEEP, TPROXY_COUNT_FOREIGN_LISTENER);
+	else
+		leave(m, REF_EXIT_NO_RULE, REF_NEXT);
+}
+
+/* ---- everything ----------------------------------------------------------- */
+
+static const struct ref_iface *find_iface(const struct ref_world *w, __u32 ifindex)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(w->ifaces); i++)
+		if (w->ifaces[i].ifindex == ifindex)
+			return &w->ifaces[i];
+	return NULL;
+}
+
+static void decide_seen(struct matter *m)
+{
+	bool local = m->s.kind > SEEN_OTHER && addr_stays_local(&m->s.to.addr);
+
+	if (m->s.kind == SEEN_NOT_IP) {
+		leave(m, REF_EXIT_NOT_IP, REF_NEXT);
+	} else if (m->s.kind == SEEN_MALFORMED) {
+		leave_counted(m, REF_EXIT_MALFORMED, REF_NEXT, TPROXY_COUNT_MALFORMED);
+	} else if (m->s.kind == SEEN_SOURCE_ROUTE) {
+		leave_counted(m, REF_EXIT_SOURCE_ROUTE, REF_NEXT, TPROXY_COUNT_SOURCE_ROUTE);
+	} else if (m->s.kind == SEEN_OTHER) {
+		leave(m, REF_EXIT_OTHER_PROTOCOL, REF_NEXT);
+	} else if (local) {
+		leave(m, REF_EXIT_STAYS_LOCAL, REF_NEXT);
+	} else if (m->s.kind == SEEN_ICMP && world_owns(m->w, &m->s.to.addr)) {
+		leave(m, REF_EXIT_ICMP_TO_US, REF_NEXT);
+	} else if (m->s.kind == SEEN_ICMP) {
+		decide_icmp(m);
+	} else if (m->s.kind == SEEN_FRAGMENT) {
+		decide_later_fragment(m);
+	} else {
+		if (m->s.proto == IPPROTO_TCP)
+			decide_tcp(m);
+		else
+			decide_udp(m);
+		if (m->a->verdict == REF_KEEP && m->s.first_fragment)
+			remember_fragment(m);
+	}
+}
+
+void ref_decide(struct ref_world *w, const struct ref_packet *p, struct ref_answer *ret_answer)
+{
+	struct matter m = { .w = w, .p = p, .iface = find_iface(w, p->ifindex), .a = ret_answer };
+
+	*ret_answer = (struct ref_answer){ .mark = p->mark, .rule = -1 };
+	if (!w->mask) {
+		leave_counted(&m, REF_EXIT_NO_POLICY, REF_NEXT, TPROXY_COUNT_NO_POLICY);
+		return;
+	}
+	if (!m.iface || memcmp(p->at, m.iface->mac, ETH_ALEN)) {
+		leave(&m, REF_EXIT_NOT_FOR_HOST, REF_NEXT);
+		return;
+	}
+	if (p->mark & w->mask) {
+		count(&m, TPROXY_COUNT_FORGED_MARK);
+		ret_answer->mark &= ~w->mask;
+	}
+	seen_read(p, w->known, &m.s);
+	decide_seen(&m);
+	if (ret_answer->verdict == REF_KEEP)
+		ret_answer->mark |= w->mark;
+}

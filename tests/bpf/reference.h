@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What tproxy_ingress has to decide, in the plainest C: rules tried one by one, sockets
+ * and prefixes searched in lists, every byte read with its bounds checked. Written
+ * from the description of the data path, and sharing no code with bpf/: where the
+ * two disagree, one of them is wrong.
+ *
+ * It answers for BPF_PROG_TEST_RUN, where bpf_sk_assign always fails: a flow start
+ * that was to be assigned counts assign_failed and takes the rule's on-down way. What
+ * sk_lookup is to assign later (a ticket) is seen as it is.
+ */
+#ifndef REFERENCE_H
+#define REFERENCE_H
+
+#include <linux/if_ether.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/policy.h"
+#include "tproxy.h"
+
+struct ref_addr {
+	__u8 family;
+	__u8 bytes[16]; /* network byte order; IPv4 uses the first four */
+};
+
+struct ref_end {
+	struct ref_addr addr;
+	__u16 port; /* host byte order */
+};
+
+enum ref_kind {
+	REF_BOUND,     /* TCP in LISTEN; UDP without a peer */
+	REF_CONNECTED, /* a peer, and any state but the next */
+	REF_TIME_WAIT,
+};
+
+struct ref_socket {
+	enum ref_kind kind;
+	__u8 proto;
+	__u8 family;          /* an IPv6 socket may have IPv4 ends */
+	struct ref_end local; /* all zero: the wildcard address of the socket's family */
+	struct ref_end peer;
+};
+
+struct ref_iface {
+	__u32 ifindex;
+	__u8 mac[ETH_ALEN];
+	tproxy_mask rules; /* in force here */
+};
+
+struct ref_route {
+	struct prefix prefix;
+	bool local;   /* of the local table, which is asked first */
+	bool forward; /* unicast: packets leave by it */
+};
+
+/* The ACK that a listener which keeps no requests would take. */
+struct ref_cookie {
+	struct ref_end from, to;
+	struct ref_end listener; /* where the one that sent it is bound; no other has sent any */
+	__u32 seq, ack; /* of the ACK, host byte order */
+};
+
+struct ref_fragment {
+	struct ref_addr from, to;
+	__u32 id;
+	__u8 proto; /* 0 in IPv6, RFC 8200 4.5 */
+};
+
+#define REF_MAX_SOCKETS 64
+#define REF_MAX_ROUTES 128
+#define REF_MAX_FRAGMENTS 4096
+#define REF_NO_SOCKET (-1)
+
+/*
+ * Where the program is known to decide otherwise. Told so, the reference follows it, and
+ * everything else is still compared; an entry goes when the program is mended.
+ */
+enum ref_known {
+	/* ICMPv6 errors: extension headers in the quote are not walked, so that an error about
+	 * a datagram that was sent in fragments is nobody's. */
+	REF_KNOWN_QUOTED_EXTENSIONS = 1 << 0,
+	/* A client's own connection to the proxy's address is found in place of the proxy's
+	 * listener: the flow takes the on-down way. */
+	REF_KNOWN_DIALLED_PROXY = 1 << 1,
+	/* Of several fragment headers the last one counts, not the outermost. */
+	REF_KNOWN_NESTED_FRAGMENTS = 1 << 2,
+	/* IPv4 options are read, two bytes at a time, as far as their list goes: of a header cut
+	 * off behind its end nothing is noticed, and a list that ends with the packet in an
+	 * option of one byte is malformed. */
+	REF_KNOWN_CUT_OPTIONS = 1 << 3,
+	/* The ninth extension header is read before there are found to be too many. */
+	REF_KNOWN_NINTH_EXTENSION = 1 << 4,
+	/* IPv6 to ::ffff:a.b.c.d, where a.b.c.d is this host's: taken for its own. */
+	REF_KNOWN_MAPPED_ADDRESSES = 1 << 5,
+	REF_KNOWN_ALL = (1 << 6) - 1,
+};
+
+struct ref_world {
+	unsigned int known; /* enum ref_known, OR */
+	__u32 mark, mask;
+	bool forwarding;
+	struct ref_iface ifaces[2];
+	const struct policy *policy;
+	__u32 group[TPROXY_MAX_RULES]; /* of the rules without a proxy address */
+	struct ref_addr own[8];        /* addresses in the local map */
+	size_t n_own;
+	struct ref_route routes[REF_MAX_ROUTES];
+	size_t n_routes;
+	struct ref_socket sockets[REF_MAX_SOCKETS];
+	size_t n_sockets;
+	/* Index in sockets, or REF_NO_SOCKET. */
+	int registered[TPROXY_MAX_GROUPS][TPROXY_CLASS_MAX];
+	struct ref_cookie cookies[4];
+	size_t n_cookies;
+	struct ref_fragment fragments[REF_MAX_FRAGMENTS]; /* the one thing that packets change */
+	size_t n_fragments;
+};
+
+struct ref_packet {
+	const __u8 *at; /* Ethernet frame */
+	size_t n;
+	__u32 ifindex, mark;
+};
+
+/* Every way out of the decision. */
+#define REF_EXITS(X)                                                                               \
+	X(NO_POLICY, "nothing configured")                                                         \
+	X(NOT_FOR_HOST, "frame for another station")                                               \
+	X(NOT_IP, "neither IPv4 nor IPv6")                                                         \
+	X(MALFORMED, "malformed")                                                                  \
+	X(SOURCE_ROUTE, "source route")                                                            \
+	X(OTHER_PROTOCOL, "another upper protocol")                                                \
+	X(STAYS_LOCAL, "destination that is never forwarded")                                      \
+	X(ICMP_TO_US, "ICMP to this host")                                                         \
+	X(ICMP_NO_ERROR, "ICMP, but no error")                                                     \
+	X(ICMP_UNREADABLE, "ICMP error, quote of no use")                                          \
+	X(ICMP_NOT_OWNED, "ICMP error of nobody's flow")                                           \
+	X(ICMP_OWNED, "ICMP error of an owned flow")                                               \
+	X(FRAG_NEXT, "later fragment, known")                                                      \
+	X(FRAG_UNKNOWN, "later fragment, unknown")                                                 \
+	X(OWNED_TCP, "owned TCP flow")                                                             \
+	X(OWNED_UDP, "owned UDP flow")                                                             \
+	X(OWNED_TIME_WAIT, "TIME_WAIT, no SYN")                                                    \
+	X(BOUND_TCP, "SYN to a listener on a foreign address")                                     \
+	X(BOUND_UDP, "UDP socket on a foreign address, no rule")                                   \
+	X(OLDER_FLOW, "TCP, neither SYN nor ACK")                                                  \
+	X(NO_RULE, "no rule")                                                                      \
+	X(ACK_OTHER_RULE, "ACK, rule without a proxy")                                             \
+	X(ACK_NO_COOKIE, "ACK without a valid cookie")                                             \
+	X(LOCAL_DST, "rule, but addressed to this host")                                           \
+	X(RULE_PASS, "pass rule")                                                                  \
+	X(RULE_DROP, "drop rule")                                                                  \
+	X(UNROUTED, "no route")                                                                    \
+	X(TIME_WAIT_KEPT, "SYN on TIME_WAIT, proxy by address")                                    \
+	X(TICKET, "left to sk_lookup")                                                             \
+	X(TICKET_TIME_WAIT, "left to sk_lookup, TIME_WAIT")                                        \
+	X(DOWN_DROP, "no listener, drop")                                                          \
+	X(DOWN_PASS, "no listener, pass")                                                          \
+	X(DOWN_RESET, "no listener, refused")                                                      \
+	X(DOWN_NO_RESET, "no listener, cannot be refused")                                         \
+	X(ASSIGN_DROP, "to be assigned, drop")                                                     \
+	X(ASSIGN_PASS, "to be assigned, pass")                                                     \
+	X(ASSIGN_RESET, "to be assigned, refused")                                                 \
+	X(ASSIGN_NO_RESET, "to be assigned, cannot be refused")                                    \
+	X(ASSIGN_COOKIE, "ACK with a valid cookie, to be assigned")
+
+enum ref_exit {
+#define X(symbol, meaning) REF_EXIT_##symbol,
+	REF_EXITS(X)
+#undef X
+	REF_EXIT_MAX
+};
+extern const char *const ref_exit_names[REF_EXIT_MAX];
+
+enum ref_verdict {
+	REF_NEXT,
+	REF_KEEP,
+	REF_DROP,
+	REF_REPLY,
+};
+extern const char *const ref_verdict_names[];
+
+struct ref_answer {
+	enum ref_exit exit;
+	enum ref_verdict verdict;
+	__u32 mark;
+	__u64 counts; /* bit N: counter N moves, by one */
+	int rule;     /* whose statistics move, or -1 */
+	__u32 bytes;
+	bool flow;    /* and whether a flow is counted */
+	bool ticket;
+	__u32 ticket_slot, ticket_ways; /* one of so many slots from here on */
+	struct tproxy_flow_key ticket_key;
+};
+
+struct ref_addr ref_addr_of(__u8 family, const void *bytes);
+void ref_addr_map(const struct ref_addr *a, __u8 to[16]); /* IPv4 as ::ffff:a.b.c.d */
+void ref_decide(struct ref_world *w, const struct ref_packet *p, struct ref_answer *ret_answer);
+
+#endif

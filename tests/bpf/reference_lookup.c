@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Addresses, routes, sockets and rules, each a search from the first of a list to the last. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "reference_lookup.h"
+
+/* ---- addresses ------------------------------------------------------------ */
+
+bool addr_same(const struct ref_addr *a, const struct ref_addr *b)
+{
+	return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+bool end_same(const struct ref_end *a, const struct ref_end *b)
+{
+	return a->port == b->port && addr_same(&a->addr, &b->addr);
+}
+
+bool addr_is_any(const struct ref_addr *a)
+{
+	static const __u8 zero[16];
+
+	return !memcmp(a->bytes, zero, sizeof(zero));
+}
+
+static bool lies_in(const struct ref_addr *a, const struct prefix *p)
+{
+	if (a->family != p->family)
+		return false;
+	for (int bit = 0; bit < p->len; bit++)
+		if ((a->bytes[bit / 8] ^ p->addr[bit / 8]) >> (7 - bit % 8) & 1)
+			return false;
+	return true;
+}
+
+/* Multicast, broadcast, loopback, link-local, "this network": never forwarded. */
+bool addr_stays_local(const struct ref_addr *a)
+{
+	const __u8 *b = a->bytes;
+	bool ends_in_0_or_1 = b[15] <= 1;
+
+	if (a->family == AF_INET)
+		return b[0] >= 224 || b[0] == 127 || b[0] == 0 || (b[0] == 169 && b[1] == 254);
+	if (b[0] == 0xff || (b[0] == 0xfe && b[1] >> 6 == 2))
+		return true;
+	for (int i = 0; i < 15; i++)
+		if (b[i])
+			return false;
+	return ends_in_0_or_1;
+}
+
+void ref_addr_map(const struct ref_addr *a, __u8 to[16])
+{
+	memset(to, 0, 16);
+	if (a->family == AF_INET) {
+		to[10] = to[11] = 0xff;
+		memcpy(to + 12, a->bytes, 4);
+	} else {
+		memcpy(to, a->bytes, 16);
+	}
+}
+
+bool world_owns(const struct ref_world *w, const struct ref_addr *a)
+{
+	for (size_t i = 0; i < w->n_own; i++) {
+		__u8 own[16], asked[16];
+
+		if (addr_same(&w->own[i], a))
+			return true;
+		ref_addr_map(&w->own[i], own);
+		ref_addr_map(a, asked);
+		if (w->known & REF_KNOWN_MAPPED_ADDRESSES && !memcmp(own, asked, sizeof(own)))
+			return true;
+	}
+	return false;
+}
+
+static const struct ref_route *find_route(const struct ref_world *w, const struct ref_addr *a,
+					  bool local)
+{
+	const struct ref_route *best = NULL;
+
+	for (size_t i = 0; i < w->n_routes; i++) {
+		const struct ref_route *r = &w->routes[i];
+
+		if (r->local == local && lies_in(a, &r->prefix) &&
+		    (!best || r->prefix.len > best->prefix.len))
+			best = r;
+	}
+	return best;
+}
+
+/* Would the kernel forward? With forwarding off it cannot be asked. */
+bool world_forwards(const struct ref_world *w, const struct ref_addr *from,
+		    const struct ref_addr *to)
+{
+	const struct ref_route *r;
+
+	/* RFC 4291 2.5.3, 2.5.6, 2.7: nobody forwards anything from such sources */
+	if (from->family == AF_INET6 && addr_stays_local(from) && !addr_is_any(from))
+		return false;
+	if (!w->forwarding)
+		return true;
+	r = find_route(w, to, true);
+	if (!r)
+		r = find_route(w, to, false);
+	return r && r->forward;
+}
+
+/* ---- sockets -------------------------------------------------------------- */
+
+/* An IPv6 socket's end in IPv4 is ::ffff:a.b.c.d to the kernel: IPv6 to there fits as well. */
+static bool fits(const struct ref_socket *s, const struct ref_addr *end, const struct ref_addr *a)
+{
+	__u8 mine[16], asked[16];
+
+	if (s->family == AF_INET)
+		return addr_same(end, a);
+	ref_addr_map(end, mine);
+	ref_addr_map(a, asked);
+	return !memcmp(mine, asked, sizeof(mine));
+}
+
+static bool has_peer(const struct ref_socket *s, const struct ref_end *from,
+		     const struct ref_end *to)
+{
+	if (s->proto == IPPROTO_TCP) /* by a hash, which tells IPv4 and IPv6 apart */
+		return end_same(&s->local, to) && end_same(&s->peer, from);
+	return s->local.port == to->port && s->peer.port == from->port &&
+	       fits(s, &s->local.addr, &to->addr) && fits(s, &s->peer.addr, &from->addr);
+}
+
+/* How well a socket fits a packet, as the kernel ranks them; 0: not at all. */
+static int rank(const struct ref_socket *s, __u8 proto, const struct ref_end *from,
+		const struct ref_end *to)
+{
+	if (s->proto != proto || s->local.port != to->port)
+		return 0;
+	if (s->kind != REF_BOUND)
+		return has_peer(s, from, to) ? 4 : 0;
+	if (addr_is_any(&s->local.addr)) {
+		if (s->family == to->addr.family)
+			return 2;
+		return s->family == AF_INET6; /* takes IPv4 as well */
+	}
+	return fits(s, &s->local.addr, &to->addr) ? 3 : 0;
+}
+
+static const struct ref_socket *find_socket(const struct ref_world *w, __u8 proto,
+					    const struct ref_end *from, const struct ref_end *to,
+					    bool bound_only)
+{
+	const struct ref_socket *best = NULL;
+	int best_rank = 0;
+
+	for (size_t i = 0; i < w->n_sockets; i++) {
+		const struct ref_socket *s = &w->sockets[i];
+		int r = bound_only && s->kind != REF_BOUND ? 0 : rank(s, proto, from, to);
+
+		if (r > best_rank) {
+			best = s;
+			best_rank = r;
+		}
+	}
+	return best;
+}
+
+const struct ref_socket *world_listener(const struct ref_world *w, __u8 proto,
+					const struct ref_end *from, const struct ref_end *to)
+{
+	return find_socket(w, proto, from, to, !(w->known & REF_KNOWN_DIALLED_PROXY));
+}
+
+/* A wildcard listener owns nothing. */
+enum ref_owner world_owner(const struct ref_world *w, __u8 proto, const struct ref_end *from,
+			   const struct ref_end *to)
+{
+	const struct ref_socket *s = find_socket(w, proto, from, to, false);
+
+	if (!s)
+		return REF_NOBODY;
+	if (s->kind == REF_TIME_WAIT)
+		return REF_IN_TIME_WAIT;
+	if (s->kind == REF_CONNECTED)
+		return REF_HAS_PEER;
+	return addr_is_any(&s->local.addr) ? REF_NOBODY : REF_BOUND_HERE;
+}
+
+/* ---- rules ---------------------------------------------------------------- */
+
+static bool in_any(const struct ref_addr *a, const struct prefix_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (lies_in(a, &set->items[i]))
+			return true;
+	return false;
+}
+
+static bool serves(const struct service_set *set, __u8 proto, __u16 port)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct service *s = &set->items[i];
+		if (s->proto != proto)
+			continue;
+		if (!s->range.first || (s->range.first <= port && port <= s->range.last))
+			return true;
+	}
+	return false;
+}
+
+int world_rule(const struct ref_world *w, const struct ref_iface *iface, const struct seen *s)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES && iface; i++) {
+		const struct rule *r = &w->policy->rules[i];
+
+		if (r->used && iface->rules >> i & 1 && in_any(&s->to.addr, &r->to) &&
+		    in_any(&s->from.addr, &r->from) && serves(&r->services, s->proto, s->to.port))
+			return i;
+	}
+	return -1;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the reference asks its world: whose address, which socket, which rule. */
+#ifndef REFERENCE_LOOKUP_H
+#define REFERENCE_LOOKUP_H
+
+#include "reference.h"
+#include "reference_packet.h"
+
+bool addr_same(const struct ref_addr *a, const struct ref_addr *b);
+bool end_same(const struct ref_end *a, const struct ref_end *b);
+bool addr_is_any(const struct ref_addr *a);
+bool addr_stays_local(const struct ref_addr *a);
+
+bool world_owns(const struct ref_world *w, const struct ref_addr *a); /* the local map says so */
+bool world_forwards(const struct ref_world *w, const struct ref_addr *from,
+		    const struct ref_addr *to);
+
+enum ref_owner {
+	REF_NOBODY,
+	REF_HAS_PEER,
+	REF_IN_TIME_WAIT,
+	REF_BOUND_HERE, /* to exactly this address */
+};
+enum ref_owner world_owner(const struct ref_world *w, __u8 proto, const struct ref_end *from,
+			   const struct ref_end *to);
+
+/* As the TPROXY target looks: a socket that listens there, whatever else is connected. */
+const struct ref_socket *world_listener(const struct ref_world *w, __u8 proto,
+					const struct ref_end *from, const struct ref_end *to);
+
+/* Number of the first rule that concerns the flow, or -1. iface NULL: unknown. */
+int world_rule(const struct ref_world *w, const struct ref_iface *iface, const struct seen *s);
+
+#endif
