@@ -90,6 +90,7 @@ BPFTEST_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BPFTEST_SRC))
 HELPER_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(HELPER_SRC))
 BENCH_BIN   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BENCH_SRC))
 RELAY_TEST_OBJ := $(filter-out %/main.o,$(RELAY_OBJ))
+PARSE_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 MUTATE_OBJ  := $(call obj,$(wildcard tests/bpf/reference*.c tests/bpf/mutate*.c))
 
 tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(HELPER_BIN) ## build the tests
@@ -101,6 +102,11 @@ $(BUILD)/tests/unit/test_relay_%: $(BUILD)/tests/unit/test_relay_%.o $(RELAY_TES
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -lcmocka -o $@
+
+# The data path's parser as plain C: with the kernel's types, and always under the sanitizers.
+$(BUILD)/tests/unit/bpf_parse.o: private ALL_CFLAGS += -Ivmlinux -Ibpf $(if $(SANITIZE),,$(PARSE_SANITIZE))
+$(BUILD)/tests/unit/test_packet: private LDFLAGS += $(if $(SANITIZE),,$(PARSE_SANITIZE))
+$(BUILD)/tests/unit/test_packet: $(BUILD)/tests/unit/bpf_parse.o $(MUTATE_OBJ)
 
 $(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(LIB_OBJ)
 	$(say) LINK $@
