@@ -12,19 +12,22 @@
 
 #define COOKIE_LIFE_NS (2 * 60 * 1000000000ULL) /* MAX_SYNCOOKIE_AGE, include/net/tcp.h */
 #define TCP_HEADER_MAX 60
+#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
 
 /* When a listener was last seen to answer a SYN by cookie, bpf_ktime_get_ns(); 0: not lately. */
-static volatile __u64 cookie_seen;
+__u64 cookie_seen;
 
 static __always_inline bool cookie_expected(void)
 {
-	__u64 seen = cookie_seen;
+	__u64 seen = READ_ONCE(cookie_seen);
 
 	if (!seen)
 		return false;
 	if (bpf_ktime_get_ns() - seen < COOKIE_LIFE_NS)
 		return true;
-	cookie_seen = 0;
+	/* Unless another CPU has just seen one. */
+	__sync_val_compare_and_swap(&cookie_seen, seen, 0);
 	return false;
 }
 
@@ -46,7 +49,7 @@ static __always_inline void cookie_note(struct __sk_buff *skb, struct bpf_sock *
 	    load_net(skb, f->l4_offset, &tcp, len))
 		return;
 	if (bpf_tcp_gen_syncookie(listener, &ip, sizeof(ip), &tcp.th, len) > 0)
-		cookie_seen = bpf_ktime_get_ns();
+		WRITE_ONCE(cookie_seen, bpf_ktime_get_ns());
 }
 
 /* tcp_check_syncookie: a look at two fields unless this listener overflowed lately. */
