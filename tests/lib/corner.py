@@ -37,10 +37,12 @@ import sys
 import time
 
 ETH_P_ALL = 3
+IP_PKTINFO = 8
 IP_RECVERR = 11
 IP_RECVORIGDSTADDR = 20
 IP_TRANSPARENT = 19
 IPV6_RECVERR = 25
+IPV6_PKTINFO = 50
 IPV6_RECVORIGDSTADDR = 74
 IPV6_TRANSPARENT = 75
 PACKET_AUXDATA = 8
@@ -205,6 +207,15 @@ def original(ancillary, family):
     return None
 
 
+def answer_from(sock, address, data, peer):
+    """By the listening socket itself: one bound to the address would swallow who comes meanwhile."""
+    if sock.family == socket.AF_INET:
+        info = (socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=I4s4x", 0, packed(address)))
+    else:
+        info = (socket.IPPROTO_IPV6, IPV6_PKTINFO, packed(address) + bytes(4))
+    sock.sendmsg([data], [info], 0, peer)
+
+
 def tell_datagram(sock, word):
     """Answers from the address that was asked; of anything longer than "who", the size too."""
     data, ancillary, _, peer = sock.recvmsg(65536, 256)
@@ -213,6 +224,9 @@ def tell_datagram(sock, word):
         return
     text = f"{word} {name[0]} {name[1]}" + (f" {len(data)}" if len(data) > 3 else "")
     try:
+        if name[1] == sock.getsockname()[1]:
+            answer_from(sock, name[0], text.encode(), peer)
+            return
         with transparent_socket(sock.family, socket.SOCK_DGRAM, *name) as answer:
             answer.sendto(text.encode(), peer)
     except OSError:
