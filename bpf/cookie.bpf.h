@@ -1,12 +1,56 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * SYN cookies: under flood the listener keeps no request socket, so the ACK that
- * ends the handshake is owned by nobody and must be assigned like a SYN.
+ * ends the handshake is owned by nobody and must be assigned like a SYN. Any ACK
+ * that is forwarded looks like it; whether one is to be expected at all is noted
+ * when the SYN goes by, so that ordinary traffic does not pay for the question.
  */
 #ifndef TPROXY_COOKIE_BPF_H
 #define TPROXY_COOKIE_BPF_H
 
 #include "parse.bpf.h"
+
+#define COOKIE_LIFE_NS (2 * 60 * 1000000000ULL) /* MAX_SYNCOOKIE_AGE, include/net/tcp.h */
+#define TCP_HEADER_MAX 60
+#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
+
+/* When a listener was last seen to answer a SYN by cookie, bpf_ktime_get_ns(); 0: not lately. */
+__u64 cookie_seen;
+
+static __always_inline bool cookie_expected(void)
+{
+	__u64 seen = READ_ONCE(cookie_seen);
+
+	if (!seen)
+		return false;
+	if (bpf_ktime_get_ns() - seen < COOKIE_LIFE_NS)
+		return true;
+	/* Unless another CPU has just seen one. */
+	__sync_val_compare_and_swap(&cookie_seen, seen, 0);
+	return false;
+}
+
+/* A SYN goes to this listener: will it answer by cookie? As tcp_conn_request does, full or forced. */
+static __always_inline void cookie_note(struct __sk_buff *skb, struct bpf_sock *listener,
+					const struct flow *f)
+{
+	struct {
+		struct tcphdr th;
+		__u8 options[TCP_HEADER_MAX - sizeof(struct tcphdr)];
+	} tcp = {};
+	struct ipv6hdr ip = {}; /* long enough for either header */
+	__u32 len = f->family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+
+	if (load_net(skb, f->l4_offset, &tcp.th, sizeof(tcp.th)) || load_net(skb, 0, &ip, len))
+		return;
+	len = tcp.th.doff * 4;
+	if (len < sizeof(tcp.th) || len > sizeof(tcp) ||
+	    load_net(skb, f->l4_offset, &tcp, len))
+		return;
+	if (bpf_tcp_gen_syncookie(listener, &ip, sizeof(ip), &tcp.th, len) > 0)
+		WRITE_ONCE(cookie_seen, bpf_ktime_get_ns());
+}
 
 /* tcp_check_syncookie: a look at two fields unless this listener overflowed lately. */
 static __always_inline bool cookie_is_valid(struct __sk_buff *skb, struct bpf_sock *listener,

@@ -85,12 +85,12 @@ struct {
 	__type(value, struct tproxy_ticket);
 } tickets SEC(".maps");
 
-/* Datagrams whose first fragment was kept here. */
+/* Datagrams whose first fragment was kept or dropped here. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct tproxy_frag_key);
-	__type(value, __u8);
+	__type(value, struct tproxy_frag);
 } frags SEC(".maps");
 
 #endif

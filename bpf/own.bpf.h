@@ -6,6 +6,7 @@
 #ifndef TPROXY_OWN_BPF_H
 #define TPROXY_OWN_BPF_H
 
+#include "cookie.bpf.h"
 #include "parse.bpf.h"
 
 enum owner {
@@ -74,8 +75,13 @@ static __always_inline enum owner tcp_owner(struct __sk_buff *skb, struct flow *
 
 	if (!s)
 		return OWNER_NONE;
-	if (s->state == BPF_TCP_LISTEN)
-		return bound_to_dst(s, f) ? OWNER_FOREIGN_LISTENER : OWNER_NONE;
+	if (s->state == BPF_TCP_LISTEN) {
+		if (!bound_to_dst(s, f))
+			return OWNER_NONE;
+		if (tcp_control(f) == TCP_ACK && cookie_is_valid(skb, s, f))
+			return OWNER_FLOW;
+		return OWNER_FOREIGN_LISTENER;
+	}
 	return s->state == BPF_TCP_TIME_WAIT ? OWNER_TIME_WAIT : OWNER_FLOW;
 }
 

@@ -57,6 +57,12 @@ struct flow {
 	__u8 frag;                   /* enum frag_state */
 };
 
+/* The flags that say what a segment is for; PSH, URG and ECN do not. */
+static __always_inline __u8 tcp_control(const struct flow *f)
+{
+	return f->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+}
+
 #define load_net(skb, offset, to, len)                                                             \
 	bpf_skb_load_bytes_relative(skb, offset, to, len, BPF_HDR_START_NET)
 

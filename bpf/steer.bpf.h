@@ -162,6 +162,8 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 		return VERDICT_NEXT;
 	if (!fits)
 		return on_down(skb, m->rule, f);
+	if (f->proto == IPPROTO_TCP && how != STEER_COOKIE)
+		cookie_note(skb, s, f);
 	if (how != STEER_TICKET)
 		err = bpf_sk_assign(skb, s, 0);
 	/* Kernels before 6.6 refuse SO_REUSEPORT listeners in tc; sk_lookup takes them. */

@@ -53,7 +53,7 @@ struct intent {
  */
 static __always_inline struct intent tcp(struct __sk_buff *skb, struct flow *f)
 {
-	__u8 flags = f->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+	__u8 flags = tcp_control(f);
 	struct intent i = { .what = INTENT_POLICY, .why = TPROXY_COUNT_STEERED };
 	enum owner owner = tcp_owner(skb, f);
 
@@ -64,11 +64,12 @@ static __always_inline struct intent tcp(struct __sk_buff *skb, struct flow *f)
 		i.what = INTENT_KEEP;
 		i.why = TPROXY_COUNT_FOREIGN_LISTENER;
 	} else if (owner == OWNER_TIME_WAIT) {
+		/* Assigning is ignored in TIME_WAIT; there the kernel looks for a listener itself. */
 		i.how = STEER_TICKET;
 		i.why = TPROXY_COUNT_TIME_WAIT;
 	} else if (flags == TCP_SYN) {
 		i.how = f->frag ? STEER_TICKET : STEER_ASSIGN;
-	} else if (flags == TCP_ACK) {
+	} else if (flags == TCP_ACK && cookie_expected()) {
 		i.how = STEER_COOKIE;
 		i.why = TPROXY_COUNT_COOKIE;
 	} else {
@@ -113,22 +114,17 @@ static __always_inline enum verdict act(struct __sk_buff *skb, const struct matc
 		count(TPROXY_COUNT_RULE_PASS);
 		return VERDICT_NEXT;
 	}
+	if (action != TPROXY_ACTION_DROP && dst_is_unrouted(skb, f)) {
+		count(TPROXY_COUNT_UNROUTED);
+		return VERDICT_NEXT;
+	}
+	if (f->frag == FRAG_FIRST && (action == TPROXY_ACTION_DROP ||
+				      m->rule->on_down != TPROXY_ON_DOWN_PASS))
+		frag_doom(f);
 	if (action == TPROXY_ACTION_DROP) {
 		count(TPROXY_COUNT_RULE_DROP);
 		return VERDICT_DROP;
 	}
-	if (dst_is_unrouted(skb, f)) {
-		count(TPROXY_COUNT_UNROUTED);
-		return VERDICT_NEXT;
-	}
-	/*
-	 * A SYN on a socket in TIME_WAIT: assigning would be ignored until TIME_WAIT
-	 * ends; the kernel looks for a listener itself, and our ticket answers. A proxy
-	 * that is not in the socket map gets the slower way: the old socket answers,
-	 * the client resets it and tries again.
-	 */
-	if (i->why == TPROXY_COUNT_TIME_WAIT && m->rule->proxy_port)
-		return keep(TPROXY_COUNT_OWNED);
 	return steer(skb, m, f, i->how, i->why);
 }
 
@@ -173,7 +169,7 @@ static __always_inline enum verdict decide(struct __sk_buff *skb, const struct t
 		return frag_later(&f);
 	verdict = decide_flow(skb, cfg, &f);
 	if (verdict == VERDICT_KEEP && f.frag == FRAG_FIRST)
-		frag_remember(&f);
+		frag_keep(&f);
 	return verdict;
 }
 

@@ -149,6 +149,12 @@ struct tproxy_frag_key {
 	__u8 zero[3];
 };
 
+/* What became of a first fragment; its later ones share it. */
+struct tproxy_frag {
+	__u32 drop;    /* 1: dropped or refused, 0: kept here */
+	__u32 counter; /* enum tproxy_counter to bump for each later one */
+};
+
 struct tproxy_local_key {
 	__u8 addr[16]; /* IPv4 as ::ffff:a.b.c.d */
 };
@@ -165,6 +171,8 @@ struct tproxy_local_key {
 	X(TIME_WAIT, "time_wait", "SYNs on a TIME_WAIT socket, re-opened by sk_lookup")            \
 	X(FRAG_FIRST, "frag_first", "first fragments of steered datagrams")                        \
 	X(FRAG_NEXT, "frag_next", "later fragments of steered datagrams")                          \
+	X(FRAG_DROP, "frag_drop", "later fragments of datagrams that were dropped: dropped")       \
+	X(FRAG_MISS, "frag_miss", "later fragments that came without a steered first: left alone") \
 	X(ICMP_OWNED, "icmp_owned", "ICMP errors for flows that a local socket owns")              \
 	X(LOOKUP, "lookup", "sockets chosen by sk_lookup")                                         \
 	X(RULE_PASS, "rule_pass", "flow starts that a pass rule let through")                      \

@@ -4,7 +4,8 @@
 # Runs the tests under prove: all, or those whose path has one of the arguments
 # in it (tests/run.sh net/dns life). KERNELS=1 adds the virtual machines with other
 # kernels (scripts/deps --vm first). JOBS=N runs N files at a time, TEST_VERBOSE=1
-# shows each check. The summary line at the end counts files and checks.
+# shows each check. RETRY=1 runs the files that failed once more, alone, and names
+# those that passed then. The summary line at the end counts files and checks.
 
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
@@ -45,7 +46,28 @@ fi
 if [[ -n ${DEBUG-} ]]; then
 	exec "${files[0]}" # a shell wants the terminal
 fi
+REPORT=build/tests/report
+
 # test scripts have a limit of their own; this one is for the programs
-exec prove --jobs "${JOBS:-1}" --timer --merge --failures --comments \
-	${TEST_VERBOSE:+--verbose} \
-	--exec 'env CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=15 3700' "${files[@]}" </dev/null
+run() { # FILES…
+	mkdir -p "${REPORT%/*}"
+	prove --jobs "${JOBS:-1}" --timer --merge --failures --comments \
+		${TEST_VERBOSE:+--verbose} \
+		--exec 'env CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=15 3700' "$@" \
+		</dev/null 2>&1 | tee $REPORT
+}
+
+if run "${files[@]}"; then
+	exit 0
+fi
+if [[ ${RETRY-0} -eq 0 ]]; then
+	exit 1
+fi
+# prove's summary: FILE (Wstat: …)
+mapfile -t failed < <(sed -n 's/^\(.*[^ ]\) *(Wstat: .*/\1/p' $REPORT)
+if [[ ${#failed[@]} -eq 0 ]]; then
+	exit 1
+fi
+echo "tests/run.sh: ${#failed[@]} failed, once more: ${failed[*]}"
+JOBS=1 run "${failed[@]}"
+echo "tests/run.sh: unsteady, passed at the second try: ${failed[*]}"

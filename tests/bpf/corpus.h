@@ -58,6 +58,7 @@ static const struct spec plain[] = {
 	{ .dst = "fd21:1::5", .dport = 80, .flags = ACK },
 	{ .dst = "fd21:1::5", .dport = 80, .flags = RST | ACK },
 	{ TO_SERVER4(15024), .flags = ACK },
+	{ TO_SERVER4(15025), .flags = ACK },
 	/* never forwarded */
 	{ .dst = "224.0.0.251", .proto = UDP, .dport = 5353 },
 	{ .dst = "255.255.255.255", .proto = UDP, .dport = 67 },

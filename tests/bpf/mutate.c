@@ -20,7 +20,7 @@ static const char *const addresses6[] = {
 };
 static const __u16 ports[] = {
 	CLIENT_PORT, 80, 443, 53, 54, 5353, 8080, 8081, 7000, 7001, 7003, 7004, 7100, 7101, 7102,
-	15002, 15010, 15020, 15022, 15024, 0, 1, 79, 81, 65535,
+	15002, 15010, 15020, 15022, 15024, 15025, 0, 1, 79, 81, 65535,
 };
 /* Protocols, option types, lengths, versions with header lengths, limits. */
 static const __u8 bytes[] = {

@@ -19,7 +19,8 @@ enum mutate_group {
 #define PORT_TCP4 15020
 #define PORT_UDP6 15021
 #define PORT_DIALLED 15022
-#define PORT_COOKIE 15024
+#define PORT_COOKIE 15024 /* its listener is bound to every address, the next one's is not */
+#define PORT_COOKIE_BOUND 15025
 #define PORT_ANY 15030
 
 struct mutate_policy {

@@ -210,23 +210,31 @@ static inline void open_proxies(const struct world *w, struct ref_world *ref)
 	both_bind_udp(ref, "fd98::2", PORT_UDP6);
 	both_open_tcp(ref, SERVER4, CLIENT4, PORT_DIALLED);
 	both_bind_udp(ref, "0.0.0.0", PORT_ANY);
-	both_listen(ref, SERVER4, PORT_COOKIE);
 }
 
 /* ---- SYN cookies ---------------------------------------------------------- */
 
-/* From now on every listener answers with cookies. The SYN's number is 99, the ACK's 100. */
-static inline void open_cookies(struct ref_world *ref)
+/* The SYN's number is 99, the ACK's 100. */
+static inline void both_send_cookie(struct ref_world *ref, __u16 port, const char *listener)
 {
-	const struct spec syn = { TO_SERVER4(PORT_COOKIE) };
+	const struct spec syn = { TO_SERVER4(port) };
 	struct ref_cookie *c = &ref->cookies[ref->n_cookies++];
 
-	write_file("/proc/sys/net/ipv4/tcp_syncookies", "2");
+	both_listen(ref, listener, port);
+	ref->sockets[ref->n_sockets - 1].sends_cookies = true;
 	c->from = end_of(CLIENT4, CLIENT_PORT);
-	c->to = end_of(SERVER4, PORT_COOKIE);
-	c->listener = c->to;
+	c->to = end_of(SERVER4, port);
 	c->seq = 100;
 	c->ack = cookie_for(&syn) + 1;
+}
+
+/* From now on every listener answers by cookie. */
+static inline void open_cookies(struct ref_world *ref)
+{
+	write_file("/proc/sys/net/ipv4/tcp_syncookies", "2");
+	ref->always_cookies = true;
+	both_send_cookie(ref, PORT_COOKIE, "0.0.0.0");
+	both_send_cookie(ref, PORT_COOKIE_BOUND, SERVER4);
 }
 
 /* ---- everything ----------------------------------------------------------- */

@@ -77,23 +77,41 @@ static struct ref_fragment *find_fragment(struct ref_world *w, const struct ref_
 	return NULL;
 }
 
+static void forget_fragment(struct ref_world *w, const struct ref_fragment *f)
+{
+	struct ref_fragment *known = find_fragment(w, f);
+
+	if (known)
+		*known = w->fragments[--w->n_fragments];
+}
+
+/* The later ones share the fate of this first one. */
 static void remember_fragment(struct matter *m)
 {
 	struct ref_fragment f = fragment_of(&m->s);
 
-	if (!find_fragment(m->w, &f) && m->w->n_fragments < REF_MAX_FRAGMENTS)
+	if (m->a->verdict == REF_KEEP)
+		count(m, TPROXY_COUNT_FRAG_FIRST);
+	if (m->a->verdict == REF_NEXT && m->w->known & REF_KNOWN_STALE_FRAGMENTS)
+		return;
+	if (m->a->verdict == REF_DROP && m->a->exit == REF_EXIT_ASSIGN_COOKIE)
+		return; /* REF_KNOWN_COOKIE_FRAGMENTS */
+	forget_fragment(m->w, &f);
+	f.drop = m->a->verdict == REF_DROP;
+	if (m->a->verdict != REF_NEXT && m->w->n_fragments < REF_MAX_FRAGMENTS)
 		m->w->fragments[m->w->n_fragments++] = f;
-	count(m, TPROXY_COUNT_FRAG_FIRST);
 }
 
 static void decide_later_fragment(struct matter *m)
 {
-	struct ref_fragment f = fragment_of(&m->s);
+	struct ref_fragment f = fragment_of(&m->s), *known = find_fragment(m->w, &f);
 
-	if (find_fragment(m->w, &f))
-		leave_counted(m, REF_EXIT_FRAG_NEXT, REF_KEEP, TPROXY_COUNT_FRAG_NEXT);
+	if (!known)
+		leave_counted(m, REF_EXIT_FRAG_UNKNOWN, REF_NEXT, TPROXY_COUNT_FRAG_MISS);
+	else if (known->drop)
+		leave_counted(m, REF_EXIT_FRAG_DROP, REF_DROP, TPROXY_COUNT_FRAG_DROP);
 	else
-		leave(m, REF_EXIT_FRAG_UNKNOWN, REF_NEXT);
+		leave_counted(m, REF_EXIT_FRAG_NEXT, REF_KEEP, TPROXY_COUNT_FRAG_NEXT);
 }
 
 /* ---- ICMP ----------------------------------------------------------------- */
@@ -116,7 +134,7 @@ static void decide_icmp(struct matter *m)
 	else if (!seen_quoted(m->p, m->w->known, m->s.upper + 8, family, &q))
 		leave(m, REF_EXIT_ICMP_UNREADABLE, REF_NEXT);
 	/* as if its receiver had answered */
-	else if (world_owner(m->w, q.proto, &q.to, &q.from) == REF_NOBODY)
+	else if (world_owner(m->w, q.proto, &q.to, &q.from, NULL) == REF_NOBODY)
 		leave(m, REF_EXIT_ICMP_NOT_OWNED, REF_NEXT);
 	else
 		leave_counted(m, REF_EXIT_ICMP_OWNED, REF_KEEP, TPROXY_COUNT_ICMP_OWNED);
@@ -149,10 +167,10 @@ static struct ref_end proxy_end(const struct rule *r, __u8 family)
 }
 
 /* NULL: there is none that can take the flow. */
-static const struct ref_socket *find_listener(const struct matter *m, int rule)
+static struct ref_socket *find_listener(const struct matter *m, int rule)
 {
 	const struct rule *r = &m->w->policy->rules[rule];
-	const struct ref_socket *s;
+	struct ref_socket *s;
 
 	if (r->proxy.port) {
 		struct ref_end to = proxy_end(r, m->s.to.addr.family);
@@ -217,16 +235,35 @@ static void give_ticket(struct matter *m, int rule)
 	a->ticket_ways = by_address ? 1 : TPROXY_GROUP_WAYS;
 }
 
-static void steer(struct matter *m, int rule, enum steer how, bool time_wait)
+/* It takes a whole TCP header to answer by cookie. */
+static void note_cookie(struct matter *m, struct ref_socket *listener)
+{
+	size_t header;
+
+	if (!m->w->always_cookies || m->s.proto != IPPROTO_TCP || m->s.upper + 20 > m->p->n)
+		return;
+	header = (size_t)(m->p->at[m->s.upper + 12] >> 4) * 4;
+	if (header < 20 || m->s.upper + header > m->p->n)
+		return;
+	listener->sends_cookies = true;
+	m->w->cookies_expected = true;
+}
+
+/* why: what is counted if it works. */
+static void steer(struct matter *m, int rule, enum steer how, enum tproxy_counter why)
 {
 	const struct rule *r = &m->w->policy->rules[rule];
+	struct ref_socket *listener = find_listener(m, rule);
 
-	if (!find_listener(m, rule)) {
+	if (listener && how != BY_COOKIE)
+		note_cookie(m, listener);
+	if (!listener) {
 		go_down(m, r, false);
 	} else if (how == BY_TICKET) {
 		give_ticket(m, rule);
-		leave_counted(m, time_wait ? REF_EXIT_TICKET_TIME_WAIT : REF_EXIT_TICKET, REF_KEEP,
-			      time_wait ? TPROXY_COUNT_TIME_WAIT : TPROXY_COUNT_STEERED);
+		leave_counted(m, why == TPROXY_COUNT_TIME_WAIT ? REF_EXIT_TICKET_TIME_WAIT :
+								 REF_EXIT_TICKET,
+			      REF_KEEP, why);
 	} else {
 		count(m, TPROXY_COUNT_ASSIGN_FAILED);
 		go_down(m, r, true);
@@ -244,15 +281,14 @@ static bool has_cookie_of(const struct matter *m, const struct ref_socket *liste
 	const __u8 *tcp = m->p->at + m->s.upper;
 	__be32 seq, ack;
 
-	if (m->s.upper + 20 > m->p->n)
+	if (!listener->sends_cookies || m->s.upper + 20 > m->p->n)
 		return false;
 	memcpy(&seq, tcp + 4, sizeof(seq));
 	memcpy(&ack, tcp + 8, sizeof(ack));
 	for (size_t i = 0; i < m->w->n_cookies; i++) {
 		const struct ref_cookie *c = &m->w->cookies[i];
 
-		if (end_same(&c->listener, &listener->local) &&
-		    end_same(&c->from, &m->s.from) && end_same(&c->to, &m->s.to) &&
+		if (end_same(&c->from, &m->s.from) && end_same(&c->to, &m->s.to) &&
 		    (ntohl(ack) - ntohl(seq)) - (c->ack - c->seq) < 4)
 			return true;
 	}
@@ -263,6 +299,8 @@ static bool has_cookie_of(const struct matter *m, const struct ref_socket *liste
 static void decide_ack(struct matter *m)
 {
 	int rule = world_rule(m->w, m->iface, &m->s);
+	bool known = m->w->known & REF_KNOWN_COOKIE_FRAGMENTS;
+	enum steer how = m->s.first_fragment && !known ? BY_TICKET : BY_COOKIE;
 	const struct ref_socket *listener = NULL;
 
 	if (rule >= 0 && m->w->policy->rules[rule].action == TPROXY_ACTION_PROXY)
@@ -274,7 +312,7 @@ static void decide_ack(struct matter *m)
 	} else if (!listener || !has_cookie_of(m, listener)) {
 		leave(m, REF_EXIT_ACK_NO_COOKIE, REF_NEXT);
 	} else {
-		steer(m, rule, BY_COOKIE, false);
+		steer(m, rule, how, TPROXY_COUNT_COOKIE);
 		m->a->exit = REF_EXIT_ASSIGN_COOKIE;
 	}
 }
@@ -296,16 +334,15 @@ static void decide_by_rule(struct matter *m, int rule, bool time_wait)
 		leave_counted(m, REF_EXIT_RULE_DROP, REF_DROP, TPROXY_COUNT_RULE_DROP);
 	else if (!world_forwards(m->w, &m->s.from.addr, &m->s.to.addr))
 		leave_counted(m, REF_EXIT_UNROUTED, REF_NEXT, TPROXY_COUNT_UNROUTED);
-	else if (time_wait && r->proxy.port)
-		leave_counted(m, REF_EXIT_TIME_WAIT_KEPT, REF_KEEP, TPROXY_COUNT_OWNED);
 	else
 		steer(m, rule, time_wait || m->s.first_fragment ? BY_TICKET : BY_ASSIGNMENT,
-		      time_wait);
+		      time_wait ? TPROXY_COUNT_TIME_WAIT : TPROXY_COUNT_STEERED);
 }
 
 static void decide_tcp(struct matter *m)
 {
-	enum ref_owner owner = world_owner(m->w, IPPROTO_TCP, &m->s.from, &m->s.to);
+	const struct ref_socket *s = NULL;
+	enum ref_owner owner = world_owner(m->w, IPPROTO_TCP, &m->s.from, &m->s.to, &s);
 	__u8 flags = m->s.tcp_flags & (SYN | ACK | RST | FIN);
 	int rule;
 
@@ -315,7 +352,9 @@ static void decide_tcp(struct matter *m)
 		leave_counted(m, REF_EXIT_OWNED_TIME_WAIT, REF_KEEP, TPROXY_COUNT_OWNED);
 	} else if (owner == REF_BOUND_HERE && flags == SYN) {
 		leave_counted(m, REF_EXIT_BOUND_TCP, REF_KEEP, TPROXY_COUNT_FOREIGN_LISTENER);
-	} else if (flags == ACK) {
+	} else if (owner == REF_BOUND_HERE && flags == ACK && has_cookie_of(m, s)) {
+		leave_counted(m, REF_EXIT_OWNED_COOKIE, REF_KEEP, TPROXY_COUNT_OWNED);
+	} else if (flags == ACK && m->w->cookies_expected) {
 		decide_ack(m);
 	} else if (flags != SYN) {
 		leave(m, REF_EXIT_OLDER_FLOW, REF_NEXT);
@@ -331,7 +370,7 @@ static void decide_tcp(struct matter *m)
 /* A rule goes before a socket that is merely bound to the destination. */
 static void decide_udp(struct matter *m)
 {
-	enum ref_owner owner = world_owner(m->w, IPPROTO_UDP, &m->s.from, &m->s.to);
+	enum ref_owner owner = world_owner(m->w, IPPROTO_UDP, &m->s.from, &m->s.to, NULL);
 	int rule = world_rule(m->w, m->iface, &m->s);
 
 	if (owner == REF_HAS_PEER)
@@ -379,7 +418,7 @@ static void decide_seen(struct matter *m)
 			decide_tcp(m);
 		else
 			decide_udp(m);
-		if (m->a->verdict == REF_KEEP && m->s.first_fragment)
+		if (m->s.first_fragment)
 			remember_fragment(m);
 	}
 }

@@ -42,6 +42,7 @@ struct ref_socket {
 	__u8 family;          /* an IPv6 socket may have IPv4 ends */
 	struct ref_end local; /* all zero: the wildcard address of the socket's family */
 	struct ref_end peer;
+	bool sends_cookies;   /* a listener that did lately, so that it takes them */
 };
 
 struct ref_iface {
@@ -59,14 +60,15 @@ struct ref_route {
 /* The ACK that a listener which keeps no requests would take. */
 struct ref_cookie {
 	struct ref_end from, to;
-	struct ref_end listener; /* where the one that sent it is bound; no other has sent any */
 	__u32 seq, ack; /* of the ACK, host byte order */
 };
 
+/* A datagram whose first fragment was kept or dropped. */
 struct ref_fragment {
 	struct ref_addr from, to;
 	__u32 id;
 	__u8 proto; /* 0 in IPv6, RFC 8200 4.5 */
+	bool drop;
 };
 
 #define REF_MAX_SOCKETS 64
@@ -95,7 +97,13 @@ enum ref_known {
 	REF_KNOWN_NINTH_EXTENSION = 1 << 4,
 	/* IPv6 to ::ffff:a.b.c.d, where a.b.c.d is this host's: taken for its own. */
 	REF_KNOWN_MAPPED_ADDRESSES = 1 << 5,
-	REF_KNOWN_ALL = (1 << 6) - 1,
+	/* A first fragment that is left alone does not make an earlier datagram of the same
+	 * identification forgotten, whose fate its later fragments share. */
+	REF_KNOWN_STALE_FRAGMENTS = 1 << 6,
+	/* A handshake's ACK with a cookie that comes in fragments: assigned at once, which
+	 * reassembly undoes, instead of left to sk_lookup; and not remembered if dropped. */
+	REF_KNOWN_COOKIE_FRAGMENTS = 1 << 7,
+	REF_KNOWN_ALL = (1 << 8) - 1,
 };
 
 struct ref_world {
@@ -115,7 +123,11 @@ struct ref_world {
 	int registered[TPROXY_MAX_GROUPS][TPROXY_CLASS_MAX];
 	struct ref_cookie cookies[4];
 	size_t n_cookies;
-	struct ref_fragment fragments[REF_MAX_FRAGMENTS]; /* the one thing that packets change */
+	bool always_cookies; /* tcp_syncookies=2: every listener answers every SYN so */
+
+	/* What packets change, with sends_cookies above. */
+	bool cookies_expected; /* a SYN has met such a listener */
+	struct ref_fragment fragments[REF_MAX_FRAGMENTS];
 	size_t n_fragments;
 };
 
@@ -139,14 +151,16 @@ struct ref_packet {
 	X(ICMP_UNREADABLE, "ICMP error, quote of no use")                                          \
 	X(ICMP_NOT_OWNED, "ICMP error of nobody's flow")                                           \
 	X(ICMP_OWNED, "ICMP error of an owned flow")                                               \
-	X(FRAG_NEXT, "later fragment, known")                                                      \
+	X(FRAG_NEXT, "later fragment, first one kept")                                             \
+	X(FRAG_DROP, "later fragment, first one dropped")                                          \
 	X(FRAG_UNKNOWN, "later fragment, unknown")                                                 \
 	X(OWNED_TCP, "owned TCP flow")                                                             \
 	X(OWNED_UDP, "owned UDP flow")                                                             \
 	X(OWNED_TIME_WAIT, "TIME_WAIT, no SYN")                                                    \
+	X(OWNED_COOKIE, "ACK with a cookie of a listener on a foreign address")                    \
 	X(BOUND_TCP, "SYN to a listener on a foreign address")                                     \
 	X(BOUND_UDP, "UDP socket on a foreign address, no rule")                                   \
-	X(OLDER_FLOW, "TCP, neither SYN nor ACK")                                                  \
+	X(OLDER_FLOW, "TCP, neither SYN nor ACK, or no cookie expected")                           \
 	X(NO_RULE, "no rule")                                                                      \
 	X(ACK_OTHER_RULE, "ACK, rule without a proxy")                                             \
 	X(ACK_NO_COOKIE, "ACK without a valid cookie")                                             \
@@ -154,7 +168,6 @@ struct ref_packet {
 	X(RULE_PASS, "pass rule")                                                                  \
 	X(RULE_DROP, "drop rule")                                                                  \
 	X(UNROUTED, "no route")                                                                    \
-	X(TIME_WAIT_KEPT, "SYN on TIME_WAIT, proxy by address")                                    \
 	X(TICKET, "left to sk_lookup")                                                             \
 	X(TICKET_TIME_WAIT, "left to sk_lookup, TIME_WAIT")                                        \
 	X(DOWN_DROP, "no listener, drop")                                                          \

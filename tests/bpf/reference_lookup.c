@@ -147,15 +147,14 @@ static int rank(const struct ref_socket *s, __u8 proto, const struct ref_end *fr
 	return fits(s, &s->local.addr, &to->addr) ? 3 : 0;
 }
 
-static const struct ref_socket *find_socket(const struct ref_world *w, __u8 proto,
-					    const struct ref_end *from, const struct ref_end *to,
-					    bool bound_only)
+static struct ref_socket *find_socket(struct ref_world *w, __u8 proto, const struct ref_end *from,
+				      const struct ref_end *to, bool bound_only)
 {
-	const struct ref_socket *best = NULL;
+	struct ref_socket *best = NULL;
 	int best_rank = 0;
 
 	for (size_t i = 0; i < w->n_sockets; i++) {
-		const struct ref_socket *s = &w->sockets[i];
+		struct ref_socket *s = &w->sockets[i];
 		int r = bound_only && s->kind != REF_BOUND ? 0 : rank(s, proto, from, to);
 
 		if (r > best_rank) {
@@ -166,18 +165,20 @@ static const struct ref_socket *find_socket(const struct ref_world *w, __u8 prot
 	return best;
 }
 
-const struct ref_socket *world_listener(const struct ref_world *w, __u8 proto,
-					const struct ref_end *from, const struct ref_end *to)
+struct ref_socket *world_listener(struct ref_world *w, __u8 proto, const struct ref_end *from,
+				  const struct ref_end *to)
 {
 	return find_socket(w, proto, from, to, !(w->known & REF_KNOWN_DIALLED_PROXY));
 }
 
 /* A wildcard listener owns nothing. */
-enum ref_owner world_owner(const struct ref_world *w, __u8 proto, const struct ref_end *from,
-			   const struct ref_end *to)
+enum ref_owner world_owner(struct ref_world *w, __u8 proto, const struct ref_end *from,
+			   const struct ref_end *to, const struct ref_socket **ret_socket)
 {
 	const struct ref_socket *s = find_socket(w, proto, from, to, false);
 
+	if (ret_socket)
+		*ret_socket = s;
 	if (!s)
 		return REF_NOBODY;
 	if (s->kind == REF_TIME_WAIT)

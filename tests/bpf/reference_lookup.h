@@ -21,12 +21,13 @@ enum ref_owner {
 	REF_IN_TIME_WAIT,
 	REF_BOUND_HERE, /* to exactly this address */
 };
-enum ref_owner world_owner(const struct ref_world *w, __u8 proto, const struct ref_end *from,
-			   const struct ref_end *to);
+/* ret_socket: the socket in question, if there is one; may be NULL. */
+enum ref_owner world_owner(struct ref_world *w, __u8 proto, const struct ref_end *from,
+			   const struct ref_end *to, const struct ref_socket **ret_socket);
 
 /* As the TPROXY target looks: a socket that listens there, whatever else is connected. */
-const struct ref_socket *world_listener(const struct ref_world *w, __u8 proto,
-					const struct ref_end *from, const struct ref_end *to);
+struct ref_socket *world_listener(struct ref_world *w, __u8 proto, const struct ref_end *from,
+				  const struct ref_end *to);
 
 /* Number of the first rule that concerns the flow, or -1. iface NULL: unknown. */
 int world_rule(const struct ref_world *w, const struct ref_iface *iface, const struct seen *s);

@@ -34,6 +34,7 @@ struct want {
 #define KEPT_BY(counts, rule) { TC_UNSPEC, true, counts, rule }
 #define PASSED(counts, rule) { TC_UNSPEC, false, counts, rule }
 #define SHOT(counts, rule) { TC_SHOT, false, counts, rule }
+#define REFUSED(rule) { TC_REDIRECT, false, C(DOWN_RESET), rule }
 #define WANTED(rule) SHOT(C(ASSIGN_FAILED) | C(DOWN_DROP), rule)
 
 struct snapshot {

@@ -244,20 +244,18 @@ static void test_interfaces(const struct world *w)
 
 /* ---- refusals ------------------------------------------------------------- */
 
-#define REFUSED { TC_REDIRECT, false, C(DOWN_RESET), 4 }
-
 static const struct packet_case reset_cases[] = {
-	{ "reset: TCP", { .dst = "10.210.5.9", TCP80 }, REFUSED },
-	{ "reset: TCP with payload", { .dst = "10.210.5.9", TCP80, .payload = 33 }, REFUSED },
+	{ "reset: TCP", { .dst = "10.210.5.9", TCP80 }, REFUSED(4) },
+	{ "reset: TCP with payload", { .dst = "10.210.5.9", TCP80, .payload = 33 }, REFUSED(4) },
 	{ "reset: TCP behind IPv4 options",
-	  { .dst = "10.210.5.9", TCP80, .middle = BYTES(1, 1, 1, 1) }, REFUSED },
-	{ "reset: IPv6 TCP", { .dst = "fd21:5::9", TCP80 }, REFUSED },
+	  { .dst = "10.210.5.9", TCP80, .middle = BYTES(1, 1, 1, 1) }, REFUSED(4) },
+	{ "reset: IPv6 TCP", { .dst = "fd21:5::9", TCP80 }, REFUSED(4) },
 	{ "reset: IPv6 TCP behind an extension header",
-	  { .dst = "fd21:5::9", TCP80, .next = 60, .middle = BYTES(EXT(6)) }, REFUSED },
-	{ "reset: UDP", { .dst = "10.210.5.9", UDP53, .payload = 100 }, REFUSED },
-	{ "reset: UDP without payload", { .dst = "10.210.5.9", UDP53 }, REFUSED },
-	{ "reset: IPv6 UDP", { .dst = "fd21:5::9", UDP53, .payload = 101 }, REFUSED },
-	{ "reset: IPv6 UDP without payload", { .dst = "fd21:5::9", UDP53 }, REFUSED },
+	  { .dst = "fd21:5::9", TCP80, .next = 60, .middle = BYTES(EXT(6)) }, REFUSED(4) },
+	{ "reset: UDP", { .dst = "10.210.5.9", UDP53, .payload = 100 }, REFUSED(4) },
+	{ "reset: UDP without payload", { .dst = "10.210.5.9", UDP53 }, REFUSED(4) },
+	{ "reset: IPv6 UDP", { .dst = "fd21:5::9", UDP53, .payload = 101 }, REFUSED(4) },
+	{ "reset: IPv6 UDP without payload", { .dst = "fd21:5::9", UDP53 }, REFUSED(4) },
 };
 
 /* Where no refusal can be made the flow is dropped. */

@@ -39,6 +39,10 @@ static const struct rule_spec rules[] = {
 	{ 8, "10.98.0.1", NULL, { "tcp/7500" }, TPROXY_ACTION_PROXY, 0, "10.98.0.1:7500" },
 	{ 9, "fd98::1", NULL, { "tcp/7500" }, TPROXY_ACTION_PROXY, 0, "[fd98::1]:7500" },
 	{ 10, "10.98.0.1,fd98::1", NULL, { "tcp/7501" }, TPROXY_ACTION_PROXY, 0, NULL },
+	{ 11, "10.210.5.0/24,fd21:5::/64", NULL, { "udp/53" }, TPROXY_ACTION_PROXY,
+	  TPROXY_ON_DOWN_DROP, "15999" },
+	{ 12, "10.210.6.0/24", NULL, { "udp/53" }, TPROXY_ACTION_PROXY, TPROXY_ON_DOWN_PASS, "15999" },
+	{ 13, "10.210.7.0/24", NULL, { "udp/53" }, TPROXY_ACTION_PROXY, TPROXY_ON_DOWN_RESET, "15999" },
 };
 
 /* ---- TCP ------------------------------------------------------------------ */
@@ -180,7 +184,7 @@ static const struct packet_case time_wait_cases[] = {
 	{ "TIME_WAIT: SYN ACK", { TO_SERVER4(7100), .flags = SYN | ACK }, KEPT(C(OWNED)) },
 	{ "TIME_WAIT: ACK, IPv6", { TO_SERVER6(7100), .flags = ACK }, KEPT(C(OWNED)) },
 	{ "TIME_WAIT: SYN for a proxy that is not registered", { TO_SERVER4(7101) },
-	  KEPT_BY(C(OWNED), 4) },
+	  KEPT_BY(C(TIME_WAIT), 4) },
 	{ "TIME_WAIT: SYN, pass rule", { TO_SERVER4(7102) }, PASSED(C(RULE_PASS), 5) },
 	{ "TIME_WAIT: SYN, drop rule", { TO_SERVER4(7104) }, SHOT(C(RULE_DROP), 7) },
 	{ "TIME_WAIT: SYN, no rule", { TO_SERVER4(7103) }, NOTHING },
@@ -229,6 +233,22 @@ static void expect_ticket(const struct world *w, const char *name, struct spec s
 		tap_comment("error %d, slot %u, rule %u", err, ticket.slot, ticket.rule);
 }
 
+/* The ticket names the slot that the program lends to the listener of this rule. */
+static void expect_lent_ticket(const struct world *w, const char *name, struct spec spec,
+			       __u32 rule)
+{
+	struct tproxy_flow_key key = flow_key(&spec);
+	struct tproxy_ticket ticket = { 0 };
+	__u64 cookie = 0;
+	int err = bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.tickets), &key, &ticket);
+
+	if (!err)
+		err = bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.socks), &ticket.slot, &cookie);
+	if (!tap_ok(!err && cookie && ticket.rule == rule &&
+			    ticket.slot == TPROXY_LENT_SLOT(TPROXY_TCP4, rule), name))
+		tap_comment("error %d, slot %u, rule %u", err, ticket.slot, ticket.rule);
+}
+
 static void expect_no_ticket(const struct world *w, const char *name, struct spec spec)
 {
 	struct tproxy_flow_key key = flow_key(&spec);
@@ -247,7 +267,7 @@ static void expect_no_ticket(const struct world *w, const char *name, struct spe
 
 static const struct packet_case fragment_cases[] = {
 	{ "later fragment before the first", { .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST },
-	  NOTHING },
+	  COUNTED(C(FRAG_MISS)) },
 	{ "first fragment", { .dst = "10.210.1.9", UDP53, .frag = MF, .id = 7, .payload = 8 },
 	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
 	{ "last fragment", { .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST },
@@ -259,13 +279,13 @@ static const struct packet_case fragment_cases[] = {
 	{ "later fragment, others' mark",
 	  { .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST, .mark = 3 }, KEPT(C(FRAG_NEXT)) },
 	{ "fragment of another identification",
-	  { .dst = "10.210.1.9", U, .frag = 2, .id = 8, REST }, NOTHING },
+	  { .dst = "10.210.1.9", U, .frag = 2, .id = 8, REST }, COUNTED(C(FRAG_MISS)) },
 	{ "fragment of another protocol",
-	  { .dst = "10.210.1.9", .frag = 2, .id = 7, REST }, NOTHING },
+	  { .dst = "10.210.1.9", .frag = 2, .id = 7, REST }, COUNTED(C(FRAG_MISS)) },
 	{ "fragment of another source",
-	  { .src = "10.99.0.2", .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST }, NOTHING },
+	  { .src = "10.99.0.2", .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST }, COUNTED(C(FRAG_MISS)) },
 	{ "fragment of another destination",
-	  { .dst = "10.210.1.8", U, .frag = 2, .id = 7, REST }, NOTHING },
+	  { .dst = "10.210.1.8", U, .frag = 2, .id = 7, REST }, COUNTED(C(FRAG_MISS)) },
 	{ "later fragment shorter than a UDP header",
 	  { .dst = "10.210.1.9", U, .frag = 2, .id = 7, .body = BYTES(1) }, KEPT(C(FRAG_NEXT)) },
 	{ "first fragment of only the header",
@@ -278,7 +298,7 @@ static const struct packet_case fragment_cases[] = {
 	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
 	{ "first fragment of an ACK nobody owns",
 	  { .dst = "10.210.1.9", .dport = 80, .frag = MF, .id = 11, .flags = ACK }, NOTHING },
-	{ "its later fragment", { .dst = "10.210.1.9", .frag = 3, .id = 11, REST }, NOTHING },
+	{ "its later fragment", { .dst = "10.210.1.9", .frag = 3, .id = 11, REST }, COUNTED(C(FRAG_MISS)) },
 	{ "first fragment of an owned TCP flow",
 	  { TO_SERVER4(7000), .frag = MF, .id = 12, .flags = ACK },
 	  KEPT(C(OWNED) | C(FRAG_FIRST)) },
@@ -294,18 +314,35 @@ static const struct packet_case fragment_cases[] = {
 	  { .dst = "10.210.2.9", UDP53, .frag = MF, .id = 15, .payload = 8 },
 	  PASSED(C(RULE_PASS), 1) },
 	{ "its later fragment, pass rule", { .dst = "10.210.2.9", U, .frag = 2, .id = 15, REST },
-	  NOTHING },
+	  COUNTED(C(FRAG_MISS)) },
 	{ "first fragment, drop rule",
 	  { .dst = "10.210.3.9", UDP53, .frag = MF, .id = 16, .payload = 8 },
 	  SHOT(C(RULE_DROP), 2) },
+	{ "its later fragment, drop rule", { .dst = "10.210.3.9", U, .frag = 2, .id = 16, REST },
+	  SHOT(C(FRAG_DROP), NO_RULE) },
+	{ "first fragment, nobody listens",
+	  { .dst = "10.210.5.9", UDP53, .frag = MF, .id = 19, .payload = 8 },
+	  SHOT(C(DOWN_DROP), 11) },
+	{ "its later fragment, nobody listens",
+	  { .dst = "10.210.5.9", U, .frag = 2, .id = 19, REST }, SHOT(C(FRAG_DROP), NO_RULE) },
+	{ "first fragment, nobody listens, on-down pass",
+	  { .dst = "10.210.6.9", UDP53, .frag = MF, .id = 20, .payload = 8 },
+	  PASSED(C(DOWN_PASS), 12) },
+	{ "its later fragment, nobody listens, on-down pass",
+	  { .dst = "10.210.6.9", U, .frag = 2, .id = 20, REST }, COUNTED(C(FRAG_MISS)) },
+	{ "first fragment, nobody listens, on-down reset: never answered",
+	  { .dst = "10.210.7.9", UDP53, .frag = MF, .id = 21, .payload = 8 },
+	  SHOT(C(DOWN_DROP), 13) },
+	{ "its later fragment, nobody listens, on-down reset",
+	  { .dst = "10.210.7.9", U, .frag = 2, .id = 21, REST }, SHOT(C(FRAG_DROP), NO_RULE) },
 	{ "first fragment, no rule",
 	  { .dst = "10.210.4.9", UDP53, .frag = MF, .id = 17, .payload = 8 }, NOTHING },
 	{ "first fragment to multicast",
 	  { .dst = "224.0.0.251", UDP53, .frag = MF, .id = 18, .payload = 8 }, NOTHING },
 	{ "later fragment of ICMP",
-	  { .dst = "10.210.1.9", .proto = IPPROTO_ICMP, .frag = 2, .id = 7, REST }, NOTHING },
+	  { .dst = "10.210.1.9", .proto = IPPROTO_ICMP, .frag = 2, .id = 7, REST }, COUNTED(C(FRAG_MISS)) },
 	{ "IPv6 later fragment before the first", { .dst = "fd21:1::9", U, FRAGMENT6(8, 0, 7), REST },
-	  NOTHING },
+	  COUNTED(C(FRAG_MISS)) },
 	{ "IPv6 first fragment", { .dst = "fd21:1::9", UDP53, FRAGMENT6(0, 1, 7), .payload = 8 },
 	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
 	{ "IPv6 last fragment", { .dst = "fd21:1::9", U, FRAGMENT6(16, 0, 7), REST },
@@ -315,9 +352,18 @@ static const struct packet_case fragment_cases[] = {
 	{ "IPv6 later fragment with another next header",
 	  { .dst = "fd21:1::9", FRAGMENT6_TCP(16, 0, 7), REST }, KEPT(C(FRAG_NEXT)) },
 	{ "IPv6 fragment of another identification",
-	  { .dst = "fd21:1::9", U, FRAGMENT6(16, 0, 8), REST }, NOTHING },
+	  { .dst = "fd21:1::9", U, FRAGMENT6(16, 0, 8), REST }, COUNTED(C(FRAG_MISS)) },
 	{ "IPv6 fragment of another source",
-	  { .src = "fd99::2", .dst = "fd21:1::9", U, FRAGMENT6(16, 0, 7), REST }, NOTHING },
+	  { .src = "fd99::2", .dst = "fd21:1::9", U, FRAGMENT6(16, 0, 7), REST }, COUNTED(C(FRAG_MISS)) },
+	{ "IPv6 first fragment, drop rule",
+	  { .dst = "fd21:3::9", UDP53, FRAGMENT6(0, 1, 8), .payload = 8 },
+	  SHOT(C(RULE_DROP), 2) },
+	{ "IPv6 later fragment, drop rule", { .dst = "fd21:3::9", U, FRAGMENT6(16, 0, 8), REST },
+	  SHOT(C(FRAG_DROP), NO_RULE) },
+	{ "IPv6 first fragment, nobody listens",
+	  { .dst = "fd21:5::9", UDP53, FRAGMENT6(0, 1, 8), .payload = 8 }, SHOT(C(DOWN_DROP), 11) },
+	{ "IPv6 later fragment, nobody listens", { .dst = "fd21:5::9", U, FRAGMENT6(16, 0, 8), REST },
+	  SHOT(C(FRAG_DROP), NO_RULE) },
 	{ "IPv6 first fragment of a SYN",
 	  { .dst = "fd21:1::9", .dport = 80, FRAGMENT6_TCP(0, 1, 10) },
 	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
@@ -512,13 +558,32 @@ static void test_cookies_of(const struct world *w, struct spec syn, const char *
 	check_cookie(w, name, &ack, cookie, &nothing);
 }
 
+/* A SYN on its way to a listener that answers with cookies: from now on ACKs are looked at. */
+static void see_cookie(const struct world *w, const struct spec *syn, int rule)
+{
+	struct packet_case seen = { "SYN cookie: the SYN", *syn, WANTED(rule) };
+
+	set_forwarding(false);
+	check_cases(w, &seen, 1);
+	set_forwarding(true);
+}
+
 static void test_cookies(const struct world *w)
 {
-	struct spec syn4 = { TO_SERVER4(7500), .sport = 45000 };
+	static const struct want nothing = NOTHING;
+	struct spec syn4 = { TO_SERVER4(7500), .sport = 45000 }, ack4 = syn4;
 	struct spec syn6 = { TO_SERVER6(7500), .sport = 45000 };
 
-	write_file("/proc/sys/net/ipv4/tcp_syncookies", "2"); /* always, not only under flood */
 	listen_on("::", 7500);
+	see_cookie(w, &syn4, 8);
+	write_file("/proc/sys/net/ipv4/tcp_syncookies", "2"); /* always, not only under flood */
+	ack4.flags = ACK;
+	check_cookie(w, "SYN cookie: no SYN met a full queue", &ack4, cookie_for(&syn4), &nothing);
+	see_cookie(w, &syn4, 8);
+	w->skel->bss->cookie_seen -= 121 * 1000000000ULL;
+	check_cookie(w, "SYN cookie: the last one was long ago", &ack4, cookie_for(&syn4), &nothing);
+	tap_ok(!w->skel->bss->cookie_seen, "SYN cookie: which is forgotten then");
+	see_cookie(w, &syn4, 8);
 	test_cookies_of(w, syn4, "IPv4");
 	test_cookies_of(w, syn6, "IPv6");
 }
@@ -580,8 +645,8 @@ static void test_time_wait(const struct world *w)
 	set_forwarding(true);
 	expect_ticket(w, "ticket of a re-opened flow", (struct spec){ TO_SERVER4(7100) }, 3);
 	expect_ticket(w, "ticket of a re-opened IPv6 flow", (struct spec){ TO_SERVER6(7100) }, 3);
-	expect_no_ticket(w, "no ticket for a proxy that is not registered",
-			 (struct spec){ TO_SERVER4(7101) });
+	expect_lent_ticket(w, "ticket of a flow re-opened to a proxy that is not registered",
+			   (struct spec){ TO_SERVER4(7101) }, 4);
 }
 
 int main(void)

@@ -12,7 +12,7 @@
     talk HOST PORT COUNT              short TCP conversations with an echo server; how many succeeded
     flood SOURCES HOST PORT COUNT     SYNs of random ports of the network SOURCES
     pmtu HOST PORT MTU GO             a connection whose path is said to be narrow, kept until GO
-    farewell HOST PORT                a datagram whose sender does not wait for the answer
+    farewell HOST PORT                a datagram from a port that is closed when the answer comes
     stray HOST PORT                   an ICMP error about a flow that nobody has
     frame IF MAC SRC PORT DST...      a SYN and a datagram to any address at all
     routed IF MAC SRC DST PORT        a SYN with a source route (IPv6: routing header, one segment)
@@ -37,10 +37,12 @@ import sys
 import time
 
 ETH_P_ALL = 3
+IP_PKTINFO = 8
 IP_RECVERR = 11
 IP_RECVORIGDSTADDR = 20
 IP_TRANSPARENT = 19
 IPV6_RECVERR = 25
+IPV6_PKTINFO = 50
 IPV6_RECVORIGDSTADDR = 74
 IPV6_TRANSPARENT = 75
 PACKET_AUXDATA = 8
@@ -205,6 +207,15 @@ def original(ancillary, family):
     return None
 
 
+def answer_from(sock, address, data, peer):
+    """By the listening socket itself: one bound to the address would swallow who comes meanwhile."""
+    if sock.family == socket.AF_INET:
+        info = (socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=I4s4x", 0, packed(address)))
+    else:
+        info = (socket.IPPROTO_IPV6, IPV6_PKTINFO, packed(address) + bytes(4))
+    sock.sendmsg([data], [info], 0, peer)
+
+
 def tell_datagram(sock, word):
     """Answers from the address that was asked; of anything longer than "who", the size too."""
     data, ancillary, _, peer = sock.recvmsg(65536, 256)
@@ -213,6 +224,9 @@ def tell_datagram(sock, word):
         return
     text = f"{word} {name[0]} {name[1]}" + (f" {len(data)}" if len(data) > 3 else "")
     try:
+        if name[1] == sock.getsockname()[1]:
+            answer_from(sock, name[0], text.encode(), peer)
+            return
         with transparent_socket(sock.family, socket.SOCK_DGRAM, *name) as answer:
             answer.sendto(text.encode(), peer)
     except OSError:
@@ -356,8 +370,8 @@ def cmd_pmtu(host, port, mtu, go):
             socket.create_connection((host, int(port)), 8) as sock:
         mine, sport = sock.getsockname()[:2]
         sock.sendall(b"x" * 100)
-        assert sock.recv(1000)
-        seq = acknowledged(sniffer, sport, int(port))
+        received = len(sock.recv(1000))
+        seq = acknowledged(sniffer, sport, int(port), received)
         src, dst = packed(mine), packed(host)
         segment = struct.pack("!HHIIBBHHH", int(port), sport, seq, 0, 0x80, ACK, 64240, 0, 0)
         quote = ip(dst, src, TCP, segment + bytes(1400))
@@ -377,22 +391,23 @@ def cmd_pmtu(host, port, mtu, go):
         print("alive")
 
 
-def acknowledged(sniffer, sport, dport):
-    """The highest sequence number we have acknowledged, as our own packets show it."""
-    sniffer.settimeout(2)
-    ack = None
+def acknowledged(sniffer, sport, dport, received):
+    """The sequence number behind what we received, once a packet of ours has acknowledged it: an
+    error about an older one would be out of the window, and ACKs are delayed."""
+    sniffer.settimeout(5)
+    first = None
     while True:
         packet, address = sniffer.recvfrom(65536)
-        if address[2] != socket.PACKET_OUTGOING or address[1] not in (0x0800, 0x86dd):
+        if address[1] not in (0x0800, 0x86dd):
             continue
         at = (packet[0] & 15) * 4 if packet[0] >> 4 == 4 else 40
-        if len(packet) < at + 12:
+        if len(packet) < at + 14:
             continue
         ports = struct.unpack_from("!HH", packet, at)
-        if ports == (sport, dport):
-            ack = struct.unpack_from("!I", packet, at + 8)[0]
-            sniffer.settimeout(0.2)
-        if ack and not select.select([sniffer], [], [], 0.2)[0]:
+        seq, ack = struct.unpack_from("!II", packet, at + 4)
+        if ports == (dport, sport) and packet[at + 13] & SYN:
+            first = seq + 1
+        elif ports == (sport, dport) and first and ack == (first + received) & 0xffffffff:
             return ack
 
 
@@ -404,9 +419,10 @@ def cmd_stray(host, port):
 
 
 def cmd_farewell(host, port):
-    """Sends and closes, so that the answer meets a closed port."""
-    with socket.socket(family_of(host), socket.SOCK_DGRAM) as sock:
-        sock.sendto(b"who", (host, int(port)))
+    """Sends from a port that no socket has, so that the answer meets a closed one."""
+    src, dst = packed(own_address(host)), packed(host)
+    with raw_socket(family_of(host)) as out:
+        out.sendto(ip(src, dst, UDP, udp(src, 40001, dst, int(port), b"who")), (host, 0))
 
 
 # --- frames ---

@@ -61,6 +61,9 @@ do_ok "attach --divert-only" loader attach r0 --divert-only
 round "divert only"
 do_ok "attach without a rule" loader attach r0
 round "no rule"
+r sysctl -qw net.ipv4.tcp_syncookies=2
+round "no rule, SYN cookies"
+r sysctl -qw net.ipv4.tcp_syncookies=1
 ok "the relay starts" relay_start
 do_ok "attach with a rule for another port" loader attach r0 --port 80
 ok "its flows go through the relay" steering $SERVER4 $SERVER6

@@ -63,6 +63,15 @@ for to in $SERVER4 $SERVER6; do
 	done
 done
 
+do_ok "a drop rule for another port" loader rule add shut --udp-port 7009 --action drop --before default
+bypass_reset
+before=$(counter frag_drop)
+for to in $SERVER4 $SERVER6; do
+	is "fragments to $to that a rule drops" "$(corner fragments "$to" 7009 4000 all)" nothing
+done
+moved "each later one was dropped and counted" frag_drop "$before" 4
+bypass_none "no fragment of a dropped datagram was forwarded"
+
 relay_stop
 ok "a relay with the client's address starts" relay_start --source client-ip --log-level debug
 do_ok "attach the servers' side" loader attach r1 --divert-only
