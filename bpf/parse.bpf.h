@@ -186,11 +186,16 @@ static __always_inline enum parse_result parse_ip4(struct __sk_buff *skb, struct
 	return parse_l4(skb, f, h.l4, h.whole && ip.ihl == 5);
 }
 
+static __always_inline bool is_ip6_extension(__u8 proto)
+{
+	return proto == NEXTHDR_HOP || proto == NEXTHDR_DEST || proto == NEXTHDR_ROUTING ||
+	       proto == NEXTHDR_FRAGMENT || proto == NEXTHDR_AUTH;
+}
+
 /* RFC 8200 4.1: any order, bounded here; the chain ends at the upper-layer header. */
 static __always_inline enum parse_result parse_ip6_extensions(struct __sk_buff *skb, struct flow *f)
 {
-	/* One turn more than there may be headers: the last one sees what they end in. */
-	for (int n = 0; n <= IPV6_EXTENSIONS_MAX; n++) {
+	for (int n = 0; n < IPV6_EXTENSIONS_MAX; n++) {
 		struct frag_hdr frag;
 		__u8 ext[4];
 
@@ -224,7 +229,8 @@ static __always_inline enum parse_result parse_ip6_extensions(struct __sk_buff *
 			return PARSE_FLOW;
 		}
 	}
-	return PARSE_OTHER; /* longer chains than any sane sender makes */
+	/* Longer chains than any sane sender makes are nothing to us. */
+	return is_ip6_extension(f->proto) ? PARSE_OTHER : PARSE_FLOW;
 }
 
 static __always_inline enum parse_result parse_ip6(struct __sk_buff *skb, struct flow *f)

@@ -93,17 +93,15 @@ enum ref_known {
 	 * off behind its end nothing is noticed, and a list that ends with the packet in an
 	 * option of one byte is malformed. */
 	REF_KNOWN_CUT_OPTIONS = 1 << 3,
-	/* The ninth extension header is read before there are found to be too many. */
-	REF_KNOWN_NINTH_EXTENSION = 1 << 4,
 	/* IPv6 to ::ffff:a.b.c.d, where a.b.c.d is this host's: taken for its own. */
-	REF_KNOWN_MAPPED_ADDRESSES = 1 << 5,
+	REF_KNOWN_MAPPED_ADDRESSES = 1 << 4,
 	/* A first fragment that is left alone does not make an earlier datagram of the same
 	 * identification forgotten, whose fate its later fragments share. */
-	REF_KNOWN_STALE_FRAGMENTS = 1 << 6,
+	REF_KNOWN_STALE_FRAGMENTS = 1 << 5,
 	/* A handshake's ACK with a cookie that comes in fragments: assigned at once, which
 	 * reassembly undoes, instead of left to sk_lookup; and not remembered if dropped. */
-	REF_KNOWN_COOKIE_FRAGMENTS = 1 << 7,
-	REF_KNOWN_ALL = (1 << 8) - 1,
+	REF_KNOWN_COOKIE_FRAGMENTS = 1 << 6,
+	REF_KNOWN_ALL = (1 << 7) - 1,
 };
 
 struct ref_world {

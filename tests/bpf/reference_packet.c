@@ -139,14 +139,12 @@ static bool is_extension(__u8 proto)
 /* RFC 8200 4.1, RFC 4302 2. SEEN_FLOW: the chain has an end, s->upper. */
 static enum seen_kind read_extensions(const struct ref_packet *p, struct seen *s)
 {
-	bool one_more = s->known & REF_KNOWN_NINTH_EXTENSION;
-
 	for (int n = 0; is_extension(s->proto); n++) {
 		const __u8 *header = p->at + s->upper;
 		bool fragment = s->proto == IPPROTO_FRAGMENT;
 		enum seen_kind kind;
 
-		if (n > MAX_EXTENSIONS || (n == MAX_EXTENSIONS && !one_more))
+		if (n == MAX_EXTENSIONS)
 			return SEEN_OTHER;
 		if (!has(p, s->upper, fragment ? 8 : 4))
 			return SEEN_MALFORMED;
@@ -163,8 +161,6 @@ static enum seen_kind read_extensions(const struct ref_packet *p, struct seen *s
 		s->bare = false;
 		if (kind == SEEN_FRAGMENT)
 			return kind;
-		if (n == MAX_EXTENSIONS)
-			return SEEN_OTHER;
 	}
 	return SEEN_FLOW;
 }
