@@ -203,11 +203,14 @@ static __always_inline enum parse_result parse_ip6_extensions(struct __sk_buff *
 		case NEXTHDR_FRAGMENT:
 			if (load_net(skb, f->l4_offset, &frag, sizeof(frag)))
 				return PARSE_MALFORMED;
-			if (frag.frag_off & bpf_htons(0xfff8))
-				f->frag = FRAG_LATER;
-			else if (frag.frag_off & bpf_htons(1))
-				f->frag = FRAG_FIRST;
-			f->frag_id = frag.identification;
+			/* Reassembly goes by the outermost. */
+			if (f->frag == FRAG_NONE) {
+				if (frag.frag_off & bpf_htons(0xfff8))
+					f->frag = FRAG_LATER;
+				else if (frag.frag_off & bpf_htons(1))
+					f->frag = FRAG_FIRST;
+				f->frag_id = frag.identification;
+			}
 			f->proto = frag.nexthdr;
 			f->l4_offset += sizeof(frag);
 			if (f->frag == FRAG_LATER)

@@ -119,15 +119,11 @@ static enum seen_kind read_fragment_header(struct seen *s, const __u8 *header)
 	__u16 offset = word(header + 2);
 	bool later = offset & 0xfff8, more = offset & 1;
 
-	if (s->first_fragment && !(s->known & REF_KNOWN_NESTED_FRAGMENTS))
+	if (s->first_fragment)
 		return SEEN_FLOW;
 	memcpy(&s->id, header + 4, 4);
-	if (later) {
-		s->first_fragment = false;
-		return SEEN_FRAGMENT;
-	}
-	s->first_fragment |= more;
-	return SEEN_FLOW;
+	s->first_fragment = more && !later;
+	return later ? SEEN_FRAGMENT : SEEN_FLOW;
 }
 
 static bool is_extension(__u8 proto)
