@@ -79,10 +79,14 @@ static __noinline enum parse_result parse_ip4_options(struct __sk_buff *skb)
 	if (load_net(skb, 0, option, 1))
 		return PARSE_MALFORMED;
 	end = (option[0] & 0x0f) * 4;
+	if (load_net(skb, end - 1, option, 1)) /* all of the header, whatever is in it */
+		return PARSE_MALFORMED;
 	for (int n = 0; n < IP_OPTIONS_MAX && offset < end; n++) {
 		__u32 nop;
 
-		if (load_net(skb, offset, option, sizeof(option)))
+		/* The packet may end with the list, in an option without a length: then 0. */
+		if (load_net(skb, offset, option, sizeof(option)) &&
+		    load_net(skb, offset, option, 1))
 			return PARSE_MALFORMED;
 		if (option[0] == IPOPT_EOL)
 			return PARSE_FLOW;

@@ -51,19 +51,13 @@ static enum seen_kind read_upper(const struct ref_packet *p, struct seen *s)
 /* ---- IPv4 ----------------------------------------------------------------- */
 
 /* RFC 791 3.1. The options stand from `at` to `end`. */
-static enum seen_kind read_options(const struct ref_packet *p, const struct seen *s, size_t at,
-				   size_t end)
+static enum seen_kind read_options(const struct ref_packet *p, size_t at, size_t end)
 {
-	bool loose = s->known & REF_KNOWN_CUT_OPTIONS;
-
-	if (!loose && !has(p, at, end - at))
+	if (!has(p, at, end - at))
 		return SEEN_MALFORMED;
 	while (at < end) {
-		__u8 type, length;
+		__u8 type = p->at[at], length;
 
-		if (loose && !has(p, at, 2))
-			return SEEN_MALFORMED;
-		type = p->at[at];
 		if (type == 0) /* end of the list */
 			break;
 		if (type == 1) { /* no operation: the only other one without a length */
@@ -101,7 +95,7 @@ static enum seen_kind read_ip4(const struct ref_packet *p, struct seen *s)
 	s->upper = ETH_HLEN + header;
 	s->bare = header == 20;
 	memcpy(&s->id, ip + 4, 2);
-	options = read_options(p, s, ETH_HLEN + 20, ETH_HLEN + header);
+	options = read_options(p, ETH_HLEN + 20, ETH_HLEN + header);
 	if (options != SEEN_FLOW)
 		return options;
 	fragment = word(ip + 6);

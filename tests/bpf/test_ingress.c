@@ -155,6 +155,10 @@ static const struct packet_case ip4_cases[] = {
 	{ "second option of length 0", { .dst = V4, TCP80, .middle = BYTES(1, 7, 0, 0) },
 	  MALFORMED_ },
 	{ "IHL beyond the packet", { .dst = V4, UDP53, .ihl = 15 }, MALFORMED_ },
+	{ "options cut off behind the end of their list",
+	  { .dst = V4, .proto = IPPROTO_SCTP, .middle = BYTES(0, 0, 0, 0), .cut = 22 }, MALFORMED_ },
+	{ "options, and nothing behind them",
+	  { .dst = V4, .proto = IPPROTO_SCTP, .middle = BYTES(1, 1, 1, 1), .cut = 24 }, NOTHING },
 	{ "options cut off", { .dst = V4, TCP80, .middle = BYTES(1, 1, 1, 1), .cut = 22 },
 	  MALFORMED_ },
 };
