@@ -26,6 +26,15 @@ static __always_inline void frag_remember(const struct flow *f, struct tproxy_fr
 	bpf_map_update_elem(&frags, &key, &fate, BPF_ANY);
 }
 
+/* A new datagram: what an older one of the same identification met is no longer true. */
+static __always_inline void frag_forget(const struct flow *f)
+{
+	struct tproxy_frag_key key = {};
+
+	frag_key(f, &key);
+	bpf_map_delete_elem(&frags, &key);
+}
+
 static __always_inline void frag_keep(const struct flow *f)
 {
 	frag_remember(f, (struct tproxy_frag){ .counter = TPROXY_COUNT_FRAG_NEXT });

@@ -167,6 +167,8 @@ static __always_inline enum verdict decide(struct __sk_buff *skb, const struct t
 		return VERDICT_NEXT;
 	if (f.frag == FRAG_LATER)
 		return frag_later(&f);
+	if (f.frag == FRAG_FIRST)
+		frag_forget(&f);
 	verdict = decide_flow(skb, cfg, &f);
 	if (verdict == VERDICT_KEEP && f.frag == FRAG_FIRST)
 		frag_keep(&f);

@@ -92,8 +92,6 @@ static void remember_fragment(struct matter *m)
 
 	if (m->a->verdict == REF_KEEP)
 		count(m, TPROXY_COUNT_FRAG_FIRST);
-	if (m->a->verdict == REF_NEXT && m->w->known & REF_KNOWN_STALE_FRAGMENTS)
-		return;
 	if (m->a->verdict == REF_DROP && m->a->exit == REF_EXIT_ASSIGN_COOKIE)
 		return; /* REF_KNOWN_COOKIE_FRAGMENTS */
 	forget_fragment(m->w, &f);
