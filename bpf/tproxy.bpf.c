@@ -69,7 +69,7 @@ static __always_inline struct intent tcp(struct __sk_buff *skb, struct flow *f)
 		i.why = TPROXY_COUNT_TIME_WAIT;
 	} else if (flags == TCP_SYN) {
 		i.how = f->frag ? STEER_TICKET : STEER_ASSIGN;
-	} else if (flags == TCP_ACK && cookie_expected()) {
+	} else if (flags == TCP_ACK && !f->frag && cookie_expected()) {
 		i.how = STEER_COOKIE;
 		i.why = TPROXY_COUNT_COOKIE;
 	} else {

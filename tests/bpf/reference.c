@@ -92,8 +92,6 @@ static void remember_fragment(struct matter *m)
 
 	if (m->a->verdict == REF_KEEP)
 		count(m, TPROXY_COUNT_FRAG_FIRST);
-	if (m->a->verdict == REF_DROP && m->a->exit == REF_EXIT_ASSIGN_COOKIE)
-		return; /* REF_KNOWN_COOKIE_FRAGMENTS */
 	forget_fragment(m->w, &f);
 	f.drop = m->a->verdict == REF_DROP;
 	if (m->a->verdict != REF_NEXT && m->w->n_fragments < REF_MAX_FRAGMENTS)
@@ -297,8 +295,6 @@ static bool has_cookie_of(const struct matter *m, const struct ref_socket *liste
 static void decide_ack(struct matter *m)
 {
 	int rule = world_rule(m->w, m->iface, &m->s);
-	bool known = m->w->known & REF_KNOWN_COOKIE_FRAGMENTS;
-	enum steer how = m->s.first_fragment && !known ? BY_TICKET : BY_COOKIE;
 	const struct ref_socket *listener = NULL;
 
 	if (rule >= 0 && m->w->policy->rules[rule].action == TPROXY_ACTION_PROXY)
@@ -310,7 +306,7 @@ static void decide_ack(struct matter *m)
 	} else if (!listener || !has_cookie_of(m, listener)) {
 		leave(m, REF_EXIT_ACK_NO_COOKIE, REF_NEXT);
 	} else {
-		steer(m, rule, how, TPROXY_COUNT_COOKIE);
+		steer(m, rule, BY_COOKIE, TPROXY_COUNT_COOKIE);
 		m->a->exit = REF_EXIT_ASSIGN_COOKIE;
 	}
 }
@@ -352,7 +348,7 @@ static void decide_tcp(struct matter *m)
 		leave_counted(m, REF_EXIT_BOUND_TCP, REF_KEEP, TPROXY_COUNT_FOREIGN_LISTENER);
 	} else if (owner == REF_BOUND_HERE && flags == ACK && has_cookie_of(m, s)) {
 		leave_counted(m, REF_EXIT_OWNED_COOKIE, REF_KEEP, TPROXY_COUNT_OWNED);
-	} else if (flags == ACK && m->w->cookies_expected) {
+	} else if (flags == ACK && m->w->cookies_expected && !m->s.first_fragment) {
 		decide_ack(m);
 	} else if (flags != SYN) {
 		leave(m, REF_EXIT_OLDER_FLOW, REF_NEXT);

@@ -89,10 +89,7 @@ enum ref_known {
 	REF_KNOWN_DIALLED_PROXY = 1 << 1,
 	/* IPv6 to ::ffff:a.b.c.d, where a.b.c.d is this host's: taken for its own. */
 	REF_KNOWN_MAPPED_ADDRESSES = 1 << 2,
-	/* A handshake's ACK with a cookie that comes in fragments: assigned at once, which
-	 * reassembly undoes, instead of left to sk_lookup; and not remembered if dropped. */
-	REF_KNOWN_COOKIE_FRAGMENTS = 1 << 3,
-	REF_KNOWN_ALL = (1 << 4) - 1,
+	REF_KNOWN_ALL = (1 << 3) - 1,
 };
 
 struct ref_world {
