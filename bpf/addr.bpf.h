@@ -49,6 +49,10 @@ static __always_inline bool dst_is_ours(const struct flow *f)
 	struct tproxy_local_key key;
 	__u8 src[16];
 
+	/* ::ffff:a.b.c.d on the wire is IPv6, and no address of ours. */
+	if (f->family == AF_INET6 && !(f->tuple.ipv6.daddr[0] | f->tuple.ipv6.daddr[1]) &&
+	    f->tuple.ipv6.daddr[2] == bpf_htonl(0xffff))
+		return false;
 	addr_copy(f, src, key.addr);
 	return bpf_map_lookup_elem(&local, &key) != NULL;
 }

@@ -87,9 +87,7 @@ enum ref_known {
 	/* A client's own connection to the proxy's address is found in place of the proxy's
 	 * listener: the flow takes the on-down way. */
 	REF_KNOWN_DIALLED_PROXY = 1 << 1,
-	/* IPv6 to ::ffff:a.b.c.d, where a.b.c.d is this host's: taken for its own. */
-	REF_KNOWN_MAPPED_ADDRESSES = 1 << 2,
-	REF_KNOWN_ALL = (1 << 3) - 1,
+	REF_KNOWN_ALL = (1 << 2) - 1,
 };
 
 struct ref_world {

@@ -63,16 +63,9 @@ void ref_addr_map(const struct ref_addr *a, __u8 to[16])
 
 bool world_owns(const struct ref_world *w, const struct ref_addr *a)
 {
-	for (size_t i = 0; i < w->n_own; i++) {
-		__u8 own[16], asked[16];
-
+	for (size_t i = 0; i < w->n_own; i++)
 		if (addr_same(&w->own[i], a))
 			return true;
-		ref_addr_map(&w->own[i], own);
-		ref_addr_map(a, asked);
-		if (w->known & REF_KNOWN_MAPPED_ADDRESSES && !memcmp(own, asked, sizeof(own)))
-			return true;
-	}
 	return false;
 }
 

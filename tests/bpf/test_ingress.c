@@ -328,6 +328,8 @@ static const struct packet_case local_cases[] = {
 	{ "address of this host, ACK", { .dst = "10.77.1.1", TCP80, .flags = ACK }, NOTHING },
 	{ "address of this host, fragment",
 	  { .dst = "10.77.1.1", UDP53, .frag = MF, .payload = 16 }, COUNTED(C(LOCAL_DST)) },
+	{ "IPv6 to this host's IPv4 address, mapped", { .dst = "::ffff:10.77.1.1", .dport = 81 },
+	  DROPPED },
 	{ "address of this host as source", { .src = "10.77.1.1", .dst = V4, TCP80 }, WANTED(0) },
 };
 
