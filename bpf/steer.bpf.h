@@ -63,6 +63,13 @@ static __always_inline bool listener_fits(const struct bpf_sock *s, const struct
 	return s->dst_port == 0; /* a connected UDP socket is nobody's listener */
 }
 
+static __always_inline struct bpf_sock *listener_lookup(struct __sk_buff *skb, struct flow *to)
+{
+	if (to->proto == IPPROTO_TCP)
+		return lookup_socket(bpf_sk_lookup_tcp, skb, to);
+	return lookup_socket(bpf_sk_lookup_udp, skb, to);
+}
+
 /*
  * The listener as the TPROXY target finds it: by the proxy's own address, with
  * the client's address and port, so that SO_REUSEPORT spreads flows. Referenced.
@@ -72,6 +79,7 @@ static __always_inline struct bpf_sock *listener_by_address(struct __sk_buff *sk
 							    const struct flow *f)
 {
 	struct flow to = *f;
+	struct bpf_sock *s;
 
 	if (f->family == AF_INET) {
 		__builtin_memcpy(&to.tuple.ipv4.daddr, rule->proxy4, 4);
@@ -80,9 +88,20 @@ static __always_inline struct bpf_sock *listener_by_address(struct __sk_buff *sk
 		__builtin_memcpy(to.tuple.ipv6.daddr, rule->proxy6, 16);
 		to.tuple.ipv6.dport = rule->proxy_port;
 	}
-	if (f->proto == IPPROTO_TCP)
-		return lookup_socket(bpf_sk_lookup_tcp, skb, &to);
-	return lookup_socket(bpf_sk_lookup_udp, skb, &to);
+	s = listener_lookup(skb, &to);
+	if (s && s->dst_port == 0)
+		return s;
+	/*
+	 * A connection of the client's own with the proxy was found, or what TIME_WAIT left
+	 * of it. Nobody connects from port 0.
+	 */
+	if (s)
+		bpf_sk_release(s);
+	if (f->family == AF_INET)
+		to.tuple.ipv4.sport = 0;
+	else
+		to.tuple.ipv6.sport = 0;
+	return listener_lookup(skb, &to);
 }
 
 static __always_inline struct bpf_sock *find_listener(struct __sk_buff *skb,

@@ -84,10 +84,7 @@ enum ref_known {
 	/* ICMPv6 errors: extension headers in the quote are not walked, so that an error about
 	 * a datagram that was sent in fragments is nobody's. */
 	REF_KNOWN_QUOTED_EXTENSIONS = 1 << 0,
-	/* A client's own connection to the proxy's address is found in place of the proxy's
-	 * listener: the flow takes the on-down way. */
-	REF_KNOWN_DIALLED_PROXY = 1 << 1,
-	REF_KNOWN_ALL = (1 << 2) - 1,
+	REF_KNOWN_ALL = (1 << 1) - 1,
 };
 
 struct ref_world {

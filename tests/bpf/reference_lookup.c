@@ -161,7 +161,7 @@ static struct ref_socket *find_socket(struct ref_world *w, __u8 proto, const str
 struct ref_socket *world_listener(struct ref_world *w, __u8 proto, const struct ref_end *from,
 				  const struct ref_end *to)
 {
-	return find_socket(w, proto, from, to, !(w->known & REF_KNOWN_DIALLED_PROXY));
+	return find_socket(w, proto, from, to, true);
 }
 
 /* A wildcard listener owns nothing. */

@@ -3,6 +3,7 @@
  * tproxy_ingress on flow starts that no socket owns: which rule concerns them, and
  * what each action, proxy and on-down setting does.
  */
+#include "flows.h"
 #include "run.h"
 
 #define PROXY TPROXY_ACTION_PROXY
@@ -103,6 +104,8 @@ static const struct packet_case listener_cases[] = {
 	{ "nobody on the port, IPv6", { .dst = "fd21:9::9", TCP80 }, SHOT(C(DOWN_DROP), 8) },
 	{ "nobody on the port, IPv6 UDP", { .dst = "fd21:9::9", UDP53 }, SHOT(C(DOWN_DROP), 8) },
 	{ "listener by address", { .dst = "10.210.16.9", TCP80 }, WANTED(15) },
+	{ "listener by address, to which the client has a connection of its own",
+	  { .src = "10.98.0.1", .dst = "10.210.16.9", TCP80 }, WANTED(15) },
 	{ "listener by address, IPv6 UDP", { .dst = "fd21:10::9", UDP53 }, WANTED(16) },
 	{ "only a TCP listener there: TCP", { .dst = "10.210.17.9", TCP80 },
 	  PASSED(C(ASSIGN_FAILED) | C(DOWN_PASS), 17) },
@@ -455,7 +458,7 @@ static void open_proxies(const struct world *w)
 	listen_on("::1", 15010);
 	bound_socket(SOCK_DGRAM, "127.0.0.1", 15010);
 	bound_socket(SOCK_DGRAM, "::1", 15010);
-	listen_on("10.98.0.2", 15020);
+	open_tcp("10.98.0.2", "10.98.0.1", 15020);
 	bound_socket(SOCK_DGRAM, "fd98::2", 15021);
 }
 
