@@ -50,9 +50,13 @@ static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct
 		if (load_net(skb, offset, &ip, sizeof(ip)) || ip.version != 6)
 			return false;
 		quoted->proto = ip.nexthdr;
+		quoted->l4_offset = offset + sizeof(ip);
 		__builtin_memcpy(quoted->tuple.ipv6.saddr, &ip.daddr, 16);
 		__builtin_memcpy(quoted->tuple.ipv6.daddr, &ip.saddr, 16);
-		offset += sizeof(ip);
+		/* What was sent in fragments is quoted with a fragment header. */
+		if (parse_ip6_extensions(skb, quoted) != PARSE_FLOW || quoted->frag == FRAG_LATER)
+			return false;
+		offset = quoted->l4_offset;
 	}
 	if (load_net(skb, offset, quoted_ports, sizeof(quoted_ports)))
 		return false;

@@ -197,7 +197,7 @@ static __always_inline bool is_ip6_extension(__u8 proto)
 }
 
 /* RFC 8200 4.1: any order, bounded here; the chain ends at the upper-layer header. */
-static __always_inline enum parse_result parse_ip6_extensions(struct __sk_buff *skb, struct flow *f)
+static __noinline enum parse_result parse_ip6_extensions(struct __sk_buff *skb, struct flow *f)
 {
 	for (int n = 0; n < IPV6_EXTENSIONS_MAX; n++) {
 		struct frag_hdr frag;

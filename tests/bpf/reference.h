@@ -81,10 +81,7 @@ struct ref_fragment {
  * everything else is still compared; an entry goes when the program is mended.
  */
 enum ref_known {
-	/* ICMPv6 errors: extension headers in the quote are not walked, so that an error about
-	 * a datagram that was sent in fragments is nobody's. */
-	REF_KNOWN_QUOTED_EXTENSIONS = 1 << 0,
-	REF_KNOWN_ALL = (1 << 1) - 1,
+	REF_KNOWN_ALL = (1 << 0) - 1,
 };
 
 struct ref_world {

@@ -210,7 +210,7 @@ static bool read_quoted6(const struct ref_packet *p, size_t at, struct seen *s)
 	s->to.addr = ref_addr_of(AF_INET6, ip + 24);
 	s->proto = ip[6];
 	s->upper = at + 40;
-	return s->known & REF_KNOWN_QUOTED_EXTENSIONS || read_extensions(p, s) == SEEN_FLOW;
+	return read_extensions(p, s) == SEEN_FLOW;
 }
 
 bool seen_quoted(const struct ref_packet *p, unsigned int known, size_t at, __u8 family,
