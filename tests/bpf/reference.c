@@ -127,7 +127,7 @@ static void decide_icmp(struct matter *m)
 
 	if (m->s.upper >= m->p->n || !is_icmp_error(family, m->p->at[m->s.upper]))
 		leave(m, REF_EXIT_ICMP_NO_ERROR, REF_NEXT);
-	else if (!seen_quoted(m->p, m->w->known, m->s.upper + 8, family, &q))
+	else if (!seen_quoted(m->p, m->s.upper + 8, family, &q))
 		leave(m, REF_EXIT_ICMP_UNREADABLE, REF_NEXT);
 	/* as if its receiver had answered */
 	else if (world_owner(m->w, q.proto, &q.to, &q.from, NULL) == REF_NOBODY)
@@ -434,7 +434,7 @@ void ref_decide(struct ref_world *w, const struct ref_packet *p, struct ref_answ
 		count(&m, TPROXY_COUNT_FORGED_MARK);
 		ret_answer->mark &= ~w->mask;
 	}
-	seen_read(p, w->known, &m.s);
+	seen_read(p, &m.s);
 	decide_seen(&m);
 	if (ret_answer->verdict == REF_KEEP)
 		ret_answer->mark |= w->mark;

@@ -76,16 +76,7 @@ struct ref_fragment {
 #define REF_MAX_FRAGMENTS 4096
 #define REF_NO_SOCKET (-1)
 
-/*
- * Where the program is known to decide otherwise. Told so, the reference follows it, and
- * everything else is still compared; an entry goes when the program is mended.
- */
-enum ref_known {
-	REF_KNOWN_ALL = (1 << 0) - 1,
-};
-
 struct ref_world {
-	unsigned int known; /* enum ref_known, OR */
 	__u32 mark, mask;
 	bool forwarding;
 	struct ref_iface ifaces[2];

@@ -172,11 +172,11 @@ static enum seen_kind read_ip6(const struct ref_packet *p, struct seen *s)
 	return kind == SEEN_FLOW ? read_upper(p, s) : kind;
 }
 
-void seen_read(const struct ref_packet *p, unsigned int known, struct seen *ret_seen)
+void seen_read(const struct ref_packet *p, struct seen *ret_seen)
 {
 	__u16 type = word(p->at + 2 * ETH_ALEN);
 
-	*ret_seen = (struct seen){ .known = known };
+	memset(ret_seen, 0, sizeof(*ret_seen));
 	if (type == ETH_P_IP)
 		ret_seen->kind = read_ip4(p, ret_seen);
 	else if (type == ETH_P_IPV6)
@@ -213,10 +213,9 @@ static bool read_quoted6(const struct ref_packet *p, size_t at, struct seen *s)
 	return read_extensions(p, s) == SEEN_FLOW;
 }
 
-bool seen_quoted(const struct ref_packet *p, unsigned int known, size_t at, __u8 family,
-		 struct seen *ret_seen)
+bool seen_quoted(const struct ref_packet *p, size_t at, __u8 family, struct seen *ret_seen)
 {
-	*ret_seen = (struct seen){ .known = known };
+	memset(ret_seen, 0, sizeof(*ret_seen));
 	if (family == AF_INET ? !read_quoted4(p, at, ret_seen) : !read_quoted6(p, at, ret_seen))
 		return false;
 	if (!has(p, ret_seen->upper, 4)) /* RFC 792 and RFC 4443 promise no more than the ports */

@@ -16,7 +16,6 @@ enum seen_kind {
 };
 
 struct seen {
-	unsigned int known; /* how it was read */
 	enum seen_kind kind;
 	struct ref_end from, to;
 	__u8 proto;
@@ -28,14 +27,12 @@ struct seen {
 	size_t upper;  /* where the upper-layer header starts in the frame */
 };
 
-/* known: enum ref_known, OR. */
-void seen_read(const struct ref_packet *p, unsigned int known, struct seen *ret_seen);
+void seen_read(const struct ref_packet *p, struct seen *ret_seen);
 
 /*
  * The packet that an ICMP error at `at` quotes, as seen by its sender: `from` is the
  * one who sent it. False when it says too little.
  */
-bool seen_quoted(const struct ref_packet *p, unsigned int known, size_t at, __u8 family,
-		 struct seen *ret_seen);
+bool seen_quoted(const struct ref_packet *p, size_t at, __u8 family, struct seen *ret_seen);
 
 #endif

@@ -10,8 +10,7 @@
  * mapped into memory, since reading them by system calls would take most of the time.
  *
  * TPROXY_MUTATE_SEED, TPROXY_MUTATE_COUNT: the first round's seed (each further round
- * has the next one), and how many packets. TPROXY_MUTATE_KNOWN=0 shows where the program
- * is known to decide otherwise.
+ * has the next one), and how many packets.
  */
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -192,7 +191,6 @@ static void run_round(struct tally *tally, __u64 seed, __u32 packets)
 	r.counters = look_into(r.w.skel->maps.counters);
 	r.rules = look_into(r.w.skel->maps.rulestats);
 	r.ref.policy = &r.policy.policy;
-	r.ref.known = (unsigned int)setting("TPROXY_MUTATE_KNOWN", REF_KNOWN_ALL);
 	both_open(&r.w, &r.ref);
 	for (size_t i = 0; i < CORPUS_SIZE; i++) {
 		corpus_build(i, &r.corpus[i]);
