@@ -56,7 +56,7 @@ SKEL       := $(BUILD)/tproxy.skel.h
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check bench lint clean install uninstall help
+.PHONY: all tests check fuzz bench lint clean install uninstall help
 
 all: tproxy-loader tproxy-relay ## build ./tproxy-loader and ./tproxy-relay
 
@@ -124,6 +124,17 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 
 check: tests ## run all tests (root)
 	$(Q)tests/run.sh
+
+# Instrumented in all its parts, so it shares no objects.
+PACKET_FUZZ := $(addprefix tests/,fuzz/fuzz_packet.c unit/bpf_parse.c bpf/reference_packet.c)
+
+$(BUILD)/tests/fuzz/fuzz_packet: $(PACKET_FUZZ) $(wildcard tests/unit/*.h tests/bpf/*.h bpf/*.h)
+	$(say) FUZZ $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -Iinclude -Iuser -Ivmlinux -Ibpf $(PACKET_FUZZ) -o $@
+
+fuzz: $(BUILD)/tests/fuzz/fuzz_packet ## build the fuzzers (libclang-rt-dev)
 
 bench: all $(BENCH_BIN) ## measure against iptables TPROXY and plain forwarding (root)
 	$(Q)tests/bench/run.sh

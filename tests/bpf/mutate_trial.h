@@ -6,6 +6,7 @@
 #ifndef MUTATE_TRIAL_H
 #define MUTATE_TRIAL_H
 
+#include "mutate_reply.h"
 #include "mutate_world.h"
 
 #define TC_UNSPEC (-1)
@@ -111,7 +112,8 @@ static inline bool ticket_is_right(struct round *r, const struct ref_answer *a)
 	       ticket.slot < a->ticket_slot + a->ticket_ways;
 }
 
-static inline const char *compare(struct round *r, const struct trial *t)
+static inline const char *compare(struct round *r, const struct trial *t,
+				  const struct ref_packet *p)
 {
 	static const int codes[] = { [REF_NEXT] = TC_UNSPEC, [REF_KEEP] = TC_UNSPEC,
 				     [REF_DROP] = TC_SHOT, [REF_REPLY] = TC_REDIRECT };
@@ -133,7 +135,7 @@ static inline const char *compare(struct round *r, const struct trial *t)
 	if (t->ret == TC_UNSPEC &&
 	    (t->len_out != t->p.len || memcmp(t->out, t->p.data, t->p.len)))
 		return "the packet was changed";
-	return NULL;
+	return a->verdict == REF_REPLY ? reply_wrong(p, t->out, t->len_out) : NULL;
 }
 
 /* Some kernels refuse to run a frame that is shorter than its IP header. */
@@ -152,7 +154,7 @@ static inline void run_trial(struct round *r, struct trial *t)
 		return;
 	ref_decide(&r->ref, &p, &t->answer);
 	expect(&r->expected, &t->answer);
-	t->wrong = compare(r, t);
+	t->wrong = compare(r, t, &p);
 }
 
 /* ---- disagreements -------------------------------------------------------- */

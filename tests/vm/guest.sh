@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LC_ALL=C.UTF-8 CMOCKA_MESSAGE_OUTPUT=TAP
 # the processor is emulated: ten to twenty times slower
-export TEST_LIMIT=600 TEST_LIMIT_FACTOR=5
+export TEST_LIMIT=600 TEST_LIMIT_FACTOR=5 TPROXY_MUTATE_COUNT=50000
 PORT=/dev/ttyS1
 LOG=/tmp/vm-log
 
