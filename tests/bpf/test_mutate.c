@@ -113,6 +113,8 @@ static void next_policy(struct round *r)
 	set_rules_of(r, 0, rng_one_in(&r->rng, 8) ? rng_next(&r->rng) : ~0ULL);
 	set_rules_of(r, 1, rng_one_in(&r->rng, 2) ? rng_next(&r->rng) : ~0ULL);
 	configure(r, rng_one_in(&r->rng, 64) ? 0 : MASK);
+	r->ref.cookies_expected = false;
+	r->w.skel->bss->cookie_seen = 0;
 }
 
 /* ---- rounds --------------------------------------------------------------- */
