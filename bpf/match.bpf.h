@@ -75,6 +75,17 @@ static __always_inline tproxy_mask match_prefixes(__u32 *slot, const struct flow
 	}
 }
 
+/* Is there a rule for the addresses, whatever the ports? */
+static __always_inline bool match_addresses(struct __sk_buff *skb, const struct tproxy_config *cfg,
+					    const struct flow *f)
+{
+	__u32 slot = cfg->generation & 1;
+	__u32 ifindex = skb->ingress_ifindex;
+	const struct tproxy_iface *iface = live_lookup(ifaces, &slot, &ifindex);
+
+	return iface && (iface->mask & match_prefixes(&slot, f));
+}
+
 /* The cheapest and most selective dimensions come first; most packets end at the port. */
 static __always_inline struct match match(struct __sk_buff *skb, const struct tproxy_config *cfg,
 					  const struct flow *f)

@@ -42,6 +42,7 @@ enum parse_result {
 	PARSE_OTHER,        /* nothing we ever look at */
 	PARSE_SOURCE_ROUTE, /* the destination in the header is not where the packet goes */
 	PARSE_MALFORMED,
+	PARSE_HIDDEN,       /* the ports are where only the receiver will see them */
 };
 
 enum frag_state { FRAG_NONE, FRAG_FIRST, FRAG_LATER };
@@ -236,8 +237,7 @@ static __noinline enum parse_result parse_ip6_extensions(struct __sk_buff *skb, 
 			return PARSE_FLOW;
 		}
 	}
-	/* Longer chains than any sane sender makes are nothing to us. */
-	return is_ip6_extension(f->proto) ? PARSE_OTHER : PARSE_FLOW;
+	return is_ip6_extension(f->proto) ? PARSE_HIDDEN : PARSE_FLOW;
 }
 
 static __always_inline enum parse_result parse_ip6(struct __sk_buff *skb, struct flow *f)
@@ -265,14 +265,16 @@ static __always_inline enum parse_result parse_ip6(struct __sk_buff *skb, struct
 	return parse_l4(skb, f, h.l4, h.whole && f->l4_offset == sizeof(ip));
 }
 
-/* f: zeroed by the caller. */
+/* f: zeroed by the caller. A header cut off in a first fragment goes on in the second. */
 static __always_inline enum parse_result parse(struct __sk_buff *skb, struct flow *f)
 {
+	enum parse_result result = PARSE_OTHER;
+
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return parse_ip4(skb, f);
-	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return parse_ip6(skb, f);
-	return PARSE_OTHER;
+		result = parse_ip4(skb, f);
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		result = parse_ip6(skb, f);
+	return result == PARSE_MALFORMED && f->frag == FRAG_FIRST ? PARSE_HIDDEN : result;
 }
 
 #endif

@@ -144,6 +144,25 @@ static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
 	return i.keep_without_rule ? keep(TPROXY_COUNT_FOREIGN_LISTENER) : VERDICT_NEXT;
 }
 
+/*
+ * A first fragment that ends before the ports or flags, or more IPv6 headers than we
+ * read: the receiver would see a flow that no rule was asked about. RFC 1858 and
+ * RFC 7112 let a filter drop the one, RFC 8504 5.3 a host the other.
+ */
+static __always_inline enum verdict decide_hidden(struct __sk_buff *skb,
+						  const struct tproxy_config *cfg,
+						  const struct flow *f)
+{
+	if (dst_stays_local(f) || dst_is_ours(f) || !match_addresses(skb, cfg, f)) {
+		count(TPROXY_COUNT_MALFORMED);
+		return VERDICT_NEXT;
+	}
+	if (f->frag == FRAG_FIRST)
+		frag_doom(f);
+	count(TPROXY_COUNT_HIDDEN);
+	return VERDICT_DROP;
+}
+
 static __always_inline enum verdict decide(struct __sk_buff *skb, const struct tproxy_config *cfg)
 {
 	struct flow f = {};
@@ -160,6 +179,8 @@ static __always_inline enum verdict decide(struct __sk_buff *skb, const struct t
 	case PARSE_MALFORMED:
 		count(TPROXY_COUNT_MALFORMED);
 		return VERDICT_NEXT;
+	case PARSE_HIDDEN:
+		return decide_hidden(skb, cfg, &f);
 	default:
 		return VERDICT_NEXT;
 	}

@@ -182,6 +182,7 @@ struct tproxy_local_key {
 	X(FORGED_MARK, "forged_mark", "packets that arrived with our mark: cleared")               \
 	X(SOURCE_ROUTE, "source_route", "source-routed packets: left alone")                       \
 	X(MALFORMED, "malformed", "truncated or malformed headers: left alone")                    \
+	X(HIDDEN, "hidden", "ports hidden by fragments or long header chains: dropped")            \
 	X(DOWN_DROP, "down_drop", "no listener: dropped")                                          \
 	X(DOWN_PASS, "down_pass", "no listener: passed")                                           \
 	X(DOWN_RESET, "down_reset", "no listener: refused with a reset or ICMP error")             \

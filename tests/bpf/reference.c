@@ -387,6 +387,21 @@ static const struct ref_iface *find_iface(const struct ref_world *w, __u32 ifind
 	return NULL;
 }
 
+/* Whoever hides a flow's ports from a rule gets nothing through that it may concern. */
+static void decide_hidden(struct matter *m)
+{
+	const struct ref_addr *to = &m->s.to.addr;
+
+	if (addr_stays_local(to) || world_owns(m->w, to) ||
+	    !world_has_rule(m->w, m->iface, &m->s)) {
+		leave_counted(m, REF_EXIT_MALFORMED, REF_NEXT, TPROXY_COUNT_MALFORMED);
+		return;
+	}
+	leave_counted(m, REF_EXIT_HIDDEN, REF_DROP, TPROXY_COUNT_HIDDEN);
+	if (m->s.first_fragment)
+		remember_fragment(m);
+}
+
 static void decide_seen(struct matter *m)
 {
 	bool local = m->s.kind > SEEN_OTHER && addr_stays_local(&m->s.to.addr);
@@ -395,6 +410,8 @@ static void decide_seen(struct matter *m)
 		leave(m, REF_EXIT_NOT_IP, REF_NEXT);
 	} else if (m->s.kind == SEEN_MALFORMED) {
 		leave_counted(m, REF_EXIT_MALFORMED, REF_NEXT, TPROXY_COUNT_MALFORMED);
+	} else if (m->s.kind == SEEN_HIDDEN) {
+		decide_hidden(m);
 	} else if (m->s.kind == SEEN_SOURCE_ROUTE) {
 		leave_counted(m, REF_EXIT_SOURCE_ROUTE, REF_NEXT, TPROXY_COUNT_SOURCE_ROUTE);
 	} else if (m->s.kind == SEEN_OTHER) {

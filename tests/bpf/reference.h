@@ -112,6 +112,7 @@ struct ref_packet {
 	X(NOT_FOR_HOST, "frame for another station")                                               \
 	X(NOT_IP, "neither IPv4 nor IPv6")                                                         \
 	X(MALFORMED, "malformed")                                                                  \
+	X(HIDDEN, "ports hidden, rule for the addresses")                                          \
 	X(SOURCE_ROUTE, "source route")                                                            \
 	X(OTHER_PROTOCOL, "another upper protocol")                                                \
 	X(STAYS_LOCAL, "destination that is never forwarded")                                      \

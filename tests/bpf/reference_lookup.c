@@ -203,13 +203,26 @@ static bool serves(const struct service_set *set, __u8 proto, __u16 port)
 	return false;
 }
 
+static bool names(const struct ref_iface *iface, int i, const struct rule *r, const struct seen *s)
+{
+	return r->used && iface->rules >> i & 1 && in_any(&s->to.addr, &r->to) &&
+	       in_any(&s->from.addr, &r->from);
+}
+
+bool world_has_rule(const struct ref_world *w, const struct ref_iface *iface, const struct seen *s)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES && iface; i++)
+		if (names(iface, i, &w->policy->rules[i], s))
+			return true;
+	return false;
+}
+
 int world_rule(const struct ref_world *w, const struct ref_iface *iface, const struct seen *s)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES && iface; i++) {
 		const struct rule *r = &w->policy->rules[i];
 
-		if (r->used && iface->rules >> i & 1 && in_any(&s->to.addr, &r->to) &&
-		    in_any(&s->from.addr, &r->from) && serves(&r->services, s->proto, s->to.port))
+		if (names(iface, i, r, s) && serves(&r->services, s->proto, s->to.port))
 			return i;
 	}
 	return -1;

@@ -29,7 +29,9 @@ enum ref_owner world_owner(struct ref_world *w, __u8 proto, const struct ref_end
 struct ref_socket *world_listener(struct ref_world *w, __u8 proto, const struct ref_end *from,
 				  const struct ref_end *to);
 
-/* Number of the first rule that concerns the flow, or -1. iface NULL: unknown. */
+/* Is there a rule for the addresses, whatever protocol and port? iface NULL: unknown. */
+bool world_has_rule(const struct ref_world *w, const struct ref_iface *iface, const struct seen *s);
+/* Number of the first rule that concerns the flow, or -1. */
 int world_rule(const struct ref_world *w, const struct ref_iface *iface, const struct seen *s);
 
 #endif

@@ -9,7 +9,7 @@
 
 #define TCP_FLAGS_AT 13
 #define UDP_HEADER 8
-#define MAX_EXTENSIONS 8 /* more of them are no sane sender's */
+#define MAX_EXTENSIONS 8 /* more of them are no sane sender's, and hide what follows */
 
 static bool has(const struct ref_packet *p, size_t at, size_t n)
 {
@@ -95,14 +95,12 @@ static enum seen_kind read_ip4(const struct ref_packet *p, struct seen *s)
 	s->upper = ETH_HLEN + header;
 	s->bare = header == 20;
 	memcpy(&s->id, ip + 4, 2);
+	fragment = word(ip + 6);
+	s->first_fragment = (fragment & 0x3fff) == 0x2000;
 	options = read_options(p, ETH_HLEN + 20, ETH_HLEN + header);
 	if (options != SEEN_FLOW)
 		return options;
-	fragment = word(ip + 6);
-	if (fragment & 0x1fff)
-		return SEEN_FRAGMENT;
-	s->first_fragment = fragment & 0x2000;
-	return read_upper(p, s);
+	return fragment & 0x1fff ? SEEN_FRAGMENT : read_upper(p, s);
 }
 
 /* ---- IPv6 ----------------------------------------------------------------- */
@@ -135,7 +133,7 @@ static enum seen_kind read_extensions(const struct ref_packet *p, struct seen *s
 		enum seen_kind kind;
 
 		if (n == MAX_EXTENSIONS)
-			return SEEN_OTHER;
+			return SEEN_HIDDEN;
 		if (!has(p, s->upper, fragment ? 8 : 4))
 			return SEEN_MALFORMED;
 		if (s->proto == IPPROTO_ROUTING && header[3])
@@ -183,6 +181,9 @@ void seen_read(const struct ref_packet *p, struct seen *ret_seen)
 		ret_seen->kind = read_ip6(p, ret_seen);
 	else
 		ret_seen->kind = SEEN_NOT_IP;
+	/* A header that is cut off goes on in the next fragment. */
+	if (ret_seen->kind == SEEN_MALFORMED && ret_seen->first_fragment)
+		ret_seen->kind = SEEN_HIDDEN;
 }
 
 /* ---- quoted packets ------------------------------------------------------- */

@@ -8,6 +8,7 @@
 enum seen_kind {
 	SEEN_NOT_IP,
 	SEEN_MALFORMED,
+	SEEN_HIDDEN,   /* the ports are there, but not to be seen here */
 	SEEN_SOURCE_ROUTE,
 	SEEN_OTHER,    /* an upper protocol that does not concern us */
 	SEEN_ICMP,     /* error or not */

@@ -8,6 +8,8 @@
                                       UDP, transparently; ADDRESS: bound to it, foreign or not
     timed HOST PORT tcp|udp           as ask, and how many milliseconds it took
     fragments HOST PORT SIZE ORDER    a datagram in fragments; ORDER is a list of their indexes
+    hidden HOST PORT tiny|chain       a SYN whose ports or flags only its receiver gets to see:
+                                      cut within the header, or behind nine IPv6 headers
     reuse HOST PORT FROM COUNT        connects again and again from one port; milliseconds of each
     talk HOST PORT COUNT              short TCP conversations with an echo server; how many succeeded
     flood SOURCES HOST PORT COUNT     SYNs of random ports of the network SOURCES
@@ -249,16 +251,16 @@ def cmd_tell(port, word, address=None):
 
 # --- fragments ---
 
-def split(src, dst, segment, unit):
+def split(src, dst, segment, unit, proto=UDP):
     """The datagram's fragments in order; all but the last carry `unit` bytes, a multiple of 8."""
     ident = random.getrandbits(16 if len(src) == 4 else 32)
     pieces = []
     for at in range(0, len(segment), unit):
         piece, more = segment[at:at + unit], at + unit < len(segment)
         if len(src) == 4:
-            pieces.append(ip4(src, dst, UDP, piece, ident, at, more))
+            pieces.append(ip4(src, dst, proto, piece, ident, at, more))
         else:
-            header = struct.pack("!BBHI", UDP, 0, at | more, ident)
+            header = struct.pack("!BBHI", proto, 0, at | more, ident)
             pieces.append(ip6(src, dst, 44, header + piece))
     return pieces
 
@@ -283,6 +285,35 @@ def cmd_fragments(host, port, size, order):
             print("whole" if sock.recv(65536) == data else "other bytes")
         except OSError:
             print("nothing")
+
+
+def chained(src, dst, segment, count):
+    """TCP behind so many destination options headers of nothing but padding."""
+    chain = b"".join(bytes([60 if left else TCP, 0, 1, 4, 0, 0, 0, 0])
+                     for left in reversed(range(count)))
+    return ip6(src, dst, 60, chain + segment)
+
+
+def cmd_hidden(host, port, how):
+    """Prints "answered" when a SYN ACK comes back, else "nothing"."""
+    src, dst, sport = packed(own_address(host)), packed(host), random.randrange(20000, 30000)
+    segment = tcp(src, sport, dst, int(port), 1)
+    packets = split(src, dst, segment, 8, TCP) if how == "tiny" else [chained(src, dst, segment, 9)]
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL)) as sniffer, \
+            raw_socket(family_of(host)) as out:
+        for packet in packets:
+            out.sendto(packet, (host, 0))
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            if not select.select([sniffer], [], [], max(0, end - time.monotonic()))[0]:
+                break
+            packet = sniffer.recv(65536)
+            at = 40 if packet[0] >> 4 == 6 else 20
+            if packet[at:at + 4] == struct.pack("!HH", int(port), sport) and \
+                    packet[at + 13] == SYN | ACK:
+                print("answered")
+                return
+    print("nothing")
 
 
 # --- TCP ---

@@ -45,6 +45,8 @@ static enum parsed_kind kind_of(enum parse_result result, const struct flow *f)
 		return PARSED_SOURCE_ROUTE;
 	case PARSE_MALFORMED:
 		return PARSED_MALFORMED;
+	case PARSE_HIDDEN:
+		return PARSED_HIDDEN;
 	default:
 		return PARSED_OTHER;
 	}

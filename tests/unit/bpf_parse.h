@@ -10,6 +10,7 @@ enum parsed_kind {
 	PARSED_OTHER,
 	PARSED_SOURCE_ROUTE,
 	PARSED_MALFORMED,
+	PARSED_HIDDEN,
 };
 
 /* Numbers in host byte order; what the kind does not need is not filled. */

@@ -14,6 +14,7 @@ static inline enum parsed_kind expected_kind(enum seen_kind kind)
 	static const enum parsed_kind kinds[] = {
 		[SEEN_NOT_IP] = PARSED_OTHER,
 		[SEEN_MALFORMED] = PARSED_MALFORMED,
+		[SEEN_HIDDEN] = PARSED_HIDDEN,
 		[SEEN_SOURCE_ROUTE] = PARSED_SOURCE_ROUTE,
 		[SEEN_OTHER] = PARSED_OTHER,
 		[SEEN_ICMP] = PARSED_ICMP,

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A SYN that is cut in pieces within its TCP header, or that stands behind more IPv6 headers than
+# the data path reads, does not get past a rule.
+. "$(dirname "$0")/../lib/test.sh"
+
+corner() { c python3 "$LIB/corner.py" "$@"; }
+
+prepare nginx
+is "without rules the server answers a SYN in fragments" \
+	"$(corner hidden $SERVER4 80 tiny)" answered
+is "and one behind nine headers" "$(corner hidden $SERVER6 80 chain)" answered
+
+ok "the relay starts" relay_start
+do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64
+ok "new flows go through the relay" steering $SERVER4 $SERVER6
+bypass_reset
+before=$(counter hidden)
+for to in $SERVER4 $SERVER6; do
+	is "a SYN in fragments to $to" "$(corner hidden "$to" 80 tiny)" nothing
+done
+is "a SYN behind nine headers" "$(corner hidden $SERVER6 80 chain)" nothing
+is "they were counted" "$(($(counter hidden) - before))" 3
+is "so were the later fragments" "$(counter frag_drop)" 4
+bypass_none "nothing of them was forwarded"
+is "a destination without a rule still answers" "$(corner hidden 10.77.3.2 80 tiny)" answered
+finish
