@@ -61,7 +61,10 @@ struct flow {
 /* The flags that say what a segment is for; PSH, URG and ECN do not. */
 static __always_inline __u8 tcp_control(const struct flow *f)
 {
-	return f->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+	__u8 flags = f->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+
+	/* RFC 9293 3.10.7.2: a FIN does not keep a SYN from opening a connection. */
+	return flags == (TCP_SYN | TCP_FIN) ? TCP_SYN : flags;
 }
 
 #define load_net(skb, offset, to, len)                                                             \

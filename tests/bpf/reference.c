@@ -231,7 +231,7 @@ static void give_ticket(struct matter *m, int rule)
 	a->ticket_ways = by_address ? 1 : TPROXY_GROUP_WAYS;
 }
 
-/* It takes a whole TCP header to answer by cookie. */
+/* It takes a whole TCP header to answer by cookie, and no FIN. */
 static void note_cookie(struct matter *m, struct ref_socket *listener)
 {
 	size_t header;
@@ -239,7 +239,7 @@ static void note_cookie(struct matter *m, struct ref_socket *listener)
 	if (!m->w->always_cookies || m->s.proto != IPPROTO_TCP || m->s.upper + 20 > m->p->n)
 		return;
 	header = (size_t)(m->p->at[m->s.upper + 12] >> 4) * 4;
-	if (header < 20 || m->s.upper + header > m->p->n)
+	if (header < 20 || m->s.upper + header > m->p->n || m->s.tcp_flags & FIN)
 		return;
 	listener->sends_cookies = true;
 	m->w->cookies_expected = true;
@@ -340,6 +340,8 @@ static void decide_tcp(struct matter *m)
 	__u8 flags = m->s.tcp_flags & (SYN | ACK | RST | FIN);
 	int rule;
 
+	if (flags == (SYN | FIN)) /* RFC 9293 3.10.7.2: opens a connection as well */
+		flags = SYN;
 	if (owner == REF_HAS_PEER) {
 		leave_counted(m, REF_EXIT_OWNED_TCP, REF_KEEP, TPROXY_COUNT_OWNED);
 	} else if (owner == REF_IN_TIME_WAIT && flags != SYN) {

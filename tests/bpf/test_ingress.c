@@ -37,7 +37,7 @@ static const struct {
 	{ "FIN ACK", FIN | ACK, false },
 	{ "RST", RST, false },
 	{ "RST ACK", RST | ACK, false },
-	{ "SYN FIN", SYN | FIN, false },
+	{ "SYN FIN", SYN | FIN, true }, /* RFC 9293 3.10.7.2: receivers may take it */
 	{ "SYN RST", SYN | RST, false },
 	{ "SYN ACK FIN", SYN | ACK | FIN, false },
 	{ "everything at once", 0xff, false },
