@@ -142,7 +142,7 @@ static inline void both_half_open(struct ref_world *ref, __u16 port)
 	int lazy = bound_socket(SOCK_STREAM, SERVER4, port), seconds = 30;
 
 	setsockopt(lazy, SOL_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
-	must(listen(lazy, 16), "listen");
+	must(listen(lazy, 16) ? -errno : 0, "listen");
 	connect_to(bound_socket(SOCK_STREAM, CLIENT4, CLIENT_PORT), SERVER4, port);
 	note(ref, IPPROTO_TCP, REF_BOUND, SERVER4, port);
 	note_connected(ref, IPPROTO_TCP, REF_CONNECTED, SERVER4, port, CLIENT4, CLIENT_PORT);

@@ -142,15 +142,46 @@ static inline void add_route(struct nl *nl, const char *prefix, const char *dev)
 	must(nl_request(nl, msg), prefix);
 }
 
+static inline int note_type(const struct nlmsghdr *msg, void *arg)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(msg);
+
+	*(__u8 *)arg = route->rtm_type;
+	return MNL_CB_OK;
+}
+
+/* The kernel routes to a new IPv6 address from a work queue, some time after it was added. */
+static inline void wait_for_route(struct nl *nl, const char *address)
+{
+	struct prefix p = prefix_of(address);
+	__u8 type = RTN_UNSPEC;
+
+	for (int ms = 0; type != RTN_LOCAL; ms++) {
+		char buf[NL_BUFFER];
+		struct nlmsghdr *msg = nl_message(nl, buf, RTM_GETROUTE, 0);
+		struct rtmsg *route = mnl_nlmsg_put_extra_header(msg, sizeof(*route));
+
+		route->rtm_family = AF_INET6;
+		route->rtm_dst_len = 128;
+		mnl_attr_put(msg, RTA_DST, 16, p.addr);
+		nl_query(nl, msg, note_type, &type); /* unreachable is an error, for now */
+		if (type != RTN_LOCAL)
+			usleep(1000);
+		if (ms == 10000)
+			tap_bail("%s is not routed to", address);
+	}
+}
+
 /*
  * 10.210/16, fd21::/16 and the clients' networks are routed, 172.31/16 and fd31:: are
  * not. Sockets that shall own real flows live on lo's addresses in 10.98/16 and fd98::.
  */
 static inline void enter_namespace(void)
 {
+	static const char *const own6[] = { "fd77:1::1", "fd77:2::1", "fd98::1", "fd98::2" };
 	struct nl nl __cleanup_nl = { 0 };
 
-	must(unshare(CLONE_NEWNET), "unshare");
+	must(unshare(CLONE_NEWNET) ? -errno : 0, "unshare");
 	must(nl_open(&nl), "rtnetlink");
 	set_forwarding(true);
 	set_up(&nl, "lo");
@@ -169,6 +200,8 @@ static inline void enter_namespace(void)
 	add_route(&nl, "10.99.0.0/16", "in0");
 	add_route(&nl, "fd21::/16", "out0");
 	add_route(&nl, "fd99::/32", "in0");
+	for (size_t i = 0; i < ARRAY_SIZE(own6); i++)
+		wait_for_route(&nl, own6[i]);
 }
 
 /* ---- maps ----------------------------------------------------------------- */
@@ -339,7 +372,7 @@ static inline int bound_socket(int type, const char *address, __u16 port)
 	else
 		must(setsockopt(fd, SOL_IPV6, IPV6_TRANSPARENT, &one, sizeof(one)),
 		     "IPV6_TRANSPARENT");
-	must(bind(fd, &a.sa, sizeof(a)), address);
+	must(bind(fd, &a.sa, sizeof(a)) ? -errno : 0, address);
 	return fd;
 }
 
@@ -347,7 +380,7 @@ static inline int listen_on(const char *address, __u16 port)
 {
 	int fd = bound_socket(SOCK_STREAM, address, port);
 
-	must(listen(fd, 16), "listen");
+	must(listen(fd, 16) ? -errno : 0, "listen");
 	return fd;
 }
 
@@ -355,7 +388,7 @@ static inline int connect_to(int fd, const char *address, __u16 port)
 {
 	union address a = address_of(address, port);
 
-	must(connect(fd, &a.sa, sizeof(a)), address);
+	must(connect(fd, &a.sa, sizeof(a)) ? -errno : 0, address);
 	return fd;
 }
 
