@@ -136,8 +136,9 @@ $(BUILD)/tests/fuzz/fuzz_packet: $(PACKET_FUZZ) $(wildcard tests/unit/*.h tests/
 
 fuzz: $(BUILD)/tests/fuzz/fuzz_packet ## build the fuzzers (libclang-rt-dev)
 
-bench: all $(BENCH_BIN) ## measure against iptables TPROXY and plain forwarding (root)
+bench: all $(BENCH_BIN) $(HELPER_BIN) ## measure against iptables TPROXY, other proxies and plain forwarding (root)
 	$(Q)tests/bench/run.sh
+	$(Q)tests/bench/tcp.sh
 
 lint: ## shellcheck, codespell, warnings
 	$(Q)scripts/lint

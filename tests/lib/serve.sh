@@ -192,3 +192,13 @@ serve_squid() {
 	serve_run squid "$ROUTER" "$(command -v squid || echo /usr/sbin/squid)" -N -f "$dir/conf"
 	wait_for 30 listening "$ROUTER" tcp 3129
 }
+
+# --- both ends of a connection by plan, see peer.py; port 7007 ---
+
+serve_peer() {
+	serve_run peer "$SERVER" python3 "$LIB/peer.py" serve 7007
+	wait_for 10 listening "$SERVER" tcp 7007
+}
+
+# play ADDRESS CLIENT-PLAN [SERVER-PLAN] — how it went for either
+play() { c python3 "$LIB/peer.py" play "$1" 7007 "$2" "${3-}"; }

@@ -173,3 +173,6 @@ churn_stop() {
 # churned ADDRESS COLUMN — so far; columns are: 1 done, 2 failed, 3 relayed, 4 direct
 churned() { cut -d' ' -f"$2" "$WORK/churn$1" 2>/dev/null || echo 0; }
 churned_more() { [[ $(churned "$1" "$2") -ge $3 ]]; }
+
+# relay_ticks — CPU time of the relay so far, in ticks of 10 ms
+relay_ticks() { awk '{ print $14 + $15 }' "/proc/$RELAY_PID/stat"; }

@@ -87,7 +87,7 @@ static void test_flags(void **state)
 	assert_int_equal(parse("-n r0 --listen 1,65535 --source=client-ip-port --workers 16 "
 			       "--log-format json --log-level debug --log-file /l --user u "
 			       "--connect-timeout 1 --idle-timeout 2 --half-closed-timeout 3 "
-			       "--drain-timeout 4 --allow-local"),
+			       "--drain-timeout 4 --user-timeout 5 --allow-local"),
 			 OPTIONS_RUN);
 	assert_string_equal(o.netns, "r0");
 	assert_string_equal(o.pin_dir, "/sys/fs/bpf/tproxy-r0");
@@ -103,6 +103,7 @@ static void test_flags(void **state)
 	assert_int_equal(o.idle_timeout, 2);
 	assert_int_equal(o.half_closed_timeout, 3);
 	assert_int_equal(o.drain_timeout, 4);
+	assert_int_equal(o.user_timeout, 5);
 	assert_true(o.allow_local);
 	assert_int_equal(parse("--netns x --pin-dir /p"), OPTIONS_RUN);
 	assert_string_equal(o.pin_dir, "/p");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One direction of a connection: bytes, back-pressure, FIN, failures. And the UDP checksum. */
+/* One direction of a connection, copied and spliced: bytes, back-pressure, FIN, failures. And the UDP checksum. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "lib/util.h"
@@ -21,6 +22,7 @@ struct fixture {
 	int from[2];
 	int to[2];
 	struct pump pump;
+	struct pump_tools tools;
 };
 
 static int setup(void **state)
@@ -28,6 +30,9 @@ static int setup(void **state)
 	static struct fixture f;
 
 	memset(&f, 0, sizeof(f));
+	f.tools.buf = scratch;
+	f.tools.now = 1000000;
+	pipes_init(&f.tools.pipes, 2);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, f.from) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, f.to))
 		return -1;
@@ -39,7 +44,9 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	pump_free(&f->pump);
+	pump_free(&f->pump, &f->tools);
+	pipes_close(&f->tools.pipes);
+	assert_int_equal(f->tools.pipes.open, 0);
 	for (int i = 0; i < 2; i++) {
 		cleanup_fd(&f->from[i]);
 		cleanup_fd(&f->to[i]);
@@ -47,9 +54,45 @@ static int teardown(void **state)
 	return 0;
 }
 
-static enum pump_result turn(struct fixture *f, unsigned int budget)
+static int setup_bulk(void **state)
 {
-	return pump_run(&f->pump, f->from[1], f->to[0], scratch, budget);
+	int rc = setup(state);
+
+	((struct fixture *)*state)->pump.bulk = true;
+	return rc;
+}
+
+static enum pump_result turn(struct fixture *f)
+{
+	return pump_run(&f->pump, &f->tools, f->from[1], f->to[0]);
+}
+
+/* Any stream of bytes, the same whenever it is asked for. */
+static uint8_t byte_at(uint64_t offset)
+{
+	return (uint8_t)(offset * 31 >> 3);
+}
+
+static ssize_t write_bytes(int fd, uint64_t offset, size_t len)
+{
+	static uint8_t block[PUMP_BUFFER_SIZE];
+
+	for (size_t i = 0; i < len; i++)
+		block[i] = byte_at(offset + i);
+	return write(fd, block, len);
+}
+
+/* Takes all there is; returns how much. -1: the end. */
+static int64_t read_bytes(int fd, uint64_t offset)
+{
+	static uint8_t block[PUMP_BUFFER_SIZE];
+	int64_t all = 0;
+	ssize_t n;
+
+	while ((n = read(fd, block, sizeof(block))) > 0)
+		for (ssize_t i = 0; i < n; i++, all++)
+			assert_int_equal(block[i], byte_at(offset + (uint64_t)all));
+	return all || n ? all : -1;
 }
 
 static void test_bytes_then_fin(void **state)
@@ -57,29 +100,53 @@ static void test_bytes_then_fin(void **state)
 	struct fixture *f = *state;
 	char buf[16];
 
-	assert_int_equal(turn(f, 4), PUMP_WAIT_READ);
+	assert_int_equal(turn(f), PUMP_WAIT_READ);
 	assert_int_equal(write(f->from[0], "hello", 5), 5);
-	assert_int_equal(turn(f, 4), PUMP_WAIT_READ);
+	assert_int_equal(turn(f), PUMP_WAIT_READ);
 	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 5);
 	assert_memory_equal(buf, "hello", 5);
 	assert_int_equal(write(f->from[0], "end", 3), 3);
 	shutdown(f->from[0], SHUT_WR);
-	assert_int_equal(turn(f, 4), PUMP_DONE);
+	f->pump.careful = true; /* as EPOLLRDHUP has it */
+	assert_int_equal(turn(f), PUMP_DONE);
 	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 3);
 	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 0);
 	assert_int_equal(f->pump.bytes, 8);
 	/* The other direction is not touched. */
 	assert_int_equal(write(f->to[1], "back", 4), 4);
-	assert_int_equal(turn(f, 4), PUMP_DONE);
+	assert_int_equal(turn(f), PUMP_DONE);
 }
 
-static void test_budget(void **state)
+/* The end is seen at the latest when its own edge comes. */
+static void test_fin_behind_short_read(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(write(f->from[0], "x", 1), 1);
-	assert_int_equal(turn(f, 1), PUMP_YIELD);
-	assert_int_equal(turn(f, 1), PUMP_WAIT_READ);
+	assert_int_equal(write(f->from[0], "end", 3), 3);
+	shutdown(f->from[0], SHUT_WR);
+	assert_int_equal(turn(f), PUMP_WAIT_READ);
+	assert_int_equal(turn(f), PUMP_DONE);
+	assert_int_equal(f->pump.bytes, 3);
+}
+
+/* A flow that has much gives way to others after its share. */
+static void test_yields(void **state)
+{
+	struct fixture *f = *state;
+	int size = 4 * 1024 * 1024;
+	uint64_t written = 0;
+	ssize_t n;
+
+	setsockopt(f->from[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(f->from[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	while ((n = write_bytes(f->from[0], written, 4096)) > 0)
+		written += (uint64_t)n;
+	if (written < 2 * 1024 * 1024)
+		skip(); /* the system's limit of socket memory */
+	setsockopt(f->to[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(f->to[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	assert_int_equal(turn(f), PUMP_YIELD);
+	assert_true(f->pump.bytes < written);
 }
 
 /* While the receiver is full nothing is read, and nothing is lost or doubled in the end. */
@@ -90,54 +157,52 @@ static void test_back_pressure(void **state)
 	bool blocked = false;
 
 	while (taken < 8 * 1024 * 1024) {
-		uint8_t byte[512];
-		ssize_t n;
+		ssize_t n = write_bytes(f->from[0], written, 512);
 
-		for (size_t i = 0; i < sizeof(byte); i++)
-			byte[i] = (uint8_t)((written + i) * 31 >> 3);
-		n = write(f->from[0], byte, sizeof(byte));
 		if (n > 0) {
 			written += (uint64_t)n;
 			continue;
 		}
-		if (turn(f, 64) != PUMP_WAIT_WRITE)
+		if (turn(f) != PUMP_WAIT_WRITE)
 			continue;
 		blocked = true;
 		assert_true(pump_pending(&f->pump));
 		assert_true(f->pump.residue_len <= PUMP_BUFFER_SIZE);
-		while ((n = read(f->to[1], byte, sizeof(byte))) > 0)
-			for (ssize_t i = 0; i < n; i++, taken++)
-				assert_int_equal(byte[i], (uint8_t)(taken * 31 >> 3));
+		assert_true(!f->pump.pipe || f->pump.pipe->held <= PIPE_SIZE);
+		assert_false(f->pump.pipe && f->pump.residue);
+		taken += (uint64_t)read_bytes(f->to[1], taken);
 	}
 	assert_true(blocked);
 }
 
 /* The FIN waits behind what is pending. */
-static void test_fin_after_residue(void **state)
+static void test_fin_after_pending(void **state)
 {
 	struct fixture *f = *state;
-	static char block[4096];
-	enum pump_result r;
 	uint64_t written = 0, taken = 0;
-	ssize_t n;
+	enum pump_result r;
+	int64_t n;
 
 	do {
-		while (write(f->from[0], block, sizeof(block)) > 0)
-			written += sizeof(block);
-		r = turn(f, 64);
+		while ((n = write_bytes(f->from[0], written, 4096)) > 0)
+			written += (uint64_t)n;
+		r = turn(f);
 	} while (r != PUMP_WAIT_WRITE);
+	assert_true(pump_pending(&f->pump));
 	shutdown(f->from[0], SHUT_WR);
 	do {
-		while ((n = read(f->to[1], block, sizeof(block))) > 0)
-			taken += (uint64_t)n;
-		r = turn(f, 64);
-	} while (r != PUMP_DONE);
-	while ((n = read(f->to[1], block, sizeof(block))) > 0)
+		n = read_bytes(f->to[1], taken);
+		assert_true(n >= 0);
 		taken += (uint64_t)n;
-	assert_int_equal(n, 0);
+		r = turn(f);
+	} while (r != PUMP_DONE);
+	while ((n = read_bytes(f->to[1], taken)) > 0)
+		taken += (uint64_t)n;
+	assert_int_equal(n, -1);
 	assert_int_equal(taken, written);
 	assert_int_equal(f->pump.bytes, written);
 	assert_null(f->pump.residue);
+	assert_null(f->pump.pipe);
 }
 
 static void test_receiver_gone(void **state)
@@ -147,7 +212,7 @@ static void test_receiver_gone(void **state)
 	close(f->to[1]);
 	f->to[1] = -1;
 	assert_int_equal(write(f->from[0], "x", 1), 1);
-	assert_int_equal(turn(f, 4), PUMP_WRITE_FAILED);
+	assert_int_equal(turn(f), PUMP_WRITE_FAILED);
 	assert_int_equal(f->pump.err, EPIPE);
 }
 
@@ -159,8 +224,112 @@ static void test_source_reset(void **state)
 	assert_int_equal(write(f->from[1], "x", 1), 1);
 	close(f->from[0]);
 	f->from[0] = -1;
-	assert_int_equal(turn(f, 4), PUMP_READ_FAILED);
+	assert_int_equal(turn(f), PUMP_READ_FAILED);
 	assert_int_equal(f->pump.err, ECONNRESET);
+}
+
+/* Last words are passed on; the end behind them is not what it looks like. */
+static void test_rest_has_no_fin(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(write_bytes(f->from[0], 0, 5000), 5000);
+	shutdown(f->from[0], SHUT_WR);
+	pump_rest(&f->pump, &f->tools, f->from[1], f->to[0]);
+	pump_rest(&f->pump, &f->tools, f->from[1], f->to[0]);
+	assert_false(f->pump.done);
+	assert_int_equal(read_bytes(f->to[1], 0), 5000);
+	assert_int_equal(read_bytes(f->to[1], 0), 0);
+}
+
+/* Feeds n blocks of len bytes, one a turn, and takes them at the other end. */
+static void feed(struct fixture *f, unsigned int n, size_t len)
+{
+	uint64_t at = f->pump.bytes;
+
+	for (unsigned int i = 0; i < n; i++) {
+		assert_int_equal(write_bytes(f->from[0], at, len), len);
+		assert_int_equal(turn(f), PUMP_WAIT_READ);
+		assert_int_equal(read_bytes(f->to[1], at), len);
+		at += len;
+	}
+}
+
+static void test_full_reads_make_bulk(void **state)
+{
+	struct fixture *f = *state;
+
+	feed(f, 2, PUMP_BUFFER_SIZE);
+	feed(f, 1, 100);
+	feed(f, 2, PUMP_BUFFER_SIZE);
+	assert_false(f->pump.bulk);
+	assert_int_equal(f->tools.pipes.open, 0); /* until one is needed */
+	feed(f, 1, PUMP_BUFFER_SIZE);
+	assert_true(f->pump.bulk);
+	feed(f, 1, PUMP_BUFFER_SIZE);
+	assert_int_equal(f->tools.pipes.open, 1);
+	assert_null(f->pump.pipe); /* given back */
+}
+
+static void test_rate_makes_bulk(void **state)
+{
+	struct fixture *f = *state;
+
+	feed(f, 32, 32768);
+	assert_false(f->pump.bulk);
+	f->tools.now += 101;
+	feed(f, 32, 32768);
+	assert_false(f->pump.bulk);
+	feed(f, 1, 32768);
+	assert_true(f->pump.bulk);
+}
+
+static void test_small_reads_end_bulk(void **state)
+{
+	struct fixture *f = *state;
+
+	feed(f, 7, 512);
+	feed(f, 1, 32768);
+	feed(f, 7, 512);
+	assert_true(f->pump.bulk);
+	feed(f, 1, 512);
+	assert_false(f->pump.bulk);
+	/* However many of them: copying them costs less. */
+	feed(f, 3000, 512);
+	assert_false(f->pump.bulk);
+}
+
+static void test_no_pipe_means_copy(void **state)
+{
+	struct fixture *f = *state;
+	struct pipe *taken[2] = { pipes_take(&f->tools.pipes, 0), pipes_take(&f->tools.pipes, 0) };
+
+	feed(f, 20, PUMP_BUFFER_SIZE);
+	assert_true(f->pump.bulk);
+	assert_null(f->pump.pipe);
+	pipes_put(&f->tools.pipes, taken[0]);
+	pipes_put(&f->tools.pipes, taken[1]);
+	feed(f, 20, PUMP_BUFFER_SIZE);
+}
+
+/* What a broken connection leaves in a pipe must not reach the next one. */
+static void test_pipe_with_bytes_is_closed(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t written = 0;
+	enum pump_result r;
+	ssize_t n;
+
+	do {
+		while ((n = write_bytes(f->from[0], written, 4096)) > 0)
+			written += (uint64_t)n;
+		r = turn(f);
+	} while (r != PUMP_WAIT_WRITE);
+	assert_non_null(f->pump.pipe);
+	assert_true(f->pump.pipe->held > 0);
+	pump_free(&f->pump, &f->tools);
+	assert_null(f->pump.pipe);
+	assert_int_equal(f->tools.pipes.open, 0);
 }
 
 static union saddr v4(const char *text, uint16_t port)
@@ -199,16 +368,27 @@ static void test_udp_checksum_zero(void **state)
 
 int main(void)
 {
+#define BOTH_WAYS(test)                                                                            \
+	{ #test " copied", test, setup, teardown, NULL },                                          \
+	{ #test " spliced", test, setup_bulk, teardown, NULL }
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_bytes_then_fin, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_back_pressure, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fin_after_residue, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_receiver_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_source_reset, setup, teardown),
+		BOTH_WAYS(test_bytes_then_fin),
+		BOTH_WAYS(test_back_pressure),
+		BOTH_WAYS(test_fin_after_pending),
+		BOTH_WAYS(test_yields),
+		BOTH_WAYS(test_receiver_gone),
+		BOTH_WAYS(test_source_reset),
+		BOTH_WAYS(test_rest_has_no_fin),
+		cmocka_unit_test_setup_teardown(test_fin_behind_short_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_reads_make_bulk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rate_makes_bulk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_small_reads_end_bulk, setup_bulk, teardown),
+		cmocka_unit_test_setup_teardown(test_no_pipe_means_copy, setup_bulk, teardown),
+		cmocka_unit_test_setup_teardown(test_pipe_with_bytes_is_closed, setup_bulk, teardown),
 		cmocka_unit_test(test_udp_checksum),
 		cmocka_unit_test(test_udp_checksum_zero),
 	};
 
+	signal(SIGPIPE, SIG_IGN); /* splice knows no MSG_NOSIGNAL; the daemon does the same */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

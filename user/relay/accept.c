@@ -11,8 +11,12 @@
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_MIN_MS 100
-#define WARN_EVERY_MS 60000
 #define PAUSE_SPREAD_MS 900 /* so that the workers do not come back together */
+#define WARN_EVERY_MS 60000
+
+/* Descriptors above the high-water mark are for onward sockets, pipes, UDP and the log. */
+#define RESERVE_MIN 16
+#define RESERVE_MAX 1024
 
 struct acceptor {
 	struct io io; /* a listener, borrowed */
@@ -24,28 +28,37 @@ struct acceptors {
 	int spare; /* given up to accept and reset one connection when there is no other */
 	bool paused;
 	uint64_t warned; /* ms; 0: never */
+	int high_water;	 /* the kernel gives the lowest free number: at this one, all below are taken */
 	unsigned int seed;
 	struct timer pause;
 	unsigned int count;
 	struct acceptor list[OPTIONS_MAX_PORTS * 2];
 };
 
-enum accepted { ACCEPTED, ACCEPT_EMPTY, ACCEPT_STOP };
+enum accepted { ACCEPTED, ACCEPT_FAILED, ACCEPT_EMPTY, ACCEPT_STOP };
 
-static void accept_rewatch(struct acceptors *a, uint32_t events)
+static int accept_rewatch(struct acceptors *a, uint32_t events)
 {
-	for (unsigned int i = 0; i < a->count; i++)
+	int err = 0;
+
+	for (unsigned int i = 0; i < a->count && !err; i++)
 		if (a->list[i].io.fd >= 0)
-			worker_rewatch(a->w, &a->list[i].io, events);
+			err = worker_rewatch(a->w, &a->list[i].io, events);
+	return err;
+}
+
+static void accept_warn(struct acceptors *a, const char *what, int err)
+{
+	if (a->warned && a->w->now - a->warned < WARN_EVERY_MS)
+		return;
+	a->warned = a->w->now;
+	record_say(RECORD_WARN, "accepting: %s: %s (check the limits of open files and memory)",
+		   what, strerror(err));
 }
 
 static void accept_pause(struct acceptors *a, int err)
 {
-	if (!a->warned || a->w->now - a->warned >= WARN_EVERY_MS) {
-		record_say(RECORD_WARN, "accepting: pausing: %s (raise the limit of open files)",
-			   strerror(err));
-		a->warned = a->w->now;
-	}
+	accept_warn(a, "pausing", err);
 	a->paused = true;
 	accept_rewatch(a, 0);
 	timer_set(&a->w->wheel, &a->pause,
@@ -55,11 +68,20 @@ static void accept_pause(struct acceptors *a, int err)
 static void accept_resume(struct timer *timer)
 {
 	struct acceptors *a = container_of(timer, struct acceptors, pause);
+	int err;
 
 	a->paused = false;
 	if (a->spare < 0)
 		a->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	accept_rewatch(a, EPOLLIN);
+	err = accept_rewatch(a, EPOLLIN);
+	if (err)
+		accept_pause(a, err);
+}
+
+static bool accept_make_room(struct acceptors *a)
+{
+	accept_warn(a, "resetting the longest idle connections", EMFILE);
+	return conn_evict(a->w);
 }
 
 /* Out of descriptors: the client learns by RST at once, not by a time-out. */
@@ -69,6 +91,8 @@ static enum accepted accept_shed(struct acceptors *a, int listener, int err)
 	socklen_t len = sizeof(client);
 	int fd = -1;
 
+	if (err == EMFILE && accept_make_room(a))
+		return ACCEPTED;
 	if (a->spare >= 0) {
 		close(a->spare);
 		fd = accept4(listener, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -102,7 +126,7 @@ static enum accepted accept_failed(struct acceptors *a, int listener, int err)
 		return ACCEPT_STOP;
 	default:
 		/* The connection broke while it waited: accept(2) lists the errors. */
-		return ACCEPTED;
+		return ACCEPT_FAILED;
 	}
 }
 
@@ -114,18 +138,43 @@ static enum accepted accept_one(struct acceptors *a, int listener)
 
 	if (fd < 0)
 		return accept_failed(a, listener, errno);
+	if (fd >= a->high_water && !accept_make_room(a)) {
+		conn_shed(a->w, fd, &client, EMFILE);
+		return ACCEPTED;
+	}
 	conn_open(a->w, fd, &client);
 	return ACCEPTED;
 }
 
 static void accept_ready(struct io *io, uint32_t events)
 {
-	struct acceptor *one = container_of(io, struct acceptor, io);
+	struct acceptors *a = container_of(io, struct acceptor, io)->all;
+	enum accepted r = ACCEPTED;
+	int failed = 0;
 
 	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_TURN && !one->all->paused; i++)
-		if (accept_one(one->all, io->fd) != ACCEPTED)
-			return;
+	if (a->paused) {
+		accept_rewatch(a, 0);
+		return;
+	}
+	for (int i = 0; i < ACCEPTS_PER_TURN && r <= ACCEPT_FAILED; i++) {
+		r = accept_one(a, io->fd);
+		failed = r == ACCEPT_FAILED ? failed + 1 : 0;
+	}
+	/* An error that stays, such as a security module's, would make the loop spin. */
+	if (failed == ACCEPTS_PER_TURN)
+		accept_pause(a, ECONNABORTED);
+}
+
+static int high_water_mark(unsigned long nofile)
+{
+	unsigned long reserve = nofile / 16;
+
+	if (reserve < RESERVE_MIN)
+		reserve = RESERVE_MIN;
+	if (reserve > RESERVE_MAX)
+		reserve = RESERVE_MAX;
+	return nofile > reserve ? (int)(nofile - reserve) : 0;
 }
 
 int acceptors_open(struct worker *w, struct acceptors **ret_acceptors)
@@ -139,6 +188,7 @@ int acceptors_open(struct worker *w, struct acceptors **ret_acceptors)
 	a->w = w;
 	a->seed = w->index + (unsigned int)w->now;
 	a->pause.fire = accept_resume;
+	a->high_water = high_water_mark(w->relay->nofile);
 	a->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (a->spare < 0)
 		return -errno;
@@ -161,9 +211,13 @@ int acceptors_open(struct worker *w, struct acceptors **ret_acceptors)
 void acceptors_drain(struct acceptors *a)
 {
 	for (unsigned int i = 0; i < a->count; i++) {
+		enum accepted r = ACCEPTED;
+
 		/* Closing a listener resets what waits in its queue. */
-		while (!a->paused && accept_one(a, a->list[i].io.fd) == ACCEPTED)
-			;
+		for (int failed = 0; !a->paused && r <= ACCEPT_FAILED && failed < ACCEPTS_PER_TURN;) {
+			r = accept_one(a, a->list[i].io.fd);
+			failed += r == ACCEPT_FAILED;
+		}
 		a->list[i].io.fd = -1;
 	}
 	timer_cancel(&a->w->wheel, &a->pause);

@@ -9,7 +9,12 @@
 #include "relay/sockopt.h"
 #include "relay/upstream.h"
 
-#define READS_PER_TURN 16 /* of up to 64 KiB; then other flows get their turn */
+/*
+ * Connections of a worker are listed by when they were last busy. Moving one costs
+ * cache misses, so it is done once in this time at most, and the order is that exact.
+ */
+#define LISTED_GRAIN_MS 1000
+#define EVICT_IDLE_MS 2000 /* nobody is evicted before */
 
 /*
  * Both sockets are in epoll once, edge triggered, for everything. So what an
@@ -25,7 +30,7 @@ enum conn_reset { RESET_NONE = 0, RESET_CLIENT = 1, RESET_SERVER = 2, RESET_BOTH
 
 struct conn {
 	struct grave grave;
-	LIST_ENTRY(conn) link;
+	TAILQ_ENTRY(conn) link;
 	struct worker *w;
 	struct side client;
 	struct side server;
@@ -36,8 +41,9 @@ struct conn {
 	bool connecting;
 	enum flow_end first_fin; /* valid once a pump is done */
 	uint64_t id;
-	uint64_t begin; /* ms */
-	uint64_t last;	/* ms; the latest byte */
+	uint64_t begin;	 /* ms */
+	uint64_t last;	 /* ms; the latest byte */
+	uint64_t listed; /* ms; when it became the last of the list */
 	union saddr client_addr;
 	union saddr dst;
 	union saddr source;
@@ -69,11 +75,11 @@ static void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_re
 
 	side_close(&c->client, reset & RESET_CLIENT);
 	side_close(&c->server, reset & RESET_SERVER);
-	pump_free(&c->up);
-	pump_free(&c->down);
+	pump_free(&c->up, &c->w->tools);
+	pump_free(&c->down, &c->w->tools);
 	timer_cancel(&c->w->wheel, &c->timer);
 	worker_unqueue(c->w, &c->more);
-	LIST_REMOVE(c, link);
+	TAILQ_REMOVE(&c->w->conns, c, link);
 	record.end = end;
 	record.err = err;
 	record_flow_end(&record);
@@ -97,6 +103,16 @@ static void conn_broken(struct conn *c, const struct side *side, int err)
 		conn_finish(c, END_SERVER_RST, 0, RESET_CLIENT);
 }
 
+static void conn_touch(struct conn *c)
+{
+	c->last = c->w->now;
+	if (c->last - c->listed < LISTED_GRAIN_MS)
+		return;
+	c->listed = c->last;
+	TAILQ_REMOVE(&c->w->conns, c, link);
+	TAILQ_INSERT_TAIL(&c->w->conns, c, link);
+}
+
 static void conn_set_timer(struct conn *c, uint32_t seconds)
 {
 	timer_set(&c->w->wheel, &c->timer, c->last + seconds * 1000ULL);
@@ -110,7 +126,7 @@ static void conn_fin(struct conn *c, const struct pump *p)
 		return;
 	}
 	c->first_fin = p == &c->up ? END_CLIENT_FIN : END_SERVER_FIN;
-	c->last = c->w->now;
+	conn_touch(c);
 	conn_set_timer(c, c->w->relay->options->half_closed_timeout);
 }
 
@@ -121,9 +137,9 @@ static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct 
 
 	if (p->done || !to->writable || (!pump_pending(p) && !from->readable))
 		return;
-	r = pump_run(p, from->io.fd, to->io.fd, c->w->buf, READS_PER_TURN);
+	r = pump_run(p, &c->w->tools, from->io.fd, to->io.fd);
 	if (p->bytes != before)
-		c->last = c->w->now;
+		conn_touch(c);
 	switch (r) {
 	case PUMP_WAIT_READ:
 		from->readable = false;
@@ -141,6 +157,7 @@ static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct 
 		conn_broken(c, from, p->err);
 		break;
 	case PUMP_WRITE_FAILED:
+		pump_rest(p == &c->up ? &c->down : &c->up, &c->w->tools, to->io.fd, from->io.fd);
 		conn_broken(c, to, p->err);
 		break;
 	}
@@ -176,7 +193,8 @@ static int socket_error(int fd)
 
 static bool is_limit(int err)
 {
-	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
+	/* ENOSPC: fs.epoll.max_user_watches. */
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS || err == ENOSPC;
 }
 
 static void connect_failed(struct conn *c, int err)
@@ -192,7 +210,8 @@ static void connect_failed(struct conn *c, int err)
 
 static void connect_event(struct conn *c, struct side *side, uint32_t events)
 {
-	int err = socket_error(side->io.fd);
+	const struct options *o = c->w->relay->options;
+	int err = events & (EPOLLERR | EPOLLHUP) ? socket_error(side->io.fd) : 0;
 
 	if (side == &c->client) {
 		/* Bytes and FIN wait until there is somebody to pass them to. */
@@ -206,14 +225,19 @@ static void connect_event(struct conn *c, struct side *side, uint32_t events)
 	}
 	if (!(events & EPOLLOUT))
 		return;
+	/* Not before: SYNs have a time-out of their own. */
+	sockopt_user_timeout(c->client.io.fd, o->user_timeout);
+	sockopt_user_timeout(c->server.io.fd, o->user_timeout);
 	c->connecting = false;
-	c->last = c->w->now;
-	conn_set_timer(c, c->w->relay->options->idle_timeout);
+	conn_touch(c);
+	conn_set_timer(c, o->idle_timeout);
 	conn_run(c);
 }
 
 static void side_ready(struct conn *c, struct side *side, uint32_t events)
 {
+	if (events & (EPOLLRDHUP | EPOLLPRI | EPOLLERR | EPOLLHUP))
+		(side == &c->client ? &c->up : &c->down)->careful = true;
 	side->readable |= !!(events & (EPOLLIN | EPOLLERR | EPOLLHUP));
 	side->writable |= !!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP));
 	if (c->connecting) {
@@ -263,7 +287,7 @@ static void conn_timeout(struct timer *timer)
 static int conn_connect(struct conn *c)
 {
 	const struct options *o = c->w->relay->options;
-	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLET;
+	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 	struct upstream up;
 	int err = upstream_open(SOCK_STREAM, o->source, &c->client_addr, &c->dst, &up);
 
@@ -294,11 +318,22 @@ static struct conn *conn_new(struct worker *w, int fd, const union saddr *client
 	c->timer.fire = conn_timeout;
 	c->connecting = true;
 	c->id = worker_new_id(w);
-	c->begin = c->last = w->now;
+	c->begin = c->last = c->listed = w->now;
 	c->client_addr = *client;
 	c->dst = *dst;
-	LIST_INSERT_HEAD(&w->conns, c, link);
+	TAILQ_INSERT_TAIL(&w->conns, c, link);
 	return c;
+}
+
+bool conn_evict(struct worker *w)
+{
+	struct conn *c = TAILQ_FIRST(&w->conns);
+
+	if (!c || w->now - c->last < EVICT_IDLE_MS)
+		return false;
+	w->stats.limited++;
+	conn_finish(c, END_EVICTED, 0, RESET_BOTH);
+	return true;
 }
 
 /* Ends a connection that never got a state. */
@@ -349,6 +384,8 @@ void conn_open(struct worker *w, int fd, const union saddr *client)
 		return;
 	}
 	err = conn_connect(c);
+	if (err == -EMFILE && conn_evict(w))
+		err = conn_connect(c);
 	if (err) {
 		connect_failed(c, -err);
 		return;
@@ -359,12 +396,8 @@ void conn_open(struct worker *w, int fd, const union saddr *client)
 
 void conn_end_all(struct worker *w, enum flow_end end)
 {
-	struct conn *c = LIST_FIRST(&w->conns);
+	struct conn *c;
 
-	while (c) {
-		struct conn *next = LIST_NEXT(c, link);
-
+	while ((c = TAILQ_FIRST(&w->conns)))
 		conn_finish(c, end, 0, RESET_BOTH);
-		c = next;
-	}
 }

@@ -16,6 +16,12 @@ void conn_open(struct worker *w, int fd, const union saddr *client);
 /* Resets an accepted socket that there is no room for; err: positive errno. */
 void conn_shed(struct worker *w, int fd, const union saddr *client, int err);
 
+/*
+ * Resets the worker's longest idle connection, so that another one finds
+ * descriptors. False: all were busy in the last seconds.
+ */
+bool conn_evict(struct worker *w);
+
 /* Resets all connections of a worker. */
 void conn_end_all(struct worker *w, enum flow_end end);
 

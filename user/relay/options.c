@@ -36,6 +36,8 @@ const char options_help[] =
 	"      --idle-timeout SECONDS          without a byte either way (default 3600)\n"
 	"      --half-closed-timeout SECONDS   the same, once one side has ended (default 60)\n"
 	"      --drain-timeout SECONDS         for flows to end after SIGTERM (default 30)\n"
+	"      --user-timeout SECONDS          for sent bytes to be acknowledged (TCP_USER_TIMEOUT;\n"
+	"                                      default: the kernel's, some 15 minutes)\n"
 	"      --allow-local             relay to this host, loopback and link-local too\n"
 	"  -h, --help                    show this text\n"
 	"  -V, --version                 show the version\n";
@@ -172,6 +174,11 @@ static int set_drain_timeout(struct options *o, const char *value, const char **
 	return set_seconds(&o->drain_timeout, value, ret_why);
 }
 
+static int set_user_timeout(struct options *o, const char *value, const char **ret_why)
+{
+	return set_seconds(&o->user_timeout, value, ret_why);
+}
+
 static int set_allow_local(struct options *o, const char *value, const char **ret_why)
 {
 	if (!strcmp(value, "yes"))
@@ -199,6 +206,7 @@ static const struct {
 	{ "idle-timeout", set_idle_timeout },
 	{ "half-closed-timeout", set_half_closed_timeout },
 	{ "drain-timeout", set_drain_timeout },
+	{ "user-timeout", set_user_timeout },
 	{ "allow-local", set_allow_local },
 };
 

@@ -42,6 +42,7 @@ struct options {
 	uint32_t idle_timeout;
 	uint32_t half_closed_timeout;
 	uint32_t drain_timeout;
+	uint32_t user_timeout; /* 0: the kernel's own */
 	bool allow_local;
 };
 

@@ -2,15 +2,36 @@
 #include "relay/pump.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-void pump_free(struct pump *p)
+#define TURN_BYTES (512 * 1024) /* then other flows get their turn */
+#define TURN_READ_COST 4096	/* bytes that a read counts for at least */
+
+/* A flow is bulk when it fills the buffer, or moves this much in so short a time … */
+#define BULK_STREAK 3
+#define BULK_SPAN_MS 100
+#define BULK_SPAN_BYTES (1024 * 1024)
+/* … and no longer when reads are so small that one copy costs less than two splices. */
+#define SMALL_READ (16 * 1024)
+#define SMALL_STREAK 8
+
+/* What reading once came to; PUMP_YIELD: go on. */
+struct step {
+	enum pump_result result;
+	size_t bytes;
+};
+
+void pump_free(struct pump *p, struct pump_tools *tools)
 {
 	free(p->residue);
 	p->residue = NULL;
 	p->residue_len = 0;
+	if (p->pipe)
+		pipes_put(&tools->pipes, p->pipe);
+	p->pipe = NULL;
 }
 
 static enum pump_result pump_fail(struct pump *p, enum pump_result how, int err)
@@ -19,11 +40,37 @@ static enum pump_result pump_fail(struct pump *p, enum pump_result how, int err)
 	return how;
 }
 
+static bool would_block(int err)
+{
+	return err == EAGAIN || err == EWOULDBLOCK;
+}
+
+/* --- choosing the way --- */
+
+static void pump_note_read(struct pump *p, uint64_t now, size_t bytes)
+{
+	bool hint = p->bulk ? bytes < SMALL_READ : bytes == PUMP_BUFFER_SIZE;
+
+	if (now - p->span_begin > BULK_SPAN_MS) {
+		p->span_begin = now;
+		p->span_bytes = 0;
+	}
+	p->span_bytes += (uint32_t)bytes;
+	p->streak = hint ? p->streak + 1 : 0;
+	if (p->streak < (p->bulk ? SMALL_STREAK : BULK_STREAK) &&
+	    (p->bulk || bytes < SMALL_READ || p->span_bytes <= BULK_SPAN_BYTES))
+		return;
+	p->bulk = !p->bulk;
+	p->streak = 0;
+}
+
+/* --- copying --- */
+
 /*
  * Sends until everything is out (PUMP_YIELD) or the receiver is full. A partial
  * send is followed by another one, because only EAGAIN promises an edge.
  */
-static enum pump_result pump_send(struct pump *p, int to, const uint8_t *data, size_t len,
+static enum pump_result copy_send(struct pump *p, int to, const uint8_t *data, size_t len,
 				  size_t *ret_sent)
 {
 	size_t sent = 0;
@@ -39,7 +86,7 @@ static enum pump_result pump_send(struct pump *p, int to, const uint8_t *data, s
 		if (errno == EINTR)
 			continue;
 		*ret_sent = sent;
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
+		if (would_block(errno))
 			return PUMP_WAIT_WRITE;
 		return pump_fail(p, PUMP_WRITE_FAILED, errno);
 	}
@@ -48,24 +95,23 @@ static enum pump_result pump_send(struct pump *p, int to, const uint8_t *data, s
 }
 
 /* Sends what waits from last time. */
-static enum pump_result pump_flush(struct pump *p, int to)
+static enum pump_result copy_flush(struct pump *p, struct pump_tools *tools, int to)
 {
 	size_t sent = 0;
-	enum pump_result r =
-		pump_send(p, to, p->residue + p->residue_off, p->residue_len, &sent);
+	enum pump_result r = copy_send(p, to, p->residue + p->residue_off, p->residue_len, &sent);
 
 	p->residue_off += (uint32_t)sent;
 	p->residue_len -= (uint32_t)sent;
 	if (!p->residue_len)
-		pump_free(p);
+		pump_free(p, tools);
 	return r;
 }
 
 /* Sends fresh bytes and keeps what the receiver does not take. */
-static enum pump_result pump_write(struct pump *p, int to, const uint8_t *buf, size_t len)
+static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, size_t len)
 {
 	size_t sent = 0;
-	enum pump_result r = pump_send(p, to, buf, len, &sent);
+	enum pump_result r = copy_send(p, to, buf, len, &sent);
 
 	if (r != PUMP_WAIT_WRITE)
 		return r;
@@ -78,6 +124,89 @@ static enum pump_result pump_write(struct pump *p, int to, const uint8_t *buf, s
 	return r;
 }
 
+/*
+ * A short read has emptied the source, and what comes later makes an edge: so the
+ * read that would say EAGAIN is saved. But recv also stops short of an urgent byte,
+ * and of a FIN whose edge has already been.
+ */
+static struct step copy_step(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	ssize_t n = recv(from, tools->buf, PUMP_BUFFER_SIZE, 0);
+	enum pump_result r;
+
+	if (n == 0) {
+		p->eof = true;
+		return (struct step){ PUMP_YIELD, 0 };
+	}
+	if (n < 0 && errno == EINTR)
+		return (struct step){ PUMP_YIELD, 0 };
+	if (n < 0 && would_block(errno))
+		return (struct step){ PUMP_WAIT_READ, 0 };
+	if (n < 0)
+		return (struct step){ pump_fail(p, PUMP_READ_FAILED, errno), 0 };
+	r = copy_write(p, to, tools->buf, (size_t)n);
+	if (r == PUMP_YIELD && n < PUMP_BUFFER_SIZE && !p->careful)
+		r = PUMP_WAIT_READ;
+	return (struct step){ r, (size_t)n };
+}
+
+/* --- splicing --- */
+
+/* Empties the pipe (PUMP_YIELD) and gives it back, or fills the receiver. */
+static enum pump_result splice_flush(struct pump *p, struct pump_tools *tools, int to)
+{
+	while (p->pipe->held) {
+		ssize_t n = splice(p->pipe->out, NULL, to, NULL, p->pipe->held,
+				   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+		if (n > 0) {
+			p->pipe->held -= (uint32_t)n;
+			p->bytes += (uint64_t)n;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && would_block(errno))
+			return PUMP_WAIT_WRITE;
+		return pump_fail(p, PUMP_WRITE_FAILED, n < 0 ? errno : EIO);
+	}
+	pipes_put(&tools->pipes, p->pipe);
+	p->pipe = NULL;
+	return PUMP_YIELD;
+}
+
+/* The call failed for itself; the socket is as it was. */
+static bool splice_declined(int err)
+{
+	return err == EINTR || err == ENOMEM || err == EINVAL;
+}
+
+/*
+ * splice passes over what recv would give: in front of an urgent byte it says
+ * EAGAIN, or 0 once a FIN is there. So recv has the last word on both. Not on
+ * errors: a socket tells each of them once.
+ */
+static struct step splice_step(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	ssize_t n = splice(from, NULL, p->pipe->in, NULL, PIPE_SIZE,
+			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	int err = n < 0 ? errno : 0;
+
+	if (n > 0) {
+		p->pipe->held = (uint32_t)n;
+		return (struct step){ splice_flush(p, tools, to), (size_t)n };
+	}
+	pipes_put(&tools->pipes, p->pipe);
+	p->pipe = NULL;
+	if (would_block(err) && !p->careful)
+		return (struct step){ PUMP_WAIT_READ, 0 };
+	if (!err || would_block(err) || splice_declined(err))
+		return copy_step(p, tools, from, to);
+	return (struct step){ pump_fail(p, PUMP_READ_FAILED, err), 0 };
+}
+
+/* --- both --- */
+
 static enum pump_result pump_finish(struct pump *p, int to)
 {
 	/* ENOTCONN: the receiver is gone, by a reset that nobody has read yet. */
@@ -87,35 +216,51 @@ static enum pump_result pump_finish(struct pump *p, int to)
 	return PUMP_DONE;
 }
 
-enum pump_result pump_run(struct pump *p, int from, int to, uint8_t *buf, unsigned int budget)
+static enum pump_result pump_flush(struct pump *p, struct pump_tools *tools, int to)
 {
-	enum pump_result r;
+	if (p->residue)
+		return copy_flush(p, tools, to);
+	if (p->pipe)
+		return splice_flush(p, tools, to);
+	return PUMP_YIELD;
+}
+
+static struct step pump_step(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	struct step step;
+
+	if (p->bulk)
+		p->pipe = pipes_take(&tools->pipes, tools->now);
+	if (p->pipe)
+		step = splice_step(p, tools, from, to);
+	else
+		step = copy_step(p, tools, from, to);
+	if (step.bytes)
+		pump_note_read(p, tools->now, step.bytes);
+	return step;
+}
+
+enum pump_result pump_run(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	struct step step = { .result = PUMP_YIELD };
+	size_t moved = 0;
 
 	if (p->done)
 		return PUMP_DONE;
-	if (p->residue) {
-		r = pump_flush(p, to);
-		if (r != PUMP_YIELD)
-			return r;
+	step.result = pump_flush(p, tools, to);
+	while (step.result == PUMP_YIELD && !p->eof && moved < TURN_BYTES) {
+		step = pump_step(p, tools, from, to);
+		moved += step.bytes > TURN_READ_COST ? step.bytes : TURN_READ_COST;
 	}
-	if (p->eof)
+	if (step.result == PUMP_YIELD && p->eof)
 		return pump_finish(p, to);
-	while (budget--) {
-		ssize_t n = recv(from, buf, PUMP_BUFFER_SIZE, 0);
+	return step.result;
+}
 
-		if (n == 0) {
-			p->eof = true;
-			return pump_finish(p, to);
-		}
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return PUMP_WAIT_READ;
-		if (n < 0)
-			return pump_fail(p, PUMP_READ_FAILED, errno);
-		r = pump_write(p, to, buf, (size_t)n);
-		if (r != PUMP_YIELD)
-			return r;
-	}
-	return PUMP_YIELD;
+void pump_rest(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	enum pump_result r = p->done ? PUMP_DONE : pump_flush(p, tools, to);
+
+	while (r == PUMP_YIELD && !p->eof)
+		r = pump_step(p, tools, from, to).result;
 }

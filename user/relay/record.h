@@ -40,6 +40,7 @@ extern const char *const record_level_names[RECORD_LEVEL_MAX];
 	X(CONNECT_TIMEOUT, "connect-timeout")                                                      \
 	X(REFUSED, "refused")                                                                      \
 	X(LIMIT, "limit")                                                                          \
+	X(EVICTED, "evicted")                                                                      \
 	X(DRAIN, "drain")                                                                          \
 	X(ERROR, "error")
 

@@ -10,6 +10,7 @@
 #include "lib/util.h"
 
 #define SINK_SIZE (1024 * 1024)
+#define SINK_REST_MS 20 /* between two writes: waking a thread for each line costs more than the flow */
 
 struct sink_buffer {
 	size_t len;
@@ -79,6 +80,11 @@ static uint64_t count_lines(const char *data, size_t len)
 	return lines;
 }
 
+static void sink_rest(unsigned int ms)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = (long)ms * 1000 * 1000 }, NULL);
+}
+
 /* Returns how many lines could not be written; the rest of a torn line is not written later. */
 static uint64_t write_out(const char *data, size_t len, bool *torn)
 {
@@ -93,7 +99,7 @@ static uint64_t write_out(const char *data, size_t len, bool *torn)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
 			/* Somebody shares the descriptor and made it non-blocking. */
-			nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+			sink_rest(10);
 			continue;
 		}
 		if (n <= 0)
@@ -140,6 +146,8 @@ static void *sink_thread(void *arg)
 		if (lost)
 			failed += report_lost(lost, &torn);
 		out->len = 0;
+		/* Whoever writes lines meanwhile finds nobody to wake. */
+		sink_rest(SINK_REST_MS);
 		pthread_mutex_lock(&sink.lock);
 	}
 	sink.running = false;

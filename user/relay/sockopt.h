@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #ifndef IPV6_TRANSPARENT /* only linux/in6.h has it, which cannot be included beside netinet/in.h */
@@ -53,6 +54,18 @@ static inline int sockopt_stream(int fd)
 	if (!err)
 		err = sockopt_on(fd, SOL_SOCKET, SO_OOBINLINE);
 	return err;
+}
+
+/*
+ * How long sent bytes may stay unacknowledged, or a window closed. Best effort: without
+ * it the kernel's own limits hold.
+ */
+static inline void sockopt_user_timeout(int fd, uint32_t seconds)
+{
+	unsigned int ms = seconds * 1000;
+
+	if (seconds)
+		setsockopt(fd, SOL_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
 /* Closes with RST instead of FIN. */

@@ -158,11 +158,11 @@ static void *worker_thread(void *arg)
 	struct worker *w = arg;
 	struct epoll_event events[EVENTS_PER_TURN];
 
-	while (!w->draining || !LIST_EMPTY(&w->conns) || udp_sessions(w->udp)) {
+	while (!w->draining || !TAILQ_EMPTY(&w->conns) || udp_sessions(w->udp)) {
 		int timeout = TAILQ_EMPTY(&w->tasks) ? wheel_timeout(&w->wheel, now_ms()) : 0;
 		int n = epoll_wait(w->epoll, events, EVENTS_PER_TURN, timeout);
 
-		w->now = now_ms();
+		w->now = w->tools.now = now_ms();
 		for (int i = 0; i < n; i++) {
 			struct io *io = events[i].data.ptr;
 
@@ -201,14 +201,15 @@ int worker_open(struct worker *w, unsigned int index, const struct relay *relay)
 	w->drain_timer.fire = drain_expired;
 	wheel_init(&w->wheel, w->now);
 	TAILQ_INIT(&w->tasks);
-	LIST_INIT(&w->conns);
+	TAILQ_INIT(&w->conns);
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->command = (struct io){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
 				  .ready = command_ready };
 	if (w->epoll < 0 || w->command.fd < 0)
 		return -errno;
-	w->buf = malloc(PUMP_BUFFER_SIZE);
-	if (!w->buf)
+	pipes_init(&w->tools.pipes, pipes_share(relay->nofile, relay->options->workers));
+	w->tools.buf = malloc(PUMP_BUFFER_SIZE);
+	if (!w->tools.buf)
 		return -ENOMEM;
 	err = worker_watch(w, &w->command, EPOLLIN);
 	if (!err)
@@ -241,5 +242,6 @@ void worker_close(struct worker *w)
 	local_close(&w->local);
 	worker_close_io(&w->command);
 	cleanup_fd(&w->epoll);
-	free(w->buf);
+	pipes_close(&w->tools.pipes);
+	free(w->tools.buf);
 }

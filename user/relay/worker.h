@@ -16,6 +16,7 @@
 #include "relay/listener.h"
 #include "relay/localaddr.h"
 #include "relay/options.h"
+#include "relay/pump.h"
 #include "relay/timer.h"
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
@@ -60,7 +61,7 @@ struct worker_stats {
 };
 
 TAILQ_HEAD(task_queue, task);
-LIST_HEAD(conn_list, conn);
+TAILQ_HEAD(conn_list, conn);
 
 struct worker {
 	unsigned int index;
@@ -71,7 +72,7 @@ struct worker {
 	struct io command; /* eventfd: look at `order` */
 	_Atomic int order; /* enum worker_order */
 	bool draining;
-	uint64_t now; /* ms of CLOCK_MONOTONIC at the begin of this turn */
+	uint64_t now; /* ms of CLOCK_MONOTONIC at the begin of this turn; tools.now is the same */
 	uint64_t next_id;
 	struct timer_wheel wheel;
 	struct timer drain_timer;
@@ -80,10 +81,10 @@ struct worker {
 	struct grave *graves;
 	struct local_set local;
 	struct io local_io;
-	struct conn_list conns;
+	struct conn_list conns; /* the longest idle first, see conn.c */
 	struct acceptors *acceptors;
 	struct udp_engine *udp;
-	uint8_t *buf; /* PUMP_BUFFER_SIZE bytes of scratch */
+	struct pump_tools tools;
 	struct worker_stats stats;
 };
 

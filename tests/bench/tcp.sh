@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Measures TCP through the relay, and judges nothing: beside plain forwarding, HAProxy
+# (copying, and with splice-auto), nginx stream and redsocks, whichever are installed, all in one
+# network and interleaved. Writes build/bench-tcp.json and a table.
+# PAIRS, SECONDS_EACH and TESTS (bulk1 bulk4 crr rr idle) may be given, and with
+# RELAYS="NAME=PATH…" other builds of the relay to compare with.
+
+set -eu -o pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/lib/sandbox.sh
+. tests/lib/sandbox.sh
+
+obstacle=$(sandbox_obstacle)
+if [[ -n $obstacle ]]; then
+	echo "bench: $obstacle" >&2
+	exit 1
+fi
+sandbox_enter "${BENCH_LIMIT:-1800}" "$@"
+TOP=$PWD
+# shellcheck source=tests/lib/topo.sh
+. tests/lib/topo.sh
+# shellcheck source=tests/lib/serve.sh
+. tests/lib/serve.sh
+# shellcheck source=tests/lib/tproxy.sh
+. tests/lib/tproxy.sh
+
+OUT=build/bench-tcp.json
+LOAD=$TOP/build/tests/helpers/load
+SETUPS=()
+
+# setup NAME HOST PORT [PID…] — something to measure; PIDs are the processes that relay
+setup() { SETUPS+=("$(
+	IFS=,
+	echo "$*"
+)"); }
+
+# Not registered: its rule names the port of its first worker.
+relay_peer() { # NAME PATH PORT LISTEN
+	serve_run "$1" "$ROUTER" "$2" --pin-dir /sys/fs/bpf/none --listen "$4" --workers 1
+	wait_for 10 listening "$ROUTER" tcp "$4"
+	loader -q rule add "$1" --port "$3" --proxy "127.0.0.1:$4"
+	setup "$1" $SERVER4 "$3" "${SERVE_PIDS[-1]}"
+}
+
+haproxy_peer() { # NAME PORT LISTEN [OPTION]
+	cat >"$WORK/$1.conf" <<-CONF
+		global
+			maxconn 4500
+		defaults
+			mode tcp
+			timeout connect 10s
+			timeout client 1h
+			timeout server 1h
+			${4-}
+		frontend in
+			bind 0.0.0.0:$3 transparent
+			default_backend original
+		backend original
+			server original *
+	CONF
+	serve_run "$1" "$ROUTER" "$(command -v haproxy || echo /usr/sbin/haproxy)" -db -f "$WORK/$1.conf"
+	wait_for 10 listening "$ROUTER" tcp "$3"
+	loader -q rule add "$1" --port "$2" --proxy "$3"
+	setup "$1" $SERVER4 "$2" "${SERVE_PIDS[-1]}"
+}
+
+# nginx has no transparent listener: it is dialled directly, and knows its server
+nginx_peer() { # PORT
+	mkdir -p "$WORK/nginx"
+	cat >"$WORK/nginx.conf" <<-CONF
+		load_module modules/ngx_stream_module.so;
+		user root;
+		daemon off;
+		worker_processes auto;
+		pid $WORK/nginx/pid;
+		error_log $WORK/log/nginx-error;
+		events { worker_connections 9000; }
+		stream {
+			server { listen $1 reuseport backlog=4096; proxy_pass $SERVER4:7100; proxy_timeout 1h; }
+		}
+	CONF
+	serve_run nginx "$ROUTER" nginx -p /usr/share/nginx/ -e "$WORK/log/nginx-error" -c "$WORK/nginx.conf"
+	wait_for 10 listening "$ROUTER" tcp "$1" || return
+	# shellcheck disable=SC2046 # a list of numbers
+	setup nginx $GATE4 "$1" $(pgrep -P "${SERVE_PIDS[-1]}")
+}
+
+# redsocks knows no destination itself: a SOCKS server beside the load's server dials it.
+# Its rates suffer from that hop, its own CPU time does not.
+redsocks_peer() { # PORT
+	cat >"$WORK/redsocks.conf" <<-CONF
+		base { log_info = off; log = stderr; daemon = off; redirector = iptables; }
+		redsocks { local_ip = 0.0.0.0; local_port = 3131; ip = $SERVER4; port = 1080; type = socks5; }
+	CONF
+	serve_run microsocks "$SERVER" microsocks -i 0.0.0.0 -p 1080
+	serve_run redsocks "$ROUTER" "$(command -v redsocks || echo /usr/sbin/redsocks)" -c "$WORK/redsocks.conf"
+	r iptables -t nat -A PREROUTING -i r0 -p tcp --dport "$1" -j REDIRECT --to-ports 3131
+	# the others' flows are not to fill the table of connections, nor to pay for it
+	r iptables -t raw -A PREROUTING -p tcp --dport "$1" -j ACCEPT
+	r iptables -t raw -A PREROUTING -j CT --notrack
+	r iptables -t raw -A OUTPUT -p tcp --sport 3131 -j ACCEPT
+	r iptables -t raw -A OUTPUT -j CT --notrack
+	wait_for 10 listening "$ROUTER" tcp 3131 || return
+	setup redsocks $SERVER4 "$1" "${SERVE_PIDS[-1]}"
+}
+
+prepare_network() {
+	local ns port
+
+	topo_up >"$WORK/log/topology" 2>&1
+	for ns in "$CLIENT" "$ROUTER" "$SERVER"; do
+		nsenter --net="/run/netns/$ns" sysctl -qw net.ipv4.ip_local_port_range='1024 65535' \
+			net.core.somaxconn=8192 net.ipv4.tcp_max_syn_backlog=8192
+	done
+	# what counts bypassing packets would cost plain forwarding time
+	r nft delete table inet bypass
+	for port in 7100 7101 7102 7103 7104; do
+		serve_run "load-$port" "$SERVER" "$LOAD" server $port
+		wait_for 10 listening "$SERVER" tcp $port
+	done
+}
+
+prepare_peers() {
+	local relay port
+
+	loader -q attach r0 --port 7101
+	relay_start
+	setup relay $SERVER4 7101 "$RELAY_PID"
+	setup plain $SERVER4 7100
+	if command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]]; then
+		haproxy_peer haproxy-copy 7102 3129
+		haproxy_peer haproxy-splice 7103 3130 "option splice-auto"
+	fi
+	for relay in ${RELAYS-}; do
+		port=$((${port:-7110} + 1))
+		serve_run "load-$port" "$SERVER" "$LOAD" server $port
+		relay_peer "${relay%%=*}" "${relay#*=}" $port $((port + 9000))
+	done
+	if [[ -e /usr/lib/nginx/modules/ngx_stream_module.so ]]; then
+		nginx_peer 7105
+	fi
+	if command -v microsocks >/dev/null && [[ -x /usr/sbin/redsocks ]]; then
+		redsocks_peer 7104
+	fi
+}
+
+bench_exit() {
+	local rc=$?
+
+	if [[ $rc -ne 0 ]]; then
+		tail -n 5 "$WORK"/log/* >&2
+	fi
+	serve_stop_all
+	topo_down
+}
+trap bench_exit EXIT
+trap 'exit 1' TERM INT
+mkdir -p build
+ulimit -n "$(ulimit -Hn)"
+prepare_network
+prepare_peers
+# not through the function c: what python starts stays in its namespace
+nsenter --net="/run/netns/$CLIENT" -- python3 tests/bench/tcp.py "$LOAD" $OUT \
+	"${PAIRS:-7}" "${SECONDS_EACH:-2}" "${TESTS:-bulk1 bulk4 crr rr idle}" "${SETUPS[@]}"
+echo "written to $OUT"
