@@ -92,8 +92,27 @@ BENCH_BIN   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BENCH_SRC))
 RELAY_TEST_OBJ := $(filter-out %/main.o,$(RELAY_OBJ))
 PARSE_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 MUTATE_OBJ  := $(call obj,$(wildcard tests/bpf/reference*.c tests/bpf/mutate*.c))
+# The same loader with other programs in it: what an upgrade looks like to it.
+NEXT := $(BUILD)/tests/next
 
-tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(HELPER_BIN) ## build the tests
+tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(HELPER_BIN) $(NEXT)/tproxy-loader ## build the tests
+
+$(NEXT)/tproxy.bpf.o: bpf/tproxy.bpf.c Makefile
+	$(say) BPF $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -Os -c $< -o $@
+
+$(NEXT)/tproxy.skel.h: $(NEXT)/tproxy.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name tproxy_bpf > $@
+
+$(NEXT)/state.o: user/lib/state.c $(NEXT)/tproxy.skel.h Makefile
+	$(say) CC $@
+	$(Q)$(CC) -I$(NEXT) $(ALL_CFLAGS) -c $< -o $@
+
+$(NEXT)/tproxy-loader: $(LOADER_OBJ) $(filter-out %/state.o,$(LIB_OBJ)) $(NEXT)/state.o
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -o $@
 
 $(BUILD)/tests/unit/test_relay_%: $(BUILD)/tests/unit/test_relay_%.o $(RELAY_TEST_OBJ) $(RELAY_LIB_OBJ)
 	$(say) LINK $@

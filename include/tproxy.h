@@ -81,7 +81,7 @@ enum tproxy_role {
 struct tproxy_iface {
 	tproxy_mask mask;                /* rules in force on this interface */
 	__u32 roles;                     /* enum tproxy_role, OR */
-	__u32 zero;
+	__u32 vrf;                       /* ifindex of its VRF when routing was set up, or 0 */
 	__u8 name[TPROXY_IFNAME_LEN];    /* at attach time; still known once the device is gone */
 };
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Runs the tests under prove: all, or those whose path has one of the arguments
-# in it (tests/run.sh net/dns life). KERNELS=1 adds the virtual machines with other
-# kernels (scripts/deps --vm first). JOBS=N runs N files at a time, TEST_VERBOSE=1
+# in it (tests/run.sh net/dns life). The last are virtual machines with other kernels,
+# which run the most important ones (scripts/deps --vm first): KERNELS=0 leaves them
+# out, KERNELS=all runs all tests in them. JOBS=N runs N files at a time, TEST_VERBOSE=1
 # shows each check. RETRY=1 runs the files that failed once more, alone, and names
 # those that passed then. The summary line at the end counts files and checks.
 
@@ -12,9 +13,10 @@ cd "$(dirname "$0")/.."
 
 # every test there is, cheap ones first
 all_tests() {
-	local file
+	local file machines=(tests/vm/*.t)
 
-	for file in build/tests/unit/* build/tests/bpf/* tests/net/*.t tests/life/*.t ${KERNELS:+tests/vm/*.t}; do
+	[[ ${KERNELS-} != 0 ]] || machines=()
+	for file in build/tests/unit/* build/tests/bpf/* tests/net/*.t tests/life/*.t "${machines[@]}"; do
 		if [[ -f $file && -x $file && $file != *.* || $file == *.t && -f $file ]]; then
 			echo "$file"
 		fi
@@ -49,11 +51,13 @@ fi
 REPORT=build/tests/report
 
 # test scripts have a limit of their own; this one is for the programs
+limit=3700
+[[ ${KERNELS-} != all ]] || limit=15000
 run() { # FILES…
 	mkdir -p "${REPORT%/*}"
 	prove --jobs "${JOBS:-1}" --timer --merge --failures --comments \
 		${TEST_VERBOSE:+--verbose} \
-		--exec 'env CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=15 3700' "$@" \
+		--exec 'env CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=15 '$limit "$@" \
 		</dev/null 2>&1 | tee $REPORT
 }
 

@@ -4,8 +4,9 @@
 
     ask HOST PORT KINDS [SECONDS [OPTIONS]]   what is heard there, or how it failed; of tcp,udp and
                                       of several options, each different answer once
-    tell PORT WORD [ADDRESS]          says "WORD own-address own-port" to whoever comes, TCP and
+    tell PORT WORD [ADDRESS [DEVICE]] says "WORD own-address own-port" to whoever comes, TCP and
                                       UDP, transparently; ADDRESS: bound to it, foreign or not
+                                      ("" is any); DEVICE: all its sockets are bound to it
     timed HOST PORT tcp|udp           as ask, and how many milliseconds it took
     fragments HOST PORT SIZE ORDER    a datagram in fragments; ORDER is a list of their indexes
     hidden HOST PORT tiny|chain       a SYN whose ports or flags only its receiver gets to see:
@@ -174,8 +175,10 @@ def cmd_timed(host, port, kind):
     print(answer, int((time.monotonic() - start) * 1000))
 
 
-def transparent_socket(family, kind, address, port):
+def transparent_socket(family, kind, address, port, device=None):
     sock = socket.socket(family, kind)
+    if device:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -188,7 +191,7 @@ def transparent_socket(family, kind, address, port):
     return sock
 
 
-def tell_stream(listener, word):
+def tell_stream(listener, word, _device):
     sock, _ = listener.accept()
     with sock:
         name = sock.getsockname()
@@ -218,7 +221,7 @@ def answer_from(sock, address, data, peer):
     sock.sendmsg([data], [info], 0, peer)
 
 
-def tell_datagram(sock, word):
+def tell_datagram(sock, word, device):
     """Answers from the address that was asked; of anything longer than "who", the size too."""
     data, ancillary, _, peer = sock.recvmsg(65536, 256)
     name = original(ancillary, sock.family)
@@ -229,24 +232,24 @@ def tell_datagram(sock, word):
         if name[1] == sock.getsockname()[1]:
             answer_from(sock, name[0], text.encode(), peer)
             return
-        with transparent_socket(sock.family, socket.SOCK_DGRAM, *name) as answer:
+        with transparent_socket(sock.family, socket.SOCK_DGRAM, *name, device) as answer:
             answer.sendto(text.encode(), peer)
     except OSError:
         pass # nobody can answer from a broadcast address
 
 
-def cmd_tell(port, word, address=None):
+def cmd_tell(port, word, address="", device=None):
     selector = selectors.DefaultSelector()
     families = [family_of(address)] if address else [socket.AF_INET, socket.AF_INET6]
     for family in families:
-        listener = transparent_socket(family, socket.SOCK_STREAM, address or "", port)
+        listener = transparent_socket(family, socket.SOCK_STREAM, address, port, device)
         listener.listen(64)
         selector.register(listener, selectors.EVENT_READ, tell_stream)
-        selector.register(transparent_socket(family, socket.SOCK_DGRAM, address or "", port),
+        selector.register(transparent_socket(family, socket.SOCK_DGRAM, address, port, device),
                          selectors.EVENT_READ, tell_datagram)
     while True:
         for key, _ in selector.select():
-            key.data(key.fileobj, word)
+            key.data(key.fileobj, word, device)
 
 
 # --- fragments ---

@@ -86,6 +86,21 @@ r ip link set r0 up
 ip -n "$ROUTER" -6 addr replace $GATE6/64 dev r0 nodad
 within_a_second "and back" healthy
 
+# a device that joins a bridge is out of reach: nothing can be repaired, but it is told, each time
+lost() { [[ $(grep -c 'r0: its flows are no longer intercepted' "$WORK/log/watch") -eq $1 ]]; }
+ip -n "$ROUTER" link add br0 type bridge
+for round in 1 2; do
+	ip -n "$ROUTER" link set r0 master br0
+	within_a_second "a device that joins a bridge is told of, time $round" lost $round
+	ip -n "$ROUTER" link set r0 nomaster
+	# a look between the two
+	repairs=$(grep -c repaired "$WORK/log/watch")
+	ip -n "$ROUTER" -4 rule del pref 150
+	within_a_second "and works again" eval "[[ \$(grep -c repaired '$WORK/log/watch') -gt $repairs ]]"
+	is "which was told once" "$(grep -c 'no longer intercepted' "$WORK/log/watch")" $round
+done
+ip -n "$ROUTER" link del br0
+
 # messages lost: a stopped watch whose socket runs over
 kill -STOP "$WATCH_PID"
 for ((i = 0; i < 40; i++)); do

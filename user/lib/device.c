@@ -27,7 +27,8 @@ static int read_link(const struct nlmsghdr *msg, void *data)
 			 mnl_attr_get_str(attr[IFLA_IFNAME]));
 	if (attr[IFLA_MASTER])
 		device->master = (int)mnl_attr_get_u32(attr[IFLA_MASTER]);
-	if (attr[IFLA_LINK])
+	/* The number of a device in another namespace would be that of an unrelated one here. */
+	if (attr[IFLA_LINK] && !attr[IFLA_LINK_NETNSID])
 		device->parent = (int)mnl_attr_get_u32(attr[IFLA_LINK]);
 	if (attr[IFLA_LINKINFO]) {
 		struct nl_attrs nested = { link, IFLA_INFO_MAX };
@@ -132,6 +133,11 @@ const char *device_refusal(const struct device *device, int *ret_instead)
 		if (!strcmp(device->kind, refused[i].kind))
 			return refused[i].why;
 	return NULL;
+}
+
+int device_vrf(const struct device *device)
+{
+	return strcmp(device->slave_kind, "vrf") ? 0 : device->master;
 }
 
 struct address_walk {

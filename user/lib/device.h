@@ -31,6 +31,9 @@ int device_walk(struct nl *nl, int (*cb)(const struct device *device, void *arg)
  */
 const char *device_refusal(const struct device *device, int *ret_instead);
 
+/* ifindex of the VRF whose member the device is, or 0. */
+int device_vrf(const struct device *device);
+
 struct address {
 	int ifindex;
 	__u8 family;

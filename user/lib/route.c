@@ -115,13 +115,17 @@ struct rule_wanted {
 	const char *iif;
 };
 
+bool route_rule_is_ours(const struct route_rule *rule, const struct route_key *key)
+{
+	return rule->protocol == TPROXY_RT_PROTOCOL && rule->mark == key->mark &&
+	       rule->mask == key->mask && rule->table == key->table;
+}
+
 static int is_wanted(const struct route_rule *rule, void *arg)
 {
 	const struct rule_wanted *want = arg;
 
-	return rule->protocol == TPROXY_RT_PROTOCOL && rule->mark == want->key->mark &&
-	       rule->mask == want->key->mask && rule->table == want->key->table &&
-	       !strcmp(rule->iif, want->iif);
+	return route_rule_is_ours(rule, want->key) && !strcmp(rule->iif, want->iif);
 }
 
 int route_rule_present(struct nl *nl, __u8 family, const struct route_key *key, const char *iif)
@@ -322,9 +326,9 @@ static int read_route_type(const struct nlmsghdr *msg, void *data)
 	return MNL_CB_OK;
 }
 
-int route_prove(struct nl *nl, __u8 family, const struct route_key *key, int ifindex)
+int route_prove(struct nl *nl, __u8 family, const struct route_key *key, int iif, int link)
 {
-	struct neighbour from = { .ifindex = ifindex, .family = family };
+	struct neighbour from = { .ifindex = link, .family = family };
 	/* TEST-NET-1 (RFC 5737) and the documentation prefix (RFC 3849): nobody's address. */
 	__u8 to4[16] = { 192, 0, 2, 1 };
 	__u8 to6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
@@ -345,7 +349,7 @@ int route_prove(struct nl *nl, __u8 family, const struct route_key *key, int ifi
 	hdr->rtm_src_len = (__u8)(len * 8);
 	mnl_attr_put(msg, RTA_DST, len, family == AF_INET ? to4 : to6);
 	mnl_attr_put(msg, RTA_SRC, len, from.addr);
-	mnl_attr_put_u32(msg, RTA_IIF, (__u32)ifindex);
+	mnl_attr_put_u32(msg, RTA_IIF, (__u32)iif);
 	mnl_attr_put_u32(msg, RTA_MARK, key->mark);
 	err = nl_query(nl, msg, read_route_type, &type);
 	/* The sender we made up may be refused (martian, rp_filter): that proves nothing. */

@@ -47,6 +47,9 @@ int route_local_present(struct nl *nl, __u8 family, __u32 table);
 int route_rules(struct nl *nl, __u8 family, int (*cb)(const struct route_rule *rule, void *arg),
 		void *arg);
 
+/* Did we make it, with this key? */
+bool route_rule_is_ours(const struct route_rule *rule, const struct route_key *key);
+
 /* Index of the interface a packet to this address leaves by, or -errno. */
 int route_output(struct nl *nl, __u8 family, const void *addr);
 
@@ -57,10 +60,10 @@ int route_output(struct nl *nl, __u8 family, const void *addr);
 int route_conflict(struct nl *nl, const struct route_key *key, char *ret_text, size_t size);
 
 /*
- * Asks the kernel where a marked packet that enters `ifindex` would go. 0 when it
- * is delivered here, -EXDEV when it is not, -EAGAIN when the kernel could not say
- * (no address on the interface to ask with).
+ * Asks the kernel where a marked packet that enters by `iif` would go, from a neighbour
+ * on `link` (another device with VRFs only). 0 when it is delivered here, -EXDEV when it
+ * is not, -EAGAIN when the kernel could not say (no address on the link to ask with).
  */
-int route_prove(struct nl *nl, __u8 family, const struct route_key *key, int ifindex);
+int route_prove(struct nl *nl, __u8 family, const struct route_key *key, int iif, int link);
 
 #endif

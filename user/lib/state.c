@@ -333,6 +333,14 @@ static int reuse_maps(struct bpf_object *obj, const struct state *state)
 	return 0;
 }
 
+static int write_build(struct state *state, __u32 build)
+{
+	__u32 zero = 0;
+
+	state->config.build = build;
+	return bpf_map_update_elem(state->map[MAP_CONFIG], &zero, &state->config, BPF_ANY);
+}
+
 int state_reload(struct state *state)
 {
 	struct tproxy_bpf *skel = tproxy_bpf__open();
@@ -345,6 +353,8 @@ int state_reload(struct state *state)
 		err = tproxy_bpf__load(skel);
 	if (!err)
 		err = keep_progs(skel->obj, state);
+	if (!err)
+		err = write_build(state, 0);
 	tproxy_bpf__destroy(skel);
 	return err;
 }
@@ -353,7 +363,6 @@ int state_publish_progs(struct state *state)
 {
 	static const char suffix[] = "_next";
 	char from[STATE_PATH_LEN], to[STATE_PATH_LEN], name[64];
-	__u32 zero = 0;
 	int err;
 
 	for (int i = 0; i < PROG_MAX; i++) {
@@ -371,10 +380,7 @@ int state_publish_progs(struct state *state)
 		if (!err && rename(from, to))
 			err = -errno;
 	}
-	if (err)
-		return err;
-	state->config.build = state_build();
-	return bpf_map_update_elem(state->map[MAP_CONFIG], &zero, &state->config, BPF_ANY);
+	return err ? err : write_build(state, state_build());
 }
 
 /* ---- open ----------------------------------------------------------------- */

@@ -96,6 +96,8 @@ __u32 state_build(void);
 /*
  * Loads the embedded programs on the maps of an open state and puts them in place
  * of state->prog; the caller moves attachments over, then calls state_publish_progs.
+ * Between the two the state has build 0: if that is what an interruption leaves,
+ * the next attach, of whichever build, replaces all of them again.
  */
 int state_reload(struct state *state);
 int state_publish_progs(struct state *state);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "loader/caveat.h"
 #include "loader/iface.h"
 #include "loader/ruleopts.h"
 #include "loader/setup.h"
@@ -392,6 +393,10 @@ static int attach_all(struct attach *a, bool present)
 		wait_for_relay(a);
 	for (size_t i = 0; i < a->n && !err; i++)
 		err = attach_target(a, &a->targets[i]);
+	/* After all of them: what one does not cover, another may. */
+	for (size_t i = 0; i < a->n && !err; i++)
+		if (!a->targets[i].was_attached)
+			caveat_warn(a->session, &a->targets[i].device);
 	return err;
 }
 

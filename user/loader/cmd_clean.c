@@ -12,70 +12,80 @@
 
 static const struct option options[] = { APP_LONG_OPTIONS };
 
-struct orphans {
-	const struct live_iface *ifaces;
-	size_t n_ifaces;
-	struct route_rule rules[64];
-	size_t n;
+struct rules {
+	struct route_rule *items; /* owned */
+	size_t n, room;
 };
 
-static bool is_attached(const struct orphans *o, const char *name)
+/* Needed ones too: telling them apart takes queries, which must wait for the end of the dump. */
+static int collect_rule(const struct route_rule *rule, void *arg)
 {
-	for (size_t i = 0; i < o->n_ifaces; i++)
-		if (!strcmp((const char *)o->ifaces[i].value.name, name))
-			return true;
-	return false;
-}
+	struct rules *rules = arg;
 
-static int collect_orphan(const struct route_rule *rule, void *arg)
-{
-	struct orphans *o = arg;
-
-	if (rule->protocol == TPROXY_RT_PROTOCOL && rule->pref == TPROXY_RULE_PREF &&
-	    !is_attached(o, rule->iif) && o->n < ARRAY_SIZE(o->rules))
-		o->rules[o->n++] = *rule;
+	if (rule->protocol != TPROXY_RT_PROTOCOL || rule->pref != TPROXY_RULE_PREF)
+		return 0;
+	if (array_room((void **)&rules->items, rules->n, &rules->room, sizeof(*rules->items)))
+		return -ENOMEM;
+	rules->items[rules->n++] = *rule;
 	return 0;
 }
 
-static int clean_rules(struct session *session, const struct live_iface *ifaces, size_t n_ifaces)
+static int clean_rule(struct session *session, const struct route_rule *rule, bool route_too)
+{
+	struct route_key key = { rule->mark, rule->mask, rule->table };
+	int err;
+
+	log_step("ip -%c rule del pref %u iif %s lookup %u protocol %u",
+		 rule->family == AF_INET ? '4' : '6', rule->pref, rule->iif, rule->table,
+		 TPROXY_RT_PROTOCOL);
+	err = route_rule_del(&session->nl, rule->family, &key, rule->iif);
+	return err || !route_too ? err : route_local_del(&session->nl, rule->family, key.table);
+}
+
+static int clean_family(struct session *session, __u8 family, const struct live_iface *ifaces,
+			size_t n)
+{
+	struct rules rules = { 0 };
+	int err = route_rules(&session->nl, family, collect_rule, &rules);
+
+	for (size_t i = 0; i < rules.n && !err; i++)
+		if (!steps_rule_needed(session, family, rules.items[i].iif, ifaces, n))
+			err = clean_rule(session, &rules.items[i], !n);
+	free(rules.items);
+	return err;
+}
+
+static int clean_rules(struct session *session, const struct live_iface *ifaces, size_t n)
 {
 	static const __u8 families[] = { AF_INET, AF_INET6 };
 	int err = 0;
 
-	for (size_t f = 0; f < ARRAY_SIZE(families) && !err; f++) {
-		struct orphans o = { .ifaces = ifaces, .n_ifaces = n_ifaces };
-
-		if (!route_family_present(families[f]))
-			continue;
-		err = route_rules(&session->nl, families[f], collect_orphan, &o);
-		for (size_t i = 0; i < o.n && !err; i++) {
-			struct route_key key = { o.rules[i].mark, o.rules[i].mask,
-						 o.rules[i].table };
-
-			log_step("ip -%c rule del pref %u iif %s lookup %u protocol %u",
-				 families[f] == AF_INET ? '4' : '6', o.rules[i].pref,
-				 o.rules[i].iif, o.rules[i].table, TPROXY_RT_PROTOCOL);
-			err = route_rule_del(&session->nl, families[f], &key, o.rules[i].iif);
-			if (!err && !n_ifaces)
-				err = route_local_del(&session->nl, families[f], key.table);
-		}
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !err; i++)
+		if (route_family_present(families[i]))
+			err = clean_family(session, families[i], ifaces, n);
 	if (err)
 		log_error("routing rules: cannot clean: %s", strerror(-err));
 	return err;
 }
 
+static bool is_attached(const struct live_iface *ifaces, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp((const char *)ifaces[i].value.name, name))
+			return true;
+	return false;
+}
+
 /* Filters with our priority and handle on interfaces that no state knows. */
 static int clean_filters(const struct live_iface *ifaces, size_t n_ifaces)
 {
-	struct orphans o = { .ifaces = ifaces, .n_ifaces = n_ifaces };
 	struct if_nameindex *all = if_nameindex();
 	int result = 0;
 
 	for (struct if_nameindex *i = all; i && i->if_index; i++) {
 		int err;
 
-		if (is_attached(&o, i->if_name) ||
+		if (is_attached(ifaces, n_ifaces, i->if_name) ||
 		    hook_present((int)i->if_index, "") != HOOK_CLSACT)
 			continue;
 		log_step("clsact: detach tproxy_ingress from %s", i->if_name);

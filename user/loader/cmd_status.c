@@ -25,7 +25,6 @@ static const char *const class_names[TPROXY_CLASS_MAX] = {
 	[TPROXY_UDP6] = "udp6",
 };
 
-enum routing { ROUTING_OK, ROUTING_NO_RULE, ROUTING_NO_ROUTE, ROUTING_ABSENT, ROUTING_MAX };
 static const char *const routing_names[ROUTING_MAX] = {
 	[ROUTING_OK] = "ok",
 	[ROUTING_NO_RULE] = "rule missing",
@@ -39,6 +38,7 @@ struct iface_view {
 	bool gone, up;
 	enum hook hook;
 	enum routing routing4, routing6;
+	char vrf[IF_NAMESIZE]; /* whose member it is; or empty */
 };
 
 struct view {
@@ -51,30 +51,21 @@ struct view {
 	bool lookup;
 };
 
-static enum routing routing_health(struct session *session, __u8 family, const char *ifname)
-{
-	struct route_key key = steps_route_key(session);
-
-	if (!route_family_present(family))
-		return ROUTING_ABSENT;
-	if (route_rule_present(&session->nl, family, &key, ifname) != 1)
-		return ROUTING_NO_RULE;
-	return route_local_present(&session->nl, family, key.table) == 1 ? ROUTING_OK :
-									   ROUTING_NO_ROUTE;
-}
-
 static void look_at_iface(struct session *session, struct iface_view *v)
 {
 	char path[STATE_PATH_LEN];
-	struct device device;
+	struct device device = { 0 };
 
 	v->name = (const char *)v->iface.value.name;
+	snprintf(device.name, sizeof(device.name), "%s", v->name);
 	v->gone = device_by_index(&session->nl, (int)v->iface.ifindex, &device) != 0;
 	v->up = !v->gone && (device.flags & IFF_UP);
+	if (!device_vrf(&device) || !if_indextoname((unsigned int)device_vrf(&device), v->vrf))
+		v->vrf[0] = '\0';
 	v->hook = hook_present((int)v->iface.ifindex,
 			       state_link_path(&session->state, (int)v->iface.ifindex, path));
-	v->routing4 = routing_health(session, AF_INET, v->name);
-	v->routing6 = routing_health(session, AF_INET6, v->name);
+	v->routing4 = steps_routing(session, AF_INET, &device);
+	v->routing6 = steps_routing(session, AF_INET6, &device);
 }
 
 static int look_at_ifaces(struct view *view, const char *only)
@@ -138,6 +129,8 @@ static struct json_object *iface_json(const struct iface_view *v)
 	json_object_object_add(object, "up", json_object_new_boolean(v->up));
 	json_object_object_add(object, "hook", json_object_new_string(hook_names[v->hook]));
 	json_object_object_add(object, "roles", roles_json(v->iface.value.roles));
+	if (v->vrf[0])
+		json_object_object_add(object, "vrf", json_object_new_string(v->vrf));
 	json_object_object_add(object, "routing4",
 			       json_object_new_string(routing_names[v->routing4]));
 	json_object_object_add(object, "routing6",
@@ -195,6 +188,8 @@ static void print_iface(const struct iface_view *v)
 	       v->iface.value.roles & TPROXY_ROLE_DIVERT ? "divert" : "", v->up ? "" : ", down");
 	if (v->iface.value.roles & TPROXY_ROLE_DRAINING)
 		printf(", draining");
+	if (v->vrf[0])
+		printf(", in VRF %s", v->vrf);
 	printf(", routing IPv4 %s, IPv6 %s\n", routing_names[v->routing4],
 	       routing_names[v->routing6]);
 }

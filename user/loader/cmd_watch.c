@@ -24,6 +24,14 @@
 
 static const struct option options[] = { APP_LONG_OPTIONS };
 
+#define MAX_LOST 16
+
+/* Devices that no longer serve; those over the limit are not told of. */
+struct lost {
+	char names[MAX_LOST][IF_NAMESIZE];
+	size_t n;
+};
+
 struct watch {
 	struct app *app;
 	const char *patterns[MAX_PATTERNS];
@@ -34,8 +42,10 @@ struct watch {
 	unsigned long overruns;                /* reported so far */
 	__u64 down[3];                         /* drop, pass, reset: reported so far */
 	time_t down_reported;
-	char lost[IF_NAMESIZE];                /* the device last complained of */
+	struct lost lost, lost_before;         /* at this look, and at the one before */
 	bool absent;                           /* there was nothing attached at the last look */
+	bool running;                          /* the first look is over */
+	bool outdated;                         /* told that another build has taken over */
 };
 
 /* ---- events --------------------------------------------------------------- */
@@ -73,14 +83,24 @@ static void on_repair(enum repair what, const char *ifname, void *arg)
 	show_json_print(event);
 }
 
+static bool is_news(struct watch *w, const char *ifname)
+{
+	if (w->lost.n == MAX_LOST)
+		return false;
+	snprintf(w->lost.names[w->lost.n++], IF_NAMESIZE, "%s", ifname);
+	for (size_t i = 0; i < w->lost_before.n; i++)
+		if (!strcmp(w->lost_before.names[i], ifname))
+			return false;
+	return true;
+}
+
 static void on_lost(const char *ifname, const char *why, void *arg)
 {
 	struct watch *w = arg;
 	struct json_object *event;
 
-	if (!strcmp(w->lost, ifname))
+	if (!is_news(w, ifname))
 		return;
-	snprintf(w->lost, sizeof(w->lost), "%s", ifname);
 	if (!w->app->json) {
 		log_warn("%s: its flows are no longer intercepted: %s", ifname, why);
 		return;
@@ -137,12 +157,26 @@ static void check_overruns(struct watch *w)
 		  w->overruns);
 }
 
+/*
+ * After an upgrade this process may outlive its own build: it works on with the programs
+ * that are there. Putting its own back would undo the upgrade.
+ */
+static void check_build(struct watch *w, const struct state *state)
+{
+	bool other = state->config.build != state_build();
+
+	if (other && !w->outdated)
+		log_info("another build of tproxy-loader has attached its programs: they stay "
+			 "(restart watch to have one version)");
+	w->outdated = other;
+}
+
 /* ---- looking -------------------------------------------------------------- */
 
 /* Patterns are a wish to attach: they may bring the state into being. */
 static int look_at_state(struct watch *w, struct session *session, bool present)
 {
-	const struct setup wish = { 0 };
+	const struct setup wish = { .keep_build = w->running };
 	const struct reconcile r = { .session = session,
 				     .patterns = w->patterns,
 				     .n_patterns = w->n,
@@ -161,10 +195,15 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 	w->absent = false;
 	err = setup_state(session, &wish, present, &created);
 	w->monitor.table = session->state.config.table;
-	if (!err)
+	if (!err) {
+		w->lost_before = w->lost;
+		w->lost.n = 0;
 		err = reconcile(&r);
+	}
 	if (!err)
 		check_down(w, &session->state);
+	if (!err)
+		check_build(w, &session->state);
 	return err;
 }
 
@@ -216,6 +255,7 @@ static int run(struct watch *w)
 {
 	bool failed = false;
 
+	w->running = true;
 	notify_systemd("READY=1");
 	log_info("watching");
 	while (wait_for_news(w)) {

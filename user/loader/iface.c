@@ -34,6 +34,7 @@ static int write_entry(struct session *session, const struct device *device,
 		return 0;
 	live_iface_get(&session->state, (__u32)device->ifindex, &entry);
 	snprintf((char *)entry.name, sizeof(entry.name), "%s", device->name);
+	entry.vrf = (__u32)device_vrf(device);
 	entry.roles |= wish->roles;
 	entry.roles &= ~(__u32)TPROXY_ROLE_DRAINING;
 	if (entry.roles & TPROXY_ROLE_POLICY)
@@ -93,7 +94,7 @@ int iface_off(struct session *session, const struct live_iface *iface)
 	if (!err && (iface->value.roles & TPROXY_ROLE_MADE_QDISC))
 		err = steps_qdisc_off(session, ifindex, name);
 	if (!err)
-		err = steps_route_off(session, name);
+		err = steps_route_off(session, ifindex);
 	if (err || session->dry_run)
 		return err;
 	err = live_iface_del(&session->state, iface->ifindex);

@@ -15,18 +15,17 @@ const char *const repair_names[REPAIR_MAX] = {
 
 /* ---- one attached interface ----------------------------------------------- */
 
-static bool routing_is_whole(struct session *session, const char *ifname)
+static bool routing_is_whole(struct session *session, const struct live_iface *iface,
+			     const struct device *device)
 {
 	static const __u8 families[] = { AF_INET, AF_INET6 };
-	struct route_key key = steps_route_key(session);
 
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		if (!steps_family_wanted(families[i], ifname))
-			continue;
-		if (route_rule_present(&session->nl, families[i], &key, ifname) != 1 ||
-		    route_local_present(&session->nl, families[i], key.table) != 1)
+	if ((int)iface->value.vrf != device_vrf(device))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		if (steps_family_wanted(families[i], device->name) &&
+		    steps_routing(session, families[i], device) != ROUTING_OK)
 			return false;
-	}
 	return true;
 }
 
@@ -56,21 +55,17 @@ static int move_to(const struct reconcile *r, const struct live_iface *iface,
 		   const struct device *device)
 {
 	int err = switch_on(r, device, iface, REPAIR_DEVICE);
-	struct live_iface old = *iface;
 
-	if (err || (int)iface->ifindex == device->ifindex)
-		return err;
-	/* Its rules are named after the interface and belong to the new device now. */
-	snprintf((char *)old.value.name, sizeof(old.value.name), " ");
-	return iface_off(r->session, &old);
+	return err || (int)iface->ifindex == device->ifindex ? err : iface_off(r->session, iface);
 }
 
-static int renamed(const struct reconcile *r, const struct live_iface *iface,
-		   const struct device *device)
+/* The same device under another name, or in another VRF: its former rules serve nobody. */
+static int changed(const struct reconcile *r, const struct live_iface *iface,
+		   const struct device *device, enum repair what)
 {
-	int err = switch_on(r, device, iface, REPAIR_DEVICE);
+	int err = switch_on(r, device, iface, what);
 
-	return err ? err : steps_route_off(r->session, (const char *)iface->value.name);
+	return err ? err : steps_route_off(r->session, 0);
 }
 
 static int check_iface(const struct reconcile *r, const struct live_iface *iface)
@@ -84,14 +79,14 @@ static int check_iface(const struct reconcile *r, const struct live_iface *iface
 	if (device_by_index(&session->nl, (int)iface->ifindex, &device))
 		return device_by_name(&session->nl, name, &device) ? 0 : move_to(r, iface, &device);
 	if (strcmp(device.name, name))
-		return renamed(r, iface, &device);
+		return changed(r, iface, &device, REPAIR_DEVICE);
 	why = device_refusal(&device, &instead);
 	if (why)
 		r->lost(name, why, r->arg);
 	if (!program_is_there(session, device.ifindex))
 		return switch_on(r, &device, iface, REPAIR_PROGRAM);
-	if (!routing_is_whole(session, name))
-		return switch_on(r, &device, iface, REPAIR_ROUTING);
+	if (!routing_is_whole(session, iface, &device))
+		return changed(r, iface, &device, REPAIR_ROUTING);
 	return 0;
 }
 

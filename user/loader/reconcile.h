@@ -25,7 +25,7 @@ struct reconcile {
 	size_t n_patterns;
 	/* Called after each repair; ifname "" for what belongs to no interface. */
 	void (*repaired)(enum repair what, const char *ifname, void *arg);
-	/* Called for an attached device whose packets no longer reach its program, once. */
+	/* Called at each pass for an attached device whose packets no longer reach its program. */
 	void (*lost)(const char *ifname, const char *why, void *arg);
 	void *arg;
 };

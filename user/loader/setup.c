@@ -55,7 +55,7 @@ int setup_state(struct session *session, const struct setup *wish, bool present,
 		err = check_fixed(session, wish);
 	else
 		err = create(session, wish, ret_created);
-	if (!err && present)
+	if (!err && present && !wish->keep_build)
 		err = steps_replace_build(session);
 	return err ? err : steps_refresh_local(session);
 }

@@ -22,11 +22,22 @@ int steps_remove_state(struct session *session);
 
 int steps_refresh_local(struct session *session);
 
+/* Is what a family needs of an attached interface there? */
+enum routing { ROUTING_OK, ROUTING_NO_RULE, ROUTING_NO_ROUTE, ROUTING_ABSENT, ROUTING_MAX };
+enum routing steps_routing(struct session *session, __u8 family, const struct device *device);
+
+/* The device that a rule for this one names: itself, but its VRF for IPv6. 0 or -errno. */
+int steps_rule_device(struct session *session, __u8 family, const struct device *device,
+		      struct device *ret_device);
 /* Does the interface need rule and route for this family? */
 bool steps_family_wanted(__u8 family, const char *ifname);
 /* Rules, local route and, where the kernel can tell, the proof by route look-up. */
 int steps_route_on(struct session *session, const struct device *device);
-int steps_route_off(struct session *session, const char *ifname);
+/* The rules that no attached interface but this needs; 0: those that none needs. */
+int steps_route_off(struct session *session, int ifindex);
+/* Does one of these interfaces need our rule with this iif? */
+bool steps_rule_needed(struct session *session, __u8 family, const char *iif,
+		       const struct live_iface *ifaces, size_t n);
 /* The local routes, once no interface needs them. */
 int steps_routes_off(struct session *session);
 

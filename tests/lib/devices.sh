@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# For tests of kinds of devices: the client reaches the router by a device of that kind, and
+# everything that leaves for the servers past the relay is counted. Needs test.sh.
+
+# devices_prepare — topology, servers, relay and counter
+devices_prepare() {
+	prepare nginx echo
+	r nft -f - <<-'NFT'
+		table inet devs {
+			counter past { }
+			chain forward {
+				type filter hook forward priority 1
+				oifname r1 meta l4proto { tcp, udp } counter name past
+				oifname r1 ip frag-off & 0x1fff != 0 counter name past
+			}
+		}
+	NFT
+	ok "the relay starts" relay_start
+}
+
+# past — packets forwarded from any device of the client's side
+past() { r nft list counter inet devs past | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+
+# servers FAMILIES — FAMILIES is 4, 6 or 46
+servers() {
+	[[ $1 != *4* ]] || echo "$SERVER4"
+	[[ $1 != *6* ]] || echo "$SERVER6"
+}
+
+# answered NAME [FAMILIES] — what an attached device has to do
+answered() {
+	local name=$1 to want=() who=() came=()
+
+	r nft reset counters table inet devs >/dev/null
+	for to in $(servers "${2:-46}"); do
+		ok "$name: flows to $to go through the relay" steering "$to"
+		who+=("$(cpy udp-who "$to" 7007)")
+		came+=("$(cpy udp "$to" 7007 4000 1)")
+		want+=("$([[ $to == *:* ]] && echo "$ROUTER6" || echo "$ROUTER4") other-port")
+	done
+	is "$name: UDP too" "${who[*]}" "${want[*]}"
+	is "$name: and fragments" "${came[*]}" "${want[*]/*/1}"
+	is "$name: no packet of these went past" "$(past)" 0
+}
+
+# straight ADDRESS — a flow there is the client's own, whichever its address
+straight() {
+	local whom
+
+	whom=$(whoami_at "$1")
+	[[ -n $whom && $whom != "$ROUTER4 "* && $whom != "$ROUTER6 "* ]]
+}
+
+# intercepts NAME DEVICE [FAMILIES] — the way is there, and attached it is intercepted
+intercepts() {
+	local to
+
+	for to in $(servers "${3:-46}"); do
+		ok "$1: $to is reached" wait_for 20 straight "$to"
+	done
+	do_ok "$1: attach $2" loader attach "$2" --port 80 --udp-port 7007
+	answered "$1" "${3:-46}"
+	do_ok "$1: detach" loader detach --all
+}
+
+# warned DEVICE — what the last attach of it said beside its steps
+warned() { grep "^tproxy-loader: .*$1: " "$WORK/log/commands" | tail -n 1; }
+
+# untouched NAME DEVICE — attached there, the client's flows are somebody else's
+untouched() {
+	local to
+
+	do_ok "$1: attach $2" loader attach "$2" --port 80 --udp-port 7007
+	for to in "$SERVER4" "$SERVER6"; do
+		ok "$1: flows to $to go straight" straight "$to"
+		like "$1: UDP to $to, too" "$(cpy udp-who "$to" 7007)" ' same-port$'
+	done
+	do_ok "$1: detach" loader detach --all
+}
+
+# device NAME ARGS… — on the router, if the kernel has such; else a skipped check
+device() {
+	local name=$1
+	shift
+
+	r ip link add "$@" 2>"$WORK/device" && return
+	tap_result 0 "$name # SKIP the kernel has none: $(head -n 1 "$WORK/device")"
+	return 1
+}
+
+# client_by DEVICE NETWORK — the client's way to the servers
+client_by() {
+	c ip route replace default via "10.77.$2.1" dev "$1"
+	c ip -6 route replace default via "fd77:$2::1" dev "$1"
+}
+
+# addresses NS DEVICE NETWORK HOST
+addresses() {
+	topo_address "$1" "$2" "10.77.$3.$4/24" "fd77:$3::$4/64"
+}
+
+# link_of NETWORK ROUTERS-DEVICE CLIENTS-DEVICE — both ends are there: addresses, and the client's way
+link_of() {
+	addresses "$ROUTER" "$2" "$1" 1
+	addresses "$CLIENT" "$3" "$1" 2
+	client_by "$3" "$1"
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A hundred times attach and detach under load: each flow goes where the state at its start says,
+# detach ends only what was relayed, and nothing is left behind. CYCLES=N does it N times.
+TEST_LIMIT=300
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/soak.sh
+. "$TOP/tests/lib/soak.sh"
+
+CYCLES=${CYCLES:-100}
+
+prepare
+soak_serve || fatal "the server starts"
+ok "the relay starts" relay_start
+snapshot >"$WORK/before"
+fds=$(helper_fds "$RELAY_PID")
+
+soak_state detached
+soak_load new new long udp -- $SERVER4 $SERVER6
+soak_load old forever -- $EXTRA4 $EXTRA6
+ok "flows go straight" wait_for 10 soaked_more new 2 20
+unlike "flows that go past are counted" "$(starts_past)" '^0?$'
+
+failed=0 past=0
+tcx=$(loader features | grep -E 'tcx +yes')
+for ((cycle = 1; cycle <= CYCLES; cycle++)); do
+	hook=$((cycle % 2)) hook=${hook/0/clsact} hook=${hook/1/auto}
+	state=attaching
+	[[ $hook == auto && -n $tcx ]] || state=qdisc
+	soak_state $state
+	try loader -q attach r0 --port 7007 --udp-port 7007 --hook "$hook" || failed=$((failed + 1))
+	first=$(starts_past)
+	soak_state attached
+	wait_for 10 soaked_more new 1 $(($(soaked new 1) + 4)) || failed=$((failed + 1))
+	last=$(starts_past)
+	past=$((past + last - first))
+	soak_state detaching
+	try loader -q detach --all || failed=$((failed + 1))
+	soak_state detached
+	wait_for 10 soaked_more new 2 $(($(soaked new 2) + 4)) || failed=$((failed + 1))
+done
+is "$CYCLES times attached and detached" "$failed" 0
+is "no flow started past the relay while attached" $past 0
+is "a flow from before is alive" "$(soaked old 3)" 0
+soak_stop
+soak_judge "no flow failed that was not relayed at a detach, each went its way" new old
+unchanged "nothing is left" "$WORK/before"
+like "the relay has a helper" "$fds" '^[1-9]'
+is "which holds no more descriptors than before" "$(helper_fds "$RELAY_PID")" "$fds"
+finish

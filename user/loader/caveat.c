@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/caveat.h"
+
+#include <string.h>
+
+#include "lib/live.h"
+#include "lib/log.h"
+
+static bool is_attached(const struct session *session, const struct device *device)
+{
+	struct tproxy_iface entry;
+
+	return session->state.map[MAP_IFACES] >= 0 &&
+	       !live_iface_get(&session->state, (__u32)device->ifindex, &entry);
+}
+
+struct walk {
+	const struct session *session;
+	const struct device *device;
+};
+
+/* What has left for such a child before the program runs, or is addressed to it, is not ours. */
+static int warn_of_child(const struct device *child, void *arg)
+{
+	const struct walk *walk = arg;
+	const char *name = walk->device->name;
+
+	if (child->parent != walk->device->ifindex || is_attached(walk->session, child))
+		return 0;
+	if (!strcmp(child->kind, "vlan"))
+		log_warn("%s: flows in its VLAN %s are not intercepted (attach %s for these)", name,
+			 child->name, child->name);
+	else if (!strcmp(child->kind, "macvlan"))
+		log_warn("%s: flows that come in by its macvlan %s are not intercepted (attach %s "
+			 "for these)",
+			 name, child->name, child->name);
+	return 0;
+}
+
+/* Both answer ARP for the addresses of either, so flows enter by whichever answered first. */
+static void warn_of_macvlan(struct session *session, const struct device *device)
+{
+	struct device parent;
+
+	if (strcmp(device->kind, "macvlan") || !device->parent ||
+	    device_by_index(&session->nl, device->parent, &parent) || is_attached(session, &parent))
+		return;
+	log_warn("%s: its flows may come in by %s, which answers ARP for it too (sysctl "
+		 "net.ipv4.conf.all.arp_ignore=1, or attach both)",
+		 device->name, parent.name);
+}
+
+/* Sockets not bound to a member belong to no VRF (inet_sk_bound_dev_eq, tcp_l3mdev_accept=0). */
+static void warn_of_vrf(struct session *session, const struct device *device)
+{
+	struct device vrf;
+
+	if (!device_vrf(device) || device_by_index(&session->nl, device_vrf(device), &vrf))
+		return;
+	log_warn("%s: it is a member of VRF %s: a proxy takes flows from it only with sockets "
+		 "bound to %s (SO_BINDTODEVICE)",
+		 device->name, vrf.name, device->name);
+}
+
+void caveat_warn(struct session *session, const struct device *device)
+{
+	struct walk walk = { session, device };
+
+	warn_of_vrf(session, device);
+	warn_of_macvlan(session, device);
+	if (device_walk(&session->nl, warn_of_child, &walk))
+		log_debug("%s: cannot list the devices on top of it", device->name);
+}
