@@ -10,6 +10,8 @@ PKG_CONFIG ?= pkg-config
 PREFIX    ?= /usr/local
 SBINDIR   ?= $(PREFIX)/sbin
 MANDIR    ?= $(PREFIX)/share/man
+UNITDIR   ?= $(PREFIX)/lib/systemd/system
+DOCDIR    ?= $(PREFIX)/share/doc/tproxy
 BUILD     ?= build
 
 CFLAGS    ?= -O2 -g
@@ -23,8 +25,8 @@ ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDFLAGS   += -fsanitize=$(SANITIZE)
 endif
 
-LOADER_LIBS := -lbpf -lelf -lz -lmnl -ljson-c -lcap-ng
-RELAY_LIBS  := -lbpf -lelf -lz -linih -lcap-ng -lpthread
+LOADER_LIBS := -lbpf -lelf -lz -lmnl -linih -ljson-c -lcap-ng
+RELAY_LIBS  := -lbpf -lelf -lz -linih -lcap-ng -lseccomp -lpthread
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd && echo yes),yes)
 ALL_CFLAGS += -DHAVE_SYSTEMD
 RELAY_LIBS += -lsystemd
@@ -46,6 +48,7 @@ UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 BPFTEST_SRC := $(wildcard tests/bpf/test_*.c)
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 BENCH_SRC  := $(wildcard tests/bench/*.c)
+FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB_OBJ    := $(call obj,$(LIB_SRC))
@@ -141,10 +144,18 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ -lbpf -o $@
 
-check: tests ## run all tests (root)
-	$(Q)tests/run.sh
+# All in one command: what is fuzzed is instrumented, and so must not share objects.
+FUZZ_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
+FUZZED   := $(addprefix user/lib/,config.c config_keys.c config_list.c config_print.c \
+	import.c iptables.c iptables_match.c parse.c policy.c policy_text.c)
 
-# Instrumented in all its parts, so it shares no objects.
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZED) Makefile
+	$(say) FUZZ $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -Iinclude -Iuser -O1 -g \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		$< $(FUZZED) -linih -o $@
+
 PACKET_FUZZ := $(addprefix tests/,fuzz/fuzz_packet.c unit/bpf_parse.c bpf/reference_packet.c)
 
 $(BUILD)/tests/fuzz/fuzz_packet: $(PACKET_FUZZ) $(wildcard tests/unit/*.h tests/bpf/*.h bpf/*.h)
@@ -153,23 +164,36 @@ $(BUILD)/tests/fuzz/fuzz_packet: $(PACKET_FUZZ) $(wildcard tests/unit/*.h tests/
 	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -Iinclude -Iuser -Ivmlinux -Ibpf $(PACKET_FUZZ) -o $@
 
-fuzz: $(BUILD)/tests/fuzz/fuzz_packet ## build the fuzzers (libclang-rt-dev)
+fuzz: $(FUZZ_BIN) ## build the fuzzers; tests/fuzz/run.t runs them
+.PHONY: fuzz
+
+check: tests ## run all tests (root)
+	$(Q)tests/run.sh
 
 bench: all $(BENCH_BIN) $(HELPER_BIN) ## measure against iptables TPROXY, other proxies and plain forwarding (root)
 	$(Q)tests/bench/run.sh
 	$(Q)tests/bench/tcp.sh
+	$(Q)tests/bench/policy.sh
 
 lint: ## shellcheck, codespell, warnings
 	$(Q)scripts/lint
 
 install: all ## install programs and man pages (DESTDIR, PREFIX)
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)/examples
 	install -m 755 tproxy-loader tproxy-relay $(DESTDIR)$(SBINDIR)
 	install -m 644 user/man/*.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 user/man/*.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 examples/* $(DESTDIR)$(DOCDIR)/examples
+	sed 's|@sbindir@|$(SBINDIR)|' user/systemd/tproxy-loader.service \
+		> $(DESTDIR)$(UNITDIR)/tproxy-loader.service
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/tproxy-loader $(DESTDIR)$(SBINDIR)/tproxy-relay
 	rm -f $(patsubst user/man/%,$(DESTDIR)$(MANDIR)/man8/%,$(wildcard user/man/*.8))
+	rm -f $(patsubst user/man/%,$(DESTDIR)$(MANDIR)/man5/%,$(wildcard user/man/*.5))
+	rm -f $(DESTDIR)$(UNITDIR)/tproxy-loader.service
+	rm -rf $(DESTDIR)$(DOCDIR)
 
 clean: ## remove what make made
 	rm -rf $(BUILD) tproxy-loader tproxy-relay

@@ -16,7 +16,8 @@ all_tests() {
 	local file machines=(tests/vm/*.t)
 
 	[[ ${KERNELS-} != 0 ]] || machines=()
-	for file in build/tests/unit/* build/tests/bpf/* tests/net/*.t tests/life/*.t "${machines[@]}"; do
+	for file in build/tests/unit/* build/tests/bpf/* tests/fuzz/*.t tests/net/*.t tests/life/*.t \
+		"${machines[@]}"; do
 		if [[ -f $file && -x $file && $file != *.* || $file == *.t && -f $file ]]; then
 			echo "$file"
 		fi

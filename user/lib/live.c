@@ -7,48 +7,9 @@
 #include <string.h>
 
 #include "lib/addrset.h"
+#include "lib/document.h"
 
 /* ---- reading the policy --------------------------------------------------- */
-
-static int read_lpm4(int fd, struct prefix_table *table)
-{
-	struct tproxy_lpm4 key, *prev = NULL;
-	tproxy_mask mask;
-
-	while (!bpf_map_get_next_key(fd, prev, &key)) {
-		struct prefix prefix = { .family = AF_INET, .len = (__u8)key.prefixlen };
-		int err;
-
-		prev = &key;
-		if (bpf_map_lookup_elem(fd, &key, &mask))
-			continue; /* deleted since */
-		memcpy(prefix.addr, key.addr, sizeof(key.addr));
-		err = prefix_table_append(table, &prefix, mask);
-		if (err)
-			return err;
-	}
-	return errno == ENOENT ? 0 : -errno;
-}
-
-static int read_lpm6(int fd, struct prefix_table *table)
-{
-	struct tproxy_lpm6 key, *prev = NULL;
-	tproxy_mask mask;
-
-	while (!bpf_map_get_next_key(fd, prev, &key)) {
-		struct prefix prefix = { .family = AF_INET6, .len = (__u8)key.prefixlen };
-		int err;
-
-		prev = &key;
-		if (bpf_map_lookup_elem(fd, &key, &mask))
-			continue;
-		memcpy(prefix.addr, key.addr, sizeof(key.addr));
-		err = prefix_table_append(table, &prefix, mask);
-		if (err)
-			return err;
-	}
-	return errno == ENOENT ? 0 : -errno;
-}
 
 static int read_port_map(int fd, struct port_table *table)
 {
@@ -79,43 +40,96 @@ static int read_rules(int fd, struct tables *tables)
 	return 0;
 }
 
-static int read_tables(const struct state *state, struct tables *tables)
+int live_read_tables(const struct state *state, struct tables *tables)
 {
 	int err = read_rules(state->map[MAP_RULES], tables);
 
 	if (!err)
-		err = read_lpm4(state->map[MAP_DST4], &tables->dst);
+		err = bulk_read_prefixes(state->map[MAP_DST4], AF_INET, &tables->dst);
 	if (!err)
-		err = read_lpm6(state->map[MAP_DST6], &tables->dst);
+		err = bulk_read_prefixes(state->map[MAP_DST6], AF_INET6, &tables->dst);
 	if (!err)
-		err = read_lpm4(state->map[MAP_SRC4], &tables->src);
+		err = bulk_read_prefixes(state->map[MAP_SRC4], AF_INET, &tables->src);
 	if (!err)
-		err = read_lpm6(state->map[MAP_SRC6], &tables->src);
+		err = bulk_read_prefixes(state->map[MAP_SRC6], AF_INET6, &tables->src);
 	if (!err)
 		err = read_port_map(state->map[MAP_PORTS], &tables->ports);
 	tables_sort(tables);
 	return err;
 }
 
+/* Rules without a document are not limited to interfaces. */
+static int read_scopes(const struct state *state, struct policy *policy)
+{
+	struct document doc __cleanup_document = { 0 };
+	__u32 ids[DOCUMENT_MAPS];
+	int err = document_ids(state, ids);
+
+	if (!err)
+		err = document_read_scopes(state, ids, &doc);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	return document_give_scopes(&doc, policy);
+}
+
+static int to_policy(const struct state *state, const struct tables *tables,
+		     struct policy *ret_policy)
+{
+	struct policy policy __cleanup_policy = { 0 };
+	int err = tables_to_policy(tables, &policy);
+
+	if (!err)
+		err = read_scopes(state, &policy);
+	if (err)
+		return err;
+	*ret_policy = policy;
+	policy = (struct policy){ 0 };
+	return 0;
+}
+
 int live_read_policy(const struct state *state, struct policy *ret_policy)
 {
 	struct tables tables __cleanup_tables = { 0 };
-	int err = read_tables(state, &tables);
+	int err = live_read_tables(state, &tables);
 
-	return err ? err : tables_to_policy(&tables, ret_policy);
+	return err ? err : to_policy(state, &tables, ret_policy);
 }
 
-/* ---- editing it ----------------------------------------------------------- */
+int live_read_rules(const struct state *state, struct policy *ret_policy)
+{
+	struct tables tables = { 0 };
+	int err = read_rules(state->map[MAP_RULES], &tables);
 
-static const enum state_map table_maps[TABLES_MAP_MAX] = {
-	[TABLES_DST4] = MAP_DST4,   [TABLES_DST6] = MAP_DST6,	[TABLES_SRC4] = MAP_SRC4,
-	[TABLES_SRC6] = MAP_SRC6,   [TABLES_PORTS] = MAP_PORTS, [TABLES_RULES] = MAP_RULES,
-};
+	return err ? err : to_policy(state, &tables, ret_policy);
+}
+
+int live_rules_on(const struct state *state, const char *ifname, tproxy_mask unlimited,
+		  tproxy_mask *ret_mask)
+{
+	struct policy rules __cleanup_policy = { 0 };
+	int err = live_read_rules(state, &rules);
+
+	if (err)
+		return err;
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		tproxy_mask bit = 1ULL << i;
+
+		if (!rules.rules[i].interfaces.n)
+			continue;
+		unlimited &= ~bit;
+		if (rule_is_on(&rules.rules[i], ifname))
+			unlimited |= bit;
+	}
+	*ret_mask = unlimited;
+	return 0;
+}
+
+/* ---- one entry ------------------------------------------------------------ */
 
 #define LPM_RETRIES 100
 
 /* An LPM_TRIE may refuse an update with ENOMEM under memory pressure of the moment: try again. */
-static int update(int fd, const void *key, const void *value)
+int live_update(int fd, const void *key, const void *value)
 {
 	for (int i = 0;; i++) {
 		if (!bpf_map_update_elem(fd, key, value, BPF_ANY))
@@ -124,167 +138,6 @@ static int update(int fd, const void *key, const void *value)
 			return -errno;
 		usleep(1000);
 	}
-}
-
-static int make_edit(const struct tables_edit *edit, void *arg)
-{
-	const struct state *state = arg;
-	int fd = state->map[table_maps[edit->map]];
-
-	if (!edit->remove)
-		return update(fd, &edit->key, &edit->value);
-	if (bpf_map_delete_elem(fd, &edit->key) && errno != ENOENT)
-		return -errno;
-	return 0;
-}
-
-/* Sets or clears rule bits on every interface with the policy role. */
-static int change_ifaces(const struct state *state, tproxy_mask set, tproxy_mask clear,
-			 int (*cb)(const struct state *state, const struct live_iface *iface,
-				   void *arg),
-			 void *arg)
-{
-	__cleanup_free struct live_iface *ifaces = NULL;
-	size_t n = 0;
-	int err = live_ifaces(state, &ifaces, &n);
-
-	for (size_t i = 0; i < n && !err; i++) {
-		tproxy_mask mask = (ifaces[i].value.mask | set) & ~clear;
-
-		if (!(ifaces[i].value.roles & TPROXY_ROLE_POLICY) || mask == ifaces[i].value.mask)
-			continue;
-		ifaces[i].value.mask = mask;
-		err = cb(state, &ifaces[i], arg);
-	}
-	return err;
-}
-
-struct change {
-	struct tables actual, before, after, target; /* owned */
-};
-
-static void change_free(struct change *change)
-{
-	tables_free(&change->actual);
-	tables_free(&change->before);
-	tables_free(&change->after);
-	tables_free(&change->target);
-}
-#define __cleanup_change __attribute__((cleanup(change_free)))
-
-static int plan_change(const struct state *state, const struct policy *from,
-		       const struct policy *to, struct change *change)
-{
-	int err = read_tables(state, &change->actual);
-
-	if (!err)
-		err = tables_compile(from, &change->before);
-	if (!err)
-		err = tables_compile(to, &change->after);
-	if (!err)
-		err = tables_rebase(&change->actual, &change->before, &change->after,
-				    &change->target);
-	return err;
-}
-
-/*
- * One plan for making and for printing: rules that go leave the interfaces first,
- * rules that come are put on them last, so that each appears and vanishes whole.
- */
-static int walk_change(const struct state *state, const struct policy *from,
-		       const struct policy *to,
-		       int (*on_iface)(const struct state *, const struct live_iface *, void *),
-		       int (*on_edit)(const struct tables_edit *, void *), void *arg)
-{
-	struct change change __cleanup_change = { 0 };
-	int err = plan_change(state, from, to, &change);
-	tproxy_mask gone, new;
-
-	if (err)
-		return err;
-	gone = change.before.active & ~change.after.active;
-	new = change.after.active & ~change.before.active;
-	err = change_ifaces(state, 0, gone, on_iface, arg);
-	if (!err)
-		err = tables_diff(&change.actual, &change.target, on_edit, arg);
-	if (!err)
-		err = change_ifaces(state, new, 0, on_iface, arg);
-	return err;
-}
-
-static int stop_at_first(const struct tables_edit *edit, void *arg)
-{
-	return 1;
-}
-
-int live_policy_differs(const struct policy *from, const struct policy *to)
-{
-	struct tables before __cleanup_tables = { 0 };
-	struct tables after __cleanup_tables = { 0 };
-	int err = tables_compile(from, &before);
-
-	if (!err)
-		err = tables_compile(to, &after);
-	return err ? err : tables_diff(&before, &after, stop_at_first, NULL);
-}
-
-static int make_iface(const struct state *state, const struct live_iface *iface, void *arg)
-{
-	return live_iface_set(state, iface->ifindex, &iface->value);
-}
-
-int live_change_policy(const struct state *state, const struct policy *from,
-		       const struct policy *to)
-{
-	return walk_change(state, from, to, make_iface, make_edit, (void *)state);
-}
-
-struct printer {
-	const struct state *state;
-	FILE *out;
-};
-
-static void print_bytes(FILE *out, const char *word, const void *bytes, size_t size)
-{
-	fprintf(out, " %s", word);
-	for (size_t i = 0; i < size; i++)
-		fprintf(out, " %u", ((const __u8 *)bytes)[i]);
-}
-
-static void print_command(const struct printer *p, const char *verb, enum state_map map)
-{
-	fprintf(p->out, "bpftool map %s pinned %s/%s", verb, p->state->dir, state_map_name(map));
-}
-
-static int print_edit(const struct tables_edit *edit, void *arg)
-{
-	const struct printer *p = arg;
-
-	print_command(p, edit->remove ? "delete" : "update", table_maps[edit->map]);
-	print_bytes(p->out, "key", &edit->key, edit->key_size);
-	if (!edit->remove)
-		print_bytes(p->out, "value", &edit->value, edit->value_size);
-	fputc('\n', p->out);
-	return 0;
-}
-
-static int print_iface(const struct state *state, const struct live_iface *iface, void *arg)
-{
-	const struct printer *p = arg;
-
-	print_command(p, "update", MAP_IFACES);
-	print_bytes(p->out, "key", &iface->ifindex, sizeof(iface->ifindex));
-	print_bytes(p->out, "value", &iface->value, sizeof(iface->value));
-	fputc('\n', p->out);
-	return 0;
-}
-
-int live_print_bpftool(const struct state *state, const struct policy *from,
-		       const struct policy *to, FILE *out)
-{
-	struct printer printer = { .state = state, .out = out };
-
-	return walk_change(state, from, to, print_iface, print_edit, &printer);
 }
 
 /* ---- interfaces ----------------------------------------------------------- */
@@ -330,7 +183,7 @@ int live_iface_get(const struct state *state, __u32 ifindex, struct tproxy_iface
 
 int live_iface_set(const struct state *state, __u32 ifindex, const struct tproxy_iface *value)
 {
-	return update(state->map[MAP_IFACES], &ifindex, value);
+	return live_update(state->map[MAP_IFACES], &ifindex, value);
 }
 
 int live_iface_del(const struct state *state, __u32 ifindex)

@@ -7,12 +7,26 @@
 #ifndef TPROXY_LIVE_H
 #define TPROXY_LIVE_H
 
+#include "bulk.h"
 #include "netlink.h"
 #include "state.h"
 #include "tables.h"
 
 /* Reads the maps of the active generation. */
 int live_read_policy(const struct state *state, struct policy *ret_policy);
+/* Only what a rule is, without the sets it matches: names, actions, proxies, interfaces. */
+int live_read_rules(const struct state *state, struct policy *ret_policy);
+/* The rules that an interface of this name should have: `unlimited` and those limited to it. */
+int live_rules_on(const struct state *state, const char *ifname, tproxy_mask unlimited,
+		  tproxy_mask *ret_mask);
+
+/* Writes a whole policy into empty maps, interfaces excepted. */
+int live_fill(const struct state *state, const struct policy *policy, bulk_progress progress);
+
+/* As the maps have it, edits by hand and all; sorted. */
+int live_read_tables(const struct state *state, struct tables *tables);
+/* One entry of a policy map. */
+int live_update(int fd, const void *key, const void *value);
 
 /* Makes the edits that lead from one policy to the other, and nothing else. */
 int live_change_policy(const struct state *state, const struct policy *from,

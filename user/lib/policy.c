@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/policy.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
+#include <fnmatch.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -35,6 +35,24 @@ int prefix_set_add(struct prefix_set *set, const struct prefix *prefix)
 		if (!prefix_cmp(&set->items[i], prefix))
 			return 0;
 	return prefix_set_append(set, prefix);
+}
+
+static int prefix_order(const void *a, const void *b)
+{
+	return prefix_cmp(a, b);
+}
+
+void prefix_set_sort(struct prefix_set *set)
+{
+	size_t kept = 0;
+
+	if (!set->n)
+		return;
+	qsort(set->items, set->n, sizeof(*set->items), prefix_order);
+	for (size_t i = 1; i < set->n; i++)
+		if (prefix_cmp(&set->items[kept], &set->items[i]))
+			set->items[++kept] = set->items[i];
+	set->n = kept + 1;
 }
 
 int prefix_set_add_all(struct prefix_set *set)
@@ -166,6 +184,86 @@ bool service_covers(const struct service *service, __u8 proto, __u16 port)
 	       (port >= service->range.first && port <= service->range.last);
 }
 
+/* ---- interfaces ----------------------------------------------------------- */
+
+static bool name_set_has(const struct name_set *set, const char *name)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (!strcmp(set->items[i], name))
+			return true;
+	return false;
+}
+
+int name_set_add(struct name_set *set, const char *name)
+{
+	int err;
+
+	if (name_set_has(set, name))
+		return 0;
+	err = array_room((void **)&set->items, set->n, &set->room, sizeof(*set->items));
+	if (!err)
+		snprintf(set->items[set->n++], sizeof(*set->items), "%s", name);
+	return err;
+}
+
+int name_set_merge(struct name_set *to, const struct name_set *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		int err = name_set_add(to, from->items[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+bool name_set_matches(const struct name_set *set, const char *ifname)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (!fnmatch(set->items[i], ifname, 0))
+			return true;
+	return false;
+}
+
+bool name_set_equal(const struct name_set *a, const struct name_set *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!name_set_has(b, a->items[i]))
+			return false;
+	return true;
+}
+
+/* As dev_valid_name() of the kernel, without what would be something else in a file. */
+bool policy_ifname_is_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len || len >= TPROXY_IFNAME_LEN || !strcmp(name, ".") || !strcmp(name, "..") ||
+	    *name == '[')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (strchr("/:;,#=", name[i]) || !isgraph((unsigned char)name[i]))
+			return false;
+	return true;
+}
+
+bool rule_is_on(const struct rule *rule, const char *ifname)
+{
+	return rule->used && (!rule->interfaces.n || name_set_matches(&rule->interfaces, ifname));
+}
+
+tproxy_mask policy_rules_on(const struct policy *policy, const char *ifname)
+{
+	tproxy_mask mask = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (rule_is_on(&policy->rules[i], ifname))
+			mask |= 1ULL << i;
+	return mask;
+}
+
 /* ---- policy --------------------------------------------------------------- */
 
 int policy_find(const struct policy *policy, const char *name)
@@ -216,6 +314,7 @@ void rule_free(struct rule *rule)
 	free(rule->to.items);
 	free(rule->from.items);
 	free(rule->services.items);
+	free(rule->interfaces.items);
 	*rule = (struct rule){ 0 };
 }
 
@@ -247,9 +346,12 @@ static int rule_copy(const struct rule *from, struct rule *ret_to)
 		copy_items(from->from.items, from->from.n, sizeof(*from->from.items), &err);
 	copy.services.items = copy_items(from->services.items, from->services.n,
 					 sizeof(*from->services.items), &err);
+	copy.interfaces.items = copy_items(from->interfaces.items, from->interfaces.n,
+					   sizeof(*from->interfaces.items), &err);
 	copy.to.room = copy.to.n;
 	copy.from.room = copy.from.n;
 	copy.services.room = copy.services.n;
+	copy.interfaces.room = copy.interfaces.n;
 	if (err)
 		rule_free(&copy);
 	else
@@ -271,115 +373,4 @@ int policy_copy(const struct policy *from, struct policy *ret_to)
 	}
 	*ret_to = copy;
 	return 0;
-}
-
-/* ---- text ----------------------------------------------------------------- */
-
-struct list_parse {
-	__u8 proto;
-	struct service_set *services;
-	struct prefix_set *prefixes;
-	const char **ret_why;
-};
-
-static int parse_service_item(const char *item, void *arg)
-{
-	struct list_parse *p = arg;
-	struct port_range range;
-	int err = parse_port_range(item, &range, p->ret_why);
-
-	return err ? err : service_set_add(p->services, p->proto, range);
-}
-
-int policy_parse_services(const char *text, __u8 proto, struct service_set *set,
-			  const char **ret_why)
-{
-	struct list_parse p = { .proto = proto, .services = set, .ret_why = ret_why };
-
-	*ret_why = "out of memory";
-	return parse_list(text, parse_service_item, &p);
-}
-
-static int parse_prefix_item(const char *item, void *arg)
-{
-	struct list_parse *p = arg;
-	struct prefix prefix;
-	int err;
-
-	if (!strcmp(item, "all"))
-		return prefix_set_add_all(p->prefixes);
-	err = parse_prefix(item, &prefix, p->ret_why);
-	return err ? err : prefix_set_add(p->prefixes, &prefix);
-}
-
-int policy_parse_prefixes(const char *text, struct prefix_set *set, const char **ret_why)
-{
-	struct list_parse p = { .prefixes = set, .ret_why = ret_why };
-
-	*ret_why = "out of memory";
-	return parse_list(text, parse_prefix_item, &p);
-}
-
-int policy_parse_service(const char *text, struct service *ret_service, const char **ret_why)
-{
-	struct service service = { 0 };
-	const char *rest;
-	int err;
-
-	if (!strncmp(text, "tcp", 3)) {
-		service.proto = IPPROTO_TCP;
-	} else if (!strncmp(text, "udp", 3)) {
-		service.proto = IPPROTO_UDP;
-	} else {
-		*ret_why = "expected tcp/PORT or udp/PORT";
-		return -EINVAL;
-	}
-	rest = text + 3;
-	if (*rest == '/') {
-		err = parse_port_range(rest + 1, &service.range, ret_why);
-		if (err)
-			return err;
-	} else if (*rest) {
-		*ret_why = "expected tcp/PORT or udp/PORT";
-		return -EINVAL;
-	}
-	*ret_service = service;
-	return 0;
-}
-
-int policy_parse_proxy(const char *text, struct endpoint *ret_proxy, const char **ret_why)
-{
-	if (!strcmp(text, "relay")) {
-		*ret_proxy = (struct endpoint){ 0 };
-		return 0;
-	}
-	return parse_endpoint(text, ret_proxy, ret_why);
-}
-
-char *service_format(const struct service *service, char *buf)
-{
-	const char *proto = service->proto == IPPROTO_TCP ? "tcp" : "udp";
-
-	if (!service->range.first)
-		snprintf(buf, SERVICE_TEXT_LEN, "%s", proto);
-	else if (service->range.first == service->range.last)
-		snprintf(buf, SERVICE_TEXT_LEN, "%s/%u", proto, service->range.first);
-	else
-		snprintf(buf, SERVICE_TEXT_LEN, "%s/%u-%u", proto, service->range.first,
-			 service->range.last);
-	return buf;
-}
-
-char *proxy_format(const struct endpoint *proxy, char *buf)
-{
-	char addr[INET6_ADDRSTRLEN] = "";
-
-	if (!proxy->port)
-		snprintf(buf, PROXY_TEXT_LEN, "relay");
-	else if (!proxy->family)
-		snprintf(buf, PROXY_TEXT_LEN, "%u", proxy->port);
-	else if (inet_ntop(proxy->family, proxy->addr, addr, sizeof(addr)))
-		snprintf(buf, PROXY_TEXT_LEN, proxy->family == AF_INET ? "%s:%u" : "[%s]:%u", addr,
-			 proxy->port);
-	return buf;
 }

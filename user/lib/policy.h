@@ -29,6 +29,12 @@ struct service_set {
 	size_t n, room;
 };
 
+/* Names of interfaces and globs; a device need not exist to be named. */
+struct name_set {
+	char (*items)[TPROXY_IFNAME_LEN]; /* owned */
+	size_t n, room;
+};
+
 struct rule {
 	bool used;
 	char name[TPROXY_NAME_LEN];
@@ -38,6 +44,7 @@ struct rule {
 	struct prefix_set to;  /* empty: nothing; both defaults: everything */
 	struct prefix_set from;
 	struct service_set services;
+	struct name_set interfaces; /* empty: every attached interface */
 };
 
 struct policy {
@@ -53,7 +60,10 @@ int prefix_set_add(struct prefix_set *set, const struct prefix *prefix);
 int prefix_set_append(struct prefix_set *set, const struct prefix *prefix); /* known to be new */
 int prefix_set_add_all(struct prefix_set *set); /* 0.0.0.0/0 and ::/0 */
 int service_set_add(struct service_set *set, __u8 proto, struct port_range range);
+void prefix_set_sort(struct prefix_set *set); /* in prefix_cmp's order, each once */
 int prefix_set_merge(struct prefix_set *to, const struct prefix_set *from);
+int name_set_add(struct name_set *set, const char *name); /* a valid one */
+int name_set_merge(struct name_set *to, const struct name_set *from);
 int service_set_merge(struct service_set *to, const struct service_set *from);
 
 /* -ENOENT when it is not in the set. A range of services may cut existing ones in two. */
@@ -62,6 +72,15 @@ int service_set_del(struct service_set *set, __u8 proto, struct port_range range
 
 bool prefix_set_is_all(const struct prefix_set *set);
 bool service_covers(const struct service *service, __u8 proto, __u16 port);
+
+bool name_set_matches(const struct name_set *set, const char *ifname);
+bool name_set_equal(const struct name_set *a, const struct name_set *b); /* in any order */
+/* What the kernel takes as a name, or a glob of such. */
+bool policy_ifname_is_valid(const char *name);
+
+bool rule_is_on(const struct rule *rule, const char *ifname);
+/* The mask of an interface with the policy role. */
+tproxy_mask policy_rules_on(const struct policy *policy, const char *ifname);
 
 /* -ENOENT without a rule of that name; index of the rule otherwise. */
 int policy_find(const struct policy *policy, const char *name);
@@ -87,6 +106,8 @@ int policy_parse_services(const char *text, __u8 proto, struct service_set *set,
 int policy_parse_prefixes(const char *text, struct prefix_set *set, const char **ret_why);
 /* "tcp/22", "udp/5000-5010", "tcp" (every port). */
 int policy_parse_service(const char *text, struct service *ret_service, const char **ret_why);
+/* "eth0,wg*". */
+int policy_parse_interfaces(const char *text, struct name_set *set, const char **ret_why);
 /* "relay" or an endpoint. */
 int policy_parse_proxy(const char *text, struct endpoint *ret_proxy, const char **ret_why);
 

@@ -240,11 +240,11 @@ static int own_bits(struct prefix_mask *entry, const struct prefix_mask *cover, 
 	struct read_back *back = arg;
 	tproxy_mask own = entry->mask & ~(cover ? cover->mask : 0);
 
-	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
-		struct rule *rule = &back->policy->rules[i];
+	for (; own; own &= own - 1) {
+		struct rule *rule = &back->policy->rules[__builtin_ctzll(own)];
 		int err;
 
-		if (!rule->used || !(own & bit(i)))
+		if (!rule->used)
 			continue;
 		err = prefix_set_append(back->source ? &rule->from : &rule->to, &entry->prefix);
 		if (err)
@@ -259,12 +259,13 @@ static int read_ports(const struct port_table *table, struct policy *policy)
 		const struct port_mask *entry = &table->items[i];
 		struct port_range range = { entry->port, entry->port };
 
-		for (int r = 0; r < TPROXY_MAX_RULES; r++) {
+		for (tproxy_mask mask = entry->mask; mask; mask &= mask - 1) {
+			struct rule *rule = &policy->rules[__builtin_ctzll(mask)];
 			int err;
 
-			if (!policy->rules[r].used || !(entry->mask & bit(r)))
+			if (!rule->used)
 				continue;
-			err = service_set_add(&policy->rules[r].services, entry->proto, range);
+			err = service_set_add(&rule->services, entry->proto, range);
 			if (err)
 				return err;
 		}

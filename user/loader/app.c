@@ -10,6 +10,7 @@
 
 #include "lib/generation.h"
 #include "lib/hook.h"
+#include "loader/probation.h"
 
 #define NETNS_DIR "/var/run/netns"
 #define DEFAULT_PIN_DIR "/sys/fs/bpf/tproxy"
@@ -288,6 +289,8 @@ static int repair_pins(struct session *session)
 	int err = generation_repair_pins(&session->state);
 
 	if (!err)
+		probation_settle(session);
+	if (!err)
 		return EXIT_DONE;
 	log_error("%s: cannot reach the live maps: %s (run as root)", session->state.dir,
 		  strerror(-err));
@@ -315,7 +318,12 @@ int session_open(struct session *session, struct app *app, enum session_mode mod
 		log_error("netlink: %s", strerror(-err));
 		return EXIT_FAILED;
 	}
-	return mode == SESSION_WRITE ? repair_pins(session) : EXIT_DONE;
+	if (mode == SESSION_WRITE)
+		return repair_pins(session);
+	err = generation_follow(&session->state);
+	if (err)
+		log_error("%s: cannot read the live maps: %s", session->state.dir, strerror(-err));
+	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
 int session_open_any(struct session *session, struct app *app, bool *ret_present)

@@ -17,6 +17,7 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NOT_ATTACHED = 3,
+	EXIT_REMARKS = 4, /* diff: there are differences; import: something was left out */
 };
 
 struct app {
@@ -42,6 +43,14 @@ int cmd_status(struct app *app, int argc, char **argv);
 int cmd_rule(struct app *app, int argc, char **argv);
 int cmd_cidr(struct app *app, int argc, char **argv);
 int cmd_port(struct app *app, int argc, char **argv);
+int cmd_check(struct app *app, int argc, char **argv);
+int cmd_diff(struct app *app, int argc, char **argv);
+int cmd_apply(struct app *app, int argc, char **argv);
+int cmd_confirm(struct app *app, int argc, char **argv);
+int cmd_rollback(struct app *app, int argc, char **argv);
+int cmd_save(struct app *app, int argc, char **argv);
+int cmd_test(struct app *app, int argc, char **argv);
+int cmd_import(struct app *app, int argc, char **argv);
 int cmd_watch(struct app *app, int argc, char **argv);
 int cmd_clean(struct app *app, int argc, char **argv);
 int cmd_features(struct app *app, int argc, char **argv);

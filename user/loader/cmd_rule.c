@@ -11,6 +11,7 @@ enum { OPT_BEFORE = 3000 };
 static const struct option options[] = {
 	RULE_LONG_OPTIONS,
 	{ "action", required_argument, NULL, OPT_ACTION },
+	{ "interface", required_argument, NULL, OPT_INTERFACE },
 	{ "before", required_argument, NULL, OPT_BEFORE },
 	{ "show-bpftool", no_argument, NULL, OPT_SHOW_BPFTOOL },
 	APP_LONG_OPTIONS,

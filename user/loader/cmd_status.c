@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "loader/changes.h"
 #include "loader/show.h"
 #include "loader/steps.h"
 
@@ -166,6 +167,7 @@ static int print_json(const struct view *view)
 	json_object_object_add(root, "relay", listeners);
 	json_object_object_add(root, "rules",
 			       show_rules_json(&view->session->state, &view->policy));
+	changes_add_status(view->session, &view->policy, root);
 	json_object_object_add(root, "counters", counters);
 	return show_json_print(root);
 }
@@ -221,6 +223,7 @@ static void print_text(const struct view *view)
 	print_listeners(view);
 	printf("rules:\n");
 	show_rules_text(&view->session->state, &view->policy, "  ");
+	changes_print_status(view->session, &view->policy);
 	printf("packets:\n");
 	for (int i = 0; i < TPROXY_COUNT_MAX; i++) {
 		if (!view->counters[i])

@@ -11,6 +11,9 @@
 
 #include "lib/monitor.h"
 #include "lib/notify.h"
+#include "loader/apply.h"
+#include "loader/conffile.h"
+#include "loader/probation.h"
 #include "loader/reconcile.h"
 #include "loader/setup.h"
 #include "loader/show.h"
@@ -22,7 +25,10 @@
 #define LOOK_MS 1000
 #define DOWN_REPORT_S 10
 
-static const struct option options[] = { APP_LONG_OPTIONS };
+enum { OPT_CONFIG = 3000 };
+
+static const struct option options[] = { { "config", required_argument, NULL, OPT_CONFIG },
+					 APP_LONG_OPTIONS };
 
 #define MAX_LOST 16
 
@@ -36,6 +42,10 @@ struct watch {
 	struct app *app;
 	const char *patterns[MAX_PATTERNS];
 	size_t n;
+	const char *path;                      /* --config */
+	struct config config;                  /* as last read without errors */
+	bool unread, unapplied;                /* the file, since start or SIGHUP */
+	bool running;                          /* past the first look, where errors end us */
 	struct monitor monitor;
 	int signals;
 	unsigned long repairs;
@@ -44,7 +54,6 @@ struct watch {
 	time_t down_reported;
 	struct lost lost, lost_before;         /* at this look, and at the one before */
 	bool absent;                           /* there was nothing attached at the last look */
-	bool running;                          /* the first look is over */
 	bool outdated;                         /* told that another build has taken over */
 };
 
@@ -171,6 +180,52 @@ static void check_build(struct watch *w, const struct state *state)
 	w->outdated = other;
 }
 
+/* ---- configuration file --------------------------------------------------- */
+
+/* A file with errors changes nothing: what was read before stays in force. */
+static int read_config(struct watch *w)
+{
+	struct config config = { 0 };
+	int err;
+
+	if (!w->path || !w->unread)
+		return 0;
+	w->unread = false;
+	log_init("tproxy-loader", w->app->level); /* run() may have silenced it */
+	err = conffile_read(w->path, NULL, &config);
+	if (err)
+		return err;
+	config_free(&w->config);
+	w->config = config;
+	w->unapplied = true;
+	return 0;
+}
+
+/* A policy on probation is left alone until it is decided what becomes of it. */
+static bool is_on_probation(const struct session *session)
+{
+	struct pending pending;
+
+	return !pending_read(&session->state, &pending) &&
+	       pending_is_armed(&session->state, &pending);
+}
+
+static int apply_file(struct watch *w, struct session *session, bool present)
+{
+	struct apply apply = { .config = &w->config };
+	int err;
+
+	if (!w->path || (!w->unapplied && !present))
+		return 0;
+	if (!w->unapplied || (present && is_on_probation(session)))
+		return apply_interfaces(session, &w->config);
+	err = apply_config(session, &apply, present);
+	w->unapplied = false;
+	if (!err)
+		log_info("%s: %s", w->path, apply.changed ? "applied" : "is the policy already");
+	return err;
+}
+
 /* ---- looking -------------------------------------------------------------- */
 
 /* Patterns are a wish to attach: they may bring the state into being. */
@@ -184,8 +239,11 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 				     .lost = on_lost,
 				     .arg = w };
 	bool created;
-	int err;
+	int err, failed = apply_file(w, session, present);
 
+	if (failed && !w->running)
+		return failed;
+	present = present || session->state.map[MAP_CONFIG] >= 0;
 	if (!present && !w->n) {
 		if (!w->absent)
 			log_info("nothing is attached: waiting (tproxy-loader attach IF)");
@@ -211,18 +269,21 @@ static int look(struct watch *w)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	bool present;
+	int err = read_config(w);
 
-	if (session_open_any(&session, w->app, &present))
+	if ((err && !w->running) || session_open_any(&session, w->app, &present))
 		return -EIO;
 	return look_at_state(w, &session, present);
 }
 
-static bool stop_asked(const struct watch *w)
+static bool stop_asked(struct watch *w)
 {
 	struct signalfd_siginfo info;
 
-	return read(w->signals, &info, sizeof(info)) == sizeof(info) &&
-	       info.ssi_signo != SIGHUP;
+	if (read(w->signals, &info, sizeof(info)) != sizeof(info))
+		return false;
+	w->unread |= info.ssi_signo == SIGHUP;
+	return info.ssi_signo != SIGHUP;
 }
 
 /* Sleeps until there is news or the time has come for another look. False: asked to stop. */
@@ -239,6 +300,8 @@ static bool wait_for_news(struct watch *w)
 
 		if (n > 0 && fds[0].revents && stop_asked(w))
 			return false;
+		if (w->unread)
+			return true;
 		if (n > 0 && fds[1].revents && monitor_read(&w->monitor)) {
 			usleep(SETTLE_MS * 1000);
 			monitor_read(&w->monitor);
@@ -312,14 +375,21 @@ int cmd_watch(struct app *app, int argc, char **argv)
 {
 	struct watch w = { .app = app };
 	const char *operand;
-	int opt;
+	int code, opt;
 
 	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
 		if (opt == '?')
 			return EXIT_USAGE;
+		if (opt == OPT_CONFIG) {
+			w.path = optarg;
+			w.unread = true;
+			continue;
+		}
 		if (w.n == MAX_PATTERNS)
 			return app_usage_error("watch: more than %d patterns", MAX_PATTERNS);
 		w.patterns[w.n++] = operand;
 	}
-	return watch(&w);
+	code = watch(&w);
+	config_free(&w.config);
+	return code;
 }

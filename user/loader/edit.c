@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/generation.h"
+#include "loader/probation.h"
 
 static int write_in_place(const struct state *state, const struct policy *before,
 			  const struct policy *after)
@@ -22,7 +23,8 @@ static int write_in_place(const struct state *state, const struct policy *before
 static int write_policy(const struct edit *edit, struct state *state, const struct policy *before,
 			const struct policy *after)
 {
-	int err = edit->renumbers ? generation_replace(state, before, after) :
+	const struct generation_plan plan = { .from = before, .to = after };
+	int err = edit->renumbers ? generation_replace(state, &plan) :
 				    write_in_place(state, before, after);
 
 	if (!err)
@@ -33,8 +35,9 @@ static int write_policy(const struct edit *edit, struct state *state, const stru
 	return EXIT_FAILED;
 }
 
-static int run_open(const struct edit *edit, struct state *state)
+static int run_open(const struct edit *edit, struct session *session)
 {
+	struct state *state = &session->state;
 	struct policy before __cleanup_policy = { 0 };
 	struct policy after __cleanup_policy = { 0 };
 	int err = live_read_policy(state, &before);
@@ -45,6 +48,8 @@ static int run_open(const struct edit *edit, struct state *state)
 		log_error("%s: cannot read the policy: %s", state->dir, strerror(-err));
 		return EXIT_FAILED;
 	}
+	if (edit->renumbers && probation_refuse(session, "rule"))
+		return EXIT_FAILED;
 	if (edit->change(&after, edit->arg))
 		return EXIT_FAILED;
 	if (!edit->show_bpftool)
@@ -64,5 +69,5 @@ int edit_run(const struct edit *edit)
 	if (!app_enter(edit->app))
 		return EXIT_FAILED;
 	code = session_open(&session, edit->app, SESSION_WRITE);
-	return code ? code : run_open(edit, &session.state);
+	return code ? code : run_open(edit, &session);
 }

@@ -37,8 +37,13 @@ static int write_entry(struct session *session, const struct device *device,
 	entry.vrf = (__u32)device_vrf(device);
 	entry.roles |= wish->roles;
 	entry.roles &= ~(__u32)TPROXY_ROLE_DRAINING;
-	if (entry.roles & TPROXY_ROLE_POLICY)
-		entry.mask = wish->mask;
+	if (entry.roles & TPROXY_ROLE_POLICY) {
+		err = live_rules_on(&session->state, device->name, wish->mask, &entry.mask);
+		if (err)
+			log_error("%s: cannot read its rules: %s", device->name, strerror(-err));
+		if (err)
+			return err;
+	}
 	if (hook == HOOK_CLSACT && !hook_qdisc_present(&session->nl, device->ifindex))
 		entry.roles |= TPROXY_ROLE_MADE_QDISC;
 	err = live_iface_set(&session->state, (__u32)device->ifindex, &entry);

@@ -39,6 +39,7 @@ static const struct command commands[] = {
 	  "list | add NAME [options] | del NAME [--show-bpftool]",
 	  "list and edit rules",
 	  RULE_HELP "  --action ACTION   proxy (default), pass or drop\n"
+		    "  --interface LIST  only for flows that enter these: eth0,wg*\n"
 		    "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_rule },
 	{ "cidr", "add|del [--rule NAME] [--show-bpftool] PREFIX...",
@@ -51,7 +52,29 @@ static const struct command commands[] = {
 	  "  --rule NAME       the rule to edit (default)\n"
 	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_port },
-	{ "watch", "[IF|GLOB...]", "stay, and repair whatever gets lost",
+	{ "check", "FILE", "is this file a valid configuration? Tells every error",
+	  "FILE may be - for standard input. Nothing but the file is looked at.\n", cmd_check },
+	{ "diff", "[FILE]", "what applying a file would change; without FILE: what was edited since",
+	  "Exit 0 without a difference, 4 with one.\n", cmd_diff },
+	{ "apply", "FILE [--confirm-within TIME]", "make a file the live policy, as one step",
+	  "  --confirm-within TIME   go back unless `confirm` is run in time: 60s, 5m\n\n"
+	  "Interfaces that the file names are attached; others stay as they are.\n",
+	  cmd_apply },
+	{ "confirm", "", "keep the policy that was applied for a time", NULL, cmd_confirm },
+	{ "rollback", "", "bring the policy before the last apply back", NULL, cmd_rollback },
+	{ "save", "", "print the live policy as a configuration file", NULL, cmd_save },
+	{ "test", "[--in IF] [--config FILE] PROTO SRC[:PORT] DST:PORT",
+	  "what would happen to a flow, and by which rule",
+	  "  --in IF           the interface it enters by, if more than one is attached\n"
+	  "  --config FILE     ask this file instead of the live policy; nothing need be attached\n\n"
+	  "IPv6 addresses with a port stand in brackets. Nothing is sent or counted.\n",
+	  cmd_test },
+	{ "import", "[--ipv6] [FILE]", "translate iptables-save text into a configuration file",
+	  "  --ipv6            the text is from ip6tables-save; its head line says so, too\n\n"
+	  "Reads standard input without FILE. Exit 4 if something could not be translated.\n",
+	  cmd_import },
+	{ "watch", "[--config FILE] [IF|GLOB...]", "stay, and repair whatever gets lost",
+	  "  --config FILE     apply it at the start and on SIGHUP, attach the interfaces it names\n\n"
 	  "Interfaces and globs given here are attached as they appear; those that are attached\n"
 	  "already are watched in any case. Ends on SIGTERM and leaves everything attached.\n",
 	  cmd_watch },
@@ -73,7 +96,7 @@ static void print_help(void)
 	       "  -q                no steps, only errors\n"
 	       "  -h, --help        this text; behind a command: its options\n"
 	       "  -V, --version     print the version\n\n"
-	       "exit: 0 done, 1 failed, 2 usage, 3 not attached\n");
+	       "exit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (diff, import)\n");
 }
 
 static void print_command_help(const struct command *command)

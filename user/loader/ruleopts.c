@@ -79,6 +79,10 @@ int rule_options_take(struct rule_options *o, int opt, const char *value)
 		o->rule.action = (enum tproxy_action)index;
 		o->has_action = true;
 		return 0;
+	case OPT_INTERFACE:
+		if (policy_parse_interfaces(value, &o->rule.interfaces, &why))
+			return report("--interface", value, why, "for example eth0,wg*");
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -104,6 +108,8 @@ int rule_options_create(const struct rule_options *o, const char *name, enum tpr
 	if (!err)
 		err = o->has_from ? prefix_set_merge(&rule.from, &o->rule.from) :
 				    prefix_set_add_all(&rule.from);
+	if (!err)
+		err = name_set_merge(&rule.interfaces, &o->rule.interfaces);
 	if (err)
 		rule_free(&rule);
 	else
@@ -119,6 +125,9 @@ int rule_options_extend(const struct rule_options *o, struct rule *rule)
 		err = prefix_set_merge(&rule->to, &o->rule.to);
 	if (!err)
 		err = prefix_set_merge(&rule->from, &o->rule.from);
+	/* A rule for every interface is not made narrower by naming one of them. */
+	if (!err && rule->interfaces.n)
+		err = name_set_merge(&rule->interfaces, &o->rule.interfaces);
 	if (!err && o->has_proxy)
 		rule->proxy = o->rule.proxy;
 	if (!err && o->has_on_down)

@@ -21,6 +21,7 @@ enum {
 	OPT_PROXY,
 	OPT_ON_DOWN,
 	OPT_ACTION,
+	OPT_INTERFACE,
 };
 #define RULE_LONG_OPTIONS                                                                          \
 	{ "port", required_argument, NULL, OPT_PORT },                                             \

@@ -48,6 +48,15 @@ static struct json_object *services_json(const struct service_set *set)
 	return array;
 }
 
+static struct json_object *names_json(const struct name_set *set)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < set->n; i++)
+		json_object_array_add(array, json_object_new_string(set->items[i]));
+	return array;
+}
+
 static struct json_object *rule_json(const struct state *state, int index, const struct rule *rule)
 {
 	struct json_object *object = json_object_new_object();
@@ -60,6 +69,8 @@ static struct json_object *rule_json(const struct state *state, int index, const
 	json_object_object_add(object, "action",
 			       json_object_new_string(policy_action_names[rule->action]));
 	json_object_object_add(object, "services", services_json(&rule->services));
+	if (rule->interfaces.n)
+		json_object_object_add(object, "interfaces", names_json(&rule->interfaces));
 	json_object_object_add(object, "from", prefixes_json(&rule->from));
 	json_object_object_add(object, "to", prefixes_json(&rule->to));
 	json_object_object_add(object, "proxy",
@@ -113,6 +124,12 @@ static void print_services(const struct service_set *set)
 		printf(" and %zu more", set->n - SHOWN);
 }
 
+static void print_names(const struct name_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		printf("%s%s", i ? "," : " in ", set->items[i]);
+}
+
 void show_rules_text(const struct state *state, const struct policy *policy, const char *indent)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
@@ -125,6 +142,7 @@ void show_rules_text(const struct state *state, const struct policy *policy, con
 		live_rulestat(state, (__u32)i, &stat);
 		printf("%s%d %s:", indent, i, rule->name);
 		print_services(&rule->services);
+		print_names(&rule->interfaces);
 		print_prefixes("from", &rule->from);
 		print_prefixes("to", &rule->to);
 		printf(": %s", policy_action_names[rule->action]);

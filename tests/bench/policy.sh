@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Measures, and judges nothing: what a flow's first packet costs with growing numbers of
+# prefixes and rules, with us, with nft sets and with iptables rules. "hit" is dropped by
+# the last rule, "miss" meets none and is dropped by a blackhole route, as it is everywhere.
+# Writes build/bench-policy.json and a table. ROUNDS, PACKETS and SIZES may be given.
+
+set -eu -o pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/lib/sandbox.sh
+. tests/lib/sandbox.sh
+
+obstacle=$(sandbox_obstacle)
+if [[ -n $obstacle ]]; then
+	echo "bench: $obstacle" >&2
+	exit 1
+fi
+sandbox_enter 1500 "$@"
+
+ROUNDS=${ROUNDS:-21} PACKETS=${PACKETS:-10000}
+read -ra SIZES <<<"${SIZES:-1 1000 100000 1000000}"
+OUT=build/bench-policy.json
+HIT=198.18.1.1 MISS=198.19.1.1 # the latter is in no list
+args=()
+
+inside() { # NAME CMD...
+	local ns=$TP_SANDBOX-$1
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+namespace() { # NAME
+	local ns=$TP_SANDBOX-$1
+
+	ip netns add "$ns"
+	ip -n "$ns" link set lo up
+	ip -n "$ns" tuntap add dev tap0 mode tap
+	ip -n "$ns" addr add 10.99.0.1/24 dev tap0
+	ip -n "$ns" link set tap0 up
+	ip -n "$ns" route add blackhole 198.18.0.0/15
+	inside "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0
+	args+=("$1-hit=$ns=$HIT" "$1-miss=$ns=$MISS")
+}
+
+# prefixes N — that many, the one that is hit among them
+prefixes() {
+	python3 - "$1" <<-'LIST'
+		import random, sys
+		random.seed(1)
+		seen = {"198.18.1.0/24"}
+		while len(seen) < int(sys.argv[1]):
+		    a = random.getrandbits(32) & 0xffffff00
+		    if a >> 25 != 198 << 7 | 9: # neither 198.18 nor 198.19
+		        seen.add("%d.%d.%d.0/24" % (a >> 24, a >> 16 & 255, a >> 8 & 255))
+		print("\n".join(seen))
+	LIST
+}
+
+ours() { # NAME LIST RULES
+	local i
+
+	namespace "$1"
+	{
+		echo "[loader]"
+		echo "interfaces = tap0"
+		for ((i = 1; i < $3; i++)); do
+			printf '[rule r%d]\nto = 203.0.113.%d\nports = 22\naction = pass\n' "$i" "$i"
+		done
+		printf '[rule last]\nto = @%s\nports = 22\naction = drop\n' "$2"
+	} >"$WORK/$1.conf"
+	./tproxy-loader -q -n "$TP_SANDBOX-$1" apply "$WORK/$1.conf"
+}
+
+nft_set() { # NAME LIST RULES
+	local i
+
+	namespace "$1"
+	{
+		echo "table ip t { set s { type ipv4_addr; flags interval; }"
+		echo "chain p { type filter hook prerouting priority mangle"
+		for ((i = 1; i < $3; i++)); do
+			echo "ip daddr 203.0.113.$i tcp dport 22 accept"
+		done
+		printf 'tcp dport 22 ip daddr @s drop\n}\n}\n'
+		echo "add element ip t s {"
+		sed 's/$/,/' "$2"
+		echo "}"
+	} >"$WORK/$1.nft"
+	inside "$1" nft -f "$WORK/$1.nft"
+}
+
+iptables_rules() { # NAME LIST
+	namespace "$1"
+	{
+		echo "*mangle"
+		# the one that is hit comes last, as a scan meets half of them on average
+		sed -n '/^198\.18\./d; s/.*/-A PREROUTING -d & -p tcp --dport 22 -j DROP/p' "$2"
+		echo "-A PREROUTING -d 198.18.1.0/24 -p tcp --dport 22 -j DROP"
+		echo COMMIT
+	} | inside "$1" iptables-restore
+}
+
+mkdir -p build
+WORK=/run/work
+namespace none
+for n in "${SIZES[@]}"; do
+	prefixes "$n" >"$WORK/list-$n"
+	ours "ours-$n" "$WORK/list-$n" 1
+	if ((n <= 100000)); then # nft takes minutes and gigabytes beyond
+		nft_set "nft-set-$n" "$WORK/list-$n" 1 || echo "bench: nft-set-$n left out" >&2
+	fi
+	if ((n <= 1000)); then
+		iptables_rules "iptables-$n" "$WORK/list-$n"
+	fi
+done
+for rules in 8 64; do
+	ours "ours-rules-$rules" "$WORK/list-${SIZES[0]}" "$rules"
+	nft_set "nft-rules-$rules" "$WORK/list-${SIZES[0]}" "$rules"
+done
+prefixes 64 >"$WORK/list-64"
+iptables_rules iptables-64 "$WORK/list-64"
+
+build/tests/bench/flowcost "$ROUNDS" "$PACKETS" 22 "${args[@]}" >$OUT
+python3 - $OUT <<'TABLE'
+import json, sys
+bench = json.load(open(sys.argv[1]))
+print("a flow's first packet: ns more than with nothing attached, median of %d rounds (quartiles)"
+      % bench["rounds"])
+found = {s["name"]: s for s in bench["setups"]}
+def cell(s):
+    return "%7d (%d-%d)" % (s["extra_ns_median"], s["extra_ns_q1"], s["extra_ns_q3"])
+print("%-18s %24s %24s" % ("set-up", "hit (dropped)", "miss (passes)"))
+for name in found:
+    if name.endswith("-hit"):
+        name = name[:-4]
+        print("%-18s %24s %24s" % (name, cell(found[name + "-hit"]), cell(found[name + "-miss"])))
+TABLE
+echo "written to $OUT"

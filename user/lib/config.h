@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration file: text to model and back. The loader's sections become a
+ * policy and what belongs to it; [relay] is the relay's and only carried along. Does
+ * not know the kernel: nothing here is applied.
+ */
+#ifndef TPROXY_CONFIG_H
+#define TPROXY_CONFIG_H
+
+#include <stdio.h>
+
+#include "policy.h"
+
+struct config_zone {
+	char name[TPROXY_NAME_LEN];
+	struct name_set interfaces;
+};
+
+/* An address of this host that stands for a server. */
+struct config_pool_entry {
+	struct prefix address; /* full length */
+	struct endpoint server;
+};
+
+struct config_pool {
+	char name[TPROXY_NAME_LEN];
+	struct config_pool_entry *items;
+	size_t n, room;
+};
+
+struct config_line {
+	char *key, *value;
+};
+
+/* All owned. */
+struct config {
+	struct name_set interfaces, divert; /* to attach; globs are followed by watch */
+	__u32 mark, table;                  /* 0: not said */
+	enum tproxy_on_down on_down;        /* of rules that do not say */
+	struct policy policy;               /* zones resolved, prefixes sorted */
+	struct config_zone *zones;
+	size_t n_zones, zones_room;
+	struct config_pool *pools;
+	size_t n_pools, pools_room;
+	bool has_relay;
+	struct config_line *relay; /* as in the file */
+	size_t n_relay, relay_room;
+};
+
+struct config_reader {
+	const char *name; /* of the file, for messages and as the place of @FILE lists */
+	bool no_lists;    /* refuse @FILE: the text comes from elsewhere */
+	/* Called for each error with one line: the offending text and what is wrong with it. */
+	void (*error)(const char *file, unsigned int line, const char *text, void *arg);
+	void *arg;
+};
+
+/* Reads on after an error. 0, -EINVAL after reported errors, -ENOMEM. */
+int config_read(const struct config_reader *reader, FILE *in, struct config *ret_config);
+
+/* Text that config_read turns into the same model; zones are written as their interfaces. */
+int config_print(const struct config *config, FILE *out);
+
+void config_free(struct config *config);
+#define __cleanup_config __attribute__((cleanup(config_free)))
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Lists of prefixes, in a value or in a file of their own. */
+#ifndef TPROXY_CONFIG_LIST_H
+#define TPROXY_CONFIG_LIST_H
+
+#include "config.h"
+#include "util.h"
+
+/* Where an error is, and how many there were. */
+struct config_place {
+	const struct config_reader *reader;
+	const char *file;
+	unsigned int line;
+	unsigned int errors;
+};
+
+void config_error(struct config_place *place, const char *fmt, ...) __printf(2, 3);
+
+/*
+ * Calls fn for each word of a list, words parted by blanks or commas. The callback
+ * reports what it does not like; only -ENOMEM stops.
+ */
+int config_words(const char *value, int (*fn)(const char *word, void *arg), void *arg);
+
+/* One word of `to` or `from`: a prefix, all, none, or @FILE. Appended, not sorted. */
+int config_prefix_word(struct config_place *place, const char *word, struct prefix_set *set);
+
+#endif

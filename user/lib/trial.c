@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/trial.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_ether.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "lib/live.h"
+#include "tproxy.skel.h"
+
+#define TC_SHOT 2
+#define TC_REDIRECT 7
+#define MOVED(result, symbol) ((result)->counters >> TPROXY_COUNT_##symbol & 1)
+
+const char *const trial_verdict_names[TRIAL_MAX] = {
+	[TRIAL_NONE] = "none",	 [TRIAL_PROXY] = "proxy", [TRIAL_PASS] = "pass",
+	[TRIAL_DROP] = "drop",	 [TRIAL_RESET] = "reset", [TRIAL_LOCAL] = "local",
+	[TRIAL_OWNED] = "owned", [TRIAL_UNROUTED] = "unrouted",
+};
+
+/* ---- programs and maps ---------------------------------------------------- */
+
+/* What a packet leaves behind must not be left in the live maps. */
+static bool is_private(enum state_map map, bool own_policy)
+{
+	switch (map) {
+	case MAP_COUNTERS:
+	case MAP_RULESTATS:
+	case MAP_TICKETS:
+	case MAP_FRAGS:
+		return true;
+	case MAP_SOCKS:
+		return false;
+	default:
+		return own_policy;
+	}
+}
+
+static int share_maps(struct tproxy_bpf *skel, const struct state *live, bool own_policy)
+{
+	for (int i = 0; i < MAP_MAX && live; i++) {
+		struct bpf_map *map =
+			bpf_object__find_map_by_name(skel->obj, state_map_name(i));
+		int err = map ? 0 : -ENOENT;
+
+		if (!err && !is_private(i, own_policy))
+			err = bpf_map__reuse_fd(map, live->map[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int trial_open(struct trial *trial, const struct state *live, bool own_policy)
+{
+	struct tproxy_bpf *skel = tproxy_bpf__open();
+	int err;
+
+	if (!skel)
+		return -errno;
+	err = share_maps(skel, live, own_policy);
+	if (!err)
+		err = tproxy_bpf__load(skel);
+	if (err) {
+		tproxy_bpf__destroy(skel);
+		return err;
+	}
+	trial->skel = skel;
+	for (int i = 0; i < MAP_MAX; i++)
+		trial->maps.map[i] = bpf_map__fd(
+			bpf_object__find_map_by_name(skel->obj, state_map_name(i)));
+	return 0;
+}
+
+void trial_close(struct trial *trial)
+{
+	tproxy_bpf__destroy(trial->skel);
+	*trial = (struct trial)TRIAL_CLOSED;
+}
+
+/* ---- the packet ----------------------------------------------------------- */
+
+struct packet {
+	__u8 data[256];
+	size_t len;
+};
+
+/* A frame that is not addressed to the device's own address is nobody's. */
+static int device_address(int ifindex, __u8 *ret_mac)
+{
+	__cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+
+	if (fd < 0 || !if_indextoname((unsigned int)ifindex, ifr.ifr_name) ||
+	    ioctl(fd, SIOCGIFHWADDR, &ifr))
+		return -errno;
+	memcpy(ret_mac, ifr.ifr_hwaddr.sa_data, ETH_ALEN);
+	return 0;
+}
+
+static void put(struct packet *p, const void *bytes, size_t len)
+{
+	memcpy(p->data + p->len, bytes, len);
+	p->len += len;
+}
+
+static size_t l4_len(const struct trial_flow *flow)
+{
+	return flow->proto == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
+}
+
+/* Checksums stay zero: the program leaves them to the kernel, which is not asked. */
+static void put_ip(struct packet *p, const struct trial_flow *flow)
+{
+	struct iphdr v4 = { .version = 4, .ihl = 5, .ttl = 64, .protocol = flow->proto };
+	struct ip6_hdr v6 = { .ip6_vfc = 0x60 };
+
+	if (flow->dst.family == AF_INET) {
+		v4.tot_len = htons((__u16)(sizeof(v4) + l4_len(flow)));
+		memcpy(&v4.saddr, flow->src.addr, sizeof(v4.saddr));
+		memcpy(&v4.daddr, flow->dst.addr, sizeof(v4.daddr));
+		put(p, &v4, sizeof(v4));
+		return;
+	}
+	v6.ip6_plen = htons((__u16)l4_len(flow));
+	v6.ip6_nxt = flow->proto;
+	v6.ip6_hlim = 64;
+	memcpy(&v6.ip6_src, flow->src.addr, sizeof(v6.ip6_src));
+	memcpy(&v6.ip6_dst, flow->dst.addr, sizeof(v6.ip6_dst));
+	put(p, &v6, sizeof(v6));
+}
+
+static int make_packet(const struct trial_flow *flow, struct packet *p)
+{
+	struct ethhdr eth = { .h_source = { 2, 0, 0, 0, 0, 9 } };
+	struct tcphdr tcp = { .doff = 5, .syn = 1, .window = htons(65535) };
+	struct udphdr udp = { .len = htons(sizeof(udp)) };
+	int err = device_address(flow->ifindex, eth.h_dest);
+
+	if (err)
+		return err;
+	eth.h_proto = htons(flow->dst.family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
+	put(p, &eth, sizeof(eth));
+	put_ip(p, flow);
+	tcp.source = udp.source = htons(flow->src.port);
+	tcp.dest = udp.dest = htons(flow->dst.port);
+	if (flow->proto == IPPROTO_TCP)
+		put(p, &tcp, sizeof(tcp));
+	else
+		put(p, &udp, sizeof(udp));
+	return 0;
+}
+
+/* ---- the verdict ---------------------------------------------------------- */
+
+static int look_at_counters(const struct trial *trial, struct trial_result *result)
+{
+	__u64 counters[TPROXY_COUNT_MAX];
+	struct tproxy_rulestat stat;
+	int err = live_counters(&trial->maps, counters);
+
+	result->rule = -1;
+	for (int i = 0; i < TPROXY_COUNT_MAX && !err; i++)
+		if (counters[i])
+			result->counters |= 1ULL << i;
+	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++) {
+		err = live_rulestat(&trial->maps, i, &stat);
+		if (!err && stat.packets)
+			result->rule = (int)i;
+		if (!err)
+			err = live_set_rulestat(&trial->maps, i, NULL);
+	}
+	return err;
+}
+
+/*
+ * bpf_sk_assign refuses a packet that no device has received, with every listener that
+ * was found fit, and only then: it is what a flow to a proxy looks like here.
+ */
+static enum trial_verdict verdict_of(const struct trial_result *r, __u32 retval)
+{
+	if (MOVED(r, ASSIGN_FAILED) || MOVED(r, STEERED) || MOVED(r, TIME_WAIT))
+		return TRIAL_PROXY;
+	if (MOVED(r, OWNED) || MOVED(r, FOREIGN_LISTENER))
+		return TRIAL_OWNED;
+	if (MOVED(r, LOCAL_DST))
+		return TRIAL_LOCAL;
+	if (MOVED(r, UNROUTED))
+		return TRIAL_UNROUTED;
+	if (retval == TC_REDIRECT)
+		return TRIAL_RESET;
+	if (retval == TC_SHOT)
+		return TRIAL_DROP;
+	return MOVED(r, RULE_PASS) || MOVED(r, DOWN_PASS) ? TRIAL_PASS : TRIAL_NONE;
+}
+
+int trial_run(const struct trial *trial, const struct trial_flow *flow,
+	      struct trial_result *ret_result)
+{
+	struct __sk_buff ctx = { .ifindex = (__u32)flow->ifindex,
+				 .ingress_ifindex = (__u32)flow->ifindex };
+	struct trial_result result = { 0 };
+	struct packet p = { 0 };
+	__u8 out[512];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p.data, .data_out = out,
+		    .data_size_out = sizeof(out), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
+		    .repeat = 1);
+	int err = make_packet(flow, &p);
+
+	opts.data_size_in = (__u32)p.len;
+	if (!err)
+		err = bpf_prog_test_run_opts(bpf_program__fd(trial->skel->progs.tproxy_ingress),
+					     &opts);
+	if (!err)
+		err = look_at_counters(trial, &result);
+	if (err)
+		return err;
+	result.verdict = verdict_of(&result, opts.retval);
+	result.no_listener = !MOVED(&result, ASSIGN_FAILED) &&
+			     (MOVED(&result, DOWN_DROP) || MOVED(&result, DOWN_PASS) ||
+			      MOVED(&result, DOWN_RESET));
+	*ret_result = result;
+	return 0;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/apply.h"
+
+#include <bpf/bpf.h>
+#include <fnmatch.h>
+#include <string.h>
+
+#include "lib/document.h"
+#include "lib/generation.h"
+#include "loader/conffile.h"
+#include "loader/iface.h"
+#include "loader/probation.h"
+#include "loader/setup.h"
+
+/* From here on a progress line is worth its noise. */
+#define MANY_PREFIXES 50000
+
+/* ---- the policy ----------------------------------------------------------- */
+
+static char *config_text(const struct config *config)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	int err = out ? config_print(config, out) : -ENOMEM;
+
+	if (out)
+		fclose(out);
+	if (!err)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static void show_progress(size_t done, size_t total)
+{
+	static size_t shown;
+
+	if (done - shown < total / 50 && done > shown)
+		return;
+	shown = done;
+	fprintf(stderr, "\r[#] %zu of %zu prefixes", done, total);
+}
+
+static void end_progress(void)
+{
+	fputs("\r\033[K", stderr);
+}
+
+/* What the kernel says a map takes; 0 where it does not say. */
+static __u64 map_memory(int fd)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	return bytes;
+}
+
+/*
+ * An estimate from above. What the kernel tells of a trie leaves out the inner nodes
+ * and the rounding: a prefix takes a node and at worst an inner one, of 64 bytes each.
+ */
+static __u64 policy_memory(const struct state *state, const struct policy *policy)
+{
+	__u64 bytes = conffile_size(policy).prefixes * 128;
+
+	for (int map = MAP_PORTS; map < DOCUMENT_MAPS; map++)
+		bytes += map_memory(state->map[map]);
+	return bytes;
+}
+
+static const char *replace_hint(int err)
+{
+	switch (-err) {
+	case ENOMEM:
+		return "not enough memory; the old policy stays";
+	case ENOSPC:
+	case E2BIG:
+		return "a map or the bpffs is full; the old policy stays";
+	default:
+		return "the old policy stays";
+	}
+}
+
+static int replace(struct session *session, struct apply *a, const struct policy *from,
+		   const char *text)
+{
+	struct state *state = &session->state;
+	struct state next __cleanup_state = STATE_CLOSED;
+	const struct conffile_size size = conffile_size(&a->config->policy);
+	const bool progress = a->progress && size.prefixes >= MANY_PREFIXES;
+	const struct generation_plan plan = { .from = from,
+					      .to = &a->config->policy,
+					      .text = text,
+					      .progress = progress ? show_progress : NULL };
+	__u32 was = state->config.generation;
+	int err;
+
+	log_step("policy: generation %u, %zu rules, %zu prefixes", was + 1, size.rules,
+		 size.prefixes);
+	err = generation_prepare(state, &plan, &next);
+	if (progress)
+		end_progress();
+	if (err) {
+		log_error("%s: cannot prepare the policy: %s (%s)", state->dir, strerror(-err),
+			  replace_hint(err));
+		return err;
+	}
+	err = a->confirm_within ? probation_arm(session, was + 1, a->confirm_within) : 0;
+	if (err)
+		return err;
+	err = generation_publish(state, &plan, &next);
+	if (err)
+		log_error("%s: cannot publish the policy: %s (%s)", state->dir, strerror(-err),
+			  state->config.generation == was ? replace_hint(err) :
+							    "it is live already");
+	a->changed = state->config.generation != was;
+	return err;
+}
+
+/* The same rules, perhaps from another file: remembered as applied. */
+static int remember(const struct state *state, const struct policy *policy, char *text)
+{
+	struct document doc __cleanup_document = { 0 };
+	__u32 ids[DOCUMENT_MAPS];
+	int err = document_ids(state, ids);
+
+	if (!err)
+		err = document_read(state, ids, &doc);
+	if (err && err != -ENOENT)
+		return err;
+	if (!err && doc.text && !strcmp(doc.text, text))
+		return 0;
+	memcpy(doc.ids, ids, sizeof(ids));
+	free(doc.text);
+	doc.text = strdup(text);
+	doc.len = strlen(text);
+	if (!doc.text)
+		return -ENOMEM;
+	return document_write(state, state->config.generation & 1, &doc);
+}
+
+static int apply_policy(struct session *session, struct apply *a)
+{
+	struct policy before __cleanup_policy = { 0 };
+	struct changes count = { 0 }, *changes = a->changes ? a->changes : &count;
+	__cleanup_free char *text = config_text(a->config);
+	struct state *state = &session->state;
+	int err = text ? 0 : -ENOMEM;
+
+	if (!err)
+		err = live_read_policy(state, &before);
+	if (!err)
+		err = changes_between(changes, &before, &a->config->policy);
+	if (!err)
+		err = changes_of_ifaces(changes, state, &before);
+	if (!err && !changes->n)
+		err = remember(state, &before, text);
+	if (err) {
+		log_error("%s: cannot compare the policies: %s", state->dir, strerror(-err));
+		return err;
+	}
+	if (changes->n)
+		err = replace(session, a, &before, text);
+	a->memory = policy_memory(state, &a->config->policy);
+	return err;
+}
+
+/* ---- interfaces ----------------------------------------------------------- */
+
+struct walk {
+	struct session *session;
+	const struct name_set *names;
+	__u32 role;
+	tproxy_mask mask;
+	int err;
+};
+
+/* A device named in full that cannot be served is an error; one that a glob meets is left out. */
+static int check_device(const struct device *device, void *arg)
+{
+	struct walk *w = arg;
+	const char *why;
+	int instead;
+
+	for (size_t i = 0; i < w->names->n; i++) {
+		if (strcmp(w->names->items[i], device->name))
+			continue;
+		why = device_refusal(device, &instead);
+		if (!why)
+			return 0;
+		log_error("%s: %s (name another interface)", device->name, why);
+		w->err = -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int attach_device(const struct device *device, void *arg)
+{
+	struct walk *w = arg;
+	const struct iface_wish wish = { .roles = w->role, .mask = w->mask };
+	struct tproxy_iface entry = { 0 };
+	int instead;
+
+	if (w->err || !name_set_matches(w->names, device->name) ||
+	    device_refusal(device, &instead))
+		return 0;
+	live_iface_get(&w->session->state, (__u32)device->ifindex, &entry);
+	if ((entry.roles & w->role) && !(entry.roles & TPROXY_ROLE_DRAINING))
+		return 0;
+	w->err = iface_forget_stale(w->session, device);
+	if (!w->err)
+		w->err = iface_on(w->session, device, &wish);
+	return 0;
+}
+
+static int walk_devices(struct session *session, const struct config *config,
+			int (*fn)(const struct device *device, void *arg))
+{
+	struct walk w = { .session = session,
+			  .names = &config->interfaces,
+			  .role = TPROXY_ROLE_POLICY,
+			  .mask = iface_active_rules(&config->policy) };
+	int err = device_walk(&session->nl, fn, &w);
+
+	w.names = &config->divert;
+	w.role = TPROXY_ROLE_DIVERT;
+	if (!err && !w.err)
+		err = device_walk(&session->nl, fn, &w);
+	return err ? err : w.err;
+}
+
+static void tell_absent(struct session *session, const struct name_set *names)
+{
+	struct device device;
+
+	for (size_t i = 0; i < names->n; i++)
+		if (!strpbrk(names->items[i], "*?[") &&
+		    device_by_name(&session->nl, names->items[i], &device) == -ENODEV)
+			log_info("%s: no such interface yet (tproxy-loader watch --config attaches "
+				 "it when it comes)",
+				 names->items[i]);
+}
+
+int apply_interfaces(struct session *session, const struct config *config)
+{
+	return walk_devices(session, config, attach_device);
+}
+
+/* ---- the whole ------------------------------------------------------------ */
+
+/* An interface could not be attached: neither is the policy kept that was meant for it. */
+static void undo(struct session *session, struct apply *apply, bool created)
+{
+	if (created && session->state.map[MAP_IFACES] >= 0) {
+		iface_everything_off(session);
+		return;
+	}
+	if (!apply->changed || generation_rollback(&session->state))
+		return;
+	apply->changed = false;
+	if (apply->confirm_within)
+		probation_end(session, 0);
+	log_warn("the policy before it is back");
+}
+
+int apply_config(struct session *session, struct apply *apply, bool present)
+{
+	const struct config *config = apply->config;
+	const struct setup wish = { .mark = config->mark, .table = config->table };
+	bool created = false;
+	int err = walk_devices(session, config, check_device);
+
+	if (!err && present)
+		err = probation_refuse(session, "apply");
+	if (err)
+		return err;
+	err = setup_state(session, &wish, present, &created);
+	if (!err)
+		err = apply_policy(session, apply);
+	if (!err && (config->interfaces.n || config->divert.n))
+		err = steps_lookup_on(session);
+	if (!err)
+		err = apply_interfaces(session, config);
+	if (!err) {
+		tell_absent(session, &config->interfaces);
+		tell_absent(session, &config->divert);
+	}
+	if (err)
+		undo(session, apply, created);
+	return err;
+}

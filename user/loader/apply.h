@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A configuration made the live policy: what `apply` and `watch --config` share. */
+#ifndef TPROXY_LOADER_APPLY_H
+#define TPROXY_LOADER_APPLY_H
+
+#include "lib/config.h"
+#include "loader/changes.h"
+#include "loader/steps.h"
+
+struct apply {
+	const struct config *config;
+	__u64 confirm_within;    /* ns; 0: for good */
+	bool progress;           /* somebody looks */
+	struct changes *changes; /* told of; may be NULL */
+	/* results */
+	bool changed;            /* a new generation is live */
+	__u64 memory;            /* bytes the live policy takes in the kernel; 0: not known */
+};
+
+/*
+ * First the policy as a whole, then interfaces that the file names and that are not
+ * attached yet; others stay as they are. present: see session_open_any. Reports its
+ * failure; until the policy is live the old one is untouched.
+ */
+int apply_config(struct session *session, struct apply *apply, bool present);
+
+/* Only the second half: attaches what is named and has come since. */
+int apply_interfaces(struct session *session, const struct config *config);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/changes.h"
+
+#include <string.h>
+
+#include "lib/document.h"
+#include "lib/live.h"
+#include "lib/pending.h"
+
+/* ---- one difference ------------------------------------------------------- */
+
+static void print_change(const struct changes *c, const struct policy_change *change)
+{
+	static const char *const words[CHANGE_MAX] = {
+		[CHANGE_RULE_NEW] = "+ rule",
+		[CHANGE_RULE_GONE] = "- rule",
+		[CHANGE_RULE_MOVED] = "~ rule",
+		[CHANGE_VALUE_NEW] = "+",
+		[CHANGE_VALUE_GONE] = "-",
+	};
+
+	if (change->field)
+		fprintf(c->out, "%srule %s: %s %s = %s\n", c->indent, change->rule,
+			words[change->kind], change->field, change->text);
+	else
+		fprintf(c->out, "%s%s %s%s\n", c->indent, words[change->kind], change->rule,
+			change->kind == CHANGE_RULE_MOVED ? ": another place in the order" : "");
+}
+
+static struct json_object *change_json(const struct policy_change *change)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "change",
+			       json_object_new_string(policy_change_names[change->kind]));
+	json_object_object_add(object, "rule", json_object_new_string(change->rule));
+	if (change->field) {
+		json_object_object_add(object, "key", json_object_new_string(change->field));
+		json_object_object_add(object, "value", json_object_new_string(change->text));
+	}
+	return object;
+}
+
+static int take_change(const struct policy_change *change, void *arg)
+{
+	struct changes *c = arg;
+
+	c->n++;
+	if (c->limit && c->n > c->limit)
+		return 0;
+	if (c->out)
+		print_change(c, change);
+	if (c->array)
+		json_object_array_add(c->array, change_json(change));
+	return 0;
+}
+
+int changes_between(struct changes *changes, const struct policy *from, const struct policy *to)
+{
+	return policy_diff(from, to, take_change, changes);
+}
+
+static void take_iface(struct changes *c, const struct live_iface *iface)
+{
+	const char *name = (const char *)iface->value.name;
+	struct json_object *object;
+
+	c->n++;
+	if (c->limit && c->n > c->limit)
+		return;
+	if (c->out)
+		fprintf(c->out, "%sinterface %s: its rules were changed by hand\n", c->indent, name);
+	if (!c->array)
+		return;
+	object = json_object_new_object();
+	json_object_object_add(object, "change", json_object_new_string("interface_rules"));
+	json_object_object_add(object, "interface", json_object_new_string(name));
+	json_object_array_add(c->array, object);
+}
+
+int changes_of_ifaces(struct changes *changes, const struct state *state,
+		      const struct policy *policy)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err = live_ifaces(state, &ifaces, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if ((ifaces[i].value.roles & TPROXY_ROLE_POLICY) &&
+		    ifaces[i].value.mask !=
+			    policy_rules_on(policy, (const char *)ifaces[i].value.name))
+			take_iface(changes, &ifaces[i]);
+	return err;
+}
+
+/* ---- since the last apply ------------------------------------------------- */
+
+static void ignore(const char *file, unsigned int line, const char *text, void *arg)
+{
+	log_debug("applied configuration:%u: %s", line, text);
+}
+
+int changes_applied(const struct state *state, struct config *ret_config)
+{
+	static const struct config_reader reader = { .name = "applied", .no_lists = true,
+						     .error = ignore };
+	struct document doc __cleanup_document = { 0 };
+	__cleanup_file FILE *in = NULL;
+	__u32 ids[DOCUMENT_MAPS];
+	int err = document_ids(state, ids);
+
+	if (!err)
+		err = document_read(state, ids, &doc);
+	if (err)
+		return err;
+	if (!doc.len)
+		return -ENOENT;
+	in = fmemopen(doc.text, doc.len, "r");
+	return in ? config_read(&reader, in, ret_config) : -errno;
+}
+
+int changes_since_apply(struct changes *changes, const struct state *state,
+			const struct policy *live)
+{
+	struct config applied __cleanup_config = { 0 };
+	int err = changes_applied(state, &applied);
+
+	if (!err)
+		err = changes_between(changes, &applied.policy, live);
+	/* With the live rules' numbers: a rule that is new or gone was told of already. */
+	return err ? err : changes_of_ifaces(changes, state, live);
+}
+
+/* ---- status --------------------------------------------------------------- */
+
+static __u64 seconds_left(const struct pending *pending)
+{
+	__u64 now = pending_now();
+
+	return now < pending->deadline ? (pending->deadline - now + 999999999) / 1000000000 : 0;
+}
+
+void changes_print_status(const struct session *session, const struct policy *live)
+{
+	struct changes changes = { .indent = "" };
+	struct pending pending;
+	int err = changes_since_apply(&changes, &session->state, live);
+
+	if (!err)
+		printf("policy: as applied%s\n", changes.n ? ", but edited since (tproxy-loader diff)" :
+							     "");
+	if (!pending_read(&session->state, &pending) && pending_is_armed(&session->state, &pending))
+		printf("policy: falls back in %llu s unless confirmed (tproxy-loader confirm)\n",
+		       seconds_left(&pending));
+}
+
+void changes_add_status(const struct session *session, const struct policy *live,
+			struct json_object *root)
+{
+	struct changes changes = { .indent = "" };
+	struct pending pending;
+	int err = changes_since_apply(&changes, &session->state, live);
+	bool armed = !pending_read(&session->state, &pending) &&
+		     pending_is_armed(&session->state, &pending);
+
+	json_object_object_add(root, "applied", json_object_new_boolean(!err));
+	if (!err)
+		json_object_object_add(root, "drift", json_object_new_uint64(changes.n));
+	if (armed)
+		json_object_object_add(root, "confirm_within_seconds",
+				       json_object_new_uint64(seconds_left(&pending)));
+}

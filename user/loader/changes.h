@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Differences of policies as text and as JSON, and the one between what was applied
+ * and what is live now.
+ */
+#ifndef TPROXY_LOADER_CHANGES_H
+#define TPROXY_LOADER_CHANGES_H
+
+#include <json-c/json.h>
+
+#include "lib/config.h"
+#include "lib/policy_diff.h"
+#include "loader/app.h"
+
+struct changes {
+	struct json_object *array; /* owned; NULL: not wanted */
+	FILE *out;                 /* NULL: not wanted */
+	const char *indent;
+	size_t limit;              /* lines and objects at most; 0: all */
+	size_t n;                  /* differences found */
+};
+
+/* Counts, and keeps or prints as asked. 0 or -errno. */
+int changes_between(struct changes *changes, const struct policy *from, const struct policy *to);
+/* Interfaces whose rules are not those that `policy` gives them, too. */
+int changes_of_ifaces(struct changes *changes, const struct state *state,
+		      const struct policy *policy);
+
+/* The configuration that was applied. -ENOENT: none was. */
+int changes_applied(const struct state *state, struct config *ret_config);
+/* What was done to the live maps since; live: as read from them. -ENOENT as above. */
+int changes_since_apply(struct changes *changes, const struct state *state,
+			const struct policy *live);
+
+/* For status: one line, or members of the object. live: as read by the caller. */
+void changes_print_status(const struct session *session, const struct policy *live);
+void changes_add_status(const struct session *session, const struct policy *live,
+			struct json_object *root);
+
+#endif

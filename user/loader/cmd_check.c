@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* check FILE: is it a configuration? Asks the file only. */
+#include "loader/conffile.h"
+#include "loader/show.h"
+
+static const struct option options[] = { APP_LONG_OPTIONS };
+
+static int check(struct app *app, const char *path)
+{
+	struct config config __cleanup_config = { 0 };
+	struct json_object *errors = app->json ? json_object_new_array() : NULL;
+	int err = conffile_read(path, errors, &config);
+	const struct conffile_size size = conffile_size(&config.policy);
+	struct json_object *root;
+
+	if (!app->json) {
+		if (!err)
+			log_info("%s: %zu rules, %zu prefixes", path, size.rules, size.prefixes);
+		return err ? EXIT_FAILED : EXIT_DONE;
+	}
+	root = show_json_root();
+	json_object_object_add(root, "valid", json_object_new_boolean(!err));
+	json_object_object_add(root, "errors", errors);
+	if (!err) {
+		json_object_object_add(root, "rules", json_object_new_uint64(size.rules));
+		json_object_object_add(root, "prefixes", json_object_new_uint64(size.prefixes));
+	}
+	show_json_print(root);
+	return err ? EXIT_FAILED : EXIT_DONE;
+}
+
+int cmd_check(struct app *app, int argc, char **argv)
+{
+	const char *operand, *path = NULL;
+	int opt;
+
+	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		if (path)
+			return app_usage_error("check: unexpected argument %s", operand);
+		path = operand;
+	}
+	if (!path)
+		return app_usage_error("check: which file? (check FILE)");
+	return check(app, path);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* confirm: the policy that was applied for a time stays. */
+#include <string.h>
+
+#include "loader/probation.h"
+#include "loader/show.h"
+
+static const struct option options[] = { APP_LONG_OPTIONS };
+
+static int report(const struct session *session, bool confirmed)
+{
+	struct json_object *root;
+
+	if (!session->app->json) {
+		log_info(confirmed ? "confirmed: generation %u stays" :
+				     "nothing waits to be confirmed: generation %u stays",
+			 session->state.config.generation);
+		return EXIT_DONE;
+	}
+	root = show_json_root();
+	json_object_object_add(root, "confirmed", json_object_new_boolean(confirmed));
+	json_object_object_add(root, "generation",
+			       json_object_new_int64(session->state.config.generation));
+	return show_json_print(root);
+}
+
+static int confirm(struct session *session)
+{
+	struct pending pending;
+	int err = pending_read(&session->state, &pending);
+
+	if (err) {
+		log_error("%s: cannot read the deadline: %s", session->state.dir, strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (pending_fell_back(&session->state, &pending)) {
+		log_error("confirm: too late: generation %u was not confirmed in time, the policy "
+			  "before it is back (apply it again)",
+			  pending.fell_back);
+		return EXIT_FAILED;
+	}
+	if (!pending_is_armed(&session->state, &pending))
+		return report(session, false);
+	return probation_end(session, 0) ? EXIT_FAILED : report(session, true);
+}
+
+int cmd_confirm(struct app *app, int argc, char **argv)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	const char *operand;
+	int code, opt;
+
+	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		return app_usage_error("confirm: takes no arguments");
+	}
+	if (!app_enter(app))
+		return EXIT_FAILED;
+	/* The deadline decides, not who comes first: opening goes back if it has passed. */
+	code = session_open(&session, app, SESSION_WRITE);
+	return code ? code : confirm(&session);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * diff FILE: what applying the file would change. diff: what was changed since the
+ * last apply, by whomever.
+ */
+#include <string.h>
+
+#include "lib/live.h"
+#include "loader/changes.h"
+#include "loader/conffile.h"
+#include "loader/show.h"
+
+static const struct option options[] = { APP_LONG_OPTIONS };
+
+static int compare(const struct session *session, const struct config *config,
+		   struct changes *changes)
+{
+	struct policy live __cleanup_policy = { 0 };
+	int err = live_read_policy(&session->state, &live);
+
+	if (!err && !config)
+		return changes_since_apply(changes, &session->state, &live);
+	if (!err)
+		err = changes_between(changes, &live, &config->policy);
+	return err ? err : changes_of_ifaces(changes, &session->state, &live);
+}
+
+static int report(struct app *app, struct changes *changes)
+{
+	struct json_object *root;
+
+	if (app->json) {
+		root = show_json_root();
+		json_object_object_add(root, "same", json_object_new_boolean(!changes->n));
+		json_object_object_add(root, "changes", changes->array);
+		show_json_print(root);
+	} else if (!changes->n) {
+		log_info("no difference");
+	}
+	return changes->n ? EXIT_REMARKS : EXIT_DONE;
+}
+
+static int diff(struct app *app, const struct config *config)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	struct changes changes = { .indent = "" };
+	int err, code;
+
+	if (!app_enter(app))
+		return EXIT_FAILED;
+	code = session_open(&session, app, SESSION_READ);
+	if (code)
+		return code;
+	if (app->json)
+		changes.array = json_object_new_array();
+	else
+		changes.out = stdout;
+	err = compare(&session, config, &changes);
+	if (!err)
+		return report(app, &changes);
+	json_object_put(changes.array);
+	if (err == -ENOENT)
+		log_error("diff: no file was applied yet (tproxy-loader diff FILE)");
+	else
+		log_error("%s: cannot compare the policies: %s", session.state.dir, strerror(-err));
+	return EXIT_FAILED;
+}
+
+int cmd_diff(struct app *app, int argc, char **argv)
+{
+	struct config config __cleanup_config = { 0 };
+	const char *operand, *path = NULL;
+	int opt;
+
+	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		if (path)
+			return app_usage_error("diff: unexpected argument %s", operand);
+		path = operand;
+	}
+	if (path && conffile_read(path, NULL, &config))
+		return EXIT_FAILED;
+	return diff(app, path ? &config : NULL);
+}

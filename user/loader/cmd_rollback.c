@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rollback: the policy before the last apply. It is still in the kernel, so this is one write. */
+#include <string.h>
+
+#include "lib/generation.h"
+#include "loader/probation.h"
+#include "loader/show.h"
+
+static const struct option options[] = { APP_LONG_OPTIONS };
+
+static int rollback(struct session *session)
+{
+	struct state *state = &session->state;
+	__u32 was = state->config.generation;
+	struct json_object *root;
+	int err;
+
+	log_step("policy: generation %u, that of before %u", was + 1, was);
+	err = generation_rollback(state);
+	if (err) {
+		log_error("rollback: %s (%s%s)",
+			  err == -ENOENT ? "there is no policy before this one" : strerror(-err),
+			  err == -EPERM ? "it takes CAP_SYS_ADMIN; " : "",
+			  state->config.generation == was ? "the policy stays" :
+							    "the one before is live");
+		return EXIT_FAILED;
+	}
+	if (probation_end(session, 0))
+		return EXIT_FAILED;
+	if (!session->app->json)
+		return EXIT_DONE;
+	root = show_json_root();
+	json_object_object_add(root, "generation", json_object_new_int64(state->config.generation));
+	return show_json_print(root);
+}
+
+int cmd_rollback(struct app *app, int argc, char **argv)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	struct pending pending;
+	const char *operand;
+	int code, opt;
+
+	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		return app_usage_error("rollback: takes no arguments");
+	}
+	if (!app_enter(app))
+		return EXIT_FAILED;
+	code = session_open(&session, app, SESSION_WRITE);
+	if (code)
+		return code;
+	/* Opening may just have gone back by itself: not a second time, to where we come from. */
+	if (!pending_read(&session.state, &pending) &&
+	    pending_fell_back(&session.state, &pending)) {
+		probation_end(&session, 0);
+		log_info("generation %u was not confirmed: the policy before it is back already",
+			 pending.fell_back);
+		return EXIT_DONE;
+	}
+	return rollback(&session);
+}

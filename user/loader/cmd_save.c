@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* save: the live policy as a configuration file. */
+#include <string.h>
+
+#include "lib/live.h"
+#include "loader/changes.h"
+#include "loader/show.h"
+
+static const struct option options[] = { APP_LONG_OPTIONS };
+
+/* Attached interfaces that the applied file's names and globs do not cover are added. */
+static int add_interfaces(const struct state *state, struct config *config)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err = live_ifaces(state, &ifaces, &n);
+
+	for (size_t i = 0; i < n && !err; i++) {
+		const char *name = (const char *)ifaces[i].value.name;
+		__u32 roles = ifaces[i].value.roles;
+
+		if (!policy_ifname_is_valid(name)) {
+			log_warn("%s: cannot be named in a file: left out", name);
+			continue;
+		}
+		if ((roles & TPROXY_ROLE_POLICY) && !name_set_matches(&config->interfaces, name))
+			err = name_set_add(&config->interfaces, name);
+		if (!err && (roles & TPROXY_ROLE_DIVERT) &&
+		    !name_set_matches(&config->divert, name))
+			err = name_set_add(&config->divert, name);
+	}
+	return err;
+}
+
+static int collect(const struct state *state, struct config *config)
+{
+	int err = changes_applied(state, config);
+
+	if (err && err != -ENOENT)
+		return err;
+	policy_free(&config->policy);
+	config->mark = state->config.mark == TPROXY_DEFAULT_MARK ? 0 : state->config.mark;
+	config->table = state->config.table == TPROXY_DEFAULT_TABLE ? 0 : state->config.table;
+	err = live_read_policy(state, &config->policy);
+	return err ? err : add_interfaces(state, config);
+}
+
+static int print_json(const struct config *config)
+{
+	struct json_object *root = show_json_root();
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out) {
+		config_print(config, out);
+		fclose(out);
+	}
+	json_object_object_add(root, "config", json_object_new_string(text ? text : ""));
+	free(text);
+	return show_json_print(root);
+}
+
+int cmd_save(struct app *app, int argc, char **argv)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	struct config config __cleanup_config = { 0 };
+	const char *operand;
+	int code, err, opt;
+
+	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		return app_usage_error("save: takes no arguments (it prints to standard output)");
+	}
+	if (!app_enter(app))
+		return EXIT_FAILED;
+	code = session_open(&session, app, SESSION_READ);
+	if (code)
+		return code;
+	err = collect(&session.state, &config);
+	if (err) {
+		log_error("%s: cannot read the policy: %s", session.state.dir, strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (app->json)
+		return print_json(&config);
+	err = config_print(&config, stdout);
+	if (err)
+		log_error("stdout: %s", strerror(-err));
+	return err ? EXIT_FAILED : EXIT_DONE;
+}

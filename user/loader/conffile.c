@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/conffile.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static void on_error(const char *file, unsigned int line, const char *text, void *arg)
+{
+	struct json_object *errors = arg, *object;
+
+	log_error("%s:%u: %s", file, line, text);
+	if (!errors)
+		return;
+	object = json_object_new_object();
+	json_object_object_add(object, "file", json_object_new_string(file));
+	json_object_object_add(object, "line", json_object_new_int64(line));
+	json_object_object_add(object, "error", json_object_new_string(text));
+	json_object_array_add(errors, object);
+}
+
+static int open_path(const char *path, FILE **ret_file)
+{
+	FILE *file;
+	struct stat st;
+
+	if (!strcmp(path, "-")) {
+		*ret_file = fdopen(dup(STDIN_FILENO), "r");
+		return *ret_file ? 0 : -errno;
+	}
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	if (!fstat(fileno(file), &st) && S_ISDIR(st.st_mode)) {
+		fclose(file);
+		return -EISDIR;
+	}
+	*ret_file = file;
+	return 0;
+}
+
+int conffile_read(const char *path, struct json_object *errors, struct config *ret_config)
+{
+	const struct config_reader reader = { .name = strcmp(path, "-") ? path : "stdin",
+					      .error = on_error,
+					      .arg = errors };
+	__cleanup_file FILE *file = NULL;
+	int err = open_path(path, &file);
+
+	if (err) {
+		log_error("%s: cannot be read: %s", path, strerror(-err));
+		return err;
+	}
+	err = config_read(&reader, file, ret_config);
+	if (err && err != -EINVAL)
+		log_error("%s: cannot be read: %s", path, strerror(-err));
+	return err;
+}
+
+struct conffile_size conffile_size(const struct policy *policy)
+{
+	struct conffile_size size = { 0 };
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		size.rules += policy->rules[i].used;
+		size.prefixes += policy->rules[i].to.n + policy->rules[i].from.n;
+	}
+	return size;
+}

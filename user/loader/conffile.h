@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A configuration file named on the command line: read, with every error told. */
+#ifndef TPROXY_LOADER_CONFFILE_H
+#define TPROXY_LOADER_CONFFILE_H
+
+#include <json-c/json.h>
+
+#include "lib/config.h"
+#include "loader/app.h"
+
+#define CONFFILE_DEFAULT "/etc/tproxy/tproxy.conf"
+
+/* "-": standard input. errors: an array that gets an object each, or NULL. */
+int conffile_read(const char *path, struct json_object *errors, struct config *ret_config);
+
+/* Rules, and prefixes and ports of all of them. */
+struct conffile_size {
+	size_t rules, prefixes;
+};
+struct conffile_size conffile_size(const struct policy *policy);
+
+#endif
