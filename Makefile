@@ -174,6 +174,7 @@ bench: all $(BENCH_BIN) $(HELPER_BIN) ## measure against iptables TPROXY, other 
 	$(Q)tests/bench/run.sh
 	$(Q)tests/bench/tcp.sh
 	$(Q)tests/bench/policy.sh
+	$(Q)tests/bench/udp.sh
 
 lint: ## shellcheck, codespell, warnings
 	$(Q)scripts/lint

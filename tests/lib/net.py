@@ -8,6 +8,11 @@
     echo PORT                       UDP and TCP echo server, both families
     udp HOST PORT SIZE [COUNT]      datagrams there and back; prints how many came
     udp-who HOST PORT               the client's address as the echo server sees it
+    udp-error HOST PORT             the ICMP error a datagram meets, and who reports it
+    udp-late PORT                   UDP server that goes on sending; prints how it ended
+    udp-leave HOST PORT COUNT       its client: takes COUNT datagrams and closes
+    udp-two PORT ADDRESS…           server at these; answers also from each one's next port
+    udp-cone HOST HOST2 PORT        asks both; who answered, and whether they saw the same port
     hold HOST PORT GO               connect, wait for file GO, then exchange bytes
     half-close HOST PORT            sends, shuts down sending, counts what still comes back
     late PORT                       the server for it; see there
@@ -16,6 +21,7 @@
     attached-netns PATH             program ids of sk_lookup in that namespace
 """
 import ctypes
+import errno
 import hashlib
 import os
 import platform
@@ -216,6 +222,99 @@ def cmd_udp_who(host, port):
         except OSError:
             pass
     print("nothing")
+
+
+IP_RECVERR, IPV6_RECVERR = 11, 25
+
+
+def cmd_udp_error(host, port):
+    sock = udp_socket(host, port)
+    v4 = sock.family == socket.AF_INET
+    sock.setsockopt(*(socket.IPPROTO_IP, IP_RECVERR, 1) if v4 else
+                    (socket.IPPROTO_IPV6, IPV6_RECVERR, 1))
+    for _ in range(10):
+        try:
+            sock.send(b"anybody?")
+            sock.recv(64)
+        except socket.timeout:
+            continue
+        except OSError:
+            pass
+        # struct sock_extended_err, then the reporter's address
+        data = sock.recvmsg(64, 512, socket.MSG_ERRQUEUE)[1][0][2]
+        at, size = (20, 4) if v4 else (24, 16)
+        reporter = socket.inet_ntop(sock.family, data[at:at + size])
+        print(errno.errorcode[struct.unpack_from("I", data)[0]], reporter)
+        return
+    print("nothing")
+
+
+def cmd_udp_late(port):
+    """Asked for N datagrams, sends them, and then others until it is told to stop."""
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.bind(("", int(port)))
+    while True:
+        data, peer, = sock.recvfrom(64)
+        own = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        own.bind(("", int(port)))
+        own.connect(peer)
+        ended = "nothing"
+        try:
+            for _ in range(int(data)):
+                own.send(b"wanted")
+            for _ in range(200):
+                time.sleep(0.02)
+                own.send(b"not wanted")
+        except OSError as error:
+            ended = errno.errorcode[error.errno]
+        own.close()
+        print(data.decode(), ended, flush=True)
+
+
+def cmd_udp_leave(host, port, count):
+    sock = udp_socket(host, port)
+    sock.settimeout(10)
+    sock.send(count.encode())
+    for _ in range(int(count)):
+        sock.recv(64)
+    print("left")
+
+
+def cmd_udp_two(port, *addresses):
+    select = selectors.DefaultSelector()
+    for address in addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        pair = [socket.socket(family, socket.SOCK_DGRAM) for _ in range(2)]
+        for i, sock in enumerate(pair):
+            sock.bind((address, int(port) + i))
+        select.register(pair[0], selectors.EVENT_READ, pair[1])
+    while True:
+        for key, _ in select.select():
+            peer = key.fileobj.recvfrom(64)[1]
+            for sock in (key.fileobj, key.data):
+                sock.sendto(str(peer[1]).encode(), peer)
+
+
+def cmd_udp_cone(host, host2, port):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.settimeout(1.5)
+    sources, ports = {}, set()
+    for to in (host, host2):
+        sock.sendto(b"who", (to, int(port)))
+        try:
+            while len([1 for address, _ in sources if address == to]) < 2:
+                data, peer = sock.recvfrom(64)
+                sources[peer[:2]] = True
+                ports.add(data)
+        except socket.timeout:
+            pass
+    print(*(f"{address}:{number}" for address, number in sorted(sources)),
+          "same-port" if len(ports) == 1 else "other-port")
 
 
 def cmd_hold(host, port, go):

@@ -121,14 +121,20 @@ ssh_to() {
 		-o UserKnownHostsFile="$WORK/ssh/known" "root@$address" "$@" </dev/null
 }
 
-# --- dnsmasq: knows test.tproxy only ---
+# --- dnsmasq: knows test.tproxy and big.tproxy (3000 bytes of text) only ---
 
+# serve_dns [NS [ADDRESS]] — test.tproxy is ADDRESS there
 serve_dns() {
-	serve_run dnsmasq "$SERVER" "$(command -v dnsmasq || echo /usr/sbin/dnsmasq)" --keep-in-foreground \
+	local ns=${1:-$SERVER} text=
+
+	for _ in {1..15}; do
+		text+=,$(printf '%0200d' 0)
+	done
+	serve_run "dnsmasq-$ns" "$ns" "$(command -v dnsmasq || echo /usr/sbin/dnsmasq)" --keep-in-foreground \
 		--conf-file=/dev/null --user=root --group= --pid-file= --no-resolv --no-hosts \
-		--host-record=test.tproxy,10.77.2.200,fd77:2::200 --log-queries \
-		--log-facility="$WORK/log/dnsmasq-queries"
-	wait_for 10 listening "$SERVER" udp 53
+		--host-record="test.tproxy,${2:-10.77.2.200},fd77:2::200" --txt-record="big.tproxy$text" \
+		--edns-packet-max=4096 --log-queries --log-facility="$WORK/log/dnsmasq-queries"
+	wait_for 10 listening "$ns" udp 53
 }
 
 # dig_at ADDRESS ARGS… — short answer; a reply from another address counts as none

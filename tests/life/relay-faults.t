@@ -14,7 +14,7 @@ command -v strace >/dev/null || skip_inside "strace is not installed"
 prepare peer
 serve_run load "$SERVER" "$LOAD" server 7008
 wait_for 10 listening "$SERVER" tcp 7008 || fatal "the load's server starts"
-ok "the relay starts" relay_start --connect-timeout 3
+ok "the relay starts" relay_start --connect-timeout 3 --no-seccomp
 do_ok "attach" loader attach r0 --port 7007,7008
 bypass_reset
 

@@ -79,6 +79,12 @@ static void test_defaults(void **state)
 	assert_int_equal(o.half_closed_timeout, 60);
 	assert_int_equal(o.drain_timeout, 30);
 	assert_false(o.allow_local);
+	assert_false(o.no_seccomp);
+	assert_int_equal(o.proxy.kind, PROXY_NONE);
+	assert_int_equal(o.proxy_protocol, 0);
+	assert_int_equal(o.settings->limits.max_flows, 0);
+	assert_int_equal(o.settings->limits.source_prefix6, 64);
+	assert_int_equal(o.settings->limits.bandwidth, 0);
 }
 
 static void test_flags(void **state)
@@ -107,6 +113,23 @@ static void test_flags(void **state)
 	assert_true(o.allow_local);
 	assert_int_equal(parse("--netns x --pin-dir /p"), OPTIONS_RUN);
 	assert_string_equal(o.pin_dir, "/p");
+	assert_int_equal(parse("--max-flows 1000000 --max-flows-per-source 2 --flow-rate 3 "
+			       "--flow-rate-per-source 4 --source-prefix6 56 --bandwidth 10M "
+			       "--upstream socks5://10.0.0.1:1080 --proxy-protocol v2 --no-seccomp"),
+			 OPTIONS_RUN);
+	assert_int_equal(o.settings->limits.max_flows, 1000000);
+	assert_int_equal(o.settings->limits.max_flows_per_source, 2);
+	assert_int_equal(o.settings->limits.flow_rate, 3);
+	assert_int_equal(o.settings->limits.flow_rate_per_source, 4);
+	assert_int_equal(o.settings->limits.source_prefix6, 56);
+	assert_int_equal(o.settings->limits.bandwidth, 10000000);
+	assert_int_equal(o.proxy.kind, PROXY_SOCKS5);
+	assert_int_equal(o.proxy_protocol, 2);
+	assert_true(o.no_seccomp);
+	assert_int_equal(parse("--bandwidth 4G"), OPTIONS_RUN);
+	assert_int_equal(o.settings->limits.bandwidth, 4000000000);
+	assert_int_equal(parse("--bandwidth 12"), OPTIONS_RUN);
+	assert_int_equal(o.settings->limits.bandwidth, 12);
 	assert_int_equal(parse("-h"), OPTIONS_HELP);
 	assert_int_equal(parse("--version"), OPTIONS_VERSION);
 }
@@ -122,6 +145,12 @@ static void test_usage_errors(void **state)
 		"--log-format xml", "--log-level loud", "--idle-timeout 0", "--idle-timeout 1s",
 		"--drain-timeout 999999999999",		"--allow-local=maybe",
 		"--netns ../x",	   "--netns a/b",	"--user=",	   "--pin-dir=",
+		"--deny all",	   "--allow=all",	"--no-seccomp=maybe",
+		"--max-flows -1",  "--max-flows 1000001",		"--flow-rate 1/s",
+		"--source-prefix6 0",			"--source-prefix6 129",
+		"--bandwidth 1T",  "--bandwidth M",	"--bandwidth 1.5M",
+		"--bandwidth 5000000000",		"--proxy-protocol 3",
+		"--upstream https://10.0.0.1:1",	"--upstream socks5://host:1",
 	};
 
 	(void)state;
@@ -151,6 +180,46 @@ static void test_file(void **state)
 	assert_int_equal(parse_file("", ""), OPTIONS_RUN);
 }
 
+static union saddr address(uint32_t ip, uint16_t port)
+{
+	union saddr a = { .v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(ip) } };
+
+	saddr_set_port(&a, port);
+	return a;
+}
+
+/* Lists add up over lines, and are gone with the next file. */
+static void test_lists(void **state)
+{
+	union saddr client = address(0x0a000001, 1), dst = address(0xc0000201, 25);
+
+	(void)state;
+	assert_int_equal(parse_file("[relay]\ndeny = 10.9.0.0/16\n  192.0.2.0/24:25\n"
+				    "deny-from = 10.0.0.2\n deny = 1.1.1.1\n",
+				    ""),
+			 OPTIONS_FAILED); /* "deny" as a value of deny-from */
+	assert_int_equal(parse_file("[relay]\ndeny = 10.9.0.0/16\n  192.0.2.0/24:25\n"
+				    "deny-from = 10.0.0.2\ndeny = 1.1.1.1\n",
+				    ""),
+			 OPTIONS_RUN);
+	assert_string_equal(access_check(&o.settings->access, &client, &dst), "deny");
+	dst = address(0x01010101, 80);
+	assert_string_equal(access_check(&o.settings->access, &client, &dst), "deny");
+	dst = address(0x0a090909, 80);
+	assert_string_equal(access_check(&o.settings->access, &client, &dst), "deny");
+	assert_int_equal(parse_file("", ""), OPTIONS_RUN);
+	assert_null(access_check(&o.settings->access, &client, &dst));
+}
+
+static void test_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--source client-ip --upstream http://10.0.0.1:1"), OPTIONS_FAILED);
+	assert_non_null(strstr(why, "source = client-ip"));
+	assert_int_equal(parse("--source own --upstream http://10.0.0.1:1"), OPTIONS_RUN);
+	assert_int_equal(parse("--source client-ip --upstream direct"), OPTIONS_RUN);
+}
+
 static void assert_file_error(const char *text, const char *expected)
 {
 	if (parse_file(text, "") != OPTIONS_FAILED)
@@ -172,6 +241,12 @@ static void test_file_errors(void **state)
 	assert_file_error("[relay]\nworkers\n", ":2:");
 	assert_file_error("[relay]\nworkers = 0\nnosuch = 1\n", ":2: workers");
 	assert_file_error("[relay]\nnetns = x\n", ":2: netns = x: unknown key");
+	assert_file_error("[relay]\ndeny = 10.0.0.0/8\n  10.0.0.1/8\n", ":3: deny = 10.0.0.1/8: ");
+	assert_file_error("[relay]\ndeny =\n", ":2: deny = : empty");
+	assert_file_error("[relay]\nupstream = socks5://user:secret@x:1\n", ":2: upstream = …: ");
+	assert_null(strstr(why, "secret"));
+	assert_int_equal(parse("--upstream socks5://user:secret@x:1"), OPTIONS_USAGE);
+	assert_null(strstr(why, "secret"));
 	assert_int_equal(parse("-c /nonexistent/file"), OPTIONS_FAILED);
 	assert_non_null(strstr(why, "/nonexistent/file"));
 }
@@ -217,6 +292,8 @@ int main(void)
 		cmocka_unit_test_setup(test_flags, clear_environment),
 		cmocka_unit_test_setup(test_usage_errors, clear_environment),
 		cmocka_unit_test_setup(test_file, clear_environment),
+		cmocka_unit_test_setup(test_lists, clear_environment),
+		cmocka_unit_test_setup(test_whole, clear_environment),
 		cmocka_unit_test_setup(test_file_errors, clear_environment),
 		cmocka_unit_test_setup(test_precedence, clear_environment),
 	};

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <sys/wait.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -149,6 +150,51 @@ static void test_times(void **state)
 }
 
 /* Nobody reads; callers go on, and learn later how many lines there were too many. */
+static void flood(const char *path)
+{
+	struct flow_record flow = { .proto = IPPROTO_TCP,
+				    .client = v4("10.77.1.2", 1),
+				    .dst = v4("10.77.2.2", 2) };
+
+	if (record_open(path, RECORD_TEXT, RECORD_INFO) || sink_start())
+		_exit(1);
+	for (int i = 0; i < 1000; i++) {
+		flow.end = i % 2 ? END_REFUSED : END_LIMIT;
+		record_flow_end(&flow);
+		flow.end = END_CLIENT_FIN;
+		record_flow_end(&flow);
+	}
+	sink_stop(10000);
+	_exit(0);
+}
+
+/* A flood of refusals is cut, what was relayed is always told. A sink is for once: hence the fork. */
+static void test_refusals(void **state)
+{
+	int refused = 0, relayed = 0, status;
+	char path[64], text[RECORD_MAX];
+	FILE *reader;
+	pid_t pid;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/test_relay_record.%d.log", (int)getpid());
+	pid = fork();
+	if (!pid)
+		flood(path);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	reader = fopen(path, "r");
+	assert_non_null(reader);
+	unlink(path);
+	while (fgets(text, sizeof(text), reader)) {
+		refused += strstr(text, "end=refused") || strstr(text, "end=limit");
+		relayed += strstr(text, "end=client-fin") != NULL;
+	}
+	fclose(reader);
+	assert_int_equal(relayed, 1000);
+	assert_in_range(refused, RECORD_REFUSALS_PER_S, 999);
+}
+
 static void test_slow_reader(void **state)
 {
 	static char text[RECORD_MAX];
@@ -191,7 +237,7 @@ int main(void)
 		cmocka_unit_test(test_text),	 cmocka_unit_test(test_text_failure),
 		cmocka_unit_test(test_json),	 cmocka_unit_test(test_message),
 		cmocka_unit_test(test_long_message), cmocka_unit_test(test_times),
-		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_slow_reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

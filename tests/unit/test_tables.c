@@ -173,19 +173,27 @@ static void change_lpm(struct maps *maps, const struct tables_edit *edit)
 		      edit->value.mask);
 }
 
-/* Rule entries, ports, sources, destinations: in this order. */
-static const int stages[TABLES_MAP_MAX] = {
-	[TABLES_RULES] = 1, [TABLES_PORTS] = 2, [TABLES_SRC4] = 3,
-	[TABLES_SRC6] = 3,  [TABLES_DST4] = 4,	[TABLES_DST6] = 4,
-};
+/* Rule entries, ports, sources, destinations, new rules: in this order. */
+static int stage_of(const struct tables_edit *edit, const struct tables *tables)
+{
+	static const int stages[TABLES_MAP_MAX] = {
+		[TABLES_RULES] = 1, [TABLES_PORTS] = 2, [TABLES_SRC4] = 3,
+		[TABLES_SRC6] = 3,  [TABLES_DST4] = 4,	[TABLES_DST6] = 4,
+	};
+
+	if (edit->map == TABLES_RULES &&
+	    tables->rules[edit->key.index].action == TPROXY_ACTION_NONE)
+		return 5;
+	return stages[edit->map];
+}
 
 static int change(const struct tables_edit *edit, void *arg)
 {
 	struct maps *maps = arg;
 
 	assert_in_range(edit->map, 0, TABLES_MAP_MAX - 1);
-	assert_true(stages[edit->map] >= maps->stage);
-	maps->stage = stages[edit->map];
+	assert_true(stage_of(edit, &maps->tables) >= maps->stage);
+	maps->stage = stage_of(edit, &maps->tables);
 	maps->edits++;
 	if (edit->map == TABLES_RULES) {
 		assert_int_equal(edit->key_size, sizeof(__u32));
@@ -482,10 +490,21 @@ static tproxy_mask mask_at(const struct prefix_table *table, const char *text)
 
 #define HAND_MADE 6
 
-/* What `bpftool map update` does to a table: any prefix, any rules. */
-static void edit_by_hand(__u64 *state, struct prefix_table *table, struct prefix *ret_prefix)
+static tproxy_mask used_rules(const struct tables *tables)
 {
-	tproxy_mask mask = below(state, 3) ? random_next(state) & random_next(state) : 0;
+	tproxy_mask used = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (tables->rules[i].action != TPROXY_ACTION_NONE)
+			used |= 1ULL << i;
+	return used;
+}
+
+/* What `bpftool map update` does to a table: any prefix, any of the rules there are. */
+static void edit_by_hand(__u64 *state, struct prefix_table *table, tproxy_mask used,
+			 struct prefix *ret_prefix)
+{
+	tproxy_mask mask = below(state, 3) ? random_next(state) & random_next(state) & used : 0;
 	struct prefix p = random_prefix(state);
 
 	*ret_prefix = p;
@@ -562,7 +581,7 @@ static void rebase_edited(const struct policy *from, const struct policy *to, __
 	assert_int_equal(tables_compile(to, &h.after), 0);
 	assert_int_equal(tables_compile(from, &h.actual), 0);
 	for (int i = 0; i < HAND_MADE; i++)
-		edit_by_hand(&state, &h.actual.dst, &h.made[i]);
+		edit_by_hand(&state, &h.actual.dst, used_rules(&h.actual), &h.made[i]);
 	tables_sort(&h.actual);
 	assert_int_equal(tables_rebase(&h.actual, &h.before, &h.after, &h.target), 0);
 	expect_sorted(&h.target, seed);
@@ -644,6 +663,30 @@ static void test_rebase_exclusion(void **unused)
 	assert_int_equal(mask_at(&target.dst, "10.0.0.0/8"), 1);
 	assert_int_equal(mask_at(&target.dst, "10.1.0.0/16"), 0);
 	assert_int_equal(mask_at(&target.dst, "10.1.2.0/24"), 2);
+}
+
+/* A kill leaves parts of a rule that came or went: the next rule of that number inherits nothing. */
+static void test_rebase_leftovers(void **unused)
+{
+	struct policy from __cleanup_policy = { 0 };
+	struct policy killed __cleanup_policy = { 0 };
+	struct policy to __cleanup_policy = { 0 };
+	struct tables actual __cleanup_tables = { 0 };
+	struct tables before __cleanup_tables = { 0 };
+	struct tables after __cleanup_tables = { 0 };
+	struct tables target __cleanup_tables = { 0 };
+
+	put(&from, 0, "10.0.0.0/8", "all", "22");
+	put(&killed, 0, "10.0.0.0/8", "all", "22");
+	put(&killed, 1, "10.1.0.0/16,192.0.2.0/24", "10.9.0.0/16", "80");
+	put(&to, 0, "10.0.0.0/8", "all", "22");
+	put(&to, 1, "10.1.2.0/24", "all", "443");
+	assert_int_equal(tables_compile(&killed, &actual), 0);
+	memset(&actual.rules[1], 0, sizeof(actual.rules[1]));
+	assert_int_equal(tables_compile(&from, &before), 0);
+	assert_int_equal(tables_compile(&to, &after), 0);
+	assert_int_equal(tables_rebase(&actual, &before, &after, &target), 0);
+	expect_same(&target, &after, 0);
 }
 
 /* ---- single facts --------------------------------------------------------- */
@@ -816,6 +859,7 @@ int main(void)
 		cmocka_unit_test(test_rebase_keeps_hand_made),
 		cmocka_unit_test(test_rebase_alone),
 		cmocka_unit_test(test_rebase_exclusion),
+		cmocka_unit_test(test_rebase_leftovers),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_masks_inherit),
 		cmocka_unit_test(test_covered_prefix_is_left_out),

@@ -133,7 +133,17 @@ static int diff_ports(const struct port_table *from, const struct port_table *to
 	return err;
 }
 
-static int diff_rules(const struct tables *from, const struct tables *to, edit_fn cb, void *arg)
+static bool is_unused(const struct tproxy_rule *rule)
+{
+	return rule->action == TPROXY_ACTION_NONE;
+}
+
+/*
+ * In two passes: a rule that comes is written when all it needs is there, one that goes
+ * before anything of it. So what a kill leaves of either is not taken for a rule.
+ */
+static int diff_rules(const struct tables *from, const struct tables *to, bool new, edit_fn cb,
+		      void *arg)
 {
 	for (__u32 i = 0; i < TPROXY_MAX_RULES; i++) {
 		struct tables_edit edit = {
@@ -145,7 +155,8 @@ static int diff_rules(const struct tables *from, const struct tables *to, edit_f
 		};
 		int err;
 
-		if (!memcmp(&from->rules[i], &to->rules[i], sizeof(from->rules[i])))
+		if (is_unused(&from->rules[i]) != new ||
+		    !memcmp(&from->rules[i], &to->rules[i], sizeof(from->rules[i])))
 			continue;
 		err = cb(&edit, arg);
 		if (err)
@@ -156,7 +167,7 @@ static int diff_rules(const struct tables *from, const struct tables *to, edit_f
 
 int tables_diff(const struct tables *from, const struct tables *to, edit_fn cb, void *arg)
 {
-	int err = diff_rules(from, to, cb, arg);
+	int err = diff_rules(from, to, false, cb, arg);
 
 	if (!err)
 		err = diff_ports(&from->ports, &to->ports, false, cb, arg);
@@ -164,7 +175,9 @@ int tables_diff(const struct tables *from, const struct tables *to, edit_fn cb, 
 		err = diff_ports(&from->ports, &to->ports, true, cb, arg);
 	if (!err)
 		err = diff_prefixes(&from->src, &to->src, true, cb, arg);
-	return err ? err : diff_prefixes(&from->dst, &to->dst, false, cb, arg);
+	if (!err)
+		err = diff_prefixes(&from->dst, &to->dst, false, cb, arg);
+	return err ? err : diff_rules(from, to, true, cb, arg);
 }
 
 /* ---- rebase --------------------------------------------------------------- */
@@ -209,10 +222,22 @@ static bool settle(const struct triple *t, tproxy_mask *ret_mask)
 	return t->in_after || !t->in_before || t->actual != t->before;
 }
 
-static int rebase_prefixes(const struct prefix_table *actual, const struct prefix_table *before,
-			   const struct prefix_table *after, struct prefix_table *target)
+/*
+ * Bits of unused rules are what a kill left of one, and no hand-made edit: the next
+ * rule of that number must not inherit them. used: the rules that are. inherited:
+ * what the key would find without an entry of its own.
+ */
+static void take_actual(struct triple *t, const tproxy_mask *mask, tproxy_mask used,
+			tproxy_mask inherited)
 {
-	const struct prefix_table *const tables[3] = { actual, before, after };
+	t->actual = mask ? *mask & used : inherited;
+	t->in_actual = mask && (!(*mask & ~used) || t->actual != inherited);
+}
+
+static int rebase_prefixes(const struct prefix_table *const tables[3], tproxy_mask used,
+			   struct prefix_table *target)
+{
+	const struct prefix_table *actual = tables[0], *before = tables[1], *after = tables[2];
 	struct triple stack[130];
 	size_t at[3] = { 0 }, depth = 0;
 	const struct prefix *next;
@@ -227,10 +252,9 @@ static int rebase_prefixes(const struct prefix_table *actual, const struct prefi
 
 		while (depth && !prefix_covers(&stack[depth - 1].prefix, &t.prefix))
 			depth--;
-		t.in_actual = a;
+		take_actual(&t, a ? &a->mask : NULL, used, depth ? stack[depth - 1].actual : 0);
 		t.in_before = b;
 		t.in_after = c;
-		t.actual = a ? a->mask : depth ? stack[depth - 1].actual : 0;
 		t.before = b ? b->mask : depth ? stack[depth - 1].before : 0;
 		t.after = c ? c->mask : depth ? stack[depth - 1].after : 0;
 		stack[depth++] = t;
@@ -262,31 +286,33 @@ static tproxy_mask port_mask_of(const struct port_table *table, const struct por
 	return 0;
 }
 
-static int rebase_port(const struct port_mask *key, const struct port_table *actual,
-		       const struct port_table *before, const struct port_table *after,
-		       struct port_table *target)
+static int rebase_port(const struct port_mask *key, const struct port_table *const tables[3],
+		       tproxy_mask used, struct port_table *target)
 {
 	struct triple t = { 0 };
 	tproxy_mask mask;
+	bool known;
 
-	t.actual = port_mask_of(actual, key, &t.in_actual);
-	t.before = port_mask_of(before, key, &t.in_before);
-	t.after = port_mask_of(after, key, &t.in_after);
+	mask = port_mask_of(tables[0], key, &known);
+	take_actual(&t, known ? &mask : NULL, used, 0);
+	t.before = port_mask_of(tables[1], key, &t.in_before);
+	t.after = port_mask_of(tables[2], key, &t.in_after);
 	return settle(&t, &mask) ? port_table_append(target, key->proto, key->port, mask) : 0;
 }
 
-static int rebase_ports(const struct port_table *actual, const struct port_table *before,
-			const struct port_table *after, struct port_table *target)
+static int rebase_ports(const struct port_table *const tables[3], tproxy_mask used,
+			struct port_table *target)
 {
+	const struct port_table *actual = tables[0], *after = tables[2];
 	bool known;
 	int err = 0;
 
 	for (size_t i = 0; i < actual->n && !err; i++)
-		err = rebase_port(&actual->items[i], actual, before, after, target);
+		err = rebase_port(&actual->items[i], tables, used, target);
 	for (size_t i = 0; i < after->n && !err; i++) {
 		port_mask_of(actual, &after->items[i], &known);
 		if (!known)
-			err = rebase_port(&after->items[i], actual, before, after, target);
+			err = rebase_port(&after->items[i], tables, used, target);
 	}
 	return err;
 }
@@ -294,13 +320,20 @@ static int rebase_ports(const struct port_table *actual, const struct port_table
 int tables_rebase(const struct tables *actual, const struct tables *before,
 		  const struct tables *after, struct tables *ret_target)
 {
+	const struct prefix_table *const dst[] = { &actual->dst, &before->dst, &after->dst };
+	const struct prefix_table *const src[] = { &actual->src, &before->src, &after->src };
+	const struct port_table *const ports[] = { &actual->ports, &before->ports, &after->ports };
 	struct tables target = { .active = after->active };
-	int err = rebase_prefixes(&actual->dst, &before->dst, &after->dst, &target.dst);
+	tproxy_mask used = 0;
+	int err;
 
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		used |= is_unused(&actual->rules[i]) ? 0 : 1ULL << i;
+	err = rebase_prefixes(dst, used, &target.dst);
 	if (!err)
-		err = rebase_prefixes(&actual->src, &before->src, &after->src, &target.src);
+		err = rebase_prefixes(src, used, &target.src);
 	if (!err)
-		err = rebase_ports(&actual->ports, &before->ports, &after->ports, &target.ports);
+		err = rebase_ports(ports, used, &target.ports);
 	if (err) {
 		tables_free(&target);
 		return err;

@@ -32,7 +32,7 @@ struct acceptors {
 	unsigned int seed;
 	struct timer pause;
 	unsigned int count;
-	struct acceptor list[OPTIONS_MAX_PORTS * 2];
+	struct acceptor list[LISTENER_ROWS * 2];
 };
 
 enum accepted { ACCEPTED, ACCEPT_FAILED, ACCEPT_EMPTY, ACCEPT_STOP };
@@ -192,7 +192,7 @@ int acceptors_open(struct worker *w, struct acceptors **ret_acceptors)
 	a->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (a->spare < 0)
 		return -errno;
-	for (unsigned int row = 0; row < w->relay->listeners->rows; row++) {
+	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
 		for (int class = TPROXY_TCP4; class <= TPROXY_TCP6 && !err; class ++) {
 			struct acceptor *one = &a->list[a->count];
 

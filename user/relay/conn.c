@@ -5,6 +5,8 @@
 #include <sys/epoll.h>
 
 #include "lib/util.h"
+#include "relay/admit.h"
+#include "relay/preface.h"
 #include "relay/pump.h"
 #include "relay/sockopt.h"
 #include "relay/upstream.h"
@@ -47,6 +49,9 @@ struct conn {
 	union saddr client_addr;
 	union saddr dst;
 	union saddr source;
+	struct limits_ticket ticket;
+	struct preface *preface; /* what is said before the client's bytes, while connecting */
+	const char *reason;	 /* should the connection not come about, or NULL */
 };
 
 static struct flow_record conn_record(const struct conn *c)
@@ -79,9 +84,13 @@ static void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_re
 	pump_free(&c->down, &c->w->tools);
 	timer_cancel(&c->w->wheel, &c->timer);
 	worker_unqueue(c->w, &c->more);
+	preface_free(c->preface);
+	admit_release(c->w, &c->ticket);
 	TAILQ_REMOVE(&c->w->conns, c, link);
 	record.end = end;
 	record.err = err;
+	if (end == END_CONNECT_FAILED || end == END_CONNECT_TIMEOUT)
+		record.reason = c->reason;
 	record_flow_end(&record);
 	worker_bury(c->w, &c->grave, c);
 }
@@ -208,6 +217,22 @@ static void connect_failed(struct conn *c, int err)
 	conn_finish(c, end, err, RESET_CLIENT);
 }
 
+/* False: it goes on, or the connection is over. */
+static bool preface_done(struct conn *c)
+{
+	enum preface_result r = c->preface ? preface_run(c->preface, c->server.io.fd) : PREFACE_DONE;
+
+	if (c->reason)
+		c->reason = "proxy-answer";
+	if (r == PREFACE_FAILED)
+		connect_failed(c, preface_error(c->preface));
+	if (r != PREFACE_DONE)
+		return false;
+	preface_free(c->preface);
+	c->preface = NULL;
+	return true;
+}
+
 static void connect_event(struct conn *c, struct side *side, uint32_t events)
 {
 	const struct options *o = c->w->relay->options;
@@ -223,7 +248,7 @@ static void connect_event(struct conn *c, struct side *side, uint32_t events)
 		connect_failed(c, err);
 		return;
 	}
-	if (!(events & EPOLLOUT))
+	if (!side->writable || !preface_done(c))
 		return;
 	/* Not before: SYNs have a time-out of their own. */
 	sockopt_user_timeout(c->client.io.fd, o->user_timeout);
@@ -288,13 +313,20 @@ static int conn_connect(struct conn *c)
 {
 	const struct options *o = c->w->relay->options;
 	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+	const bool proxied = o->proxy.kind != PROXY_NONE;
 	struct upstream up;
-	int err = upstream_open(SOCK_STREAM, o->source, &c->client_addr, &c->dst, &up);
+	int err = c->preface ? 0 : preface_new(o, &c->client_addr, &c->dst, &c->preface);
 
+	if (!err)
+		err = upstream_open(SOCK_STREAM, o->source, &c->client_addr,
+				    proxied ? &o->proxy.addr : &c->dst, &up);
+	c->reason = proxied ? "proxy-connect" : NULL;
 	if (err)
 		return err;
 	c->server.io.fd = up.fd;
 	c->source = up.source;
+	sockopt_pace(c->client.io.fd, c->w->settings->limits.bandwidth);
+	sockopt_pace(c->server.io.fd, c->w->settings->limits.bandwidth);
 	if (up.fell_back)
 		c->w->stats.port_fallbacks++;
 	err = worker_watch(c->w, &c->server.io, events);
@@ -359,9 +391,9 @@ void conn_shed(struct worker *w, int fd, const union saddr *client, int err)
 
 void conn_open(struct worker *w, int fd, const union saddr *client)
 {
-	struct flow_record record = { .client = *client, .end = END_REFUSED };
+	struct flow_record record = { .client = *client, .proto = IPPROTO_TCP };
+	struct limits_ticket ticket;
 	socklen_t len = sizeof(record.dst);
-	enum dest_verdict verdict;
 	struct conn *c;
 	int err;
 
@@ -371,18 +403,17 @@ void conn_open(struct worker *w, int fd, const union saddr *client)
 		conn_shed(w, fd, client, errno);
 		return;
 	}
-	verdict = worker_check_dest(w, IPPROTO_TCP, &record.dst);
-	if (verdict != DEST_OK) {
-		w->stats.refused++;
-		record.reason = dest_reasons[verdict];
+	if (!admit_flow(w, &record, &ticket)) {
 		conn_reject(w, fd, &record);
 		return;
 	}
 	c = conn_new(w, fd, client, &record.dst);
 	if (!c) {
+		admit_release(w, &ticket);
 		conn_shed(w, fd, client, ENOMEM);
 		return;
 	}
+	c->ticket = ticket;
 	err = conn_connect(c);
 	if (err == -EMFILE && conn_evict(w))
 		err = conn_connect(c);

@@ -10,12 +10,10 @@
 #include "lib/util.h"
 #include "relay/options.h"
 
-#define MAX_KEYS 32
-
 struct ini_reader {
 	struct options *o;
-	char why[256];
-	char seen[MAX_KEYS][32]; /* keys of [relay] read so far */
+	char why[768];
+	char seen[OPTIONS_MAX_KEYS][32]; /* keys of [relay] read so far */
 	size_t seen_count;
 	int err;
 };
@@ -30,13 +28,16 @@ static bool is_loader_section(const char *section)
 	return !strcmp(section, "loader");
 }
 
-/* Also true for an indented second line, which libinih hands over under the same key. */
+/*
+ * Also true for an indented second line, which libinih hands over under the same
+ * key; a list goes on there.
+ */
 static bool seen_before(struct ini_reader *r, const char *key)
 {
 	for (size_t i = 0; i < r->seen_count; i++)
 		if (!strcmp(r->seen[i], key))
 			return true;
-	if (r->seen_count < MAX_KEYS)
+	if (r->seen_count < OPTIONS_MAX_KEYS)
 		snprintf(r->seen[r->seen_count++], sizeof(r->seen[0]), "%s", key);
 	return false;
 }
@@ -56,12 +57,13 @@ static int take_key(void *arg, const char *section, const char *key, const char 
 		r->err = r->err ? r->err : -EINVAL;
 		return 0;
 	}
-	if (!seen_before(r, key))
+	if (options_is_list(key) || !seen_before(r, key))
 		err = options_set(r->o, key, value, &why);
 	if (!err)
 		return 1;
 	if (!r->err)
-		snprintf(r->why, sizeof(r->why), "%s = %s: %s", key, value, why);
+		snprintf(r->why, sizeof(r->why), "%s = %s: %s", key,
+			 options_shown(key, value), why);
 	r->err = r->err ? r->err : err;
 	return 0;
 }

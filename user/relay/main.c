@@ -4,7 +4,6 @@
  * end. Owns the processes and threads; must not touch flows.
  */
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,28 +12,13 @@
 
 #include "lib/log.h"
 #include "lib/notify.h"
-#include "relay/listener.h"
-#include "relay/options.h"
+#include "relay/daemon.h"
 #include "relay/privs.h"
 #include "relay/record.h"
-#include "relay/registrar.h"
+#include "relay/sandbox.h"
 #include "relay/sink.h"
-#include "relay/worker.h"
 
 #define LOG_FLUSH_MS 1000
-#define WHY_LEN 768
-
-struct daemon {
-	struct options options;
-	struct listener_set listeners;
-	struct registrar registrar;
-	struct relay relay;
-	struct worker workers[OPTIONS_MAX_WORKERS];
-	unsigned int opened; /* workers */
-	unsigned int running;
-	int signals;
-	bool draining;
-};
 
 /* Lest a socket of ours become somebody's standard output. */
 static void fill_standard_fds(void)
@@ -71,11 +55,41 @@ static unsigned int default_workers(void)
 	return cpus > OPTIONS_MAX_WORKERS ? OPTIONS_MAX_WORKERS : (unsigned int)cpus;
 }
 
+/* How the start failed; `why` already says all. */
+static int complain(int err, const char *why)
+{
+	if (err)
+		log_error("%s", why);
+	return err;
+}
+
+/* The listeners: of systemd, of the relay that runs already, or our own. */
+static int get_listeners(struct daemon *d, int *ret_line)
+{
+	char why[DAEMON_WHY_LEN] = "systemd: the sockets it passes cannot be taken";
+	uint16_t port = d->options.listen[0];
+	struct heritage heritage;
+	int door = -1;
+	int err = heritage_from_systemd(&heritage);
+
+	*ret_line = -1;
+	if (!err && !heritage.count) {
+		heritage.from_systemd = false;
+		err = handover_ask(port, &heritage, ret_line, &door, why, sizeof(why));
+	}
+	if (!err)
+		err = listener_open_all(&d->listeners, &d->options, &heritage, why, sizeof(why));
+	if (!err && handover_open(&d->handover, port, door))
+		record_say(RECORD_WARN, "hand-over: %s: the next start cannot take over from this "
+					"one (somebody else has the name @tproxy-relay/%u)",
+			   strerror(errno), port);
+	return complain(err, why);
+}
+
 /* What needs the user's privileges. 0 or -errno, after saying why. */
-static int start_privileged(struct daemon *d)
+static int start_privileged(struct daemon *d, int *ret_line)
 {
 	struct options *o = &d->options;
-	char why[WHY_LEN];
 	int err = o->netns[0] ? privs_enter_netns(o->netns) : 0;
 
 	if (err) {
@@ -92,11 +106,9 @@ static int start_privileged(struct daemon *d)
 			  strerror(-err));
 		return err;
 	}
-	err = listener_open_all(&d->listeners, o, why, sizeof(why));
-	if (err) {
-		log_error("%s", why);
+	err = get_listeners(d, ret_line);
+	if (err)
 		return err;
-	}
 	err = registrar_start(o->pin_dir, &d->listeners, &d->registrar);
 	if (err)
 		log_error("registrar: cannot be started: %s (check the limit of processes)",
@@ -109,7 +121,9 @@ static int start_workers(struct daemon *d)
 	int err;
 
 	d->relay.done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (d->relay.done < 0)
+	d->relay.limits = limits_new();
+	pthread_mutex_lock(&d->gate);
+	if (d->relay.done < 0 || !d->relay.limits)
 		return -errno;
 	for (unsigned int i = 0; i < d->options.workers; i++) {
 		d->opened++;
@@ -141,21 +155,30 @@ static void say_started(const struct daemon *d)
 		record_say(RECORD_WARN, "no IPv6 here: listening on IPv4 only");
 }
 
-static int start(struct daemon *d)
+/* After the change of user: what SIGHUP will read must be readable for that one. */
+static void check_config_access(const struct options *o)
 {
-	char why[WHY_LEN];
-	int err;
+	if (o->config && access(o->config, R_OK))
+		record_say(RECORD_WARN,
+			   "%s: %s for the user we became: SIGHUP cannot read it again "
+			   "(make it readable, or choose another --user)",
+			   o->config, strerror(errno));
+}
 
-	fill_standard_fds();
-	d->signals = take_signals();
-	err = start_privileged(d);
+static void start_watchdog(struct daemon *d)
+{
+	/* Twice as often as asked: once may come late. */
+	d->watchdog_ms = notify_watchdog_ms() / 2;
+}
+
+static int start_unprivileged(struct daemon *d)
+{
+	char why[DAEMON_WHY_LEN];
+	int err = privs_drop(d->options.user, why, sizeof(why));
+
 	if (err)
-		return err;
-	err = privs_drop(d->options.user, why, sizeof(why));
-	if (err) {
-		log_error("%s", why);
-		return err;
-	}
+		return complain(err, why);
+	check_config_access(&d->options);
 	err = start_workers(d);
 	if (err) {
 		log_error("workers: cannot be started: %s (check the limits of memory, files and "
@@ -163,72 +186,35 @@ static int start(struct daemon *d)
 			  strerror(-err));
 		return err;
 	}
+	err = d->options.no_seccomp ? 0 : sandbox_enter();
+	if (err)
+		log_error("seccomp: the filter cannot be loaded: %s (try --no-seccomp)",
+			  strerror(-err));
+	return err;
+}
+
+static int start(struct daemon *d)
+{
+	int line;
+	int err;
+
+	fill_standard_fds();
+	d->signals = take_signals();
+	err = start_privileged(d, &line);
+	if (!err)
+		err = start_unprivileged(d);
+	if (err)
+		return err;
+	/* Until here nothing was taken from the former relay: were we to fail, it goes on. */
+	if (line >= 0)
+		record_say(RECORD_INFO, "hand-over: taking the listeners over");
+	handover_finish(&line);
+	pthread_mutex_unlock(&d->gate);
 	say_started(d);
 	registrar_go(&d->registrar);
-	notify_systemd("READY=1");
+	start_watchdog(d);
+	notify_ready();
 	return 0;
-}
-
-static void order_all(struct daemon *d, enum worker_order order)
-{
-	for (unsigned int i = 0; i < d->opened; i++)
-		worker_order(&d->workers[i], order);
-}
-
-/* First the registrar, whose copies of the listeners would keep the slots filled. */
-static void handle_signal(struct daemon *d)
-{
-	struct signalfd_siginfo info;
-
-	if (read(d->signals, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGHUP) {
-		record_say(RECORD_INFO, "SIGHUP: there are no limits or lists to read again");
-		return;
-	}
-	if (d->draining) {
-		record_say(RECORD_INFO, "second signal: resetting what is left");
-		order_all(d, WORKER_ABORT);
-		return;
-	}
-	d->draining = true;
-	notify_systemd("STOPPING=1");
-	record_say(RECORD_INFO, "draining for up to %u s", d->options.drain_timeout);
-	registrar_stop(&d->registrar);
-	order_all(d, WORKER_DRAIN);
-}
-
-static void handle_registrar(struct daemon *d)
-{
-	struct registrar_report report;
-	int r = registrar_read(&d->registrar, &report);
-
-	if (r > 0)
-		record_say(report.level, "%s", report.text);
-	if (r)
-		return;
-	record_say(RECORD_ERROR, "registrar: ended unexpectedly (restart the relay to have "
-				 "listeners registered again)");
-	registrar_stop(&d->registrar);
-}
-
-static void run(struct daemon *d)
-{
-	while (d->running) {
-		struct pollfd fds[] = { { .fd = d->signals, .events = POLLIN },
-					{ .fd = d->relay.done, .events = POLLIN },
-					{ .fd = d->registrar.fd, .events = POLLIN } };
-		eventfd_t ended = 0;
-
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
-			continue;
-		if (fds[0].revents)
-			handle_signal(d);
-		if (fds[2].revents && d->registrar.fd >= 0)
-			handle_registrar(d);
-		if (fds[1].revents && !eventfd_read(d->relay.done, &ended))
-			d->running -= (unsigned int)ended;
-	}
 }
 
 static void say_summary(const struct daemon *d)
@@ -244,14 +230,18 @@ static void say_summary(const struct daemon *d)
 		sum.limited += s->limited;
 		sum.port_fallbacks += s->port_fallbacks;
 		sum.lost_datagrams += s->lost_datagrams;
+		sum.promotions += s->promotions;
+		sum.icmp_errors += s->icmp_errors;
 	}
 	record_say(RECORD_INFO,
 		   "ended: %llu TCP and %llu UDP flows, %llu refused, %llu over a limit, "
-		   "%llu without their client's port, %llu datagrams lost",
+		   "%llu without their client's port, %llu datagrams lost, %llu flows promoted, "
+		   "%llu ICMP errors passed on",
 		   (unsigned long long)sum.tcp_flows, (unsigned long long)sum.udp_flows,
 		   (unsigned long long)sum.refused, (unsigned long long)sum.limited,
 		   (unsigned long long)sum.port_fallbacks,
-		   (unsigned long long)sum.lost_datagrams);
+		   (unsigned long long)sum.lost_datagrams, (unsigned long long)sum.promotions,
+		   (unsigned long long)sum.icmp_errors);
 }
 
 static void finish(struct daemon *d)
@@ -262,6 +252,10 @@ static void finish(struct daemon *d)
 	for (unsigned int i = 0; i < d->opened; i++)
 		worker_close(&d->workers[i]);
 	registrar_stop(&d->registrar);
+	handover_close(&d->handover);
+	settings_unref(d->relay.settings);
+	limits_free(d->relay.limits);
+	options_free(&d->options);
 	sink_stop(LOG_FLUSH_MS);
 	cleanup_fd(&d->relay.done);
 	cleanup_fd(&d->signals);
@@ -269,11 +263,21 @@ static void finish(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	static struct daemon d = { .registrar = { .fd = -1 }, .signals = -1 };
-	char why[WHY_LEN];
+	static struct daemon d = { .registrar = { .fd = -1 },
+				   .handover = { .door = -1, .peer = -1 },
+				   .settings_lock = PTHREAD_MUTEX_INITIALIZER,
+				   .gate = PTHREAD_MUTEX_INITIALIZER,
+				   .signals = -1 };
+	char why[DAEMON_WHY_LEN];
 
 	log_init("tproxy-relay", LOG_NORMAL);
-	d.relay = (struct relay){ .options = &d.options, .listeners = &d.listeners, .done = -1 };
+	d.argc = argc;
+	d.argv = argv;
+	d.relay = (struct relay){ .options = &d.options,
+				  .listeners = &d.listeners,
+				  .gate = &d.gate,
+				  .settings_lock = &d.settings_lock,
+				  .done = -1 };
 	switch (options_parse(&d.options, argc, argv, why, sizeof(why))) {
 	case OPTIONS_RUN:
 		break;
@@ -290,10 +294,11 @@ int main(int argc, char **argv)
 		log_error("%s", why);
 		return 1;
 	}
+	d.relay.settings = settings_ref(d.options.settings);
 	/* A failed start leaves the cleaning up to the end of the process. */
 	if (start(&d))
 		return 1;
-	run(&d);
+	daemon_run(&d);
 	finish(&d);
 	return 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/parse.h"
 #include "lib/util.h"
+#include "relay/cmdline.h"
 #include "tproxy.h"
 
 _Static_assert(OPTIONS_MAX_WORKERS == TPROXY_GROUP_WAYS, "one worker for each way of the group");
@@ -38,7 +38,18 @@ const char options_help[] =
 	"      --drain-timeout SECONDS         for flows to end after SIGTERM (default 30)\n"
 	"      --user-timeout SECONDS          for sent bytes to be acknowledged (TCP_USER_TIMEOUT;\n"
 	"                                      default: the kernel's, some 15 minutes)\n"
+	"      --udp-full-cone           let anybody answer a client's port, not only who was asked\n"
+	"      --udp-per-source N        flows of one source address (default 4096)\n"
 	"      --allow-local             relay to this host, loopback and link-local too\n"
+	"      --upstream URL            socks5:// or http://[USER:PASS@]ADDR:PORT (default direct)\n"
+	"      --proxy-protocol VERSION  tell destinations the client: v1, v2 or off (default off)\n"
+	"      --max-flows N             at a time (default: no limit, as for the next ones)\n"
+	"      --max-flows-per-source N  for each IPv4 address and IPv6 prefix\n"
+	"      --flow-rate N             new flows a second\n"
+	"      --flow-rate-per-source N  the same for each source\n"
+	"      --source-prefix6 BITS     which IPv6 addresses are one source (default 64)\n"
+	"      --bandwidth BYTES[k|M|G]  a second, each way of a TCP connection\n"
+	"      --no-seccomp              do without the filter of system calls\n"
 	"  -h, --help                    show this text\n"
 	"  -V, --version                 show the version\n";
 
@@ -179,15 +190,57 @@ static int set_user_timeout(struct options *o, const char *value, const char **r
 	return set_seconds(&o->user_timeout, value, ret_why);
 }
 
-static int set_allow_local(struct options *o, const char *value, const char **ret_why)
+static int set_flag(bool *flag, const char *value, const char **ret_why)
 {
 	if (!strcmp(value, "yes"))
-		o->allow_local = true;
+		*flag = true;
 	else if (!strcmp(value, "no"))
-		o->allow_local = false;
+		*flag = false;
 	else
 		*ret_why = "expected yes or no";
 	return *ret_why ? -EINVAL : 0;
+}
+
+static int set_allow_local(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->allow_local, value, ret_why);
+}
+
+static int set_no_seccomp(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->no_seccomp, value, ret_why);
+}
+
+static int set_upstream(struct options *o, const char *value, const char **ret_why)
+{
+	int err = proxy_parse(value, &o->proxy, ret_why);
+
+	memset(&o->udp_upstream, 0, sizeof(o->udp_upstream));
+	if (!err && proxy_takes_udp(&o->proxy))
+		o->udp_upstream = o->proxy.addr;
+	return err;
+}
+
+static int set_proxy_protocol(struct options *o, const char *value, const char **ret_why)
+{
+	static const char *const versions[] = { "off", "v1", "v2" };
+	int n = parse_name(value, versions, ARRAY_SIZE(versions));
+
+	*ret_why = "expected v1, v2 or off";
+	if (n >= 0)
+		o->proxy_protocol = (unsigned int)n;
+	return n < 0 ? n : 0;
+}
+
+static int set_udp_full_cone(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->udp_full_cone, value, ret_why);
+}
+
+static int set_udp_per_source(struct options *o, const char *value, const char **ret_why)
+{
+	*ret_why = "expected 1 to 65536";
+	return parse_u32(value, 1, 65536, &o->udp_per_source, &(const char *){ NULL });
 }
 
 static const struct {
@@ -208,7 +261,48 @@ static const struct {
 	{ "drain-timeout", set_drain_timeout },
 	{ "user-timeout", set_user_timeout },
 	{ "allow-local", set_allow_local },
+	{ "upstream", set_upstream },
+	{ "proxy-protocol", set_proxy_protocol },
+	{ "allow", settings_set_allow },
+	{ "deny", settings_set_deny },
+	{ "allow-from", settings_set_allow_from },
+	{ "deny-from", settings_set_deny_from },
+	{ "max-flows", settings_set_max_flows },
+	{ "max-flows-per-source", settings_set_max_flows_per_source },
+	{ "flow-rate", settings_set_flow_rate },
+	{ "flow-rate-per-source", settings_set_flow_rate_per_source },
+	{ "source-prefix6", settings_set_source_prefix6 },
+	{ "bandwidth", settings_set_bandwidth },
+	{ "no-seccomp", set_no_seccomp },
+	{ "udp-full-cone", set_udp_full_cone },
+	{ "udp-per-source", set_udp_per_source },
 };
+
+_Static_assert(ARRAY_SIZE(keys) <= OPTIONS_MAX_KEYS, "there is room for all");
+
+static bool is_flag(const char *key)
+{
+	return !strcmp(key, "allow-local") || !strcmp(key, "no-seccomp") ||
+	       !strcmp(key, "udp-full-cone");
+}
+
+const char *options_shown(const char *key, const char *value)
+{
+	return strcmp(key, "upstream") || !strchr(value, '@') ? value : "…";
+}
+
+bool options_is_list(const char *key)
+{
+	return parse_name(key, access_names, ACCESS_MAX) >= 0;
+}
+
+const char *options_flag(size_t i, bool *ret_value)
+{
+	if (i >= ARRAY_SIZE(keys))
+		return NULL;
+	*ret_value = !is_flag(keys[i].name);
+	return options_is_list(keys[i].name) ? "" : keys[i].name;
+}
 
 int options_set(struct options *o, const char *key, const char *value, const char **ret_why)
 {
@@ -222,126 +316,9 @@ int options_set(struct options *o, const char *key, const char *value, const cha
 	return -ENOENT;
 }
 
-enum { OPT_KEY = 256 }; /* getopt's value for every option that is also a key */
-
-static const struct option *long_options(void)
+static int set_defaults(struct options *o)
 {
-	static struct option table[ARRAY_SIZE(keys) + 5];
-	size_t n = 0;
-
-	for (; n < ARRAY_SIZE(keys); n++) {
-		table[n].name = keys[n].name;
-		table[n].has_arg = strcmp(keys[n].name, "allow-local") ? required_argument :
-									 no_argument;
-		table[n].val = OPT_KEY;
-	}
-	table[n++] = (struct option){ "config", required_argument, NULL, 'c' };
-	table[n++] = (struct option){ "netns", required_argument, NULL, 'n' };
-	table[n++] = (struct option){ "help", no_argument, NULL, 'h' };
-	table[n++] = (struct option){ "version", no_argument, NULL, 'V' };
-	return table;
-}
-
-/* getopt_long takes any unique prefix; scripts that use one break with the next option. */
-static bool abbreviated(char **argv, const char *name)
-{
-	const char *arg = argv[optind - 1];
-
-	if (arg == optarg)
-		arg = argv[optind - 2];
-	return strlen(arg + 2) != strlen(name) && strcspn(arg + 2, "=") != strlen(name);
-}
-
-struct command_line {
-	struct options *o;
-	const char *config; /* -c */
-	char *why;
-	size_t size;
-};
-
-/* The network namespace's name becomes a path component. */
-static int set_netns(struct options *o, const char *value, const char **ret_why)
-{
-	if (strchr(value, '/') || value[0] == '.') {
-		*ret_why = "not a name";
-		return -EINVAL;
-	}
-	return copy_text(o->netns, sizeof(o->netns), value, ret_why);
-}
-
-static enum options_result take_option(struct command_line *cl, int opt, const char *name)
-{
-	const char *why = NULL;
-	int err = 0;
-
-	switch (opt) {
-	case 'c':
-		cl->config = optarg;
-		break;
-	case 'n':
-		name = "netns";
-		err = set_netns(cl->o, optarg, &why);
-		break;
-	case 'h':
-		return OPTIONS_HELP;
-	case 'V':
-		return OPTIONS_VERSION;
-	default:
-		err = options_set(cl->o, name, optarg ? optarg : "yes", &why);
-	}
-	if (!err)
-		return OPTIONS_RUN;
-	snprintf(cl->why, cl->size, "--%s %s: %s (see tproxy-relay --help)", name,
-		 optarg ? optarg : "", why);
-	return OPTIONS_USAGE;
-}
-
-static enum options_result bad_option(struct command_line *cl, int opt, char **argv)
-{
-	const char *what = opt == ':' ? "needs a value" : "unknown option";
-
-	if (optopt && optopt < OPT_KEY)
-		snprintf(cl->why, cl->size, "-%c: %s (see tproxy-relay --help)", optopt, what);
-	else
-		snprintf(cl->why, cl->size, "%s: %s (see tproxy-relay --help)", argv[optind - 1],
-			 what);
-	return OPTIONS_USAGE;
-}
-
-static enum options_result parse_command_line(struct command_line *cl, int argc, char **argv)
-{
-	const struct option *table = long_options();
-
-	optind = 0; /* start anew: the line is read twice */
-	opterr = 0;
-	for (;;) {
-		int index = -1;
-		int opt = getopt_long(argc, argv, "+:c:n:hV", table, &index);
-		enum options_result r;
-
-		if (opt < 0)
-			break;
-		if (opt == '?' || opt == ':')
-			return bad_option(cl, opt, argv);
-		if (index >= 0 && abbreviated(argv, table[index].name)) {
-			snprintf(cl->why, cl->size, "%s: unknown option (did you mean --%s?)",
-				 optarg == argv[optind - 1] ? argv[optind - 2] : argv[optind - 1],
-				 table[index].name);
-			return OPTIONS_USAGE;
-		}
-		r = take_option(cl, opt, index >= 0 ? table[index].name : "");
-		if (r != OPTIONS_RUN)
-			return r;
-	}
-	if (optind == argc)
-		return OPTIONS_RUN;
-	snprintf(cl->why, cl->size, "%s: unexpected argument (see tproxy-relay --help)",
-		 argv[optind]);
-	return OPTIONS_USAGE;
-}
-
-static void set_defaults(struct options *o)
-{
+	options_free(o);
 	*o = (struct options){
 		.listen = { TPROXY_RELAY_PORT, TPROXY_RELAY_PORT_IN },
 		.listen_count = 2,
@@ -350,7 +327,27 @@ static void set_defaults(struct options *o)
 		.idle_timeout = 3600,
 		.half_closed_timeout = 60,
 		.drain_timeout = 30,
+		.udp_per_source = 4096,
+		.settings = settings_new(),
 	};
+	return o->settings ? 0 : -ENOMEM;
+}
+
+void options_free(struct options *o)
+{
+	settings_unref(o->settings);
+	o->settings = NULL;
+}
+
+/* What cannot be together. */
+static int check_whole(const struct options *o, char *ret_why, size_t size)
+{
+	if (o->proxy.kind == PROXY_NONE || o->source == SOURCE_OWN)
+		return 0;
+	snprintf(ret_why, size, "source = %s: not with an upstream proxy, which connects from its "
+				"own address (set source = own, or upstream = direct)",
+		 source_names[o->source]);
+	return -EINVAL;
 }
 
 static int set_from_environment(struct options *o, char *ret_why, size_t size)
@@ -389,6 +386,12 @@ static void set_pin_dir_default(struct options *o)
 		 o->netns);
 }
 
+static enum options_result out_of_memory(char *ret_why, size_t size)
+{
+	snprintf(ret_why, size, "options: out of memory");
+	return OPTIONS_FAILED;
+}
+
 enum options_result options_parse(struct options *o, int argc, char **argv, char *ret_why,
 				  size_t size)
 {
@@ -396,16 +399,21 @@ enum options_result options_parse(struct options *o, int argc, char **argv, char
 	enum options_result r;
 
 	/* First pass for errors and -c, the second puts the flags above file and environment. */
-	set_defaults(o);
-	r = parse_command_line(&cl, argc, argv);
+	if (set_defaults(o))
+		return out_of_memory(ret_why, size);
+	r = cmdline_parse(&cl, argc, argv);
 	if (r != OPTIONS_RUN)
 		return r;
-	set_defaults(o);
+	if (set_defaults(o))
+		return out_of_memory(ret_why, size);
 	if (set_from_environment(o, ret_why, size))
 		return OPTIONS_FAILED;
 	if (cl.config && options_read_file(o, cl.config, ret_why, size))
 		return OPTIONS_FAILED;
-	r = parse_command_line(&cl, argc, argv);
+	r = cmdline_parse(&cl, argc, argv);
 	set_pin_dir_default(o);
+	if (check_whole(o, ret_why, size))
+		return OPTIONS_FAILED;
+	o->config = cl.config;
 	return r;
 }

@@ -12,11 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "relay/proxy.h"
 #include "relay/record.h"
+#include "relay/settings.h"
 
 #define OPTIONS_MAX_PORTS 8
 #define OPTIONS_MAX_WORKERS 16 /* TPROXY_GROUP_WAYS: more would never get a flow */
 #define OPTIONS_TEXT_LEN 64
+#define OPTIONS_MAX_KEYS 64
 
 enum source_mode {
 	SOURCE_OWN,	       /* whatever the kernel chooses */
@@ -44,6 +47,14 @@ struct options {
 	uint32_t drain_timeout;
 	uint32_t user_timeout; /* 0: the kernel's own */
 	bool allow_local;
+	bool no_seccomp;
+	struct proxy proxy;	     /* that TCP connections are sent through */
+	unsigned int proxy_protocol; /* version of the header sent onward, 0: none */
+	const char *config;	     /* -c, or NULL */
+	struct settings *settings;   /* one reference is ours */
+	bool udp_full_cone;
+	uint32_t udp_per_source;    /* flows */
+	union saddr udp_upstream;   /* SOCKS 5 server; family 0: none */
 };
 
 enum options_result {
@@ -54,9 +65,23 @@ enum options_result {
 	OPTIONS_FAILED,	 /* error in the file or the environment, exit 1 */
 };
 
-/* On the last two ret_why holds one line for the user (size bytes). */
+/*
+ * On the last two ret_why holds one line for the user (size bytes). o: all zero, or
+ * filled before; to be freed in any case.
+ */
 enum options_result options_parse(struct options *o, int argc, char **argv, char *ret_why,
 				  size_t size);
+
+void options_free(struct options *o);
+
+/* Name of key number i as an option, "" if it is none, NULL behind the last; whether it has a value. */
+const char *options_flag(size_t i, bool *ret_value);
+
+/* The value as messages may show it: without a password. */
+const char *options_shown(const char *key, const char *value);
+
+/* Lists may be given several times: they add up. */
+bool options_is_list(const char *key);
 
 /* Sets one key from text. 0, or -errno with *ret_why saying what is wrong; -ENOENT: no such key. */
 int options_set(struct options *o, const char *key, const char *value, const char **ret_why);

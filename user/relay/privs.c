@@ -15,6 +15,8 @@
 
 #define WANTED_NOFILE 1048576
 
+static bool had_bind_service; /* before anything was given up */
+
 void privs_drop_capabilities(void)
 {
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -34,6 +36,20 @@ static const struct passwd *find_user(const char *name)
 	return pw ? pw : getpwnam("nobody");
 }
 
+/*
+ * CAP_NET_RAW whatever the source address: the sockets that answer UDP clients are
+ * bound to foreign addresses while running, and IP_TRANSPARENT needs it.
+ * CAP_NET_BIND_SERVICE because most of those addresses have ports below 1024 (DNS,
+ * QUIC). Without it the answers leave through a raw socket, one by one; who can
+ * send raw packets gains little by it, namely to listen where no daemon does.
+ */
+static void keep_capabilities(void)
+{
+	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW);
+	if (had_bind_service)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_BIND_SERVICE);
+}
+
 static int change_user(const char *name, char *ret_why, size_t size)
 {
 	const struct passwd *pw = find_user(name);
@@ -48,11 +64,7 @@ static int change_user(const char *name, char *ret_why, size_t size)
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		flags |= CAPNG_CLEAR_BOUNDING;
 	capng_clear(CAPNG_SELECT_BOTH);
-	/*
-	 * Kept whatever the source address: the sockets that answer UDP clients are
-	 * bound to foreign addresses while running, and IP_TRANSPARENT needs it.
-	 */
-	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW);
+	keep_capabilities();
 	err = capng_change_id((int)pw->pw_uid, (int)pw->pw_gid, flags);
 	if (err) {
 		snprintf(ret_why, size, "user %s: cannot become it: libcap-ng error %d (%s)",
@@ -71,7 +83,7 @@ static int keep_net_raw(char *ret_why, size_t size)
 		return -EPERM;
 	}
 	capng_clear(CAPNG_SELECT_CAPS);
-	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW);
+	keep_capabilities();
 	if (capng_apply(CAPNG_SELECT_CAPS)) {
 		snprintf(ret_why, size, "capabilities: cannot be dropped: %s", strerror(errno));
 		return -EPERM;
@@ -84,6 +96,7 @@ int privs_drop(const char *user, char *ret_why, size_t size)
 	int err;
 
 	capng_get_caps_process();
+	had_bind_service = capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE);
 	err = geteuid() ? keep_net_raw(ret_why, size) : change_user(user, ret_why, size);
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err = -errno;

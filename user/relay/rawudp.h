@@ -13,14 +13,14 @@
 
 struct rawudp;
 
-/* 0 or -errno. Without IPv6 in the kernel IPv4 still works. */
-int rawudp_open(struct rawudp **ret_raw);
+/* NULL: no memory. */
+struct rawudp *rawudp_new(void);
 
 /* raw may be NULL. */
 void rawudp_close(struct rawudp *raw);
 
 /* The kernel fragments as for any datagram. 0 or -errno. */
-int rawudp_send(const struct rawudp *raw, const union saddr *from, const union saddr *to,
+int rawudp_send(struct rawudp *raw, const union saddr *from, const union saddr *to,
 		const void *data, size_t len);
 
 /* RFC 768 checksum over pseudo header, header and data; pure. Network byte order, never 0. */

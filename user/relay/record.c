@@ -135,6 +135,9 @@ size_t record_format_end(enum record_format format, const struct timespec *now,
 		json_flow(&l, "flow", f);
 		line_add(&l, ",\"bytes_up\":%" PRIu64 ",\"bytes_down\":%" PRIu64, f->bytes_up,
 			 f->bytes_down);
+		if (f->datagrams_up || f->datagrams_down)
+			line_add(&l, ",\"datagrams_up\":%" PRIu64 ",\"datagrams_down\":%" PRIu64,
+				 f->datagrams_up, f->datagrams_down);
 		line_add(&l, ",\"duration_ms\":%" PRIu64 ",\"end\":\"%s\"", f->duration_ms,
 			 end_names[f->end]);
 		if (f->reason)
@@ -145,9 +148,11 @@ size_t record_format_end(enum record_format format, const struct timespec *now,
 		return line_end(&l);
 	}
 	text_flow(&l, f);
-	line_add(&l, " up=%" PRIu64 " down=%" PRIu64 " dur=%" PRIu64 ".%03u end=%s", f->bytes_up,
-		 f->bytes_down, f->duration_ms / 1000, (unsigned int)(f->duration_ms % 1000),
-		 end_names[f->end]);
+	line_add(&l, " up=%" PRIu64 " down=%" PRIu64, f->bytes_up, f->bytes_down);
+	if (f->datagrams_up || f->datagrams_down)
+		line_add(&l, " datagrams=%" PRIu64 "/%" PRIu64, f->datagrams_up, f->datagrams_down);
+	line_add(&l, " dur=%" PRIu64 ".%03u end=%s", f->duration_ms / 1000,
+		 (unsigned int)(f->duration_ms % 1000), end_names[f->end]);
 	if (f->reason)
 		line_add(&l, " reason=%s", f->reason);
 	if (f->err)
@@ -214,6 +219,30 @@ int record_open(const char *path, enum record_format format, enum record_level l
 	return sink_open(path, report_lost);
 }
 
+/* Whoever is refused may try as fast as he can: that must not fill the log. */
+static bool is_one_too_many(const struct flow_record *flow, const struct timespec *now)
+{
+	static _Thread_local struct {
+		time_t second;
+		unsigned int written;
+		unsigned int hidden;
+	} refusals;
+
+	if (flow->end != END_REFUSED && flow->end != END_LIMIT)
+		return false;
+	if (now->tv_sec != refusals.second) {
+		if (refusals.hidden)
+			record_say(RECORD_WARN, "%u more refused flows were not logged",
+				   refusals.hidden);
+		refusals.second = now->tv_sec;
+		refusals.written = refusals.hidden = 0;
+	}
+	if (refusals.written++ < RECORD_REFUSALS_PER_S)
+		return false;
+	refusals.hidden++;
+	return true;
+}
+
 void record_flow_end(const struct flow_record *flow)
 {
 	char line[RECORD_MAX];
@@ -222,6 +251,8 @@ void record_flow_end(const struct flow_record *flow)
 	if (log_threshold > RECORD_INFO)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
+	if (is_one_too_many(flow, &now))
+		return;
 	sink_write(line, record_format_end(log_format, &now, flow, line));
 }
 

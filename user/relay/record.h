@@ -15,6 +15,7 @@
 #include "relay/addr.h"
 
 #define RECORD_MAX 1024 /* bytes of the longest line */
+#define RECORD_REFUSALS_PER_S 100 /* that a thread writes; the others are only counted */
 
 enum record_format { RECORD_TEXT, RECORD_JSON };
 
@@ -60,6 +61,8 @@ struct flow_record {
 	union saddr source; /* ours, towards the destination */
 	uint64_t bytes_up;  /* client to destination */
 	uint64_t bytes_down;
+	uint64_t datagrams_up; /* UDP only */
+	uint64_t datagrams_down;
 	uint64_t duration_ms;
 	enum flow_end end;
 	int err;	    /* positive errno behind the end, 0: none */

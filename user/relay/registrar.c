@@ -100,12 +100,14 @@ static int fill_slots(const struct watch_state *s)
 	if (map < 0)
 		return -errno;
 	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
-		for (unsigned int way = 0; way < TPROXY_GROUP_WAYS; way++) {
-			__u32 slot = TPROXY_SLOT(0u, (__u32)class, way);
-			int fd = s->set->worker[way % s->set->workers].fds[0][class];
-			__u64 value = (__u64)fd;
+		bool one = s->set->udp_one_worker && !class_is_tcp((enum tproxy_class)class);
+		unsigned int count = one ? s->set->way_count[class] > 0 : s->set->way_count[class];
 
-			if (fd >= 0 && bpf_map_update_elem(map, &slot, &value, BPF_ANY))
+		for (unsigned int way = 0; way < TPROXY_GROUP_WAYS && count; way++) {
+			__u32 slot = TPROXY_SLOT(0u, (__u32)class, way);
+			__u64 value = (__u64)s->set->ways[way % count][class];
+
+			if (bpf_map_update_elem(map, &slot, &value, BPF_ANY))
 				return -errno;
 		}
 	}

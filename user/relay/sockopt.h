@@ -41,6 +41,14 @@ static inline int sockopt_transparent(int fd, sa_family_t family)
 	return sockopt_on(fd, SOL_IPV6, IPV6_TRANSPARENT);
 }
 
+/* ICMP errors with what they say, and those too that the kernel would keep to itself. */
+static inline int sockopt_errors(int fd, sa_family_t family)
+{
+	if (family == AF_INET)
+		return sockopt_on(fd, SOL_IP, IP_RECVERR);
+	return sockopt_on(fd, SOL_IPV6, IPV6_RECVERR);
+}
+
 /* What both ends of a relayed connection have; accepted sockets inherit it from their listener. */
 static inline int sockopt_stream(int fd)
 {
@@ -54,6 +62,16 @@ static inline int sockopt_stream(int fd)
 	if (!err)
 		err = sockopt_on(fd, SOL_SOCKET, SO_OOBINLINE);
 	return err;
+}
+
+/*
+ * Bytes a second that leave at most, 0: no limit. Best effort. An int would be
+ * taken as well, but ends at 4 GB/s.
+ */
+static inline void sockopt_pace(int fd, uint64_t rate)
+{
+	if (rate)
+		setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate));
 }
 
 /*

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine: what comes in goes to its session, new flows are judged, drain and end.
+ */
 #include "relay/udp.h"
 
 #include <string.h>
@@ -6,254 +9,33 @@
 #include <sys/random.h>
 
 #include "lib/util.h"
-#include "relay/reply.h"
-#include "relay/udpbatch.h"
-#include "relay/upstream.h"
+#include "relay/admit.h"
+#include "relay/rawicmp.h"
+#include "relay/udpflow.h"
 
-#define SESSION_BUCKETS 16384
 #define SESSIONS_MAX 65536 /* in all workers */
+#define REPLIES_MAX 16384
+#define DIRECTS_MAX 16384
+/*
+ * In all workers, for one address and port: the kernel walks all of its sockets for each
+ * datagram that none of them is connected for, and for each socket that is made.
+ */
+#define DIRECTS_MAX_PER_DST 64
 
-#define TIMEOUT_ONE_WAY_S 60 /* RFC 4787 REQ-5 asks for two minutes of flows that are answered */
-#define TIMEOUT_BOTH_S 180
-#define TIMEOUT_DNS_S 10
-#define TIMEOUT_DRAIN_S 2
-#define DNS_PORT 53
-
-/* Of datagrams that found no session: a flood must not fill the log. */
+/* Of flows that found no place: a flood must not fill the log. */
 #define REJECTS_LOGGED_PER_S 100
 
-struct session {
-	struct io io; /* connected to the original destination */
-	struct grave grave;
-	LIST_ENTRY(session) link; /* bucket */
-	TAILQ_ENTRY(session) lru; /* the longest idle is first */
-	struct udp_engine *e;
-	struct reply *reply; /* NULL until the destination answers */
-	struct timer timer;
-	bool answered;
-	uint64_t id;
-	uint64_t begin; /* ms */
-	uint64_t last;	/* ms */
-	uint64_t bytes_up;
-	uint64_t bytes_down;
-	union saddr client;
-	union saddr dst;
-	union saddr source;
-};
+#define LAST_ANSWERS_MS 2000
+#define DRAIN_LOOK_MS 250
 
-struct udp_listener {
-	struct io io; /* borrowed from the worker */
-	struct udp_engine *e;
-};
+/* A bound for udp_empty_listeners: more than the buffer of a listener can hold. */
+#define EMPTYING_READS 256
 
-LIST_HEAD(session_list, session);
-
-struct udp_engine {
-	struct worker *w;
-	struct udp_batch *batch;
-	struct reply_table *replies;
-	unsigned int count;
-	unsigned int max;
-	unsigned int listener_count;
-	struct udp_listener listeners[OPTIONS_MAX_PORTS * 2];
-	uint64_t reject_window; /* ms */
-	unsigned int rejects;	/* logged in this window */
-	unsigned int rejects_hidden;
-	uint32_t seed;
-	TAILQ_HEAD(, session) lru;
-	struct session_list buckets[SESSION_BUCKETS];
-};
-
-static struct flow_record session_record(const struct session *s)
-{
-	return (struct flow_record){ .id = s->id,
-				     .proto = IPPROTO_UDP,
-				     .client = s->client,
-				     .dst = s->dst,
-				     .source = s->source,
-				     .bytes_up = s->bytes_up,
-				     .bytes_down = s->bytes_down,
-				     .duration_ms = s->last - s->begin };
-}
-
-/* The only way out. err: positive errno for the record, or 0. */
-static void session_finish(struct session *s, enum flow_end end, int err)
-{
-	struct flow_record record = session_record(s);
-
-	record.end = end;
-	record.err = err;
-	record_flow_end(&record);
-	timer_cancel(&s->e->w->wheel, &s->timer);
-	worker_close_io(&s->io);
-	if (s->reply)
-		reply_put(s->reply);
-	LIST_REMOVE(s, link);
-	TAILQ_REMOVE(&s->e->lru, s, lru);
-	s->e->count--;
-	worker_bury(s->e->w, &s->grave, s);
-}
-
-static uint32_t session_limit(const struct session *s)
-{
-	if (s->e->w->draining)
-		return TIMEOUT_DRAIN_S;
-	if (saddr_port(&s->dst) == DNS_PORT)
-		return TIMEOUT_DNS_S;
-	return s->answered ? TIMEOUT_BOTH_S : TIMEOUT_ONE_WAY_S;
-}
-
-static void session_set_timer(struct session *s)
-{
-	timer_set(&s->e->w->wheel, &s->timer, s->last + session_limit(s) * 1000ULL);
-}
-
-/* Datagrams do not move the timer; it looks when the last one was, and sleeps on. */
-static void session_timeout(struct timer *timer)
-{
-	struct session *s = container_of(timer, struct session, timer);
-
-	if (s->last + session_limit(s) * 1000ULL > s->e->w->now)
-		session_set_timer(s);
-	else
-		session_finish(s, s->e->w->draining ? END_DRAIN : END_IDLE, 0);
-}
-
-static void session_touch(struct session *s)
-{
-	s->last = s->e->w->now;
-	TAILQ_REMOVE(&s->e->lru, s, lru);
-	TAILQ_INSERT_TAIL(&s->e->lru, s, lru);
-}
-
-/* The datagram was not sent, but the flow is not to blame or may recover. */
-static bool is_passing(int err)
-{
-	return err == EAGAIN || err == ENOBUFS || err == ENOMEM || err == EPERM ||
-	       err == EMSGSIZE || err == EINTR;
-}
-
-static void session_to_client(struct session *s, const void *data, size_t len)
-{
-	int err = s->reply ? 0 : reply_get(s->e->replies, &s->dst, &s->reply);
-
-	if (!err)
-		err = reply_send(s->reply, &s->client, data, len);
-	if (err)
-		s->e->w->stats.lost_datagrams++;
-	else
-		s->bytes_down += len;
-}
-
-/* The destination answered, or the network did with an ICMP error. */
-static void session_ready(struct io *io, uint32_t events)
-{
-	struct session *s = container_of(io, struct session, io);
-	int n = udp_batch_receive(s->e->batch, io->fd);
-
-	(void)events;
-	if (n < 0) {
-		if (!is_passing(-n))
-			session_finish(s, END_ERROR, -n);
-		return;
-	}
-	for (int i = 0; i < n; i++) {
-		size_t len;
-		const void *data = udp_batch_data(s->e->batch, i, &len);
-
-		/* Between bind and connect a socket takes datagrams from anybody. */
-		if (!saddr_equal(udp_batch_from(s->e->batch, i), &s->dst))
-			continue;
-		s->answered = true;
-		session_touch(s);
-		session_to_client(s, data, len);
-	}
-}
-
-static struct session_list *bucket_of(struct udp_engine *e, const union saddr *client,
-				      const union saddr *dst)
-{
-	uint32_t hash = saddr_hash(client, saddr_hash(dst, e->seed));
-
-	return &e->buckets[hash % SESSION_BUCKETS];
-}
-
-static struct session *session_find(struct udp_engine *e, const union saddr *client,
-				    const union saddr *dst)
-{
-	struct session *s;
-
-	LIST_FOREACH(s, bucket_of(e, client, dst), link)
-		if (saddr_equal(&s->client, client) && saddr_equal(&s->dst, dst))
-			return s;
-	return NULL;
-}
-
-static bool evict_oldest(struct udp_engine *e)
-{
-	struct session *oldest = TAILQ_FIRST(&e->lru);
-
-	if (!oldest)
-		return false;
-	e->w->stats.limited++;
-	session_finish(oldest, END_LIMIT, 0);
-	return true;
-}
-
-static int session_connect(struct udp_engine *e, const union saddr *client,
-			   const union saddr *dst, struct upstream *ret_up)
-{
-	enum source_mode mode = e->w->relay->options->source;
-	int err = upstream_open(SOCK_DGRAM, mode, client, dst, ret_up);
-
-	if ((err == -EMFILE || err == -ENFILE) && evict_oldest(e))
-		err = upstream_open(SOCK_DGRAM, mode, client, dst, ret_up);
-	if (!err && ret_up->fell_back)
-		e->w->stats.port_fallbacks++;
-	return err;
-}
-
-static int session_open(struct udp_engine *e, const union saddr *client, const union saddr *dst,
-			struct session **ret_session)
-{
-	__cleanup_free struct session *s = calloc(1, sizeof(*s));
-	struct upstream up;
-	int err;
-
-	if (!s)
-		return -ENOMEM;
-	if (e->count >= e->max)
-		evict_oldest(e);
-	err = session_connect(e, client, dst, &up);
-	if (err)
-		return err;
-	s->io = (struct io){ .fd = up.fd, .ready = session_ready };
-	err = worker_watch(e->w, &s->io, EPOLLIN);
-	if (err) {
-		worker_close_io(&s->io);
-		return err;
-	}
-	s->e = e;
-	s->id = worker_new_id(e->w);
-	s->begin = s->last = e->w->now;
-	s->client = *client;
-	s->dst = *dst;
-	s->source = up.source;
-	s->timer.fire = session_timeout;
-	session_set_timer(s);
-	LIST_INSERT_HEAD(bucket_of(e, client, dst), s, link);
-	TAILQ_INSERT_TAIL(&e->lru, s, lru);
-	e->count++;
-	e->w->stats.udp_flows++;
-	*ret_session = take_ptr(s);
-	return 0;
-}
-
-static void log_reject(struct udp_engine *e, const struct flow_record *record)
+void udp_log_limited(struct udp_engine *e, const struct flow_record *record)
 {
 	if (e->w->now - e->reject_window >= 1000) {
 		if (e->rejects_hidden)
-			record_say(RECORD_WARN, "udp: %u more rejected datagrams were not logged",
+			record_say(RECORD_WARN, "udp: %u more flows without a place were not logged",
 				   e->rejects_hidden);
 		e->reject_window = e->w->now;
 		e->rejects = 0;
@@ -265,80 +47,121 @@ static void log_reject(struct udp_engine *e, const struct flow_record *record)
 		e->rejects_hidden++;
 }
 
-/* A datagram that gets no session; the client hears nothing, as UDP has no refusal. */
-static void reject(struct udp_engine *e, const union saddr *client, const union saddr *dst,
-		   enum dest_verdict verdict, int err)
+static bool is_limit(int err)
 {
-	struct flow_record record = { .id = worker_new_id(e->w),
-				      .proto = IPPROTO_UDP,
-				      .client = *client,
-				      .dst = *dst,
-				      .err = err,
-				      .reason = dest_reasons[verdict] };
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
+}
 
-	if (verdict != DEST_OK) {
-		e->w->stats.refused++;
-		record.end = END_REFUSED;
-	} else if (err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS) {
+/* A datagram that gets no session. A policy is not explained to the client, a missing route is. */
+static void reject(struct udp_engine *e, struct flow_record *record, int err)
+{
+	record->id = worker_new_id(e->w);
+	record->err = err;
+	if (is_limit(err)) {
 		e->w->stats.limited++;
-		record.end = END_LIMIT;
-	} else {
-		record.end = END_CONNECT_FAILED;
+		record->end = END_LIMIT;
+	} else if (err) {
+		record->end = END_CONNECT_FAILED;
+		udp_tell_unreachable(e, &record->client, &record->dst, err);
 	}
-	log_reject(e, &record);
+	udp_log_limited(e, record);
 }
 
 static struct session *session_begin(struct udp_engine *e, const union saddr *client,
 				     const union saddr *dst)
 {
-	enum dest_verdict verdict = worker_check_dest(e->w, IPPROTO_UDP, dst);
-	struct flow_record record;
+	struct flow_record record = { .proto = IPPROTO_UDP, .client = *client, .dst = *dst };
+	struct limits_ticket ticket;
 	struct session *s;
-	int err = 0;
+	int err;
 
-	if (verdict == DEST_OK)
-		err = session_open(e, client, dst, &s);
-	if (verdict != DEST_OK || err) {
-		reject(e, client, dst, verdict, -err);
+	if (!admit_flow(e->w, &record, &ticket)) {
+		reject(e, &record, 0);
 		return NULL;
 	}
+	err = session_open(e, client, dst, &s);
+	if (err) {
+		admit_release(e->w, &ticket);
+		reject(e, &record, -err);
+		return NULL;
+	}
+	s->ticket = ticket;
 	record = session_record(s);
 	record_flow_start(&record);
 	return s;
 }
 
-static void from_client(struct udp_engine *e, const union saddr *client, const union saddr *dst,
-			const void *data, size_t len)
+/* In a full cone a known client may turn to a destination that is refused. */
+static struct session *session_for(struct udp_engine *e, const union saddr *client,
+				   const union saddr *dst)
 {
 	struct session *s = session_find(e, client, dst);
 
 	if (!s)
-		s = session_begin(e, client, dst);
-	if (!s)
-		return;
-	session_touch(s);
-	if (send(s->io.fd, data, len, MSG_NOSIGNAL) >= 0) {
-		s->bytes_up += len;
-		return;
+		return session_begin(e, client, dst);
+	if (e->full_cone) {
+		struct flow_record record = { .proto = IPPROTO_UDP,
+					      .client = *client,
+					      .dst = *dst };
+
+		if (!admit_destination(e->w, &record)) {
+			reject(e, &record, 0);
+			return NULL;
+		}
 	}
-	e->w->stats.lost_datagrams++;
-	if (!is_passing(errno))
-		session_finish(s, END_ERROR, errno);
+	session_touch(s);
+	return s;
+}
+
+/* Neighbours in a batch mostly are of one flow: looked up once, sent together. */
+void udp_dispatch(struct udp_engine *e, int n, const union saddr *dst)
+{
+	union saddr last_client = { 0 }, last_dst = { 0 };
+	struct session *s = NULL;
+
+	for (int i = 0; i < n; i++) {
+		const union saddr *client = udp_batch_from(e->batch, i);
+		union saddr to;
+
+		if (dst)
+			to = *dst;
+		else if (!udp_batch_dst(e->batch, i, &to))
+			continue;
+		if (!saddr_equal(client, &last_client) || !saddr_equal(&to, &last_dst) || !s) {
+			if (s)
+				session_flush_to_dst(s, &last_dst);
+			s = session_for(e, client, &to);
+			last_client = *client;
+			last_dst = to;
+		}
+		if (s && !session_to_dst(s, &to, udp_batch_run(e->batch, i)))
+			s = NULL;
+	}
+	if (s)
+		session_flush_to_dst(s, &last_dst);
 }
 
 static void listener_ready(struct io *io, uint32_t events)
 {
 	struct udp_engine *e = container_of(io, struct udp_listener, io)->e;
-	int n = udp_batch_receive(e->batch, io->fd);
 
 	(void)events;
-	for (int i = 0; i < n; i++) {
-		size_t len;
-		const void *data = udp_batch_data(e->batch, i, &len);
-		union saddr dst;
+	udp_dispatch(e, udp_batch_receive(e->batch, io->fd), NULL);
+	direct_promote_waiting(e);
+}
 
-		if (udp_batch_dst(e->batch, i, &dst))
-			from_client(e, udp_batch_from(e->batch, i), &dst, data, len);
+void udp_empty_listeners(struct udp_engine *e)
+{
+	for (unsigned int i = 0; i < e->listener_count; i++) {
+		int fd = e->listeners[i].io.fd;
+
+		for (int reads = 0; fd >= 0 && reads < EMPTYING_READS; reads++) {
+			int n = udp_batch_receive(e->batch, fd);
+
+			if (n <= 0)
+				break;
+			udp_dispatch(e, n, NULL);
+		}
 	}
 }
 
@@ -348,15 +171,13 @@ static void reply_ready(struct io *io, uint32_t events)
 	struct reply *r = container_of(io, struct reply, io);
 	struct udp_engine *e = reply_owner(r);
 	union saddr dst = r->addr;
-	int n = udp_batch_receive(e->batch, io->fd);
 
-	(void)events;
-	for (int i = 0; i < n; i++) {
-		size_t len;
-		const void *data = udp_batch_data(e->batch, i, &len);
-
-		from_client(e, udp_batch_from(e->batch, i), &dst, data, len);
-	}
+	if (events & EPOLLERR)
+		udp_take_client_errors(e, io->fd, &dst, NULL);
+	if (io->fd < 0)
+		return;
+	udp_dispatch(e, udp_batch_receive(e->batch, io->fd), &dst);
+	direct_promote_waiting(e);
 }
 
 static int watch_listeners(struct udp_engine *e)
@@ -364,7 +185,7 @@ static int watch_listeners(struct udp_engine *e)
 	struct worker *w = e->w;
 	int err = 0;
 
-	for (unsigned int row = 0; row < w->relay->listeners->rows; row++) {
+	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
 		for (int class = TPROXY_UDP4; class <= TPROXY_UDP6 && !err; class ++) {
 			struct udp_listener *l = &e->listeners[e->listener_count];
 
@@ -374,21 +195,56 @@ static int watch_listeners(struct udp_engine *e)
 					     .ready = listener_ready };
 			l->e = e;
 			e->listener_count++;
+			udp_batch_accept_runs(l->io.fd);
 			err = worker_watch(w, &l->io, EPOLLIN);
 		}
 	}
 	return err;
 }
 
-/* A session takes up to two descriptors; half of all are left to TCP. */
-static unsigned int sessions_max(const struct relay *relay)
+/* This worker's part of a number for all, 1 at least. */
+static unsigned int share(const struct worker *w, unsigned long all, unsigned long max)
 {
-	unsigned long all = relay->nofile / 4;
+	const struct options *o = w->relay->options;
+	unsigned long part = (all > max ? max : all) / (o->udp_full_cone ? 1 : o->workers);
 
-	if (all > SESSIONS_MAX)
-		all = SESSIONS_MAX;
-	all /= relay->options->workers;
-	return all ? (unsigned int)all : 1;
+	return part ? (unsigned int)part : 1;
+}
+
+/* Half of all descriptors are left to TCP. */
+static void set_limits(struct udp_engine *e)
+{
+	const struct worker *w = e->w;
+
+	e->max = share(w, w->relay->nofile / 4, SESSIONS_MAX);
+	e->direct_max = share(w, w->relay->nofile / 8, DIRECTS_MAX);
+	e->direct_max_per_dst = share(w, DIRECTS_MAX_PER_DST, DIRECTS_MAX_PER_DST);
+	e->full_cone = w->relay->options->udp_full_cone;
+}
+
+/* How long before its end a drain gives up the clients' datagrams. */
+static uint64_t answers_ms(const struct worker *w)
+{
+	uint64_t half = w->relay->options->drain_timeout * 1000ULL / 2;
+
+	return half < LAST_ANSWERS_MS ? half : LAST_ANSWERS_MS;
+}
+
+/*
+ * Once the drain is about to end, steering shall take the clients' datagrams elsewhere, to
+ * the next relay if there is one; what destinations have answered still gets through. A
+ * drain without an end leaves flows where they are.
+ */
+static void look_for_end(struct timer *timer)
+{
+	struct udp_engine *e = container_of(timer, struct udp_engine, drain_timer);
+	struct worker *w = e->w;
+
+	if (w->drain_timer.armed &&
+	    w->drain_timer.due * WHEEL_TICK_MS <= w->now + answers_ms(w) + DRAIN_LOOK_MS)
+		direct_demote_all(e);
+	else
+		timer_set(&w->wheel, timer, w->now + DRAIN_LOOK_MS);
 }
 
 int udp_open(struct worker *w, struct udp_engine **ret_engine)
@@ -400,39 +256,48 @@ int udp_open(struct worker *w, struct udp_engine **ret_engine)
 		return -ENOMEM;
 	*ret_engine = e;
 	e->w = w;
-	e->max = sessions_max(w->relay);
-	TAILQ_INIT(&e->lru);
+	set_limits(e);
+	e->drain_timer.fire = look_for_end;
+	TAILQ_INIT(&e->lru[false]);
+	TAILQ_INIT(&e->lru[true]);
+	TAILQ_INIT(&e->promote);
+	TAILQ_INIT(&e->directs);
 	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
 		e->seed = (uint32_t)w->now;
 	e->batch = udp_batch_new();
-	if (!e->batch)
+	e->sources = udp_sources_new(share(w, w->relay->options->udp_per_source, SESSIONS_MAX),
+				     e->seed);
+	if (!e->batch || !e->sources)
 		return -ENOMEM;
-	err = reply_table_open(w, reply_ready, e, &e->replies);
+	err = reply_table_open(w, share(w, w->relay->nofile / 8, REPLIES_MAX), reply_ready, e,
+			       &e->replies);
 	return err ? err : watch_listeners(e);
 }
 
+/* Retired sockets count: they still take datagrams. */
 unsigned int udp_sessions(const struct udp_engine *e)
 {
-	return e->count;
+	return e->count + e->retired_count;
 }
 
 void udp_drain(struct udp_engine *e)
 {
 	struct session *s;
 
-	for (unsigned int i = 0; i < e->listener_count; i++) {
-		listener_ready(&e->listeners[i].io, 0);
+	direct_keep_all(e);
+	timer_set(&e->w->wheel, &e->drain_timer, e->w->now + DRAIN_LOOK_MS);
+	for (unsigned int i = 0; i < e->listener_count; i++)
 		e->listeners[i].io.fd = -1;
-	}
-	TAILQ_FOREACH(s, &e->lru, lru)
-		session_set_timer(s);
+	for (int answered = 0; answered < 2; answered++)
+		TAILQ_FOREACH(s, &e->lru[answered], lru)
+			session_set_timer(s);
 }
 
 void udp_end_all(struct udp_engine *e, enum flow_end end)
 {
 	struct session *s;
 
-	while ((s = TAILQ_FIRST(&e->lru)))
+	while ((s = TAILQ_FIRST(&e->lru[false])) || (s = TAILQ_FIRST(&e->lru[true])))
 		session_finish(s, end, 0);
 }
 
@@ -441,7 +306,11 @@ void udp_close(struct udp_engine *e)
 	if (!e)
 		return;
 	udp_end_all(e, END_DRAIN);
+	timer_cancel(&e->w->wheel, &e->drain_timer);
+	direct_close_all(e);
 	reply_table_close(e->replies);
+	rawicmp_close(e->icmp);
+	udp_sources_free(e->sources);
 	udp_batch_free(e->batch);
 	free(e);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * UDP through the relay: one session for each pair of client and original
- * destination, with a connected socket towards the destination. Owns sessions,
- * their time-outs and their number. Must not change, split or join datagrams.
+ * destination. Owns sessions, their time-outs and their number. Must not change, split,
+ * join or reorder datagrams. udpflow.h shows the parts.
  */
 #ifndef TPROXY_RELAY_UDP_H
 #define TPROXY_RELAY_UDP_H
@@ -15,11 +15,13 @@ struct udp_engine;
 /* Watches the worker's UDP listeners. 0 or -errno; close with udp_close. */
 int udp_open(struct worker *w, struct udp_engine **ret_engine);
 
+/* What is still to be waited for in a drain. */
 unsigned int udp_sessions(const struct udp_engine *e);
 
 /*
- * Takes what has arrived and stops; the listeners may be closed afterwards.
- * Sessions end once no answer has come for a moment.
+ * Takes what has arrived and stops; the listeners may be closed or given away
+ * afterwards. Flows that are busy keep to this process, by sockets of their own, until
+ * they pause; the others end once no answer has come for a moment.
  */
 void udp_drain(struct udp_engine *e);
 

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/udpbatch.h"
 
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "relay/sockopt.h"
 
-#define BATCH_SIZE 32
-#define DATAGRAM_SIZE 65536 /* above the largest there is; smaller ones would be cut */
+#define BATCH_SIZE 64
+#define BATCH_BYTES (512 * 1024) /* aimed at: more would fall out of the CPU's cache again */
+#define RUN_SIZE 65536		 /* above the largest there is; smaller ones would be cut */
+/* Starts of buffers a power of two apart would all compete for the same cache lines. */
+#define RUN_STRIDE (RUN_SIZE + 5 * 64)
 #define CONTROL_SIZE 128
 
 struct udp_batch {
+	unsigned int ask; /* for how many the next time */
+	bool full;
 	struct mmsghdr msgs[BATCH_SIZE];
 	struct iovec iov[BATCH_SIZE];
 	union saddr from[BATCH_SIZE];
 	_Alignas(8) char control[BATCH_SIZE][CONTROL_SIZE];
-	uint8_t data[BATCH_SIZE][DATAGRAM_SIZE];
+	_Alignas(64) uint8_t data[BATCH_SIZE][RUN_STRIDE];
 };
 
 /* Mapped: pages become memory only once a datagram that large arrives. */
@@ -27,8 +33,9 @@ struct udp_batch *udp_batch_new(void)
 
 	if (b == MAP_FAILED)
 		return NULL;
+	b->ask = BATCH_SIZE;
 	for (int i = 0; i < BATCH_SIZE; i++) {
-		b->iov[i] = (struct iovec){ b->data[i], DATAGRAM_SIZE };
+		b->iov[i] = (struct iovec){ b->data[i], RUN_SIZE };
 		b->msgs[i].msg_hdr.msg_iov = &b->iov[i];
 		b->msgs[i].msg_hdr.msg_iovlen = 1;
 		b->msgs[i].msg_hdr.msg_name = &b->from[i];
@@ -43,20 +50,44 @@ void udp_batch_free(struct udp_batch *b)
 		munmap(b, sizeof(*b));
 }
 
+void udp_batch_accept_runs(int fd)
+{
+	sockopt_on(fd, SOL_UDP, UDP_GRO);
+}
+
+/* Long runs: fewer at once. Short ones: as many as there are. */
+static void adapt(struct udp_batch *b, int n)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < n; i++)
+		bytes += b->msgs[i].msg_len;
+	b->ask = bytes / (size_t)n * BATCH_SIZE > BATCH_BYTES ? BATCH_BYTES / RUN_SIZE :
+								BATCH_SIZE;
+}
+
 int udp_batch_receive(struct udp_batch *b, int fd)
 {
 	int n;
 
-	for (int i = 0; i < BATCH_SIZE; i++) {
+	for (unsigned int i = 0; i < b->ask; i++) {
 		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->from[i]);
 		b->msgs[i].msg_hdr.msg_controllen = CONTROL_SIZE;
 	}
 	do {
-		n = recvmmsg(fd, b->msgs, BATCH_SIZE, MSG_DONTWAIT, NULL);
+		n = recvmmsg(fd, b->msgs, b->ask, MSG_DONTWAIT, NULL);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
+	b->full = n > 0 && (unsigned int)n == b->ask;
+	if (n > 0)
+		adapt(b, n);
 	return n;
+}
+
+bool udp_batch_was_full(const struct udp_batch *b)
+{
+	return b->full;
 }
 
 const union saddr *udp_batch_from(const struct udp_batch *b, int i)
@@ -64,10 +95,21 @@ const union saddr *udp_batch_from(const struct udp_batch *b, int i)
 	return &b->from[i];
 }
 
-const void *udp_batch_data(const struct udp_batch *b, int i, size_t *ret_len)
+struct udp_run udp_batch_run(struct udp_batch *b, int i)
 {
-	*ret_len = b->msgs[i].msg_len;
-	return b->data[i];
+	struct msghdr *msg = &b->msgs[i].msg_hdr;
+	struct udp_run run = { .data = b->data[i], .len = b->msgs[i].msg_len };
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		int segment;
+
+		if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO)
+			continue;
+		memcpy(&segment, CMSG_DATA(c), sizeof(segment));
+		if (segment > 0 && (size_t)segment < run.len)
+			run.segment = (uint16_t)segment;
+	}
+	return run;
 }
 
 bool udp_batch_dst(struct udp_batch *b, int i, union saddr *ret_dst)

@@ -39,7 +39,7 @@ int worker_rewatch(struct worker *w, struct io *io, uint32_t events)
 
 /*
  * Closing takes a descriptor out of epoll only when nobody else holds the open
- * file. The registrar holds listeners, but it ends before these are closed.
+ * file; for listeners see leave_listeners.
  */
 void worker_close_io(struct io *io)
 {
@@ -116,28 +116,64 @@ static void drain_expired(struct timer *timer)
 	udp_end_all(w->udp, END_DRAIN);
 }
 
-static void begin_drain(struct worker *w)
+/* The relay that takes over holds the same sockets, and epoll would go on telling of them. */
+static void leave_listeners(struct worker *w)
+{
+	for (int row = 0; row < LISTENER_ROWS; row++) {
+		for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+			int fd = w->listeners->fds[row][class];
+
+			if (fd >= 0)
+				epoll_ctl(w->epoll, EPOLL_CTL_DEL, fd, NULL);
+		}
+	}
+	listener_close(w->listeners);
+}
+
+static void stop_listening(struct worker *w)
 {
 	if (w->draining)
 		return;
 	w->draining = true;
 	acceptors_drain(w->acceptors);
 	udp_drain(w->udp);
-	listener_close(w->listeners);
-	timer_set(&w->wheel, &w->drain_timer,
-		  w->now + w->relay->options->drain_timeout * 1000ULL);
+	leave_listeners(w);
+}
+
+static void begin_drain(struct worker *w)
+{
+	stop_listening(w);
+	if (!w->drain_timer.armed)
+		timer_set(&w->wheel, &w->drain_timer,
+			  w->now + w->relay->options->drain_timeout * 1000ULL);
+}
+
+/* Here no flow holds on to what the old settings say. */
+static void take_settings(struct worker *w)
+{
+	struct settings *old = w->settings;
+
+	pthread_mutex_lock(w->relay->settings_lock);
+	w->settings = settings_ref(w->relay->settings);
+	pthread_mutex_unlock(w->relay->settings_lock);
+	settings_unref(old);
 }
 
 static void command_ready(struct io *io, uint32_t events)
 {
 	struct worker *w = container_of(io, struct worker, command);
 	eventfd_t count;
+	int order;
 
 	(void)events;
 	eventfd_read(io->fd, &count);
-	if (atomic_load(&w->order) >= WORKER_DRAIN)
+	order = atomic_load(&w->order);
+	take_settings(w);
+	if (order >= WORKER_RETIRE)
+		stop_listening(w);
+	if (order >= WORKER_DRAIN)
 		begin_drain(w);
-	if (atomic_load(&w->order) == WORKER_ABORT)
+	if (order == WORKER_ABORT)
 		drain_expired(&w->drain_timer);
 }
 
@@ -158,6 +194,8 @@ static void *worker_thread(void *arg)
 	struct worker *w = arg;
 	struct epoll_event events[EVENTS_PER_TURN];
 
+	pthread_mutex_lock(w->relay->gate);
+	pthread_mutex_unlock(w->relay->gate);
 	while (!w->draining || !TAILQ_EMPTY(&w->conns) || udp_sessions(w->udp)) {
 		int timeout = TAILQ_EMPTY(&w->tasks) ? wheel_timeout(&w->wheel, now_ms()) : 0;
 		int n = epoll_wait(w->epoll, events, EVENTS_PER_TURN, timeout);
@@ -172,6 +210,7 @@ static void *worker_thread(void *arg)
 		run_tasks(w);
 		wheel_run(&w->wheel, w->now);
 		free_graves(w);
+		atomic_store_explicit(&w->beats, w->turn, memory_order_relaxed);
 	}
 	eventfd_write(w->relay->done, 1);
 	return NULL;
@@ -199,6 +238,7 @@ int worker_open(struct worker *w, unsigned int index, const struct relay *relay)
 	w->next_id = 1;
 	w->local = (struct local_set){ .events = -1, .dump = -1 };
 	w->drain_timer.fire = drain_expired;
+	take_settings(w);
 	wheel_init(&w->wheel, w->now);
 	TAILQ_INIT(&w->tasks);
 	TAILQ_INIT(&w->conns);
@@ -242,6 +282,7 @@ void worker_close(struct worker *w)
 	local_close(&w->local);
 	worker_close_io(&w->command);
 	cleanup_fd(&w->epoll);
+	settings_unref(w->settings);
 	pipes_close(&w->tools.pipes);
 	free(w->tools.buf);
 }

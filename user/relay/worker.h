@@ -13,18 +13,24 @@
 #include <stddef.h>
 
 #include "relay/dest.h"
+#include "relay/limits.h"
 #include "relay/listener.h"
 #include "relay/localaddr.h"
 #include "relay/options.h"
 #include "relay/pump.h"
+#include "relay/settings.h"
 #include "relay/timer.h"
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
-/* What all workers read. Nothing here changes while they run, but for the closing of listeners. */
+/* What all workers read. Only `settings` changes while they run, and the limits count. */
 struct relay {
 	const struct options *options;
 	struct listener_set *listeners;
+	struct limits *limits;
+	pthread_mutex_t *gate; /* threads take nothing before they can lock it */
+	pthread_mutex_t *settings_lock;
+	struct settings *settings; /* under the lock; each worker has a reference of its own */
 	unsigned long nofile; /* limit of open descriptors, for all workers */
 	int done;	      /* eventfd that a worker bumps when it ends */
 };
@@ -49,7 +55,8 @@ struct grave {
 	void *mem;
 };
 
-enum worker_order { WORKER_RUN, WORKER_DRAIN, WORKER_ABORT };
+/* RETIRE: somebody else serves the listeners; flows may take the time they need. */
+enum worker_order { WORKER_RUN, WORKER_RETIRE, WORKER_DRAIN, WORKER_ABORT };
 
 struct worker_stats {
 	uint64_t tcp_flows;
@@ -58,6 +65,8 @@ struct worker_stats {
 	uint64_t limited;	 /* flows refused or evicted for want of descriptors or memory */
 	uint64_t port_fallbacks; /* flows that could not have their client's port */
 	uint64_t lost_datagrams; /* not taken by a socket */
+	uint64_t promotions;	 /* UDP flows that got a socket of their own */
+	uint64_t icmp_errors;	 /* passed on */
 };
 
 TAILQ_HEAD(task_queue, task);
@@ -72,6 +81,8 @@ struct worker {
 	struct io command; /* eventfd: look at `order` */
 	_Atomic int order; /* enum worker_order */
 	bool draining;
+	struct settings *settings; /* the same for a whole turn */
+	_Atomic uint64_t beats;	   /* turns so far: shows others that the thread lives */
 	uint64_t now; /* ms of CLOCK_MONOTONIC at the begin of this turn; tools.now is the same */
 	uint64_t next_id;
 	struct timer_wheel wheel;
@@ -92,7 +103,7 @@ struct worker {
 int worker_open(struct worker *w, unsigned int index, const struct relay *relay);
 int worker_start(struct worker *w);
 
-/* From any thread. */
+/* From any thread. Orders only grow; the same one again makes the worker look at the settings. */
 void worker_order(struct worker *w, enum worker_order order);
 
 /* After the thread ended or was never started: closes and frees everything. */

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# Flows of numbered datagrams, see tests/helpers/udppeer.c. To be sourced after test.sh.
+
+PEER=$TOP/build/tests/helpers/udppeer
+[[ -x $PEER ]] || fatal "tests/helpers/udppeer is built (make tests)"
+
+# serve_peer echo|ack|bound PORT [NS]
+serve_peer() {
+	local ns=${3:-$SERVER}
+
+	serve_run "peer-$2" "$ns" "$PEER" "$1" "$2"
+	wait_for 10 listening "$ns" udp "$2" || fatal "the server on port $2 starts"
+}
+
+flow() { c "$PEER" flow "$@"; }
+
+# flow_start NAME ADDR PORT ARGS… — in the background; its number of answers is in $WORK/NAME
+flow_start() {
+	local name=$1
+	shift
+
+	nsenter --net="/run/netns/$CLIENT" -- "$PEER" flow "$@" "progress=$WORK/$name" \
+		>"$WORK/$name.result" 2>"$WORK/log/flow-$name" &
+	FLOW_PID[$name]=$!
+	SERVE_PIDS+=($!)
+	disown $!
+}
+declare -A FLOW_PID=()
+
+answers() { cat "$WORK/$1" 2>/dev/null || echo 0; }      # NAME
+answers_reach() { [[ $(answers "$1") -ge $2 ]]; }        # NAME NUMBER
+flow_end() {                                             # NAME — and prints its result
+	wait_for "${2:-60}" process_gone "${FLOW_PID[$1]}"
+	cat "$WORK/$1.result"
+}
+
+# lossless DESCRIPTION COUNT RESULT
+lossless() { like "$1" "$3" "^sent $2 received $2 lost 0 wrong 0 "; }
+
+# direct_sockets ADDRESS PORT — how many on this destination the relay has connected to clients
+direct_sockets() {
+	r ss -Hnu state established "src $(bracket "$1"):$2" | wc -l
+}
+direct_sockets_are() { [[ $(direct_sockets "$1" "$2") -eq $3 ]]; } # ADDRESS PORT NUMBER
+
+relay_fds() { find "/proc/$RELAY_PID/fd" -mindepth 1 | wc -l; }
+relay_kb() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$RELAY_PID/status"; }
+relay_fds_at_most() { [[ $(relay_fds) -le $1 ]]; }
+
+# relay_ended ERE — the relay's last words
+relay_ended() { grep -E " ended: .*$1" "$RELAY_LOG"; }

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Destinations the relay never relays to: its own listeners, whatever way they are dialled, this host,
+# loopback and link-local. Each is reset once, counted and logged; nothing goes round in circles.
+. "$(dirname "$0")/../lib/test.sh"
+
+LL4=169.254.169.254
+ends() { grep -c 'end=' "$RELAY_LOG"; }
+
+# refused DESCRIPTION NS ADDRESS PORT REASON
+refused() {
+	local before
+
+	before=$(ends)
+	is "$1: TCP is reset" "$("$2" python3 "$LIB/net.py" probe "$3" "$4" 5)" "connected reset"
+	ok "$1: the log says why" relay_says "Z tcp .* -> $(escaped "$(bracket "$3")"):$4 .*end=refused reason=$5\$"
+	is "$1: it is one flow" "$(ends)" $((before + 1))
+	refusals=$((refusals + 1))
+}
+refused_udp() {
+	local before
+
+	before=$(ends)
+	"$2" bash -c "echo datagram >/dev/udp/$3/$4"
+	ok "$1: the log says why" relay_says "Z udp .* -> $(escaped "$(bracket "$3")"):$4 .*end=refused reason=$5\$"
+	is "$1: it is one flow" "$(ends)" $((before + 1))
+	refusals=$((refusals + 1))
+}
+
+prepare echo
+refusals=0
+ok "the relay starts" relay_start --workers 3
+for to in 127.0.0.1 ::1; do
+	for port in 15002 15006; do
+		refused "the listener $to:$port, dialled directly" r $to $port own-listener
+	done
+	refused_udp "the listener $to:15002, dialled directly" r $to 15002 own-listener
+done
+# the other workers' listeners
+for port in $(r ss -Htnl 'src 127.0.0.1' | awk '{ sub(/.*:/, "", $4); print $4 }' | grep -v '^1500[26]$'); do
+	refused "a listener of another worker, port $port" r 127.0.0.1 "$port" own-listener
+	others=$((${others:-0} + 1))
+done
+is "there were two of these" "${others:-0}" 2
+
+# An older rule set may send us what our own programs would not.
+r nft -f - <<-NFT
+	table inet steer {
+		chain pre {
+			type filter hook prerouting priority mangle
+			iifname r0 ip daddr { $GATE4, $ROUTER4, 10.77.1.255, $LL4 } meta l4proto { tcp, udp } \
+				tproxy ip to 127.0.0.1:15002 meta mark set 1 accept
+			iifname r0 ip6 daddr { $GATE6, $ROUTER6 } meta l4proto { tcp, udp } th dport { 80, 7007, 15002 } \
+				tproxy ip6 to [::1]:15002 meta mark set 1 accept
+		}
+	}
+NFT
+r ip rule add fwmark 1 lookup 99
+r ip route add local default dev lo table 99
+r ip -6 rule add fwmark 1 lookup 99
+r ip -6 route add local default dev lo table 99
+ip -n "$CLIENT" route add $LL4/32 via $GATE4
+for to in $GATE4 $ROUTER4 $GATE6 $ROUTER6; do
+	refused "this host, $to" c "$to" 80 router
+	refused "our port under $to" c "$to" 15002 own-listener
+	refused_udp "this host, $to" c "$to" 7007 router
+done
+refused "link-local, where clouds keep their secrets" c $LL4 80 link-local
+refused_udp "link-local" c $LL4 7007 link-local
+
+# a new address is known at once
+r ip addr add 10.77.1.77/24 dev r0
+r nft add rule inet steer pre iifname r0 ip daddr 10.77.1.77 meta l4proto tcp tproxy ip to 127.0.0.1:15002 meta mark set 1 accept
+refused "an address added while running" c 10.77.1.77 80 router
+relay_stop
+ok "all are counted" relay_says "ended: .*, $refusals refused,"
+
+ok "with --allow-local the relay starts" relay_start --allow-local --workers 1
+is "then this host is relayed to" "$(c python3 "$LIB/net.py" probe $GATE4 80 5)" "connected reset"
+ok "as far as it serves the port" relay_says "-> $(escaped $GATE4):80 .*end=connect-failed errno=ECONNREFUSED\$"
+refused "but not its own listeners" c $GATE4 15002 own-listener
+finish

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Each end learns by ICMP what it would learn of the other without a relay: closed ports, hosts
+# that do not answer; a path that turns narrow loses nothing.
+. "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/udp.sh"
+
+prepare nginx
+serve_peer echo 7007
+serve_run late "$SERVER" python3 "$LIB/net.py" udp-late 53
+wait_for 10 listening "$SERVER" udp 53 || fatal "the late server starts"
+
+told() { [[ $(grep -c ECONNREFUSED "$WORK/log/late") -eq $1 ]]; }
+
+# the same without and with the relay; routers report in their own name, whichever it is
+straight() {
+	is "$1: a closed port of $SERVER4" "$(cpy udp-error $SERVER4 9)" "ECONNREFUSED $SERVER4"
+	is "$1: a closed port of $SERVER6" "$(cpy udp-error $SERVER6 9)" "ECONNREFUSED $SERVER6"
+	like "$1: nobody is at $ABSENT4" "$(cpy udp-error $ABSENT4 9)" "^EHOSTUNREACH 10.77.[12].1$"
+	like "$1: nobody is at $ABSENT6" "$(cpy udp-error $ABSENT6 9)" "^EHOSTUNREACH fd77:[12]::1$"
+	for to in $SERVER4 $SERVER6; do
+		is "$1: the server at $to hears that the client has gone" \
+			"$(cpy udp-leave "$to" 53 3)" "left"
+		is "$1: also on a busy flow" "$(cpy udp-leave "$to" 53 300)" "left"
+	done
+}
+
+straight "without a relay"
+ok "the server was told" wait_for 10 told 4
+ok "the relay starts" relay_start
+do_ok "attach" loader attach r0 --port 80 --udp-port 9,53,7007 --cidr 10.77.2.0/24,fd77:2::/64
+ok "new flows go through the relay" steering $SERVER4 $SERVER6
+bypass_reset
+straight "with the relay"
+ok "the server was told by the relay" wait_for 10 told 8
+ok "the record has the error" relay_says \
+	"$(record udp $CLIENT4 $SERVER4 9 '.* end=error errno=ECONNREFUSED')"
+
+for to in $SERVER4 $SERVER6; do
+	flow_start "flow$to" "$to" 7007 count=100000 size=1400 window=64 gso=16
+	ok "a flow in runs of 1400 bytes to $to" wait_for 20 answers_reach "flow$to" 5000
+	r ip route add "$to" dev r1 mtu 1280
+	ok "goes on when the path turns narrow" wait_for 20 answers_reach "flow$to" 50000
+	r ip route del "$to" dev r1 mtu 1280
+	lossless "and loses nothing" 100000 "$(flow_end "flow$to")"
+done
+bypass_none "no packet went past the relay"
+finish

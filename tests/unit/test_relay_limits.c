@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Limits of flows: in all, for each client, by rate, and from several threads at once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "lib/util.h"
+#include "relay/limits.h"
+
+#define NOW 1000000 /* ms; any */
+
+static struct limits *l;
+static struct limit_values values;
+
+static union saddr address(const char *text)
+{
+	union saddr a;
+
+	memset(&a, 0, sizeof(a));
+	a.sa.sa_family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	inet_pton(a.sa.sa_family, text,
+		  a.sa.sa_family == AF_INET ? (void *)&a.v4.sin_addr : &a.v6.sin6_addr);
+	saddr_set_port(&a, 1234);
+	return a;
+}
+
+static const char *take_at(const char *client, uint64_t now, struct limits_ticket *ticket)
+{
+	union saddr a = address(client);
+
+	memset(ticket, 0, sizeof(*ticket));
+	return limits_take(l, &values, &a, now, ticket);
+}
+
+static const char *take(const char *client)
+{
+	struct limits_ticket ticket;
+
+	return take_at(client, NOW, &ticket);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	l = limits_new();
+	values = (struct limit_values)LIMITS_DEFAULT;
+	return !l;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	limits_free(l);
+	return 0;
+}
+
+static void test_no_limit(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 10000; i++)
+		assert_null(take("10.0.0.1"));
+	assert_int_equal(limits_flows(l), 10000);
+}
+
+static void test_max_flows(void **state)
+{
+	struct limits_ticket first;
+
+	(void)state;
+	values.max_flows = 3;
+	assert_null(take_at("10.0.0.1", NOW, &first));
+	assert_null(take("10.0.0.2"));
+	assert_null(take("10.0.0.3"));
+	assert_string_equal(take("10.0.0.4"), "max-flows");
+	assert_int_equal(limits_flows(l), 3);
+	limits_release(l, &first);
+	limits_release(l, &first); /* a second time does nothing */
+	assert_int_equal(limits_flows(l), 2);
+	assert_null(take("10.0.0.4"));
+	assert_string_equal(take("10.0.0.5"), "max-flows");
+}
+
+static void test_per_source(void **state)
+{
+	struct limits_ticket first;
+
+	(void)state;
+	values.max_flows_per_source = 2;
+	assert_null(take_at("10.0.0.1", NOW, &first));
+	assert_null(take("10.0.0.1"));
+	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
+	assert_string_equal(take("::ffff:10.0.0.1"), "max-flows-per-source");
+	assert_null(take("10.0.0.2"));
+	/* a /64 is one client */
+	assert_null(take("2001:db8::1"));
+	assert_null(take("2001:db8::ffff:2"));
+	assert_string_equal(take("2001:db8::3:4:5:6"), "max-flows-per-source");
+	assert_null(take("2001:db8:0:1::1"));
+	limits_release(l, &first);
+	assert_null(take("10.0.0.1"));
+	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
+}
+
+static void test_source_prefix(void **state)
+{
+	(void)state;
+	values.max_flows_per_source = 1;
+	values.source_prefix6 = 128;
+	assert_null(take("2001:db8::1"));
+	assert_null(take("2001:db8::2"));
+	assert_string_equal(take("2001:db8::2"), "max-flows-per-source");
+	values.source_prefix6 = 44; /* not a whole byte */
+	assert_null(take("2001:db8:10::1"));
+	assert_string_equal(take("2001:db8:1f::1"), "max-flows-per-source");
+	assert_null(take("2001:db8:20::1"));
+}
+
+static void test_rate(void **state)
+{
+	struct limits_ticket ticket;
+
+	(void)state;
+	values.flow_rate = 10;
+	for (int i = 0; i < 10; i++)
+		assert_null(take("10.0.0.1"));
+	assert_string_equal(take("10.0.0.2"), "flow-rate");
+	assert_string_equal(take_at("10.0.0.2", NOW + 99, &ticket), "flow-rate");
+	assert_null(take_at("10.0.0.2", NOW + 100, &ticket));
+	assert_string_equal(take_at("10.0.0.2", NOW + 199, &ticket), "flow-rate");
+	/* what was not used for long does not add up beyond a second's worth */
+	for (int i = 0; i < 10; i++)
+		assert_null(take_at("10.0.0.1", NOW + 60000, &ticket));
+	assert_string_equal(take_at("10.0.0.1", NOW + 60000, &ticket), "flow-rate");
+	assert_int_equal(limits_flows(l), 21);
+}
+
+static void test_rate_per_source(void **state)
+{
+	struct limits_ticket ticket;
+
+	(void)state;
+	values.flow_rate_per_source = 2;
+	for (int i = 0; i < 2; i++) {
+		assert_null(take_at("10.0.0.1", NOW, &ticket));
+		limits_release(l, &ticket); /* ending flows do not give rate back */
+	}
+	assert_string_equal(take("10.0.0.1"), "flow-rate-per-source");
+	assert_null(take("10.0.0.2"));
+	assert_null(take_at("10.0.0.1", NOW + 500, &ticket));
+	assert_string_equal(take_at("10.0.0.1", NOW + 500, &ticket), "flow-rate-per-source");
+}
+
+/* Whoever is refused for himself takes nothing from the others. */
+static void test_refusal_costs_nothing(void **state)
+{
+	(void)state;
+	values.flow_rate = 3;
+	values.max_flows = 3;
+	values.max_flows_per_source = 1;
+	assert_null(take("10.0.0.1"));
+	for (int i = 0; i < 100; i++)
+		assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
+	assert_null(take("10.0.0.2"));
+	assert_null(take("10.0.0.3"));
+	assert_string_equal(take("10.0.0.4"), "max-flows");
+	/* nor does a refusal for all count for the client */
+	values.max_flows = 0;
+	assert_string_equal(take("10.0.0.4"), "flow-rate");
+	values.flow_rate = 0;
+	assert_null(take("10.0.0.4"));
+}
+
+/* A limit that comes later, by SIGHUP, knows nothing of older flows, and loses none. */
+static void test_limit_comes_later(void **state)
+{
+	struct limits_ticket old;
+
+	(void)state;
+	assert_null(take_at("10.0.0.1", NOW, &old));
+	values.max_flows_per_source = 1;
+	assert_null(take("10.0.0.1"));
+	limits_release(l, &old);
+	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
+	assert_int_equal(limits_flows(l), 1);
+}
+
+#define THREADS 4
+#define ROUNDS 20000
+#define PLACES 5
+
+static _Atomic int inside[2];
+static _Atomic int worst;
+
+static void *hammer(void *arg)
+{
+	unsigned int n = (unsigned int)(uintptr_t)arg;
+	char client[16];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct limits_ticket tickets[PLACES];
+		int have = 0;
+
+		n = n * 1664525 + 1013904223;
+		snprintf(client, sizeof(client), "10.0.0.%u", n >> 16 & 1);
+		for (int k = 0; k < PLACES; k++) {
+			int now_inside;
+
+			if (take_at(client, NOW + (uint64_t)i, &tickets[have]))
+				continue;
+			have++;
+			now_inside = ++inside[n >> 16 & 1];
+			if (now_inside > worst)
+				worst = now_inside;
+		}
+		while (have) {
+			inside[n >> 16 & 1]--;
+			limits_release(l, &tickets[--have]);
+		}
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	pthread_t threads[THREADS];
+
+	(void)state;
+	values.max_flows_per_source = PLACES;
+	for (uintptr_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hammer, (void *)(i + 1)), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_in_range(worst, 1, PLACES);
+	assert_int_equal(limits_flows(l), 0);
+	for (int i = 0; i < PLACES; i++)
+		assert_null(take("10.0.0.1"));
+	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
+}
+
+/* More clients than there is room for: none is let in uncounted, and room comes back. */
+static void test_many_sources(void **state)
+{
+	struct limits_ticket ticket;
+	char client[32];
+	int full = 0;
+
+	(void)state;
+	values.flow_rate_per_source = 1;
+	for (int i = 0; i < 1200000; i++) {
+		const char *reached;
+
+		snprintf(client, sizeof(client), "%d.%d.%d.1", 1 + (i >> 16), i >> 8 & 255, i & 255);
+		reached = take_at(client, NOW, &ticket);
+		if (reached) {
+			assert_string_equal(reached, "max-sources");
+			full++;
+		}
+		limits_release(l, &ticket);
+	}
+	assert_true(full > 0);
+	assert_null(take_at("10.0.0.1", NOW + 5000, &ticket));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(test_no_limit),
+		T(test_max_flows),
+		T(test_per_source),
+		T(test_source_prefix),
+		T(test_rate),
+		T(test_rate_per_source),
+		T(test_refusal_costs_nothing),
+		T(test_limit_comes_later),
+		T(test_threads),
+		T(test_many_sources),
+#undef T
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is said to proxies and servers before the client's bytes: PROXY protocol,
+ * SOCKS5, HTTP CONNECT; in any pieces, with the destination's bytes right behind.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+
+#include "lib/util.h"
+#include "relay/preface.h"
+#include "relay/proxyproto.h"
+
+static union saddr address(const char *text, uint16_t port)
+{
+	union saddr a;
+
+	memset(&a, 0, sizeof(a));
+	a.sa.sa_family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	inet_pton(a.sa.sa_family, text,
+		  a.sa.sa_family == AF_INET ? (void *)&a.v4.sin_addr : &a.v6.sin6_addr);
+	saddr_set_port(&a, port);
+	return a;
+}
+
+static void expect_header(unsigned int version, const char *client, const char *dst,
+			  const char *expected, size_t len)
+{
+	union saddr from = address(client, 56324), to = address(dst, 443);
+	uint8_t buf[PROXYPROTO_MAX];
+
+	assert_int_equal(proxyproto_format(version, &from, &to, buf), len);
+	assert_memory_equal(buf, expected, len);
+}
+
+static void test_proxyproto(void **state)
+{
+	static const char v1_4[] = "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n";
+	static const char v1_6[] = "PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n";
+	static const char v2_4[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\xa8\0\x01\xc0\xa8\0\x0b"
+				   "\xdc\x04\x01\xbb";
+	static const char v2_6[] = "\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24"
+				   "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
+				   "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02\xdc\x04\x01\xbb";
+
+	(void)state;
+	expect_header(1, "192.168.0.1", "192.168.0.11", v1_4, sizeof(v1_4) - 1);
+	expect_header(1, "::ffff:192.168.0.1", "::ffff:192.168.0.11", v1_4, sizeof(v1_4) - 1);
+	expect_header(1, "2001:db8::1", "2001:db8::2", v1_6, sizeof(v1_6) - 1);
+	expect_header(2, "192.168.0.1", "192.168.0.11", v2_4, sizeof(v2_4) - 1);
+	expect_header(2, "2001:db8::1", "2001:db8::2", v2_6, sizeof(v2_6) - 1);
+}
+
+static void test_proxyproto_longest(void **state)
+{
+	union saddr a = address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535);
+	uint8_t buf[PROXYPROTO_MAX];
+	size_t len;
+
+	(void)state;
+	a.v6.sin6_scope_id = UINT32_MAX;
+	len = proxyproto_format(1, &a, &a, buf);
+	assert_in_range(len, 90, PROXYPROTO_MAX - 1);
+	assert_memory_equal(buf + len - 2, "\r\n", 2);
+}
+
+static void test_proxy_urls(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"socks5://",
+		"socks4://10.0.0.1:1",
+		"socks5://10.0.0.1",
+		"socks5://1080",
+		"socks5://proxy.example:1080",
+		"socks5://2001:db8::1:1080",
+		"socks5://user@10.0.0.1:1080",
+		"socks5://:pass@10.0.0.1:1080",
+		"socks5://us%0er:%00@10.0.0.1:1080",
+		"socks5://us%:p@10.0.0.1:1080",
+		"socks5://us%4:p@10.0.0.1:1080",
+		"http://us%3aer:p@10.0.0.1:1080",
+		"http://10.0.0.1:1080/",
+		"https://10.0.0.1:1080",
+		"10.0.0.1:1080",
+	};
+	char text[SADDR_TEXT_LEN];
+	struct proxy p;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(proxy_parse("direct", &p, &why), 0);
+	assert_int_equal(p.kind, PROXY_NONE);
+	assert_int_equal(proxy_parse("socks5://10.0.0.1:1080", &p, &why), 0);
+	assert_int_equal(p.kind, PROXY_SOCKS5);
+	assert_string_equal(saddr_format(&p.addr, text), "10.0.0.1:1080");
+	assert_string_equal(p.user, "");
+	assert_int_equal(proxy_parse("http://u%40x:p:%25@%2F@[2001:db8::1]:3128", &p, &why), 0);
+	assert_int_equal(p.kind, PROXY_HTTP);
+	assert_string_equal(saddr_format(&p.addr, text), "[2001:db8::1]:3128");
+	assert_string_equal(p.user, "u@x");
+	assert_string_equal(p.pass, "p:%@/");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		why = NULL;
+		if (!proxy_parse(bad[i], &p, &why))
+			fail_msg("%s was taken", bad[i]);
+		assert_non_null(why);
+	}
+	assert_string_equal(p.user, "u@x"); /* untouched by failures */
+}
+
+/* --- conversations: what we say, what the other side says, in turns --- */
+
+#define BYTES(text) (text), sizeof(text) - 1
+
+struct turn {
+	const char *we;
+	size_t we_len;
+	const char *they;
+	size_t they_len;
+};
+
+static struct options o;
+static struct preface *p;
+static int pair[2];
+
+static void begin(const char *upstream, unsigned int version, const char *dst)
+{
+	union saddr client = address(strchr(dst, ':') ? "fd77:1::2" : "10.77.1.2", 40000);
+	union saddr to = address(dst, 22);
+	const char *why;
+
+	memset(&o, 0, sizeof(o));
+	assert_int_equal(proxy_parse(upstream, &o.proxy, &why), 0);
+	o.proxy_protocol = version;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(preface_new(&o, &client, &to, &p), 0);
+}
+
+static void end(void)
+{
+	preface_free(p);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void expect_said(const char *text, size_t len)
+{
+	char buf[2048];
+	ssize_t n = recv(pair[1], buf, sizeof(buf), 0);
+
+	if (n < 0)
+		n = 0;
+	assert_int_equal(n, len);
+	if (len)
+		assert_memory_equal(buf, text, len);
+}
+
+/* Plays the turns in pieces of `step` bytes; the last answer has 'X' behind it, the destination's. */
+static void converse(const struct turn *turns, size_t count, size_t step)
+{
+	for (size_t i = 0; i < count; i++) {
+		enum preface_result r = preface_run(p, pair[0]);
+
+		expect_said(turns[i].we, turns[i].we_len);
+		if (!turns[i].they_len) {
+			assert_int_equal(r, PREFACE_DONE);
+			continue;
+		}
+		for (size_t off = 0; off < turns[i].they_len; off += step) {
+			size_t left = turns[i].they_len - off;
+			bool all = off && turns[i].they[off] == 'X' && left == 1;
+
+			assert_int_equal(preface_run(p, pair[0]), all ? PREFACE_DONE : PREFACE_WAIT);
+			assert_true(send(pair[1], turns[i].they + off, left < step ? left : step, 0) > 0);
+		}
+	}
+}
+
+static void expect_open(void)
+{
+	char next;
+
+	assert_int_equal(preface_run(p, pair[0]), PREFACE_DONE);
+	assert_int_equal(recv(pair[0], &next, 1, 0), 1);
+	assert_int_equal(next, 'X');
+}
+
+static void test_nothing_to_say(void **state)
+{
+	(void)state;
+	begin("direct", 0, "10.77.2.2");
+	assert_null(p);
+	end();
+}
+
+static void test_header_alone(void **state)
+{
+	static const struct turn turns[] = {
+		{ BYTES("PROXY TCP4 10.77.1.2 10.77.2.2 40000 22\r\n"), NULL, 0 },
+	};
+
+	(void)state;
+	begin("direct", 1, "10.77.2.2");
+	converse(turns, ARRAY_SIZE(turns), 1);
+	end();
+}
+
+static void test_socks(void **state)
+{
+	static const struct turn turns[] = {
+		{ BYTES("\x05\x01\x00"), BYTES("\x05\x00") },
+		{ BYTES("\x05\x01\x00\x01\x0a\x4d\x02\x02\x00\x16"),
+		  BYTES("\x05\x00\x00\x01\x0a\x00\x00\x01\x12\x34X") },
+	};
+
+	(void)state;
+	for (size_t step = 1; step < 20; step++) {
+		begin("socks5://10.0.0.1:1080", 0, "10.77.2.2");
+		converse(turns, ARRAY_SIZE(turns), step);
+		expect_open();
+		end();
+	}
+}
+
+static void test_socks_password(void **state)
+{
+	static const struct turn turns[] = {
+		{ BYTES("\x05\x01\x02"), BYTES("\x05\x02") },
+		{ BYTES("\x01\x04user\x04pass"), BYTES("\x01\x00") },
+		{ BYTES("\x05\x01\x00\x04\xfd\x77\0\x02\0\0\0\0\0\0\0\0\0\0\0\x02\x00\x16"),
+		  BYTES("\x05\x00\x00\x04\xfd\x77\0\x02\0\0\0\0\0\0\0\0\0\0\0\x02\x12\x34X") },
+	};
+
+	(void)state;
+	for (size_t step = 1; step < 30; step++) {
+		begin("socks5://user:pass@10.0.0.1:1080", 0, "fd77:2::2");
+		converse(turns, ARRAY_SIZE(turns), step);
+		expect_open();
+		end();
+	}
+}
+
+/* A reply may name the bound address, even with an empty name. */
+static void test_socks_names(void **state)
+{
+	static const struct turn named[] = {
+		{ BYTES("\x05\x01\x00"), BYTES("\x05\x00") },
+		{ BYTES("\x05\x01\x00\x01\x0a\x4d\x02\x02\x00\x16"),
+		  BYTES("\x05\x00\x00\x03\x04host\x12\x34X") },
+	};
+	static const struct turn nameless[] = {
+		{ BYTES("\x05\x01\x00"), BYTES("\x05\x00") },
+		{ BYTES("\x05\x01\x00\x01\x0a\x4d\x02\x02\x00\x16"),
+		  BYTES("\x05\x00\x00\x03\x00\x12\x34X") },
+	};
+
+	(void)state;
+	begin("socks5://10.0.0.1:1080", 0, "10.77.2.2");
+	converse(named, ARRAY_SIZE(named), 1);
+	expect_open();
+	end();
+	begin("socks5://10.0.0.1:1080", 0, "10.77.2.2");
+	converse(nameless, ARRAY_SIZE(nameless), 100);
+	expect_open();
+	end();
+}
+
+/* The PROXY header goes to the destination, so behind the handshake. */
+static void test_socks_then_header(void **state)
+{
+	static const struct turn turns[] = {
+		{ BYTES("\x05\x01\x00"), BYTES("\x05\x00") },
+		{ BYTES("\x05\x01\x00\x01\x0a\x4d\x02\x02\x00\x16"),
+		  BYTES("\x05\x00\x00\x01\x0a\x00\x00\x01\x12\x34X") },
+		{ BYTES("PROXY TCP4 10.77.1.2 10.77.2.2 40000 22\r\n"), NULL, 0 },
+	};
+
+	(void)state;
+	begin("socks5://10.0.0.1:1080", 1, "10.77.2.2");
+	converse(turns, ARRAY_SIZE(turns), 3);
+	expect_open();
+	end();
+}
+
+static void expect_failure(const char *upstream, const struct turn *turns, size_t count, int err)
+{
+	begin(upstream, 0, "10.77.2.2");
+	converse(turns, count, 100);
+	assert_int_equal(preface_run(p, pair[0]), PREFACE_FAILED);
+	assert_int_equal(preface_error(p), err);
+	end();
+}
+
+static void test_socks_refusals(void **state)
+{
+	static const int errors[] = { EIO,	    EACCES,    ENETUNREACH, EHOSTUNREACH,
+				      ECONNREFUSED, ETIMEDOUT, EOPNOTSUPP,  EAFNOSUPPORT,
+				      EPROTO };
+	struct turn turns[] = {
+		{ BYTES("\x05\x01\x00"), BYTES("\x05\x00") },
+		{ BYTES("\x05\x01\x00\x01\x0a\x4d\x02\x02\x00\x16"), NULL, 0 },
+	};
+	char reply[3] = "\x05";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		reply[1] = (char)(i + 1);
+		turns[1].they = reply;
+		turns[1].they_len = 2;
+		expect_failure("socks5://10.0.0.1:1080", turns, 2, errors[i]);
+	}
+	turns[1] = (struct turn){ BYTES("\x05\x01\x00\x01\x0a\x4d\x02\x02\x00\x16"),
+				  BYTES("\x05\x00\x00\x07\x00") };
+	expect_failure("socks5://10.0.0.1:1080", turns, 2, EPROTO);
+	turns[0] = (struct turn){ BYTES("\x05\x01\x00"), BYTES("\x05\xff") };
+	expect_failure("socks5://10.0.0.1:1080", turns, 1, EACCES);
+	turns[0] = (struct turn){ BYTES("\x05\x01\x00"), BYTES("\x04\x00") };
+	expect_failure("socks5://10.0.0.1:1080", turns, 1, EPROTO);
+	turns[0] = (struct turn){ BYTES("\x05\x01\x00"), BYTES("HTTP/1.0 400 Bad\r\n") };
+	expect_failure("socks5://10.0.0.1:1080", turns, 1, EPROTO);
+}
+
+/* A password is never traded for none. */
+static void test_socks_no_downgrade(void **state)
+{
+	static const struct turn turns[] = { { BYTES("\x05\x01\x02"), BYTES("\x05\x00") } };
+	static const struct turn denied[] = { { BYTES("\x05\x01\x02"), BYTES("\x05\x02") },
+					      { BYTES("\x01\x01u\x01p"), BYTES("\x01\x01") } };
+
+	(void)state;
+	expect_failure("socks5://u:p@10.0.0.1:1080", turns, 1, EACCES);
+	expect_failure("socks5://u:p@10.0.0.1:1080", denied, 2, EACCES);
+}
+
+static void test_http(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 200 Connection established\r\n\r\nX",
+		"HTTP/1.0 200\r\nVia: a\r\nX-Long: \r\r b\r\n\r\nX",
+		"HTTP/1.1 204 ok\n\nX",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		for (size_t step = 1; step < 60; step++) {
+			const struct turn turns[] = {
+				{ BYTES("CONNECT 10.77.2.2:22 HTTP/1.1\r\nHost: 10.77.2.2:22\r\n\r\n"),
+				  answers[i], strlen(answers[i]) },
+			};
+
+			begin("http://10.0.0.1:3128", 0, "10.77.2.2");
+			converse(turns, 1, step);
+			expect_open();
+			end();
+		}
+	}
+}
+
+static void test_http_password(void **state)
+{
+	static const struct turn turns[] = {
+		{ BYTES("CONNECT [fd77:2::2]:22 HTTP/1.1\r\nHost: [fd77:2::2]:22\r\n"
+			"Proxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n"),
+		  BYTES("HTTP/1.1 200 OK\r\n\r\nX") },
+	};
+
+	(void)state;
+	begin("http://Aladdin:open%20sesame@10.0.0.1:3128", 0, "fd77:2::2");
+	converse(turns, 1, 100);
+	expect_open();
+	end();
+}
+
+static void test_http_refusals(void **state)
+{
+	static const struct {
+		const char *answer;
+		int err;
+	} table[] = {
+		{ "HTTP/1.1 403 Forbidden\r\n\r\n", EACCES },
+		{ "HTTP/1.1 407 Auth\r\n\r\n", EACCES },
+		{ "HTTP/1.1 502 Bad\r\n\r\n", EHOSTUNREACH },
+		{ "HTTP/1.1 503 Unavailable\r\n", ECONNREFUSED },
+		{ "HTTP/1.1 504 Timeout\r\n", ETIMEDOUT },
+		{ "HTTP/1.1 100 Continue\r\n\r\n", EPROTO },
+		{ "HTTP/1.1 2xx Fine\r\n\r\n", EPROTO },
+		{ "HTTP/2.0 200 OK\r\n\r\n", EPROTO },
+		{ "SSH-2.0-OpenSSH_9.2\r\n", EPROTO },
+		{ "HTTP/1.1\n\n", EPROTO },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct turn turns[] = {
+			{ BYTES("CONNECT 10.77.2.2:22 HTTP/1.1\r\nHost: 10.77.2.2:22\r\n\r\n"),
+			  table[i].answer, strlen(table[i].answer) },
+		};
+
+		expect_failure("http://10.0.0.1:3128", turns, 1, table[i].err);
+	}
+}
+
+/* A header without end is no reason to read for ever. */
+static void test_http_endless(void **state)
+{
+	char line[1024];
+	enum preface_result r = PREFACE_WAIT;
+
+	(void)state;
+	memset(line, 'a', sizeof(line));
+	begin("http://10.0.0.1:3128", 0, "10.77.2.2");
+	assert_int_equal(preface_run(p, pair[0]), PREFACE_WAIT);
+	assert_int_equal(send(pair[1], "HTTP/1.1 200 OK\r\n", 17, 0), 17);
+	for (int i = 0; i < 20 && r == PREFACE_WAIT; i++) {
+		assert_true(send(pair[1], line, sizeof(line), 0) > 0);
+		r = preface_run(p, pair[0]);
+	}
+	assert_int_equal(r, PREFACE_FAILED);
+	assert_int_equal(preface_error(p), EPROTO);
+	end();
+}
+
+static void test_proxy_hangs_up(void **state)
+{
+	(void)state;
+	begin("socks5://10.0.0.1:1080", 0, "10.77.2.2");
+	assert_int_equal(preface_run(p, pair[0]), PREFACE_WAIT);
+	shutdown(pair[1], SHUT_WR);
+	assert_int_equal(preface_run(p, pair[0]), PREFACE_FAILED);
+	assert_int_equal(preface_error(p), ECONNRESET);
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_proxyproto),
+		cmocka_unit_test(test_proxyproto_longest),
+		cmocka_unit_test(test_proxy_urls),
+		cmocka_unit_test(test_nothing_to_say),
+		cmocka_unit_test(test_header_alone),
+		cmocka_unit_test(test_socks),
+		cmocka_unit_test(test_socks_password),
+		cmocka_unit_test(test_socks_names),
+		cmocka_unit_test(test_socks_then_header),
+		cmocka_unit_test(test_socks_refusals),
+		cmocka_unit_test(test_socks_no_downgrade),
+		cmocka_unit_test(test_http),
+		cmocka_unit_test(test_http_password),
+		cmocka_unit_test(test_http_refusals),
+		cmocka_unit_test(test_http_endless),
+		cmocka_unit_test(test_proxy_hangs_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

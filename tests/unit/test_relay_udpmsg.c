@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Messages of SOCKS 5 and ICMP, byte by byte, and the counting of flows by source. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+
+#include "lib/util.h"
+#include "relay/rawicmp.h"
+#include "relay/socks5udp.h"
+#include "relay/udpsource.h"
+
+static union saddr address(const char *text, uint16_t port)
+{
+	union saddr a;
+
+	memset(&a, 0, sizeof(a));
+	a.sa.sa_family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	assert_int_equal(inet_pton(a.sa.sa_family, text,
+				   a.sa.sa_family == AF_INET ? (void *)&a.v4.sin_addr :
+							       (void *)&a.v6.sin6_addr),
+			 1);
+	saddr_set_port(&a, port);
+	return a;
+}
+
+static void test_socks_header(void **state)
+{
+	const uint8_t want4[] = { 0, 0, 0, 1, 10, 77, 2, 2, 0x1b, 0x5f };
+	union saddr v4 = address("10.77.2.2", 7007), v6 = address("fd77:2::2", 53), got;
+	uint8_t buf[SOCKS5_HEADER_MAX];
+
+	(void)state;
+	assert_int_equal(socks5_udp_header(&v4, buf), sizeof(want4));
+	assert_memory_equal(buf, want4, sizeof(want4));
+	assert_int_equal(socks5_udp_parse(buf, sizeof(want4), &got), sizeof(want4));
+	assert_true(saddr_equal(&got, &v4));
+	assert_int_equal(socks5_udp_header(&v6, buf), SOCKS5_HEADER_MAX);
+	assert_int_equal(socks5_udp_parse(buf, sizeof(buf), &got), SOCKS5_HEADER_MAX);
+	assert_true(saddr_equal(&got, &v6));
+}
+
+/* Every truncation, fragments, names and nonsense are refused; nothing is read behind the end. */
+static void test_socks_header_refused(void **state)
+{
+	union saddr v6 = address("fd77:2::2", 53), got;
+	uint8_t buf[SOCKS5_HEADER_MAX];
+	size_t len = socks5_udp_header(&v6, buf);
+
+	(void)state;
+	for (size_t n = 0; n < len; n++) {
+		uint8_t *exact = malloc(n ? n : 1);
+
+		memcpy(exact, buf, n);
+		assert_int_equal(socks5_udp_parse(exact, n, &got), -EPROTO);
+		free(exact);
+	}
+	buf[2] = 1;
+	assert_int_equal(socks5_udp_parse(buf, len, &got), -EPROTO);
+	buf[2] = 0;
+	buf[3] = 3;
+	assert_int_equal(socks5_udp_parse(buf, len, &got), -EPROTO);
+	buf[3] = 9;
+	assert_int_equal(socks5_udp_parse(buf, len, &got), -EPROTO);
+}
+
+static void test_socks_reply(void **state)
+{
+	uint8_t ok[SOCKS5_REPLY_MAX] = { 5, 0, 0, 1, 127, 0, 0, 1, 0x04, 0x38 };
+	uint8_t name[SOCKS5_REPLY_MAX] = { 5, 0, 0, 3, 4 };
+	union saddr want = address("127.0.0.1", 1080), got;
+
+	(void)state;
+	for (size_t n = 0; n < 5; n++)
+		assert_int_equal(socks5_reply_len(ok, n), 0);
+	assert_int_equal(socks5_reply_len(ok, 5), 10);
+	assert_int_equal(socks5_reply_len(name, 5), 11);
+	assert_int_equal(socks5_reply_parse(ok, &got), 0);
+	assert_true(saddr_equal(&got, &want));
+	ok[1] = 5;
+	assert_int_equal(socks5_reply_parse(ok, &got), -ECONNREFUSED);
+	ok[1] = 200;
+	assert_int_equal(socks5_reply_parse(ok, &got), -ECONNABORTED);
+	ok[3] = 7;
+	assert_int_equal(socks5_reply_len(ok, 5), -EPROTO);
+	ok[0] = 4;
+	assert_int_equal(socks5_reply_len(ok, 1), -EPROTO);
+}
+
+static void test_icmp4(void **state)
+{
+	struct icmp_error e = { .type = 3,
+				.code = 4,
+				.info = 1400,
+				.src = address("10.77.1.2", 4660),
+				.dst = address("10.77.2.2", 53) };
+	const uint8_t quoted[] = { 10, 77, 1, 2, 10, 77, 2, 2, 0x12, 0x34, 0, 53, 0, 8, 0, 0 };
+	uint8_t buf[RAWICMP_MAX];
+	uint32_t sum = 0;
+	size_t len = rawicmp_format(&e, buf);
+
+	(void)state;
+	assert_int_equal(len, 8 + 20 + 8);
+	assert_memory_equal(buf, ((const uint8_t[]){ 3, 4 }), 2);
+	assert_memory_equal(buf + 4, ((const uint8_t[]){ 0, 0, 1400 >> 8, 1400 & 0xff }), 4);
+	assert_int_equal(buf[8], 0x45);
+	assert_int_equal(buf[8 + 9], IPPROTO_UDP);
+	assert_memory_equal(buf + 8 + 12, quoted, sizeof(quoted));
+	/* RFC 1071: with a right checksum in it, all adds up to ones. */
+	for (size_t i = 0; i < len; i += 2)
+		sum += (uint32_t)buf[i] << 8 | buf[i + 1];
+	assert_int_equal((sum & 0xffff) + (sum >> 16), 0xffff);
+}
+
+static void test_icmp6(void **state)
+{
+	struct icmp_error e = { .type = 2,
+				.info = 70000,
+				.src = address("fd77:1::2", 4660),
+				.dst = address("fd77:2::2", 53) };
+	uint8_t buf[RAWICMP_MAX];
+
+	(void)state;
+	assert_int_equal(rawicmp_format(&e, buf), 8 + 40 + 8);
+	assert_memory_equal(buf + 4, ((const uint8_t[]){ 0, 1, 0x11, 0x70 }), 4);
+	assert_int_equal(buf[8], 0x60);
+	assert_int_equal(buf[8 + 6], IPPROTO_UDP);
+	assert_memory_equal(buf + 8 + 8, &e.src.v6.sin6_addr, 16);
+	assert_memory_equal(buf + 8 + 24, &e.dst.v6.sin6_addr, 16);
+}
+
+static void test_source_limit(void **state)
+{
+	union saddr a = address("10.0.0.1", 1), b = address("10.0.0.1", 2);
+	union saddr other = address("10.0.0.2", 1);
+	struct udp_sources *s = udp_sources_new(2, 7);
+	struct udp_source_link links[3];
+
+	(void)state;
+	assert_null(udp_source_full(s, &a));
+	assert_int_equal(udp_source_join(s, &a, &links[0]), 0);
+	assert_null(udp_source_full(s, &a));
+	assert_int_equal(udp_source_join(s, &b, &links[1]), 0);
+	assert_ptr_equal(udp_source_full(s, &a), &links[0]);
+	assert_ptr_equal(udp_source_next(&links[0]), &links[1]);
+	assert_null(udp_source_full(s, &other));
+	assert_int_equal(udp_source_join(s, &other, &links[2]), 0);
+	udp_source_leave(&links[0]);
+	assert_null(udp_source_full(s, &b));
+	udp_source_leave(&links[1]);
+	udp_source_leave(&links[2]);
+	udp_sources_free(s);
+}
+
+/* A host has a whole /64 to choose its address from. */
+static void test_source_of_ipv6_is_a_prefix(void **state)
+{
+	union saddr a = address("fd77:1:2:3::1", 1), b = address("fd77:1:2:3:ffff::9", 2);
+	union saddr other = address("fd77:1:2:4::1", 1);
+	struct udp_sources *s = udp_sources_new(1, 7);
+	struct udp_source_link link;
+
+	(void)state;
+	assert_int_equal(udp_source_join(s, &a, &link), 0);
+	assert_ptr_equal(udp_source_full(s, &b), &link);
+	assert_null(udp_source_full(s, &other));
+	udp_source_leave(&link);
+	udp_sources_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_socks_header),
+		cmocka_unit_test(test_socks_header_refused),
+		cmocka_unit_test(test_socks_reply),
+		cmocka_unit_test(test_icmp4),
+		cmocka_unit_test(test_icmp6),
+		cmocka_unit_test(test_source_limit),
+		cmocka_unit_test(test_source_of_ipv6_is_a_prefix),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/daemon.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
+#include "lib/notify.h"
+#include "lib/util.h"
+#include "relay/record.h"
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void order_all(struct daemon *d, enum worker_order order)
+{
+	for (unsigned int i = 0; i < d->opened; i++)
+		worker_order(&d->workers[i], order);
+}
+
+/* Wakes all workers with the order they have. */
+static void poke_all(struct daemon *d)
+{
+	order_all(d, d->draining ? WORKER_DRAIN : d->retired ? WORKER_RETIRE : WORKER_RUN);
+}
+
+/* The workers take them at the begin of their next turn, the last one frees the old. */
+static void publish(struct daemon *d, struct settings *settings)
+{
+	struct settings *old;
+
+	pthread_mutex_lock(&d->settings_lock);
+	old = d->relay.settings;
+	d->relay.settings = settings_ref(settings);
+	pthread_mutex_unlock(&d->settings_lock);
+	settings_unref(old);
+	poke_all(d);
+}
+
+/* Reads everything again as at the start, and takes the lists and limits of it. */
+static void reload(struct daemon *d)
+{
+	struct options *fresh = calloc(1, sizeof(*fresh));
+	char why[DAEMON_WHY_LEN] = "out of memory";
+
+	if (fresh && options_parse(fresh, d->argc, d->argv, why, sizeof(why)) == OPTIONS_RUN) {
+		publish(d, fresh->settings);
+		record_say(RECORD_INFO, "SIGHUP: lists and limits were read again");
+	} else {
+		record_say(RECORD_ERROR, "%s", why);
+		record_say(RECORD_WARN, "SIGHUP: the old lists and limits stay");
+	}
+	if (fresh)
+		options_free(fresh);
+	free(fresh);
+}
+
+/* First the registrar, whose copies of the listeners would keep the slots filled. */
+static void drain(struct daemon *d)
+{
+	if (d->draining) {
+		record_say(RECORD_INFO, "second signal: resetting what is left");
+		order_all(d, WORKER_ABORT);
+		return;
+	}
+	d->draining = true;
+	notify_systemd("STOPPING=1");
+	record_say(RECORD_INFO, "draining for up to %u s", d->options.drain_timeout);
+	handover_close(&d->handover);
+	registrar_stop(&d->registrar);
+	order_all(d, WORKER_DRAIN);
+}
+
+static void handle_signal(struct daemon *d)
+{
+	struct signalfd_siginfo info;
+
+	if (read(d->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload(d);
+	else
+		drain(d);
+}
+
+static void handle_registrar(struct daemon *d)
+{
+	struct registrar_report report;
+	int r = registrar_read(&d->registrar, &report);
+
+	if (r > 0)
+		record_say(report.level, "%s", report.text);
+	if (r)
+		return;
+	record_say(RECORD_ERROR, "registrar: ended unexpectedly (restart the relay to have "
+				 "listeners registered again)");
+	registrar_stop(&d->registrar);
+}
+
+static void handle_door(struct daemon *d)
+{
+	struct heritage list;
+	int err;
+
+	heritage_list(&d->listeners, &list);
+	err = handover_answer(&d->handover, &list);
+	if (err == -EPERM)
+		record_say(RECORD_WARN, "hand-over: refused: asked by neither root nor our user");
+	else if (err && err != -EAGAIN)
+		record_say(RECORD_WARN, "hand-over: failed: %s", strerror(-err));
+	else if (!err)
+		record_say(RECORD_INFO, "hand-over: another relay asks for the listeners");
+}
+
+/* From here on all new flows are the other's; ours may take the time they need. */
+static void retire(struct daemon *d)
+{
+	d->retired = true;
+	record_say(RECORD_INFO, "hand-over: done, flows that are left end here");
+	handover_close(&d->handover);
+	registrar_stop(&d->registrar);
+	order_all(d, WORKER_RETIRE);
+}
+
+static void handle_peer(struct daemon *d)
+{
+	int r = handover_verdict(&d->handover);
+
+	if (r == 1)
+		retire(d);
+	if (r)
+		return;
+	/* It has taken no flow yet, nor touched the socket map. */
+	record_say(RECORD_WARN, "hand-over: the other relay is gone, going on");
+}
+
+/* A worker that hangs must be seen, not only this thread. */
+static void feed_watchdog(struct daemon *d)
+{
+	uint64_t now = now_ms();
+	bool alive = true;
+
+	if (!d->watchdog_ms || now < d->watchdog_due)
+		return;
+	d->watchdog_due = now + d->watchdog_ms;
+	for (unsigned int i = 0; i < d->opened; i++) {
+		uint64_t beats = atomic_load(&d->workers[i].beats);
+
+		alive &= beats != d->beats[i] || d->retired || d->draining;
+		d->beats[i] = beats;
+	}
+	if (alive)
+		notify_systemd("WATCHDOG=1");
+	poke_all(d);
+}
+
+static int watchdog_wait(const struct daemon *d)
+{
+	uint64_t now = now_ms();
+
+	if (!d->watchdog_ms)
+		return -1;
+	return now < d->watchdog_due ? (int)(d->watchdog_due - now) : 0;
+}
+
+void daemon_run(struct daemon *d)
+{
+	while (d->running) {
+		struct pollfd fds[] = { { .fd = d->signals, .events = POLLIN },
+					{ .fd = d->relay.done, .events = POLLIN },
+					{ .fd = d->registrar.fd, .events = POLLIN },
+					{ .fd = d->handover.peer, .events = POLLIN },
+					/* one at a time: the next one waits in the queue */
+					{ .fd = d->handover.peer < 0 ? d->handover.door : -1,
+					  .events = POLLIN } };
+		eventfd_t ended = 0;
+
+		if (poll(fds, ARRAY_SIZE(fds), watchdog_wait(d)) < 0)
+			continue;
+		if (fds[0].revents)
+			handle_signal(d);
+		if (fds[2].revents && d->registrar.fd >= 0)
+			handle_registrar(d);
+		if (fds[3].revents && d->handover.peer >= 0)
+			handle_peer(d);
+		if (fds[4].revents && d->handover.door >= 0)
+			handle_door(d);
+		if (fds[1].revents && !eventfd_read(d->relay.done, &ended))
+			d->running -= (unsigned int)ended;
+		feed_watchdog(d);
+	}
+}

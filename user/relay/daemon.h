@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The main thread once everything runs: signals, new settings, the registrar's
+ * reports, a relay that takes over, systemd's watchdog. Must not touch flows;
+ * workers get orders.
+ */
+#ifndef TPROXY_RELAY_DAEMON_H
+#define TPROXY_RELAY_DAEMON_H
+
+#include "relay/handover.h"
+#include "relay/registrar.h"
+#include "relay/worker.h"
+
+#define DAEMON_WHY_LEN 1024
+
+struct daemon {
+	int argc; /* the settings are read from these again */
+	char **argv;
+	struct options options;
+	struct listener_set listeners;
+	struct registrar registrar;
+	struct handover handover;
+	struct relay relay;
+	pthread_mutex_t settings_lock;
+	pthread_mutex_t gate;
+	struct worker workers[OPTIONS_MAX_WORKERS];
+	unsigned int opened; /* workers */
+	unsigned int running;
+	int signals;
+	bool retired;  /* somebody else serves the listeners */
+	bool draining; /* and flows have to end soon */
+	uint64_t watchdog_ms;  /* how often to say that we live, 0: nobody asks */
+	uint64_t watchdog_due; /* ms of CLOCK_MONOTONIC */
+	uint64_t beats[OPTIONS_MAX_WORKERS]; /* when we last looked */
+};
+
+/* Until all workers have ended. */
+void daemon_run(struct daemon *d);
+
+#endif

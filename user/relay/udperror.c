@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Errors of a flow: what ICMP says of one side is told to the other, as if the
+ * datagram had gone straight. Sockets towards destinations have IP_RECVERR, or the
+ * kernel would hide all but the fatal errors, and what they said.
+ */
+#include <time.h>
+
+#include <linux/errqueue.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <string.h>
+
+#include "relay/rawicmp.h"
+#include "relay/sockopt.h"
+#include "relay/udpflow.h"
+
+#define ERRORS_AT_ONCE 32 /* a queue can be refilled as fast as it is read */
+
+/* Without it ends learn of errors by silence. */
+static void send_error(struct udp_engine *e, const struct icmp_error *error)
+{
+	if (!e->icmp)
+		e->icmp = rawicmp_new();
+	if (e->icmp && !rawicmp_send(e->icmp, error, e->w->now))
+		e->w->stats.icmp_errors++;
+}
+
+/* The destination's port, or the protocol, is closed: there is nobody to talk to. */
+static bool ends_flow(int err)
+{
+	return err == ECONNREFUSED || err == ENOPROTOOPT;
+}
+
+/*
+ * Somebody ended the flow by SOCK_DESTROY, as detach does: udp_abort leaves the socket
+ * without a peer, and without a port that it had not been bound to. What a send says then
+ * comes second.
+ */
+static bool is_destroyed(int err)
+{
+	return err == ECONNABORTED || err == EDESTADDRREQ;
+}
+
+/* One entry of an error queue. */
+struct queued_error {
+	struct sock_extended_err ee; /* ee_errno 0: not from the network */
+	union saddr to;		     /* where the datagram was going */
+	union saddr reporter;	     /* family 0: not known */
+};
+
+static void take_reporter(struct queued_error *q, const struct sock_extended_err *ee)
+{
+	const struct sockaddr *from = SO_EE_OFFENDER(ee);
+
+	q->ee = *ee;
+	if (from->sa_family == AF_INET)
+		memcpy(&q->reporter, from, sizeof(q->reporter.v4));
+	else if (from->sa_family == AF_INET6)
+		memcpy(&q->reporter, from, sizeof(q->reporter.v6));
+}
+
+/* False: the queue is empty. */
+static bool take_one(int fd, struct queued_error *q)
+{
+	char control[512] __attribute__((aligned(8)));
+	uint8_t data[1]; /* the datagram itself, of which nothing is needed */
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr msg = { .msg_name = &q->to,
+			      .msg_namelen = sizeof(q->to),
+			      .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+
+	memset(q, 0, sizeof(*q));
+	if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+		return false;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+		bool v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR;
+		bool v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR;
+		const struct sock_extended_err *ee = (const void *)CMSG_DATA(c);
+
+		if ((v4 || v6) && (ee->ee_origin == SO_EE_ORIGIN_ICMP ||
+				   ee->ee_origin == SO_EE_ORIGIN_ICMP6))
+			take_reporter(q, ee);
+	}
+	return true;
+}
+
+/* src: who sent the datagram, and gets the error; dst: where it went, as src sees it. */
+static void pass_on(struct udp_engine *e, const struct queued_error *q, const union saddr *src,
+		    const union saddr *dst)
+{
+	struct icmp_error error = { .type = q->ee.ee_type,
+				    .code = q->ee.ee_code,
+				    .info = q->ee.ee_info,
+				    .reporter = q->reporter,
+				    .src = *src,
+				    .dst = *dst };
+
+	send_error(e, &error);
+}
+
+bool session_take_errors(struct session *s, int err)
+{
+	int fatal = ends_flow(err) ? err : 0, pending = 0;
+	socklen_t len = sizeof(pending);
+	struct queued_error q;
+
+	for (int i = 0; i < ERRORS_AT_ONCE && take_one(s->up.fd, &q); i++) {
+		if (ends_flow((int)q.ee.ee_errno))
+			fatal = (int)q.ee.ee_errno;
+		/* A SOCKS server's troubles are not the client's. */
+		if (q.ee.ee_errno && !s->socks)
+			pass_on(s->e, &q, &s->client, s->e->full_cone ? &q.to : &s->dst);
+	}
+	/* The pending error outlives its entry if it came while we read. */
+	getsockopt(s->up.fd, SOL_SOCKET, SO_ERROR, &pending, &len);
+	/* In a full cone one closed port says nothing of the other destinations. */
+	if (s->e->full_cone)
+		fatal = 0;
+	if (is_destroyed(err) || is_destroyed(pending))
+		fatal = ECONNABORTED;
+	if (!fatal)
+		return true;
+	session_finish(s, END_ERROR, fatal);
+	return false;
+}
+
+/* Which of the flows of a socket on an original destination it concerns, tells q->to. */
+static struct session *concerned(struct udp_engine *e, const struct queued_error *q,
+				 const union saddr *dst)
+{
+	return q->ee.ee_errno ? session_find(e, &q->to, dst) : NULL;
+}
+
+bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
+			    const struct session *s)
+{
+	struct queued_error q;
+	bool alive = true;
+
+	for (int i = 0; i < ERRORS_AT_ONCE && take_one(fd, &q); i++) {
+		struct session *whose = concerned(e, &q, dst);
+
+		if (!whose)
+			continue;
+		if (!whose->socks)
+			pass_on(e, &q, dst, &whose->source);
+		if (!ends_flow((int)q.ee.ee_errno) || e->full_cone)
+			continue;
+		alive = alive && whose != s;
+		session_finish(whose, END_ERROR, (int)q.ee.ee_errno);
+	}
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &(int){ 0 }, &(socklen_t){ sizeof(int) });
+	return alive;
+}
+
+static void fill_unreachable(struct icmp_error *error, int code4, int code6)
+{
+	bool v4 = error->src.sa.sa_family == AF_INET;
+
+	error->type = v4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH;
+	error->code = (uint8_t)(v4 ? code4 : code6);
+}
+
+void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,
+			  const union saddr *dst, int err)
+{
+	struct icmp_error error = { .src = *client, .dst = *dst };
+
+	if (err == ENETUNREACH)
+		fill_unreachable(&error, ICMP_NET_UNREACH, ICMPV6_NOROUTE);
+	else if (err == EHOSTUNREACH)
+		fill_unreachable(&error, ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH);
+	else
+		return;
+	send_error(e, &error);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/udptrain.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <string.h>
+
+void udp_train_reset(struct udp_train *t)
+{
+	/* Not the arrays: this runs for every datagram of a quiet flow. */
+	memset(t, 0, offsetof(struct udp_train, iov));
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Bytes from the front of a run, whole datagrams; 0: none fits. */
+static size_t fitting(const struct udp_train *t, const struct udp_run *run, bool many)
+{
+	size_t take = smaller(run->len, (TRAIN_MAX - t->count) * t->segment);
+
+	if (t->bytes + take > TRAIN_BYTES)
+		take = t->bytes < TRAIN_BYTES ? (TRAIN_BYTES - t->bytes) / t->segment * t->segment : 0;
+	if (!many && take < run->len)
+		take = 0;
+	/* A datagram by itself may be larger than any train. */
+	return t->count || take ? take : smaller(run->len, t->segment);
+}
+
+bool udp_train_add(struct udp_train *t, struct udp_run *run)
+{
+	bool many = run->segment && run->len > run->segment;
+	size_t size = many ? run->segment : run->len;
+	size_t take;
+
+	if (t->count && (t->closed || !size || (many ? size != t->segment : size > t->segment)))
+		return false;
+	if (!t->count)
+		t->segment = size;
+	take = size ? fitting(t, run, many) : 0;
+	if (!take && t->count)
+		return false;
+	t->iov[t->pieces++] = (struct iovec){ (void *)run->data, take };
+	t->closed = !size || take % t->segment;
+	t->count += size ? (unsigned int)((take + t->segment - 1) / t->segment) : 1;
+	t->bytes += take;
+	run->data += take;
+	run->len -= take;
+	return !run->len;
+}
+
+static void train_split(struct udp_train *t)
+{
+	unsigned int n = 0;
+
+	if (t->split)
+		return;
+	t->split = true;
+	for (unsigned int i = 0; i < t->pieces; i++) {
+		uint8_t *data = t->iov[i].iov_base;
+		size_t left = t->iov[i].iov_len;
+
+		do {
+			size_t len = smaller(left, t->segment);
+
+			t->single[n++] = (struct iovec){ data, len };
+			data += len;
+			left -= len;
+		} while (left);
+	}
+}
+
+/* No room just now, or a packet filter said no: as if it had been lost on the way. */
+static bool is_loss(int err)
+{
+	return err == EAGAIN || err == ENOBUFS || err == ENOMEM || err == EPERM;
+}
+
+/*
+ * EINVAL, EMSGSIZE: a segment is larger than the path allows (both, by kernel). EIO: the
+ * device or an IPsec policy rules it out.
+ */
+static bool is_gso_refusal(int err)
+{
+	return err == EINVAL || err == EMSGSIZE || err == EIO || err == EOPNOTSUPP;
+}
+
+static void set_name(struct msghdr *msg, const struct udp_way *way)
+{
+	if (!way->to)
+		return;
+	msg->msg_name = (void *)&way->to->sa;
+	msg->msg_namelen = saddr_len(way->to);
+}
+
+static int send_whole(struct udp_train *t, const struct udp_way *way)
+{
+	char control[CMSG_SPACE(sizeof(uint16_t))] __attribute__((aligned(8))) = { 0 };
+	struct msghdr msg = { .msg_iov = t->iov,
+			      .msg_iovlen = t->pieces,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	uint16_t segment = (uint16_t)t->segment;
+
+	c->cmsg_level = SOL_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(segment));
+	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+	set_name(&msg, way);
+	return sendmsg(way->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int send_one(struct udp_train *t, const struct udp_way *way)
+{
+	const struct iovec *one = &t->iov[0];
+	ssize_t n = way->to ? sendto(way->fd, one->iov_base, one->iov_len,
+				     MSG_DONTWAIT | MSG_NOSIGNAL, &way->to->sa,
+				     saddr_len(way->to)) :
+			      send(way->fd, one->iov_base, one->iov_len,
+				   MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return n < 0 ? -errno : 0;
+}
+
+/* All or nothing, in one call. */
+static int send_at_once(struct udp_train *t, const struct udp_way *way)
+{
+	int err = t->count == 1 ? send_one(t, way) : send_whole(t, way);
+
+	if (!err) {
+		t->sent += t->count;
+		t->sent_bytes += t->bytes;
+	} else if (is_loss(-err)) {
+		t->lost += t->count;
+	} else {
+		return err;
+	}
+	t->split = true;
+	t->done = t->count;
+	return 0;
+}
+
+static void pass(struct udp_train *t, unsigned int n)
+{
+	for (; n; n--) {
+		t->sent_bytes += t->single[t->done++].iov_len;
+		t->sent++;
+	}
+}
+
+static int send_singly(struct udp_train *t, const struct udp_way *way)
+{
+	struct mmsghdr msgs[TRAIN_MAX];
+
+	train_split(t);
+	for (unsigned int i = t->done; i < t->count; i++) {
+		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &t->single[i], .msg_iovlen = 1 };
+		set_name(&msgs[i].msg_hdr, way);
+	}
+	while (t->done < t->count) {
+		int n = sendmmsg(way->fd, &msgs[t->done], t->count - t->done,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n > 0)
+			pass(t, (unsigned int)n);
+		else if (is_loss(errno))
+			udp_train_skip(t);
+		else
+			return -errno;
+	}
+	return 0;
+}
+
+int udp_train_send(struct udp_train *t, const struct udp_way *way)
+{
+	int err;
+
+	if (t->split || (t->count > 1 && t->segment >= *way->gso_limit))
+		return send_singly(t, way);
+	err = send_at_once(t, way);
+	if (!err || t->count == 1 || !is_gso_refusal(-err))
+		return err;
+	*way->gso_limit = err == -EIO || err == -EOPNOTSUPP ? GSO_NEVER : (uint32_t)t->segment;
+	return send_singly(t, way);
+}
+
+void udp_train_skip(struct udp_train *t)
+{
+	train_split(t);
+	if (t->done == t->count)
+		return;
+	t->done++;
+	t->lost++;
+}
+
+const struct iovec *udp_train_next(struct udp_train *t)
+{
+	train_split(t);
+	return t->done < t->count ? &t->single[t->done] : NULL;
+}
+
+void udp_train_pass(struct udp_train *t)
+{
+	pass(t, 1);
+}
