@@ -37,6 +37,8 @@ POLICY_MAP(src6, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, MAX_PREFIXES, struct 
 POLICY_MAP(ports, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 2 * 65536, struct tproxy_port,
 	   tproxy_mask);
 POLICY_MAP(ifaces, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 4096, __u32, struct tproxy_iface);
+POLICY_MAP(pools, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, TPROXY_MAX_POOL_ENTRIES,
+	   struct tproxy_pool_key, struct tproxy_pool);
 POLICY_MAP(rules, BPF_MAP_TYPE_ARRAY, 0, TPROXY_MAX_RULES, __u32, struct tproxy_rule);
 
 struct {

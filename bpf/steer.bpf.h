@@ -30,6 +30,11 @@ static __always_inline enum verdict keep(enum tproxy_counter why)
 	return VERDICT_KEEP;
 }
 
+static __always_inline __u32 flow_way(__u32 h)
+{
+	return h * 0x9e3779b1 >> 28; /* Fibonacci hashing: the top bits are the mixed ones */
+}
+
 /* Which of a group's ways takes this flow; the same for every packet of it. */
 static __always_inline __u32 flow_slot(__u32 group, const struct flow *f)
 {
@@ -44,11 +49,10 @@ static __always_inline __u32 flow_slot(__u32 group, const struct flow *f)
 		h = f->tuple.ipv6.saddr[3] ^ f->tuple.ipv6.saddr[1] ^ f->tuple.ipv6.daddr[3] ^
 		    ((__u32)f->tuple.ipv6.sport << 16 | f->tuple.ipv6.dport);
 	}
-	h *= 0x9e3779b1; /* Fibonacci hashing: the top bits are the mixed ones */
-	return TPROXY_SLOT(group, class, h >> 28);
+	return TPROXY_SLOT(group, class, flow_way(h));
 }
 
-_Static_assert(TPROXY_GROUP_WAYS == 1 << (32 - 28), "flow_slot takes four bits");
+_Static_assert(TPROXY_GROUP_WAYS == 1 << (32 - 28), "flow_way takes four bits");
 _Static_assert(TPROXY_TCP6 == TPROXY_TCP4 + 1 && TPROXY_UDP6 == TPROXY_UDP4 + 1, "flow_slot");
 
 /* bpf_sk_assign checks neither family nor protocol nor state: we do. */

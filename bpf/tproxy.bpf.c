@@ -20,6 +20,7 @@
 #include "frag.bpf.h"
 #include "icmp.bpf.h"
 #include "cookie.bpf.h"
+#include "pool.bpf.h"
 
 #define PACKET_HOST 0
 #define VLAN_VID_MASK 0x0fff
@@ -228,18 +229,26 @@ int tproxy_ingress(struct __sk_buff *skb)
 }
 
 /*
+ * A listener that is gone is refused: the kernel's own look-up could find an unrelated
+ * wildcard listener of this host.
+ */
+static __always_inline bool choose(struct bpf_sk_lookup *ctx, __u32 slot)
+{
+	struct bpf_sock *s __cleanup_sk = bpf_map_lookup_elem(&socks, &slot);
+
+	return s && !bpf_sk_assign(ctx, s, 0);
+}
+
+/*
  * Runs for listener look-ups of the whole network namespace. A ticket names one
- * exact flow that tproxy_ingress decided on, so no interface or address list is
- * needed. A ticket whose listener is gone is refused: the kernel's own look-up
- * could find an unrelated wildcard listener of this host.
+ * exact flow that tproxy_ingress decided on, and a pool one service of this host:
+ * so no interface or address list is needed.
  */
 SEC("sk_lookup")
 int tproxy_lookup(struct bpf_sk_lookup *ctx)
 {
 	struct tproxy_flow_key key = { .proto = ctx->protocol };
 	struct tproxy_ticket *ticket;
-	struct bpf_sock *s;
-	long err;
 
 	key.sport = ctx->remote_port;
 	key.dport = bpf_htons(ctx->local_port);
@@ -255,16 +264,19 @@ int tproxy_lookup(struct bpf_sk_lookup *ctx)
 		}
 	}
 	ticket = bpf_map_lookup_elem(&tickets, &key);
-	if (!ticket)
+	if (ticket) {
+		if (!choose(ctx, ticket->slot))
+			return SK_DROP;
+		count(TPROXY_COUNT_LOOKUP);
 		return SK_PASS;
-	s = bpf_map_lookup_elem(&socks, &ticket->slot);
-	if (!s)
+	}
+	if (!is_pool(&key))
+		return SK_PASS;
+	if (!choose(ctx, pool_slot(&key, ctx->family))) {
+		count(TPROXY_COUNT_POOL_DOWN);
 		return SK_DROP;
-	err = bpf_sk_assign(ctx, s, 0);
-	bpf_sk_release(s);
-	if (err)
-		return SK_DROP;
-	count(TPROXY_COUNT_LOOKUP);
+	}
+	count(TPROXY_COUNT_POOL);
 	return SK_PASS;
 }
 

@@ -22,6 +22,7 @@
 #define TPROXY_RELAY_PORT_IN 15006
 
 #define TPROXY_MAX_RULES 64
+#define TPROXY_MAX_POOL_ENTRIES 4096
 #define TPROXY_NAME_LEN 32   /* rule name, NUL included */
 #define TPROXY_IFNAME_LEN 16 /* IFNAMSIZ */
 
@@ -155,6 +156,21 @@ struct tproxy_frag {
 	__u32 counter; /* enum tproxy_counter to bump for each later one */
 };
 
+/* A service of this host's address that stands for one of a server, TCP and UDP alike. */
+struct tproxy_pool_key {
+	__u8 addr[16]; /* IPv4 as ::ffff:a.b.c.d */
+	__be16 port;
+	__u8 zero[2];
+};
+
+/* The data path only asks whether there is one: tproxy-relay knows the server from its file. */
+struct tproxy_pool {
+	__u8 server[16]; /* IPv4 as ::ffff:a.b.c.d */
+	__be16 port;
+	__u8 zero[2];
+	__u8 name[TPROXY_NAME_LEN];
+};
+
 struct tproxy_local_key {
 	__u8 addr[16]; /* IPv4 as ::ffff:a.b.c.d */
 };
@@ -187,7 +203,9 @@ struct tproxy_local_key {
 	X(DOWN_PASS, "down_pass", "no listener: passed")                                           \
 	X(DOWN_RESET, "down_reset", "no listener: refused with a reset or ICMP error")             \
 	X(ASSIGN_FAILED, "assign_failed", "the kernel refused the listener: treated as down")      \
-	X(NO_POLICY, "no_policy", "policy maps missing: left alone")
+	X(NO_POLICY, "no_policy", "policy maps missing: left alone")                               \
+	X(POOL, "pool", "look-ups for a pool address, answered with the relay's socket")           \
+	X(POOL_DOWN, "pool_down", "look-ups for a pool address without the relay: refused")
 
 enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,
@@ -207,5 +225,8 @@ _Static_assert(sizeof(struct tproxy_rulestat) == 24, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_config) == 32, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_flow_key) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_pool_key) == 20, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_pool) == 52, "pinned ABI");
+_Static_assert(TPROXY_COUNT_MAX <= 64, "a set of counters is a __u64");
 
 #endif /* TPROXY_H */

@@ -2,6 +2,7 @@
 /*
  * tproxy_lookup: a ticket for exactly this flow gives the socket of its slot, which
  * BPF_PROG_TEST_RUN tells by its cookie; no ticket gives none, and the kernel goes on.
+ * A pool's address gives the relay's socket, of the flow's way, to whoever asks.
  */
 #include "run.h"
 
@@ -199,16 +200,18 @@ static struct bpf_sk_lookup context_of(const struct flow *f)
 	return ctx;
 }
 
-static bool counter_moved(const struct snapshot *before, const struct snapshot *after, int by)
+static bool counter_moved(const struct snapshot *before, const struct snapshot *after,
+			  __u64 counters)
 {
 	struct snapshot delta = *after;
 
 	subtract(&delta, before);
-	return counts_match(&delta, by ? C(LOOKUP) : 0);
+	return counts_match(&delta, counters);
 }
 
-static void check(const struct world *w, const char *name, const struct flow *f,
-		  enum expected expected, __u64 cookie)
+/* counters: the ones that move, by one. */
+static void check_counting(const struct world *w, const char *name, const struct flow *f,
+			   enum expected expected, __u64 cookie, __u64 counters)
 {
 	struct bpf_sk_lookup ctx = context_of(f);
 	struct snapshot before, after;
@@ -221,10 +224,121 @@ static void check(const struct world *w, const char *name, const struct flow *f,
 	err = bpf_prog_test_run_opts(w->lookup, &opts);
 	read_snapshot(w, &after);
 	if (!tap_ok(!err && opts.retval == ret && ctx.cookie == (expected == CHOSEN ? cookie : 0) &&
-			    counter_moved(&before, &after, expected == CHOSEN),
+			    counter_moved(&before, &after, counters),
 		    name))
 		tap_comment("error %d, returned %u, cookie %llu of %llu", err, opts.retval,
 			    (unsigned long long)ctx.cookie, (unsigned long long)cookie);
+}
+
+static void check(const struct world *w, const char *name, const struct flow *f,
+		  enum expected expected, __u64 cookie)
+{
+	check_counting(w, name, f, expected, cookie, expected == CHOSEN ? C(LOOKUP) : 0);
+}
+
+/* ---- pools ---------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	struct flow flow;
+	bool pool;
+} pool_cases[] = {
+	{ "pool, TCP", { T, C4, 40000, "10.99.1.1", 22 }, true },
+	{ "pool, UDP", { U, C4, 40000, "10.99.1.1", 22 }, true },
+	{ "pool, TCP, IPv6", { T, C6, 40000, "fd99:1::1", 22 }, true },
+	{ "pool, UDP, IPv6", { U, C6, 40000, "fd99:1::1", 22 }, true },
+	{ "pool, from the address itself", { T, "10.99.1.1", 40000, "10.99.1.1", 22 }, true },
+	{ "pool, byte order of the port", { T, C4, 40000, "10.99.1.1", 0x1234 }, true },
+	{ "pool, the port in the other byte order", { T, C4, 40000, "10.99.1.1", 0x3412 }, false },
+	{ "pool, another port", { T, C4, 40000, "10.99.1.1", 23 }, false },
+	{ "pool, no port", { T, C4, 40000, "10.99.1.1", 0 }, false },
+	{ "pool, another address", { T, C4, 40000, "10.99.1.2", 22 }, false },
+	{ "pool, the source's address", { T, "10.99.1.1", 22, "10.99.1.2", 40000 }, false },
+	{ "pool, IPv6: another address", { T, C6, 40000, "fd99:1::2", 22 }, false },
+	{ "pool, IPv6: third word", { T, C6, 40000, "fd99:1::1:0:1", 22 }, false },
+};
+
+static void write_pool(int fd, const char *address, __u16 port)
+{
+	struct tproxy_pool_key key = { .port = htons(port) };
+	struct tproxy_pool value = { .name = "test" };
+
+	map_address(address, key.addr);
+	put(fd, &key, &value, "pool");
+}
+
+static void write_pools(int fd)
+{
+	write_pool(fd, "10.99.1.1", 22);
+	write_pool(fd, "10.99.1.1", 0x1234);
+	write_pool(fd, "fd99:1::1", 22);
+}
+
+/* Every way of a class has the same socket in this world; that each is reached, test_ways tells. */
+static __u32 relay_slot(const struct flow *f)
+{
+	bool v6 = prefix_of(f->dst).family == AF_INET6;
+
+	return RELAY((f->proto == T ? TPROXY_TCP4 : TPROXY_UDP4) + v6);
+}
+
+static void test_pools(const struct world *w)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pool_cases); i++) {
+		const struct flow *f = &pool_cases[i].flow;
+		bool pool = pool_cases[i].pool;
+
+		check_counting(w, pool_cases[i].name, f, pool ? CHOSEN : NONE,
+			       pool ? cookie_in(w, relay_slot(f)) : 0, pool ? C(POOL) : 0);
+	}
+}
+
+static void test_pool_ticket(const struct world *w)
+{
+	const struct flow f = { T, C4, 50001, "10.99.1.1", 22 };
+	struct tproxy_flow_key key = key_of(&f);
+	struct tproxy_ticket ticket = { .slot = SLOT_OTHER };
+
+	put(bpf_map__fd(w->skel->maps.tickets), &key, &ticket, "ticket");
+	check(w, "a ticket goes before a pool", &f, CHOSEN, cookie_in(w, SLOT_OTHER));
+	must(bpf_map_delete_elem(bpf_map__fd(w->skel->maps.tickets), &key), "delete");
+}
+
+/* Of 16 ways 15 have no socket: flows of many ports find the one that has. */
+static void test_ways(const struct world *w)
+{
+	struct flow f = { T, C4, 0, "10.99.1.1", 22 };
+	int chosen = 0, refused = 0, ports = 512;
+
+	for (__u32 way = 1; way < TPROXY_GROUP_WAYS; way++) {
+		__u32 slot = TPROXY_SLOT(0, TPROXY_TCP4, way);
+
+		must(bpf_map_delete_elem(bpf_map__fd(w->skel->maps.socks), &slot), "delete");
+	}
+	for (int port = 1; port <= ports; port++) {
+		struct bpf_sk_lookup ctx;
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
+			    .ctx_out = &ctx, .ctx_size_out = sizeof(ctx), .repeat = 1);
+
+		f.sport = (__u16)(40000 + port);
+		ctx = context_of(&f);
+		must(bpf_prog_test_run_opts(w->lookup, &opts), "run");
+		chosen += opts.retval == SK_PASSED && ctx.cookie;
+		refused += opts.retval == SK_DROPPED;
+	}
+	if (!tap_ok(chosen + refused == ports && chosen >= ports / 32 && chosen <= ports / 8,
+		    "pool, flows are spread over the ways"))
+		tap_comment("%d chosen, %d refused of %d", chosen, refused, ports);
+}
+
+static void test_pool_without_relay(const struct world *w)
+{
+	for (__u32 slot = 0; slot < TPROXY_GROUP_SLOTS; slot++)
+		bpf_map_delete_elem(bpf_map__fd(w->skel->maps.socks), &slot);
+	for (size_t i = 0; i < ARRAY_SIZE(pool_cases); i++)
+		if (pool_cases[i].pool)
+			check_counting(w, pool_cases[i].name, &pool_cases[i].flow, REFUSED, 0,
+				       C(POOL_DOWN));
 }
 
 /* A socket that closes leaves its slot, and its flows are refused. */
@@ -262,6 +376,11 @@ int main(void)
 		      chosen ? cookie_in(&w, cases[i].slot) : 0);
 	}
 	test_closing(&w);
+	write_pools(bpf_map__fd(w.skel->maps.pools));
+	test_pools(&w);
+	test_pool_ticket(&w);
+	test_ways(&w);
+	test_pool_without_relay(&w);
 	world_close(&w);
 	return tap_done();
 }

@@ -85,7 +85,7 @@ fragmented() { # ADDRESS — the proxy tells how much it got
 old_flow() { # UP DOWN ADDRESS — does a flow older than the set-up live through it?
 	local pid
 
-	rm -f "$WORK/go"
+	rm -f "$WORK/go" "$WORK/hold"
 	cpy hold "$3" 7010 "$WORK/go" >"$WORK/hold" 2>&1 &
 	pid=$!
 	wait_for 10 grep -q up "$WORK/hold"

@@ -10,7 +10,8 @@ prepare nginx dns sshd
 example() {
 	sed -e 's/\beth0\b/r0/g; s/\beth1\b/r1/g' \
 		-e 's/10\.210\.5\.0\/24/10.77.3.0\/24/g; s/2001:db8:5::\/64/fd77:3::\/64/g' \
-		-e 's/10\.210\.0\.53/10.77.3.2/g' \
+		-e 's/10\.210\.0\.53/10.77.3.2/g; s/10\.210\.0\.76/10.77.2.2/g' \
+		-e 's/10\.0\.160\.1\(29\|30\)/10.77.1.1\1/g' \
 		-e 's/10\.210\.0\.0\/\(16\|24\)/10.77.2.0\/24/g; s/2001:db8:1::\/64/fd77:2::\/64/g' \
 		-e 's/2001:db8::\/32/fd77::\/16/g' \
 		-e "s/10\.0\.160\.5\b/$EXTRA4/g; s/10\.0\.160\.77/10.77.1.77/g" \
@@ -48,6 +49,11 @@ is "bastion: an administrator" "$(c ssh -F none -b 10.77.1.77 -i "$WORK/ssh/id" 
 	"root@$SERVER4" 'echo ${SSH_CLIENT%% *}' </dev/null)" 10.77.1.77
 ok "bastion: neither was relayed" relay_silent "-> (10.77.3.2|.*10.77.1.77):22"
 is "bastion: other ports go straight" "$(seen $SERVER4)" direct
+ip -n "$ROUTER" addr add 10.77.1.129/32 dev r0
+ip -n "$ROUTER" addr add 10.77.1.130/32 dev r0
+is "bastion: an address of its pool" "$(ssh_to 10.77.1.129 echo hello)" hello
+is "bastion: and one with a port" "$(cpy probe 10.77.1.130 2222)" "connected data"
+ok "bastion: stand for the server" relay_says "-> 10.77.1.129:22 for $(escaped $SERVER4):22 "
 relay_stop
 is "bastion: without the relay the client hears so" "$(cpy probe $SERVER4 22)" refused
 end bastion

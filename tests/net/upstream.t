@@ -61,7 +61,7 @@ failing "SOCKS5, wrong password" "socks5://user:wrong@$SERVER4:1080" "connect-fa
 failing "SOCKS5, password missing" "socks5://$SERVER4:1080" "connect-failed reason=proxy-answer errno=EACCES"
 failing "HTTP, wrong password" "http://user:wrong@$SERVER4:8888" "connect-failed reason=proxy-answer errno=EACCES"
 failing "no SOCKS5 proxy but nginx" "socks5://$SERVER4:8080" "connect-failed reason=proxy-answer errno=E(PROTO|CONNRESET)"
-failing "no HTTP proxy but sshd" "http://$SERVER4:22" "connect-failed reason=proxy-answer errno=EPROTO"
+failing "no HTTP proxy but sshd" "http://$SERVER4:22" "connect-failed reason=proxy-answer errno=E(PROTO|CONNRESET)"
 failing "nobody there" "socks5://$SERVER4:9" "connect-failed reason=proxy-connect errno=ECONNREFUSED"
 failing "a mute proxy" "socks5://$SERVER4:1082" "connect-timeout reason=proxy-answer errno=ETIMEDOUT"
 

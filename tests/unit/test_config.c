@@ -115,7 +115,7 @@ static void test_everything(void **unused)
 				       "action = proxy\n"
 				       "proxy = relay\n"
 				       "\n[pool p]\n"
-				       "2001:db8::5 = [2001:db8::6]:22\n"
+				       "[2001:db8::5]:22 = [2001:db8::6]:22\n"
 				       "\n[relay]\n"
 				       "listen = 1 2\n"
 				       "    3\n";
@@ -210,10 +210,22 @@ static void test_errors(void **unused)
 		      "4: on-proxy-down = cry: unknown value (drop, pass, reset)\n");
 	expect_errors("[pool a]\n10.0.0.1 = 10.0.0.2:22\n[pool b]\n10.0.0.1 = 10.0.0.3:22\n"
 		      "10.0.0.0/8 = 10.0.0.3:22\n10.0.0.4 = 22\nx\n",
-		      "4: 10.0.0.1: stands for a server already, in [pool a]\n"
-		      "5: 10.0.0.0/8: a pool maps single addresses\n"
+		      "4: 10.0.0.1 = 10.0.0.3:22: stands for a server already, in [pool a]\n"
+		      "5: 10.0.0.0/8 = 10.0.0.3:22: a pool maps single addresses\n"
 		      "6: 10.0.0.4 = 22: expected ADDR:PORT of a server\n"
 		      "7: x: expected KEY = VALUE\n");
+	expect_errors("[pool a]\n10.0.0.1 = [2001:db8::1]:22\n10.0.0.2:23 = 10.0.0.2:23\n"
+		      "10.0.0.3 = 10.0.0.4:22\n10.0.0.5 = 10.0.0.3:22\n10.0.0.4 = 10.0.0.9:22\n"
+		      "10.0.0.4:23 = 10.0.0.3:23\n0.0.0.0 = 10.0.0.3:23\n10.0.0.7:0 = 10.0.0.3:2\n"
+		      "10.0.0.7 = 10.0.0.3:22 10.0.0.8:22\n2001:db8::1:22 = [2001:db8::2]:0\n",
+		      "2: 10.0.0.1 = [2001:db8::1]:22: IPv4 stands for IPv4 only, IPv6 for IPv6\n"
+		      "3: 10.0.0.2:23 = 10.0.0.2:23: the server is a pool's address itself\n"
+		      "5: 10.0.0.5 = 10.0.0.3:22: the server is a pool's address itself\n"
+		      "6: 10.0.0.4 = 10.0.0.9:22: the server is a pool's address itself\n"
+		      "8: 0.0.0.0 = 10.0.0.3:23: not the address of a host\n"
+		      "9: 10.0.0.7:0 = 10.0.0.3:2: ports are 1 to 65535\n"
+		      "10: 10.0.0.7 = 10.0.0.3:22 10.0.0.8:22: expected ADDRESS[:PORT] = SERVER:PORT\n"
+		      "11: 2001:db8::1:22 = [2001:db8::2]:0: expected ADDR:PORT of a server\n");
 	/* What is shown of a file must not steer a terminal. */
 	expect_errors("[rule a]\n\x1b[31m = 1\n", "2: ?[31m: unknown key\n");
 }

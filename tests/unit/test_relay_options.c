@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 
 #include "lib/util.h"
@@ -177,7 +178,35 @@ static void test_file(void **state)
 	assert_int_equal(o.source, SOURCE_CLIENT_IP);
 	assert_int_equal(o.idle_timeout, 5);
 	assert_true(o.allow_local);
+	assert_int_equal(o.settings->pools.n, 1);
 	assert_int_equal(parse_file("", ""), OPTIONS_RUN);
+	assert_int_equal(o.settings->pools.n, 0);
+}
+
+/* A colon parts key and value for libinih, and a bracket begins a section. */
+static void test_pools(void **state)
+{
+	union saddr dst = { .v6 = { .sin6_family = AF_INET6, .sin6_port = htons(22) } };
+
+	(void)state;
+	inet_pton(AF_INET6, "2001:db8::5", &dst.v6.sin6_addr);
+	assert_int_equal(parse_file("[pool a]\n2001:db8::5 = [2001:db8::6]:22 ; ssh\n"
+				    "  [2001:db8::5]:80 = [2001:db8::7]:8080\n"
+				    "10.0.0.1:2222 = 10.0.0.2:22\n[relay]\nlisten = 99\n",
+				    ""),
+			 OPTIONS_RUN);
+	assert_int_equal(o.settings->pools.n, 3);
+	assert_int_equal(o.listen[0], 99);
+	assert_non_null(poolmap_find(&o.settings->pools, &dst));
+	dst.v6.sin6_port = htons(80);
+	assert_int_equal(saddr_port(poolmap_find(&o.settings->pools, &dst)), 8080);
+	assert_int_equal(parse_file("[pool a]\n10.0.0.1 = 10.0.0.2:22\n[pool b]\n"
+				    "10.0.0.1 = 10.0.0.3:22\n",
+				    ""),
+			 OPTIONS_FAILED);
+	assert_non_null(strstr(why, ":4: 10.0.0.1 = 10.0.0.3:22: stands for a server already"));
+	assert_int_equal(parse_file("[pool a]\n10.0.0.1 = 22\n", ""), OPTIONS_FAILED);
+	assert_non_null(strstr(why, ":2: 10.0.0.1 = 22: expected ADDR:PORT of a server"));
 }
 
 static union saddr address(uint32_t ip, uint16_t port)
@@ -292,6 +321,7 @@ int main(void)
 		cmocka_unit_test_setup(test_flags, clear_environment),
 		cmocka_unit_test_setup(test_usage_errors, clear_environment),
 		cmocka_unit_test_setup(test_file, clear_environment),
+		cmocka_unit_test_setup(test_pools, clear_environment),
 		cmocka_unit_test_setup(test_lists, clear_environment),
 		cmocka_unit_test_setup(test_whole, clear_environment),
 		cmocka_unit_test_setup(test_file_errors, clear_environment),

@@ -102,6 +102,22 @@ static void test_json(void **state)
 		"\"dst\":\"10.77.2.2\",\"dst_port\":22}");
 }
 
+/* A pool's address: both what the client dialled and where that went. */
+static void test_pool(void **state)
+{
+	struct flow_record f = example();
+
+	(void)state;
+	assert_ptr_equal(flow_goes_to(&f), &f.dst);
+	f.server = v4("10.77.3.3", 2222);
+	assert_ptr_equal(flow_goes_to(&f), &f.server);
+	assert_non_null(strstr(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+			       " -> 10.77.2.2:22 for 10.77.3.3:2222 via 10.77.2.1:50012 up="));
+	assert_non_null(strstr(text_of(record_format_end(RECORD_JSON, &now, &f, line)),
+			       "\"dst\":\"10.77.2.2\",\"dst_port\":22,\"server\":\"10.77.3.3\","
+			       "\"server_port\":2222,\"source\":\"10.77.2.1\""));
+}
+
 static void test_message(void **state)
 {
 	(void)state;
@@ -235,7 +251,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),	 cmocka_unit_test(test_text_failure),
-		cmocka_unit_test(test_json),	 cmocka_unit_test(test_message),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_pool),	 cmocka_unit_test(test_message),
 		cmocka_unit_test(test_long_message), cmocka_unit_test(test_times),
 		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_slow_reader),
 	};

@@ -160,6 +160,10 @@ static const char *look_at_line(struct reading *r)
 	r->continued = text != r->line && !strchr(text, '=') && *text != '[';
 	if (!*text || strchr(";#", *text))
 		return "\n";
+	if (r->section == SECTION_POOL && parse_pool_begins(text)) {
+		r->expects_key = true;
+		return "address = server\n"; /* config_take_pool looks at the line itself */
+	}
 	if (*text == '[') {
 		len = strcspn(text, "]");
 		r->skipping = false;

@@ -16,10 +16,9 @@ struct config_zone {
 	struct name_set interfaces;
 };
 
-/* An address of this host that stands for a server. */
+/* A service of this host that stands for one of a server. */
 struct config_pool_entry {
-	struct prefix address; /* full length */
-	struct endpoint server;
+	struct endpoint address, server;
 };
 
 struct config_pool {

@@ -359,21 +359,39 @@ int config_take_relay(struct reading *r, const char *key, const char *value)
 	return 0;
 }
 
-static bool endpoint_is_usable(struct reading *r, const char *address, const char *server,
-			       struct config_pool_entry *entry)
+static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 {
-	const char *why;
+	return a->family == b->family && a->port == b->port &&
+	       !memcmp(a->addr, b->addr, sizeof(a->addr));
+}
 
-	if (parse_prefix(address, &entry->address, &why) ||
-	    entry->address.len != (entry->address.family == AF_INET ? 32 : 128)) {
-		fail(r, "%.80s: a pool maps single addresses", address);
-		return false;
+/* An address stands for one server, and for none that is only an address of a pool itself. */
+static bool entry_is_usable(struct reading *r, const char *text,
+			    const struct config_pool_entry *entry)
+{
+	const struct config *c = r->config;
+	bool chained = same_endpoint(&entry->address, &entry->server);
+	size_t entries = 0;
+
+	for (size_t i = 0; i < c->n_pools; i++) {
+		const struct config_pool *pool = &c->pools[i];
+
+		entries += pool->n;
+		for (size_t j = 0; j < pool->n; j++) {
+			if (same_endpoint(&pool->items[j].address, &entry->address)) {
+				fail(r, "%.160s: stands for a server already, in [pool %s]", text,
+				     pool->name);
+				return false;
+			}
+			chained |= same_endpoint(&pool->items[j].address, &entry->server) ||
+				   same_endpoint(&pool->items[j].server, &entry->address);
+		}
 	}
-	if (parse_endpoint(server, &entry->server, &why) || !entry->server.family) {
-		fail(r, "%.80s = %.80s: expected ADDR:PORT of a server", address, server);
-		return false;
-	}
-	return true;
+	if (chained)
+		fail(r, "%.160s: the server is a pool's address itself", text);
+	if (entries == TPROXY_MAX_POOL_ENTRIES)
+		fail(r, "%.160s: more than %d addresses of pools", text, TPROXY_MAX_POOL_ENTRIES);
+	return !chained && entries < TPROXY_MAX_POOL_ENTRIES;
 }
 
 /* libinih parts a line at ':' too, and an IPv6 address is full of them: from the line itself. */
@@ -382,21 +400,17 @@ int config_take_pool(struct reading *r)
 	struct config *c = r->config;
 	struct config_pool *pool = &c->pools[c->n_pools - 1];
 	struct config_pool_entry entry = { 0 };
-	char address[64], server[96];
+	const char *why, *text;
 	int err;
 
-	r->line[strcspn(r->line, ";#")] = '\0';
-	if (sscanf(r->line, " %63[^= \t] = %95[^ \t\r\n]", address, server) != 2) {
-		fail(r, "expected ADDRESS = SERVER:PORT");
+	r->line[strcspn(r->line, ";#\r\n")] = '\0';
+	text = r->line + strspn(r->line, " \t");
+	if (parse_pool(text, &entry.address, &entry.server, &why)) {
+		fail(r, "%.160s: %s", text, why);
 		return 0;
 	}
-	if (!endpoint_is_usable(r, address, server, &entry))
+	if (!entry_is_usable(r, text, &entry))
 		return 0;
-	for (size_t i = 0; i < c->n_pools; i++)
-		for (size_t j = 0; j < c->pools[i].n; j++)
-			if (!prefix_cmp(&c->pools[i].items[j].address, &entry.address))
-				fail(r, "%s: stands for a server already, in [pool %s]", address,
-				     c->pools[i].name);
 	err = array_room((void **)&pool->items, pool->n, &pool->room, sizeof(*pool->items));
 	if (!err)
 		pool->items[pool->n++] = entry;

@@ -97,11 +97,11 @@ static void print_rule(FILE *out, const struct rule *rule, enum tproxy_on_down o
 
 static void print_pool(FILE *out, const struct config_pool *pool)
 {
-	char address[PREFIX_TEXT_LEN], server[PROXY_TEXT_LEN];
+	char address[PROXY_TEXT_LEN], server[PROXY_TEXT_LEN];
 
 	fprintf(out, "\n[pool %s]\n", pool->name);
 	for (size_t i = 0; i < pool->n; i++)
-		fprintf(out, "%s = %s\n", prefix_format(&pool->items[i].address, address),
+		fprintf(out, "%s = %s\n", proxy_format(&pool->items[i].address, address),
 			proxy_format(&pool->items[i].server, server));
 }
 

@@ -15,7 +15,7 @@ static const struct {
 } inner[] = {
 	{ MAP_DST4, MAP_DST4_GEN },   { MAP_DST6, MAP_DST6_GEN },     { MAP_SRC4, MAP_SRC4_GEN },
 	{ MAP_SRC6, MAP_SRC6_GEN },   { MAP_PORTS, MAP_PORTS_GEN },   { MAP_IFACES, MAP_IFACES_GEN },
-	{ MAP_RULES, MAP_RULES_GEN },
+	{ MAP_RULES, MAP_RULES_GEN }, { MAP_POOLS, MAP_POOLS_GEN },
 };
 
 /* An empty map like the one behind fd, field names for bpftool included. Descriptor or -errno. */
@@ -121,8 +121,8 @@ static int repin(const struct state *state, enum state_map map)
 {
 	char path[STATE_PATH_LEN], next[STATE_PATH_LEN];
 
-	snprintf(path, sizeof(path), "%s/%s", state->dir, state_map_name(map));
-	snprintf(next, sizeof(next), "%s/%s_next", state->dir, state_map_name(map));
+	snprintf(path, sizeof(path), "%s/%s", state->dir, state_map_pin(map));
+	snprintf(next, sizeof(next), "%s/%s_next", state->dir, state_map_pin(map));
 	unlink(next);
 	if (bpf_obj_pin(state->map[map], next) || rename(next, path))
 		return -errno;
@@ -231,6 +231,18 @@ static int stage_document(const struct state *state, const struct generation_pla
 	return err ? err : document_stage(state, &doc);
 }
 
+static int fill_pools(const struct state *state, const struct generation_plan *plan,
+		      const struct state *next)
+{
+	struct pool_table live __cleanup_pools = { 0 };
+	int err;
+
+	if (plan->pools)
+		return pools_fill(next, plan->pools);
+	err = pools_read(state, &live);
+	return err ? err : pools_fill(next, &live);
+}
+
 int generation_prepare(struct state *state, const struct generation_plan *plan,
 		       struct state *ret_next)
 {
@@ -241,6 +253,8 @@ int generation_prepare(struct state *state, const struct generation_plan *plan,
 		err = copy_ifaces(state, plan->to, &next);
 	if (!err)
 		err = live_fill(&next, plan->to, plan->progress);
+	if (!err)
+		err = fill_pools(state, plan, &next);
 	if (!err)
 		err = stage_document(state, plan, &next);
 	if (err)

@@ -10,10 +10,12 @@
 
 #include "bulk.h"
 #include "policy.h"
+#include "pools.h"
 #include "state.h"
 
 struct generation_plan {
 	const struct policy *from, *to;
+	const struct pool_table *pools; /* NULL: as they are */
 	const char *text; /* the configuration that `to` comes from; NULL: as it is remembered */
 	bulk_progress progress;
 };

@@ -182,6 +182,71 @@ int parse_endpoint(const char *text, struct endpoint *ret_ep, const char **ret_w
 	return 0;
 }
 
+bool parse_pool_begins(const char *line)
+{
+	const char *text = line + strspn(line, " \t");
+	const char *end = *text == '[' ? strchr(text, ']') : NULL;
+
+	return end && end[1] == ':';
+}
+
+static int parse_pool_address(const char *text, struct endpoint *ret_ep, const char **ret_why)
+{
+	struct prefix p;
+
+	if (parse_prefix(text, &p, ret_why)) {
+		if (!strchr(text, ':') || strchr(text, '/'))
+			return -EINVAL;
+		return parse_endpoint(text, ret_ep, ret_why);
+	}
+	if (p.len != family_bits(p.family)) {
+		*ret_why = "a pool maps single addresses";
+		return -EINVAL;
+	}
+	*ret_ep = (struct endpoint){ .family = p.family };
+	memcpy(ret_ep->addr, p.addr, sizeof(p.addr));
+	return 0;
+}
+
+/* An address no socket is bound to stands for nothing. */
+static bool is_unspecified(const struct endpoint *ep)
+{
+	static const __u8 none[sizeof(ep->addr)];
+
+	return !memcmp(ep->addr, none, sizeof(none));
+}
+
+int parse_pool(const char *line, struct endpoint *ret_address, struct endpoint *ret_server,
+	       const char **ret_why)
+{
+	char address[64], server[96], more[2];
+	struct endpoint from, to;
+
+	if (sscanf(line, " %63[^= \t] = %95[^ \t\r\n] %1s", address, server, more) != 2) {
+		*ret_why = "expected ADDRESS[:PORT] = SERVER:PORT";
+		return -EINVAL;
+	}
+	if (parse_pool_address(address, &from, ret_why))
+		return -EINVAL;
+	if (parse_endpoint(server, &to, ret_why) || !to.family) {
+		*ret_why = "expected ADDR:PORT of a server";
+		return -EINVAL;
+	}
+	if (from.family != to.family) {
+		*ret_why = "IPv4 stands for IPv4 only, IPv6 for IPv6";
+		return -EINVAL;
+	}
+	if (is_unspecified(&from) || is_unspecified(&to)) {
+		*ret_why = "not the address of a host";
+		return -EINVAL;
+	}
+	if (!from.port)
+		from.port = to.port;
+	*ret_address = from;
+	*ret_server = to;
+	return 0;
+}
+
 int parse_name(const char *text, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -33,6 +33,7 @@ static const struct {
 	[MAP_LOCAL] = { "local", "internal/local" },
 	[MAP_TICKETS] = { "tickets", "internal/tickets" },
 	[MAP_FRAGS] = { "frags", "internal/frags" },
+	[MAP_POOLS] = { "pools", "internal/pools" },
 	[MAP_DST4_GEN] = { "dst4_gen", "internal/dst4_gen" },
 	[MAP_DST6_GEN] = { "dst6_gen", "internal/dst6_gen" },
 	[MAP_SRC4_GEN] = { "src4_gen", "internal/src4_gen" },
@@ -40,6 +41,7 @@ static const struct {
 	[MAP_PORTS_GEN] = { "ports_gen", "internal/ports_gen" },
 	[MAP_IFACES_GEN] = { "ifaces_gen", "internal/ifaces_gen" },
 	[MAP_RULES_GEN] = { "rules_gen", "internal/rules_gen" },
+	[MAP_POOLS_GEN] = { "pools_gen", "internal/pools_gen" },
 };
 
 static const struct {
@@ -55,6 +57,11 @@ static const char *const subdirs[] = { "internal", "progs", "links" };
 const char *state_map_name(enum state_map map)
 {
 	return maps[map].name;
+}
+
+const char *state_map_pin(enum state_map map)
+{
+	return maps[map].pin;
 }
 
 /* "DIR/NAME" into buf of STATE_PATH_LEN bytes; 0 or -ENAMETOOLONG. */

@@ -35,6 +35,7 @@ enum state_map {
 	MAP_LOCAL,
 	MAP_TICKETS,
 	MAP_FRAGS,
+	MAP_POOLS,
 	MAP_DST4_GEN,
 	MAP_DST6_GEN,
 	MAP_SRC4_GEN,
@@ -42,6 +43,7 @@ enum state_map {
 	MAP_PORTS_GEN,
 	MAP_IFACES_GEN,
 	MAP_RULES_GEN,
+	MAP_POOLS_GEN,
 	MAP_MAX
 };
 
@@ -65,6 +67,8 @@ struct state {
 	}
 
 const char *state_map_name(enum state_map map);
+/* Where it is pinned, below the pin directory. */
+const char *state_map_pin(enum state_map map);
 
 /* -EMEDIUMTYPE: the parent of dir is no bpffs. -ENAMETOOLONG, -EINVAL for a bad dir. */
 int state_check_dir(const char *dir);

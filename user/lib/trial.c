@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "lib/live.h"
+#include "lib/pools.h"
 #include "tproxy.skel.h"
 
 #define TC_SHOT 2
@@ -25,6 +26,7 @@ const char *const trial_verdict_names[TRIAL_MAX] = {
 	[TRIAL_NONE] = "none",	 [TRIAL_PROXY] = "proxy", [TRIAL_PASS] = "pass",
 	[TRIAL_DROP] = "drop",	 [TRIAL_RESET] = "reset", [TRIAL_LOCAL] = "local",
 	[TRIAL_OWNED] = "owned", [TRIAL_UNROUTED] = "unrouted",
+	[TRIAL_POOL] = "pool",
 };
 
 /* ---- programs and maps ---------------------------------------------------- */
@@ -225,6 +227,10 @@ int trial_run(const struct trial *trial, const struct trial_flow *flow,
 	if (err)
 		return err;
 	result.verdict = verdict_of(&result, opts.retval);
+	/* Seen by sk_lookup, once the packet is let through. */
+	if ((result.verdict == TRIAL_NONE || result.verdict == TRIAL_LOCAL ||
+	     result.verdict == TRIAL_UNROUTED) && pools_have(&trial->maps, &flow->dst))
+		result.verdict = TRIAL_POOL;
 	result.no_listener = !MOVED(&result, ASSIGN_FAILED) &&
 			     (MOVED(&result, DOWN_DROP) || MOVED(&result, DOWN_PASS) ||
 			      MOVED(&result, DOWN_RESET));

@@ -25,6 +25,7 @@ enum trial_verdict {
 	TRIAL_LOCAL,   /* for this host itself */
 	TRIAL_OWNED,   /* a socket here has this flow already, or is bound to its destination */
 	TRIAL_UNROUTED,
+	TRIAL_POOL,    /* this host's address stands for a server; the relay takes it */
 	TRIAL_MAX
 };
 extern const char *const trial_verdict_names[TRIAL_MAX];

@@ -94,9 +94,11 @@ static int replace(struct session *session, struct apply *a, const struct policy
 	struct state *state = &session->state;
 	struct state next __cleanup_state = STATE_CLOSED;
 	const struct conffile_size size = conffile_size(&a->config->policy);
+	struct pool_table pools __cleanup_pools = { 0 };
 	const bool progress = a->progress && size.prefixes >= MANY_PREFIXES;
 	const struct generation_plan plan = { .from = from,
 					      .to = &a->config->policy,
+					      .pools = &pools,
 					      .text = text,
 					      .progress = progress ? show_progress : NULL };
 	__u32 was = state->config.generation;
@@ -104,7 +106,9 @@ static int replace(struct session *session, struct apply *a, const struct policy
 
 	log_step("policy: generation %u, %zu rules, %zu prefixes", was + 1, size.rules,
 		 size.prefixes);
-	err = generation_prepare(state, &plan, &next);
+	err = pools_compile(a->config, &pools);
+	if (!err)
+		err = generation_prepare(state, &plan, &next);
 	if (progress)
 		end_progress();
 	if (err) {
@@ -158,6 +162,8 @@ static int apply_policy(struct session *session, struct apply *a)
 		err = live_read_policy(state, &before);
 	if (!err)
 		err = changes_between(changes, &before, &a->config->policy);
+	if (!err)
+		err = changes_of_pools(changes, state, a->config);
 	if (!err)
 		err = changes_of_ifaces(changes, state, &before);
 	if (!err && !changes->n)
@@ -284,7 +290,7 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 	err = setup_state(session, &wish, present, &created);
 	if (!err)
 		err = apply_policy(session, apply);
-	if (!err && (config->interfaces.n || config->divert.n))
+	if (!err && (config->interfaces.n || config->divert.n || config->n_pools))
 		err = steps_lookup_on(session);
 	if (!err)
 		err = apply_interfaces(session, config);

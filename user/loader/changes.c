@@ -93,6 +93,49 @@ int changes_of_ifaces(struct changes *changes, const struct state *state,
 	return err;
 }
 
+static void take_pool(const struct pool_entry *entry, bool gone, void *arg)
+{
+	const char *name = (const char *)entry->value.name;
+	struct json_object *object;
+	struct changes *c = arg;
+	char text[POOL_TEXT_LEN];
+
+	c->n++;
+	if (c->limit && c->n > c->limit)
+		return;
+	pool_format(entry, text);
+	if (c->out)
+		fprintf(c->out, "%spool %s: %c %s\n", c->indent, name, gone ? '-' : '+', text);
+	if (!c->array)
+		return;
+	object = json_object_new_object();
+	json_object_object_add(object, "change",
+			       json_object_new_string(gone ? "pool_gone" : "pool_new"));
+	json_object_object_add(object, "pool", json_object_new_string(name));
+	json_object_object_add(object, "value", json_object_new_string(text));
+	json_object_array_add(c->array, object);
+}
+
+static int compare_pools(struct changes *changes, const struct state *state,
+			 const struct config *config, bool since)
+{
+	struct pool_table live __cleanup_pools = { 0 };
+	struct pool_table other __cleanup_pools = { 0 };
+	int err = pools_read(state, &live);
+
+	if (!err)
+		err = pools_compile(config, &other);
+	if (!err)
+		pools_diff(since ? &other : &live, since ? &live : &other, take_pool, changes);
+	return err;
+}
+
+int changes_of_pools(struct changes *changes, const struct state *state,
+		     const struct config *config)
+{
+	return compare_pools(changes, state, config, false);
+}
+
 /* ---- since the last apply ------------------------------------------------- */
 
 static void ignore(const char *file, unsigned int line, const char *text, void *arg)
@@ -127,6 +170,8 @@ int changes_since_apply(struct changes *changes, const struct state *state,
 
 	if (!err)
 		err = changes_between(changes, &applied.policy, live);
+	if (!err)
+		err = compare_pools(changes, state, &applied, true);
 	/* With the live rules' numbers: a rule that is new or gone was told of already. */
 	return err ? err : changes_of_ifaces(changes, state, live);
 }

@@ -10,6 +10,7 @@
 
 #include "lib/config.h"
 #include "lib/policy_diff.h"
+#include "lib/pools.h"
 #include "loader/app.h"
 
 struct changes {
@@ -25,6 +26,10 @@ int changes_between(struct changes *changes, const struct policy *from, const st
 /* Interfaces whose rules are not those that `policy` gives them, too. */
 int changes_of_ifaces(struct changes *changes, const struct state *state,
 		      const struct policy *policy);
+
+/* Between the live pools and those of a configuration; gone: what only the live ones have. */
+int changes_of_pools(struct changes *changes, const struct state *state,
+		     const struct config *config);
 
 /* The configuration that was applied. -ENOENT: none was. */
 int changes_applied(const struct state *state, struct config *ret_config);

@@ -83,7 +83,7 @@ static int apply(struct app *app, const char *path, const struct config *config,
 
 	if (code)
 		return code;
-	if (!present && !config->interfaces.n && !config->divert.n) {
+	if (!present && !config->interfaces.n && !config->divert.n && !config->n_pools) {
 		log_error("%s: tproxy is not attached, and the file names no interface "
 			  "(interfaces = IF in [loader], or tproxy-loader attach IF)",
 			  path);

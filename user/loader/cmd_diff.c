@@ -22,6 +22,8 @@ static int compare(const struct session *session, const struct config *config,
 		return changes_since_apply(changes, &session->state, &live);
 	if (!err)
 		err = changes_between(changes, &live, &config->policy);
+	if (!err)
+		err = changes_of_pools(changes, &session->state, config);
 	return err ? err : changes_of_ifaces(changes, &session->state, &live);
 }
 

@@ -34,6 +34,7 @@ static int add_interfaces(const struct state *state, struct config *config)
 
 static int collect(const struct state *state, struct config *config)
 {
+	struct pool_table pools __cleanup_pools = { 0 };
 	int err = changes_applied(state, config);
 
 	if (err && err != -ENOENT)
@@ -42,6 +43,10 @@ static int collect(const struct state *state, struct config *config)
 	config->mark = state->config.mark == TPROXY_DEFAULT_MARK ? 0 : state->config.mark;
 	config->table = state->config.table == TPROXY_DEFAULT_TABLE ? 0 : state->config.table;
 	err = live_read_policy(state, &config->policy);
+	if (!err)
+		err = pools_read(state, &pools);
+	if (!err)
+		err = pools_to_config(&pools, config);
 	return err ? err : add_interfaces(state, config);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/pools.h"
 #include "loader/changes.h"
 #include "loader/show.h"
 #include "loader/steps.h"
@@ -47,6 +48,7 @@ struct view {
 	struct iface_view *ifaces; /* owned */
 	size_t n;
 	struct policy policy;
+	struct pool_table pools;
 	__u64 counters[TPROXY_COUNT_MAX];
 	bool listeners[TPROXY_CLASS_MAX];
 	bool lookup;
@@ -97,6 +99,8 @@ static int look(struct view *view, const char *only)
 
 	if (!err)
 		err = live_read_policy(state, &view->policy);
+	if (!err)
+		err = pools_read(state, &view->pools);
 	if (!err)
 		err = live_counters(state, view->counters);
 	for (__u32 class = 0; class < TPROXY_CLASS_MAX; class++)
@@ -167,6 +171,7 @@ static int print_json(const struct view *view)
 	json_object_object_add(root, "relay", listeners);
 	json_object_object_add(root, "rules",
 			       show_rules_json(&view->session->state, &view->policy));
+	json_object_object_add(root, "pools", show_pools_json(&view->pools));
 	changes_add_status(view->session, &view->policy, root);
 	json_object_object_add(root, "counters", counters);
 	return show_json_print(root);
@@ -223,6 +228,7 @@ static void print_text(const struct view *view)
 	print_listeners(view);
 	printf("rules:\n");
 	show_rules_text(&view->session->state, &view->policy, "  ");
+	show_pools_text(&view->pools);
 	changes_print_status(view->session, &view->policy);
 	printf("packets:\n");
 	for (int i = 0; i < TPROXY_COUNT_MAX; i++) {
@@ -270,6 +276,7 @@ static int status(struct app *app, const char *only)
 		print_text(&view);
 	}
 	policy_free(&view.policy);
+	pools_free(&view.pools);
 	free(view.ifaces);
 	return code || view.n ? code : EXIT_NOT_ATTACHED;
 }

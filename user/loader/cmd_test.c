@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/live.h"
+#include "lib/pools.h"
 #include "lib/trial.h"
 #include "loader/conffile.h"
 #include "loader/show.h"
@@ -32,6 +33,7 @@ static const char *const meanings[TRIAL_MAX] = {
 	[TRIAL_DROP] = "dropped",
 	[TRIAL_RESET] = "refused with a reset or ICMP error",
 	[TRIAL_LOCAL] = "addressed to this host: left alone",
+	[TRIAL_POOL] = "an address of a pool: tproxy-relay takes it to the server",
 	[TRIAL_OWNED] = "a socket here owns it, or is bound to its destination: delivered here",
 	[TRIAL_UNROUTED] = "there is no route to its destination: left to the kernel",
 };
@@ -140,6 +142,7 @@ static int fill(struct session *session, struct trial *trial, const struct confi
 {
 	struct tproxy_config values = { .abi = TPROXY_ABI };
 	struct tproxy_iface iface = { .roles = TPROXY_ROLE_POLICY };
+	struct pool_table pools __cleanup_pools = { 0 };
 	__u32 zero = 0;
 	int err;
 
@@ -147,6 +150,10 @@ static int fill(struct session *session, struct trial *trial, const struct confi
 	snprintf((char *)iface.name, sizeof(iface.name), "%s", ifname);
 	iface.mask = policy_rules_on(&config->policy, ifname);
 	err = live_fill(&trial->maps, &config->policy, NULL);
+	if (!err)
+		err = pools_compile(config, &pools);
+	if (!err)
+		err = pools_fill(&trial->maps, &pools);
 	if (!err)
 		err = live_iface_set(&trial->maps, (__u32)ifindex, &iface);
 	if (!err)

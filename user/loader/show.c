@@ -130,6 +130,37 @@ static void print_names(const struct name_set *set)
 		printf("%s%s", i ? "," : " in ", set->items[i]);
 }
 
+struct json_object *show_pools_json(const struct pool_table *pools)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < pools->n; i++) {
+		struct json_object *object = json_object_new_object();
+		const struct pool_entry *entry = &pools->items[i];
+		char text[POOL_TEXT_LEN];
+
+		pool_format(entry, text);
+		json_object_object_add(object, "pool",
+				       json_object_new_string((const char *)entry->value.name));
+		json_object_object_add(object, "value", json_object_new_string(text));
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+void show_pools_text(const struct pool_table *pools)
+{
+	char text[POOL_TEXT_LEN];
+
+	if (pools->n)
+		printf("pools:\n");
+	for (size_t i = 0; i < pools->n && i < SHOWN; i++)
+		printf("  %s: %s\n", (const char *)pools->items[i].value.name,
+		       pool_format(&pools->items[i], text));
+	if (pools->n > SHOWN)
+		printf("  and %zu more\n", pools->n - SHOWN);
+}
+
 void show_rules_text(const struct state *state, const struct policy *policy, const char *indent)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {

@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 
 #include "lib/live.h"
+#include "lib/pools.h"
 
 /* A JSON object that starts with "schema": 1. */
 struct json_object *show_json_root(void);
@@ -15,5 +16,9 @@ int show_json_print(struct json_object *root);
 /* [{index, name, action, …, flows, packets, bytes}, …] */
 struct json_object *show_rules_json(const struct state *state, const struct policy *policy);
 void show_rules_text(const struct state *state, const struct policy *policy, const char *indent);
+
+/* [{pool, value}, …]; as text, nothing without pools. */
+struct json_object *show_pools_json(const struct pool_table *pools);
+void show_pools_text(const struct pool_table *pools);
 
 #endif

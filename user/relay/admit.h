@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whether a new flow may be, TCP or UDP: destinations that are always refused,
- * access lists, limits, in this order. Counts refusals and says why; the caller
+ * Where a new flow goes and whether it may, TCP or UDP: pools, destinations that are
+ * always refused, access lists, limits, in this order. Counts refusals and says why; the caller
  * answers the client and writes the record.
  */
 #ifndef TPROXY_RELAY_ADMIT_H
@@ -13,7 +13,8 @@
 
 /*
  * Only whether the flow may go there at all, for flows that turn to further destinations.
- * record: proto, client and dst are set. False: the record's end and reason are set.
+ * record: proto, client and dst are set. The server is filled in if dst is
+ * a pool's address. False: the record's end and reason are set.
  */
 bool admit_destination(struct worker *w, struct flow_record *record);
 

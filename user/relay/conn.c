@@ -48,6 +48,7 @@ struct conn {
 	uint64_t listed; /* ms; when it became the last of the list */
 	union saddr client_addr;
 	union saddr dst;
+	union saddr server_addr; /* see struct flow_record */
 	union saddr source;
 	struct limits_ticket ticket;
 	struct preface *preface; /* what is said before the client's bytes, while connecting */
@@ -60,6 +61,7 @@ static struct flow_record conn_record(const struct conn *c)
 				     .proto = IPPROTO_TCP,
 				     .client = c->client_addr,
 				     .dst = c->dst,
+				     .server = c->server_addr,
 				     .source = c->source,
 				     .bytes_up = c->up.bytes,
 				     .bytes_down = c->down.bytes,
@@ -314,12 +316,14 @@ static int conn_connect(struct conn *c)
 	const struct options *o = c->w->relay->options;
 	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 	const bool proxied = o->proxy.kind != PROXY_NONE;
+	const struct flow_record record = conn_record(c);
+	const union saddr *to = flow_goes_to(&record);
 	struct upstream up;
-	int err = c->preface ? 0 : preface_new(o, &c->client_addr, &c->dst, &c->preface);
+	int err = c->preface ? 0 : preface_new(o, &c->client_addr, to, &c->preface);
 
 	if (!err)
 		err = upstream_open(SOCK_STREAM, o->source, &c->client_addr,
-				    proxied ? &o->proxy.addr : &c->dst, &up);
+				    proxied ? &o->proxy.addr : to, &up);
 	c->reason = proxied ? "proxy-connect" : NULL;
 	if (err)
 		return err;
@@ -336,8 +340,7 @@ static int conn_connect(struct conn *c)
 	return err;
 }
 
-static struct conn *conn_new(struct worker *w, int fd, const union saddr *client,
-			     const union saddr *dst)
+static struct conn *conn_new(struct worker *w, int fd, const struct flow_record *record)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -351,8 +354,9 @@ static struct conn *conn_new(struct worker *w, int fd, const union saddr *client
 	c->connecting = true;
 	c->id = worker_new_id(w);
 	c->begin = c->last = c->listed = w->now;
-	c->client_addr = *client;
-	c->dst = *dst;
+	c->client_addr = record->client;
+	c->dst = record->dst;
+	c->server_addr = record->server;
 	TAILQ_INSERT_TAIL(&w->conns, c, link);
 	return c;
 }
@@ -407,7 +411,7 @@ void conn_open(struct worker *w, int fd, const union saddr *client)
 		conn_reject(w, fd, &record);
 		return;
 	}
-	c = conn_new(w, fd, client, &record.dst);
+	c = conn_new(w, fd, &record);
 	if (!c) {
 		admit_release(w, &ticket);
 		conn_shed(w, fd, client, ENOMEM);

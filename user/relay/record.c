@@ -90,9 +90,12 @@ static const char *proto_name(uint8_t proto)
 static void text_flow(struct line *l, const struct flow_record *f)
 {
 	char client[SADDR_TEXT_LEN], dst[SADDR_TEXT_LEN], source[SADDR_TEXT_LEN];
+	char server[SADDR_TEXT_LEN];
 
 	line_add(l, " %s %s -> %s", proto_name(f->proto), saddr_format(&f->client, client),
 		 saddr_format(&f->dst, dst));
+	if (f->server.sa.sa_family)
+		line_add(l, " for %s", saddr_format(&f->server, server));
 	if (f->source.sa.sa_family)
 		line_add(l, " via %s", saddr_format(&f->source, source));
 }
@@ -112,6 +115,8 @@ static void json_flow(struct line *l, const char *event, const struct flow_recor
 		 proto_name(f->proto));
 	json_address(l, "client", "client_port", &f->client);
 	json_address(l, "dst", "dst_port", &f->dst);
+	if (f->server.sa.sa_family)
+		json_address(l, "server", "server_port", &f->server);
 	if (f->source.sa.sa_family)
 		json_address(l, "source", "source_port", &f->source);
 }

@@ -58,6 +58,7 @@ struct flow_record {
 	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
 	union saddr client;
 	union saddr dst;    /* original destination */
+	union saddr server; /* what the destination, a pool's address, stands for; else family 0 */
 	union saddr source; /* ours, towards the destination */
 	uint64_t bytes_up;  /* client to destination */
 	uint64_t bytes_down;
@@ -68,6 +69,12 @@ struct flow_record {
 	int err;	    /* positive errno behind the end, 0: none */
 	const char *reason; /* why a flow was refused, or NULL */
 };
+
+/* Where the flow goes. */
+static inline const union saddr *flow_goes_to(const struct flow_record *flow)
+{
+	return flow->server.sa.sa_family ? &flow->server : &flow->dst;
+}
 
 /* Each returns the length of the line in buf (RECORD_MAX bytes), newline included. */
 size_t record_format_end(enum record_format format, const struct timespec *now,

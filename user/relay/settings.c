@@ -29,6 +29,7 @@ void settings_unref(struct settings *s)
 	if (!s || atomic_fetch_sub(&s->users, 1) != 1)
 		return;
 	access_free(&s->access);
+	poolmap_free(&s->pools);
 	free(s);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The part of the configuration that SIGHUP re-reads: lists and limits. Never
+ * The part of the configuration that SIGHUP re-reads: lists, limits and pools. Never
  * changed once it is published: a new one takes its place, and the last worker
  * that lets go of the old one frees it.
  */
@@ -11,10 +11,12 @@
 
 #include "relay/access.h"
 #include "relay/limits.h"
+#include "relay/poolmap.h"
 
 struct settings {
 	_Atomic unsigned int users;
 	struct access access;
+	struct poolmap pools;
 	struct limit_values limits;
 };
 

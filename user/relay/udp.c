@@ -79,7 +79,7 @@ static struct session *session_begin(struct udp_engine *e, const union saddr *cl
 		reject(e, &record, 0);
 		return NULL;
 	}
-	err = session_open(e, client, dst, &s);
+	err = session_open(e, &record, &s);
 	if (err) {
 		admit_release(e->w, &ticket);
 		reject(e, &record, -err);

@@ -147,7 +147,7 @@ bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst
 		if (!whose)
 			continue;
 		if (!whose->socks)
-			pass_on(e, &q, dst, &whose->source);
+			pass_on(e, &q, e->full_cone ? dst : &whose->to, &whose->source);
 		if (!ends_flow((int)q.ee.ee_errno) || e->full_cone)
 			continue;
 		alive = alive && whose != s;

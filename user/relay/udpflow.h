@@ -70,6 +70,7 @@ struct session {
 	struct udp_lane to_client;
 	union saddr client;
 	union saddr dst; /* full cone: the first one; the key has port 0 then */
+	union saddr to;  /* dst, or the server that it stands for */
 	union saddr source;
 	struct limits_ticket ticket;
 };
@@ -129,8 +130,8 @@ void udp_empty_listeners(struct udp_engine *e);
 struct session *session_find(struct udp_engine *e, const union saddr *client,
 			     const union saddr *dst);
 
-/* Makes room if it must. 0 or -errno. */
-int session_open(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+/* For a flow that was admitted; makes room if it must. 0 or -errno. */
+int session_open(struct udp_engine *e, const struct flow_record *record,
 		 struct session **ret_session);
 
 /* The only way out. err: positive errno for the record, or 0. */

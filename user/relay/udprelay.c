@@ -33,7 +33,7 @@ bool session_flush_to_dst(struct session *s, const union saddr *dst)
 	if (!t->count)
 		return true;
 	if (s->socks)
-		udp_socks_send(s->socks, dst, t);
+		udp_socks_send(s->socks, s->e->full_cone ? dst : &s->to, t);
 	/* An error may be that of an earlier datagram: this one gets a second try. */
 	for (unsigned int tries = 0; !s->socks && (err = udp_train_send(t, &way)); tries++) {
 		if (!session_take_errors(s, -err)) {
@@ -116,12 +116,16 @@ static bool answer_from(struct session *s, int i, struct udp_run *run, union sad
 	struct udp_engine *e = s->e;
 	const union saddr *from = udp_batch_from(e->batch, i);
 
-	if (s->socks)
-		return udp_socks_unwrap(s->socks, from, run, ret_from) &&
-		       (e->full_cone || saddr_equal(ret_from, &s->dst));
 	*ret_from = *from;
+	if (s->socks && !udp_socks_unwrap(s->socks, from, run, ret_from))
+		return false;
+	if (e->full_cone)
+		return true;
 	/* Between bind and connect a socket takes datagrams from anybody. */
-	return e->full_cone || saddr_equal(from, &s->dst);
+	if (!saddr_equal(ret_from, &s->to))
+		return false;
+	*ret_from = s->dst;
+	return true;
 }
 
 /* Works off one batch. False: the session has ended. */

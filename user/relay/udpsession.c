@@ -55,12 +55,20 @@ struct session *session_find(struct udp_engine *e, const union saddr *client,
 	return NULL;
 }
 
+static union saddr session_server(const struct session *s)
+{
+	static const union saddr none;
+
+	return saddr_equal(&s->to, &s->dst) ? none : s->to;
+}
+
 struct flow_record session_record(const struct session *s)
 {
 	return (struct flow_record){ .id = s->id,
 				     .proto = IPPROTO_UDP,
 				     .client = s->client,
 				     .dst = s->dst,
+				     .server = session_server(s),
 				     .source = s->source,
 				     .bytes_up = s->to_dst.bytes,
 				     .bytes_down = s->to_client.bytes,
@@ -111,7 +119,7 @@ static uint32_t session_limit(const struct session *s)
 {
 	if (s->e->w->draining)
 		return TIMEOUT_DRAIN_MS;
-	if (saddr_port(&s->dst) == DNS_PORT)
+	if (saddr_port(&s->to) == DNS_PORT)
 		return s->to_client.datagrams && s->to_client.datagrams >= s->to_dst.datagrams ?
 			       TIMEOUT_DNS_ANSWERED_MS :
 			       TIMEOUT_DNS_MS;
@@ -278,13 +286,13 @@ static int session_connect(struct session *s)
 
 	if (e->w->relay->options->udp_upstream.sa.sa_family)
 		return udp_socks_open(s);
-	err = open_evicting(e, &s->client, &s->dst, &up);
+	err = open_evicting(e, &s->client, &s->to, &up);
 	if (err)
 		return err;
 	s->up = (struct io){ .fd = up.fd, .ready = session_ready };
 	s->source = up.source;
 	/* Any flow may begin with a burst; questions do not. */
-	if (saddr_port(&s->dst) != DNS_PORT)
+	if (saddr_port(&s->to) != DNS_PORT)
 		session_expect_more(s);
 	err = worker_watch(e->w, &s->up, EPOLLIN);
 	if (err)
@@ -292,9 +300,10 @@ static int session_connect(struct session *s)
 	return err;
 }
 
-int session_open(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+int session_open(struct udp_engine *e, const struct flow_record *record,
 		 struct session **ret_session)
 {
+	const union saddr *client = &record->client;
 	__cleanup_free struct session *s = calloc(1, sizeof(*s));
 	int err;
 
@@ -306,7 +315,8 @@ int session_open(struct udp_engine *e, const union saddr *client, const union sa
 	s->e = e;
 	s->begin = s->last = s->window = e->w->now;
 	s->client = *client;
-	s->dst = *dst;
+	s->dst = record->dst;
+	s->to = *flow_goes_to(record);
 	s->to_dst.gso_limit = s->to_client.gso_limit = GSO_UNLIMITED;
 	s->timer.fire = session_timeout;
 	err = udp_source_join(e->sources, client, &s->source_link);
@@ -319,7 +329,7 @@ int session_open(struct udp_engine *e, const union saddr *client, const union sa
 	}
 	s->id = worker_new_id(e->w);
 	session_set_timer(s);
-	LIST_INSERT_HEAD(bucket_of(e, client, dst), s, link);
+	LIST_INSERT_HEAD(bucket_of(e, client, &s->dst), s, link);
 	queue_join(s);
 	e->count++;
 	e->w->stats.udp_flows++;

@@ -87,14 +87,15 @@ uint64_t worker_new_id(struct worker *w)
 	return w->next_id++ * OPTIONS_MAX_WORKERS + w->index;
 }
 
-enum dest_verdict worker_check_dest(const struct worker *w, uint8_t proto, const union saddr *dst)
+enum dest_verdict worker_check_dest(const struct worker *w, uint8_t proto, const union saddr *dst,
+				    bool named)
 {
 	const struct listener_set *set = w->relay->listeners;
 	union saddr plain = dest_unmap(dst);
 
 	return dest_check(&plain, local_lookup(&w->local, &plain),
 			  proto == IPPROTO_TCP ? &set->tcp_ports : &set->udp_ports,
-			  w->relay->options->allow_local);
+			  named || w->relay->options->allow_local);
 }
 
 static void addresses_changed(struct io *io, uint32_t events)

@@ -121,8 +121,11 @@ void worker_bury(struct worker *w, struct grave *grave, void *mem);
 /* Unique in the relay's lifetime. */
 uint64_t worker_new_id(struct worker *w);
 
-/* proto: IPPROTO_TCP or IPPROTO_UDP. */
-enum dest_verdict worker_check_dest(const struct worker *w, uint8_t proto,
-				    const union saddr *dst);
+/*
+ * proto: IPPROTO_TCP or IPPROTO_UDP. named: the configuration itself names the
+ * destination, so that only our own listeners are refused.
+ */
+enum dest_verdict worker_check_dest(const struct worker *w, uint8_t proto, const union saddr *dst,
+				    bool named);
 
 #endif

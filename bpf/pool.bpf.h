@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Pool addresses: services of this host that stand for servers. Only sk_lookup sees
+ * them, on the way to the host's own listeners; so it does not matter where the
+ * client is, on an attached interface or on this host itself.
+ */
+#ifndef TPROXY_POOL_BPF_H
+#define TPROXY_POOL_BPF_H
+
+#include "match.bpf.h"
+#include "steer.bpf.h"
+
+static __always_inline bool is_pool(const struct tproxy_flow_key *flow)
+{
+	struct tproxy_pool_key key = { .port = flow->dport };
+	__u32 zero = 0, slot;
+	const struct tproxy_config *cfg = bpf_map_lookup_elem(&config, &zero);
+
+	if (!cfg)
+		return false;
+	slot = cfg->generation & 1;
+	__builtin_memcpy(key.addr, flow->dst, sizeof(key.addr));
+	return live_lookup(pools, &slot, &key) != NULL;
+}
+
+/* As flow_slot, of an address in its mapped form. */
+static __always_inline __u32 pool_slot(const struct tproxy_flow_key *f, __u32 family)
+{
+	__u32 class = f->proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4;
+	const __u32 *src = (const __u32 *)f->src, *dst = (const __u32 *)f->dst;
+
+	if (family == AF_INET6)
+		class += 1;
+	return TPROXY_SLOT(0, class,
+			   flow_way(src[3] ^ src[1] ^ dst[3] ^
+				    ((__u32)f->sport << 16 | f->dport)));
+}
+
+#endif
