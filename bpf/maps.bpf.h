@@ -48,6 +48,13 @@ struct {
 	__type(value, struct tproxy_config);
 } config SEC(".maps");
 
+static __always_inline const struct tproxy_config *get_config(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&config, &zero);
+}
+
 /* 8-byte values, so that user space reads socket cookies back. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);

@@ -13,8 +13,8 @@
 static __always_inline bool is_pool(const struct tproxy_flow_key *flow)
 {
 	struct tproxy_pool_key key = { .port = flow->dport };
-	__u32 zero = 0, slot;
-	const struct tproxy_config *cfg = bpf_map_lookup_elem(&config, &zero);
+	const struct tproxy_config *cfg = get_config();
+	__u32 slot;
 
 	if (!cfg)
 		return false;
@@ -26,12 +26,9 @@ static __always_inline bool is_pool(const struct tproxy_flow_key *flow)
 /* As flow_slot, of an address in its mapped form. */
 static __always_inline __u32 pool_slot(const struct tproxy_flow_key *f, __u32 family)
 {
-	__u32 class = f->proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4;
 	const __u32 *src = (const __u32 *)f->src, *dst = (const __u32 *)f->dst;
 
-	if (family == AF_INET6)
-		class += 1;
-	return TPROXY_SLOT(0, class,
+	return TPROXY_SLOT(0, flow_class(f->proto, family),
 			   flow_way(src[3] ^ src[1] ^ dst[3] ^
 				    ((__u32)f->sport << 16 | f->dport)));
 }

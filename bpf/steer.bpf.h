@@ -30,6 +30,12 @@ static __always_inline enum verdict keep(enum tproxy_counter why)
 	return VERDICT_KEEP;
 }
 
+/* enum tproxy_class. */
+static __always_inline __u32 flow_class(__u8 proto, __u32 family)
+{
+	return (proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4) + (family == AF_INET6);
+}
+
 static __always_inline __u32 flow_way(__u32 h)
 {
 	return h * 0x9e3779b1 >> 28; /* Fibonacci hashing: the top bits are the mixed ones */
@@ -38,22 +44,20 @@ static __always_inline __u32 flow_way(__u32 h)
 /* Which of a group's ways takes this flow; the same for every packet of it. */
 static __always_inline __u32 flow_slot(__u32 group, const struct flow *f)
 {
-	__u32 class = f->proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4;
 	__u32 h;
 
 	if (f->family == AF_INET) {
 		h = f->tuple.ipv4.saddr ^ f->tuple.ipv4.daddr ^
 		    ((__u32)f->tuple.ipv4.sport << 16 | f->tuple.ipv4.dport);
 	} else {
-		class += 1;
 		h = f->tuple.ipv6.saddr[3] ^ f->tuple.ipv6.saddr[1] ^ f->tuple.ipv6.daddr[3] ^
 		    ((__u32)f->tuple.ipv6.sport << 16 | f->tuple.ipv6.dport);
 	}
-	return TPROXY_SLOT(group, class, flow_way(h));
+	return TPROXY_SLOT(group, flow_class(f->proto, f->family), flow_way(h));
 }
 
 _Static_assert(TPROXY_GROUP_WAYS == 1 << (32 - 28), "flow_way takes four bits");
-_Static_assert(TPROXY_TCP6 == TPROXY_TCP4 + 1 && TPROXY_UDP6 == TPROXY_UDP4 + 1, "flow_slot");
+_Static_assert(TPROXY_TCP6 == TPROXY_TCP4 + 1 && TPROXY_UDP6 == TPROXY_UDP4 + 1, "flow_class");
 
 /* bpf_sk_assign checks neither family nor protocol nor state: we do. */
 static __always_inline bool listener_fits(const struct bpf_sock *s, const struct flow *f)
@@ -127,12 +131,8 @@ static __always_inline struct bpf_sock *find_listener(struct __sk_buff *skb,
 static __always_inline __u32 lend_slot(struct bpf_sock *s, const struct match *m,
 				       const struct flow *f)
 {
-	__u32 class = f->proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4;
-	__u32 slot;
+	__u32 slot = TPROXY_LENT_SLOT(flow_class(f->proto, f->family), m->number);
 
-	if (f->family == AF_INET6)
-		class += 1;
-	slot = TPROXY_LENT_SLOT(class, m->number);
 	return bpf_map_update_elem(&socks, &slot, s, BPF_ANY) ? NO_SLOT : slot;
 }
 

@@ -28,13 +28,6 @@
 #define TC_ACT_UNSPEC (-1)
 #define TC_ACT_SHOT 2
 
-static __always_inline const struct tproxy_config *get_config(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&config, &zero);
-}
-
 /* What the headers and the socket table say, before any rule is asked. */
 struct intent {
 	enum {

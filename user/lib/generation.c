@@ -129,19 +129,25 @@ static int repin(const struct state *state, enum state_map map)
 	return 0;
 }
 
+static void swap_maps(struct state *a, struct state *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
+		enum state_map map = inner[i].map;
+		int fd = a->map[map];
+
+		a->map[map] = b->map[map];
+		b->map[map] = fd;
+	}
+}
+
 /* Swaps the descriptors, and moves the pins to the maps that the state has now. */
 static int adopt(struct state *state, struct state *next)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
-		enum state_map map = inner[i].map;
-		int fd = state->map[map];
-
-		state->map[map] = next->map[map];
-		next->map[map] = fd;
-		err = err ? err : repin(state, map);
-	}
+	swap_maps(state, next);
+	for (size_t i = 0; i < ARRAY_SIZE(inner) && !err; i++)
+		err = repin(state, inner[i].map);
 	return err;
 }
 
@@ -400,12 +406,7 @@ int generation_follow(struct state *state)
 	err = err ? err : failed;
 	if (err)
 		return err == -EPERM ? 0 : err;
-	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
-		int fd = state->map[inner[i].map];
-
-		state->map[inner[i].map] = live.map[inner[i].map];
-		live.map[inner[i].map] = fd;
-	}
+	swap_maps(state, &live);
 	return 0;
 }
 

@@ -192,16 +192,6 @@ static void conn_more(struct task *task)
 	conn_run(container_of(task, struct conn, more));
 }
 
-static int socket_error(int fd)
-{
-	int err = 0;
-	socklen_t len = sizeof(err);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
-		return errno;
-	return err;
-}
-
 static bool is_limit(int err)
 {
 	/* ENOSPC: fs.epoll.max_user_watches. */
@@ -238,7 +228,7 @@ static bool preface_done(struct conn *c)
 static void connect_event(struct conn *c, struct side *side, uint32_t events)
 {
 	const struct options *o = c->w->relay->options;
-	int err = events & (EPOLLERR | EPOLLHUP) ? socket_error(side->io.fd) : 0;
+	int err = events & (EPOLLERR | EPOLLHUP) ? sockopt_error(side->io.fd) : 0;
 
 	if (side == &c->client) {
 		/* Bytes and FIN wait until there is somebody to pass them to. */
@@ -274,7 +264,7 @@ static void side_ready(struct conn *c, struct side *side, uint32_t events)
 	conn_run(c);
 	/* A reset while nothing is read here: the receiver is full, or this side has sent FIN. */
 	if ((events & EPOLLERR) && !conn_over(c)) {
-		int err = socket_error(side->io.fd);
+		int err = sockopt_error(side->io.fd);
 
 		if (err)
 			conn_broken(c, side, err);

@@ -86,6 +86,15 @@ static inline void sockopt_user_timeout(int fd, uint32_t seconds)
 		setsockopt(fd, SOL_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
+/* The error that waits for the next call, which is gone then: a positive errno, or 0. */
+static inline int sockopt_error(int fd)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) ? errno : err;
+}
+
 /* Closes with RST instead of FIN. */
 static inline void sockopt_reset_on_close(int fd)
 {

@@ -104,8 +104,7 @@ static void pass_on(struct udp_engine *e, const struct queued_error *q, const un
 
 bool session_take_errors(struct session *s, int err)
 {
-	int fatal = ends_flow(err) ? err : 0, pending = 0;
-	socklen_t len = sizeof(pending);
+	int fatal = ends_flow(err) ? err : 0, pending;
 	struct queued_error q;
 
 	for (int i = 0; i < ERRORS_AT_ONCE && take_one(s->up.fd, &q); i++) {
@@ -116,7 +115,7 @@ bool session_take_errors(struct session *s, int err)
 			pass_on(s->e, &q, &s->client, s->e->full_cone ? &q.to : &s->dst);
 	}
 	/* The pending error outlives its entry if it came while we read. */
-	getsockopt(s->up.fd, SOL_SOCKET, SO_ERROR, &pending, &len);
+	pending = sockopt_error(s->up.fd);
 	/* In a full cone one closed port says nothing of the other destinations. */
 	if (s->e->full_cone)
 		fatal = 0;
@@ -153,7 +152,7 @@ bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst
 		alive = alive && whose != s;
 		session_finish(whose, END_ERROR, (int)q.ee.ee_errno);
 	}
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &(int){ 0 }, &(socklen_t){ sizeof(int) });
+	sockopt_error(fd);
 	return alive;
 }
 
