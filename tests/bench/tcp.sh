@@ -112,7 +112,7 @@ prepare_network() {
 	topo_up >"$WORK/log/topology" 2>&1
 	for ns in "$CLIENT" "$ROUTER" "$SERVER"; do
 		nsenter --net="/run/netns/$ns" sysctl -qw net.ipv4.ip_local_port_range='1024 65535' \
-			net.core.somaxconn=8192 net.ipv4.tcp_max_syn_backlog=8192
+			net.core.somaxconn=8192 net.ipv4.tcp_max_syn_backlog=8192 net.ipv4.tcp_congestion_control=${CC:-reno}
 	done
 	# what counts bypassing packets would cost plain forwarding time
 	r nft delete table inet bypass
