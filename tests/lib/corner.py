@@ -12,6 +12,8 @@
     hidden HOST PORT tiny|chain       a SYN whose ports or flags only its receiver gets to see:
                                       cut within the header, or behind nine IPv6 headers
     reuse HOST PORT FROM COUNT        connects again and again from one port; milliseconds of each
+    segments PORT                     says on standard output how many segments, and of those with
+                                      data, a connection had brought when its first bytes were read
     talk HOST PORT COUNT              short TCP conversations with an echo server; how many succeeded
     flood SOURCES HOST PORT COUNT     SYNs of random ports of the network SOURCES
     pmtu HOST PORT MTU GO             a connection whose path is said to be narrow, kept until GO
@@ -650,6 +652,17 @@ def cmd_tcx(device, pin, where):
 
 def cmd_untcx(device, pin):
     tcx(BPF_PROG_DETACH, device, pin, 0)
+
+
+def cmd_segments(port):
+    listener = socket.create_server(("::", int(port)), family=socket.AF_INET6,
+                                    dualstack_ipv6=True)
+    while True:
+        with listener.accept()[0] as conn:
+            conn.recv(1)
+            info = conn.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+            print(*struct.unpack_from("=I", info, 140), *struct.unpack_from("=I", info, 152),
+                  flush=True)
 
 
 def main():

@@ -107,7 +107,7 @@ static void test_bytes_then_fin(void **state)
 	assert_memory_equal(buf, "hello", 5);
 	assert_int_equal(write(f->from[0], "end", 3), 3);
 	shutdown(f->from[0], SHUT_WR);
-	f->pump.careful = true; /* as EPOLLRDHUP has it */
+	f->pump.fin = true; /* as EPOLLRDHUP has it */
 	assert_int_equal(turn(f), PUMP_DONE);
 	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 3);
 	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 0);
@@ -115,6 +115,38 @@ static void test_bytes_then_fin(void **state)
 	/* The other direction is not touched. */
 	assert_int_equal(write(f->to[1], "back", 4), 4);
 	assert_int_equal(turn(f), PUMP_DONE);
+}
+
+/* Whoever closes the receiver next needs no shutdown. */
+static void test_last_fin_is_the_close(void **state)
+{
+	struct fixture *f = *state;
+	char buf[16];
+
+	assert_int_equal(write(f->from[0], "end", 3), 3);
+	shutdown(f->from[0], SHUT_WR);
+	f->pump.fin = f->pump.last = true;
+	assert_int_equal(turn(f), PUMP_DONE);
+	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 3);
+	assert_int_equal(read(f->to[1], buf, sizeof(buf)), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* After an urgent byte or an error a short read says nothing about what follows. */
+static void test_careful_reads_on(void **state)
+{
+	struct fixture *f = *state;
+	char buf[16];
+
+	f->pump.careful = true;
+	assert_int_equal(write(f->from[0], "some", 4), 4);
+	assert_int_equal(turn(f), PUMP_WAIT_READ);
+	assert_int_equal(write(f->from[0], "more", 4), 4);
+	shutdown(f->from[0], SHUT_WR);
+	assert_int_equal(turn(f), PUMP_DONE);
+	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 8);
+	assert_memory_equal(buf, "somemore", 8);
+	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 0);
 }
 
 /* The end is seen at the latest when its own edge comes. */
@@ -379,6 +411,8 @@ int main(void)
 		BOTH_WAYS(test_receiver_gone),
 		BOTH_WAYS(test_source_reset),
 		BOTH_WAYS(test_rest_has_no_fin),
+		cmocka_unit_test_setup_teardown(test_last_fin_is_the_close, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_careful_reads_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fin_behind_short_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_reads_make_bulk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rate_makes_bulk, setup, teardown),

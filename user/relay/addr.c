@@ -2,8 +2,9 @@
 #include "relay/addr.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "relay/line.h"
 
 union saddr saddr_loopback(sa_family_t family, uint16_t port)
 {
@@ -51,28 +52,44 @@ uint32_t saddr_hash(const union saddr *a, uint32_t seed)
 	return (uint32_t)mix(mix(mix(seed ^ words[0]) + words[1]) + a->v6.sin6_port);
 }
 
+static void add_host(struct line *l, const union saddr *a)
+{
+	const uint8_t *v4 = (const uint8_t *)&a->v4.sin_addr;
+
+	if (a->sa.sa_family == AF_INET) {
+		for (int i = 0; i < 4; i++) {
+			line_add_bytes(l, ".", i > 0);
+			line_add_number(l, v4[i]);
+		}
+		return;
+	}
+	/* Its ways to shorten an address (RFC 5952) are libc's business. */
+	if (inet_ntop(AF_INET6, &a->v6.sin6_addr, l->buf + l->len, (socklen_t)(l->size - l->len)))
+		l->len += strlen(l->buf + l->len);
+	if (a->v6.sin6_scope_id) {
+		line_add(l, "%");
+		line_add_number(l, a->v6.sin6_scope_id);
+	}
+}
+
 char *saddr_format_host(const union saddr *a, char *buf)
 {
-	if (a->sa.sa_family == AF_INET) {
-		inet_ntop(AF_INET, &a->v4.sin_addr, buf, SADDR_TEXT_LEN);
-		return buf;
-	}
-	inet_ntop(AF_INET6, &a->v6.sin6_addr, buf, SADDR_TEXT_LEN);
-	if (a->v6.sin6_scope_id) {
-		size_t len = strlen(buf);
+	struct line l = { .buf = buf, .size = SADDR_TEXT_LEN - 1 };
 
-		snprintf(buf + len, SADDR_TEXT_LEN - len, "%%%u", a->v6.sin6_scope_id);
-	}
+	add_host(&l, a);
+	buf[l.len] = '\0';
 	return buf;
 }
 
 char *saddr_format(const union saddr *a, char *buf)
 {
-	char host[SADDR_TEXT_LEN];
+	struct line l = { .buf = buf, .size = SADDR_TEXT_LEN - 1 };
 	bool v4 = a->sa.sa_family == AF_INET;
 
-	saddr_format_host(a, host);
-	/* Addresses are far shorter than the buffer; the precision tells the compiler. */
-	snprintf(buf, SADDR_TEXT_LEN, v4 ? "%.64s:%u" : "[%.64s]:%u", host, saddr_port(a));
+	line_add_bytes(&l, "[", !v4);
+	add_host(&l, a);
+	line_add(&l, v4 ? ":" : "]:");
+	line_add_number(&l, saddr_port(a));
+	buf[l.len] = '\0';
 	return buf;
 }

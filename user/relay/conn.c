@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "relay/conn.h"
+#include "relay/connstate.h"
 
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "lib/util.h"
 #include "relay/admit.h"
-#include "relay/preface.h"
-#include "relay/pump.h"
 #include "relay/sockopt.h"
-#include "relay/upstream.h"
 
 /*
  * Connections of a worker are listed by when they were last busy. Moving one costs
@@ -18,44 +15,10 @@
 #define LISTED_GRAIN_MS 1000
 #define EVICT_IDLE_MS 2000 /* nobody is evicted before */
 
-/*
- * Both sockets are in epoll once, edge triggered, for everything. So what an
- * edge said is remembered here until a call answers EAGAIN.
- */
-struct side {
-	struct io io;
-	bool readable;
-	bool writable;
-};
+/* Most connections end before: they are spared the calls and the kernel's timers. */
+#define KEEPALIVE_AFTER_S 15
 
-enum conn_reset { RESET_NONE = 0, RESET_CLIENT = 1, RESET_SERVER = 2, RESET_BOTH = 3 };
-
-struct conn {
-	struct grave grave;
-	TAILQ_ENTRY(conn) link;
-	struct worker *w;
-	struct side client;
-	struct side server;
-	struct pump up;	  /* client to server */
-	struct pump down; /* server to client */
-	struct task more; /* a pump has used up its turn */
-	struct timer timer;
-	bool connecting;
-	enum flow_end first_fin; /* valid once a pump is done */
-	uint64_t id;
-	uint64_t begin;	 /* ms */
-	uint64_t last;	 /* ms; the latest byte */
-	uint64_t listed; /* ms; when it became the last of the list */
-	union saddr client_addr;
-	union saddr dst;
-	union saddr server_addr; /* see struct flow_record */
-	union saddr source;
-	struct limits_ticket ticket;
-	struct preface *preface; /* what is said before the client's bytes, while connecting */
-	const char *reason;	 /* should the connection not come about, or NULL */
-};
-
-static struct flow_record conn_record(const struct conn *c)
+struct flow_record conn_record(const struct conn *c)
 {
 	return (struct flow_record){ .id = c->id,
 				     .proto = IPPROTO_TCP,
@@ -76,7 +39,7 @@ static void side_close(struct side *side, bool reset)
 }
 
 /* The only way out. err: positive errno for the record, or 0. */
-static void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset reset)
+void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset reset)
 {
 	struct flow_record record = conn_record(c);
 
@@ -104,7 +67,7 @@ static bool is_reset(int err)
 }
 
 /* One side broke: the other learns it by RST. err: positive errno. */
-static void conn_broken(struct conn *c, const struct side *side, int err)
+void conn_broken(struct conn *c, const struct side *side, int err)
 {
 	if (!is_reset(err))
 		conn_finish(c, END_ERROR, err, RESET_BOTH);
@@ -124,8 +87,10 @@ static void conn_touch(struct conn *c)
 	TAILQ_INSERT_TAIL(&c->w->conns, c, link);
 }
 
-static void conn_set_timer(struct conn *c, uint32_t seconds)
+void conn_set_timer(struct conn *c, uint32_t seconds)
 {
+	if (!c->connecting && !c->kept_alive && seconds > KEEPALIVE_AFTER_S)
+		seconds = KEEPALIVE_AFTER_S;
 	timer_set(&c->w->wheel, &c->timer, c->last + seconds * 1000ULL);
 }
 
@@ -143,11 +108,13 @@ static void conn_fin(struct conn *c, const struct pump *p)
 
 static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct side *to)
 {
+	struct pump *other = p == &c->up ? &c->down : &c->up;
 	uint64_t before = p->bytes;
 	enum pump_result r;
 
 	if (p->done || !to->writable || (!pump_pending(p) && !from->readable))
 		return;
+	p->last = other->done;
 	r = pump_run(p, &c->w->tools, from->io.fd, to->io.fd);
 	if (p->bytes != before)
 		conn_touch(c);
@@ -168,7 +135,7 @@ static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct 
 		conn_broken(c, from, p->err);
 		break;
 	case PUMP_WRITE_FAILED:
-		pump_rest(p == &c->up ? &c->down : &c->up, &c->w->tools, to->io.fd, from->io.fd);
+		pump_rest(other, &c->w->tools, to->io.fd, from->io.fd);
 		conn_broken(c, to, p->err);
 		break;
 	}
@@ -189,76 +156,37 @@ static void conn_run(struct conn *c)
 
 static void conn_more(struct task *task)
 {
-	conn_run(container_of(task, struct conn, more));
+	struct conn *c = container_of(task, struct conn, more);
+
+	conn_run(c);
+	if (!conn_over(c) && c->ack_due && !c->up.bytes)
+		sockopt_ack_now(c->server.io.fd);
+	c->ack_due = false;
 }
 
-static bool is_limit(int err)
+void conn_begin(struct conn *c)
 {
-	/* ENOSPC: fs.epoll.max_user_watches. */
-	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS || err == ENOSPC;
-}
-
-static void connect_failed(struct conn *c, int err)
-{
-	enum flow_end end = err == ETIMEDOUT ? END_CONNECT_TIMEOUT :
-			    is_limit(err)    ? END_LIMIT :
-					       END_CONNECT_FAILED;
-
-	if (end == END_LIMIT)
-		c->w->stats.limited++;
-	conn_finish(c, end, err, RESET_CLIENT);
-}
-
-/* False: it goes on, or the connection is over. */
-static bool preface_done(struct conn *c)
-{
-	enum preface_result r = c->preface ? preface_run(c->preface, c->server.io.fd) : PREFACE_DONE;
-
-	if (c->reason)
-		c->reason = "proxy-answer";
-	if (r == PREFACE_FAILED)
-		connect_failed(c, preface_error(c->preface));
-	if (r != PREFACE_DONE)
-		return false;
-	preface_free(c->preface);
-	c->preface = NULL;
-	return true;
-}
-
-static void connect_event(struct conn *c, struct side *side, uint32_t events)
-{
-	const struct options *o = c->w->relay->options;
-	int err = events & (EPOLLERR | EPOLLHUP) ? sockopt_error(side->io.fd) : 0;
-
-	if (side == &c->client) {
-		/* Bytes and FIN wait until there is somebody to pass them to. */
-		if (events & (EPOLLERR | EPOLLHUP))
-			conn_broken(c, side, err ? err : ECONNRESET);
-		return;
-	}
-	if (err) {
-		connect_failed(c, err);
-		return;
-	}
-	if (!side->writable || !preface_done(c))
-		return;
-	/* Not before: SYNs have a time-out of their own. */
-	sockopt_user_timeout(c->client.io.fd, o->user_timeout);
-	sockopt_user_timeout(c->server.io.fd, o->user_timeout);
 	c->connecting = false;
 	conn_touch(c);
-	conn_set_timer(c, o->idle_timeout);
+	conn_set_timer(c, c->w->relay->options->idle_timeout);
 	conn_run(c);
+	/* The client's first bytes may be among this turn's events. */
+	if (!conn_over(c) && !c->up.bytes) {
+		c->ack_due = true;
+		worker_queue(c->w, &c->more);
+	}
 }
 
 static void side_ready(struct conn *c, struct side *side, uint32_t events)
 {
-	if (events & (EPOLLRDHUP | EPOLLPRI | EPOLLERR | EPOLLHUP))
-		(side == &c->client ? &c->up : &c->down)->careful = true;
+	struct pump *p = side == &c->client ? &c->up : &c->down;
+
+	p->fin |= !!(events & EPOLLRDHUP);
+	p->careful |= !!(events & (EPOLLPRI | EPOLLERR | EPOLLHUP));
 	side->readable |= !!(events & (EPOLLIN | EPOLLERR | EPOLLHUP));
 	side->writable |= !!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP));
 	if (c->connecting) {
-		connect_event(c, side, events);
+		conn_connect_event(c, side, events);
 		return;
 	}
 	conn_run(c);
@@ -285,6 +213,17 @@ static void server_ready(struct io *io, uint32_t events)
 	side_ready(c, &c->server, events);
 }
 
+/* seconds: from the last byte until the next look. */
+static void conn_keep(struct conn *c, uint32_t seconds)
+{
+	if (!c->kept_alive) {
+		sockopt_keepalive(c->client.io.fd);
+		sockopt_keepalive(c->server.io.fd);
+		c->kept_alive = true;
+	}
+	conn_set_timer(c, seconds);
+}
+
 /* Bytes do not move the timer; it looks when the last one was, and sleeps on. */
 static void conn_timeout(struct timer *timer)
 {
@@ -296,41 +235,12 @@ static void conn_timeout(struct timer *timer)
 	if (c->connecting)
 		conn_finish(c, END_CONNECT_TIMEOUT, ETIMEDOUT, RESET_BOTH);
 	else if (c->last + limit * 1000ULL > c->w->now)
-		conn_set_timer(c, limit);
+		conn_keep(c, limit);
 	else
 		conn_finish(c, half ? END_HALF_CLOSED : END_IDLE, 0, RESET_BOTH);
 }
 
-static int conn_connect(struct conn *c)
-{
-	const struct options *o = c->w->relay->options;
-	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
-	const bool proxied = o->proxy.kind != PROXY_NONE;
-	const struct flow_record record = conn_record(c);
-	const union saddr *to = flow_goes_to(&record);
-	struct upstream up;
-	int err = c->preface ? 0 : preface_new(o, &c->client_addr, to, &c->preface);
-
-	if (!err)
-		err = upstream_open(SOCK_STREAM, o->source, &c->client_addr,
-				    proxied ? &o->proxy.addr : to, &up);
-	c->reason = proxied ? "proxy-connect" : NULL;
-	if (err)
-		return err;
-	c->server.io.fd = up.fd;
-	c->source = up.source;
-	sockopt_pace(c->client.io.fd, c->w->settings->limits.bandwidth);
-	sockopt_pace(c->server.io.fd, c->w->settings->limits.bandwidth);
-	if (up.fell_back)
-		c->w->stats.port_fallbacks++;
-	err = worker_watch(c->w, &c->server.io, events);
-	if (!err)
-		err = worker_watch(c->w, &c->client.io, events);
-	conn_set_timer(c, o->connect_timeout);
-	return err;
-}
-
-static struct conn *conn_new(struct worker *w, int fd, const struct flow_record *record)
+struct conn *conn_new(struct worker *w, int fd, const struct flow_record *record)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -360,63 +270,6 @@ bool conn_evict(struct worker *w)
 	w->stats.limited++;
 	conn_finish(c, END_EVICTED, 0, RESET_BOTH);
 	return true;
-}
-
-/* Ends a connection that never got a state. */
-static void conn_reject(struct worker *w, int fd, struct flow_record *record)
-{
-	record->id = worker_new_id(w);
-	record->proto = IPPROTO_TCP;
-	sockopt_reset_on_close(fd);
-	close(fd);
-	record_flow_end(record);
-}
-
-void conn_shed(struct worker *w, int fd, const union saddr *client, int err)
-{
-	struct flow_record record = { .client = *client, .end = END_LIMIT, .err = err };
-	socklen_t len = sizeof(record.dst);
-
-	w->stats.limited++;
-	if (getsockname(fd, &record.dst.sa, &len))
-		memset(&record.dst, 0, sizeof(record.dst));
-	conn_reject(w, fd, &record);
-}
-
-void conn_open(struct worker *w, int fd, const union saddr *client)
-{
-	struct flow_record record = { .client = *client, .proto = IPPROTO_TCP };
-	struct limits_ticket ticket;
-	socklen_t len = sizeof(record.dst);
-	struct conn *c;
-	int err;
-
-	w->stats.tcp_flows++;
-	/* Never SO_ORIGINAL_DST: a stale conntrack entry would lie about a transparent socket. */
-	if (getsockname(fd, &record.dst.sa, &len)) {
-		conn_shed(w, fd, client, errno);
-		return;
-	}
-	if (!admit_flow(w, &record, &ticket)) {
-		conn_reject(w, fd, &record);
-		return;
-	}
-	c = conn_new(w, fd, &record);
-	if (!c) {
-		admit_release(w, &ticket);
-		conn_shed(w, fd, client, ENOMEM);
-		return;
-	}
-	c->ticket = ticket;
-	err = conn_connect(c);
-	if (err == -EMFILE && conn_evict(w))
-		err = conn_connect(c);
-	if (err) {
-		connect_failed(c, -err);
-		return;
-	}
-	record = conn_record(c);
-	record_flow_start(&record);
 }
 
 void conn_end_all(struct worker *w, enum flow_end end)

@@ -71,12 +71,12 @@ static void pump_note_read(struct pump *p, uint64_t now, size_t bytes)
  * send is followed by another one, because only EAGAIN promises an edge.
  */
 static enum pump_result copy_send(struct pump *p, int to, const uint8_t *data, size_t len,
-				  size_t *ret_sent)
+				  int flags, size_t *ret_sent)
 {
 	size_t sent = 0;
 
 	while (sent < len) {
-		ssize_t n = send(to, data + sent, len - sent, MSG_NOSIGNAL);
+		ssize_t n = send(to, data + sent, len - sent, MSG_NOSIGNAL | flags);
 
 		if (n >= 0) {
 			sent += (size_t)n;
@@ -98,7 +98,8 @@ static enum pump_result copy_send(struct pump *p, int to, const uint8_t *data, s
 static enum pump_result copy_flush(struct pump *p, struct pump_tools *tools, int to)
 {
 	size_t sent = 0;
-	enum pump_result r = copy_send(p, to, p->residue + p->residue_off, p->residue_len, &sent);
+	enum pump_result r =
+		copy_send(p, to, p->residue + p->residue_off, p->residue_len, 0, &sent);
 
 	p->residue_off += (uint32_t)sent;
 	p->residue_len -= (uint32_t)sent;
@@ -107,11 +108,14 @@ static enum pump_result copy_flush(struct pump *p, struct pump_tools *tools, int
 	return r;
 }
 
-/* Sends fresh bytes and keeps what the receiver does not take. */
+/*
+ * Sends fresh bytes and keeps what the receiver does not take. MSG_MORE: the FIN that
+ * follows them at once leaves in the same packet, which saves the receiver a wake-up.
+ */
 static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, size_t len)
 {
 	size_t sent = 0;
-	enum pump_result r = copy_send(p, to, buf, len, &sent);
+	enum pump_result r = copy_send(p, to, buf, len, p->eof && !p->broken ? MSG_MORE : 0, &sent);
 
 	if (r != PUMP_WAIT_WRITE)
 		return r;
@@ -125,29 +129,43 @@ static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, s
 }
 
 /*
- * A short read has emptied the source, and what comes later makes an edge: so the
- * read that would say EAGAIN is saved. But recv also stops short of an urgent byte,
- * and of a FIN whose edge has already been.
+ * A short read has emptied the source, up to a FIN if that is there, and what comes
+ * later makes an edge: so the read that would say EAGAIN or 0 is saved. But recv also
+ * stops short of an urgent byte: a careful pump reads until it is told.
  */
+static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
+{
+	struct step step = { .result = PUMP_YIELD };
+
+	do {
+		ssize_t n = recv(from, tools->buf + step.bytes, PUMP_BUFFER_SIZE - step.bytes, 0);
+
+		if (n > 0)
+			step.bytes += (size_t)n;
+		else if (!n)
+			p->eof = true;
+		else if (would_block(errno))
+			step.result = PUMP_WAIT_READ;
+		else if (errno != EINTR)
+			step.result = pump_fail(p, PUMP_READ_FAILED, errno);
+	} while (p->careful && !p->eof && step.result == PUMP_YIELD && step.bytes < PUMP_BUFFER_SIZE);
+	if (p->careful || !step.bytes || step.bytes == PUMP_BUFFER_SIZE)
+		return step;
+	p->eof = p->fin;
+	if (!p->eof)
+		step.result = PUMP_WAIT_READ;
+	return step;
+}
+
 static struct step copy_step(struct pump *p, struct pump_tools *tools, int from, int to)
 {
-	ssize_t n = recv(from, tools->buf, PUMP_BUFFER_SIZE, 0);
-	enum pump_result r;
+	struct step step = copy_read(p, tools, from);
+	enum pump_result r = step.bytes ? copy_write(p, to, tools->buf, step.bytes) : PUMP_YIELD;
 
-	if (n == 0) {
-		p->eof = true;
-		return (struct step){ PUMP_YIELD, 0 };
-	}
-	if (n < 0 && errno == EINTR)
-		return (struct step){ PUMP_YIELD, 0 };
-	if (n < 0 && would_block(errno))
-		return (struct step){ PUMP_WAIT_READ, 0 };
-	if (n < 0)
-		return (struct step){ pump_fail(p, PUMP_READ_FAILED, errno), 0 };
-	r = copy_write(p, to, tools->buf, (size_t)n);
-	if (r == PUMP_YIELD && n < PUMP_BUFFER_SIZE && !p->careful)
-		r = PUMP_WAIT_READ;
-	return (struct step){ r, (size_t)n };
+	/* What broke the source was told once; the receiver's room is told again. */
+	if (r == PUMP_WRITE_FAILED || (r == PUMP_WAIT_WRITE && step.result != PUMP_READ_FAILED))
+		step.result = r;
+	return step;
 }
 
 /* --- splicing --- */
@@ -198,7 +216,7 @@ static struct step splice_step(struct pump *p, struct pump_tools *tools, int fro
 	}
 	pipes_put(&tools->pipes, p->pipe);
 	p->pipe = NULL;
-	if (would_block(err) && !p->careful)
+	if (would_block(err) && !p->careful && !p->fin)
 		return (struct step){ PUMP_WAIT_READ, 0 };
 	if (!err || would_block(err) || splice_declined(err))
 		return copy_step(p, tools, from, to);
@@ -210,7 +228,7 @@ static struct step splice_step(struct pump *p, struct pump_tools *tools, int fro
 static enum pump_result pump_finish(struct pump *p, int to)
 {
 	/* ENOTCONN: the receiver is gone, by a reset that nobody has read yet. */
-	if (shutdown(to, SHUT_WR))
+	if (!p->last && shutdown(to, SHUT_WR))
 		return pump_fail(p, PUMP_WRITE_FAILED, errno == ENOTCONN ? ECONNRESET : errno);
 	p->done = true;
 	return PUMP_DONE;
@@ -261,6 +279,7 @@ void pump_rest(struct pump *p, struct pump_tools *tools, int from, int to)
 {
 	enum pump_result r = p->done ? PUMP_DONE : pump_flush(p, tools, to);
 
+	p->broken = true;
 	while (r == PUMP_YIELD && !p->eof)
 		r = pump_step(p, tools, from, to).result;
 }

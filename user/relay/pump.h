@@ -42,7 +42,10 @@ struct pump {
 	uint32_t residue_len; /* bytes still to send, from residue_off */
 	struct pipe *pipe;    /* borrowed only while spliced bytes wait for the receiver */
 	int err;	      /* positive errno of a failure */
-	bool careful;	      /* set by the owner: FIN or an urgent byte may follow a short read */
+	bool fin;	      /* set by the owner: the source's FIN is there, after all its bytes */
+	bool careful;	      /* set by the owner: an urgent byte or an error may follow a short read */
+	bool last;	      /* set by the owner: it closes the receiver next, which is the FIN */
+	bool broken;	      /* no FIN will follow, the source was reset */
 	bool eof;	      /* the source sent its FIN */
 	bool done;	      /* and it was passed on */
 	bool bulk;	      /* splice, if there is a pipe */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "relay/line.h"
 #include "relay/sink.h"
 
 const char *const record_level_names[RECORD_LEVEL_MAX] = {
@@ -19,25 +20,6 @@ static const char *const end_names[END_MAX] = {
 	FLOW_ENDS(X)
 #undef X
 };
-
-/* A line under construction; what does not fit is cut off, the newline always fits. */
-struct line {
-	char *buf;
-	size_t len;
-};
-
-static void __printf(2, 3) line_add(struct line *l, const char *fmt, ...)
-{
-	size_t room = RECORD_MAX - 1 - l->len;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(l->buf + l->len, room, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		l->len += (size_t)n < room ? (size_t)n : room - 1;
-}
 
 static size_t line_end(struct line *l)
 {
@@ -63,23 +45,53 @@ static void line_add_time(struct line *l, const struct timespec *t)
 	int year = (int)(yoe + era * 400 + (month <= 2));
 	int sec = (int)(t->tv_sec % 86400);
 
-	line_add(l, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day, sec / 3600,
-		 sec / 60 % 60, sec % 60, (int)(t->tv_nsec / 1000000));
+	line_add_padded(l, (uint64_t)year, 4);
+	line_add(l, "-");
+	line_add_padded(l, (uint64_t)month, 2);
+	line_add(l, "-");
+	line_add_padded(l, (uint64_t)day, 2);
+	line_add(l, "T");
+	line_add_padded(l, (uint64_t)(sec / 3600), 2);
+	line_add(l, ":");
+	line_add_padded(l, (uint64_t)(sec / 60 % 60), 2);
+	line_add(l, ":");
+	line_add_padded(l, (uint64_t)(sec % 60), 2);
+	line_add(l, ".");
+	line_add_padded(l, (uint64_t)(t->tv_nsec / 1000000), 3);
+	line_add(l, "Z");
 }
 
 /* Text of ours, but paths may hold anything. Leaves room for what closes the line. */
 static void line_add_escaped(struct line *l, const char *text, enum record_format format)
 {
+	static const char hex[] = "0123456789abcdef";
+
 	for (; *text && l->len < RECORD_MAX - 16; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		if (format == RECORD_JSON && (c == '"' || c == '\\'))
-			line_add(l, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			line_add(l, "\\u%04x", c);
-		else
-			line_add(l, "%c", c);
+		if (c < 0x20 || c == 0x7f) {
+			line_add(l, "\\u00");
+			line_add_bytes(l, &hex[c >> 4], 1);
+			line_add_bytes(l, &hex[c & 15], 1);
+			continue;
+		}
+		line_add_bytes(l, "\\", format == RECORD_JSON && (c == '"' || c == '\\'));
+		line_add_bytes(l, text, 1);
 	}
+}
+
+static void add_pair(struct line *l, const char *before, uint64_t number)
+{
+	line_add(l, before);
+	line_add_number(l, number);
+}
+
+static void add_address(struct line *l, const char *before, const union saddr *a)
+{
+	char text[SADDR_TEXT_LEN];
+
+	line_add(l, before);
+	line_add(l, saddr_format(a, text));
 }
 
 static const char *proto_name(uint8_t proto)
@@ -87,48 +99,108 @@ static const char *proto_name(uint8_t proto)
 	return proto == IPPROTO_TCP ? "tcp" : "udp";
 }
 
-static void text_flow(struct line *l, const struct flow_record *f)
+static const char *errno_name(int err)
 {
-	char client[SADDR_TEXT_LEN], dst[SADDR_TEXT_LEN], source[SADDR_TEXT_LEN];
-	char server[SADDR_TEXT_LEN];
+	const char *name = strerrorname_np(err);
 
-	line_add(l, " %s %s -> %s", proto_name(f->proto), saddr_format(&f->client, client),
-		 saddr_format(&f->dst, dst));
-	if (f->server.sa.sa_family)
-		line_add(l, " for %s", saddr_format(&f->server, server));
-	if (f->source.sa.sa_family)
-		line_add(l, " via %s", saddr_format(&f->source, source));
+	return name ? name : "unknown";
 }
 
-static void json_address(struct line *l, const char *host_key, const char *port_key,
-			 const union saddr *a)
+static void text_flow(struct line *l, const struct flow_record *f)
+{
+	line_add(l, " ");
+	line_add(l, proto_name(f->proto));
+	add_address(l, " ", &f->client);
+	add_address(l, " -> ", &f->dst);
+	if (f->server.sa.sa_family)
+		add_address(l, " for ", &f->server);
+	if (f->source.sa.sa_family)
+		add_address(l, " via ", &f->source);
+}
+
+/* name: "client" gives "client" and "client_port" */
+static void json_address(struct line *l, const char *name, const union saddr *a)
 {
 	char host[SADDR_TEXT_LEN];
 
-	line_add(l, ",\"%s\":\"%s\",\"%s\":%u", host_key, saddr_format_host(a, host), port_key,
-		 saddr_port(a));
+	line_add(l, ",\"");
+	line_add(l, name);
+	line_add(l, "\":\"");
+	line_add(l, saddr_format_host(a, host));
+	line_add(l, "\",\"");
+	line_add(l, name);
+	add_pair(l, "_port\":", saddr_port(a));
 }
 
 static void json_flow(struct line *l, const char *event, const struct flow_record *f)
 {
-	line_add(l, "\",\"event\":\"%s\",\"id\":%" PRIu64 ",\"proto\":\"%s\"", event, f->id,
-		 proto_name(f->proto));
-	json_address(l, "client", "client_port", &f->client);
-	json_address(l, "dst", "dst_port", &f->dst);
+	line_add(l, "\",\"event\":\"");
+	line_add(l, event);
+	add_pair(l, "\",\"id\":", f->id);
+	line_add(l, ",\"proto\":\"");
+	line_add(l, proto_name(f->proto));
+	line_add(l, "\"");
+	json_address(l, "client", &f->client);
+	json_address(l, "dst", &f->dst);
 	if (f->server.sa.sa_family)
-		json_address(l, "server", "server_port", &f->server);
+		json_address(l, "server", &f->server);
 	if (f->source.sa.sa_family)
-		json_address(l, "source", "source_port", &f->source);
+		json_address(l, "source", &f->source);
 }
 
 static struct line line_begin(enum record_format format, const struct timespec *now, char *buf)
 {
-	struct line l = { .buf = buf };
+	struct line l = { .buf = buf, .size = RECORD_MAX - 1 };
 
 	if (format == RECORD_JSON)
 		line_add(&l, "{\"schema\":1,\"time\":\"");
 	line_add_time(&l, now);
 	return l;
+}
+
+static void json_end(struct line *l, const struct flow_record *f)
+{
+	add_pair(l, ",\"bytes_up\":", f->bytes_up);
+	add_pair(l, ",\"bytes_down\":", f->bytes_down);
+	if (f->datagrams_up || f->datagrams_down) {
+		add_pair(l, ",\"datagrams_up\":", f->datagrams_up);
+		add_pair(l, ",\"datagrams_down\":", f->datagrams_down);
+	}
+	add_pair(l, ",\"duration_ms\":", f->duration_ms);
+	line_add(l, ",\"end\":\"");
+	line_add(l, end_names[f->end]);
+	if (f->reason) {
+		line_add(l, "\",\"reason\":\"");
+		line_add(l, f->reason);
+	}
+	if (f->err) {
+		line_add(l, "\",\"errno\":\"");
+		line_add(l, errno_name(f->err));
+	}
+	line_add(l, "\"}");
+}
+
+static void text_end(struct line *l, const struct flow_record *f)
+{
+	add_pair(l, " up=", f->bytes_up);
+	add_pair(l, " down=", f->bytes_down);
+	if (f->datagrams_up || f->datagrams_down) {
+		add_pair(l, " datagrams=", f->datagrams_up);
+		add_pair(l, "/", f->datagrams_down);
+	}
+	add_pair(l, " dur=", f->duration_ms / 1000);
+	line_add(l, ".");
+	line_add_padded(l, f->duration_ms % 1000, 3);
+	line_add(l, " end=");
+	line_add(l, end_names[f->end]);
+	if (f->reason) {
+		line_add(l, " reason=");
+		line_add(l, f->reason);
+	}
+	if (f->err) {
+		line_add(l, " errno=");
+		line_add(l, errno_name(f->err));
+	}
 }
 
 size_t record_format_end(enum record_format format, const struct timespec *now,
@@ -138,30 +210,11 @@ size_t record_format_end(enum record_format format, const struct timespec *now,
 
 	if (format == RECORD_JSON) {
 		json_flow(&l, "flow", f);
-		line_add(&l, ",\"bytes_up\":%" PRIu64 ",\"bytes_down\":%" PRIu64, f->bytes_up,
-			 f->bytes_down);
-		if (f->datagrams_up || f->datagrams_down)
-			line_add(&l, ",\"datagrams_up\":%" PRIu64 ",\"datagrams_down\":%" PRIu64,
-				 f->datagrams_up, f->datagrams_down);
-		line_add(&l, ",\"duration_ms\":%" PRIu64 ",\"end\":\"%s\"", f->duration_ms,
-			 end_names[f->end]);
-		if (f->reason)
-			line_add(&l, ",\"reason\":\"%s\"", f->reason);
-		if (f->err)
-			line_add(&l, ",\"errno\":\"%s\"", strerrorname_np(f->err));
-		line_add(&l, "}");
-		return line_end(&l);
+		json_end(&l, f);
+	} else {
+		text_flow(&l, f);
+		text_end(&l, f);
 	}
-	text_flow(&l, f);
-	line_add(&l, " up=%" PRIu64 " down=%" PRIu64, f->bytes_up, f->bytes_down);
-	if (f->datagrams_up || f->datagrams_down)
-		line_add(&l, " datagrams=%" PRIu64 "/%" PRIu64, f->datagrams_up, f->datagrams_down);
-	line_add(&l, " dur=%" PRIu64 ".%03u end=%s", f->duration_ms / 1000,
-		 (unsigned int)(f->duration_ms % 1000), end_names[f->end]);
-	if (f->reason)
-		line_add(&l, " reason=%s", f->reason);
-	if (f->err)
-		line_add(&l, " errno=%s", strerrorname_np(f->err));
 	return line_end(&l);
 }
 
@@ -186,12 +239,15 @@ size_t record_format_message(enum record_format format, const struct timespec *n
 	struct line l = line_begin(format, now, buf);
 
 	if (format == RECORD_TEXT) {
-		line_add(&l, " %s ", record_level_names[level]);
+		line_add(&l, " ");
+		line_add(&l, record_level_names[level]);
+		line_add(&l, " ");
 		line_add_escaped(&l, text, format);
 		return line_end(&l);
 	}
-	line_add(&l, "\",\"event\":\"message\",\"level\":\"%s\",\"message\":\"",
-		 record_level_names[level]);
+	line_add(&l, "\",\"event\":\"message\",\"level\":\"");
+	line_add(&l, record_level_names[level]);
+	line_add(&l, "\",\"message\":\"");
 	line_add_escaped(&l, text, format);
 	line_add(&l, "\"}");
 	return line_end(&l);

@@ -54,14 +54,30 @@ static inline int sockopt_stream(int fd)
 {
 	int err = sockopt_on(fd, SOL_TCP, TCP_NODELAY);
 
-	if (!err)
-		err = sockopt_on(fd, SOL_SOCKET, SO_KEEPALIVE);
-	if (!err)
-		err = sockopt_int(fd, SOL_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	/* An urgent byte outside the stream would never be relayed. */
-	if (!err)
-		err = sockopt_on(fd, SOL_SOCKET, SO_OOBINLINE);
-	return err;
+	return err ? err : sockopt_on(fd, SOL_SOCKET, SO_OOBINLINE);
+}
+
+/* Finds out that an idle peer is gone. Best effort: the idle time-out does as well, later. */
+static inline void sockopt_keepalive(int fd)
+{
+	if (!sockopt_int(fd, SOL_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S))
+		sockopt_on(fd, SOL_SOCKET, SO_KEEPALIVE);
+}
+
+/*
+ * Before connect: keeps the ACK that ends the handshake back, so that it leaves with the
+ * first bytes (tcp_rcv_synsent_state_process). Where the server is to speak first nothing
+ * takes it along but sockopt_ack_now, or a timer of the kernel after 200 ms. Best effort.
+ */
+static inline void sockopt_hold_ack(int fd)
+{
+	sockopt_int(fd, SOL_TCP, TCP_QUICKACK, 0);
+}
+
+static inline void sockopt_ack_now(int fd)
+{
+	sockopt_on(fd, SOL_TCP, TCP_QUICKACK);
 }
 
 /*

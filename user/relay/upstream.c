@@ -37,6 +37,8 @@ static int upstream_try(int type, enum source_mode mode, const union saddr *clie
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
 	if (!err && type == SOCK_STREAM)
 		err = sockopt_stream(fd);
+	if (!err && type == SOCK_STREAM)
+		sockopt_hold_ack(fd);
 	if (!err && mode != SOURCE_OWN)
 		err = bind_source(fd, type, mode, client);
 	if (err)

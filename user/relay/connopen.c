@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/connstate.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "lib/util.h"
+#include "relay/admit.h"
+#include "relay/sockopt.h"
+#include "relay/upstream.h"
+
+static bool is_limit(int err)
+{
+	/* ENOSPC: fs.epoll.max_user_watches. */
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS || err == ENOSPC;
+}
+
+static void connect_failed(struct conn *c, int err)
+{
+	enum flow_end end = err == ETIMEDOUT ? END_CONNECT_TIMEOUT :
+			    is_limit(err)    ? END_LIMIT :
+					       END_CONNECT_FAILED;
+
+	if (end == END_LIMIT)
+		c->w->stats.limited++;
+	conn_finish(c, end, err, RESET_CLIENT);
+}
+
+/* False: it goes on, or the connection is over. */
+static bool preface_done(struct conn *c)
+{
+	enum preface_result r = c->preface ? preface_run(c->preface, c->server.io.fd) : PREFACE_DONE;
+
+	if (c->reason)
+		c->reason = "proxy-answer";
+	if (r == PREFACE_FAILED)
+		connect_failed(c, preface_error(c->preface));
+	if (r != PREFACE_DONE)
+		return false;
+	preface_free(c->preface);
+	c->preface = NULL;
+	return true;
+}
+
+void conn_connect_event(struct conn *c, struct side *side, uint32_t events)
+{
+	const struct options *o = c->w->relay->options;
+	int err = events & (EPOLLERR | EPOLLHUP) ? sockopt_error(side->io.fd) : 0;
+
+	if (side == &c->client) {
+		/* Bytes and FIN wait until there is somebody to pass them to. */
+		if (events & (EPOLLERR | EPOLLHUP))
+			conn_broken(c, side, err ? err : ECONNRESET);
+		return;
+	}
+	if (err) {
+		connect_failed(c, err);
+		return;
+	}
+	if (!side->writable || !preface_done(c))
+		return;
+	/* Not before: SYNs have a time-out of their own. */
+	sockopt_user_timeout(c->client.io.fd, o->user_timeout);
+	sockopt_user_timeout(c->server.io.fd, o->user_timeout);
+	conn_begin(c);
+}
+
+static int conn_connect(struct conn *c)
+{
+	const struct options *o = c->w->relay->options;
+	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+	const bool proxied = o->proxy.kind != PROXY_NONE;
+	const struct flow_record record = conn_record(c);
+	const union saddr *to = flow_goes_to(&record);
+	struct upstream up;
+	int err = c->preface ? 0 : preface_new(o, &c->client_addr, to, &c->preface);
+
+	if (!err)
+		err = upstream_open(SOCK_STREAM, o->source, &c->client_addr,
+				    proxied ? &o->proxy.addr : to, &up);
+	c->reason = proxied ? "proxy-connect" : NULL;
+	if (err)
+		return err;
+	c->server.io.fd = up.fd;
+	c->source = up.source;
+	sockopt_pace(c->client.io.fd, c->w->settings->limits.bandwidth);
+	sockopt_pace(c->server.io.fd, c->w->settings->limits.bandwidth);
+	if (up.fell_back)
+		c->w->stats.port_fallbacks++;
+	err = worker_watch(c->w, &c->server.io, events);
+	if (!err)
+		err = worker_watch(c->w, &c->client.io, events);
+	conn_set_timer(c, o->connect_timeout);
+	return err;
+}
+
+/* Ends a connection that never got a state. */
+static void conn_reject(struct worker *w, int fd, struct flow_record *record)
+{
+	record->id = worker_new_id(w);
+	record->proto = IPPROTO_TCP;
+	sockopt_reset_on_close(fd);
+	close(fd);
+	record_flow_end(record);
+}
+
+void conn_shed(struct worker *w, int fd, const union saddr *client, int err)
+{
+	struct flow_record record = { .client = *client, .end = END_LIMIT, .err = err };
+	socklen_t len = sizeof(record.dst);
+
+	w->stats.limited++;
+	if (getsockname(fd, &record.dst.sa, &len))
+		memset(&record.dst, 0, sizeof(record.dst));
+	conn_reject(w, fd, &record);
+}
+
+void conn_open(struct worker *w, int fd, const union saddr *client)
+{
+	struct flow_record record = { .client = *client, .proto = IPPROTO_TCP };
+	struct limits_ticket ticket;
+	socklen_t len = sizeof(record.dst);
+	struct conn *c;
+	int err;
+
+	w->stats.tcp_flows++;
+	/* Never SO_ORIGINAL_DST: a stale conntrack entry would lie about a transparent socket. */
+	if (getsockname(fd, &record.dst.sa, &len)) {
+		conn_shed(w, fd, client, errno);
+		return;
+	}
+	if (!admit_flow(w, &record, &ticket)) {
+		conn_reject(w, fd, &record);
+		return;
+	}
+	c = conn_new(w, fd, &record);
+	if (!c) {
+		admit_release(w, &ticket);
+		conn_shed(w, fd, client, ENOMEM);
+		return;
+	}
+	c->ticket = ticket;
+	err = conn_connect(c);
+	if (err == -EMFILE && conn_evict(w))
+		err = conn_connect(c);
+	if (err) {
+		connect_failed(c, -err);
+		return;
+	}
+	record = conn_record(c);
+	record_flow_start(&record);
+}
