@@ -8,15 +8,18 @@
  *   load rr HOST PORT SECONDS STREAMS SIZE    request and response, one after the other
  *   load crr HOST PORT SECONDS STREAMS        connect, one request, the server closes
  *   load crowd HOST PORT SECONDS IDLE RATE    IDLE connections, then RATE new ones a second beside
- *                                             them; "up" once all are there; a failure ends it
+ *                                             them, for that long or until SIGTERM
  *
  * bulk, rr and crr print one line: UNITS SECONDS FAILED, units being bytes, exchanges
- * or connections.
+ * or connections. crowd prints "up" once all are there (a failure before ends it); at each SIGUSR1
+ * one exchange over each idle one, and "alive" with the number of answers; at the end DIALLED SERVED
+ * LEFT: new ones, and idle ones that parted in order, FIN for FIN. Several servers can share a port.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +33,8 @@
 
 #define BUFFER (256 * 1024)
 #define EVENTS 256
+#define CROWD_STEP 256 /* exchanges at a time */
+#define CROWD_PATIENCE_NS 60000000000ULL
 
 enum role {
 	ROLE_SOURCE = 'S', /* sends until the peer closes */
@@ -41,8 +46,8 @@ struct peer {
 	int fd;
 	char role;
 	bool connecting;
-	size_t got;   /* bytes of the current exchange */
-	uint64_t due; /* ms; crowd: when a new one is to end */
+	bool kept;  /* somebody else frees it */
+	size_t got; /* bytes of the current exchange */
 };
 
 struct run {
@@ -51,13 +56,16 @@ struct run {
 	unsigned int streams;
 	size_t size;
 	bool crowd; /* one exchange for each, and no successors */
+	bool leaving; /* a FIN is what we wait for */
 	uint64_t units;
 	uint64_t failed;
+	uint64_t lost; /* of `failed`, those of the crowd */
 	unsigned int open;
 };
 
 static char buffer[BUFFER];
 static int loop;
+static volatile sig_atomic_t told; /* a signal */
 
 static void die(const char *what)
 {
@@ -156,6 +164,7 @@ static int serve_listen(const char *port)
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){ 1 }, sizeof(int));
 	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, 4096))
 		die("listen");
 	return fd;
@@ -188,8 +197,9 @@ static void server(const char *port)
 
 /* --- clients --- */
 
-static void dial(struct run *run, char role)
+static struct peer *dial(struct run *run, char role)
 {
+	struct peer *p;
 	int fd = socket(run->to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -197,8 +207,10 @@ static void dial(struct run *run, char role)
 	setsockopt(fd, SOL_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	if (connect(fd, run->to->ai_addr, run->to->ai_addrlen) && errno != EINPROGRESS)
 		die("connect");
-	peer_add(fd, role, EPOLLOUT)->connecting = true;
+	p = peer_add(fd, role, EPOLLOUT);
+	p->connecting = true;
 	run->open++;
+	return p;
 }
 
 static bool request(struct run *run, struct peer *p)
@@ -215,8 +227,9 @@ static void hang_up(struct run *run, struct peer *p, bool well)
 
 	if (!well)
 		run->failed++;
-	else if (role == ROLE_ONCE)
+	else
 		run->units++;
+	run->lost += p->kept;
 	peer_close(p);
 	run->open--;
 	if (!run->crowd)
@@ -244,7 +257,7 @@ static void client_read(struct run *run, struct peer *p)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		hang_up(run, p, !n && p->role == ROLE_ONCE && p->got == run->size);
+		hang_up(run, p, !n && (p->role == ROLE_ONCE ? p->got == run->size : run->leaving));
 		return;
 	}
 	p->got += (size_t)n;
@@ -269,7 +282,7 @@ static void turn(struct run *run, int timeout)
 			client_connected(run, p);
 		else
 			client_read(run, p);
-		if (p->fd < 0)
+		if (p->fd < 0 && !p->kept)
 			free(p);
 	}
 }
@@ -293,41 +306,105 @@ static void steady(struct run *run, double seconds, char role)
 	       (unsigned long long)run->failed);
 }
 
-/* Opens in steps, so that no queue of SYNs overflows. */
-static void crowd_up(struct run *run, unsigned int idle)
-{
-	uint64_t begin = now_ns();
+/* --- crowd --- */
 
+static void take_signal(int signal)
+{
+	told = signal;
+}
+
+/* In steps, so that no queue of SYNs overflows. */
+static void crowd_open(struct run *run, struct peer **peers, unsigned int idle)
+{
 	while (run->units < idle) {
-		while (run->open < idle && run->open - run->units < 256)
-			dial(run, ROLE_ECHO);
+		for (; run->open < idle && run->open - run->units < CROWD_STEP; peers++) {
+			*peers = dial(run, ROLE_ECHO);
+			(*peers)->kept = true;
+		}
 		turn(run, 1000);
-		if (run->failed || now_ns() - begin > 120000000000ULL)
-			die("a connection of the crowd failed");
+		if (run->failed) {
+			fprintf(stderr, "load: after %llu of %u a connection of the crowd failed\n",
+				(unsigned long long)run->units, idle);
+			exit(1);
+		}
 	}
 	puts("up");
 	fflush(stdout);
 }
 
-
-static void crowd(struct run *run, double seconds, unsigned int idle, unsigned int rate)
+static bool leave(struct run *run, struct peer *p)
 {
-	uint64_t begin, sent = 0;
+	run->leaving = true;
+	return !shutdown(p->fd, SHUT_WR);
+}
 
-	crowd_up(run, idle);
+/* Each does it, in steps. Returns how many came to its end. */
+static uint64_t crowd_each(struct run *run, struct peer **peers, unsigned int idle,
+			   bool (*act)(struct run *run, struct peer *p))
+{
+	uint64_t begin = now_ns();
+	int64_t pending = 0; /* less than that, when some are lost that were not asked */
+
+	run->units = run->failed = 0;
+	for (unsigned int i = 0, begun = 0; i < idle || pending > 0;) {
+		for (; i < idle && pending < CROWD_STEP; i++) {
+			if (peers[i]->fd < 0)
+				continue;
+			begun++;
+			pending++;
+			if (!act(run, peers[i]))
+				hang_up(run, peers[i], false);
+		}
+		turn(run, 1000);
+		pending = (int64_t)begun - (int64_t)run->units - (int64_t)run->failed;
+		if (now_ns() - begin > CROWD_PATIENCE_NS)
+			break;
+	}
+	return run->units;
+}
+
+/* Returns how many it began; those that still go on afterwards have some time left. */
+static uint64_t crowd_beside(struct run *run, double seconds, unsigned int rate)
+{
+	unsigned int crowd = run->open;
+	uint64_t begin = now_ns(), sent = 0, lost = run->lost;
+
 	run->units = 0;
-	begin = now_ns();
-	while ((double)(now_ns() - begin) < seconds * 1e9) {
+	while (!told && (double)(now_ns() - begin) < seconds * 1e9) {
 		uint64_t due = (uint64_t)((double)(now_ns() - begin) / 1e9 * rate);
 
 		for (; sent < due; sent++)
 			dial(run, ROLE_ONCE);
-		turn(run, 1);
+		turn(run, rate ? 1 : 100);
 	}
-	for (begin = now_ns(); run->open > idle && now_ns() - begin < 10000000000ULL;)
+	begin = now_ns();
+	while (run->open + run->lost - lost > crowd && now_ns() - begin < CROWD_PATIENCE_NS)
 		turn(run, 100);
-	printf("%llu %llu %llu\n", (unsigned long long)sent, (unsigned long long)run->units,
-	       (unsigned long long)run->failed + run->open - idle);
+	return sent;
+}
+
+static void crowd(struct run *run, double seconds, unsigned int idle, unsigned int rate)
+{
+	struct peer **peers = calloc(idle + 1, sizeof(*peers));
+	uint64_t dialled, served;
+
+	if (!peers)
+		die("memory");
+	run->crowd = true;
+	signal(SIGTERM, take_signal);
+	signal(SIGUSR1, take_signal);
+	crowd_open(run, peers, idle);
+	dialled = crowd_beside(run, seconds, rate);
+	served = run->units;
+	while (told == SIGUSR1) {
+		told = 0;
+		printf("alive %llu\n",
+		       (unsigned long long)crowd_each(run, peers, idle, request));
+		fflush(stdout);
+		crowd_beside(run, seconds, 0);
+	}
+	printf("%llu %llu ", (unsigned long long)dialled, (unsigned long long)served);
+	printf("%llu\n", (unsigned long long)crowd_each(run, peers, idle, leave));
 }
 
 static struct addrinfo *resolve(const char *host, const char *port)
@@ -357,7 +434,6 @@ static void client(int argc, char **argv)
 		run.size = 64;
 		steady(&run, seconds, ROLE_ONCE);
 	} else if (!strcmp(argv[1], "crowd") && argc == 7) {
-		run.crowd = true;
 		crowd(&run, seconds, run.streams, (unsigned int)atoi(argv[6]));
 	}
 }

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.." || exit
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LC_ALL=C.UTF-8 CMOCKA_MESSAGE_OUTPUT=TAP
 # the processor is emulated: ten to twenty times slower
-export TEST_LIMIT=600 TEST_LIMIT_FACTOR=5 CYCLES=10 SWAPS=4 TPROXY_MUTATE_COUNT=50000
+export TEST_LIMIT=600 TEST_LIMIT_FACTOR=5 CYCLES=10 SWAPS=4 TPROXY_MUTATE_COUNT=50000 CROWD_RATE=auto
 PORT=/dev/ttyS1
 LOG=/tmp/vm-log
 
@@ -73,8 +73,8 @@ run() { # FILE
 		# what a server logs for each request is not what failed; the first lines are
 		grep -v '^# .*HTTP/1\..\" 200$' "$LOG" | head -n 300 | sed 's/^/# /'
 	fi
-	# what the verifier made of the programs on this kernel
-	sed -n '/instructions/s/^#* */# '"${RELEASE%%-*}"': /p' "$LOG"
+	# what the verifier made of the programs on this kernel, and what a test measured
+	sed -En '/instructions|^# measured/s/^#* */# '"${RELEASE%%-*}"': /p' "$LOG"
 }
 
 run_all() {
