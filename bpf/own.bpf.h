@@ -62,11 +62,51 @@ static __always_inline bool connected_to_src(const struct bpf_sock *s, const str
 	return port == f->tuple.ipv6.sport && addr_equals(dst, AF_INET6, f->tuple.ipv6.saddr);
 }
 
+/*
+ * The ports this CPU asks the socket table about, else 0. Where no connection is found
+ * that runs tproxy_lookup, for every packet of every flow that passes: it has no answer
+ * to give there, and knows by this to be gone at once. Softirqs do not nest; and if one
+ * should be preempted, then by a look-up for other ports.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} asking SEC(".maps");
+
+#define asked_ports(sport, dport) ((__u32)(sport) << 16 | (dport)) /* both of network order */
+
+static __always_inline void ask(__u32 ports)
+{
+	__u32 zero = 0, *own = bpf_map_lookup_elem(&asking, &zero);
+
+	if (own)
+		WRITE_ONCE(*own, ports);
+}
+
+static __always_inline bool is_asking(__u32 ports)
+{
+	__u32 zero = 0, *own = bpf_map_lookup_elem(&asking, &zero);
+
+	return own && READ_ONCE(*own) == ports;
+}
+
 /* The tuple's length must be a constant in each call, or the verifier refuses it. */
+#define lookup_family(helper, skb, addrs)                                                          \
+	({                                                                                         \
+		ask(asked_ports((addrs).sport, (addrs).dport));                                    \
+		helper(skb, (struct bpf_sock_tuple *)&(addrs), sizeof(addrs),                      \
+		       BPF_F_CURRENT_NETNS, 0);                                                    \
+	})
 #define lookup_socket(helper, skb, f)                                                              \
-	((f)->family == AF_INET ?                                                                  \
-		 helper(skb, &(f)->tuple, sizeof((f)->tuple.ipv4), BPF_F_CURRENT_NETNS, 0) :       \
-		 helper(skb, &(f)->tuple, sizeof((f)->tuple.ipv6), BPF_F_CURRENT_NETNS, 0))
+	({                                                                                         \
+		struct bpf_sock *found = (f)->family == AF_INET ?                                  \
+						 lookup_family(helper, skb, (f)->tuple.ipv4) :     \
+						 lookup_family(helper, skb, (f)->tuple.ipv6);      \
+		ask(0);                                                                            \
+		found;                                                                             \
+	})
 
 /* A wildcard listener owns nothing here: the host's own sshd must not attract foreign flows. */
 static __always_inline enum owner tcp_owner(struct __sk_buff *skb, struct flow *f)

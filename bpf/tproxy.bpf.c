@@ -245,6 +245,8 @@ int tproxy_lookup(struct bpf_sk_lookup *ctx)
 
 	key.sport = ctx->remote_port;
 	key.dport = bpf_htons(ctx->local_port);
+	if (is_asking(asked_ports(key.sport, key.dport)))
+		return SK_PASS;
 	if (ctx->family == AF_INET) {
 		addr_map4(key.src, ctx->remote_ip4);
 		addr_map4(key.dst, ctx->local_ip4);

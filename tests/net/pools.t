@@ -102,6 +102,13 @@ is "the router's other addresses keep their services" \
 	"$(ssh_to $GATE4 'echo $SSH_CONNECTION' | cut -d' ' -f3)" $GATE4
 bypass_none "no packet went past the relay"
 
+# tproxy_ingress asks the socket table for each of their packets, too: that is not to count.
+before=$(counter pool)
+for i in {1..10}; do
+	whoami_at $POOL4 8000 >/dev/null || tap_comment <<<"connection $i failed"
+done
+is "ten connections count ten times" $(($(counter pool) - before)) 10
+
 # --- from the router itself ---
 is "the router's own users get there too" \
 	"$(r curl -gsS -m 8 "http://$POOL4:8000/whoami" | cut -d' ' -f1)" $ROUTER4
