@@ -6,6 +6,7 @@ within a round.
 
     tcp.py LOAD OUT ROUNDS SECONDS "TEST…" NAME,HOST,PORT[,PID…]…
 """
+import contextlib
 import glob
 import json
 import os
@@ -45,6 +46,20 @@ class Setup:
 
     def descriptors(self):
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids)
+
+
+@contextlib.contextmanager
+def surroundings(setup):
+    """What the router has to have for this setup, and for no other."""
+    hooks = [f"{os.environ['HOOKS']}/{setup.name}.{when}" for when in ("on", "off")]
+    router = ["nsenter", f"--net=/run/netns/{os.environ['ROUTER']}", "sh", "-e"]
+    if os.path.exists(hooks[0]):
+        subprocess.run([*router, hooks[0]], check=True)
+    try:
+        yield
+    finally:
+        if os.path.exists(hooks[1]):
+            subprocess.run([*router, hooks[1]], check=True)
 
 
 def measure(load, setup, test, seconds):
@@ -113,7 +128,10 @@ def main():
     print(f"{rounds} rounds of {seconds} s each, load average {os.getloadavg()[0]:.2f}")
     for test in tests.split():
         if test == "idle":
-            report["tests"][test] = {s.name: crowd(load, s) for s in setups if s.pids}
+            report["tests"][test] = {}
+            for setup in filter(lambda s: s.pids, setups):
+                with surroundings(setup):
+                    report["tests"][test][setup.name] = crowd(load, setup)
             for name, result in report["tests"][test].items():
                 print(f"{name:15} {result['memory']:8.0f} bytes and {result['descriptors']:.2f} "
                       "descriptors for each idle connection" if result else
@@ -123,7 +141,8 @@ def main():
         for number in range(int(rounds)):
             # whoever comes first in a round finds other caches
             for setup in setups[number % len(setups):] + setups[:number % len(setups)]:
-                runs[setup.name].append(measure(load, setup, test, seconds))
+                with surroundings(setup):
+                    runs[setup.name].append(measure(load, setup, test, seconds))
         report["tests"][test] = show(test, runs, names)
     with open(out, "w", encoding="ascii") as file:
         json.dump(report, file, indent=1)

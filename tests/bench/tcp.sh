@@ -4,8 +4,10 @@
 # Measures TCP through the relay, and judges nothing: beside plain forwarding, HAProxy
 # (copying, and with splice-auto), nginx stream and redsocks, whichever are installed, all in one
 # network and interleaved. Writes build/bench-tcp.json and a table.
-# PAIRS, SECONDS_EACH and TESTS (bulk1 bulk4 crr rr idle) may be given, and with
-# RELAYS="NAME=PATH…" other builds of the relay to compare with.
+# PAIRS, SECONDS_EACH and TESTS (bulk1 bulk4 crr rr idle) may be given, CC=bbr for another
+# congestion control than reno, and with RELAYS="NAME=PATH…" other builds of the relay to
+# compare with. Congestion control that paces measures timers: one flow through everything
+# here is 2 to 5 times slower with it, and so are all relays alike.
 
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
@@ -88,7 +90,8 @@ nginx_peer() { # PORT
 }
 
 # redsocks knows no destination itself: a SOCKS server beside the load's server dials it.
-# Its rates suffer from that hop, its own CPU time does not.
+# Its rates suffer from that hop, its own CPU time does not. Its iptables rules, and the
+# connection tracking they switch on, are there only while it is measured.
 redsocks_peer() { # PORT
 	cat >"$WORK/redsocks.conf" <<-CONF
 		base { log_info = off; log = stderr; daemon = off; redirector = iptables; }
@@ -96,13 +99,10 @@ redsocks_peer() { # PORT
 	CONF
 	serve_run microsocks "$SERVER" microsocks -i 0.0.0.0 -p 1080
 	serve_run redsocks "$ROUTER" "$(command -v redsocks || echo /usr/sbin/redsocks)" -c "$WORK/redsocks.conf"
-	r iptables -t nat -A PREROUTING -i r0 -p tcp --dport "$1" -j REDIRECT --to-ports 3131
-	# the others' flows are not to fill the table of connections, nor to pay for it
-	r iptables -t raw -A PREROUTING -p tcp --dport "$1" -j ACCEPT
-	r iptables -t raw -A PREROUTING -j CT --notrack
-	r iptables -t raw -A OUTPUT -p tcp --sport 3131 -j ACCEPT
-	r iptables -t raw -A OUTPUT -j CT --notrack
 	wait_for 10 listening "$ROUTER" tcp 3131 || return
+	echo "iptables -t nat -A PREROUTING -i r0 -p tcp --dport $1 -j REDIRECT --to-ports 3131" \
+		>"$WORK/redsocks.on"
+	echo "nft delete table ip nat" >"$WORK/redsocks.off"
 	setup redsocks $SERVER4 "$1" "${SERVE_PIDS[-1]}"
 }
 
@@ -112,7 +112,8 @@ prepare_network() {
 	topo_up >"$WORK/log/topology" 2>&1
 	for ns in "$CLIENT" "$ROUTER" "$SERVER"; do
 		nsenter --net="/run/netns/$ns" sysctl -qw net.ipv4.ip_local_port_range='1024 65535' \
-			net.core.somaxconn=8192 net.ipv4.tcp_max_syn_backlog=8192 net.ipv4.tcp_congestion_control=${CC:-reno}
+			net.core.somaxconn=8192 net.ipv4.tcp_max_syn_backlog=8192 \
+			net.ipv4.tcp_congestion_control="${CC:-reno}"
 	done
 	# what counts bypassing packets would cost plain forwarding time
 	r nft delete table inet bypass
@@ -162,6 +163,7 @@ ulimit -n "$(ulimit -Hn)"
 prepare_network
 prepare_peers
 # not through the function c: what python starts stays in its namespace
-nsenter --net="/run/netns/$CLIENT" -- python3 tests/bench/tcp.py "$LOAD" $OUT \
+nsenter --net="/run/netns/$CLIENT" -- env ROUTER="$ROUTER" HOOKS="$WORK" \
+	python3 tests/bench/tcp.py "$LOAD" $OUT \
 	"${PAIRS:-7}" "${SECONDS_EACH:-2}" "${TESTS:-bulk1 bulk4 crr rr idle}" "${SETUPS[@]}"
 echo "written to $OUT"
