@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# One end is done at once, the other one goes on for a minute: a byte a second, or nothing for
+# most of it and then much. All ways at the same time, for the time it takes.
+TEST_LIMIT=150
+. "$(dirname "$0")/../lib/test.sh"
+
+prepare peer
+ok "the relay starts" relay_start
+do_ok "attach" loader attach r0 --port 7007
+relays() { [[ $(play "$SERVER4" send=1 send=1) == "client 1 same fin, server 1 same fin" ]]; }
+ok "the relay relays" wait_for 10 relays
+bypass_reset
+
+PLAYERS=()
+# begin NAME ADDRESS CLIENT-PLAN SERVER-PLAN
+begin() {
+	play "$2" "$3,patience=90" "$4,patience=90" >"$WORK/play.$1" &
+	PLAYERS+=($!)
+}
+
+for to in $SERVER4 $SERVER6; do
+	begin "client-trickle-$to" "$to" send=500 send=60,seed=2,chunk=1,pace=1000,after=eof
+	begin "server-trickle-$to" "$to" send=60,chunk=1,pace=1000,after=eof send=500,seed=2
+	begin "client-burst-$to" "$to" send=500 send=3000000,seed=2,delay=55000,after=eof
+	begin "server-burst-$to" "$to" send=3000000,delay=55000,after=eof send=500,seed=2
+done
+wait "${PLAYERS[@]}"
+for to in $SERVER4 $SERVER6; do
+	is "the client is done, the server trickles ($to)" "$(<"$WORK/play.client-trickle-$to")" \
+		"client 60 same fin, server 500 same fin"
+	is "the server is done, the client trickles" "$(<"$WORK/play.server-trickle-$to")" \
+		"client 500 same fin, server 60 same fin"
+	is "the client is done, the server sends much in the end" "$(<"$WORK/play.client-burst-$to")" \
+		"client 3000000 same fin, server 500 same fin"
+	is "the server is done, the client sends much in the end" "$(<"$WORK/play.server-burst-$to")" \
+		"client 500 same fin, server 3000000 same fin"
+done
+is "four of the records are of a minute" \
+	"$(grep -cE ' dur=6[0-9]\.[0-9]+ end=(client|server)-fin' "$RELAY_LOG")" 4
+bypass_none "no packet went past the relay"
+finish
