@@ -26,14 +26,23 @@ void privs_drop_capabilities(void)
 		capng_apply(CAPNG_SELECT_CAPS);
 }
 
+/* getpwnam(3) lists what errno may be for a name that does not exist. */
+static bool is_absent(int err)
+{
+	return !err || err == ENOENT || err == ESRCH || err == EBADF || err == EPERM;
+}
+
+/* NULL, and errno says whether it is absent. A failed look-up must not lead to another user. */
 static const struct passwd *find_user(const char *name)
 {
 	const struct passwd *pw;
 
-	if (*name)
-		return getpwnam(name);
-	pw = getpwnam("tproxy");
-	return pw ? pw : getpwnam("nobody");
+	errno = 0;
+	pw = getpwnam(*name ? name : "tproxy");
+	if (pw || *name || !is_absent(errno))
+		return pw;
+	errno = 0;
+	return getpwnam("nobody");
 }
 
 /*
@@ -56,6 +65,11 @@ static int change_user(const char *name, char *ret_why, size_t size)
 	int flags = CAPNG_DROP_SUPP_GRP;
 	int err;
 
+	if (!pw && !is_absent(errno)) {
+		snprintf(ret_why, size, "user %s: cannot be looked up: %s (try again)",
+			 *name ? name : "tproxy", strerror(errno));
+		return -EAGAIN;
+	}
 	if (!pw) {
 		snprintf(ret_why, size, "user %s: unknown (create it or choose another --user)",
 			 *name ? name : "nobody");
