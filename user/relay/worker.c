@@ -14,6 +14,7 @@
 #include "relay/udp.h"
 
 #define EVENTS_PER_TURN 256
+#define ADDRESSES_RETRY_MS 1000
 
 static uint64_t now_ms(void)
 {
@@ -98,14 +99,30 @@ enum dest_verdict worker_check_dest(const struct worker *w, uint8_t proto, const
 			  named || w->relay->options->allow_local);
 }
 
+/* The event is gone, and nobody tells again: what is not known now is asked for later. */
+static int read_addresses(struct worker *w)
+{
+	int err = local_update(&w->local);
+
+	if (err)
+		timer_set(&w->wheel, &w->local_retry, w->now + ADDRESSES_RETRY_MS);
+	return err;
+}
+
+static void addresses_due(struct timer *timer)
+{
+	read_addresses(container_of(timer, struct worker, local_retry));
+}
+
 static void addresses_changed(struct io *io, uint32_t events)
 {
 	struct worker *w = container_of(io, struct worker, local_io);
-	int err = local_update(&w->local);
+	int err = read_addresses(w);
 
 	(void)events;
 	if (err)
-		record_say(RECORD_WARN, "local addresses: cannot be read: %s (the old ones stay)",
+		record_say(RECORD_WARN, "local addresses: cannot be read: %s (the old ones stay, "
+					"trying again)",
 			   strerror(-err));
 }
 
@@ -239,6 +256,7 @@ int worker_open(struct worker *w, unsigned int index, const struct relay *relay)
 	w->next_id = 1;
 	w->local = (struct local_set){ .events = -1, .dump = -1 };
 	w->drain_timer.fire = drain_expired;
+	w->local_retry.fire = addresses_due;
 	take_settings(w);
 	wheel_init(&w->wheel, w->now);
 	TAILQ_INIT(&w->tasks);

@@ -92,6 +92,7 @@ struct worker {
 	struct grave *graves;
 	struct local_set local;
 	struct io local_io;
+	struct timer local_retry; /* for want of memory they may be read later only */
 	struct conn_list conns; /* the longest idle first, see conn.c */
 	struct acceptors *acceptors;
 	struct udp_engine *udp;
