@@ -46,7 +46,7 @@ LOADER_SRC := $(wildcard user/loader/*.c)
 RELAY_SRC  := $(wildcard user/relay/*.c)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 BPFTEST_SRC := $(wildcard tests/bpf/test_*.c)
-HELPER_SRC := $(wildcard tests/helpers/*.c)
+HELPER_SRC := $(filter-out %/preload.c,$(wildcard tests/helpers/*.c))
 BENCH_SRC  := $(wildcard tests/bench/*.c)
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -97,8 +97,12 @@ PARSE_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 MUTATE_OBJ  := $(call obj,$(wildcard tests/bpf/reference*.c tests/bpf/mutate*.c))
 # The same loader with other programs in it: what an upgrade looks like to it.
 NEXT := $(BUILD)/tests/next
+# The same relay under the sanitizers: tests/life/relay-sanitized.t runs it.
+SANITIZED := $(BUILD)/tests/sanitized
+PRELOAD := $(BUILD)/tests/helpers/preload.so
 
-tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(HELPER_BIN) $(NEXT)/tproxy-loader ## build the tests
+tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(HELPER_BIN) $(PRELOAD) $(NEXT)/tproxy-loader \
+	$(SANITIZED)/tproxy-relay ## build the tests
 
 $(NEXT)/tproxy.bpf.o: bpf/tproxy.bpf.c Makefile
 	$(say) BPF $@
@@ -139,6 +143,21 @@ $(BUILD)/tests/bpf/test_mutate: $(MUTATE_OBJ)
 $(BUILD)/tests/helpers/%: $(BUILD)/tests/helpers/%.o
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
+
+# For other people's processes, whatever they were built with: without a sanitizer of its own.
+$(PRELOAD): tests/helpers/preload.c tests/helpers/preload.h Makefile
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP -fsanitize=%,$(ALL_CFLAGS)) -fPIC -shared $< -o $@
+
+$(SANITIZED)/%.o: %.c Makefile
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -O1 $(PARSE_SANITIZE) -fno-omit-frame-pointer -c $< -o $@
+
+$(SANITIZED)/tproxy-relay: $(patsubst $(BUILD)/%,$(SANITIZED)/%,$(RELAY_OBJ) $(RELAY_LIB_OBJ))
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $(PARSE_SANITIZE) $^ $(RELAY_LIBS) -o $@
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(say) LINK $@

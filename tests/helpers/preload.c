@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Loaded by LD_PRELOAD: makes allocations and close fail in a running program, as told through
+ * FAULT_FILE by `fault`. Passes all else on to whoever is next, libc or a sanitizer. A close that
+ * fails has closed the descriptor all the same, as Linux does it.
+ *
+ * What libc and libseccomp allocate for themselves is left alone, for they crash or hang without
+ * (getpwnam, thread-local data, filters); what the relay calls there fails as a whole instead.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload.h"
+
+/* Where an object is mapped. */
+struct extent {
+	uintptr_t base, begin, end;
+};
+
+static struct fault_page *page;
+static struct extent program, libc, loader, seccomp;
+
+static bool is_in(const struct extent *e, const void *caller)
+{
+	return (uintptr_t)caller >= e->begin && (uintptr_t)caller < e->end;
+}
+
+static void take_extent(struct extent *e, const struct dl_phdr_info *info)
+{
+	*e = (struct extent){ .base = info->dlpi_addr, .begin = UINTPTR_MAX };
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t at = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		if (at < e->begin)
+			e->begin = at;
+		if (at + p->p_memsz > e->end)
+			e->end = at + p->p_memsz;
+	}
+}
+
+static int look_at_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	if (!program.end)
+		take_extent(&program, info); /* it is the first one */
+	else if (strstr(info->dlpi_name, "/libc.so."))
+		take_extent(&libc, info);
+	else if (strstr(info->dlpi_name, "/libseccomp."))
+		take_extent(&seccomp, info);
+	else if (strstr(info->dlpi_name, "/ld-linux") || strstr(info->dlpi_name, "/ld64."))
+		take_extent(&loader, info);
+	return 0;
+}
+
+static void __attribute__((constructor)) preload_init(void)
+{
+	const char *path = getenv("FAULT_FILE");
+	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	void *mem;
+
+	if (fd < 0)
+		return;
+	dl_iterate_phdr(look_at_object, NULL);
+	mem = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	syscall(SYS_close, fd);
+	if (mem != MAP_FAILED)
+		page = mem;
+}
+
+/* True: this call is to fail, and errno says how. */
+static bool fails(struct fault_plan *plan)
+{
+	uint64_t n;
+
+	if (!atomic_load(&plan->armed))
+		return false;
+	n = atomic_fetch_add(&plan->calls, 1) + 1;
+	if (n < plan->first || (n - plan->first) % plan->every)
+		return false;
+	if (atomic_fetch_add(&plan->failed, 1) >= plan->most) {
+		atomic_fetch_sub(&plan->failed, 1);
+		return false;
+	}
+	errno = (int)plan->error;
+	return true;
+}
+
+static void note_site(const void *caller)
+{
+	/* The call itself, not where it returns to. */
+	uint64_t site = (uintptr_t)caller - program.base - 1;
+
+	if (!is_in(&program, caller))
+		return;
+	for (int i = 0; i < FAULT_SITES; i++) {
+		uint64_t old = 0;
+
+		if (atomic_compare_exchange_strong(&page->sites[i], &old, site) || old == site)
+			return;
+	}
+}
+
+static bool refused(const void *caller)
+{
+	if (!page || is_in(&libc, caller) || is_in(&loader, caller) || is_in(&seccomp, caller) ||
+	    !fails(&page->alloc))
+		return false;
+	note_site(caller);
+	return true;
+}
+
+#define CALLER __builtin_return_address(0)
+#define NEXT(name)                                                                                 \
+	({                                                                                         \
+		static __typeof__(&name) next_;                                                    \
+		if (!next_)                                                                        \
+			next_ = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                        \
+		next_;                                                                             \
+	})
+
+void *malloc(size_t size)
+{
+	return refused(CALLER) ? NULL : NEXT(malloc)(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return refused(CALLER) ? NULL : NEXT(calloc)(n, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+	return refused(CALLER) ? NULL : NEXT(realloc)(old, size);
+}
+
+void *reallocarray(void *old, size_t n, size_t size)
+{
+	return refused(CALLER) ? NULL : NEXT(reallocarray)(old, n, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+	return refused(CALLER) ? NULL : NEXT(aligned_alloc)(alignment, size);
+}
+
+int posix_memalign(void **mem, size_t alignment, size_t size)
+{
+	return refused(CALLER) ? errno : NEXT(posix_memalign)(mem, alignment, size);
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	return refused(CALLER) ? NULL : NEXT(fopen)(path, mode);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	return refused(CALLER) ? EAGAIN : NEXT(pthread_create)(thread, attr, run, arg);
+}
+
+struct passwd *getpwnam(const char *name)
+{
+	return refused(CALLER) ? NULL : NEXT(getpwnam)(name);
+}
+
+scmp_filter_ctx seccomp_init(uint32_t action)
+{
+	return refused(CALLER) ? NULL : NEXT(seccomp_init)(action);
+}
+
+/* The relay gives no arguments here. */
+int seccomp_rule_add(scmp_filter_ctx ctx, uint32_t action, int call, unsigned int count, ...)
+{
+	if (refused(CALLER))
+		return -ENOMEM;
+	return count ? -EINVAL : NEXT(seccomp_rule_add_array)(ctx, action, call, 0, NULL);
+}
+
+int seccomp_rule_add_array(scmp_filter_ctx ctx, uint32_t action, int call, unsigned int count,
+			   const struct scmp_arg_cmp *args)
+{
+	return refused(CALLER) ? -ENOMEM :
+				 NEXT(seccomp_rule_add_array)(ctx, action, call, count, args);
+}
+
+int seccomp_load(const scmp_filter_ctx ctx)
+{
+	return refused(CALLER) ? -ENOMEM : NEXT(seccomp_load)(ctx);
+}
+
+/* Of the program only: libraries map what is no memory of theirs, as libc does for threads. */
+void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	if ((flags & MAP_ANONYMOUS) && is_in(&program, CALLER) && refused(CALLER))
+		return MAP_FAILED;
+	return NEXT(mmap)(at, size, prot, flags, fd, offset);
+}
+
+int close(int fd)
+{
+	int rc = (int)syscall(SYS_close, fd);
+
+	if (!page)
+		return rc;
+	if (rc && errno == EBADF)
+		atomic_fetch_add(&page->bad_closes, 1);
+	return fails(&page->close) ? -1 : rc;
+}
+
+int fclose(FILE *file)
+{
+	int rc = NEXT(fclose)(file);
+
+	return page && fails(&page->close) ? EOF : rc;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What preload.so and `fault` share: the file FAULT_FILE, mapped by both. */
+#ifndef TESTS_PRELOAD_H
+#define TESTS_PRELOAD_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define FAULT_SITES 256
+
+/* Numbers begin with 1 and count from when the kind was armed. */
+struct fault_plan {
+	_Atomic uint32_t armed;
+	uint32_t error;	 /* errno */
+	uint64_t first;	 /* the call to fail */
+	uint64_t every;	 /* and each so many calls later */
+	uint64_t most;	 /* but not more than these */
+	_Atomic uint64_t calls;
+	_Atomic uint64_t failed;
+};
+
+struct fault_page {
+	struct fault_plan alloc;
+	struct fault_plan close;
+	_Atomic uint64_t bad_closes; /* of descriptors that were not open */
+	/* Where the program itself was refused memory, ever: offsets in its file, 0: free. */
+	_Atomic uint64_t sites[FAULT_SITES];
+};
+
+#endif

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# Allocations and close that fail inside the relay, see tests/helpers/preload.c. To be sourced
+# after test.sh.
+
+FAULT=$TOP/build/tests/helpers/fault
+PRELOAD=$TOP/build/tests/helpers/preload.so
+FAULT_PAGE=$WORK/fault
+[[ -x $FAULT && -e $PRELOAD ]] || skip_inside "$FAULT is not built (make tests)"
+
+# fault_relay PROGRAM — RELAY becomes that program, with faults to order; reports of sanitizers
+# are files in $WORK/sanitizer
+fault_relay() {
+	local program=$1
+
+	"$FAULT" "$FAULT_PAGE" new
+	mkdir -p "$WORK/sanitizer"
+	chmod 777 "$WORK/sanitizer"
+	chmod 755 "$WORK"
+	cat >"$WORK/relay-faulty" <<-SCRIPT
+		#!/bin/sh
+		export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=1:log_path=$WORK/sanitizer/report
+		export UBSAN_OPTIONS=print_stacktrace=1
+		LD_PRELOAD=$PRELOAD FAULT_FILE=$FAULT_PAGE exec "$program" "\$@"
+	SCRIPT
+	chmod +x "$WORK/relay-faulty"
+	RELAY=$WORK/relay-faulty
+	RELAY_PROGRAM=$program
+}
+
+fault() { "$FAULT" "$FAULT_PAGE" "$@"; }
+
+# whole [BYTES] — a TCP flow is served, and complete
+whole() {
+	local n=${1:-1000}
+
+	[[ $(play "$SERVER4" send="$n",seed=1 send="$n",seed=2) == "client $n same fin, server $n same fin" ]]
+}
+
+# sweep DESCRIPTION CMD… — during CMD, whose outcome does not matter, the first allocation fails, the
+# next time the second, until there are no more; each time the relay serves on
+sweep() {
+	local what=$1 n failed
+	shift
+
+	for ((n = 1; n <= 60; n++)); do
+		fault alloc $n
+		"$@" >/dev/null 2>&1
+		read -r _ failed _ < <(fault off)
+		[[ $failed -gt 0 ]] || break
+		if ! wait_for 5 whole; then
+			tap_result 1 "$what: the relay serves when allocation $n has failed"
+			return 1
+		fi
+	done
+	tap_result $((n < 2 || n > 60)) "$what: served again after each of $((n - 1)) failed allocations"
+}
+
+# fault_sites — functions of the relay that were refused memory so far
+fault_sites() { fault sites | addr2line -fi -e "$RELAY_PROGRAM" | grep -v : | sort -u; }
