@@ -25,6 +25,7 @@ fault_relay() {
 		LD_PRELOAD=$PRELOAD FAULT_FILE=$FAULT_PAGE exec "$program" "\$@"
 	SCRIPT
 	chmod +x "$WORK/relay-faulty"
+	# shellcheck disable=SC2034
 	RELAY=$WORK/relay-faulty
 	RELAY_PROGRAM=$program
 }
