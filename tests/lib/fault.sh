@@ -58,5 +58,53 @@ sweep() {
 	tap_result $((n < 2 || n > 60)) "$what: served again after each of $((n - 1)) failed allocations"
 }
 
+# fault_met SITE… — each of these functions of the relay was refused memory
+fault_met() {
+	local sites site
+
+	sites=$(fault_sites)
+	tap_comment <<<"refused memory: ${sites//$'\n'/ }"
+	for site in "$@"; do
+		ok "$site has met a failure" grep -qx "$site" <<<"$sites"
+	done
+}
+
+# fault_configuration FILE — what makes a relay of that need memory for many things
+fault_configuration() {
+	local n
+
+	for n in {1..40}; do
+		echo "10.9.$n.0/24"
+		echo "fd99:$n::/64"
+	done >"$WORK/list"
+	cat >"$1" <<-CONF
+		[relay]
+		deny = 10.8.0.0/16, @$WORK/list
+		max-flows-per-source = 1000
+		[pool some]
+		10.77.1.101 = $SERVER4:7007
+		10.77.1.102 = $SERVER4:7007
+	CONF
+}
+
+# begins_past — counts the SYNs and datagrams that go past the relay from here on; prints the count.
+# Of flows that a failure has reset, the kernel forwards what was on its way.
+begins_past() {
+	if r nft list table inet begins >/dev/null 2>&1; then
+		r nft list counter inet begins past | sed -n 's/.*packets \([0-9]*\).*/\1/p'
+		return
+	fi
+	r nft -f - <<-'NFT'
+		table inet begins {
+			counter past { }
+			chain forward {
+				type filter hook forward priority 0
+				iifname r0 tcp flags & (syn | ack) == syn counter name past
+				iifname r0 meta l4proto udp counter name past
+			}
+		}
+	NFT
+}
+
 # fault_sites — functions of the relay that were refused memory so far
 fault_sites() { fault sites | addr2line -fi -e "$RELAY_PROGRAM" | grep -v : | sort -u; }

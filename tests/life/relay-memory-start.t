@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Memory is refused to a relay that starts, one allocation after the other: it ends with one line
+# or becomes a relay with no more privileges than any. One that is to take over leaves the old one alone.
+TEST_LIMIT=240
+. "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/fault.sh"
+
+command -v addr2line >/dev/null || skip_inside "addr2line is not installed"
+
+# Starts with each allocation refused in turn. Prints what happened otherwise than it should,
+# then how many starts there were, and how many of them failed.
+cat >"$WORK/starts.py" <<'PY'
+import re, signal, subprocess, sys
+fault, page, *relay = sys.argv[1:]
+MAY = (1 << 13) | (1 << 10) # CAP_NET_RAW, CAP_NET_BIND_SERVICE
+
+
+def run(number):
+    subprocess.run([fault, page, "alloc", str(number)], check=True)
+    with subprocess.Popen(relay, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        up = any("listening on" in line for line in child.stdout)
+        if up:
+            with open(f"/proc/{child.pid}/status", encoding="ascii") as file:
+                status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+            if status["Uid"].split()[0] == "0" or int(status["CapPrm"], 16) & ~MAY or \
+                    status["NoNewPrivs"] != "1" or status["Seccomp"] != "2":
+                print(number, "has kept privileges:", status["Uid"], status["CapPrm"], status["Seccomp"])
+            child.send_signal(signal.SIGTERM)
+        said = child.stderr.read()
+    failed = subprocess.run([fault, page, "off"], check=True, capture_output=True, text=True).stdout.split()[1]
+    wanted = (0, "") if up else (1, "tproxy-relay: [^\n]+\n")
+    if child.returncode != wanted[0] or not re.fullmatch(wanted[1], said):
+        print(number, child.returncode, said)
+    return up, failed != "0"
+
+
+starts = [run(1)]
+while starts[-1][1] and len(starts) < 1000:
+    starts.append(run(len(starts) + 1))
+if starts[-1] != (True, False):
+    print("the last one should be a start without a failure", starts[-1])
+print(len(starts), sum(not up for up, _ in starts))
+PY
+
+CONF=$WORK/relay.conf
+prepare peer
+fault_configuration "$CONF"
+fault_relay "$RELAY"
+
+# --- starts ---
+python3 "$WORK/starts.py" "$FAULT" "$FAULT_PAGE" "$RELAY" -n "$ROUTER" -c "$CONF" >"$WORK/starts"
+read -r starts failed < <(tail -n 1 "$WORK/starts")
+is "each start is a relay, or ends with status 1 and one line" "$(sed '$d' "$WORK/starts")" ""
+ok "$failed of $starts starts have failed" test "$failed" -gt 20
+
+# --- a relief that fails ---
+ok "the relay starts" relay_start -c "$CONF" --connect-timeout 3 --drain-timeout 1
+do_ok "attach" loader attach r0 --port 7007
+ok "flows go through the relay" wait_for 10 whole
+begins_past
+first=$RELAY_PID
+for n in 1 20 40 60 120 160; do
+	fault alloc $n
+	relieved=$("$RELAY" -n "$ROUTER" -c "$CONF" --listen 15002 2>&1 >"$WORK/log/relief.$n" </dev/null &
+		wait_for 2 grep -q listening "$WORK/log/relief.$n" && kill $!
+		wait $!)
+	read -r _ refused _ < <(fault off)
+	[[ $refused -gt 0 ]] || continue
+	# some libraries do without; then it is a relief like any other
+	if [[ -z $relieved ]]; then
+		relay_stop
+		relay_start -c "$CONF"
+		wait_for 10 whole
+		first=$RELAY_PID
+		continue
+	fi
+	process_gone "$first" && relieved+="! the old relay has ended"
+	whole || relieved+="! flows are not served"
+	like "a relief that is refused allocation $n leaves the old relay alone" "$relieved" \
+		'^tproxy-relay: [^!]+$'
+done
+relay_stop
+
+
+fault_met access_tree_add poolmap_add settings_new find_user limits_new worker_open acceptors_open \
+	udp_open udp_batch_new udp_sources_new reply_table_open sandbox_enter \
+	options_read_file add_file
+is "no flow began past the relay" "$(begins_past)" 0
+finish
