@@ -139,13 +139,13 @@ static void test_careful_reads_on(void **state)
 	char buf[16];
 
 	f->pump.careful = true;
-	assert_int_equal(write(f->from[0], "some", 4), 4);
+	assert_int_equal(write(f->from[0], "both", 4), 4);
 	assert_int_equal(turn(f), PUMP_WAIT_READ);
-	assert_int_equal(write(f->from[0], "more", 4), 4);
+	assert_int_equal(write(f->from[0], "parts", 5), 5);
 	shutdown(f->from[0], SHUT_WR);
 	assert_int_equal(turn(f), PUMP_DONE);
-	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 8);
-	assert_memory_equal(buf, "somemore", 8);
+	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 9);
+	assert_memory_equal(buf, "bothparts", 9);
 	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 0);
 }
 
