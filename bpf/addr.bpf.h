@@ -28,6 +28,16 @@ static __always_inline void addr_copy(const struct flow *f, void *src, void *dst
 	}
 }
 
+static __always_inline struct tproxy_flow_key flow_key(const struct flow *f)
+{
+	struct tproxy_flow_key key = { .proto = f->proto };
+
+	addr_copy(f, key.src, key.dst);
+	key.sport = f->family == AF_INET ? f->tuple.ipv4.sport : f->tuple.ipv6.sport;
+	key.dport = f->family == AF_INET ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
+	return key;
+}
+
 /* Destinations that are never forwarded, so never ours: multicast, broadcast, loopback, link-local. */
 static __always_inline bool dst_stays_local(const struct flow *f)
 {

@@ -7,6 +7,7 @@
 #define TPROXY_STEER_BPF_H
 
 #include "addr.bpf.h"
+#include "began.bpf.h"
 #include "cookie.bpf.h"
 #include "count.bpf.h"
 #include "match.bpf.h"
@@ -140,13 +141,10 @@ static __always_inline __u32 lend_slot(struct bpf_sock *s, const struct match *m
 static __always_inline bool write_ticket(const struct flow *f, __u32 slot, __u32 rule)
 {
 	struct tproxy_ticket ticket = { .slot = slot, .rule = rule };
-	struct tproxy_flow_key key = { .proto = f->proto };
+	struct tproxy_flow_key key = flow_key(f);
 
 	if (slot == NO_SLOT)
 		return false;
-	addr_copy(f, key.src, key.dst);
-	key.sport = f->family == AF_INET ? f->tuple.ipv4.sport : f->tuple.ipv6.sport;
-	key.dport = f->family == AF_INET ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
 	return !bpf_map_update_elem(&tickets, &key, &ticket, BPF_ANY);
 }
 
@@ -170,6 +168,7 @@ enum steer_how {
 	STEER_ASSIGN, /* bpf_sk_assign here */
 	STEER_TICKET, /* by sk_lookup, later in the stack */
 	STEER_COOKIE, /* as ASSIGN, if the ACK carries a SYN cookie of the listener; else not ours */
+	STEER_LATE,   /* as ASSIGN, for the listener to answer with RST; else not ours */
 };
 
 static __always_inline enum verdict steer(struct __sk_buff *skb, const struct match *m,
@@ -181,11 +180,17 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 	bool fits = s && listener_fits(s, f);
 	long err = -ESOCKTNOSUPPORT;
 
-	if (how == STEER_COOKIE && (!fits || !cookie_is_valid(skb, s, f)))
+	if (how >= STEER_COOKIE && !fits) {
+		/* Its server may tell the client, since all flows are the server's now. */
+		if (how == STEER_LATE && m->rule->on_down == TPROXY_ON_DOWN_PASS)
+			began_forget(f);
+		return VERDICT_NEXT;
+	}
+	if (how == STEER_COOKIE && !cookie_is_valid(skb, s, f))
 		return VERDICT_NEXT;
 	if (!fits)
 		return on_down(skb, m->rule, f);
-	if (f->proto == IPPROTO_TCP && how != STEER_COOKIE)
+	if (f->proto == IPPROTO_TCP && how < STEER_COOKIE)
 		cookie_note(skb, s, f);
 	if (how != STEER_TICKET)
 		err = bpf_sk_assign(skb, s, 0);
@@ -196,8 +201,13 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 		if (write_ticket(f, slot, m->number))
 			err = 0;
 	}
-	if (!err)
+	if (!err) {
+		if (f->proto == IPPROTO_TCP)
+			began_note(f);
 		return keep(why);
+	}
+	if (how == STEER_LATE)
+		return VERDICT_NEXT;
 	count(TPROXY_COUNT_ASSIGN_FAILED);
 	return on_down(skb, m->rule, f);
 }

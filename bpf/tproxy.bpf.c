@@ -14,6 +14,7 @@
 #include "count.bpf.h"
 #include "parse.bpf.h"
 #include "addr.bpf.h"
+#include "began.bpf.h"
 #include "match.bpf.h"
 #include "own.bpf.h"
 #include "steer.bpf.h"
@@ -66,6 +67,9 @@ static __always_inline struct intent tcp(struct __sk_buff *skb, struct flow *f)
 	} else if (flags == TCP_ACK && !f->frag && cookie_expected()) {
 		i.how = STEER_COOKIE;
 		i.why = TPROXY_COUNT_COOKIE;
+	} else if (began_here(f)) {
+		i.how = STEER_LATE;
+		i.why = TPROXY_COUNT_LATE;
 	} else {
 		i.what = INTENT_NEXT; /* a flow older than us: leave it alone */
 	}
@@ -96,7 +100,7 @@ static __always_inline enum verdict act(struct __sk_buff *skb, const struct matc
 {
 	__u8 action = m->rule->action;
 
-	if (i->how == STEER_COOKIE)
+	if (i->how >= STEER_COOKIE)
 		return action == TPROXY_ACTION_PROXY ? steer(skb, m, f, i->how, i->why) :
 						       VERDICT_NEXT;
 	if (dst_is_ours(f)) {
@@ -122,8 +126,8 @@ static __always_inline enum verdict act(struct __sk_buff *skb, const struct matc
 	return steer(skb, m, f, i->how, i->why);
 }
 
-static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
-						const struct tproxy_config *cfg, struct flow *f)
+static __always_inline enum verdict decide_start(struct __sk_buff *skb,
+						 const struct tproxy_config *cfg, struct flow *f)
 {
 	struct intent i = f->proto == IPPROTO_TCP ? tcp(skb, f) : udp(skb, f);
 	struct match m;
@@ -136,6 +140,19 @@ static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
 	if (m.rule)
 		return act(skb, &m, f, &i);
 	return i.keep_without_rule ? keep(TPROXY_COUNT_FOREIGN_LISTENER) : VERDICT_NEXT;
+}
+
+static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
+						const struct tproxy_config *cfg, struct flow *f)
+{
+	enum verdict verdict = decide_start(skb, cfg, f);
+
+	if (verdict != VERDICT_NEXT || f->proto != IPPROTO_TCP)
+		return verdict;
+	if (tcp_control(f) != TCP_SYN)
+		return began_here(f) ? keep(TPROXY_COUNT_LATE) : VERDICT_NEXT;
+	began_forget(f);
+	return VERDICT_NEXT;
 }
 
 /*

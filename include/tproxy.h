@@ -205,7 +205,8 @@ struct tproxy_local_key {
 	X(ASSIGN_FAILED, "assign_failed", "the kernel refused the listener: treated as down")      \
 	X(NO_POLICY, "no_policy", "policy maps missing: left alone")                               \
 	X(POOL, "pool", "look-ups for a pool address, answered with the relay's socket")           \
-	X(POOL_DOWN, "pool_down", "look-ups for a pool address without the relay: refused")
+	X(POOL_DOWN, "pool_down", "look-ups for a pool address without the relay: refused")        \
+	X(LATE, "late", "packets of flows that a proxy had and has no more: reset")
 
 enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,

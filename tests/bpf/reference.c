@@ -214,6 +214,35 @@ static void go_down(struct matter *m, const struct rule *r, bool assigning)
 	}
 }
 
+static struct tproxy_flow_key key_of(const struct seen *s)
+{
+	struct tproxy_flow_key key = { .proto = s->proto,
+				       .sport = htons(s->from.port),
+				       .dport = htons(s->to.port) };
+
+	ref_addr_map(&s->from.addr, key.src);
+	ref_addr_map(&s->to.addr, key.dst);
+	return key;
+}
+
+/* The second and fourth word of an address, as they lie in memory. */
+static __u32 fold(const __u8 addr[16])
+{
+	__u32 words[4];
+
+	memcpy(words, addr, sizeof(words));
+	return words[1] ^ words[3];
+}
+
+static struct tproxy_flow_key *began_place(struct ref_world *w, const struct tproxy_flow_key *key)
+{
+	__u32 ports = (__u32)key->sport << 16 | key->dport;
+	__u32 sum = fold(key->src) * 2654435761u + fold(key->dst) * 2246822507u +
+		    ports * 3266489909u;
+
+	return &w->began[sum / (0x100000000ULL / REF_BEGAN)];
+}
+
 static void give_ticket(struct matter *m, int rule)
 {
 	struct ref_answer *a = m->a;
@@ -221,11 +250,9 @@ static void give_ticket(struct matter *m, int rule)
 	enum tproxy_class class = class_of(&m->s);
 
 	a->ticket = true;
-	a->ticket_key.proto = m->s.proto;
-	a->ticket_key.sport = htons(m->s.from.port);
-	a->ticket_key.dport = htons(m->s.to.port);
-	ref_addr_map(&m->s.from.addr, a->ticket_key.src);
-	ref_addr_map(&m->s.to.addr, a->ticket_key.dst);
+	a->ticket_key = key_of(&m->s);
+	if (m->s.proto == IPPROTO_TCP)
+		*began_place(m->w, &a->ticket_key) = a->ticket_key;
 	a->ticket_slot = by_address ? TPROXY_LENT_SLOT(class, (__u32)rule) :
 				      TPROXY_SLOT(m->w->group[rule], class, 0);
 	a->ticket_ways = by_address ? 1 : TPROXY_GROUP_WAYS;
@@ -333,15 +360,12 @@ static void decide_by_rule(struct matter *m, int rule, bool time_wait)
 		      time_wait ? TPROXY_COUNT_TIME_WAIT : TPROXY_COUNT_STEERED);
 }
 
-static void decide_tcp(struct matter *m)
+static void decide_segment(struct matter *m, __u8 flags)
 {
 	const struct ref_socket *s = NULL;
 	enum ref_owner owner = world_owner(m->w, IPPROTO_TCP, &m->s.from, &m->s.to, &s);
-	__u8 flags = m->s.tcp_flags & (SYN | ACK | RST | FIN);
 	int rule;
 
-	if (flags == (SYN | FIN)) /* RFC 9293 3.10.7.2: opens a connection as well */
-		flags = SYN;
 	if (owner == REF_HAS_PEER) {
 		leave_counted(m, REF_EXIT_OWNED_TCP, REF_KEEP, TPROXY_COUNT_OWNED);
 	} else if (owner == REF_IN_TIME_WAIT && flags != SYN) {
@@ -361,6 +385,37 @@ static void decide_tcp(struct matter *m)
 		else
 			decide_by_rule(m, rule, owner == REF_IN_TIME_WAIT);
 	}
+}
+
+/* No proxy is there to end it, and everything else passes as well. */
+static bool is_let_go(const struct matter *m, __u8 flags)
+{
+	const struct rule *r;
+	int rule;
+
+	if (flags == ACK && m->w->cookies_expected && !m->s.first_fragment)
+		return false;
+	rule = world_rule(m->w, m->iface, &m->s);
+	r = rule < 0 ? NULL : &m->w->policy->rules[rule];
+	return r && r->action == TPROXY_ACTION_PROXY && r->on_down == TPROXY_ON_DOWN_PASS &&
+	       !find_listener(m, rule);
+}
+
+/* What a proxy once had goes past it only when it begins anew, or the proxy is not to matter. */
+static void decide_tcp(struct matter *m)
+{
+	struct tproxy_flow_key key = key_of(&m->s), *place = began_place(m->w, &key);
+	__u8 flags = m->s.tcp_flags & (SYN | ACK | RST | FIN);
+
+	if (flags == (SYN | FIN)) /* RFC 9293 3.10.7.2: opens a connection as well */
+		flags = SYN;
+	decide_segment(m, flags);
+	if (m->a->verdict != REF_NEXT || memcmp(place, &key, sizeof(key)))
+		return;
+	if (flags == SYN || is_let_go(m, flags))
+		memset(place, 0, sizeof(*place));
+	else
+		leave_counted(m, REF_EXIT_LATE, REF_KEEP, TPROXY_COUNT_LATE);
 }
 
 /* A rule goes before a socket that is merely bound to the destination. */

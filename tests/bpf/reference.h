@@ -74,6 +74,7 @@ struct ref_fragment {
 #define REF_MAX_SOCKETS 64
 #define REF_MAX_ROUTES 128
 #define REF_MAX_FRAGMENTS 4096
+#define REF_BEGAN 16384 /* places; each flow has one, and may find it taken by a newer one */
 #define REF_NO_SOCKET (-1)
 
 struct ref_world {
@@ -98,6 +99,7 @@ struct ref_world {
 	bool cookies_expected; /* a SYN has met such a listener */
 	struct ref_fragment fragments[REF_MAX_FRAGMENTS];
 	size_t n_fragments;
+	struct tproxy_flow_key began[REF_BEGAN]; /* TCP flows given to a proxy */
 };
 
 struct ref_packet {
@@ -131,6 +133,7 @@ struct ref_packet {
 	X(BOUND_TCP, "SYN to a listener on a foreign address")                                     \
 	X(BOUND_UDP, "UDP socket on a foreign address, no rule")                                   \
 	X(OLDER_FLOW, "TCP, neither SYN nor ACK, or no cookie expected")                           \
+	X(LATE, "TCP, flow of a proxy whose socket is gone")                                       \
 	X(NO_RULE, "no rule")                                                                      \
 	X(ACK_OTHER_RULE, "ACK, rule without a proxy")                                             \
 	X(ACK_NO_COOKIE, "ACK without a valid cookie")                                             \

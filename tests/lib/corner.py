@@ -17,6 +17,8 @@
     talk HOST PORT COUNT              short TCP conversations with an echo server; how many succeeded
     flood SOURCES HOST PORT COUNT     SYNs of random ports of the network SOURCES
     pmtu HOST PORT MTU GO             a connection whose path is said to be narrow, kept until GO
+    late HOST PORT FROM               a segment from port FROM, of a connection that nobody has here;
+                                      whether it was answered by a reset
     farewell HOST PORT                a datagram from a port that is closed when the answer comes
     stray HOST PORT                   an ICMP error about a flow that nobody has
     frame IF MAC SRC PORT DST...      a SYN and a datagram to any address at all
@@ -452,6 +454,24 @@ def cmd_stray(host, port):
     quote = ip(dst, src, TCP, tcp(dst, int(port), src, 9, 1, ACK))
     with raw_socket(family_of(host)) as out:
         out.sendto(too_big(src, dst, 1300, quote), (host, 0))
+
+
+def cmd_late(host, port, source):
+    src, dst, ports = packed(own_address(host)), packed(host), (int(port), int(source))
+    family = family_of(host)
+    with socket.socket(family, socket.SOCK_RAW, TCP) as sniffer, raw_socket(family) as sender:
+        sniffer.settimeout(5)
+        segment = tcp(src, ports[1], dst, ports[0], 1000, ACK)
+        sender.sendto(ip(src, dst, TCP, segment), (host, 0))
+        try:
+            while True:
+                heard = sniffer.recv(65536)
+                at = (heard[0] & 15) * 4 if family == socket.AF_INET else 0
+                if struct.unpack_from("!HH", heard, at) == ports and heard[at + 13] & RST:
+                    print("reset")
+                    return
+        except socket.timeout:
+            print("silence")
 
 
 def cmd_farewell(host, port):

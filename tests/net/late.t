@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What comes after the end of a flow that a proxy had does not go past it to the server: the client
+# is told by a reset. Flows that never were at the proxy, or begin anew without it, are left alone.
+. "$(dirname "$0")/../lib/test.sh"
+
+established() { [[ -n $(s ss -Htn state established "sport = :7007") ]]; }
+late() { c python3 "$LIB/corner.py" late "$1" 7007 "$2"; }
+ports() { do_ok "port $1" loader port "$1" tcp/7007; }
+
+prepare peer
+relay_start
+do_ok "attach" loader attach r0 --port 7007,7009
+relays() { [[ $(play "$SERVER4" send=1 send=1) == "client 1 same fin, server 1 same fin" ]]; }
+ok "flows go through the relay" wait_for 10 relays
+
+check() { # ADDRESS
+	local before
+
+	is "the server resets a flow ($1)" "$(play "$1" sport=5001,end=none send=10,end=rst)" \
+		"client 10 same reset, server 0 same rst-sent"
+	bypass_reset
+	before=$(counter late)
+	is "a late segment of it is answered by a reset" "$(late "$1" 5001)" reset
+	bypass_none "and does not go past the relay"
+	is "which is counted" "$(($(counter late) - before))" 1
+	is "the server answers one of a flow that never was here" "$(late "$1" 5002)" reset
+	is "which does go past" "$(bypassed tcp)" 1
+
+	ports del
+	is "without the rule the same flow begins anew" \
+		"$(play "$1" sport=5001,end=none send=10,end=rst)" "client 10 same reset, server 0 same rst-sent"
+	before=$(counter late)
+	is "its late segments are the server's" "$(late "$1" 5001)" reset
+	is "and left alone" "$(counter late)" "$before"
+	ports add
+}
+
+check $SERVER4
+check $SERVER6
+
+# Without a proxy the segment waits for one, unless everything is to pass.
+is "a flow is reset" "$(play $SERVER4 sport=5003,end=none send=10,end=rst)" \
+	"client 10 same reset, server 0 same rst-sent"
+relay_stop
+bypass_reset
+is "without a relay its late segment is dropped" "$(late $SERVER4 5003)" silence
+bypass_none "as new flows are"
+do_ok "on-down pass" loader attach r0 --port 7007,7009 --on-down pass
+is "then it is the server's to answer" "$(late $SERVER4 5003)" reset
+do_ok "on-down drop" loader attach r0 --port 7007,7009 --on-down drop
+ok "the relay starts" relay_start
+ok "and serves" wait_for 10 relays
+
+# With the proxy its sockets go, under the segments of everybody.
+for to in $SERVER4 $SERVER6; do
+	bypass_reset
+	players=()
+	for _ in {1..4}; do
+		play "$to" send=100000000,pace=2 end=none >"$WORK/play.$RANDOM" &
+		players+=($!)
+	done
+	ok "flows are there" wait_for 10 established
+	sleep 0.3
+	relay_stop KILL
+	wait "${players[@]}"
+	bypass_none "the relay is killed: nothing goes past it"
+	ok "it starts again" relay_start
+	ok "and serves" wait_for 10 relays
+done
+finish
