@@ -14,7 +14,7 @@
 
 #include "addr.bpf.h"
 
-#define BEGAN_BITS 14
+#define BEGAN_BITS 16 /* 2.5 MiB */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -74,7 +74,7 @@ struct ref_fragment {
 #define REF_MAX_SOCKETS 64
 #define REF_MAX_ROUTES 128
 #define REF_MAX_FRAGMENTS 4096
-#define REF_BEGAN 16384 /* places; each flow has one, and may find it taken by a newer one */
+#define REF_BEGAN 65536 /* places; each flow has one, and may find it taken by a newer one */
 #define REF_NO_SOCKET (-1)
 
 struct ref_world {
