@@ -21,7 +21,7 @@ devices_prepare() {
 }
 
 # past — packets forwarded from any device of the client's side
-past() { r nft list counter inet devs past | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+past() { packets r inet devs past; }
 
 # servers FAMILIES — FAMILIES is 4, 6 or 46
 servers() {

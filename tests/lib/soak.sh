@@ -23,7 +23,7 @@ soak_serve() {
 	NFT
 }
 
-starts_past() { r nft list counter inet soak starts | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+starts_past() { packets r inet soak starts; }
 
 # soak_load NAME KIND… -- HOST…
 soak_load() {

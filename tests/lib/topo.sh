@@ -84,6 +84,9 @@ topo_down() {
 	done
 }
 
+# packets SIDE FAMILY TABLE COUNTER [reset] — how many a named nft counter has; SIDE is c, r or s
+packets() { "$1" nft "${5:-list}" counter "$2" "$3" "$4" | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+
 # --- what left the router unproxied ---
 
 # Counts packets the router forwards from the client to a port that tests intercept,
@@ -106,7 +109,7 @@ bypass_watch() {
 }
 
 # bypassed tcp|udp — packets forwarded so far
-bypassed() { r nft list counter inet bypass "past_$1" | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+bypassed() { packets r inet bypass "past_$1"; }
 bypass_reset() { r nft reset counters table inet bypass >/dev/null; }
 
 # --- what a loader could leave behind ---

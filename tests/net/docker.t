@@ -37,7 +37,7 @@ docker_tables() { # FAMILY CLIENT NETWORK
 	NFT
 }
 
-dropped() { r nft list counter "$1" docker-filter dropped | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+dropped() { packets r "$1" docker-filter dropped; }
 
 # hooks VALUE — whether packets of bridge ports pass the IP hooks
 hooks() {

@@ -6,7 +6,7 @@
 
 corner() { c python3 "$LIB/corner.py" "$@"; }
 
-forwarded() { r nft list counter inet errors forwarded | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+forwarded() { packets r inet errors forwarded; }
 
 path_mtu_is() { # ADDRESS PORT MTU — of the relay's socket towards the client
 	r ss -Htin state established src "$(bracket "$1"):7007" dport = ":$2" | grep -q "pmtu:$3 "

@@ -6,9 +6,8 @@
 
 SIZE=$((64 << 20))
 
-over() { # BYTES — packets longer than that which came from the client
-	r nft list counter inet length "over$1" | sed -n 's/.*packets \([0-9]*\).*/\1/p'
-}
+# over BYTES — packets longer than that which came from the client
+over() { packets r inet length "over$1"; }
 
 upload() { # NAME ADDRESS OVER
 	local before

@@ -17,7 +17,7 @@ r nft -f - <<-'NFT'
 		}
 	}
 NFT
-starts_past() { r nft list counter inet starts past | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+starts_past() { packets r inet starts past; }
 
 # ends ERE [PORT] — a record of the flow of $from and $to says so
 ends() { ok "its record: $1" relay_says "$(record tcp "$from" "$to" "${2:-7007}" ".*end=$1")"; }

@@ -28,9 +28,7 @@ for side in c s; do
 		}
 	NFT
 done
-full_fins() { # SIDE
-	"$1" nft reset counter inet fins full | sed -n 's/.*packets \([0-9]*\).*/\1/p'
-}
+full_fins() { packets "$1" inet fins full reset; } # SIDE
 queued() { r ss -Htn state established "sport = :7012" | grep -qE '^5 '; }
 accepted() { [[ -n $(s ss -Htn state established "sport = :7012") ]]; }
 sockets() { r ss -Htno state established "( sport = :7007 or dport = :7007 )"; }
