@@ -150,6 +150,9 @@ record() {
 	echo "Z $1 $from:[0-9]+ -> $dst:$4 ${5-.*end=}"
 }
 
+# flow_ended CLIENT DESTINATION ERE [PORT] — a TCP flow's record says how, or soon does
+flow_ended() { ok "its record: $3" relay_says "$(record tcp "$1" "$2" "${4:-7007}" ".*end=$3")"; }
+
 # --- load: one new connection after the other, see class Churn in net.py ---
 
 CHURN_PIDS=()

@@ -4,6 +4,8 @@
 # FULL=1 tries every call instead of a sample.
 TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 3600 || echo 400)
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/strace.sh
+. "$TOP/tests/lib/strace.sh"
 
 SAMPLE=${FULL:+100000}
 SAMPLE=${SAMPLE:-5}
@@ -11,8 +13,7 @@ options=(r0 --port 80 --cidr "10.77.2.0/24,fd77:2::/64")
 calls="bpf sendto sendmsg mkdir mkdirat rename renameat renameat2 unlink unlinkat rmdir"
 
 prepare nginx
-command -v strace >/dev/null || fatal "strace is installed"
-try strace -o /dev/null true || fatal "strace works"
+strace_works
 ok "the relay starts" relay_start
 snapshot >"$WORK/before"
 snapshot_quick >"$WORK/before-quick"
@@ -20,7 +21,7 @@ snapshot_quick >"$WORK/before-quick"
 count_calls() { # VERB ARGS… — "CALL COUNT" a line
 	strace -f -qq -o "$WORK/trace" -e trace="$(tr ' ' , <<<"$calls")" "$LOADER" -n "$ROUTER" "$@" \
 		>"$WORK/log/counted" 2>&1
-	sed -n 's/^[0-9]* *\([a-z0-9]*\)(.*/\1/p' "$WORK/trace" | sort | uniq -c | awk '{ print $2, $1 }'
+	calls_of <"$WORK/trace"
 }
 
 # killed CALL N VERB ARGS…
@@ -31,14 +32,6 @@ killed() {
 	strace -f -qq -o /dev/null -e trace="$call" -e "inject=$call:signal=KILL:when=$n" \
 		"$LOADER" -n "$ROUTER" "$@" >>"$WORK/log/killed" 2>&1
 	[[ $? -eq 137 ]]
-}
-
-# points COUNT — SAMPLE numbers of 1…COUNT, first and last among them
-points() {
-	awk -v n="$1" -v max="$SAMPLE" 'BEGIN {
-		if (n <= max) { for (i = 1; i <= n; i++) print i; exit }
-		for (i = 0; i < max; i++) print 1 + int(i * (n - 1) / (max - 1) + 0.5)
-	}'
 }
 
 clean_again() { wait_for 3 quick_equals; }
@@ -84,7 +77,7 @@ sweep_attach() {
 	local call count n
 
 	while read -r call count <&3; do
-		for n in $(points "$count"); do
+		for n in $(points "$count" "$SAMPLE"); do
 			killed "$call" "$n" attach "${options[@]}" || echo "# $call $n: ended by itself"
 			recover_attach "attach killed at $call $n of $count"
 		done
@@ -95,7 +88,7 @@ sweep_detach() {
 	local call count n
 
 	while read -r call count <&3; do
-		for n in $(points "$count"); do
+		for n in $(points "$count" "$SAMPLE"); do
 			try loader attach "${options[@]}"
 			killed "$call" "$n" detach --all || echo "# $call $n: ended by itself"
 			if ((turn++ % 2)); then
@@ -117,7 +110,7 @@ sweep_second_attach() {
 	try loader attach "${options[@]}"
 	ok "flows are relayed" steering $SERVER4 $SERVER6
 	count=$(awk '$1 == "bpf" { print $2 }' "$WORK/second-calls")
-	for n in $(points "${count:-1}"); do
+	for n in $(points "${count:-1}" "$SAMPLE"); do
 		killed bpf "$n" attach "${options[@]}" --port 8080
 		ok "second attach killed at bpf $n: the first works" via_relay $SERVER4
 		ok "second attach killed at bpf $n: IPv6 too" via_relay $SERVER6

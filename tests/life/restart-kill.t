@@ -5,6 +5,8 @@
 # FULL=1 tries every call instead of a sample.
 TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 3600 || echo 240)
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/strace.sh
+. "$TOP/tests/lib/strace.sh"
 
 SAMPLE=${FULL:+100000}
 SAMPLE=${SAMPLE:-2}
@@ -19,21 +21,11 @@ traced() {
 # counts each thread by itself
 count_calls() {
 	awk -v done='"\\\\0", 1, MSG_NOSIGNAL' 'NR == 1 { main = $1 } $1 == main; $0 ~ done { exit }' \
-		"$WORK/trace" | sed -n 's/^[0-9]* *\([a-z0-9]*\)(.*/\1/p' |
-		sort | uniq -c | awk '{ print $2, $1 }'
-}
-
-# points COUNT — SAMPLE numbers of 1…COUNT, first and last among them
-points() {
-	awk -v n="$1" -v max="$SAMPLE" 'BEGIN {
-		if (n <= max) { for (i = 1; i <= n; i++) print i; exit }
-		for (i = 0; i < max; i++) print 1 + int(i * (n - 1) / (max - 1) + 0.5)
-	}'
+		"$WORK/trace" | calls_of
 }
 
 prepare nginx
-command -v strace >/dev/null || fatal "strace is installed"
-try strace -o /dev/null true || fatal "strace works"
+strace_works
 ok "the relay starts" relay_start --workers 2
 do_ok "attach" loader attach r0 --port 80,8080 --cidr 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
@@ -51,7 +43,7 @@ churn_start $SERVER6 8080
 
 kills=0
 while read -r call count; do
-	for n in $(points "$count"); do
+	for n in $(points "$count" "$SAMPLE"); do
 		traced -o /dev/null -e trace="$call" -e "inject=$call:signal=KILL:when=$n"
 		is "killed at $call $n of $count" $? 137
 		kills=$((kills + 1))

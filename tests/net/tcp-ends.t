@@ -19,9 +19,6 @@ r nft -f - <<-'NFT'
 NFT
 starts_past() { packets r inet starts past; }
 
-# ends ERE [PORT] — a record of the flow of $from and $to says so
-ends() { ok "its record: $1" relay_says "$(record tcp "$from" "$to" "${2:-7007}" ".*end=$1")"; }
-
 # What the server does not answer: SYNs to 7009, and everything to 7007 while blocked.
 s nft -f - <<-'NFT'
 	table inet block {
@@ -45,16 +42,16 @@ check() { # CLIENT ADDRESS
 
 	is "the client ends first, the server goes on ($to)" \
 		"$(play "$to" send=3000 send=500000,after=eof)" "client 500000 same fin, server 3000 same fin"
-	ends client-fin
+	flow_ended "$from" "$to" client-fin
 	is "the server ends first, the client goes on" \
 		"$(play "$to" send=5000000,after=eof send=4000)" "client 4000 same fin, server 5000000 same fin"
-	ends server-fin
+	flow_ended "$from" "$to" server-fin
 	is "the server resets" "$(play "$to" end=none send=10,end=rst)" \
 		"client 10 same reset, server 0 same rst-sent"
-	ends server-rst
+	flow_ended "$from" "$to" server-rst
 	is "the client resets" "$(play "$to" send=10,end=rst end=none)" \
 		"client 0 same rst-sent, server 10 same reset"
-	ends client-rst
+	flow_ended "$from" "$to" client-rst
 	like "the server resets while the client does not read" \
 		"$(play "$to" stall=1000,rcvbuf=4096,end=none send=3000000,end=rst)" \
 		'^client [0-9]+ [a-zA-Z]+ reset, server 0 same rst-sent$'
@@ -89,7 +86,7 @@ check_connecting() { # CLIENT ADDRESS
 	local from=$1 to=$2 player
 
 	is "the client resets while the relay is connecting ($to)" "$(cpy abort "$to" 7009 client)" aborted
-	ends client-rst 7009
+	flow_ended "$from" "$to" client-rst 7009
 	ok "the relay has given up connecting" wait_for 5 idle_relay
 
 	block

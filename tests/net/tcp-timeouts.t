@@ -10,9 +10,6 @@ ok "the relay starts" relay_start --connect-timeout 2 --idle-timeout 3 --half-cl
 do_ok "attach" loader attach r0 --port 7007,7008,7009
 bypass_reset
 
-# ends ERE [PORT] — a record of the flow of $from and $to says so
-ends() { ok "its record: $1" relay_says "$(record tcp "$from" "$to" "${2:-7007}" ".*end=$1")"; }
-
 # What the server does not answer
 s nft -f - <<-'NFT'
 	table inet block {
@@ -27,13 +24,13 @@ check_timeouts() { # CLIENT ADDRESS
 	local from=$1 to=$2
 
 	is "no answer to the SYN: reset" "$(cpy probe "$to" 7009)" "connected reset"
-	ends "connect-timeout errno=ETIMEDOUT" 7009
+	flow_ended "$from" "$to" "connect-timeout errno=ETIMEDOUT" 7009
 	is "nothing happens: either side is reset ($to)" "$(play "$to" end=none end=none)" \
 		"client 0 same reset, server 0 same reset"
-	ends idle
+	flow_ended "$from" "$to" idle
 	is "half closed and nothing happens: reset" "$(play "$to" "" linger=4000,end=none)" \
 		"client 0 same reset, server 0 same fin"
-	ends half-closed
+	flow_ended "$from" "$to" half-closed
 	is "a half-closed flow lives as long as bytes move" \
 		"$(play "$to" "" send=60,chunk=1,pace=60)" "client 60 same fin, server 0 same fin"
 }
@@ -46,7 +43,7 @@ check_user_timeout() { # CLIENT ADDRESS
 	ok "a flow is there" wait_for 10 grep -q up "$WORK/hold"
 	s nft add rule inet block input tcp dport 7008 drop
 	touch "$WORK/go"
-	ends "error errno=ETIMEDOUT" 7008
+	flow_ended "$from" "$to" "error errno=ETIMEDOUT" 7008
 	wait $!
 	like "the client learns by a reset" "$(<"$WORK/hold")" 'reset by peer'
 }

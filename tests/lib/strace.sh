@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# For tests that end a program at system calls of its own, see strace's inject. Needs test.sh.
+
+strace_works() {
+	command -v strace >/dev/null || fatal "strace is installed"
+	try strace -o /dev/null true || fatal "strace works"
+}
+
+# calls_of — "CALL COUNT" a line, of a trace with process ids on standard input
+calls_of() {
+	sed -n 's/^[0-9]* *\([a-z0-9]*\)(.*/\1/p' | sort | uniq -c | awk '{ print $2, $1 }'
+}
+
+# points COUNT MAX — MAX numbers of 1…COUNT, first and last among them; all if there are no more
+points() {
+	awk -v n="$1" -v max="$2" 'BEGIN {
+		if (n <= max) { for (i = 1; i <= n; i++) print i; exit }
+		for (i = 0; i < max; i++) print 1 + int(i * (n - 1) / (max - 1) + 0.5)
+	}'
+}
