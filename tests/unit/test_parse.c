@@ -11,6 +11,7 @@
 
 #include "lib/parse.h"
 #include "lib/util.h"
+#include "prefix.h"
 
 /* ---- numbers -------------------------------------------------------------- */
 
@@ -245,16 +246,6 @@ static void test_format_back(void **unused)
 }
 
 /* ---- order and cover ------------------------------------------------------ */
-
-static struct prefix prefix(const char *text)
-{
-	const char *why = NULL;
-	struct prefix p = { 0 };
-
-	if (parse_prefix(text, &p, &why))
-		fail_msg("%s: %s", text, why);
-	return p;
-}
 
 /* In the order that the tables rely on. */
 static const char *const sorted[] = {

@@ -12,18 +12,9 @@
 
 #include "lib/policy.h"
 #include "lib/util.h"
+#include "prefix.h"
 
 #define SEED 20240229u
-
-static struct prefix prefix(const char *text)
-{
-	const char *why = NULL;
-	struct prefix p = { 0 };
-
-	if (parse_prefix(text, &p, &why))
-		fail_msg("%s: %s", text, why);
-	return p;
-}
 
 static void add(struct prefix_set *set, const char *text)
 {

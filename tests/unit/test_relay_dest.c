@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
+#include "address.h"
 #include "lib/util.h"
 #include "relay/dest.h"
 #include "relay/localaddr.h"
@@ -16,22 +17,6 @@
 #define OWN_PORT 15002
 
 static struct port_set own;
-
-static union saddr address(const char *text, uint16_t port)
-{
-	union saddr a;
-
-	memset(&a, 0, sizeof(a));
-	if (strchr(text, ':')) {
-		a.sa.sa_family = AF_INET6;
-		assert_int_equal(inet_pton(AF_INET6, text, &a.v6.sin6_addr), 1);
-	} else {
-		a.sa.sa_family = AF_INET;
-		assert_int_equal(inet_pton(AF_INET, text, &a.v4.sin_addr), 1);
-	}
-	saddr_set_port(&a, port);
-	return a;
-}
 
 static enum dest_verdict check(const char *text, uint16_t port, enum local_kind kind, bool allow)
 {

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "address.h"
 #include "lib/util.h"
 #include "relay/limits.h"
 
@@ -18,21 +19,9 @@
 static struct limits *l;
 static struct limit_values values;
 
-static union saddr address(const char *text)
-{
-	union saddr a;
-
-	memset(&a, 0, sizeof(a));
-	a.sa.sa_family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	inet_pton(a.sa.sa_family, text,
-		  a.sa.sa_family == AF_INET ? (void *)&a.v4.sin_addr : &a.v6.sin6_addr);
-	saddr_set_port(&a, 1234);
-	return a;
-}
-
 static const char *take_at(const char *client, uint64_t now, struct limits_ticket *ticket)
 {
-	union saddr a = address(client);
+	union saddr a = address(client, 1234);
 
 	memset(ticket, 0, sizeof(*ticket));
 	return limits_take(l, &values, &a, now, ticket);

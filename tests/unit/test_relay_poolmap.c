@@ -10,25 +10,12 @@
 #include <cmocka.h>
 #include <errno.h>
 
+#include "address.h"
 #include "lib/util.h"
 #include "relay/poolmap.h"
 
 static struct poolmap map;
 static const char *why;
-
-static union saddr address(const char *text, uint16_t port)
-{
-	union saddr a;
-
-	memset(&a, 0, sizeof(a));
-	a.sa.sa_family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	assert_int_equal(inet_pton(a.sa.sa_family, text,
-				   a.sa.sa_family == AF_INET ? (void *)&a.v4.sin_addr :
-							       &a.v6.sin6_addr),
-			 1);
-	saddr_set_port(&a, port);
-	return a;
-}
 
 static void expect(const char *dst, uint16_t port, const char *server)
 {

@@ -12,21 +12,10 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
+#include "address.h"
 #include "lib/util.h"
 #include "relay/preface.h"
 #include "relay/proxyproto.h"
-
-static union saddr address(const char *text, uint16_t port)
-{
-	union saddr a;
-
-	memset(&a, 0, sizeof(a));
-	a.sa.sa_family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	inet_pton(a.sa.sa_family, text,
-		  a.sa.sa_family == AF_INET ? (void *)&a.v4.sin_addr : &a.v6.sin6_addr);
-	saddr_set_port(&a, port);
-	return a;
-}
 
 static void expect_header(unsigned int version, const char *client, const char *dst,
 			  const char *expected, size_t len)

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "address.h"
 #include "lib/util.h"
 #include "relay/pump.h"
 #include "relay/rawudp.h"
@@ -364,18 +365,10 @@ static void test_pipe_with_bytes_is_closed(void **state)
 	assert_int_equal(f->tools.pipes.open, 0);
 }
 
-static union saddr v4(const char *text, uint16_t port)
-{
-	union saddr a = { .v4 = { .sin_family = AF_INET, .sin_port = htons(port) } };
-
-	inet_pton(AF_INET, text, &a.v4.sin_addr);
-	return a;
-}
-
 static void test_udp_checksum(void **state)
 {
 	/* 192.0.2.1:1000 to 192.0.2.2:2000, "abc": computed by hand after RFC 768. */
-	union saddr from = v4("192.0.2.1", 1000), to = v4("192.0.2.2", 2000);
+	union saddr from = address("192.0.2.1", 1000), to = address("192.0.2.2", 2000);
 	uint16_t header[4] = { htons(1000), htons(2000), htons(11), 0 };
 	uint32_t sum = 0xc000 + 0x0201 + 0xc000 + 0x0202 + 17 + 11 + 1000 + 2000 + 11 + 0x6162 +
 		       0x6300;
@@ -390,7 +383,7 @@ static void test_udp_checksum(void **state)
 /* A sum of zero goes out as all ones. */
 static void test_udp_checksum_zero(void **state)
 {
-	union saddr from = v4("0.0.0.0", 0), to = v4("0.0.0.0", 0);
+	union saddr from = address("0.0.0.0", 0), to = address("0.0.0.0", 0);
 	uint16_t header[4] = { 0, 0, htons(10), 0 };
 	uint16_t fill = htons(0xffff - 17 - 10 - 10);
 

@@ -12,27 +12,20 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "address.h"
 #include "relay/record.h"
 #include "relay/sink.h"
 
 static const struct timespec now = { .tv_sec = 1795242600, .tv_nsec = 123456789 };
 static char line[RECORD_MAX];
 
-static union saddr v4(const char *text, uint16_t port)
-{
-	union saddr a = { .v4 = { .sin_family = AF_INET, .sin_port = htons(port) } };
-
-	inet_pton(AF_INET, text, &a.v4.sin_addr);
-	return a;
-}
-
 static struct flow_record example(void)
 {
 	struct flow_record f = { .id = 17,
 				 .proto = IPPROTO_TCP,
-				 .client = v4("10.77.1.2", 41234),
-				 .dst = v4("10.77.2.2", 22),
-				 .source = v4("10.77.2.1", 50012),
+				 .client = address("10.77.1.2", 41234),
+				 .dst = address("10.77.2.2", 22),
+				 .source = address("10.77.2.1", 50012),
 				 .bytes_up = 3201,
 				 .bytes_down = 8043,
 				 .duration_ms = 1204,
@@ -109,7 +102,7 @@ static void test_pool(void **state)
 
 	(void)state;
 	assert_ptr_equal(flow_goes_to(&f), &f.dst);
-	f.server = v4("10.77.3.3", 2222);
+	f.server = address("10.77.3.3", 2222);
 	assert_ptr_equal(flow_goes_to(&f), &f.server);
 	assert_non_null(strstr(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
 			       " -> 10.77.2.2:22 for 10.77.3.3:2222 via 10.77.2.1:50012 up="));
@@ -169,8 +162,8 @@ static void test_times(void **state)
 static void flood(const char *path)
 {
 	struct flow_record flow = { .proto = IPPROTO_TCP,
-				    .client = v4("10.77.1.2", 1),
-				    .dst = v4("10.77.2.2", 2) };
+				    .client = address("10.77.1.2", 1),
+				    .dst = address("10.77.2.2", 2) };
 
 	if (record_open(path, RECORD_TEXT, RECORD_INFO) || sink_start())
 		_exit(1);

@@ -10,24 +10,11 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
+#include "address.h"
 #include "lib/util.h"
 #include "relay/rawicmp.h"
 #include "relay/socks5udp.h"
 #include "relay/udpsource.h"
-
-static union saddr address(const char *text, uint16_t port)
-{
-	union saddr a;
-
-	memset(&a, 0, sizeof(a));
-	a.sa.sa_family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	assert_int_equal(inet_pton(a.sa.sa_family, text,
-				   a.sa.sa_family == AF_INET ? (void *)&a.v4.sin_addr :
-							       (void *)&a.v6.sin6_addr),
-			 1);
-	saddr_set_port(&a, port);
-	return a;
-}
 
 static void test_socks_header(void **state)
 {
