@@ -10,26 +10,11 @@
 
 #include "packet.h"
 
-#define SERVER4 "10.98.0.1"
-#define CLIENT4 "10.98.0.2"
-#define SERVER6 "fd98::1"
-#define CLIENT6 "fd98::2"
-
-#define UDP53 .proto = IPPROTO_UDP, .dport = 53
-#define TO_SERVER4(port) .src = CLIENT4, .dst = SERVER4, .dport = (port)
-#define TO_SERVER6(port) .src = CLIENT6, .dst = SERVER6, .dport = (port)
 #define SENT4(port) { .src = SERVER4, .dst = CLIENT4, .sport = (port), .dport = CLIENT_PORT }
 #define SENT6(port) { .src = SERVER6, .dst = CLIENT6, .sport = (port), .dport = CLIENT_PORT }
 #define OPTIONS(...) .middle = BYTES(__VA_ARGS__)
 #define CHAIN(first, ...) .next = (first), .middle = BYTES(__VA_ARGS__)
 #define REST .body = BYTES(1, 2, 3, 4, 5, 6, 7, 8)
-#define HOP IPPROTO_HOPOPTS
-#define DST IPPROTO_DSTOPTS
-#define RT IPPROTO_ROUTING
-#define FRG IPPROTO_FRAGMENT
-#define AUTH IPPROTO_AH
-#define TCP IPPROTO_TCP
-#define UDP IPPROTO_UDP
 
 static const struct spec plain[] = {
 	/* flow starts */

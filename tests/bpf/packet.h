@@ -73,6 +73,27 @@ struct spec {
 	__u32 mark;
 };
 
+/* What comes next, as IP headers name it. */
+#define HOP IPPROTO_HOPOPTS
+#define DST IPPROTO_DSTOPTS
+#define RT IPPROTO_ROUTING
+#define FRG IPPROTO_FRAGMENT
+#define AUTH IPPROTO_AH
+#define TCP IPPROTO_TCP
+#define UDP IPPROTO_UDP
+
+/* Fields of struct spec. */
+#define TCP80 .dport = 80
+#define UDP53 .proto = IPPROTO_UDP, .dport = 53
+
+/* Both ends of flows that sockets of this host own, and a packet of the client on a port. */
+#define SERVER4 "10.98.0.1"
+#define CLIENT4 "10.98.0.2"
+#define SERVER6 "fd98::1"
+#define CLIENT6 "fd98::2"
+#define TO_SERVER4(port) .src = CLIENT4, .dst = SERVER4, .dport = (port)
+#define TO_SERVER6(port) .src = CLIENT6, .dst = SERVER6, .dport = (port)
+
 struct packet {
 	__u8 data[2048];
 	size_t len;     /* with the Ethernet header */

@@ -8,8 +8,6 @@
 
 #define V4 "10.210.1.5"
 #define V6 "fd21:1::5"
-#define TCP80 .dport = 80
-#define UDP53 .proto = IPPROTO_UDP, .dport = 53
 #define MALFORMED_ COUNTED(C(MALFORMED))
 #define SOURCE_ROUTED COUNTED(C(SOURCE_ROUTE))
 #define DROPPED SHOT(C(RULE_DROP), 1)
@@ -164,14 +162,6 @@ static const struct packet_case ip4_cases[] = {
 };
 
 /* ---- IPv6 ----------------------------------------------------------------- */
-
-#define HOP IPPROTO_HOPOPTS
-#define DST IPPROTO_DSTOPTS
-#define RT IPPROTO_ROUTING
-#define FRG IPPROTO_FRAGMENT
-#define AUTH IPPROTO_AH
-#define TCP IPPROTO_TCP
-#define UDP IPPROTO_UDP
 
 static const struct packet_case ip6_cases[] = {
 	{ "IPv6 version 0", { .dst = V6, TCP80, .version = 16 }, MALFORMED_ },

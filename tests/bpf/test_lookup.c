@@ -120,19 +120,6 @@ static const struct {
 	  { T, "::fffe:10.99.0.1", 40000, "::fffe:10.210.1.5", 80 }, NONE, 0 },
 };
 
-static void map_address(const char *text, __u8 *to)
-{
-	struct prefix p = prefix_of(text);
-
-	if (p.family == AF_INET) {
-		memset(to, 0, 10);
-		to[10] = to[11] = 0xff;
-		memcpy(to + 12, p.addr, 4);
-	} else {
-		memcpy(to, p.addr, 16);
-	}
-}
-
 static struct tproxy_flow_key key_of(const struct flow *f)
 {
 	struct tproxy_flow_key key = { .proto = f->proto };

@@ -12,8 +12,6 @@
 #define D_DROP TPROXY_ON_DOWN_DROP
 #define D_PASS TPROXY_ON_DOWN_PASS
 #define D_RESET TPROXY_ON_DOWN_RESET
-#define TCP80 .dport = 80
-#define UDP53 .proto = IPPROTO_UDP, .dport = 53
 
 enum group {
 	GROUP_RELAY, /* every class registered */

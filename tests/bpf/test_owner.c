@@ -14,15 +14,7 @@
 #include "flows.h"
 #include "run.h"
 
-#define SERVER4 "10.98.0.1"
-#define CLIENT4 "10.98.0.2"
-#define SERVER6 "fd98::1"
-#define CLIENT6 "fd98::2"
-#define UDP53 .proto = IPPROTO_UDP, .dport = 53
-
-/* A packet of the client and one of the server of the flow on a port. */
-#define TO_SERVER4(port) .src = CLIENT4, .dst = SERVER4, .dport = (port)
-#define TO_SERVER6(port) .src = CLIENT6, .dst = SERVER6, .dport = (port)
+/* A packet of the server of the flow on a port; TO_SERVER4 and TO_SERVER6 are the client's. */
 #define TO_CLIENT4(port) .src = SERVER4, .dst = CLIENT4, .sport = (port), .dport = CLIENT_PORT
 #define TO_CLIENT6(port) .src = SERVER6, .dst = CLIENT6, .sport = (port), .dport = CLIENT_PORT
 
@@ -192,19 +184,6 @@ static const struct packet_case time_wait_cases[] = {
 };
 
 /* ---- tickets -------------------------------------------------------------- */
-
-static void map_address(const char *text, __u8 *to)
-{
-	struct prefix p = prefix_of(text);
-
-	if (p.family == AF_INET) {
-		memset(to, 0, 10);
-		to[10] = to[11] = 0xff;
-		memcpy(to + 12, p.addr, 4);
-	} else {
-		memcpy(to, p.addr, 16);
-	}
-}
 
 static struct tproxy_flow_key flow_key(const struct spec *spec)
 {

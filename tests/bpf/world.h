@@ -106,6 +106,20 @@ static inline struct prefix prefix_of(const char *text)
 	return p;
 }
 
+/* As the maps have it: 16 bytes, IPv4 mapped into IPv6. */
+static inline void map_address(const char *text, __u8 *to)
+{
+	struct prefix p = prefix_of(text);
+
+	if (p.family == AF_INET) {
+		memset(to, 0, 10);
+		to[10] = to[11] = 0xff;
+		memcpy(to + 12, p.addr, 4);
+	} else {
+		memcpy(to, p.addr, 16);
+	}
+}
+
 /* A host address with the length of its network. */
 static inline void add_address(struct nl *nl, const char *dev, const char *address, __u8 len)
 {
