@@ -6,6 +6,8 @@
     churn HOST PORT PROGRESS        new connections until SIGTERM; see class Churn
     probe HOST PORT [SECONDS]       how a TCP connection fares, in words
     echo PORT                       UDP and TCP echo server, both families
+    greet PORT                      as echo, but tells TCP peers their address and port before, and
+                                    UDP peers instead
     udp HOST PORT SIZE [COUNT]      datagrams there and back; prints how many came
     udp-who HOST PORT               the client's address as the echo server sees it
     udp-error HOST PORT             the ICMP error a datagram meets, and who reports it
@@ -138,7 +140,8 @@ def cmd_probe(host, port, seconds="10"):
         print("connected reset")
 
 
-def cmd_echo(port):
+def serve(port, accept, datagram):
+    """TCP and UDP over both families: calls these with the selector and the socket."""
     select = selectors.DefaultSelector()
     for family in (socket.AF_INET, socket.AF_INET6):
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
@@ -149,12 +152,16 @@ def cmd_echo(port):
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind(("", int(port)))
             if kind == socket.SOCK_STREAM:
-                sock.listen(64)
-            select.register(sock, selectors.EVENT_READ, echo_accept if
-                            kind == socket.SOCK_STREAM else echo_datagram)
+                sock.listen(256)
+            select.register(sock, selectors.EVENT_READ,
+                            accept if kind == socket.SOCK_STREAM else datagram)
     while True:
         for key, _ in select.select():
             key.data(select, key.fileobj)
+
+
+def cmd_echo(port):
+    serve(port, echo_accept, echo_datagram)
 
 
 def echo_accept(select, listener):
@@ -181,6 +188,27 @@ def echo_datagram(_select, sock):
         sock.sendto(data, peer)
     except OSError as error:
         print(peer, error, flush=True)
+
+
+def cmd_greet(port):
+    serve(port, greet_accept, greet_datagram)
+
+
+def greet_accept(select, listener):
+    sock, peer = listener.accept()
+    try:
+        sock.sendall(f"{peer[0]} {peer[1]}\n".encode())
+        select.register(sock, selectors.EVENT_READ, echo_stream)
+    except OSError: # reset meanwhile
+        sock.close()
+
+
+def greet_datagram(_select, sock):
+    try:
+        _, peer = sock.recvfrom(65536)
+        sock.sendto(f"{peer[0]} {peer[1]}\n".encode(), peer)
+    except OSError: # of an earlier answer that nobody wanted
+        pass
 
 
 def udp_socket(host, port):

@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Load that judges itself: new connections, long ones, datagrams, over both families.
 
-    serve PORT                          TCP: tells the peer its address and port, then echoes;
-                                        UDP: the same in each answer
     load REPORT PROGRESS PORT KIND… -- HOST…
-                                        until SIGTERM; KIND as in class Load. REPORT gets a line
-                                        "start ready end kind host way error" for each
-                                        connection, PROGRESS "relayed direct failed" so far
+                                        against `net.py greet PORT` until SIGTERM; KIND as in
+                                        class Load. REPORT gets a line "start ready end kind
+                                        host way error" for each connection, PROGRESS "relayed
+                                        direct failed" so far
     judge REPORT STATES                 STATES: lines "STATE TIME", each until the next: attaching,
                                         qdisc (attaching with a new clsact qdisc), attached,
                                         detaching, detached; says what should not have happened
@@ -15,7 +14,6 @@
 Times are seconds of CLOCK_REALTIME, as $EPOCHREALTIME.
 """
 import os
-import selectors
 import signal
 import socket
 import sys
@@ -26,56 +24,6 @@ TIMEOUT = 10    # s; far more than anything needs
 LOST = 5        # s until a datagram counts as lost
 BLOCK = b"x" * 1000
 
-
-# --- server ---
-
-def accept(select, listener):
-    sock, peer = listener.accept()
-    try:
-        sock.sendall(f"{peer[0]} {peer[1]}\n".encode())
-        select.register(sock, selectors.EVENT_READ, echo)
-    except OSError: # reset meanwhile
-        sock.close()
-
-
-def echo(select, sock):
-    try:
-        data = sock.recv(65536)
-        if data:
-            sock.sendall(data)
-            return
-    except OSError:
-        pass
-    select.unregister(sock)
-    sock.close()
-
-
-def answer(_select, sock):
-    try:
-        _, peer = sock.recvfrom(65536)
-        sock.sendto(f"{peer[0]} {peer[1]}\n".encode(), peer)
-    except OSError: # of an earlier answer that nobody wanted
-        pass
-
-
-def cmd_serve(port):
-    select = selectors.DefaultSelector()
-    for family in (socket.AF_INET, socket.AF_INET6):
-        for kind, act in ((socket.SOCK_STREAM, accept), (socket.SOCK_DGRAM, answer)):
-            sock = socket.socket(family, kind)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind(("", int(port)))
-            if kind == socket.SOCK_STREAM:
-                sock.listen(256)
-            select.register(sock, selectors.EVENT_READ, act)
-    while True:
-        for key, _ in select.select():
-            key.data(select, key.fileobj)
-
-
-# --- clients ---
 
 class Load:
     """KIND: new (one short connection after the other), long (of about a second, again and

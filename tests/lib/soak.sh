@@ -8,7 +8,7 @@ SOAK_PIDS=()
 
 # soak_serve — instead of the echo server
 soak_serve() {
-	serve_run soak-server "$SERVER" python3 "$LIB/soak.py" serve 7007
+	serve_run soak-server "$SERVER" python3 "$LIB/net.py" greet 7007
 	wait_for 10 listening "$SERVER" udp 7007
 	# of what goes past, the starts of flows alone
 	r nft -f - <<-'NFT'
