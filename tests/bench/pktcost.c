@@ -6,41 +6,16 @@
  * disturbs all; the result is the median of the ratios to the first.
  *
  * usage: pktcost ROUNDS PACKETS NAME=NETNS=DESTINATION …
- * Each namespace has a tap0 with 10.99.0.1/24 and a neighbour entry for 10.99.0.2.
- * Prints one JSON object.
+ * Each namespace has a neighbour entry for PEER. Prints one JSON object.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <error.h>
-#include <fcntl.h>
-#include <linux/if_ether.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "inject.h"
 
 #define MAX_SETUPS 8
-#define MAX_ROUNDS 200
 #define PROXY_PORT 8080
-#define PEER "10.99.0.2"
 #define PEER_PORT 40000
-
-struct frame {
-	struct ethhdr eth;
-	struct iphdr ip;
-	struct tcphdr tcp;
-} __attribute__((packed));
 
 struct setup {
 	const char *name;
@@ -49,54 +24,12 @@ struct setup {
 	double ns[MAX_ROUNDS];
 };
 
-static uint16_t checksum(const void *data, size_t len, uint32_t sum)
-{
-	const uint8_t *p = data;
-
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 static void seal(struct frame *f)
 {
-	uint32_t pseudo;
+	uint32_t pseudo = fold_sum(&f->ip.saddr, 8, IPPROTO_TCP + sizeof(f->tcp));
 
-	f->ip.check = 0;
-	f->ip.check = htons((uint16_t)~checksum(&f->ip, sizeof(f->ip), 0));
-	pseudo = checksum(&f->ip.saddr, 8, IPPROTO_TCP + sizeof(f->tcp));
 	f->tcp.check = 0;
-	f->tcp.check = htons((uint16_t)~checksum(&f->tcp, sizeof(f->tcp), pseudo));
-}
-
-static void enter(const char *netns)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", netns);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
-		error(1, errno, "%s", path);
-	close(fd);
-}
-
-static int open_tap(uint8_t mac[ETH_ALEN])
-{
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-	int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	strcpy(ifr.ifr_name, "tap0");
-	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr))
-		error(1, errno, "tap0");
-	if (probe < 0 || ioctl(probe, SIOCGIFHWADDR, &ifr))
-		error(1, errno, "tap0");
-	memcpy(mac, ifr.ifr_hwaddr.sa_data, ETH_ALEN);
-	close(probe);
-	return fd;
+	f->tcp.check = htons((uint16_t)~fold_sum(&f->tcp, sizeof(f->tcp), pseudo));
 }
 
 static int listen_transparent(void)
@@ -108,12 +41,6 @@ static int listen_transparent(void)
 	    bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, 16))
 		error(1, errno, "listener");
 	return fd;
-}
-
-static void inject(const struct setup *s, const struct frame *f)
-{
-	if (write(s->tap, f, sizeof(*f)) != sizeof(*f))
-		error(1, errno, "%s: tap", s->name);
 }
 
 /* The SYN-ACK's sequence number, found among whatever else leaves by the tap. */
@@ -139,26 +66,18 @@ static void establish(struct setup *s, const uint8_t mac[ETH_ALEN], const char *
 {
 	struct frame *f = &s->ack;
 
-	memcpy(f->eth.h_dest, mac, ETH_ALEN);
-	memcpy(f->eth.h_source, (uint8_t[]){ 2, 0, 0, 0, 0, 2 }, ETH_ALEN);
-	f->eth.h_proto = htons(ETH_P_IP);
-	f->ip = (struct iphdr){ .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP };
-	f->ip.tot_len = htons(sizeof(f->ip) + sizeof(f->tcp));
-	inet_pton(AF_INET, PEER, &f->ip.saddr);
-	if (inet_pton(AF_INET, destination, &f->ip.daddr) != 1)
-		error(1, 0, "%s: not an address", destination);
-	f->tcp = (struct tcphdr){ .syn = 1, .doff = 5, .window = htons(65535) };
+	fill_syn(f, mac, destination);
 	f->tcp.source = htons(PEER_PORT);
 	f->tcp.dest = htons(PROXY_PORT);
 	f->tcp.seq = htonl(1000);
 	seal(f);
-	inject(s, f);
+	inject(s->tap, s->name, f);
 	f->tcp.ack_seq = htonl(wait_synack(s) + 1);
 	f->tcp.seq = htonl(1001);
 	f->tcp.syn = 0;
 	f->tcp.ack = 1;
 	seal(f);
-	inject(s, f);
+	inject(s->tap, s->name, f);
 	s->connection = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
 	if (s->connection < 0)
 		error(1, errno, "%s: accept", s->name);
@@ -166,14 +85,10 @@ static void establish(struct setup *s, const uint8_t mac[ETH_ALEN], const char *
 
 static void prepare(struct setup *s, char *text)
 {
-	char *netns = strchr(text, '=');
-	char *destination = netns ? strchr(netns + 1, '=') : NULL;
+	const char *netns, *destination;
 	uint8_t mac[ETH_ALEN];
 
-	if (!destination)
-		error(2, 0, "%s: expected NAME=NETNS=DESTINATION", text);
-	*netns++ = '\0';
-	*destination++ = '\0';
+	split_setup(text, &netns, &destination);
 	s->name = text;
 	enter(netns);
 	s->tap = open_tap(mac);
@@ -187,25 +102,9 @@ static double measure(const struct setup *s, int packets)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
 	for (int i = 0; i < packets; i++)
-		inject(s, &s->ack);
+		inject(s->tap, s->name, &s->ack);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
-	return ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / packets;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double quantile(const double *values, int n, double q)
-{
-	double sorted[MAX_ROUNDS];
-
-	memcpy(sorted, values, (size_t)n * sizeof(*values));
-	qsort(sorted, (size_t)n, sizeof(*sorted), by_value);
-	return sorted[(int)(q * (n - 1) + 0.5)];
+	return ns_between(&a, &b) / packets;
 }
 
 static void print_setup(const struct setup *s, const struct setup *base, int rounds, bool last)

@@ -6,17 +6,9 @@
 # the last rule, "miss" meets none and is dropped by a blackhole route, as it is everywhere.
 # Writes build/bench-policy.json and a table. ROUNDS, PACKETS and SIZES may be given.
 
-set -eu -o pipefail
-cd "$(dirname "$0")/../.."
-# shellcheck source=tests/lib/sandbox.sh
-. tests/lib/sandbox.sh
-
-obstacle=$(sandbox_obstacle)
-if [[ -n $obstacle ]]; then
-	echo "bench: $obstacle" >&2
-	exit 1
-fi
-sandbox_enter 1500 "$@"
+# shellcheck source=tests/bench/common.sh
+. "$(dirname "$0")/common.sh"
+bench_enter 1500 "$@"
 
 ROUNDS=${ROUNDS:-21} PACKETS=${PACKETS:-10000}
 read -ra SIZES <<<"${SIZES:-1 1000 100000 1000000}"
@@ -24,22 +16,11 @@ OUT=build/bench-policy.json
 HIT=198.18.1.1 MISS=198.19.1.1 # the latter is in no list
 args=()
 
-inside() { # NAME CMD...
-	local ns=$TP_SANDBOX-$1
-	shift
-	nsenter --net="/run/netns/$ns" -- "$@"
-}
-
 namespace() { # NAME
 	local ns=$TP_SANDBOX-$1
 
-	ip netns add "$ns"
-	ip -n "$ns" link set lo up
-	ip -n "$ns" tuntap add dev tap0 mode tap
-	ip -n "$ns" addr add 10.99.0.1/24 dev tap0
-	ip -n "$ns" link set tap0 up
+	bench_namespace "$1"
 	ip -n "$ns" route add blackhole 198.18.0.0/15
-	inside "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0
 	args+=("$1-hit=$ns=$HIT" "$1-miss=$ns=$MISS")
 }
 
@@ -101,8 +82,6 @@ iptables_rules() { # NAME LIST
 	} | inside "$1" iptables-restore
 }
 
-mkdir -p build
-WORK=/run/work
 namespace none
 for n in "${SIZES[@]}"; do
 	prefixes "$n" >"$WORK/list-$n"

@@ -5,17 +5,9 @@
 # nothing attached, with us, and with iptables or nft TPROXY; how long attach takes.
 # Writes build/bench.json and a table. ROUNDS and PACKETS may be given.
 
-set -eu -o pipefail
-cd "$(dirname "$0")/../.."
-# shellcheck source=tests/lib/sandbox.sh
-. tests/lib/sandbox.sh
-
-obstacle=$(sandbox_obstacle)
-if [[ -n $obstacle ]]; then
-	echo "bench: $obstacle" >&2
-	exit 1
-fi
-sandbox_enter 900 "$@"
+# shellcheck source=tests/bench/common.sh
+. "$(dirname "$0")/common.sh"
+bench_enter 900 "$@"
 
 ROUNDS=${ROUNDS:-31} PACKETS=${PACKETS:-20000}
 FOREIGN=10.99.9.9 # routed, not ours
@@ -25,21 +17,10 @@ PKTCOST=build/tests/bench/pktcost
 namespace() { # NAME
 	local ns=$TP_SANDBOX-$1
 
-	ip netns add "$ns"
-	ip -n "$ns" link set lo up
-	ip -n "$ns" tuntap add dev tap0 mode tap
-	ip -n "$ns" link set tap0 up
-	ip -n "$ns" addr add 10.99.0.1/24 dev tap0
+	bench_namespace "$1"
 	ip -n "$ns" neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev tap0
 	ip -n "$ns" route add 10.99.9.0/24 via 10.99.0.2
-	inside "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 \
-		net.ipv4.conf.tap0.rp_filter=0
-}
-
-inside() { # NAME CMD...
-	local ns=$TP_SANDBOX-$1
-	shift
-	nsenter --net="/run/netns/$ns" -- "$@"
+	inside "$1" sysctl -qw net.ipv4.conf.tap0.rp_filter=0
 }
 
 # shellcheck disable=SC2317 # by name, below
@@ -106,7 +87,6 @@ attach_times() { # as a JSON list of milliseconds
 	done | paste -sd, | sed 's/.*/[&]/'
 }
 
-mkdir -p build
 packet=$(per_packet)
 attach=$(attach_times)
 printf '{"schema":1,"kernel":"%s","per_packet":%s,"attach_ms":%s}\n' \

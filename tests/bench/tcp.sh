@@ -9,18 +9,9 @@
 # compare with. Congestion control that paces measures timers: one flow through everything
 # here is 2 to 5 times slower with it, and so are all relays alike.
 
-set -eu -o pipefail
-cd "$(dirname "$0")/../.."
-# shellcheck source=tests/lib/sandbox.sh
-. tests/lib/sandbox.sh
-
-obstacle=$(sandbox_obstacle)
-if [[ -n $obstacle ]]; then
-	echo "bench: $obstacle" >&2
-	exit 1
-fi
-sandbox_enter "${BENCH_LIMIT:-1800}" "$@"
-TOP=$PWD
+# shellcheck source=tests/bench/common.sh
+. "$(dirname "$0")/common.sh"
+bench_enter "${BENCH_LIMIT:-1800}" "$@"
 # shellcheck source=tests/lib/topo.sh
 . tests/lib/topo.sh
 # shellcheck source=tests/lib/serve.sh
@@ -158,7 +149,6 @@ bench_exit() {
 }
 trap bench_exit EXIT
 trap 'exit 1' TERM INT
-mkdir -p build
 ulimit -n "$(ulimit -Hn)"
 prepare_network
 prepare_peers

@@ -8,18 +8,9 @@
 # tells more than the rate. Flows are paced by answers, so that nothing is lost.
 # Writes build/bench-udp.json and a table. ROUNDS may be given.
 
-set -eu -o pipefail
-cd "$(dirname "$0")/../.."
-TOP=$PWD
-# shellcheck source=tests/lib/sandbox.sh
-. tests/lib/sandbox.sh
-
-obstacle=$(sandbox_obstacle)
-if [[ -n $obstacle ]]; then
-	echo "bench: $obstacle" >&2
-	exit 1
-fi
-sandbox_enter 1800 "$@"
+# shellcheck source=tests/bench/common.sh
+. "$(dirname "$0")/common.sh"
+bench_enter 1800 "$@"
 # shellcheck source=tests/lib/topo.sh
 . tests/lib/topo.sh
 
@@ -133,7 +124,6 @@ prepare_all() {
 	done
 }
 
-mkdir -p build
 prepare_all 2>build/bench.udp.log
 for workload in "${WORKLOADS[@]}"; do
 	name=${workload%%:*}
