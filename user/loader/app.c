@@ -121,6 +121,29 @@ int app_next(struct app *app, int argc, char **argv, const struct option *option
 	return 0;
 }
 
+static const struct option global_options[] = { APP_LONG_OPTIONS };
+
+int app_no_operand(struct app *app, int argc, char **argv, const char *refusal)
+{
+	const char *operand = "";
+	int opt = app_next(app, argc, argv, global_options, &operand);
+
+	if (opt)
+		return opt == -1 ? EXIT_DONE : EXIT_USAGE;
+	if (refusal)
+		return app_usage_error("%s: %s", argv[0], refusal);
+	return app_usage_error("%s: unexpected argument %s", argv[0], operand);
+}
+
+int app_one_operand(struct app *app, int argc, char **argv, const char **ret_operand)
+{
+	int opt = app_next(app, argc, argv, global_options, ret_operand);
+
+	if (opt)
+		return opt == -1 ? EXIT_DONE : EXIT_USAGE;
+	return app_no_operand(app, argc, argv, NULL);
+}
+
 /* ---- namespace ------------------------------------------------------------ */
 
 static bool settle_pin_dir(struct app *app)

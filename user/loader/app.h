@@ -77,6 +77,14 @@ int app_getopt(struct app *app, int argc, char **argv, const struct option *opti
 int app_next(struct app *app, int argc, char **argv, const struct option *options,
 	     const char **ret_operand);
 
+/*
+ * For commands without options of their own: EXIT_DONE, or EXIT_USAGE after a reported error.
+ * refusal is what an operand is told, NULL: that it is unexpected. *ret_operand stays as it is
+ * if there is none, and a second one is unexpected.
+ */
+int app_no_operand(struct app *app, int argc, char **argv, const char *refusal);
+int app_one_operand(struct app *app, int argc, char **argv, const char **ret_operand);
+
 /* Enters the namespace and settles the pin directory. False after a reported error. */
 bool app_enter(struct app *app);
 

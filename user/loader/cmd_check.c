@@ -3,8 +3,6 @@
 #include "loader/conffile.h"
 #include "loader/show.h"
 
-static const struct option options[] = { APP_LONG_OPTIONS };
-
 static int check(struct app *app, const char *path)
 {
 	struct config config __cleanup_config = { 0 };
@@ -31,16 +29,10 @@ static int check(struct app *app, const char *path)
 
 int cmd_check(struct app *app, int argc, char **argv)
 {
-	const char *operand, *path = NULL;
-	int opt;
+	const char *path = NULL;
 
-	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
-		if (opt == '?')
-			return EXIT_USAGE;
-		if (path)
-			return app_usage_error("check: unexpected argument %s", operand);
-		path = operand;
-	}
+	if (app_one_operand(app, argc, argv, &path))
+		return EXIT_USAGE;
 	if (!path)
 		return app_usage_error("check: which file? (check FILE)");
 	return check(app, path);

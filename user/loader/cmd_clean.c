@@ -10,8 +10,6 @@
 
 #include "loader/iface.h"
 
-static const struct option options[] = { APP_LONG_OPTIONS };
-
 struct rules {
 	struct route_rule *items; /* owned */
 	size_t n, room;
@@ -181,14 +179,11 @@ static int clean(struct session *session, bool present)
 int cmd_clean(struct app *app, int argc, char **argv)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
-	const char *operand;
 	bool present;
-	int opt, code;
+	int code;
 
-	while ((opt = app_next(app, argc, argv, options, &operand)) != -1)
-		if (opt == '?' || !opt)
-			return opt ? EXIT_USAGE :
-				     app_usage_error("clean: unexpected argument %s", operand);
+	if (app_no_operand(app, argc, argv, NULL))
+		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
 	if (!state_check_dir(app->pin_dir) && clean_broken(app))

@@ -5,8 +5,6 @@
 #include "loader/probation.h"
 #include "loader/show.h"
 
-static const struct option options[] = { APP_LONG_OPTIONS };
-
 static int report(const struct session *session, bool confirmed)
 {
 	struct json_object *root;
@@ -47,14 +45,10 @@ static int confirm(struct session *session)
 int cmd_confirm(struct app *app, int argc, char **argv)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
-	const char *operand;
-	int code, opt;
+	int code;
 
-	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
-		if (opt == '?')
-			return EXIT_USAGE;
-		return app_usage_error("confirm: takes no arguments");
-	}
+	if (app_no_operand(app, argc, argv, "takes no arguments"))
+		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
 	/* The deadline decides, not who comes first: opening goes back if it has passed. */

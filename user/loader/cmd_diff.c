@@ -10,8 +10,6 @@
 #include "loader/conffile.h"
 #include "loader/show.h"
 
-static const struct option options[] = { APP_LONG_OPTIONS };
-
 static int compare(const struct session *session, const struct config *config,
 		   struct changes *changes)
 {
@@ -71,16 +69,10 @@ static int diff(struct app *app, const struct config *config)
 int cmd_diff(struct app *app, int argc, char **argv)
 {
 	struct config config __cleanup_config = { 0 };
-	const char *operand, *path = NULL;
-	int opt;
+	const char *path = NULL;
 
-	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
-		if (opt == '?')
-			return EXIT_USAGE;
-		if (path)
-			return app_usage_error("diff: unexpected argument %s", operand);
-		path = operand;
-	}
+	if (app_one_operand(app, argc, argv, &path))
+		return EXIT_USAGE;
 	if (path && conffile_read(path, NULL, &config))
 		return EXIT_FAILED;
 	return diff(app, path ? &config : NULL);

@@ -9,8 +9,6 @@
 #include "loader/show.h"
 #include "loader/app.h"
 
-static const struct option options[] = { APP_LONG_OPTIONS };
-
 struct feature {
 	const char *name;
 	bool present;
@@ -64,23 +62,11 @@ static int print_json(const char *release, const struct feature *features)
 	return show_json_print(root);
 }
 
-static int no_operands(struct app *app, int argc, char **argv)
-{
-	const char *operand;
-	int opt;
-
-	while ((opt = app_next(app, argc, argv, options, &operand)) != -1)
-		if (opt == '?' || !opt)
-			return opt ? EXIT_USAGE :
-				     app_usage_error("%s: unexpected argument %s", argv[0], operand);
-	return EXIT_DONE;
-}
-
 int cmd_features(struct app *app, int argc, char **argv)
 {
 	struct feature features[FEATURES];
 	struct utsname uts;
-	int code = no_operands(app, argc, argv);
+	int code = app_no_operand(app, argc, argv, NULL);
 
 	if (code)
 		return code;
@@ -104,7 +90,7 @@ int cmd_features(struct app *app, int argc, char **argv)
 int cmd_version(struct app *app, int argc, char **argv)
 {
 	struct json_object *root;
-	int code = app->version ? EXIT_DONE : no_operands(app, argc, argv);
+	int code = app->version ? EXIT_DONE : app_no_operand(app, argc, argv, NULL);
 
 	if (code)
 		return code;

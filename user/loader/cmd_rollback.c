@@ -6,8 +6,6 @@
 #include "loader/probation.h"
 #include "loader/show.h"
 
-static const struct option options[] = { APP_LONG_OPTIONS };
-
 static int rollback(struct session *session)
 {
 	struct state *state = &session->state;
@@ -38,14 +36,10 @@ int cmd_rollback(struct app *app, int argc, char **argv)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	struct pending pending;
-	const char *operand;
-	int code, opt;
+	int code;
 
-	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
-		if (opt == '?')
-			return EXIT_USAGE;
-		return app_usage_error("rollback: takes no arguments");
-	}
+	if (app_no_operand(app, argc, argv, "takes no arguments"))
+		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
 	code = session_open(&session, app, SESSION_WRITE);

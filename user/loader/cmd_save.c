@@ -6,8 +6,6 @@
 #include "loader/changes.h"
 #include "loader/show.h"
 
-static const struct option options[] = { APP_LONG_OPTIONS };
-
 /* Attached interfaces that the applied file's names and globs do not cover are added. */
 static int add_interfaces(const struct state *state, struct config *config)
 {
@@ -70,14 +68,10 @@ int cmd_save(struct app *app, int argc, char **argv)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	struct config config __cleanup_config = { 0 };
-	const char *operand;
-	int code, err, opt;
+	int code, err;
 
-	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
-		if (opt == '?')
-			return EXIT_USAGE;
-		return app_usage_error("save: takes no arguments (it prints to standard output)");
-	}
+	if (app_no_operand(app, argc, argv, "takes no arguments (it prints to standard output)"))
+		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
 	code = session_open(&session, app, SESSION_READ);
