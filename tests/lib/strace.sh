@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# For tests that end a program at system calls of its own, see strace's inject. Needs test.sh.
+# For tests that look at a program's system calls, or let one fail or be its last. Needs test.sh.
 
 strace_works() {
 	command -v strace >/dev/null || fatal "strace is installed"
 	try strace -o /dev/null true || fatal "strace works"
+}
+
+# relay_traced — all threads of the relay are under an strace that attaches to it
+relay_traced() {
+	! cat "/proc/$RELAY_PID/task/"*/status | grep -q "^TracerPid:[[:space:]]*0"
 }
 
 # calls_of — "CALL COUNT" a line, of a trace with process ids on standard input

@@ -3,6 +3,8 @@
 # The relay sends no packet that it need not: a FIN leaves with the last bytes, the ACK that ends the
 # handshake with the first ones, if there are any. Keepalive begins when a connection has grown old.
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/strace.sh
+. "$TOP/tests/lib/strace.sh"
 
 command -v strace >/dev/null || skip_inside "strace is not installed"
 prepare peer
@@ -36,8 +38,6 @@ has_sockets() { [[ $(sockets | grep -c .) -eq $1 ]]; }
 keepalives() { sockets | grep -c 'timer:(keepalive,'; }
 has_keepalives() { [[ $(keepalives) -eq $1 ]]; }
 
-traced() { [[ $(cat "/proc/$RELAY_PID/task/"*/status | grep -c "^TracerPid:[[:space:]]*0") -eq 0 ]]; }
-
 check() { # ADDRESS
 	local player silent tracer
 
@@ -62,7 +62,7 @@ check() { # ADDRESS
 	# Otherwise a timer of the kernel sends it after 200 ms.
 	strace -qq -f -e trace=setsockopt -o "$WORK/strace" -p "$RELAY_PID" 2>/dev/null &
 	tracer=$!
-	wait_for 10 traced
+	wait_for 10 relay_traced
 	# not through the function c: it is to end by its id
 	nsenter --net="/run/netns/$CLIENT" -- bash -c "exec 3<>/dev/tcp/$1/7012; exec cat <&3" &
 	silent=$!

@@ -4,6 +4,7 @@
 # ends nor spins, and is as before when the shortage is over.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
+. "$(dirname "$0")/../lib/strace.sh"
 
 cat >"$WORK/relay" <<-RELAY
 	#!/bin/sh
@@ -46,4 +47,25 @@ for to in $SERVER4 $SERVER6; do
 done
 relay_stop
 unlike "the relay counted them" "$(relay_ended .)" " 0 datagrams lost"
+
+# As when fs.epoll.max_user_watches, which holds for the whole host, is reached.
+strace_works
+ok "a relay that can be traced starts" relay_start --no-seccomp
+ok "new flows go through the relay" steering $SERVER4 $SERVER6
+strace -qq -f -o /dev/null -e trace=epoll_ctl -e inject=epoll_ctl:error=ENOSPC -p "$RELAY_PID" 2>/dev/null &
+tracer=$!
+ok "it may watch no more descriptors" wait_for 10 relay_traced
+for family in 4 6; do
+	client=CLIENT$family server=SERVER$family
+	for proto in tcp:80 udp:7007; do
+		cpy "$([[ $proto == udp* ]] && echo udp-who || echo probe)" "${!server}" "${proto#*:}" >/dev/null 2>&1
+		ok "${proto%:*} to ${!server} says that this is a limit" relay_says \
+			"$(record "${proto%:*}" "${!client}" "${!server}" "${proto#*:}" '.*end=limit errno=ENOSPC$')"
+	done
+done
+kill $tracer
+wait $tracer
+for to in $SERVER4 $SERVER6; do
+	lossless "afterwards all is as before with $to" 100 "$(flow "$to" 7007 count=100)"
+done
 finish

@@ -9,17 +9,11 @@
 #include "relay/sockopt.h"
 #include "relay/upstream.h"
 
-static bool is_limit(int err)
-{
-	/* ENOSPC: fs.epoll.max_user_watches. */
-	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS || err == ENOSPC;
-}
-
 static void connect_failed(struct conn *c, int err)
 {
-	enum flow_end end = err == ETIMEDOUT ? END_CONNECT_TIMEOUT :
-			    is_limit(err)    ? END_LIMIT :
-					       END_CONNECT_FAILED;
+	enum flow_end end = err == ETIMEDOUT	 ? END_CONNECT_TIMEOUT :
+			    worker_is_short(err) ? END_LIMIT :
+						   END_CONNECT_FAILED;
 
 	if (end == END_LIMIT)
 		c->w->stats.limited++;

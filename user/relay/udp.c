@@ -47,17 +47,12 @@ void udp_log_limited(struct udp_engine *e, const struct flow_record *record)
 		e->rejects_hidden++;
 }
 
-static bool is_limit(int err)
-{
-	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
-}
-
 /* A datagram that gets no session. A policy is not explained to the client, a missing route is. */
 static void reject(struct udp_engine *e, struct flow_record *record, int err)
 {
 	record->id = worker_new_id(e->w);
 	record->err = err;
-	if (is_limit(err)) {
+	if (worker_is_short(err)) {
 		e->w->stats.limited++;
 		record->end = END_LIMIT;
 	} else if (err) {

@@ -8,6 +8,7 @@
 #ifndef TPROXY_RELAY_WORKER_H
 #define TPROXY_RELAY_WORKER_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -114,6 +115,13 @@ void worker_close(struct worker *w);
 int worker_watch(struct worker *w, struct io *io, uint32_t events);
 int worker_rewatch(struct worker *w, struct io *io, uint32_t events);
 void worker_close_io(struct io *io);
+
+/* err, positive, tells of descriptors or memory, which others may give back. */
+static inline bool worker_is_short(int err)
+{
+	/* ENOSPC: fs.epoll.max_user_watches. */
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS || err == ENOSPC;
+}
 
 void worker_queue(struct worker *w, struct task *task);
 void worker_unqueue(struct worker *w, struct task *task);
