@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "relay/inetsum.h"
 #include "relay/raw.h"
 
 /* As the kernel's net.ipv4.icmp_msgs_per_sec and icmp_msgs_burst. */
@@ -53,19 +54,6 @@ void rawicmp_close(struct rawicmp *raw)
 	free(raw);
 }
 
-/* RFC 1071. */
-static uint16_t checksum(const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)p[i] << 8 | p[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return htons((uint16_t)~sum);
-}
-
 /* The header as its sender made it, as far as we know; of the datagram only the UDP header. */
 static size_t quote4(const struct icmp_error *e, const struct udphdr *udp, uint8_t *buf)
 {
@@ -77,7 +65,7 @@ static size_t quote4(const struct icmp_error *e, const struct udphdr *udp, uint8
 			    .saddr = e->src.v4.sin_addr.s_addr,
 			    .daddr = e->dst.v4.sin_addr.s_addr };
 
-	ip.check = checksum(&ip, sizeof(ip));
+	ip.check = inetsum_fold(inetsum_add(0, &ip, sizeof(ip)));
 	memcpy(buf, &ip, sizeof(ip));
 	memcpy(buf + sizeof(ip), udp, sizeof(*udp));
 	return sizeof(ip) + sizeof(*udp);
@@ -111,7 +99,7 @@ size_t rawicmp_format(const struct icmp_error *e, uint8_t *buf)
 	len += v4 ? quote4(e, &udp, buf + len) : quote6(e, &udp, buf + len);
 	memcpy(buf, &head, sizeof(head));
 	if (v4) {
-		head.checksum = checksum(buf, len);
+		head.checksum = inetsum_fold(inetsum_add(0, buf, len));
 		memcpy(buf, &head, sizeof(head));
 	}
 	return len;

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "lib/util.h"
+#include "relay/inetsum.h"
 #include "relay/raw.h"
 #include "relay/sockopt.h"
 
@@ -52,29 +53,19 @@ void rawudp_close(struct rawudp *raw)
 	free(raw);
 }
 
-/* Sum of 16-bit words in network byte order; data of odd length is padded with zero. */
-static uint64_t sum_words(uint64_t sum, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-
-	for (; len > 1; len -= 2, p += 2)
-		sum += (uint64_t)p[0] << 8 | p[1];
-	return len ? sum + ((uint64_t)p[0] << 8) : sum;
-}
-
 uint16_t rawudp_checksum4(const union saddr *from, const union saddr *to, const void *header,
 			  const void *data, size_t len)
 {
 	uint64_t sum = IPPROTO_UDP + sizeof(struct udphdr) + len;
+	uint16_t checksum;
 
-	sum = sum_words(sum, &from->v4.sin_addr, 4);
-	sum = sum_words(sum, &to->v4.sin_addr, 4);
-	sum = sum_words(sum, header, sizeof(struct udphdr));
-	sum = sum_words(sum, data, len);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
+	sum = inetsum_add(sum, &from->v4.sin_addr, 4);
+	sum = inetsum_add(sum, &to->v4.sin_addr, 4);
+	sum = inetsum_add(sum, header, sizeof(struct udphdr));
+	sum = inetsum_add(sum, data, len);
+	checksum = inetsum_fold(sum);
 	/* 0 would mean that there is none. */
-	return htons(sum == 0xffff ? 0xffff : (uint16_t)~sum);
+	return checksum ? checksum : 0xffff;
 }
 
 int rawudp_send(struct rawudp *raw, const union saddr *from, const union saddr *to,
