@@ -5,28 +5,21 @@
 #include <sys/socket.h>
 
 #include "lib/device.h"
+#include "lib/mapped.h"
 
 _Static_assert(sizeof(struct addrset_key) == sizeof(struct tproxy_local_key),
 	       "an item is a key of the local map");
 
 void addrset_key(__u8 family, const void *addr, struct addrset_key *ret_key)
 {
-	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (family == AF_INET) {
-		memcpy(ret_key->addr, mapped, sizeof(mapped));
-		memcpy(ret_key->addr + sizeof(mapped), addr, 4);
-	} else {
-		memcpy(ret_key->addr, addr, 16);
-	}
+	mapped_from(family, addr, ret_key->addr);
 }
 
 bool addrset_is_loopback(const struct addrset_key *key)
 {
-	static const __u8 mapped127[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
 	static const __u8 loopback6[16] = { [15] = 1 };
 
-	return !memcmp(key->addr, mapped127, sizeof(mapped127)) ||
+	return (mapped_is(key->addr) && key->addr[MAPPED_LEN] == 127) ||
 	       !memcmp(key->addr, loopback6, sizeof(loopback6));
 }
 

@@ -7,30 +7,20 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+#include "lib/mapped.h"
 
 /* ---- one entry ------------------------------------------------------------ */
-
-static void map_address(const struct endpoint *ep, __u8 *to)
-{
-	if (ep->family == AF_INET6) {
-		memcpy(to, ep->addr, 16);
-		return;
-	}
-	memcpy(to, mapped, sizeof(mapped));
-	memcpy(to + sizeof(mapped), ep->addr, 4);
-}
 
 static struct endpoint unmap_address(const __u8 *addr, __be16 port)
 {
 	struct endpoint ep = { .port = ntohs(port) };
 
-	if (memcmp(addr, mapped, sizeof(mapped))) {
+	if (mapped_is(addr)) {
+		ep.family = AF_INET;
+		memcpy(ep.addr, addr + MAPPED_LEN, 4);
+	} else {
 		ep.family = AF_INET6;
 		memcpy(ep.addr, addr, 16);
-	} else {
-		ep.family = AF_INET;
-		memcpy(ep.addr, addr + sizeof(mapped), 4);
 	}
 	return ep;
 }
@@ -78,8 +68,8 @@ static int compile_pool(const struct config_pool *pool, struct pool_table *table
 		struct pool_entry entry = { .key.port = htons(from->address.port),
 					    .value.port = htons(from->server.port) };
 
-		map_address(&from->address, entry.key.addr);
-		map_address(&from->server, entry.value.server);
+		mapped_from(from->address.family, from->address.addr, entry.key.addr);
+		mapped_from(from->server.family, from->server.addr, entry.value.server);
 		snprintf((char *)entry.value.name, sizeof(entry.value.name), "%s", pool->name);
 		err = append(table, &entry);
 	}
@@ -170,7 +160,7 @@ bool pools_have(const struct state *state, const struct endpoint *address)
 	struct tproxy_pool_key key = { .port = htons(address->port) };
 	struct tproxy_pool value;
 
-	map_address(address, key.addr);
+	mapped_from(address->family, address->addr, key.addr);
 	return !bpf_map_lookup_elem(state->map[MAP_POOLS], &key, &value);
 }
 

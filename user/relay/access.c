@@ -4,11 +4,12 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/mapped.h"
 #include "lib/util.h"
 #include "relay/dest.h"
 
 #define LINE_LEN 256
-#define V4MAPPED_BITS 96
+#define V4MAPPED_BITS (MAPPED_LEN * 8)
 
 const char *const access_names[ACCESS_MAX] = {
 	[ACCESS_DENY] = "deny",
@@ -33,14 +34,11 @@ static int __printf(2, 3) explain(int err, const char *fmt, ...)
 /* Flows to IPv4-mapped addresses are looked up as what they map. */
 static void unmap_prefix(struct prefix *p)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (p->family != AF_INET6 || p->len < V4MAPPED_BITS ||
-	    memcmp(p->addr, mapped, sizeof(mapped)))
+	if (p->family != AF_INET6 || p->len < V4MAPPED_BITS || !mapped_is(p->addr))
 		return;
 	p->family = AF_INET;
 	p->len -= V4MAPPED_BITS;
-	memmove(p->addr, p->addr + sizeof(mapped), 4);
+	memmove(p->addr, p->addr + MAPPED_LEN, 4);
 	memset(p->addr + 4, 0, sizeof(p->addr) - 4);
 }
 

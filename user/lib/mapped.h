@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* IPv4 addresses as IPv4-mapped IPv6 ones (RFC 4291, 2.5.5.2), for what has one form for both. */
+#ifndef TPROXY_MAPPED_H
+#define TPROXY_MAPPED_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MAPPED_LEN 12 /* bytes before the IPv4 address */
+
+static inline bool mapped_is(const __u8 addr[16])
+{
+	static const __u8 prefix[MAPPED_LEN] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(addr, prefix, sizeof(prefix));
+}
+
+/* addr: 4 or 16 bytes in network byte order. */
+static inline void mapped_from(__u8 family, const void *addr, __u8 ret_mapped[16])
+{
+	if (family == AF_INET6) {
+		memcpy(ret_mapped, addr, 16);
+		return;
+	}
+	memset(ret_mapped, 0, 10);
+	memset(ret_mapped + 10, 0xff, 2);
+	memcpy(ret_mapped + MAPPED_LEN, addr, 4);
+}
+
+#endif
