@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "lib/util.h"
+#include "relay/sockopt.h"
 #include "relay/socks5udp.h"
 #include "relay/udpflow.h"
 #include "relay/upstream.h"
@@ -209,11 +210,9 @@ static void control_timeout(struct timer *timer)
 static void control_connected(struct io *io, uint32_t events)
 {
 	struct udp_socks *socks = container_of(io, struct udp_socks, control);
-	int err = 0;
-	socklen_t len = sizeof(err);
+	int err = sockopt_error(io->fd);
 
 	(void)events;
-	getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &err, &len);
 	if (!err)
 		err = -send_control(socks, SOCKS5_GREETING, SOCKS5_GREETING_LEN);
 	io->ready = control_ready;
