@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Pins that are none, of other types, or of another ABI are refused with one sentence, untouched.
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/foreign.sh
+. "$TOP/tests/lib/foreign.sh"
 
 prepare nginx
 ok "the relay starts" relay_start
@@ -41,10 +43,8 @@ for hook in auto clsact; do
 done
 
 build() {
-	printf '#define SEC(name) __attribute__((section(name), used))\n%s\n%s\n' \
-		'SEC("tc") int pass(void *skb) { return -1; }' 'char _license[] SEC("license") = "GPL";' |
-		"${CLANG:-clang}" -O2 -target bpf -x c -c - -o "$WORK/prog.o" &&
-		bpftool prog load "$WORK/prog.o" "$1"
+	foreign_build pass <<<'SEC("tc") int pass(void *skb) { return -1; }' &&
+		bpftool prog load "$WORK/pass.o" "$1"
 }
 attached auto
 ok "a program is loaded" build "$PINS/dst4"

@@ -2,22 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A neighbour before us that sets our mark bit cannot have a flow delivered here: the bit is cleared.
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/foreign.sh
+. "$TOP/tests/lib/foreign.sh"
 
 # sets our bit and one that is not ours, and lets the others decide
 build_forger() {
-	cat >"$WORK/forger.c" <<-'C'
-		#include <linux/bpf.h>
-		#define SEC(name) __attribute__((section(name), used))
+	foreign_build forger <<-'C' || return
 		SEC("tc") int forge(struct __sk_buff *skb)
 		{
 			skb->mark |= 0x1000040;
 			return -1;
 		}
-		char _license[] SEC("license") = "GPL";
 	C
-	"${CLANG:-clang}" -O2 -g -target bpf -I"/usr/include/$(uname -m)-linux-gnu" \
-		-c "$WORK/forger.c" -o "$WORK/forger.o" &&
-		mkdir -p /sys/fs/bpf/foreign &&
+	mkdir -p /sys/fs/bpf/foreign &&
 		bpftool prog load "$WORK/forger.o" /sys/fs/bpf/foreign/prog
 }
 

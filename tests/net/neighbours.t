@@ -3,34 +3,8 @@
 # Beside other people's tcx and clsact programs, firewalls, NOTRACK, a flow table and a ruleset that
 # is flushed under load, both sides go on working.
 . "$(dirname "$0")/../lib/test.sh"
-
-# two programs that count and let the others decide
-build_counters() {
-	local name
-
-	cat >"$WORK/counter.c" <<-'C'
-		#define SEC(name) __attribute__((section(name), used))
-		unsigned long long packets[1] SEC(".data");
-		SEC("tc") int count(void *skb)
-		{
-			__sync_fetch_and_add(&packets[0], 1);
-			return -1;
-		}
-		char _license[] SEC("license") = "GPL";
-	C
-	"${CLANG:-clang}" -O2 -g -target bpf -c "$WORK/counter.c" -o "$WORK/counter.o" || return
-	for name in before after filter; do
-		mkdir -p /sys/fs/bpf/foreign-$name &&
-			bpftool prog load "$WORK/counter.o" /sys/fs/bpf/foreign-$name/prog \
-				pinmaps /sys/fs/bpf/foreign-$name || return
-	done
-}
-
-counted() { # NAME
-	bpftool -j map dump pinned "$(echo "/sys/fs/bpf/foreign-$1/"*data)" | python3 -c '
-import json, sys
-print(int.from_bytes(bytes(int(byte, 16) for byte in json.load(sys.stdin)[0]["value"]), "little"))'
-}
+# shellcheck source=tests/lib/foreign.sh
+. "$TOP/tests/lib/foreign.sh"
 
 corner() { python3 "$LIB/corner.py" "$@"; }
 
@@ -40,17 +14,17 @@ all_count() { # NAME PROGRAM…
 	shift
 
 	for program in "$@"; do
-		first[$program]=$(counted "$program")
+		first[$program]=$(foreign_counted "$program")
 	done
 	whoami_at $SERVER4 >/dev/null
 	for program in "$@"; do
 		like "$name: the foreign program $program counts" \
-			"$(($(counted "$program") > ${first[$program]}))" 1
+			"$(($(foreign_counted "$program") > ${first[$program]}))" 1
 	done
 }
 
 prepare nginx dns
-build_counters >"$WORK/log/counters" 2>&1 || fatal "the foreign programs load"
+foreign_counters before after filter >"$WORK/log/counters" 2>&1 || fatal "the foreign programs load"
 ok "the relay starts" relay_start
 programs=(filter)
 r tc qdisc add dev r0 clsact
