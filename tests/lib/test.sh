@@ -85,7 +85,7 @@ prepare() {
 }
 
 debug_shell() {
-	export -f c r s loader cpy packets bypassed snapshot snapshot_quick
+	export -f c r s loader cpy corner packets bypassed snapshot snapshot_quick
 	export CLIENT ROUTER SERVER WORK TOP LIB PINS
 	bash --norc -i
 }

@@ -28,7 +28,9 @@ LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 c() { nsenter --net="/run/netns/$CLIENT" -- "$@"; }
 r() { nsenter --net="/run/netns/$ROUTER" -- "$@"; }
 s() { nsenter --net="/run/netns/$SERVER" -- "$@"; }
-cpy() { c python3 "$LIB/net.py" "$@"; } # on the client
+# on the client
+cpy() { c python3 "$LIB/net.py" "$@"; }
+corner() { c python3 "$LIB/corner.py" "$@"; }
 
 topo_up() {
 	local ns

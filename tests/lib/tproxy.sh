@@ -127,6 +127,9 @@ json_value() { python3 -c 'import json,sys; o = json.load(sys.stdin); print(eval
 # counter NAME — from the live program
 counter() { loader status --json | json_value "o['counters']['$1']"; }
 
+# flows_of RULE — that it has met
+flows_of() { loader --json rule list | json_value "[r['flows'] for r in o['rules'] if r['name'] == '$1'][0]"; }
+
 # unchanged DESCRIPTION FILE — the router is as it was when FILE was written with `snapshot`
 unchanged() {
 	wait_for 5 snapshot_equals "$2"
@@ -179,3 +182,9 @@ churned_more() { [[ $(churned "$1" "$2") -ge $3 ]]; }
 
 # relay_ticks — CPU time of the relay so far, in ticks of 10 ms
 relay_ticks() { awk '{ print $14 + $15 }' "/proc/$RELAY_PID/stat"; }
+
+# what it holds
+relay_kb() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$RELAY_PID/status"; }
+relay_pipes() { find "/proc/$RELAY_PID/fd" -lname 'pipe:*' | wc -l; }
+relay_fds() { find "/proc/$RELAY_PID/fd" -mindepth 1 2>/dev/null | wc -l; }
+relay_fds_at_most() { [[ $(relay_fds) -le $1 ]]; }

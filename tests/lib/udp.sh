@@ -45,9 +45,5 @@ direct_sockets() {
 }
 direct_sockets_are() { [[ $(direct_sockets "$1" "$2") -eq $3 ]]; } # ADDRESS PORT NUMBER
 
-relay_fds() { find "/proc/$RELAY_PID/fd" -mindepth 1 | wc -l; }
-relay_kb() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$RELAY_PID/status"; }
-relay_fds_at_most() { [[ $(relay_fds) -le $1 ]]; }
-
 # relay_ended ERE — the relay's last words
 relay_ended() { grep -E " ended: .*$1" "$RELAY_LOG"; }

@@ -23,9 +23,7 @@ ok "the relay starts" relay_start --workers 1
 do_ok "attach" loader attach r0 --port 7007,7008
 is "it has the limit" "$(awk '/open files/ { print $4 }' "/proc/$RELAY_PID/limits")" 200
 bypass_reset
-descriptors() { find "/proc/$RELAY_PID/fd" -mindepth 1 2>/dev/null | wc -l; }
-at_rest() { [[ $(descriptors) -le $base ]]; }
-base=$(descriptors)
+base=$(relay_fds)
 
 # One flow that is busy all the time, and was there first.
 play $SERVER4 send=400,chunk=1,pace=30 send=400,chunk=1,pace=30 >"$WORK/busy" &
@@ -55,7 +53,7 @@ like "the others are reset" "$((failed > 10))" 1
 ok "their records give the limit" relay_says "$(record tcp $CLIENT4 $SERVER4 7008 '.*end=limit errno=EMFILE')"
 ok "the log says so, once a minute" relay_says "warn accepting: .*Too many open files"
 at_most "and only then" "$(grep -c 'warn accepting' "$RELAY_LOG")" 2
-ok "all descriptors come back" wait_for 10 at_rest
+ok "all descriptors come back" wait_for 10 relay_fds_at_most "$base"
 
 ok "the relay runs" kill -0 "$RELAY_PID"
 is "a new flow is served" "$(play $SERVER4 send=1000 send=1000)" "client 1000 same fin, server 1000 same fin"

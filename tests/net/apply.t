@@ -34,9 +34,6 @@ generation=$(loader -j status | json_value "o['generation']")
 do_ok "applying it again changes nothing" loader apply "$conf"
 is "not even the generation" "$(loader -j status | json_value "o['generation']")" "$generation"
 
-flows_of() { # RULE
-	loader -j rule list | json_value "[r['flows'] for r in o['rules'] if r['name'] == '$1'][0]"
-}
 web=$(flows_of web)
 ok "flows were counted" test "$web" -gt 0
 

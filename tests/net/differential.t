@@ -4,8 +4,6 @@
 # see the same, but for the cases that are meant to be better.
 . "$(dirname "$0")/../lib/test.sh"
 
-corner() { c python3 "$LIB/corner.py" "$@"; }
-
 # the classic set-up: match sockets, then TPROXY; a mark, a rule, a local route
 classic_up() {
 	local family

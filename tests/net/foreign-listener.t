@@ -4,7 +4,7 @@
 # and port, with no rule for them; one that listens on the wildcard attracts none.
 . "$(dirname "$0")/../lib/test.sh"
 
-asked() { c python3 "$LIB/corner.py" ask "$1" "$2" tcp,udp; }
+asked() { corner ask "$1" "$2" tcp,udp; }
 
 tell_start() { # PORT WORD [ADDRESS]
 	serve_run "tell-$2" "$ROUTER" python3 "$LIB/corner.py" tell "$@"

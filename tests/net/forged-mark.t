@@ -45,7 +45,7 @@ check() { # NAME
 	before=$(counter forged_mark)
 	for to in $SERVER4 $SERVER6; do
 		is "$1: TCP and UDP to $to without a rule go straight to the server" \
-			"$(c python3 "$LIB/corner.py" ask "$to" 7007 tcp,udp)" "server $to 7007"
+			"$(corner ask "$to" 7007 tcp,udp)" "server $to 7007"
 	done
 	like "$1: the counter forged_mark tells" "$(($(counter forged_mark) - before >= 4))" 1
 	is "$1: our bit was cleared" "$(packets r inet marks ours)" 0

@@ -4,8 +4,6 @@
 # client's address; fragments out of order may be lost but harm no later datagram.
 . "$(dirname "$0")/../lib/test.sh"
 
-corner() { c python3 "$LIB/corner.py" "$@"; }
-
 moved() { # DESCRIPTION COUNTER BEFORE LEAST
 	like "$1" "$(($(counter "$2") - $3 >= $4))" 1
 }

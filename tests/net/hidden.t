@@ -4,8 +4,6 @@
 # the data path reads, does not get past a rule.
 . "$(dirname "$0")/../lib/test.sh"
 
-corner() { c python3 "$LIB/corner.py" "$@"; }
-
 prepare nginx
 is "without rules the server answers a SYN in fragments" \
 	"$(corner hidden $SERVER4 80 tiny)" answered

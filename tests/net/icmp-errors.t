@@ -4,8 +4,6 @@
 # They reach the relay's sockets instead, and only they do.
 . "$(dirname "$0")/../lib/test.sh"
 
-corner() { c python3 "$LIB/corner.py" "$@"; }
-
 forwarded() { packets r inet errors forwarded; }
 
 path_mtu_is() { # ADDRESS PORT MTU — of the relay's socket towards the client

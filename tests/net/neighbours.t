@@ -6,8 +6,6 @@
 # shellcheck source=tests/lib/foreign.sh
 . "$TOP/tests/lib/foreign.sh"
 
-corner() { python3 "$LIB/corner.py" "$@"; }
-
 all_count() { # NAME PROGRAM…
 	local name=$1 program
 	local -A first

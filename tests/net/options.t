@@ -4,8 +4,6 @@
 # left to the kernel.
 . "$(dirname "$0")/../lib/test.sh"
 
-corner() { c python3 "$LIB/corner.py" "$@"; }
-
 source_routes_above() { [[ $(counter source_route) -gt $1 ]]; }
 
 prepare nginx

@@ -9,7 +9,7 @@ if ! command -v ethtool >/dev/null; then
 	skip_inside "ethtool is not installed"
 fi
 
-refused() { c python3 "$LIB/corner.py" refused c0 "$@"; }
+refused() { corner refused c0 "$@"; }
 
 offload() { # NS IF on|off
 	nsenter --net="/run/netns/$1" -- ethtool -K "$2" tx "$3" >"$WORK/ethtool" 2>&1

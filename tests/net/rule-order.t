@@ -10,12 +10,6 @@ do_ok "attach" loader attach r0 --port 80,8080
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 
 names() { loader rule list | awk '{ sub(":", "", $2); printf "%s=%s ", $1, $2 }'; }
-flows_of() { # RULE
-	loader --json rule list | python3 -c '
-import json, sys
-print(next(r["flows"] for r in json.load(sys.stdin)["rules"] if r["name"] == sys.argv[1]))' "$1"
-}
-
 do_ok "a rule behind the first that matches" loader rule add late --port 80 --action pass
 is "changes nothing" "$(seen $SERVER4)" relay
 before=$(flows_of default)

@@ -4,8 +4,6 @@
 # loopback, the router's addresses, also new ones, and destinations without a route.
 . "$(dirname "$0")/../lib/test.sh"
 
-corner() { c python3 "$LIB/corner.py" "$@"; }
-
 # what interception would count
 taken() { loader status --json | json_value "[o['counters'][n] for n in ('steered', 'down_drop', 'lookup')]"; }
 

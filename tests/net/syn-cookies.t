@@ -4,8 +4,6 @@
 # fills the backlog.
 . "$(dirname "$0")/../lib/test.sh"
 
-corner() { c python3 "$LIB/corner.py" "$@"; }
-
 flood_start() { # SOURCES ADDRESS
 	nsenter --net="/run/netns/$CLIENT" -- python3 "$LIB/corner.py" flood "$1" "$2" 7007 20000 \
 		>"$WORK/flood" 2>"$WORK/log/flood" </dev/null &

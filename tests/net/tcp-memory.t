@@ -15,9 +15,6 @@ is "a flow is whole" "$(play $SERVER4 send=5000000 send=5000000)" \
 	"client 5000000 same fin, server 5000000 same fin"
 bypass_reset
 
-rss() { awk '/^VmRSS/ { print $2 * 1024 }' "/proc/$RELAY_PID/status"; }
-pipes() { find "/proc/$RELAY_PID/fd" -lname 'pipe:*' | wc -l; }
-
 # both ends of each flow: received from the server, and acknowledged by the client
 counted() {
 	r ss -Htin state connected "( sport = :7007 or dport = :7007 )" |
@@ -34,7 +31,7 @@ stalled() { # nothing has moved for a moment, and much is held
 	[[ ${before% *} -gt $((FLOWS * 500000)) && $before == "$(counted)" ]]
 }
 
-memory=$(rss) pool=$(pipes)
+kb=$(relay_kb) pool=$(relay_pipes)
 for ((i = 0; i < FLOWS; i++)); do
 	# every other one when it is bulk, those between while they are still copied
 	play $SERVER4 stall=60000,stallat=$((i % 2 * 20000000)) send=100000000 >/dev/null 2>&1 &
@@ -43,8 +40,8 @@ ok "$FLOWS receivers stall, and all comes to a halt" wait_for 30 stalled
 read -r got given < <(counted)
 held=$(((got - given) / FLOWS))
 at_most "no flow holds more than two socket buffers and a pipe: $held bytes" $held $((2 * BUFFER + PIPE))
-at_most "the process itself has at most a scratch buffer for each" $(($(rss) - memory)) $((FLOWS * 65536 + 262144))
-at_most "there are no more pipes than flows" "$(($(pipes) - pool))" $((2 * FLOWS))
+at_most "the process itself has at most a scratch buffer for each (kB)" $(($(relay_kb) - kb)) $((FLOWS * 64 + 256))
+at_most "there are no more pipes than flows" "$(($(relay_pipes) - pool))" $((2 * FLOWS))
 before=$(relay_ticks)
 ok "nothing moves" stalled
 at_most "the relay sleeps (ticks of 10 ms)" "$(($(relay_ticks) - before))" 5
@@ -54,7 +51,7 @@ for pid in $(jobs -p); do
 done
 wait
 ok "the flows end" relay_says "$(record tcp $CLIENT4 $SERVER4 7007 '.* up=[0-9]+ down=[0-9]{6,} .*end=client-rst')"
-pipes_back() { [[ $(pipes) -le $((pool + 2)) ]]; }
+pipes_back() { [[ $(relay_pipes) -le $((pool + 2)) ]]; }
 ok "pipes with bytes in them were closed" wait_for 10 pipes_back
 is "what comes next is whole" "$(play $SERVER4 send=5000000,seed=8 send=5000000,seed=9)" \
 	"client 5000000 same fin, server 5000000 same fin"

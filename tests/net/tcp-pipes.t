@@ -8,8 +8,7 @@ prepare peer
 ok "the relay starts" relay_start --user games --workers 1
 do_ok "attach" loader attach r0 --port 7007
 bypass_reset
-pipes() { find "/proc/$RELAY_PID/fd" -lname 'pipe:*' | wc -l; }
-before=$(pipes)
+before=$(relay_pipes)
 
 # takes what fs.pipe-user-pages-soft allows, and says so
 cat >"$WORK/hog.py" <<-'HOG'
@@ -35,10 +34,10 @@ whole() { play "$1" send=20000000,seed=1 send=20000000,seed=2; }
 want="client 20000000 same fin, server 20000000 same fin"
 is "bulk is whole" "$(whole $SERVER4)" "$want"
 is "bulk is whole" "$(whole $SERVER6)" "$want"
-is "no small pipe was kept" "$(pipes)" "$before"
+is "no small pipe was kept" "$(relay_pipes)" "$before"
 
 stop "$hog" KILL
-piped() { [[ $(whole "$SERVER4") == "$want" && $(pipes) -gt $before ]]; }
+piped() { [[ $(whole "$SERVER4") == "$want" && $(relay_pipes) -gt $before ]]; }
 ok "once there are large ones again, they are used" wait_for 15 piped
 bypass_none "no packet went past the relay"
 finish

@@ -7,7 +7,7 @@
 ROUNDS=6
 
 # connect times of $ROUNDS flows from one port, in ms; the first meets no TIME_WAIT
-reuse() { c python3 "$LIB/corner.py" reuse "$1" 80 "$2" $ROUNDS; }
+reuse() { corner reuse "$1" 80 "$2" $ROUNDS; }
 
 waiting() { # ADDRESS PORT — the router's side of that flow is in TIME_WAIT
 	[[ -n $(r ss -Htn state time-wait src "$(bracket "$1")" dst "$(bracket "$2"):$3") ]]

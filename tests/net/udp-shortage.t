@@ -13,8 +13,6 @@ cat >"$WORK/relay" <<-RELAY
 RELAY
 chmod +x "$WORK/relay"
 
-ticks() { cut -d' ' -f14,15 "/proc/$RELAY_PID/stat" | tr ' ' + | bc; }
-
 prepare nginx
 serve_peer echo 7007
 do_ok "attach" loader attach r0 --port 80 --udp-port 7007 --cidr 10.77.2.0/24,fd77:2::/64
@@ -27,9 +25,9 @@ for to in $SERVER4 $SERVER6; do
 	at_most "use no more than those" "$(relay_fds)" 64
 	lossless "one flow to $to has room" 5000 "$(flow "$to" 7007 count=5000)"
 done
-before=$(ticks)
+before=$(relay_ticks)
 lossless "a slow flow" 20 "$(flow $SERVER4 7007 count=20 pause=50)"
-at_most "costs little: nothing spins (ticks of 10 ms)" $(($(ticks) - before)) 40
+at_most "costs little: nothing spins (ticks of 10 ms)" $(($(relay_ticks) - before)) 40
 relay_stop
 unlike "the limit was reached" "$(relay_ended .)" " 0 over a limit"
 
