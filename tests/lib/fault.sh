@@ -87,24 +87,5 @@ fault_configuration() {
 	CONF
 }
 
-# begins_past — counts the SYNs and datagrams that go past the relay from here on; prints the count.
-# Of flows that a failure has reset, the kernel forwards what was on its way.
-begins_past() {
-	if r nft list table inet begins >/dev/null 2>&1; then
-		r nft list counter inet begins past | sed -n 's/.*packets \([0-9]*\).*/\1/p'
-		return
-	fi
-	r nft -f - <<-'NFT'
-		table inet begins {
-			counter past { }
-			chain forward {
-				type filter hook forward priority 0
-				iifname r0 tcp flags & (syn | ack) == syn counter name past
-				iifname r0 meta l4proto udp counter name past
-			}
-		}
-	NFT
-}
-
 # fault_sites — functions of the relay that were refused memory so far
 fault_sites() { fault sites | addr2line -fi -e "$RELAY_PROGRAM" | grep -v : | sort -u; }

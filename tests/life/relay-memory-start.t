@@ -58,7 +58,7 @@ ok "$failed of $starts starts have failed" test "$failed" -gt 20
 ok "the relay starts" relay_start -c "$CONF" --connect-timeout 3 --drain-timeout 1
 do_ok "attach" loader attach r0 --port 7007
 ok "flows go through the relay" wait_for 10 whole
-begins_past
+bypass_reset
 first=$RELAY_PID
 for n in 1 20 40 60 120 160; do
 	fault alloc $n
@@ -86,5 +86,5 @@ relay_stop
 fault_met access_tree_add poolmap_add settings_new find_user limits_new worker_open acceptors_open \
 	udp_open udp_batch_new udp_sources_new reply_table_open sandbox_enter \
 	options_read_file add_file
-is "no flow began past the relay" "$(begins_past)" 0
+bypass_none "nothing went past the relay"
 finish

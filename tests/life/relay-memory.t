@@ -44,7 +44,7 @@ readdress() {
 ok "the relay starts" relay_start -c "$CONF" --connect-timeout 3 --drain-timeout 3 --workers 1
 do_ok "attach" loader attach r0 --port 7007 --udp-port 9,53,443
 ok "flows go through the relay" wait_for 10 whole
-begins_past
+bypass_reset
 sweep "a small flow" tcp_flow send=1000 send=1000
 sweep "bulk" tcp_flow send=4000000 send=4000000
 sweep "a receiver that stalls" tcp_flow stall=200,rcvbuf=4096 send=2000000
@@ -130,5 +130,5 @@ relay_stop
 
 fault_met reload builder_add conn_new source_get pipe_open copy_write session_open direct_open keep \
 	preface_new
-is "no flow began past the relay" "$(begins_past)" 0
+bypass_none "nothing went past the relay"
 finish

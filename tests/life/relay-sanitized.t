@@ -45,7 +45,7 @@ hard() {
 ok "the relay starts" relay_start -c "$WORK/relay.conf" --connect-timeout 3 --drain-timeout 2
 do_ok "attach" loader attach r0 --port 22,7007,8080 --udp-port 9,443
 ok "flows go through the relay" wait_for 15 whole
-begins_past
+bypass_reset
 hard $SERVER4
 hard $SERVER6
 kill -HUP "$RELAY_PID"
@@ -89,5 +89,5 @@ ok "the last one ends" wait_for 20 process_gone "$last"
 RELAY_PID=
 is "each has said so" "$(grep -l ' ended: ' "$WORK"/log/relay.* | wc -l)" 3
 is "no sanitizer has complained" "$(reports; grep -hE 'runtime error|Sanitizer' "$WORK"/log/relay.*)" ""
-is "no flow began past the relay" "$(begins_past)" 0
+bypass_none "nothing went past the relay"
 finish

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib/test.sh"
 
 established() { [[ -n $(s ss -Htn state established "sport = :7007") ]]; }
-late() { c python3 "$LIB/corner.py" late "$1" 7007 "$2"; }
+late() { corner late "$1" 7007 "$2"; }
 ports() { do_ok "port $1" loader port "$1" tcp/7007; }
 
 prepare peer
