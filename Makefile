@@ -26,7 +26,7 @@ LDFLAGS   += -fsanitize=$(SANITIZE)
 endif
 
 LOADER_LIBS := -lbpf -lelf -lz -lmnl -linih -ljson-c -lcap-ng
-RELAY_LIBS  := -lbpf -lelf -lz -linih -lcap-ng -lseccomp -lpthread
+RELAY_LIBS  := -lbpf -lelf -lz -lmnl -linih -lcap-ng -lseccomp -lpthread
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd && echo yes),yes)
 ALL_CFLAGS += -DHAVE_SYSTEMD
 RELAY_LIBS += -lsystemd
@@ -54,7 +54,7 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB_OBJ    := $(call obj,$(LIB_SRC))
 LOADER_OBJ := $(call obj,$(LOADER_SRC))
 RELAY_OBJ  := $(call obj,$(RELAY_SRC))
-RELAY_LIB_OBJ := $(call obj,user/lib/log.c user/lib/parse.c)
+RELAY_LIB_OBJ := $(call obj,user/lib/log.c user/lib/parse.c user/lib/netlink.c user/lib/device.c)
 SKEL       := $(BUILD)/tproxy.skel.h
 
 .DELETE_ON_ERROR:

@@ -13,6 +13,7 @@
 struct match {
 	const struct tproxy_rule *rule; /* NULL: no rule concerns this flow */
 	__u32 number;
+	__u32 vrf; /* whose member the packet came in by, or 0 */
 };
 
 #define live_lookup(map, slot, key)                                                                \
@@ -105,6 +106,7 @@ static __always_inline struct match match(struct __sk_buff *skb, const struct tp
 		return m;
 	m.number = lowest_bit(mask);
 	m.rule = live_lookup(rules, &slot, &m.number);
+	m.vrf = iface->vrf;
 	if (m.rule && m.rule->action == TPROXY_ACTION_NONE)
 		m.rule = NULL;
 	return m;

@@ -72,6 +72,13 @@ static __always_inline bool listener_fits(const struct bpf_sock *s, const struct
 	return s->dst_port == 0; /* a connected UDP socket is nobody's listener */
 }
 
+/* Nor the device: a socket not bound to the VRF's member answers, and connects, somewhere else. */
+static __always_inline bool listener_is_there(const struct bpf_sock *s, const struct match *m,
+					      const struct __sk_buff *skb)
+{
+	return !m->vrf || s->bound_dev_if == skb->ingress_ifindex;
+}
+
 static __always_inline struct bpf_sock *listener_lookup(struct __sk_buff *skb, struct flow *to)
 {
 	if (to->proto == IPPROTO_TCP)
@@ -177,7 +184,7 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 {
 	__u32 slot;
 	struct bpf_sock *s __cleanup_sk = find_listener(skb, m->rule, f, &slot);
-	bool fits = s && listener_fits(s, f);
+	bool fits = s && listener_fits(s, f) && listener_is_there(s, m, skb);
 	long err = -ESOCKTNOSUPPORT;
 
 	if (how >= STEER_COOKIE && !fits) {

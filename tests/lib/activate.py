@@ -4,9 +4,10 @@
 
     activate.py DIR SOCKET… -- COMMAND…
 
-SOCKET is tcp|udp,ADDRESS,PORT[,opaque]: transparent unless opaque. Writes what the
-service says to DIR/notify and its process id to DIR/pid. When it ends, its status goes
-to DIR/status; it is started again once DIR/again appears.
+SOCKET is tcp|udp,ADDRESS,PORT[,opaque|,DEVICE]: transparent unless opaque, and bound to
+DEVICE if there is one. Writes what the service says to DIR/notify and its process id to
+DIR/pid. When it ends, its status goes to DIR/status; it is started again once DIR/again
+appears.
 """
 import os
 import socket
@@ -24,6 +25,9 @@ def listener(spec):
     sock = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    for device in rest:
+        if device != "opaque":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
     if "opaque" not in rest:
         if family == socket.AF_INET:
             sock.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)

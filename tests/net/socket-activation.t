@@ -11,7 +11,7 @@ activate() { # SOCKET… — a relay with these; its log is $RELAY_LOG
 	RELAY_LOG=$WORK/log/relay.$((${RELAY_RUN:-0} + 1))
 	RELAY_RUN=$((${RELAY_RUN:-0} + 1))
 	nsenter --net="/run/netns/$ROUTER" -- python3 "$LIB/activate.py" "$DIR" "$@" \
-		-- "$RELAY" --pin-dir "$PINS" --workers 1 --listen 15002 >"$RELAY_LOG" 2>&1 &
+		-- "$RELAY" --pin-dir "$PINS" --workers 1 --listen 15002 ${DEVICE:+--device $DEVICE} >"$RELAY_LOG" 2>&1 &
 	UNIT=$!
 	SERVE_PIDS+=("$UNIT")
 	disown "$UNIT"
@@ -58,5 +58,7 @@ refused() { # DESCRIPTION SOCKET ERE
 }
 refused "not transparent" tcp,127.0.0.1,15002,opaque 'socket 3 of systemd, 127.0.0.1:15002: not transparent \(set Transparent=yes\)'
 refused "not on loopback" tcp,0.0.0.0,15002 'socket 3 of systemd, 0.0.0.0:15002: not on loopback .*'
+refused "bound to a device" tcp,127.0.0.1,15002,r0 'socket 3 of systemd, 127.0.0.1:15002: bound to a device \(give --device\)'
+DEVICE=r0 refused "bound to another" tcp,127.0.0.1,15002,r1 'socket 3 of systemd, .*: not bound to the device of --device \(set BindToDevice=\)'
 refused "another port" udp,::1,999 'socket 3 of systemd, \[::1\]:999: its port is not in --listen'
 finish

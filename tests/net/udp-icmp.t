@@ -36,6 +36,12 @@ ok "the server was told by the relay" wait_for 10 told 8
 ok "the record has the error" relay_says \
 	"$(record udp $CLIENT4 $SERVER4 9 '.* end=error errno=ECONNREFUSED')"
 
+# from here, not for what is forwarded: the error is the relay's own
+r ip rule add pref 100 iif lo to 10.77.2.98 unreachable
+r ip -6 rule add pref 100 iif lo to fd77:2::98 unreachable
+like "no way to 10.77.2.98" "$(cpy udp-error 10.77.2.98 9)" "^E(NET|HOST)UNREACH 10.77.[12].1$"
+like "no way to fd77:2::98" "$(cpy udp-error fd77:2::98 9)" "^E(NET|HOST)UNREACH fd77:[12]::1$"
+
 for to in $SERVER4 $SERVER6; do
 	flow_start "flow$to" "$to" 7007 count=100000 size=1400 window=64 gso=16
 	ok "a flow in runs of 1400 bytes to $to" wait_for 20 answers_reach "flow$to" 5000

@@ -6,6 +6,7 @@
 # last member. The VRF itself is refused.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/vrf.sh"
 
 asked() { c python3 "$LIB/corner.py" ask "$1" 7007 "${2:-tcp,udp}" "${3:-5}"; }
 
@@ -28,39 +29,17 @@ proxy() { # CMD… — instead of the one before
 }
 tell() { proxy python3 "$LIB/corner.py" tell 3129 proxy "" "$1"; }
 
-# master DEVICE VRF, nomaster DEVICE — the kernel takes the IPv6 addresses away
-master() { r ip link set "$1" master "$2" && addresses_again "$1"; }
-nomaster() { r ip link set "$1" nomaster && addresses_again "$1"; }
-addresses_again() {
-	case $1 in
-	r0) r ip -6 addr replace $GATE6/64 dev r0 nodad ;;
-	r1) r ip -6 addr replace $ROUTER6/64 dev r1 nodad ;;
-	esac
-}
-
 prepare
-r ip link add blue type vrf table 77 2>/dev/null || skip_inside "the kernel has no VRF"
+vrf_make blue
 serve_run tell-server "$SERVER" python3 "$LIB/corner.py" tell 7007 server
 wait_for 10 listening "$SERVER" udp 7007 || fatal "the server starts"
-r ip link set blue up
 master r0 blue
 master r1 blue
-# in a VRF the forward hook sees the VRF as the packet's input
-r nft -f - <<-'NFT'
-	table inet vrf {
-		counter past { }
-		chain forward {
-			type filter hook forward priority 1
-			oifname r1 meta l4proto { tcp, udp } counter name past
-		}
-	}
-NFT
-past() { r nft list counter inet vrf past | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
 for to in $SERVER4 $SERVER6; do
 	ok "the VRF forwards to $to" wait_for 10 eval "[[ \$(asked $to) == 'server $to 7007' ]]"
 done
-unlike "which is counted" "$(past)" '^0?$'
-r nft reset counters table inet vrf >/dev/null
+unlike "which is counted" "$(vrf_past)" '^0?$'
+vrf_past_reset
 
 refuses "the VRF device is refused" 1 '^tproxy-loader: blue: .*members' loader attach blue --port 7007
 do_ok "attach a member" loader attach r0 --port 7007 --udp-port 7007 --proxy 3129
@@ -81,7 +60,7 @@ for device in "" blue; do
 		is "one bound to ${device:-nothing} gets none to $to" "$(asked "$to" tcp,udp 1)" timeout
 	done
 done
-is "and nothing has gone past" "$(past)" 0
+is "and nothing has gone past" "$(vrf_past)" 0
 
 onward() { # BIND — a proxy whose onward sockets are bound to that device, or to none
 	proxy socat TCP4-LISTEN:3129,bind=127.0.0.1,ip-transparent,so-bindtodevice=r0,reuseaddr,fork \

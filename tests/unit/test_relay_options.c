@@ -69,6 +69,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o.listen_count, 2);
 	assert_int_equal(o.listen[0], 15002);
 	assert_int_equal(o.listen[1], 15006);
+	assert_string_equal(o.device, "");
 	assert_int_equal(o.source, SOURCE_OWN);
 	assert_int_equal(o.workers, 0);
 	assert_int_equal(o.log_format, RECORD_TEXT);
@@ -112,7 +113,8 @@ static void test_flags(void **state)
 	assert_int_equal(o.drain_timeout, 4);
 	assert_int_equal(o.user_timeout, 5);
 	assert_true(o.allow_local);
-	assert_int_equal(parse("--netns x --pin-dir /p"), OPTIONS_RUN);
+	assert_int_equal(parse("--netns x --pin-dir /p --device fifteen-letters"), OPTIONS_RUN);
+	assert_string_equal(o.device, "fifteen-letters");
 	assert_string_equal(o.pin_dir, "/p");
 	assert_int_equal(parse("--max-flows 1000000 --max-flows-per-source 2 --flow-rate 3 "
 			       "--flow-rate-per-source 4 --source-prefix6 56 --bandwidth 10M "
@@ -262,6 +264,8 @@ static void test_file_errors(void **state)
 	(void)state;
 	assert_file_error("[relay]\n\nnosuch = 1\n", ":3: nosuch = 1: unknown key");
 	assert_file_error("[relay]\nworkers = many\n", ":2: workers = many: expected");
+	assert_file_error("[relay]\ndevice = sixteen--letters\n", ":2: device = sixteen--letters: too");
+	assert_file_error("[relay]\ndevice =\n", ":2: device = : empty");
 	assert_file_error("[realy]\nworkers = 1\n", ":2: [realy]: unknown section");
 	assert_file_error("workers = 1\n", ":1: []: unknown section");
 	assert_file_error("[rule ]\nports = 1\n", ":2: [rule ]: unknown section");

@@ -19,7 +19,7 @@ LOG=/tmp/vm-log
 
 # What differs between kernels: loading, attaching, steering, routing, clean-up; the most telling
 # first, for the time is limited. Add with care: each second outside is ten in here.
-CORE=(build/tests/bpf/ net/on-down. net/vrf. net/source-client-ip. net/dns. net/devices-l2.
+CORE=(build/tests/bpf/ net/on-down. net/vrf. net/vrf-relay. net/source-client-ip. net/dns. net/devices-l2.
 	net/detach-all. net/foreign. net/flowtable. net/tcp-http. net/unreachable. net/map-edit.
 	net/udp-sizes. net/start-order. net/keep-flows. net/devices-tunnel.)
 # A namespace gets settings when one of these comes, which a comparison of before and after would

@@ -57,9 +57,9 @@ static void warn_of_vrf(struct session *session, const struct device *device)
 
 	if (!device_vrf(device) || device_by_index(&session->nl, device_vrf(device), &vrf))
 		return;
-	log_warn("%s: it is a member of VRF %s: a proxy takes flows from it only with sockets "
-		 "bound to %s (SO_BINDTODEVICE)",
-		 device->name, vrf.name, device->name);
+	log_warn("%s: it is a member of VRF %s: a proxy takes flows from it only with listeners "
+		 "bound to %s (tproxy-relay --device %s, which rules name by --proxy PORT)",
+		 device->name, vrf.name, device->name, device->name);
 }
 
 void caveat_warn(struct session *session, const struct device *device)

@@ -67,11 +67,12 @@ static int conn_connect(struct conn *c)
 	const struct flow_record record = conn_record(c);
 	const union saddr *to = flow_goes_to(&record);
 	struct upstream up;
+	struct upstream_want want = { SOCK_STREAM, o->source, &c->client_addr,
+				      proxied ? &o->proxy.addr : to, &c->w->egress };
 	int err = c->preface ? 0 : preface_new(o, &c->client_addr, to, &c->preface);
 
 	if (!err)
-		err = upstream_open(SOCK_STREAM, o->source, &c->client_addr,
-				    proxied ? &o->proxy.addr : to, &up);
+		err = upstream_open(&want, &up);
 	c->reason = proxied ? "proxy-connect" : NULL;
 	if (err)
 		return err;

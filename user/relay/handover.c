@@ -24,13 +24,19 @@ union fds_control {
 	char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
 };
 
-static socklen_t door_address(uint16_t port, struct sockaddr_un *ret_addr)
+void handover_name(const struct options *o, char *ret_name)
+{
+	snprintf(ret_name, HANDOVER_NAME_LEN, "%u%s%s", o->listen[0], *o->device ? "%" : "",
+		 o->device);
+}
+
+static socklen_t door_address(const char *name, struct sockaddr_un *ret_addr)
 {
 	*ret_addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	/* sun_path[0] stays zero: an abstract name, as long as the length given says. */
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
 			   (size_t)snprintf(ret_addr->sun_path + 1, sizeof(ret_addr->sun_path) - 1,
-					    "tproxy-relay/%u", port));
+					    "tproxy-relay/%s", name));
 }
 
 static int door_socket(int flags)
@@ -115,13 +121,13 @@ static int receive_offer(int line, struct heritage *ret_heritage, int *ret_door)
 	return 0;
 }
 
-int handover_ask(uint16_t port, struct heritage *ret_heritage, int *ret_line, int *ret_door,
+int handover_ask(const char *name, struct heritage *ret_heritage, int *ret_line, int *ret_door,
 		 char *ret_why, size_t size)
 {
 	struct timeval patience = { .tv_sec = ANSWER_TIMEOUT_S };
 	__cleanup_close int line = door_socket(0);
 	struct sockaddr_un addr;
-	socklen_t len = door_address(port, &addr);
+	socklen_t len = door_address(name, &addr);
 	int err;
 
 	*ret_line = *ret_door = -1;
@@ -135,11 +141,11 @@ int handover_ask(uint16_t port, struct heritage *ret_heritage, int *ret_line, in
 		return 0; /* not ours: if it has the listeners too, binding them says so */
 	err = receive_offer(line, ret_heritage, ret_door);
 	if (err == -EPROTO)
-		return fail(err, ret_why, size, "hand-over: the relay that serves port %u is of "
-						"another version (stop it first)", port);
+		return fail(err, ret_why, size, "hand-over: the relay that serves port %s is of "
+						"another version (stop it first)", name);
 	if (err)
-		return fail(err, ret_why, size, "hand-over: the relay that serves port %u does not "
-						"give its listeners: %s (stop it first)", port,
+		return fail(err, ret_why, size, "hand-over: the relay that serves port %s does not "
+						"give its listeners: %s (stop it first)", name,
 			    err == -EAGAIN ? "no answer" : strerror(-err));
 	*ret_line = take_fd(&line);
 	return 0;
@@ -153,11 +159,11 @@ void handover_finish(int *line)
 	*line = -1;
 }
 
-int handover_open(struct handover *h, uint16_t port, int inherited)
+int handover_open(struct handover *h, const char *name, int inherited)
 {
 	__cleanup_close int door = inherited >= 0 ? inherited : door_socket(SOCK_NONBLOCK);
 	struct sockaddr_un addr;
-	socklen_t len = door_address(port, &addr);
+	socklen_t len = door_address(name, &addr);
 
 	*h = (struct handover){ .door = -1, .peer = -1, .uid = geteuid() };
 	if (door < 0)

@@ -5,9 +5,10 @@
  * slots stay what they are. The running one serves until the new one says that it is
  * ready; if it dies before, the old one just goes on.
  *
- * They meet at the abstract unix socket @tproxy-relay/PORT (of the first port),
- * which belongs to the network namespace as the listeners do, needs no directory
- * and vanishes with its owner. Both check who is at the other end: root, or the
+ * They meet at the abstract unix socket @tproxy-relay/PORT (of the first port), or
+ * @tproxy-relay/PORT%DEVICE (if they are bound to a device, for others may have the
+ * port then too), which belongs to the network namespace as the listeners do, needs no
+ * directory and vanishes with its owner. Both check who is at the other end: root, or the
  * user that started them.
  */
 #ifndef TPROXY_RELAY_HANDOVER_H
@@ -23,14 +24,18 @@ struct handover {
 	uid_t uid; /* who may ask besides root: the user that started us, not the one we became */
 };
 
+/* What is served, as it stands in that name. */
+void handover_name(const struct options *o, char *ret_name);
+#define HANDOVER_NAME_LEN (6 + IF_NAMESIZE)
+
 /* The new relay's side. */
 
 /*
- * 0: nobody serves this port, *ret_line is -1; or there is a heritage, and *ret_line
+ * 0: nobody serves this, *ret_line is -1; or there is a heritage, and *ret_line
  * leads to its owner. -errno with one line in ret_why (size bytes) otherwise. *ret_door:
  * the former relay's, for handover_open, or -1.
  */
-int handover_ask(uint16_t port, struct heritage *ret_heritage, int *ret_line, int *ret_door,
+int handover_ask(const char *name, struct heritage *ret_heritage, int *ret_line, int *ret_door,
 		 char *ret_why, size_t size);
 
 /* Everything is served: the former relay may go. Closes the line. */
@@ -42,7 +47,7 @@ void handover_finish(int *line);
  * inherited: the door of the former relay, or -1. To be called while privileged, for
  * that is what the next relay looks at. 0 or -errno.
  */
-int handover_open(struct handover *h, uint16_t port, int inherited);
+int handover_open(struct handover *h, const char *name, int inherited);
 
 /* Somebody asks: gives the listeners away. Never blocks. 0 or -errno: there is no peer. */
 int handover_answer(struct handover *h, const struct heritage *heritage);

@@ -60,7 +60,7 @@ static bool is_loopback(const union saddr *a)
 }
 
 /* NULL: as if we had opened it ourselves. */
-static const char *unusable(int fd, int *ret_class, union saddr *ret_addr)
+static const char *unusable(int fd, int device, int *ret_class, union saddr *ret_addr)
 {
 	socklen_t len = sizeof(*ret_addr);
 
@@ -71,6 +71,9 @@ static const char *unusable(int fd, int *ret_class, union saddr *ret_addr)
 		       "ListenDatagram=)";
 	if (!is_loopback(ret_addr))
 		return "not on loopback (127.0.0.1 or [::1])";
+	if (option_of(fd, SOL_SOCKET, SO_BINDTOIFINDEX) != device)
+		return device ? "not bound to the device of --device (set BindToDevice=)" :
+				"bound to a device (give --device)";
 	if (option_of(fd, ret_addr->sa.sa_family == AF_INET ? SOL_IP : SOL_IPV6,
 		      ret_addr->sa.sa_family == AF_INET ? IP_TRANSPARENT : IPV6_TRANSPARENT) != 1)
 		return "not transparent (set Transparent=yes)";
@@ -110,7 +113,7 @@ int heritage_place(struct heritage *h, struct listener_set *set, const struct op
 	for (unsigned int i = 0; i < h->count && !err; i++) {
 		union saddr addr;
 		int class;
-		const char *cause = unusable(h->fds[i], &class, &addr);
+		const char *cause = unusable(h->fds[i], set->device, &class, &addr);
 		int *place = cause ? NULL :
 				     place_of(set, o, class, saddr_port(&addr), h->way[i]);
 

@@ -24,7 +24,7 @@ int listener_set_options(int fd, enum tproxy_class class)
 				      sockopt_on(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR);
 }
 
-static int listener_bind(enum tproxy_class class, uint16_t port)
+static int listener_bind(enum tproxy_class class, uint16_t port, int device)
 {
 	bool v4 = class == TPROXY_TCP4 || class == TPROXY_UDP4;
 	sa_family_t family = v4 ? AF_INET : AF_INET6;
@@ -36,7 +36,9 @@ static int listener_bind(enum tproxy_class class, uint16_t port)
 
 	if (fd < 0)
 		return -errno;
-	err = sockopt_transparent(fd, family);
+	err = sockopt_device(fd, device);
+	if (!err)
+		err = sockopt_transparent(fd, family);
 	if (!err && !v4)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
 	/* Connections of a former relay in TIME_WAIT must not keep the port; UDP would share it. */
@@ -80,7 +82,7 @@ static int open_one(struct listener_set *set, int *fd, enum tproxy_class class, 
 {
 	if (*fd < 0)
 		*fd = class_is_v6(class) && !set->have_v6 ? -EAFNOSUPPORT :
-							    listener_bind(class, port);
+							    listener_bind(class, port, set->device);
 	if (*fd >= 0)
 		return note_port(set, *fd, class_is_tcp(class));
 	if (!class_is_v6(class) || !means_no_v6(*fd))
@@ -149,7 +151,7 @@ int listener_open_all(struct listener_set *set, const struct options *o, struct 
 {
 	int err;
 
-	memset(set, 0, sizeof(*set));
+	*set = (struct listener_set){ .device = set->device };
 	memset(set->worker, 0xff, sizeof(set->worker));
 	set->workers = o->workers;
 	set->have_v6 = true;
@@ -158,7 +160,7 @@ int listener_open_all(struct listener_set *set, const struct options *o, struct 
 	for (unsigned int row = 0; row < o->listen_count && !err; row++)
 		err = open_row(set, listener_row(set, row), o->listen[row], ret_why, size);
 	/* Port 0: after the ports asked for, lest the kernel choose one of them. */
-	for (unsigned int way = 1; way < OPTIONS_MAX_WORKERS && !err; way++)
+	for (unsigned int way = 1; way < OPTIONS_MAX_WORKERS && !set->device && !err; way++)
 		if (way < set->workers || has_any(listener_way(set, way)))
 			err = open_row(set, listener_way(set, way), 0, ret_why, size);
 	note_ways(set);

@@ -7,6 +7,9 @@
  * user asked for; the others take any port, since the BPF program names sockets
  * by slot. SO_REUSEPORT is not used: before Linux 6.6 the program cannot assign
  * sockets of a group.
+ *
+ * Sockets bound to a device are not for the socket map, whose slots serve all
+ * devices: rules name them by port, so that there are no others than those asked for.
  */
 #ifndef TPROXY_RELAY_LISTENER_H
 #define TPROXY_RELAY_LISTENER_H
@@ -27,6 +30,7 @@ struct listeners {
 };
 
 struct listener_set {
+	int device; /* to bind to, 0: none; set before listener_open_all */
 	unsigned int workers;
 	struct listeners worker[OPTIONS_MAX_WORKERS];
 	/* What is registered, borrowed from the workers: the first port and its ways. */

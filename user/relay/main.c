@@ -63,26 +63,46 @@ static int complain(int err, const char *why)
 	return err;
 }
 
+/* What --device asks for. */
+static int find_device(struct daemon *d)
+{
+	const struct options *o = &d->options;
+	struct binding *b = &d->relay.binding;
+	char why[DAEMON_WHY_LEN];
+	int err = binding_find(o->device, b, why, sizeof(why));
+
+	if (!err && b->vrf && o->udp_full_cone && o->source != SOURCE_OWN) {
+		snprintf(why, sizeof(why),
+			 "--device %s: in a VRF, udp-full-cone goes with source = own only (a client's "
+			 "address has to be bound to the device of one destination)",
+			 o->device);
+		err = -EINVAL;
+	}
+	d->listeners.device = b->in;
+	return complain(err, why);
+}
+
 /* The listeners: of systemd, of the relay that runs already, or our own. */
 static int get_listeners(struct daemon *d, int *ret_line)
 {
 	char why[DAEMON_WHY_LEN] = "systemd: the sockets it passes cannot be taken";
-	uint16_t port = d->options.listen[0];
+	char name[HANDOVER_NAME_LEN];
 	struct heritage heritage;
 	int door = -1;
 	int err = heritage_from_systemd(&heritage);
 
 	*ret_line = -1;
+	handover_name(&d->options, name);
 	if (!err && !heritage.count) {
 		heritage.from_systemd = false;
-		err = handover_ask(port, &heritage, ret_line, &door, why, sizeof(why));
+		err = handover_ask(name, &heritage, ret_line, &door, why, sizeof(why));
 	}
 	if (!err)
 		err = listener_open_all(&d->listeners, &d->options, &heritage, why, sizeof(why));
-	if (!err && handover_open(&d->handover, port, door))
+	if (!err && handover_open(&d->handover, name, door))
 		record_say(RECORD_WARN, "hand-over: %s: the next start cannot take over from this "
-					"one (somebody else has the name @tproxy-relay/%u)",
-			   strerror(errno), port);
+					"one (somebody else has the name @tproxy-relay/%s)",
+			   strerror(errno), name);
 	return complain(err, why);
 }
 
@@ -97,8 +117,11 @@ static int start_privileged(struct daemon *d, int *ret_line)
 			  strerror(-err));
 		return err;
 	}
+	if (o->device[0] && find_device(d))
+		return -EINVAL;
+	/* Rules name the port, which one worker has. */
 	if (!o->workers)
-		o->workers = default_workers();
+		o->workers = o->device[0] ? 1 : default_workers();
 	d->relay.nofile = privs_raise_nofile();
 	err = record_open(o->log_file[0] ? o->log_file : NULL, o->log_format, o->log_level);
 	if (err) {
@@ -109,7 +132,7 @@ static int start_privileged(struct daemon *d, int *ret_line)
 	err = get_listeners(d, ret_line);
 	if (err)
 		return err;
-	err = registrar_start(o->pin_dir, &d->listeners, &d->registrar);
+	err = o->device[0] ? 0 : registrar_start(o->pin_dir, &d->listeners, &d->registrar);
 	if (err)
 		log_error("registrar: cannot be started: %s (check the limit of processes)",
 			  strerror(-err));
@@ -151,6 +174,11 @@ static void say_started(const struct daemon *d)
 	record_say(RECORD_INFO, "tproxy-relay %s: listening on %s, %u worker%s, source %s",
 		   TPROXY_VERSION, ports, d->options.workers, d->options.workers == 1 ? "" : "s",
 		   source_names[d->options.source]);
+	if (d->options.device[0])
+		record_say(RECORD_INFO,
+			   "bound to %s%s%s: rules name this relay by its port (--proxy %u)",
+			   d->options.device, d->relay.binding.vrf ? ", in VRF " : "",
+			   d->relay.binding.vrf_name, d->options.listen[0]);
 	if (!d->listeners.have_v6)
 		record_say(RECORD_WARN, "no IPv6 here: listening on IPv4 only");
 }
@@ -211,7 +239,8 @@ static int start(struct daemon *d)
 	handover_finish(&line);
 	pthread_mutex_unlock(&d->gate);
 	say_started(d);
-	registrar_go(&d->registrar);
+	if (d->registrar.fd >= 0)
+		registrar_go(&d->registrar);
 	start_watchdog(d);
 	notify_ready();
 	return 0;

@@ -9,6 +9,7 @@
 #define TPROXY_RELAY_OPTIONS_H
 
 #include <limits.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,8 +32,9 @@ enum source_mode {
 extern const char *const source_names[SOURCE_MAX];
 
 struct options {
-	uint16_t listen[OPTIONS_MAX_PORTS]; /* host byte order; the first one is registered */
+	uint16_t listen[OPTIONS_MAX_PORTS]; /* host byte order; the first is registered */
 	unsigned int listen_count;
+	char device[IF_NAMESIZE]; /* that flows come in by; empty: any */
 	enum source_mode source;
 	unsigned int workers; /* 0: one for each CPU */
 	enum record_format log_format;

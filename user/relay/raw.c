@@ -11,7 +11,8 @@
  * A raw socket gets a copy of every packet of its protocol for this host. Bound to
  * loopback it is offered few, and the filter throws those away; the source of what
  * is sent is given with each packet. (IPPROTO_RAW receives nothing, but then we would
- * have to fragment ourselves.)
+ * have to fragment ourselves.) ICMPv6 comes seldom, and our own errors, which name no
+ * source, would leave from ::1 (rawv6_sendmsg): it is not bound.
  */
 int raw_open(sa_family_t family, int proto)
 {
@@ -26,16 +27,16 @@ int raw_open(sa_family_t family, int proto)
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)))
 		return -errno;
 	err = sockopt_transparent(fd, family);
-	if (!err && bind(fd, &loopback.sa, saddr_len(&loopback)))
+	if (!err && proto != IPPROTO_ICMPV6 && bind(fd, &loopback.sa, saddr_len(&loopback)))
 		err = -errno;
 	return err ? err : take_fd(&fd);
 }
 
-void raw_name_source(struct msghdr *msg, void *control, const union saddr *from)
+void raw_name_source(struct msghdr *msg, void *control, const union saddr *from, int device)
 {
 	struct cmsghdr *c = control;
-	struct in_pktinfo v4 = { 0 };
-	struct in6_pktinfo v6 = { 0 };
+	struct in_pktinfo v4 = { .ipi_ifindex = device };
+	struct in6_pktinfo v6 = { .ipi6_ifindex = (unsigned int)device };
 
 	memset(control, 0, RAW_CONTROL_SIZE);
 	msg->msg_control = control;

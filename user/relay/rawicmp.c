@@ -125,12 +125,11 @@ int rawicmp_send(struct rawicmp *raw, const struct icmp_error *e, uint64_t now)
 	char control[RAW_CONTROL_SIZE] __attribute__((aligned(8)));
 	uint8_t buf[RAWICMP_MAX];
 	struct iovec iov = { buf, rawicmp_format(e, buf) };
-	union saddr to = e->src;
+	union saddr to = e->src, from = { .sa.sa_family = to.sa.sa_family };
 	struct msghdr msg = { .msg_name = &to,
 			      .msg_namelen = saddr_len(&to),
 			      .msg_iov = &iov,
 			      .msg_iovlen = 1 };
-
 	int fd;
 
 	if (!may_send(raw, now))
@@ -140,6 +139,7 @@ int rawicmp_send(struct rawicmp *raw, const struct icmp_error *e, uint64_t now)
 		return fd;
 	saddr_set_port(&to, 0); /* raw sockets take the protocol from here */
 	if (e->reporter.sa.sa_family == to.sa.sa_family)
-		raw_name_source(&msg, control, &e->reporter);
+		from = e->reporter;
+	raw_name_source(&msg, control, &from, e->device);
 	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

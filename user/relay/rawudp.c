@@ -15,6 +15,7 @@
 struct rawudp {
 	int v4;
 	int v6;
+	int device;
 };
 
 static int open_v6(void)
@@ -25,12 +26,12 @@ static int open_v6(void)
 	return err ? err : take_fd(&fd);
 }
 
-struct rawudp *rawudp_new(void)
+struct rawudp *rawudp_new(int device)
 {
 	struct rawudp *raw = malloc(sizeof(*raw));
 
 	if (raw)
-		raw->v4 = raw->v6 = -1;
+		*raw = (struct rawudp){ -1, -1, device };
 	return raw;
 }
 
@@ -89,6 +90,6 @@ int rawudp_send(struct rawudp *raw, const union saddr *from, const union saddr *
 	if (v4) /* for IPv6 the kernel does it */
 		header.check = rawudp_checksum4(from, to, &header, data, len);
 	saddr_set_port(&name, 0); /* raw sockets take the protocol from here */
-	raw_name_source(&msg, control, from);
+	raw_name_source(&msg, control, from, raw->device);
 	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

@@ -13,8 +13,8 @@
 
 struct rawudp;
 
-/* NULL: no memory. */
-struct rawudp *rawudp_new(void);
+/* device: that packets leave by, 0: any. NULL: no memory. */
+struct rawudp *rawudp_new(int device);
 
 /* raw may be NULL. */
 void rawudp_close(struct rawudp *raw);

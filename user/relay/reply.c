@@ -93,7 +93,7 @@ void *reply_owner(const struct reply *r)
 	return r->table->owner;
 }
 
-int reply_bind(const union saddr *addr)
+int reply_bind(const union saddr *addr, int device)
 {
 	sa_family_t family = addr->sa.sa_family;
 	__cleanup_close int fd =
@@ -102,7 +102,9 @@ int reply_bind(const union saddr *addr)
 
 	if (fd < 0)
 		return -errno;
-	err = sockopt_transparent(fd, family);
+	err = sockopt_device(fd, device);
+	if (!err)
+		err = sockopt_transparent(fd, family);
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
 	/* Other workers, flows with a socket of their own, and another relay are here too. */
@@ -117,10 +119,11 @@ int reply_bind(const union saddr *addr)
 
 static int bind_evicting(struct reply_table *t, const union saddr *addr)
 {
-	int fd = t->open < t->max || reply_evict(t) ? reply_bind(addr) : -EMFILE;
+	int device = t->w->relay->binding.in;
+	int fd = t->open < t->max || reply_evict(t) ? reply_bind(addr, device) : -EMFILE;
 
 	if ((fd == -EMFILE || fd == -ENFILE) && reply_evict(t))
-		fd = reply_bind(addr);
+		fd = reply_bind(addr, device);
 	return fd;
 }
 
@@ -128,7 +131,7 @@ static bool have_raw(struct reply_table *t)
 {
 	if (t->raw)
 		return true;
-	t->raw = rawudp_new();
+	t->raw = rawudp_new(t->w->relay->binding.in);
 	if (!t->raw)
 		return false;
 	record_say(RECORD_DEBUG, "udp: answering from ports that cannot be bound by raw sockets");

@@ -53,8 +53,9 @@ bool reply_evict(struct reply_table *t);
 
 /*
  * A socket on an original destination, shared with others there by SO_REUSEADDR. Not
- * watched yet: until it is read, it swallows datagrams. The descriptor or -errno.
+ * watched yet: until it is read, it swallows datagrams. device: to bind to, or 0. The
+ * descriptor or -errno.
  */
-int reply_bind(const union saddr *addr);
+int reply_bind(const union saddr *addr, int device);
 
 #endif

@@ -49,6 +49,12 @@ static inline int sockopt_errors(int fd, sa_family_t family)
 	return sockopt_on(fd, SOL_IPV6, IPV6_RECVERR);
 }
 
+/* Packets come and go by this device or, if it is a VRF, by its members. 0: by any. Before bind. */
+static inline int sockopt_device(int fd, int ifindex)
+{
+	return ifindex ? sockopt_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, ifindex) : 0;
+}
+
 /* What both ends of a relayed connection have; accepted sockets inherit it from their listener. */
 static inline int sockopt_stream(int fd)
 {

@@ -103,9 +103,10 @@ static void direct_ready(struct io *io, uint32_t events)
 }
 
 /* Also queues what the shared socket of that address would have taken. */
-static int connect_direct(const union saddr *dst, const union saddr *client)
+static int connect_direct(const struct session *s)
 {
-	__cleanup_close int fd = reply_bind(dst);
+	const union saddr *client = &s->client;
+	__cleanup_close int fd = reply_bind(&s->dst, s->e->w->relay->binding.in);
 
 	if (fd < 0)
 		return fd;
@@ -130,7 +131,7 @@ static int direct_open(struct session *s)
 {
 	__cleanup_free struct direct *d = calloc(1, sizeof(*d));
 	struct udp_engine *e = s->e;
-	int fd = d ? connect_direct(&s->dst, &s->client) : -ENOMEM;
+	int fd = d ? connect_direct(s) : -ENOMEM;
 
 	if (fd < 0)
 		return fd;

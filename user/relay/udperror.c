@@ -4,6 +4,7 @@
  * datagram had gone straight. Sockets towards destinations have IP_RECVERR, or the
  * kernel would hide all but the fatal errors, and what they said.
  */
+#include <net/if.h> /* linux/icmp.h brings linux/if.h, which must come second */
 #include <time.h>
 
 #include <linux/errqueue.h>
@@ -88,16 +89,17 @@ static bool take_one(int fd, struct queued_error *q)
 	return true;
 }
 
-/* src: who sent the datagram, and gets the error; dst: where it went, as src sees it. */
+/* src: who sent the datagram, and gets the error, by device; dst: where it went, as src sees it. */
 static void pass_on(struct udp_engine *e, const struct queued_error *q, const union saddr *src,
-		    const union saddr *dst)
+		    const union saddr *dst, int device)
 {
 	struct icmp_error error = { .type = q->ee.ee_type,
 				    .code = q->ee.ee_code,
 				    .info = q->ee.ee_info,
 				    .reporter = q->reporter,
 				    .src = *src,
-				    .dst = *dst };
+				    .dst = *dst,
+				    .device = device };
 
 	send_error(e, &error);
 }
@@ -112,7 +114,8 @@ bool session_take_errors(struct session *s, int err)
 			fatal = (int)q.ee.ee_errno;
 		/* A SOCKS server's troubles are not the client's. */
 		if (q.ee.ee_errno && !s->socks)
-			pass_on(s->e, &q, &s->client, s->e->full_cone ? &q.to : &s->dst);
+			pass_on(s->e, &q, &s->client, s->e->full_cone ? &q.to : &s->dst,
+				s->e->w->relay->binding.in);
 	}
 	/* The pending error outlives its entry if it came while we read. */
 	pending = sockopt_error(s->up.fd);
@@ -146,7 +149,8 @@ bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst
 		if (!whose)
 			continue;
 		if (!whose->socks)
-			pass_on(e, &q, e->full_cone ? dst : &whose->to, &whose->source);
+			pass_on(e, &q, e->full_cone ? dst : &whose->to, &whose->source,
+				e->w->relay->binding.vrf);
 		if (!ends_flow((int)q.ee.ee_errno) || e->full_cone)
 			continue;
 		alive = alive && whose != s;
@@ -167,7 +171,9 @@ static void fill_unreachable(struct icmp_error *error, int code4, int code6)
 void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,
 			  const union saddr *dst, int err)
 {
-	struct icmp_error error = { .src = *client, .dst = *dst };
+	struct icmp_error error = { .src = *client,
+				    .dst = *dst,
+				    .device = e->w->relay->binding.in };
 
 	if (err == ENETUNREACH)
 		fill_unreachable(&error, ICMP_NET_UNREACH, ICMPV6_NOROUTE);

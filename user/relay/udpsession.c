@@ -204,13 +204,14 @@ static void evict_of_source(struct udp_engine *e, const union saddr *client)
  * One socket for all destinations of a client. Its port has to be chosen now, not
  * by each connect; the address, unless it is the client's, by each send.
  */
-static int open_cone(enum source_mode mode, const union saddr *client, struct upstream *ret_up)
+static int open_cone(struct udp_engine *e, const union saddr *client, struct upstream *ret_up)
 {
+	enum source_mode mode = e->w->relay->options->source;
 	sa_family_t family = client->sa.sa_family;
 	union saddr source = { .sa.sa_family = family };
 	__cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(source);
-	int err = fd < 0 ? -errno : 0;
+	int err = fd < 0 ? -errno : sockopt_device(fd, e->w->egress.vrf);
 
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
@@ -237,11 +238,10 @@ static int open_cone(enum source_mode mode, const union saddr *client, struct up
 static int open_socket(struct udp_engine *e, const union saddr *client, const union saddr *dst,
 		       struct upstream *ret_up)
 {
-	enum source_mode mode = e->w->relay->options->source;
+	struct upstream_want want = { SOCK_DGRAM, e->w->relay->options->source, client, dst,
+				      &e->w->egress };
 
-	if (e->full_cone)
-		return open_cone(mode, client, ret_up);
-	return upstream_open(SOCK_DGRAM, mode, client, dst, ret_up);
+	return e->full_cone ? open_cone(e, client, ret_up) : upstream_open(&want, ret_up);
 }
 
 /* Towards the destination. Out of descriptors: one kept for answers goes, or the idlest flow. */

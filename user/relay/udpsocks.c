@@ -114,6 +114,7 @@ static int open_association(struct udp_socks *socks)
 {
 	struct session *s = socks->s;
 	union saddr to;
+	struct upstream_want want;
 	struct upstream up;
 	int err = socks5_reply_parse(socks->buf, &to);
 
@@ -128,7 +129,8 @@ static int open_association(struct udp_socks *socks)
 		to = socks->server;
 		saddr_set_port(&to, port);
 	}
-	err = upstream_open(SOCK_DGRAM, SOURCE_OWN, &s->client, &to, &up);
+	want = (struct upstream_want){ SOCK_DGRAM, SOURCE_OWN, &s->client, &to, &s->e->w->egress };
+	err = upstream_open(&want, &up);
 	if (err)
 		return err;
 	s->up = (struct io){ .fd = up.fd, .ready = session_ready };
@@ -226,6 +228,7 @@ int udp_socks_open(struct session *s)
 {
 	const struct options *o = s->e->w->relay->options;
 	struct udp_socks *socks = calloc(1, sizeof(*socks));
+	struct upstream_want want;
 	struct upstream up;
 	int err;
 
@@ -236,7 +239,9 @@ int udp_socks_open(struct session *s)
 	socks->timer.fire = control_timeout;
 	STAILQ_INIT(&socks->waiting);
 	s->up.fd = -1;
-	err = upstream_open(SOCK_STREAM, SOURCE_OWN, &s->client, &socks->server, &up);
+	want = (struct upstream_want){ SOCK_STREAM, SOURCE_OWN, &s->client, &socks->server,
+				       &s->e->w->egress };
+	err = upstream_open(&want, &up);
 	if (err) {
 		free(socks);
 		return err;

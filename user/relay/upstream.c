@@ -24,23 +24,27 @@ static int bind_source(int fd, int type, enum source_mode mode, const union sadd
 	return bind(fd, &source.sa, saddr_len(&source)) ? -errno : 0;
 }
 
-static int upstream_try(int type, enum source_mode mode, const union saddr *client,
-			const union saddr *dst)
+static int upstream_try(const struct upstream_want *want, enum source_mode mode)
 {
+	const union saddr *dst = want->dst;
 	sa_family_t family = dst->sa.sa_family;
-	__cleanup_close int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int err = 0;
+	bool stream = want->type == SOCK_STREAM;
+	int device = egress_device(want->egress, dst, mode != SOURCE_OWN);
+	__cleanup_close int fd = device < 0 ? -1 :
+		socket(family, want->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
 
 	if (fd < 0)
-		return -errno;
-	if (family == AF_INET6)
+		return device < 0 ? device : -errno;
+	err = sockopt_device(fd, device);
+	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
-	if (!err && type == SOCK_STREAM)
+	if (!err && stream)
 		err = sockopt_stream(fd);
-	if (!err && type == SOCK_STREAM)
+	if (!err && stream)
 		sockopt_hold_ack(fd);
 	if (!err && mode != SOURCE_OWN)
-		err = bind_source(fd, type, mode, client);
+		err = bind_source(fd, want->type, mode, want->client);
 	if (err)
 		return err;
 	if (connect(fd, &dst->sa, saddr_len(dst)) && errno != EINPROGRESS)
@@ -54,15 +58,14 @@ static bool port_unavailable(int err)
 	return err == -EADDRINUSE || err == -EADDRNOTAVAIL || err == -EACCES;
 }
 
-int upstream_open(int type, enum source_mode mode, const union saddr *client,
-		  const union saddr *dst, struct upstream *ret_up)
+int upstream_open(const struct upstream_want *want, struct upstream *ret_up)
 {
-	struct upstream up = { .fd = upstream_try(type, mode, client, dst) };
+	struct upstream up = { .fd = upstream_try(want, want->mode) };
 	socklen_t len = sizeof(up.source);
 
-	if (mode == SOURCE_CLIENT_IP_PORT && port_unavailable(up.fd)) {
+	if (want->mode == SOURCE_CLIENT_IP_PORT && port_unavailable(up.fd)) {
 		up.fell_back = true;
-		up.fd = upstream_try(type, SOURCE_CLIENT_IP, client, dst);
+		up.fd = upstream_try(want, SOURCE_CLIENT_IP);
 	}
 	if (up.fd < 0)
 		return up.fd;

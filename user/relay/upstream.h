@@ -7,6 +7,7 @@
 #define TPROXY_RELAY_UPSTREAM_H
 
 #include "relay/addr.h"
+#include "relay/binding.h"
 #include "relay/options.h"
 
 struct upstream {
@@ -15,8 +16,15 @@ struct upstream {
 	bool fell_back;	    /* the client's port was not to be had */
 };
 
-/* type: SOCK_STREAM or SOCK_DGRAM. The caller owns ret_up->fd. 0 or -errno. */
-int upstream_open(int type, enum source_mode mode, const union saddr *client,
-		  const union saddr *dst, struct upstream *ret_up);
+struct upstream_want {
+	int type; /* SOCK_STREAM or SOCK_DGRAM */
+	enum source_mode mode;
+	const union saddr *client;
+	const union saddr *dst;
+	struct egress *egress;
+};
+
+/* The caller owns ret_up->fd. 0 or -errno. */
+int upstream_open(const struct upstream_want *want, struct upstream *ret_up);
 
 #endif

@@ -274,6 +274,9 @@ int worker_open(struct worker *w, unsigned int index, const struct relay *relay)
 	if (!err)
 		err = watch_addresses(w);
 	if (!err)
+		err = egress_open(&w->egress, &relay->binding,
+				  relay->options->source != SOURCE_OWN);
+	if (!err)
 		err = acceptors_open(w, &w->acceptors);
 	if (!err)
 		err = udp_open(w, &w->udp);
@@ -299,6 +302,7 @@ void worker_close(struct worker *w)
 	listener_close(w->listeners);
 	free_graves(w);
 	local_close(&w->local);
+	egress_close(&w->egress);
 	worker_close_io(&w->command);
 	cleanup_fd(&w->epoll);
 	settings_unref(w->settings);

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "relay/binding.h"
 #include "relay/dest.h"
 #include "relay/limits.h"
 #include "relay/listener.h"
@@ -28,6 +29,7 @@
 struct relay {
 	const struct options *options;
 	struct listener_set *listeners;
+	struct binding binding;
 	struct limits *limits;
 	pthread_mutex_t *gate; /* threads take nothing before they can lock it */
 	pthread_mutex_t *settings_lock;
@@ -92,6 +94,7 @@ struct worker {
 	uint64_t turn;
 	struct grave *graves;
 	struct local_set local;
+	struct egress egress;
 	struct io local_io;
 	struct timer local_retry; /* for want of memory they may be read later only */
 	struct conn_list conns; /* the longest idle first, see conn.c */
