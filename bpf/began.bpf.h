@@ -44,28 +44,32 @@ static __always_inline bool same_key(const struct tproxy_flow_key *a,
 	return true;
 }
 
-static __always_inline void began_note(const struct flow *f)
-{
-	struct tproxy_flow_key key = flow_key(f), *place = began_place(&key);
+enum began_how {
+	BEGAN_HERE,   /* is it noted? */
+	BEGAN_NOTE,   /* its start is given to a proxy */
+	BEGAN_FORGET, /* it begins anew, and passes */
+};
 
-	if (place)
+/* A global function: the verifier walks it once, instead of with every way that leads here. */
+__noinline int began_at_proxy(const struct flow *f, enum began_how how)
+{
+	struct tproxy_flow_key key, *place;
+
+	if (!f)
+		return 0;
+	key = flow_key(f);
+	place = began_place(&key);
+	if (!place)
+		return 0;
+	if (how == BEGAN_NOTE) {
 		*place = key;
-}
-
-static __always_inline bool began_here(const struct flow *f)
-{
-	const struct tproxy_flow_key key = flow_key(f), *place = began_place(&key);
-
-	return place && same_key(place, &key);
-}
-
-/* It begins anew, and passes. */
-static __always_inline void began_forget(const struct flow *f)
-{
-	struct tproxy_flow_key key = flow_key(f), *place = began_place(&key);
-
-	if (place && same_key(place, &key))
+		return 1;
+	}
+	if (!same_key(place, &key))
+		return 0;
+	if (how == BEGAN_FORGET)
 		place->proto = 0;
+	return 1;
 }
 
 #endif

@@ -51,8 +51,13 @@ static __always_inline tproxy_mask match_port(__u32 *slot, const struct flow *f)
 	return any | mask_of(live_lookup(ports, slot, &key));
 }
 
-static __always_inline tproxy_mask match_prefixes(__u32 *slot, const struct flow *f)
+/* A global function: what it asks on its way would multiply the verifier's paths behind it. */
+__noinline tproxy_mask match_prefixes(__u32 live, const struct flow *f)
 {
+	__u32 *slot = &live;
+
+	if (!f)
+		return 0;
 	if (f->family == AF_INET) {
 		struct tproxy_lpm4 key = { .prefixlen = 32 };
 		tproxy_mask mask;
@@ -84,7 +89,7 @@ static __always_inline bool match_addresses(struct __sk_buff *skb, const struct 
 	__u32 ifindex = skb->ingress_ifindex;
 	const struct tproxy_iface *iface = live_lookup(ifaces, &slot, &ifindex);
 
-	return iface && (iface->mask & match_prefixes(&slot, f));
+	return iface && (iface->mask & match_prefixes(slot, f));
 }
 
 /* The cheapest and most selective dimensions come first; most packets end at the port. */
@@ -101,7 +106,7 @@ static __always_inline struct match match(struct __sk_buff *skb, const struct tp
 	if (mask)
 		mask &= match_port(&slot, f);
 	if (mask)
-		mask &= match_prefixes(&slot, f);
+		mask &= match_prefixes(slot, f);
 	if (!mask)
 		return m;
 	m.number = lowest_bit(mask);

@@ -190,7 +190,7 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 	if (how >= STEER_COOKIE && !fits) {
 		/* Its server may tell the client, since all flows are the server's now. */
 		if (how == STEER_LATE && m->rule->on_down == TPROXY_ON_DOWN_PASS)
-			began_forget(f);
+			began_at_proxy(f, BEGAN_FORGET);
 		return VERDICT_NEXT;
 	}
 	if (how == STEER_COOKIE && !cookie_is_valid(skb, s, f))
@@ -210,7 +210,7 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 	}
 	if (!err) {
 		if (f->proto == IPPROTO_TCP)
-			began_note(f);
+			began_at_proxy(f, BEGAN_NOTE);
 		return keep(why);
 	}
 	if (how == STEER_LATE)

@@ -67,7 +67,7 @@ static __always_inline struct intent tcp(struct __sk_buff *skb, struct flow *f)
 	} else if (flags == TCP_ACK && !f->frag && cookie_expected()) {
 		i.how = STEER_COOKIE;
 		i.why = TPROXY_COUNT_COOKIE;
-	} else if (began_here(f)) {
+	} else if (began_at_proxy(f, BEGAN_HERE)) {
 		i.how = STEER_LATE;
 		i.why = TPROXY_COUNT_LATE;
 	} else {
@@ -126,10 +126,11 @@ static __always_inline enum verdict act(struct __sk_buff *skb, const struct matc
 	return steer(skb, m, f, i->how, i->why);
 }
 
-static __always_inline enum verdict decide_start(struct __sk_buff *skb,
-						 const struct tproxy_config *cfg, struct flow *f)
+static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
+						const struct tproxy_config *cfg, struct flow *f)
 {
 	struct intent i = f->proto == IPPROTO_TCP ? tcp(skb, f) : udp(skb, f);
+	enum verdict verdict = VERDICT_NEXT;
 	struct match m;
 
 	if (i.what == INTENT_NEXT)
@@ -138,20 +139,15 @@ static __always_inline enum verdict decide_start(struct __sk_buff *skb,
 		return keep(i.why);
 	m = match(skb, cfg, f);
 	if (m.rule)
-		return act(skb, &m, f, &i);
-	return i.keep_without_rule ? keep(TPROXY_COUNT_FOREIGN_LISTENER) : VERDICT_NEXT;
-}
-
-static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
-						const struct tproxy_config *cfg, struct flow *f)
-{
-	enum verdict verdict = decide_start(skb, cfg, f);
-
+		verdict = act(skb, &m, f, &i);
+	else if (i.keep_without_rule)
+		return keep(TPROXY_COUNT_FOREIGN_LISTENER);
 	if (verdict != VERDICT_NEXT || f->proto != IPPROTO_TCP)
 		return verdict;
-	if (tcp_control(f) != TCP_SYN)
-		return began_here(f) ? keep(TPROXY_COUNT_LATE) : VERDICT_NEXT;
-	began_forget(f);
+	if (i.how < STEER_COOKIE)
+		began_at_proxy(f, BEGAN_FORGET);
+	else if (began_at_proxy(f, BEGAN_HERE))
+		return keep(TPROXY_COUNT_LATE);
 	return VERDICT_NEXT;
 }
 
