@@ -23,14 +23,4 @@ static __always_inline bool is_pool(const struct tproxy_flow_key *flow)
 	return live_lookup(pools, &slot, &key) != NULL;
 }
 
-/* As flow_slot, of an address in its mapped form. */
-static __always_inline __u32 pool_slot(const struct tproxy_flow_key *f, __u32 family)
-{
-	const __u32 *src = (const __u32 *)f->src, *dst = (const __u32 *)f->dst;
-
-	return TPROXY_SLOT(0, flow_class(f->proto, family),
-			   flow_way(src[3] ^ src[1] ^ dst[3] ^
-				    ((__u32)f->sport << 16 | f->dport)));
-}
-
 #endif

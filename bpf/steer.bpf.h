@@ -37,27 +37,17 @@ static __always_inline __u32 flow_class(__u8 proto, __u32 family)
 	return (proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4) + (family == AF_INET6);
 }
 
-static __always_inline __u32 flow_way(__u32 h)
-{
-	return h * 0x9e3779b1 >> 28; /* Fibonacci hashing: the top bits are the mixed ones */
-}
-
 /* Which of a group's ways takes this flow; the same for every packet of it. */
-static __always_inline __u32 flow_slot(__u32 group, const struct flow *f)
+static __always_inline __u32 flow_slot(__u32 group, const struct tproxy_flow_key *f, __u32 family)
 {
-	__u32 h;
+	const __u32 *src = (const __u32 *)f->src, *dst = (const __u32 *)f->dst;
+	__u32 h = src[3] ^ src[1] ^ dst[3] ^ ((__u32)f->sport << 16 | f->dport);
 
-	if (f->family == AF_INET) {
-		h = f->tuple.ipv4.saddr ^ f->tuple.ipv4.daddr ^
-		    ((__u32)f->tuple.ipv4.sport << 16 | f->tuple.ipv4.dport);
-	} else {
-		h = f->tuple.ipv6.saddr[3] ^ f->tuple.ipv6.saddr[1] ^ f->tuple.ipv6.daddr[3] ^
-		    ((__u32)f->tuple.ipv6.sport << 16 | f->tuple.ipv6.dport);
-	}
-	return TPROXY_SLOT(group, flow_class(f->proto, f->family), flow_way(h));
+	h *= 0x9e3779b1; /* Fibonacci hashing: the top bits are the mixed ones */
+	return TPROXY_SLOT(group, flow_class(f->proto, family), h >> 28);
 }
 
-_Static_assert(TPROXY_GROUP_WAYS == 1 << (32 - 28), "flow_way takes four bits");
+_Static_assert(TPROXY_GROUP_WAYS == 1 << (32 - 28), "flow_slot takes four bits");
 _Static_assert(TPROXY_TCP6 == TPROXY_TCP4 + 1 && TPROXY_UDP6 == TPROXY_UDP4 + 1, "flow_class");
 
 /* bpf_sk_assign checks neither family nor protocol nor state: we do. */
@@ -124,11 +114,14 @@ static __always_inline struct bpf_sock *find_listener(struct __sk_buff *skb,
 						      const struct tproxy_rule *rule,
 						      const struct flow *f, __u32 *slot)
 {
+	struct tproxy_flow_key key;
+
 	if (rule->proxy_port) {
 		*slot = NO_SLOT;
 		return listener_by_address(skb, rule, f);
 	}
-	*slot = flow_slot(rule->group, f);
+	key = flow_key(f);
+	*slot = flow_slot(rule->group, &key, f->family);
 	return bpf_map_lookup_elem(&socks, slot);
 }
 

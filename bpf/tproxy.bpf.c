@@ -280,7 +280,7 @@ int tproxy_lookup(struct bpf_sk_lookup *ctx)
 	}
 	if (!is_pool(&key))
 		return SK_PASS;
-	if (!choose(ctx, pool_slot(&key, ctx->family))) {
+	if (!choose(ctx, flow_slot(0, &key, ctx->family))) {
 		count(TPROXY_COUNT_POOL_DOWN);
 		return SK_DROP;
 	}
