@@ -32,13 +32,6 @@ fault_relay() {
 
 fault() { "$FAULT" "$FAULT_PAGE" "$@"; }
 
-# whole [BYTES] — a TCP flow is served, and complete
-whole() {
-	local n=${1:-1000}
-
-	[[ $(play "$SERVER4" send="$n",seed=1 send="$n",seed=2) == "client $n same fin, server $n same fin" ]]
-}
-
 # sweep DESCRIPTION CMD… — during CMD, whose outcome does not matter, the first allocation fails, the
 # next time the second, until there are no more; each time the relay serves on
 sweep() {

@@ -208,3 +208,13 @@ serve_peer() {
 
 # play ADDRESS CLIENT-PLAN [SERVER-PLAN] — how it went for either
 play() { c python3 "$LIB/peer.py" play "$1" 7007 "$2" "${3-}"; }
+
+# whole [BYTES] — a TCP flow is served, and complete
+whole() {
+	local n=${1:-1000}
+
+	[[ $(play "$SERVER4" send="$n",seed=1 send="$n",seed=2) == "client $n same fin, server $n same fin" ]]
+}
+
+# established — one of the server's sockets has a peer
+established() { [[ -n $(s ss -Htn state established "sport = :7007") ]]; }

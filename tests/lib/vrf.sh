@@ -18,7 +18,7 @@ vrf_make() {
 		}
 	NFT
 }
-vrf_past() { r nft list counter inet vrf past | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+vrf_past() { packets r inet vrf past; }
 vrf_past_reset() { r nft reset counters table inet vrf >/dev/null; }
 
 # master DEVICE VRF, nomaster DEVICE — the kernel takes the IPv6 addresses away

@@ -9,23 +9,24 @@ ROUNDS=$([[ -n ${FULL-} ]] && echo 1000 || echo 60)
 RATE=$TOP/build/tests/helpers/connrate
 
 prepare
+bait='[rule bait]
+interface = r1
+to = 192.0.2.0/24
+from = 192.0.2.0/24
+ports = 9999
+proxy = 9003'
 # Each table differs in the other policy, so that any mixture of the two ends at X or D.
-cat >"$WORK/a.conf" <<-'CONF'
+cat >"$WORK/a.conf" <<-CONF
 	[loader]
 	interfaces = r0
-	[rule bait]
-	interface = r1
-	to = 192.0.2.0/24
-	from = 192.0.2.0/24
-	ports = 9999
-	proxy = 9003
+	$bait
 	[rule good]
 	to = 10.77.2.0/24
 	from = 10.77.1.0/24
 	ports = 7007
 	proxy = 9001
 CONF
-cat >"$WORK/b.conf" <<-'CONF'
+cat >"$WORK/b.conf" <<-CONF
 	[loader]
 	interfaces = r0
 	[rule good]
@@ -33,12 +34,7 @@ cat >"$WORK/b.conf" <<-'CONF'
 	from = 10.77.1.0/24
 	ports = 7007
 	proxy = 9002
-	[rule bait]
-	interface = r1
-	to = 192.0.2.0/24
-	from = 192.0.2.0/24
-	ports = 9999
-	proxy = 9003
+	$bait
 CONF
 serve_run proxy-a "$ROUTER" "$RATE" serve 9001 A
 serve_run proxy-b "$ROUTER" "$RATE" serve 9002 B

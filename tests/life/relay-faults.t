@@ -18,16 +18,8 @@ ok "the relay starts" relay_start --connect-timeout 3 --no-seccomp
 do_ok "attach" loader attach r0 --port 7007,7008
 bypass_reset
 
-descriptors() { find "/proc/$RELAY_PID/fd" -mindepth 1 | wc -l; }
-few_descriptors() { [[ $(descriptors) -le $1 ]]; }
 traced() { grep -qE '^TracerPid:[[:space:]]*[1-9]' "/proc/$RELAY_PID/task/"*/status; }
 untraced() { ! traced; }
-whole() { # [BYTES]
-	local n=${1:-400000}
-
-	[[ $(play "$SERVER4" send="$n",seed=1 send="$n",seed=2) == "client $n same fin, server $n same fin" ]]
-}
-
 # whole_tried BYTES — flows are whole, time and again, until the fault has met one
 whole_tried() {
 	local i
@@ -68,8 +60,8 @@ fault() { # CALL ERRNO
 
 	inject "$1" "$2" 2+3 load
 	ok "$1 $2: it was tried" grep -q "= -1 $2 .*INJECTED" "$WORK/strace"
-	ok "the relay serves again" wait_for 10 whole
-	ok "no descriptor is lost" wait_for 15 few_descriptors "$base"
+	ok "the relay serves again" wait_for 10 whole 400000
+	ok "no descriptor is lost" wait_for 15 relay_fds_at_most "$base"
 	before=$(relay_ticks)
 	# the only way to see that nothing happens
 	sleep 0.5
@@ -83,9 +75,9 @@ for pair in pipe2:EMFILE fcntl:EPERM; do
 done
 ok "with pipes as well" whole 20000000
 load
-wait_for 5 whole
+wait_for 5 whole 400000
 # pipes stay in their pool
-base=$(($(descriptors) + 8))
+base=$(($(relay_fds) + 8))
 
 sample=(accept4:EMFILE accept4:ENFILE accept4:ENOBUFS accept4:ECONNABORTED accept4:EPERM socket:EMFILE
 	connect:ENOBUFS epoll_ctl:ENOMEM splice:ENOMEM recvfrom:ENOMEM sendto:ENOBUFS)
@@ -116,7 +108,7 @@ exhausted() {
 inject accept4 EMFILE 1+ exhausted
 ok "it was tried" grep -q INJECTED "$WORK/strace"
 at_most "and not over and over again" "$(grep -c INJECTED "$WORK/strace")" 60
-ok "the relay serves again" wait_for 10 whole
+ok "the relay serves again" wait_for 10 whole 400000
 
 # An interrupted call is made again: nobody notices.
 for call in epoll_wait recvfrom sendto splice; do

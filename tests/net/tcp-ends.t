@@ -79,7 +79,6 @@ check_last_words() { # ADDRESS
 	like "its answer arrives before the reset does" "$(<"$WORK/last")" \
 		'^client 5000 same reset, server [0-9]+ OTHER rst-sent$'
 }
-established() { [[ -n $(s ss -Htn state established "sport = :7007") ]]; }
 server_gone() { ! established; }
 
 check_connecting() { # CLIENT ADDRESS
