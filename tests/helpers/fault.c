@@ -5,17 +5,20 @@
  *   fault FILE new                             makes the file; nothing fails
  *   fault FILE alloc FIRST [MOST [EVERY]]      the FIRSTth allocation from now on, then each
  *                                              EVERYth (1), MOST of them in all (1)
+ *   fault FILE fresh                           the first one where none has failed yet
  *   fault FILE close ERRNO FIRST [MOST [EVERY]]  the same for close
  *   fault FILE off                             nothing fails; prints how many allocations
  *                                              there were since and how many of them failed,
  *                                              the same for close, and how many closes ever
  *                                              were of descriptors that were not open
- *   fault FILE sites                           where memory was refused, as for addr2line
+ *   fault FILE sites                           where the program was refused memory, as for
+ *                                              addr2line
  */
 #include <errno.h>
 #include <error.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,13 +55,14 @@ static void disarm(struct fault_plan *plan)
 	atomic_store(&plan->armed, 0);
 }
 
-static void arm(struct fault_plan *plan, int err, char **args)
+static void arm(struct fault_plan *plan, int err, char **args, bool fresh)
 {
 	disarm(plan);
 	plan->error = (uint32_t)err;
 	plan->first = number(args, 0, 1);
 	plan->most = number(args, 1, 1);
 	plan->every = number(args, 2, 1);
+	plan->fresh = fresh;
 	atomic_store(&plan->calls, 0);
 	atomic_store(&plan->failed, 0);
 	atomic_store(&plan->armed, 1);
@@ -83,6 +87,13 @@ static void off(struct fault_page *page)
 	       atomic_load(&page->bad_closes));
 }
 
+static void sites(const struct fault_page *page)
+{
+	for (int i = 0; i < FAULT_SITES && page->sites[i]; i++)
+		if (!(page->sites[i] >> FAULT_OBJECT_SHIFT))
+			printf("%#" PRIx64 "\n", page->sites[i]);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[2] : "";
@@ -94,14 +105,15 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "new"))
 		return 0;
 	if (!strcmp(what, "alloc"))
-		arm(&page->alloc, ENOMEM, argv + 3);
+		arm(&page->alloc, ENOMEM, argv + 3, false);
+	else if (!strcmp(what, "fresh"))
+		arm(&page->alloc, ENOMEM, argv + 3, true);
 	else if (!strcmp(what, "close") && argc > 3)
-		arm(&page->close, errno_of(argv[3]), argv + 4);
+		arm(&page->close, errno_of(argv[3]), argv + 4, false);
 	else if (!strcmp(what, "off"))
 		off(page);
 	else if (!strcmp(what, "sites"))
-		for (int i = 0; i < FAULT_SITES && page->sites[i]; i++)
-			printf("%#" PRIx64 "\n", page->sites[i]);
+		sites(page);
 	else
 		error(2, 0, "%s: unknown", what);
 	return 0;

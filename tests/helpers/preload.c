@@ -25,46 +25,57 @@
 
 #include "preload.h"
 
-/* Where an object is mapped. */
-struct extent {
+#define OBJECTS 64
+
+/* Where the program and its libraries are mapped; the program is the first one. */
+static struct object {
 	uintptr_t base, begin, end;
-};
-
+	bool spared;
+} objects[OBJECTS];
+static unsigned int objects_n;
 static struct fault_page *page;
-static struct extent program, libc, loader, seccomp;
 
-static bool is_in(const struct extent *e, const void *caller)
+static bool is_spared(const char *path)
 {
-	return (uintptr_t)caller >= e->begin && (uintptr_t)caller < e->end;
+	static const char *const names[] = { "/libc.so.", "/libseccomp.", "/ld-linux", "/ld64." };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strstr(path, names[i]))
+			return true;
+	return false;
 }
 
-static void take_extent(struct extent *e, const struct dl_phdr_info *info)
+static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	*e = (struct extent){ .base = info->dlpi_addr, .begin = UINTPTR_MAX };
+	struct object *o = &objects[objects_n];
+
+	if (objects_n == OBJECTS)
+		return 1;
+	*o = (struct object){ .base = info->dlpi_addr,
+			      .begin = UINTPTR_MAX,
+			      .spared = is_spared(info->dlpi_name) };
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		uintptr_t at = info->dlpi_addr + p->p_vaddr;
 
 		if (p->p_type != PT_LOAD)
 			continue;
-		if (at < e->begin)
-			e->begin = at;
-		if (at + p->p_memsz > e->end)
-			e->end = at + p->p_memsz;
+		if (at < o->begin)
+			o->begin = at;
+		if (at + p->p_memsz > o->end)
+			o->end = at + p->p_memsz;
 	}
+	objects_n++;
+	return 0;
 }
 
-static int look_at_object(struct dl_phdr_info *info, size_t size, void *arg)
+/* NULL: an object that was loaded later, as name services are. */
+static const struct object *object_of(const void *caller)
 {
-	if (!program.end)
-		take_extent(&program, info); /* it is the first one */
-	else if (strstr(info->dlpi_name, "/libc.so."))
-		take_extent(&libc, info);
-	else if (strstr(info->dlpi_name, "/libseccomp."))
-		take_extent(&seccomp, info);
-	else if (strstr(info->dlpi_name, "/ld-linux") || strstr(info->dlpi_name, "/ld64."))
-		take_extent(&loader, info);
-	return 0;
+	for (const struct object *o = objects; o < objects + objects_n; o++)
+		if ((uintptr_t)caller >= o->begin && (uintptr_t)caller < o->end)
+			return o;
+	return NULL;
 }
 
 static void __attribute__((constructor)) preload_init(void)
@@ -75,7 +86,7 @@ static void __attribute__((constructor)) preload_init(void)
 
 	if (fd < 0)
 		return;
-	dl_iterate_phdr(look_at_object, NULL);
+	dl_iterate_phdr(add_object, NULL);
 	mem = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	syscall(SYS_close, fd);
 	if (mem != MAP_FAILED)
@@ -100,27 +111,50 @@ static bool fails(struct fault_plan *plan)
 	return true;
 }
 
-static void note_site(const void *caller)
+/* Returns where the site is kept or may be, NULL: no place is left. */
+static _Atomic uint64_t *find_site(uint64_t site)
 {
-	/* The call itself, not where it returns to. */
-	uint64_t site = (uintptr_t)caller - program.base - 1;
-
-	if (!is_in(&program, caller))
-		return;
 	for (int i = 0; i < FAULT_SITES; i++) {
-		uint64_t old = 0;
+		uint64_t known = atomic_load(&page->sites[i]);
 
-		if (atomic_compare_exchange_strong(&page->sites[i], &old, site) || old == site)
-			return;
+		if (!known || known == site)
+			return &page->sites[i];
 	}
+	return NULL;
+}
+
+static void note_site(uint64_t site)
+{
+	_Atomic uint64_t *place;
+	uint64_t old = 0;
+
+	do {
+		place = find_site(site);
+		if (!place || atomic_load(place) == site)
+			return;
+	} while (!atomic_compare_exchange_strong(place, &old, site));
 }
 
 static bool refused(const void *caller)
 {
-	if (!page || is_in(&libc, caller) || is_in(&loader, caller) || is_in(&seccomp, caller) ||
-	    !fails(&page->alloc))
+	const struct object *o = object_of(caller);
+	_Atomic uint64_t *place;
+	uint64_t site = 0;
+
+	if (!page || (o && o->spared))
 		return false;
-	note_site(caller);
+	/* The call itself, not where it returns to. */
+	if (o)
+		site = ((uint64_t)(o - objects) << FAULT_OBJECT_SHIFT) | ((uintptr_t)caller - o->base - 1);
+	if (atomic_load(&page->alloc.armed) && page->alloc.fresh) {
+		place = site ? find_site(site) : NULL;
+		if (!place || atomic_load(place) == site)
+			return false;
+	}
+	if (!fails(&page->alloc))
+		return false;
+	if (site)
+		note_site(site);
 	return true;
 }
 
@@ -206,7 +240,7 @@ int seccomp_load(const scmp_filter_ctx ctx)
 /* Of the program only: libraries map what is no memory of theirs, as libc does for threads. */
 void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 {
-	if ((flags & MAP_ANONYMOUS) && is_in(&program, CALLER) && refused(CALLER))
+	if ((flags & MAP_ANONYMOUS) && object_of(CALLER) == &objects[0] && refused(CALLER))
 		return MAP_FAILED;
 	return NEXT(mmap)(at, size, prot, flags, fd, offset);
 }

@@ -6,7 +6,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define FAULT_SITES 256
+#define FAULT_SITES 512
+#define FAULT_OBJECT_SHIFT 48 /* of a site: offset in the file below, which file above (0: the program) */
 
 /* Numbers begin with 1 and count from when the kind was armed. */
 struct fault_plan {
@@ -15,6 +16,7 @@ struct fault_plan {
 	uint64_t first;	 /* the call to fail */
 	uint64_t every;	 /* and each so many calls later */
 	uint64_t most;	 /* but not more than these */
+	uint32_t fresh;	 /* only where none has failed yet */
 	_Atomic uint64_t calls;
 	_Atomic uint64_t failed;
 };
@@ -23,7 +25,7 @@ struct fault_page {
 	struct fault_plan alloc;
 	struct fault_plan close;
 	_Atomic uint64_t bad_closes; /* of descriptors that were not open */
-	/* Where the program itself was refused memory, ever: offsets in its file, 0: free. */
+	/* Where the program and its libraries were refused memory, ever. 0: free. */
 	_Atomic uint64_t sites[FAULT_SITES];
 };
 

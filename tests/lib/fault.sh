@@ -32,21 +32,28 @@ fault_relay() {
 
 fault() { "$FAULT" "$FAULT_PAGE" "$@"; }
 
-# sweep DESCRIPTION CMD… — during CMD, whose outcome does not matter, the first allocation fails, the
-# next time the second, until there are no more; each time the relay serves on
+# sweep DESCRIPTION CMD… — during CMD, whose outcome does not matter, an allocation fails: each one in
+# the code once, then the first that comes, the next time the second, until there are no more. Each
+# time the relay serves on
 sweep() {
-	local what=$1 n failed
+	local what=$1 n=0 order failed
 	shift
 
-	for ((n = 1; n <= 60; n++)); do
-		fault alloc $n
-		"$@" >/dev/null 2>&1
-		read -r _ failed _ < <(fault off)
-		[[ $failed -gt 0 ]] || break
-		if ! wait_for 5 whole; then
-			tap_result 1 "$what: the relay serves when allocation $n has failed"
-			return 1
-		fi
+	for order in fresh alloc; do
+		for ((n = 1; n <= 60; n++)); do
+			if [[ $order == fresh ]]; then
+				fault fresh
+			else
+				fault alloc "$n"
+			fi
+			"$@" >/dev/null 2>&1
+			read -r _ failed _ < <(fault off)
+			[[ $failed -gt 0 ]] || break
+			if ! wait_for 5 whole; then
+				tap_result 1 "$what: the relay serves when allocation $n ($order) has failed"
+				return 1
+			fi
+		done
 	done
 	tap_result $((n < 2 || n > 60)) "$what: served again after each of $((n - 1)) failed allocations"
 }

@@ -73,6 +73,13 @@ stop() {
 	return 0
 }
 
+# freeze PID — stops a process, and returns when none of its threads runs any more
+freeze() {
+	kill -STOP "$1" && wait_for 10 process_frozen "$1"
+}
+
+process_frozen() { ! cat "/proc/$1/task/"*/status | grep '^State:' | grep -qv 'T (stopped)'; }
+
 process_gone() {
 	local state
 

@@ -8,16 +8,17 @@ TEST_LIMIT=240
 
 command -v addr2line >/dev/null || skip_inside "addr2line is not installed"
 
-# Starts with each allocation refused in turn. Prints what happened otherwise than it should,
-# then how many starts there were, and how many of them failed.
+# Starts with each allocation in the code refused in turn, then with each call: their numbers are not
+# quite the same from start to start. Prints what happened otherwise than it should, then how many
+# starts there were, and how many of them failed.
 cat >"$WORK/starts.py" <<'PY'
 import re, signal, subprocess, sys
 fault, page, *relay = sys.argv[1:]
 MAY = (1 << 13) | (1 << 10) # CAP_NET_RAW, CAP_NET_BIND_SERVICE
 
 
-def run(number):
-    subprocess.run([fault, page, "alloc", str(number)], check=True)
+def run(*which):
+    subprocess.run([fault, page, *which], check=True)
     with subprocess.Popen(relay, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         up = any("listening on" in line for line in child.stdout)
         if up:
@@ -25,21 +26,28 @@ def run(number):
                 status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
             if status["Uid"].split()[0] == "0" or int(status["CapPrm"], 16) & ~MAY or \
                     status["NoNewPrivs"] != "1" or status["Seccomp"] != "2":
-                print(number, "has kept privileges:", status["Uid"], status["CapPrm"], status["Seccomp"])
+                print(*which, "has kept privileges:", status["Uid"], status["CapPrm"], status["Seccomp"])
             child.send_signal(signal.SIGTERM)
         said = child.stderr.read()
     failed = subprocess.run([fault, page, "off"], check=True, capture_output=True, text=True).stdout.split()[1]
     wanted = (0, "") if up else (1, "tproxy-relay: [^\n]+\n")
     if child.returncode != wanted[0] or not re.fullmatch(wanted[1], said):
-        print(number, child.returncode, said)
+        print(*which, child.returncode, said)
     return up, failed != "0"
 
 
-starts = [run(1)]
-while starts[-1][1] and len(starts) < 1000:
-    starts.append(run(len(starts) + 1))
-if starts[-1] != (True, False):
-    print("the last one should be a start without a failure", starts[-1])
+def sweep(order):
+    starts = []
+    while len(starts) < 1000:
+        starts.append(run(*order(len(starts) + 1)))
+        if not starts[-1][1]:
+            break
+    if starts[-1] != (True, False):
+        print("the last one should be a start without a failure", starts[-1])
+    return starts
+
+
+starts = sweep(lambda n: ["fresh"]) + sweep(lambda n: ["alloc", str(n)])
 print(len(starts), sum(not up for up, _ in starts))
 PY
 
@@ -81,7 +89,6 @@ for n in 1 20 40 60 120 160; do
 		'^tproxy-relay: [^!]+$'
 done
 relay_stop
-
 
 fault_met access_tree_add poolmap_add settings_new find_user limits_new worker_open acceptors_open \
 	udp_open udp_batch_new udp_sources_new reply_table_open sandbox_enter \

@@ -13,16 +13,21 @@ command -v addr2line >/dev/null || skip_inside "addr2line is not installed"
 CONF=$WORK/relay.conf
 prepare peer
 fault_configuration "$CONF"
-for port in 53 443; do
-	serve_run "udp$port" "$SERVER" "$UDPPEER" echo $port
-	wait_for 10 listening "$SERVER" udp $port || fatal "the UDP server on port $port starts"
+UDP_PORTS=(443 53 9001 9002 9003 9004)
+for port in "${UDP_PORTS[@]}"; do
+	serve_run "udp$port" "$SERVER" "$UDPPEER" echo "$port"
+	wait_for 10 listening "$SERVER" udp "$port" || fatal "the UDP server on port $port starts"
 done
 serve_run socks "$SERVER" python3 "$LIB/socks5.py" 1080
 wait_for 10 listening "$SERVER" tcp 1080 || fatal "the SOCKS server starts"
 fault_relay "$RELAY"
 
 # --- while running ---
-udp_flow() { c timeout 3 "$UDPPEER" flow $SERVER4 443 count=300 window=16 idle=200; }
+turn=0
+# each time to another port: what is kept of a destination would be there already
+udp_flow() {
+	c timeout 3 "$UDPPEER" flow $SERVER4 "${UDP_PORTS[turn++ % ${#UDP_PORTS[@]}]}" count=300 window=16 idle=200
+}
 udp_error() { cpy udp-error "$SERVER4" 9; }
 # where a flow breaks, the server's verdict is long in coming
 tcp_flow() { c timeout 1 python3 "$LIB/peer.py" play "$SERVER4" 7007 "$@"; }
@@ -42,7 +47,7 @@ readdress() {
 }
 
 ok "the relay starts" relay_start -c "$CONF" --connect-timeout 3 --drain-timeout 3 --workers 1
-do_ok "attach" loader attach r0 --port 7007 --udp-port 9,53,443
+do_ok "attach" loader attach r0 --port 7007 --udp-port 9,53,443,9001-9004
 ok "flows go through the relay" wait_for 10 whole
 bypass_reset
 sweep "a small flow" tcp_flow send=1000 send=1000
@@ -128,7 +133,7 @@ ok "datagrams are relayed" wait_for 10 whole
 sweep "connections with a preface" tcp_refused
 relay_stop
 
-fault_met reload builder_add conn_new source_get pipe_open copy_write session_open direct_open keep \
+fault_met reply_get rawicmp_new reload builder_add conn_new source_get pipe_open copy_write session_open direct_open keep \
 	preface_new
 bypass_none "nothing went past the relay"
 finish

@@ -72,7 +72,7 @@ refused "a new relay whose other port is taken" 'listener TCP 127.0.0.1:15002: A
 ok "the old one goes on" via_relay $SERVER6
 nok "as the same process" process_gone "$first"
 
-kill -STOP "$first"
+freeze "$first"
 refused "a relay that does not answer" 'hand-over: the relay that serves port 15002 does not give its listeners: no answer .*'
 kill -CONT "$first"
 ok "it can still be relieved" relay_start

@@ -102,7 +102,7 @@ done
 ip -n "$ROUTER" link del br0
 
 # messages lost: a stopped watch whose socket runs over
-kill -STOP "$WATCH_PID"
+freeze "$WATCH_PID"
 for ((i = 0; i < 40; i++)); do
 	for ((j = 0; j < 100; j++)); do
 		echo "addr add 10.90.$i.$j/32 dev r1"

@@ -72,7 +72,7 @@ check_last_words() { # ADDRESS
 	play "$1" send=40,chunk=1,pace=100,end=none send=5000,delay=1000,end=rst >"$WORK/last" &
 	player=$!
 	wait_for 5 established
-	kill -STOP "$RELAY_PID"
+	freeze "$RELAY_PID"
 	ok "the server has reset ($1)" wait_for 10 server_gone
 	kill -CONT "$RELAY_PID"
 	wait $player
