@@ -3,16 +3,13 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <zlib.h>
 
 #include "lib/log.h"
+#include "lib/statedir.h"
 #include "tproxy.skel.h"
 
 static const struct {
@@ -52,8 +49,6 @@ static const struct {
 	[PROG_LOOKUP] = { "tproxy_lookup", BPF_PROG_TYPE_SK_LOOKUP },
 };
 
-static const char *const subdirs[] = { "internal", "progs", "links" };
-
 const char *state_map_name(enum state_map map)
 {
 	return maps[map].name;
@@ -64,26 +59,18 @@ const char *state_map_pin(enum state_map map)
 	return maps[map].pin;
 }
 
-/* "DIR/NAME" into buf of STATE_PATH_LEN bytes; 0 or -ENAMETOOLONG. */
-static int join(char *buf, const char *dir, const char *name)
-{
-	int len = snprintf(buf, STATE_PATH_LEN, "%s/%s", dir, name);
-
-	return len < STATE_PATH_LEN ? 0 : -ENAMETOOLONG;
-}
-
 char *state_link_path(const struct state *state, int ifindex, char *buf)
 {
 	char name[24];
 
 	snprintf(name, sizeof(name), "links/%d", ifindex);
-	join(buf, state->dir, name);
+	statedir_join(buf, state->dir, name);
 	return buf;
 }
 
 char *state_lookup_path(const struct state *state, char *buf)
 {
-	join(buf, state->dir, "links/lookup");
+	statedir_join(buf, state->dir, "links/lookup");
 	return buf;
 }
 
@@ -94,130 +81,13 @@ __u64 state_netns(void)
 	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
 }
 
-/* ---- directory ------------------------------------------------------------ */
-
-static int parent_of(const char *dir, char *buf)
-{
-	const char *slash = strrchr(dir, '/');
-
-	if (dir[0] != '/' || !slash[1] || strlen(dir) >= STATE_PATH_LEN - 32)
-		return -EINVAL;
-	snprintf(buf, STATE_PATH_LEN, "%.*s", slash == dir ? 1 : (int)(slash - dir), dir);
-	return 0;
-}
-
-int state_check_dir(const char *dir)
-{
-	char parent[STATE_PATH_LEN];
-	struct statfs fs;
-	int err = parent_of(dir, parent);
-
-	if (err)
-		return err;
-	if (strchr(strrchr(dir, '/'), '.'))
-		return -EINVAL; /* bpffs keeps dots for itself */
-	if (statfs(parent, &fs))
-		return -errno;
-	return fs.f_type == BPF_FS_MAGIC ? 0 : -EMEDIUMTYPE;
-}
-
 int state_lock(struct state *state, const char *dir)
 {
-	char parent[STATE_PATH_LEN];
-	__cleanup_close int fd = -1;
-	int err = parent_of(dir, parent);
+	int fd = statedir_lock(dir);
 
-	if (err)
-		return err;
-	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
-	while (flock(fd, LOCK_EX))
-		if (errno != EINTR)
-			return -errno;
-	state->lock = take_fd(&fd);
-	return 0;
-}
-
-static void stage_path(const char *dir, char *buf)
-{
-	snprintf(buf, STATE_PATH_LEN, "%s_stage", dir);
-}
-
-/* Removes files of a directory, and with `self` the directory; the first error wins. */
-static int remove_flat(const char *path, bool self)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	int err = 0;
-
-	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(dir))) {
-		if (entry->d_type == DT_DIR)
-			continue;
-		if (unlinkat(dirfd(dir), entry->d_name, 0) && !err)
-			err = -errno;
-	}
-	closedir(dir);
-	if (self && rmdir(path) && !err)
-		err = -errno;
-	return err;
-}
-
-static int remove_tree(const char *dir)
-{
-	char path[STATE_PATH_LEN];
-	int err = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
-		int failed = join(path, dir, subdirs[i]);
-
-		if (!failed)
-			failed = remove_flat(path, true);
-		if (failed && !err)
-			err = failed;
-	}
-	return err ? err : remove_flat(dir, true);
-}
-
-/* Moved away in one step first: a directory that is there is always a whole state. */
-int state_remove(const char *dir)
-{
-	char stage[STATE_PATH_LEN];
-
-	stage_path(dir, stage);
-	remove_tree(stage);
-	if (rename(dir, stage))
-		return errno == ENOENT ? 0 : -errno;
-	return remove_tree(stage);
-}
-
-bool state_remove_stage(const char *dir)
-{
-	char stage[STATE_PATH_LEN];
-
-	stage_path(dir, stage);
-	if (access(stage, F_OK))
-		return false;
-	remove_tree(stage);
-	return true;
-}
-
-static int make_dirs(const char *dir)
-{
-	char path[STATE_PATH_LEN];
-
-	if (mkdir(dir, 0700))
-		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
-		int err = join(path, dir, subdirs[i]);
-
-		if (err)
-			return err;
-		if (mkdir(path, 0700))
-			return -errno;
-	}
+		return fd;
+	state->lock = fd;
 	return 0;
 }
 
@@ -237,7 +107,7 @@ static int pin_maps(struct bpf_object *obj, const char *dir)
 
 	for (int i = 0; i < MAP_MAX; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(obj, maps[i].name);
-		int err = map ? join(path, dir, maps[i].pin) : -ENOENT;
+		int err = map ? statedir_join(path, dir, maps[i].pin) : -ENOENT;
 
 		if (!err)
 			err = bpf_map__pin(map, path);
@@ -271,7 +141,7 @@ static int pin_progs(const struct state *state, const char *dir, const char *suf
 		int err;
 
 		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
-		err = join(path, dir, name);
+		err = statedir_join(path, dir, name);
 		if (!err)
 			err = bpf_obj_pin(state->prog[i], path);
 		if (err)
@@ -285,7 +155,7 @@ static int fill_stage(struct tproxy_bpf *skel, const char *stage,
 {
 	struct state loaded = STATE_CLOSED;
 	__u32 zero = 0;
-	int err = make_dirs(stage);
+	int err = statedir_make(stage);
 
 	if (!err)
 		err = bpf_map__update_elem(skel->maps.config, &zero, sizeof(zero), config,
@@ -310,8 +180,8 @@ int state_create(struct state *state, const char *dir, const struct tproxy_confi
 	full.abi = TPROXY_ABI;
 	full.build = state_build();
 	full.netns = state_netns();
-	stage_path(dir, stage);
-	state_remove_stage(dir);
+	statedir_stage(dir, stage);
+	statedir_remove_stage(dir);
 	skel = tproxy_bpf__open_and_load();
 	if (!skel)
 		return -errno;
@@ -320,7 +190,7 @@ int state_create(struct state *state, const char *dir, const struct tproxy_confi
 		err = -errno;
 	tproxy_bpf__destroy(skel);
 	if (err) {
-		remove_tree(stage);
+		statedir_remove_tree(stage);
 		return err;
 	}
 	return state_open(state, dir, what, sizeof(what));
@@ -374,16 +244,16 @@ int state_publish_progs(struct state *state)
 
 	for (int i = 0; i < PROG_MAX; i++) {
 		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
-		if (!join(from, state->dir, name))
+		if (!statedir_join(from, state->dir, name))
 			unlink(from);
 	}
 	err = pin_progs(state, state->dir, suffix);
 	for (int i = 0; i < PROG_MAX && !err; i++) {
 		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
-		err = join(from, state->dir, name);
+		err = statedir_join(from, state->dir, name);
 		snprintf(name, sizeof(name), "progs/%s", progs[i].name);
 		if (!err)
-			err = join(to, state->dir, name);
+			err = statedir_join(to, state->dir, name);
 		if (!err && rename(from, to))
 			err = -errno;
 	}
@@ -405,7 +275,7 @@ static bool map_is_ours(int fd, enum state_map which)
 static int open_pin(const char *dir, const char *pin, int *ret_fd)
 {
 	char path[STATE_PATH_LEN];
-	int fd, err = join(path, dir, pin);
+	int fd, err = statedir_join(path, dir, pin);
 
 	if (err)
 		return err;

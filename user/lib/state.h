@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The pin directory: everything tproxy knows, and its only memory. Owns locking,
- * staging and publishing, and the descriptors of the pinned maps.
+ * What is pinned in the pin directory (statedir.h): everything tproxy knows, and its only
+ * memory. Owns creating and opening it, and the descriptors of the maps and programs.
  *
  * Closing is not destroying: state_close drops descriptors and the lock; maps,
- * programs and links stay pinned until state_remove.
+ * programs and links stay pinned until statedir_remove.
  *
  * Layout, below the pin directory:
  *   dst4 … config      the maps of the user contract
@@ -17,6 +17,7 @@
 
 #include <limits.h>
 
+#include "statedir.h"
 #include "tproxy.h"
 #include "util.h"
 
@@ -49,8 +50,6 @@ enum state_map {
 
 enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_MAX };
 
-#define STATE_PATH_LEN 256
-
 struct state {
 	char dir[STATE_PATH_LEN];
 	int lock;          /* -1: not held */
@@ -69,9 +68,6 @@ struct state {
 const char *state_map_name(enum state_map map);
 /* Where it is pinned, below the pin directory. */
 const char *state_map_pin(enum state_map map);
-
-/* -EMEDIUMTYPE: the parent of dir is no bpffs. -ENAMETOOLONG, -EINVAL for a bad dir. */
-int state_check_dir(const char *dir);
 
 /* Waits for other invocations. The lock is on the parent directory, so it holds across removal. */
 int state_lock(struct state *state, const char *dir);
@@ -105,11 +101,6 @@ __u32 state_build(void);
  */
 int state_reload(struct state *state);
 int state_publish_progs(struct state *state);
-
-/* Unlinks every pin below dir and dir itself. Attachments end with their last pin. */
-int state_remove(const char *dir);
-/* Removes what an interrupted state_create left behind; true if there was something. */
-bool state_remove_stage(const char *dir);
 
 void state_close(struct state *state);
 #define __cleanup_state __attribute__((cleanup(state_close)))

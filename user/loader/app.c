@@ -266,14 +266,14 @@ static int open_write(struct session *session)
 		log_error("permission denied: CAP_BPF and CAP_NET_ADMIN are needed (run as root)");
 		return EXIT_FAILED;
 	}
-	err = state_check_dir(app->pin_dir);
+	err = statedir_check(app->pin_dir);
 	if (err)
 		return report_dir(app->pin_dir, err);
 	app_hold_signals(true);
 	err = state_lock(&session->state, app->pin_dir);
 	if (err)
 		return report_dir(app->pin_dir, err);
-	if (state_remove_stage(app->pin_dir))
+	if (statedir_remove_stage(app->pin_dir))
 		log_debug("%s: removed what an interrupted attach had staged", app->pin_dir);
 	return EXIT_DONE;
 }
@@ -369,7 +369,7 @@ int session_open_any(struct session *session, struct app *app, bool *ret_present
 
 		state_close(&session->state);
 		session->state.lock = lock;
-		err = state_remove(app->pin_dir) ? -EBUSY : -ENOENT;
+		err = statedir_remove(app->pin_dir) ? -EBUSY : -ENOENT;
 	}
 	*ret_present = !err;
 	if (err && err != -ENOENT)

@@ -150,7 +150,7 @@ static int clean_broken(struct app *app)
 		return 0; /* whole, absent, or something the next step reports */
 	detach_salvaged(app);
 	log_step("unpin %s, which is broken: %s", app->pin_dir, what);
-	err = state_remove(app->pin_dir);
+	err = statedir_remove(app->pin_dir);
 	if (err)
 		log_error("%s: cannot remove it: %s", app->pin_dir, strerror(-err));
 	return err;
@@ -186,7 +186,7 @@ int cmd_clean(struct app *app, int argc, char **argv)
 		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	if (!state_check_dir(app->pin_dir) && clean_broken(app))
+	if (!statedir_check(app->pin_dir) && clean_broken(app))
 		return EXIT_FAILED;
 	code = session_open_any(&session, app, &present);
 	if (code)

@@ -89,7 +89,7 @@ int steps_remove_state(struct session *session)
 	log_step("unpin %s", dir);
 	if (session->dry_run)
 		return 0;
-	err = state_remove(dir);
+	err = statedir_remove(dir);
 	if (err)
 		log_error("%s: cannot remove all pins: %s (remove what is left by hand)", dir,
 			  strerror(-err));
