@@ -6,8 +6,9 @@
  * one, answers it with RST (tcp_rcv_state_process).
  *
  * A table with one place for each hash, where a newer flow takes the place of an older one:
- * no lock, no allocation, and for a packet of a flow that just passes one cache line.
- * Whose place was taken is treated like any other flow that is older than us.
+ * no lock, no allocation. Whose place was taken is treated like any other flow that is older
+ * than us. Packets of flows that just pass look at 16 more bits of the hash first, which are
+ * kept apart: with many flows each of them missed the caches in the table itself.
  */
 #ifndef TPROXY_BEGAN_BPF_H
 #define TPROXY_BEGAN_BPF_H
@@ -23,14 +24,26 @@ struct {
 	__type(value, struct tproxy_flow_key);
 } began SEC(".maps");
 
-static __always_inline struct tproxy_flow_key *began_place(const struct tproxy_flow_key *key)
-{
-	const __u32 *src = (const __u32 *)key->src, *dst = (const __u32 *)key->dst;
-	__u32 h = (src[3] ^ src[1]) * 0x9e3779b1 + (dst[3] ^ dst[1]) * 0x85ebca6b +
-		  ((__u32)key->sport << 16 | key->dport) * 0xc2b2ae35;
+static __u16 began_tags[1 << BEGAN_BITS]; /* low bits of the hash of whom the place is taken by */
 
-	h >>= 32 - BEGAN_BITS;
-	return bpf_map_lookup_elem(&began, &h);
+/* One to one from what is added up: flows that differ in one port only never share place and tag. */
+static __always_inline __u32 began_hash(const struct flow *f)
+{
+	const struct bpf_sock_tuple *t = &f->tuple;
+	__u32 src, dst, ports, h;
+
+	if (f->family == AF_INET) {
+		src = t->ipv4.saddr;
+		dst = t->ipv4.daddr;
+		ports = (__u32)t->ipv4.sport << 16 | t->ipv4.dport;
+	} else {
+		src = t->ipv6.saddr[3] ^ t->ipv6.saddr[1];
+		dst = t->ipv6.daddr[3] ^ t->ipv6.daddr[1];
+		ports = (__u32)t->ipv6.sport << 16 | t->ipv6.dport;
+	}
+	h = src * 0x9e3779b1 + dst * 0x85ebca6b + ports * 0xc2b2ae35;
+	h = (h ^ h >> 16) * 0x7feb352d;
+	return h ^ h >> 15;
 }
 
 static __always_inline bool same_key(const struct tproxy_flow_key *a,
@@ -54,13 +67,20 @@ enum began_how {
 __noinline int began_at_proxy(const struct flow *f, enum began_how how)
 {
 	struct tproxy_flow_key key, *place;
+	__u32 hash, at;
 
 	if (!f)
 		return 0;
-	key = flow_key(f);
-	place = began_place(&key);
+	hash = began_hash(f);
+	at = hash >> (32 - BEGAN_BITS);
+	if (how == BEGAN_NOTE)
+		began_tags[at] = (__u16)hash;
+	else if (began_tags[at] != (__u16)hash)
+		return 0;
+	place = bpf_map_lookup_elem(&began, &at);
 	if (!place)
 		return 0;
+	key = flow_key(f);
 	if (how == BEGAN_NOTE) {
 		*place = key;
 		return 1;

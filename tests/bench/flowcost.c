@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Cost of a flow's first packet, by injection through a tap: each a SYN from another
- * port. Several set-ups, each in a network namespace of its own, are measured in turn
+ * Cost of a packet where there are many flows, by injection through a tap: each from another
+ * port, a SYN or (of a flow that nobody here knows) an ACK. Several set-ups, each in a network namespace of its own, are measured in turn
  * (A B C A B C …); the result is the median of what each costs more than the first.
  *
- * usage: flowcost ROUNDS PACKETS PORT NAME=NETNS=DESTINATION …
+ * usage: flowcost syn|ack ROUNDS PACKETS PORT NAME=NETNS=DESTINATION …
  * Prints one JSON object.
  */
+#include <stdbool.h>
+
 #include "inject.h"
 
 #define MAX_SETUPS 64
@@ -14,12 +16,12 @@
 struct setup {
 	const char *name, *netns;
 	int tap;
-	struct frame syn;
+	struct frame packet;
 	double ns[MAX_ROUNDS];
 };
 
 /* before: the set-up in front of it, or NULL; two of one namespace share its tap. */
-static void prepare(struct setup *s, const struct setup *before, char *text, int port)
+static void prepare(struct setup *s, const struct setup *before, char *text, int port, bool ack)
 {
 	uint8_t mac[ETH_ALEN];
 	const char *destination;
@@ -28,13 +30,15 @@ static void prepare(struct setup *s, const struct setup *before, char *text, int
 	s->name = text;
 	if (before && !strcmp(before->netns, s->netns)) {
 		s->tap = before->tap;
-		memcpy(mac, before->syn.eth.h_dest, ETH_ALEN);
+		memcpy(mac, before->packet.eth.h_dest, ETH_ALEN);
 	} else {
 		enter(s->netns);
 		s->tap = open_tap(mac);
 	}
-	fill_syn(&s->syn, mac, destination);
-	s->syn.tcp.dest = htons((uint16_t)port);
+	fill_syn(&s->packet, mac, destination);
+	s->packet.tcp.dest = htons((uint16_t)port);
+	s->packet.tcp.syn = !ack;
+	s->packet.tcp.ack = ack;
 }
 
 static double measure(struct setup *s, int packets)
@@ -43,8 +47,8 @@ static double measure(struct setup *s, int packets)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
 	for (int i = 0; i < packets; i++) {
-		s->syn.tcp.source = htons((uint16_t)(1024 + i % 60000));
-		inject(s->tap, s->name, &s->syn);
+		s->packet.tcp.source = htons((uint16_t)(1024 + i % 60000));
+		inject(s->tap, s->name, &s->packet);
 	}
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
 	return ns_between(&a, &b) / packets;
@@ -64,13 +68,15 @@ static void print_setup(const struct setup *s, const struct setup *base, int rou
 int main(int argc, char **argv)
 {
 	static struct setup setups[MAX_SETUPS];
-	int rounds = argc > 3 ? atoi(argv[1]) : 0, packets = argc > 3 ? atoi(argv[2]) : 0;
-	int n = argc - 4;
+	int rounds = argc > 4 ? atoi(argv[2]) : 0, packets = argc > 4 ? atoi(argv[3]) : 0;
+	bool ack = argc > 4 && !strcmp(argv[1], "ack");
+	int n = argc - 5;
 
-	if (n < 1 || n > MAX_SETUPS || rounds < 1 || rounds > MAX_ROUNDS || packets < 1)
-		error(2, 0, "usage: flowcost ROUNDS PACKETS PORT NAME=NETNS=DESTINATION ...");
+	if (n < 1 || n > MAX_SETUPS || rounds < 1 || rounds > MAX_ROUNDS || packets < 1 ||
+	    (!ack && strcmp(argv[1], "syn")))
+		error(2, 0, "usage: flowcost syn|ack ROUNDS PACKETS PORT NAME=NETNS=DESTINATION ...");
 	for (int i = 0; i < n; i++)
-		prepare(&setups[i], i ? &setups[i - 1] : NULL, argv[4 + i], atoi(argv[3]));
+		prepare(&setups[i], i ? &setups[i - 1] : NULL, argv[5 + i], atoi(argv[4]), ack);
 	for (int i = 0; i < n; i++)
 		measure(&setups[i], packets); /* warm */
 	for (int round = 0; round < rounds; round++)

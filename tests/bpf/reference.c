@@ -240,6 +240,8 @@ static struct tproxy_flow_key *began_place(struct ref_world *w, const struct tpr
 	__u32 sum = fold(key->src) * 2654435761u + fold(key->dst) * 2246822507u +
 		    ports * 3266489909u;
 
+	sum = (sum ^ sum / 65536) * 2146121005u;
+	sum ^= sum / 32768;
 	return &w->began[sum / (0x100000000ULL / REF_BEGAN)];
 }
 
