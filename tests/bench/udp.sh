@@ -28,7 +28,7 @@ FLOWS=$(($(ulimit -Hn) / 5))
 
 # name, arguments of `udppeer flow`; the first word is the server's port, 7007 echo, 7008 ack
 WORKLOADS=(
-	"gso-1400:7008 count=2000000 size=1400 gso=40 window=640 ack=1" # 16 trains on their way
+	"gso-1400:7008 count=800000 size=1400 gso=40 window=640 ack=1" # 16 trains on their way
 	"plain-1400:7008 count=100000 size=1400 window=64 ack=1"
 	"plain-64:7008 count=100000 size=64 window=64 ack=1"
 	"echo-64:7007 count=60000 size=64 window=64"
