@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,11 +26,13 @@
 struct flow {
 	int up; /* connected to the destination; 0: none */
 	struct sockaddr_in client, dst;
+	TAILQ_ENTRY(flow) age;
 };
 
 static struct flow flows[65536];
-static uint16_t ring[FLOWS_MAX]; /* flows in order of age: the oldest makes room */
-static unsigned int opened;
+/* The one that was not used for longest makes room. */
+static TAILQ_HEAD(, flow) open_flows = TAILQ_HEAD_INITIALIZER(open_flows);
+static unsigned int n_open;
 static int epoll, answer_fd = -1;
 static struct sockaddr_in answer_addr;
 static char buf[65536];
@@ -73,27 +76,38 @@ static int answer_socket(const struct sockaddr_in *dst)
 
 static void flow_close(struct flow *f)
 {
-	if (f->up)
-		close(f->up);
+	close(f->up);
 	f->up = 0;
+	TAILQ_REMOVE(&open_flows, f, age);
+	n_open--;
 }
 
-static struct flow *flow_of(const struct sockaddr_in *client, const struct sockaddr_in *dst)
+static void flow_open(struct flow *f, const struct sockaddr_in *client, const struct sockaddr_in *dst)
 {
-	struct flow *f = &flows[ntohs(client->sin_port)];
-
-	if (f->up && !memcmp(&f->dst, dst, sizeof(*dst)))
-		return f;
-	flow_close(f);
-	if (opened >= FLOWS_MAX)
-		flow_close(&flows[ring[opened % FLOWS_MAX]]);
-	ring[opened++ % FLOWS_MAX] = ntohs(client->sin_port);
+	if (n_open == FLOWS_MAX)
+		flow_close(TAILQ_FIRST(&open_flows));
 	f->up = udp_socket();
 	f->client = *client;
 	f->dst = *dst;
 	if (connect(f->up, (const struct sockaddr *)dst, sizeof(*dst)))
 		error(1, errno, "connect");
 	watch(f->up, ntohs(client->sin_port));
+	TAILQ_INSERT_TAIL(&open_flows, f, age);
+	n_open++;
+}
+
+static struct flow *flow_of(const struct sockaddr_in *client, const struct sockaddr_in *dst)
+{
+	struct flow *f = &flows[ntohs(client->sin_port)];
+
+	if (f->up && memcmp(&f->dst, dst, sizeof(*dst)))
+		flow_close(f);
+	if (!f->up) {
+		flow_open(f, client, dst);
+	} else {
+		TAILQ_REMOVE(&open_flows, f, age);
+		TAILQ_INSERT_TAIL(&open_flows, f, age);
+	}
 	return f;
 }
 
