@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Cost of a packet where there are many flows, by injection through a tap: each from another
- * port, a SYN or (of a flow that nobody here knows) an ACK. Several set-ups, each in a network namespace of its own, are measured in turn
- * (A B C A B C …); the result is the median of what each costs more than the first.
+ * port, a SYN or (of a flow that nobody here knows) an ACK. Several set-ups, each in a network
+ * namespace of its own, are measured in turn (A B C A B C …); the result is the median of what
+ * each costs more than the first.
  *
  * usage: flowcost syn|ack ROUNDS PACKETS PORT NAME=NETNS=DESTINATION …
  * Prints one JSON object.

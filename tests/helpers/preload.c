@@ -125,14 +125,14 @@ static _Atomic uint64_t *find_site(uint64_t site)
 
 static void note_site(uint64_t site)
 {
-	_Atomic uint64_t *place;
-	uint64_t old = 0;
+	for (;;) {
+		_Atomic uint64_t *place = find_site(site);
+		uint64_t none = 0;
 
-	do {
-		place = find_site(site);
-		if (!place || atomic_load(place) == site)
+		if (!place || atomic_load(place) == site ||
+		    atomic_compare_exchange_strong(place, &none, site))
 			return;
-	} while (!atomic_compare_exchange_strong(place, &old, site));
+	}
 }
 
 static bool refused(const void *caller)
