@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include "lib/mapped.h"
 #include "lib/netlink.h"
 #include "lib/parse.h"
 #include "lib/policy.h"
@@ -111,13 +112,7 @@ static inline void map_address(const char *text, __u8 *to)
 {
 	struct prefix p = prefix_of(text);
 
-	if (p.family == AF_INET) {
-		memset(to, 0, 10);
-		to[10] = to[11] = 0xff;
-		memcpy(to + 12, p.addr, 4);
-	} else {
-		memcpy(to, p.addr, 16);
-	}
+	mapped_from(p.family, p.addr, to);
 }
 
 /* A host address with the length of its network. */

@@ -190,7 +190,7 @@ int state_create(struct state *state, const char *dir, const struct tproxy_confi
 		err = -errno;
 	tproxy_bpf__destroy(skel);
 	if (err) {
-		statedir_remove_tree(stage);
+		statedir_remove_stage(dir);
 		return err;
 	}
 	return state_open(state, dir, what, sizeof(what));

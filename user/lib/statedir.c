@@ -67,8 +67,8 @@ void statedir_stage(const char *dir, char *buf)
 	snprintf(buf, STATE_PATH_LEN, "%s_stage", dir);
 }
 
-/* Removes files of a directory, and with `self` the directory; the first error wins. */
-static int remove_flat(const char *path, bool self)
+/* Removes the files of a directory and itself; the first error wins. */
+static int remove_flat(const char *path)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
@@ -83,12 +83,12 @@ static int remove_flat(const char *path, bool self)
 			err = -errno;
 	}
 	closedir(dir);
-	if (self && rmdir(path) && !err)
+	if (rmdir(path) && !err)
 		err = -errno;
 	return err;
 }
 
-int statedir_remove_tree(const char *dir)
+static int remove_tree(const char *dir)
 {
 	char path[STATE_PATH_LEN];
 	int err = 0;
@@ -97,11 +97,11 @@ int statedir_remove_tree(const char *dir)
 		int failed = statedir_join(path, dir, subdirs[i]);
 
 		if (!failed)
-			failed = remove_flat(path, true);
+			failed = remove_flat(path);
 		if (failed && !err)
 			err = failed;
 	}
-	return err ? err : remove_flat(dir, true);
+	return err ? err : remove_flat(dir);
 }
 
 int statedir_remove(const char *dir)
@@ -109,10 +109,10 @@ int statedir_remove(const char *dir)
 	char stage[STATE_PATH_LEN];
 
 	statedir_stage(dir, stage);
-	statedir_remove_tree(stage);
+	remove_tree(stage);
 	if (rename(dir, stage))
 		return errno == ENOENT ? 0 : -errno;
-	return statedir_remove_tree(stage);
+	return remove_tree(stage);
 }
 
 bool statedir_remove_stage(const char *dir)
@@ -122,7 +122,7 @@ bool statedir_remove_stage(const char *dir)
 	statedir_stage(dir, stage);
 	if (access(stage, F_OK))
 		return false;
-	statedir_remove_tree(stage);
+	remove_tree(stage);
 	return true;
 }
 

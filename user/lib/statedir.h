@@ -28,11 +28,11 @@ void statedir_stage(const char *dir, char *buf);
 /* Makes dir, readable for its owner only, and the directories in it. */
 int statedir_make(const char *dir);
 
-/* Moves dir to the stage, then unlinks every pin and the directories; 0 if there is none. */
+/*
+ * Moves dir to the stage, then unlinks every pin and the directories; goes on after failures,
+ * the first one is returned. 0 if there is none.
+ */
 int statedir_remove(const char *dir);
-
-/* Unlinks where it is; goes on after failures, the first one is returned. */
-int statedir_remove_tree(const char *dir);
 
 /* Removes what an interruption left of the stage; true if there was something. */
 bool statedir_remove_stage(const char *dir);

@@ -30,12 +30,14 @@ static int upstream_try(const struct upstream_want *want, enum source_mode mode)
 	sa_family_t family = dst->sa.sa_family;
 	bool stream = want->type == SOCK_STREAM;
 	int device = egress_device(want->egress, dst, mode != SOURCE_OWN);
-	__cleanup_close int fd = device < 0 ? -1 :
-		socket(family, want->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	__cleanup_close int fd = -1;
 	int err;
 
+	if (device < 0)
+		return device;
+	fd = socket(family, want->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return device < 0 ? device : -errno;
+		return -errno;
 	err = sockopt_device(fd, device);
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
