@@ -7,21 +7,9 @@
 # devices_prepare — topology, servers, relay and counter
 devices_prepare() {
 	prepare nginx echo
-	r nft -f - <<-'NFT'
-		table inet devs {
-			counter past { }
-			chain forward {
-				type filter hook forward priority 1
-				oifname r1 meta l4proto { tcp, udp } counter name past
-				oifname r1 ip frag-off & 0x1fff != 0 counter name past
-			}
-		}
-	NFT
+	past_watch
 	ok "the relay starts" relay_start
 }
-
-# past — packets forwarded from any device of the client's side
-past() { packets r inet devs past; }
 
 # servers FAMILIES — FAMILIES is 4, 6 or 46
 servers() {
@@ -33,7 +21,7 @@ servers() {
 answered() {
 	local name=$1 to want=() who=() came=()
 
-	r nft reset counters table inet devs >/dev/null
+	past_reset
 	for to in $(servers "${2:-46}"); do
 		ok "$name: flows to $to go through the relay" steering "$to"
 		who+=("$(cpy udp-who "$to" 7007)")

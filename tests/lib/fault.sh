@@ -34,7 +34,8 @@ fault() { "$FAULT" "$FAULT_PAGE" "$@"; }
 
 # sweep DESCRIPTION CMD… — during CMD, whose outcome does not matter, an allocation fails: each one in
 # the code once, then the first that comes, the next time the second, until there are no more. Each
-# time the relay serves on
+# time the relay serves on, as $SERVES (a command) tells
+SERVES=whole
 sweep() {
 	local what=$1 n=0 order failed
 	shift
@@ -49,7 +50,7 @@ sweep() {
 			"$@" >/dev/null 2>&1
 			read -r _ failed _ < <(fault off)
 			[[ $failed -gt 0 ]] || break
-			if ! wait_for 5 whole; then
+			if ! wait_for 5 "$SERVES"; then
 				tap_result 1 "$what: the relay serves when allocation $n ($order) has failed"
 				return 1
 			fi

@@ -216,5 +216,5 @@ whole() {
 	[[ $(play "$SERVER4" send="$n",seed=1 send="$n",seed=2) == "client $n same fin, server $n same fin" ]]
 }
 
-# established — one of the server's sockets has a peer
-established() { [[ -n $(s ss -Htn state established "sport = :7007") ]]; }
+# established [SIDE [PORT]] — one of the server's sockets has a peer; or the relay's, SIDE r
+established() { [[ -n $("${1:-s}" ss -Htn state established "sport = :${2:-7007}") ]]; }

@@ -13,6 +13,26 @@ relay_traced() {
 	! cat "/proc/$RELAY_PID/task/"*/status | grep -q "^TracerPid:[[:space:]]*0"
 }
 
+relay_untraced() { ! grep -qE '^TracerPid:[[:space:]]*[1-9]' "/proc/$RELAY_PID/task/"*/status; }
+
+# inject CALL ERRNO WHEN CMD… — CMD runs while these calls of the relay fail, 2+3: the second one and
+# each third one later; the trace is $WORK/strace
+inject() {
+	local call=$1 errno=$2 when=$3 tracer rc
+	shift 3
+
+	strace -qq -f -o "$WORK/strace" -e "trace=$call" -e "inject=$call:error=$errno:when=$when" \
+		-p "$RELAY_PID" 2>"$WORK/strace.err" &
+	tracer=$!
+	wait_for 5 relay_traced
+	"$@"
+	rc=$?
+	kill "$tracer"
+	wait "$tracer" 2>/dev/null
+	wait_for 5 relay_untraced
+	return $rc
+}
+
 # calls_of — "CALL COUNT" a line, of a trace with process ids on standard input
 calls_of() {
 	sed -n 's/^[0-9]* *\([a-z0-9]*\)(.*/\1/p' | sort | uniq -c | awk '{ print $2, $1 }'

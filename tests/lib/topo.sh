@@ -114,6 +114,23 @@ bypass_watch() {
 bypassed() { packets r inet bypass "past_$1"; }
 bypass_reset() { r nft reset counters table inet bypass >/dev/null; }
 
+# Where the client's packets come in by other devices than r0: all that leaves for the servers,
+# fragments as well. In a VRF the forward hook sees the VRF as their input.
+past_watch() {
+	r nft -f - <<-'NFT'
+		table inet past {
+			counter past { }
+			chain forward {
+				type filter hook forward priority 1
+				oifname r1 meta l4proto { tcp, udp } counter name past
+				oifname r1 ip frag-off & 0x1fff != 0 counter name past
+			}
+		}
+	NFT
+}
+past() { packets r inet past past; }
+past_reset() { r nft reset counters table inet past >/dev/null; }
+
 # --- what a loader could leave behind ---
 
 # snapshot — the router's state: compare one before attach with one after detach

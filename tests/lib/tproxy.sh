@@ -78,6 +78,16 @@ relay_gone() { ! listening "$ROUTER" tcp 15002; }
 relay_says() { wait_for 10 grep -Eq -- "$1" "$RELAY_LOG"; }
 relay_silent() { ! grep -Eq -- "$1" "$RELAY_LOG"; }
 
+# relay_reload [ERE] — it reads its files again, and has said so: as ERE, or how ever it went
+relay_reload() {
+	local said=${1:-SIGHUP: } before
+
+	before=$(grep -Ec -- "$said" "$RELAY_LOG")
+	kill -HUP "$RELAY_PID"
+	wait_for 10 relay_said_more "$said" "$before"
+}
+relay_said_more() { [[ $(grep -Ec -- "$1" "$RELAY_LOG") -gt $2 ]]; }
+
 # steering ADDRESS… — new flows to these go through the relay
 steering() {
 	local address

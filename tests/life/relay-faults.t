@@ -6,6 +6,8 @@
 TEST_LIMIT=${FULL:+900}
 TEST_LIMIT=${TEST_LIMIT:-180}
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/strace.sh
+. "$TOP/tests/lib/strace.sh"
 
 LOAD=$TOP/build/tests/helpers/load
 command -v strace >/dev/null || skip_inside "strace is not installed"
@@ -18,8 +20,6 @@ ok "the relay starts" relay_start --connect-timeout 3 --no-seccomp
 do_ok "attach" loader attach r0 --port 7007,7008
 bypass_reset
 
-traced() { grep -qE '^TracerPid:[[:space:]]*[1-9]' "/proc/$RELAY_PID/task/"*/status; }
-untraced() { ! traced; }
 # whole_tried BYTES — flows are whole, time and again, until the fault has met one
 whole_tried() {
 	local i
@@ -36,23 +36,6 @@ load() {
 	c "$LOAD" crr $SERVER4 7008 0.3 8 >/dev/null 2>&1 &
 	c timeout 5 "$LOAD" bulk $SERVER4 7008 0.3 2 >/dev/null 2>&1
 	wait $!
-}
-
-# inject CALL ERRNO WHEN CMD… — CMD runs while these calls fail
-inject() {
-	local call=$1 errno=$2 when=$3 tracer rc
-	shift 3
-
-	strace -qq -f -o "$WORK/strace" -e "trace=$call" -e "inject=$call:error=$errno:when=$when" \
-		-p "$RELAY_PID" 2>"$WORK/strace.err" &
-	tracer=$!
-	wait_for 5 traced
-	"$@"
-	rc=$?
-	kill "$tracer"
-	wait "$tracer" 2>/dev/null
-	wait_for 5 untraced
-	return $rc
 }
 
 fault() { # CALL ERRNO

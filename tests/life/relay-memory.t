@@ -31,14 +31,6 @@ udp_flow() {
 udp_error() { cpy udp-error "$SERVER4" 9; }
 # where a flow breaks, the server's verdict is long in coming
 tcp_flow() { c timeout 1 python3 "$LIB/peer.py" play "$SERVER4" 7007 "$@"; }
-reload() {
-	local before
-
-	before=$(grep -c SIGHUP: "$RELAY_LOG")
-	kill -HUP "$RELAY_PID"
-	wait_for 5 reloaded "$before"
-}
-reloaded() { [[ $(grep -c SIGHUP: "$RELAY_LOG") -gt $1 ]]; }
 readdress() {
 	r ip addr add 10.77.1.78/24 dev r0
 	r ip addr del 10.77.1.78/24 dev r0
@@ -55,7 +47,7 @@ sweep "bulk" tcp_flow send=4000000 send=4000000
 sweep "a receiver that stalls" tcp_flow stall=200,rcvbuf=4096 send=2000000
 sweep "a flow of datagrams" udp_flow
 sweep "an ICMP error" udp_error
-sweep "SIGHUP" reload
+sweep "SIGHUP" relay_reload
 ok "a re-read that failed was told" relay_says 'error .*memory'
 sweep "other addresses" readdress
 
@@ -106,7 +98,7 @@ for error in EIO EINTR; do
 	fault close $error 1 1000000000
 	ok "close $error: flows are whole" whole 4000000
 	udp_flow >/dev/null
-	reload
+	relay_reload
 	is "datagrams" "$(cpy udp $SERVER4 53 10)" 1
 	play $SERVER4 send=3000000,end=rst stall=500,rcvbuf=4096,end=none >/dev/null
 	ok "a reset, and a flow after it" whole
@@ -124,12 +116,13 @@ ok "it ends as it should" relay_says "info ended: "
 # --- through a proxy ---
 tcp_refused() { cpy probe "$SERVER4" 7007 2; }
 ok "a relay with an upstream starts" relay_start --connect-timeout 2 --upstream socks5://$SERVER4:1080
-whole() { [[ $(cpy udp "$SERVER4" 53 10) == 1 ]]; }
-ok "datagrams go through it" wait_for 10 whole
+datagram() { [[ $(cpy udp "$SERVER4" 53 10) == 1 ]]; }
+SERVES=datagram
+ok "datagrams go through it" wait_for 10 datagram
 sweep "datagrams through a proxy" udp_flow
 relay_stop
 ok "a relay with a preface of its own starts" relay_start --connect-timeout 2 --proxy-protocol v1
-ok "datagrams are relayed" wait_for 10 whole
+ok "datagrams are relayed" wait_for 10 datagram
 sweep "connections with a preface" tcp_refused
 relay_stop
 

@@ -6,6 +6,7 @@
 TEST_LIMIT=150
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/fault.sh"
+. "$(dirname "$0")/../lib/strace.sh"
 
 LOAD=$TOP/build/tests/helpers/load
 UDPPEER=$TOP/build/tests/helpers/udppeer
@@ -59,15 +60,13 @@ read -r _ failed _ < <(fault off)
 ok "allocations have failed: $failed" test "$failed" -gt 20
 ok "the relay serves again" wait_for 10 whole
 
+bulk_and_small() {
+	whole 3000000
+	c timeout 3 "$LOAD" crr "$SERVER4" 8080 0.3 8 >/dev/null 2>&1
+}
 if command -v strace >/dev/null; then
 	for pair in accept4:EMFILE socket:ENFILE connect:ENOBUFS splice:ENOMEM epoll_ctl:ENOSPC recvmmsg:EINTR; do
-		strace -qq -f -o "$WORK/strace" -e "trace=${pair%:*}" \
-			-e "inject=${pair%:*}:error=${pair#*:}:when=2+3" -p "$RELAY_PID" 2>/dev/null &
-		tracer=$!
-		whole 3000000
-		c timeout 3 "$LOAD" crr $SERVER4 8080 0.3 8 >/dev/null 2>&1
-		kill $tracer
-		wait $tracer 2>/dev/null
+		inject "${pair%:*}" "${pair#*:}" 2+3 bulk_and_small
 	done
 	ok "after failed system calls the relay serves again" wait_for 10 whole
 fi

@@ -10,15 +10,6 @@ conf() { # LINE… — the whole file
 	printf '%s\n' "$@" >>"$CONF"
 }
 
-reload() {
-	local before
-
-	before=$(grep -c SIGHUP "$RELAY_LOG")
-	kill -HUP "$RELAY_PID"
-	wait_for 10 reloaded "$before"
-}
-reloaded() { [[ $(grep -c SIGHUP "$RELAY_LOG") -gt $1 ]]; }
-
 refused() { # DESCRIPTION ADDRESS PORT LIST
 	like "$1" "$(cpy probe "$2" "$3" 3)" '^(reset|connected reset|refused)'
 	ok "$1: the log names the list" relay_says "$(record tcp $from "$2" "$3" ".*end=refused reason=$4\$")"
@@ -44,12 +35,12 @@ is "another one is" "$(cpy udp $SERVER4 7007 10)" 1
 bypass_none "what is refused does not go past the relay"
 
 conf "deny-from = $CLIENT4"
-ok "SIGHUP" reload
+ok "SIGHUP" relay_reload
 refused "a denied client" $SERVER4 80 deny-from
 ok "the other list is gone: IPv6 is relayed" via_relay $EXTRA6 80
 
 conf "allow = $SERVER4:80 $SERVER6" "allow-from = all"
-ok "SIGHUP" reload
+ok "SIGHUP" relay_reload
 ok "an allowed destination" via_relay $SERVER4 80
 refused "another port of it" $SERVER4 8080 allow
 refused "another destination" $EXTRA4 80 allow
@@ -59,7 +50,7 @@ cpy hold $SERVER6 7007 "$WORK/go" >"$WORK/held" 2>&1 &
 held=$!
 ok "a connection is up" wait_for 5 grep -q up "$WORK/held"
 conf "allow-from = 192.0.2.1"
-ok "SIGHUP" reload
+ok "SIGHUP" relay_reload
 refused "a client that is not allowed" $SERVER4 80 allow-from
 touch "$WORK/go"
 wait $held
@@ -70,7 +61,7 @@ broken() { # DESCRIPTION ERE LINE…
 	shift 2
 
 	conf "$@"
-	ok "$what: SIGHUP" reload
+	ok "$what: SIGHUP" relay_reload
 	ok "$what: one line says where" relay_says "error $pattern\$"
 	ok "$what: the old settings stay" relay_says 'warn SIGHUP: the old lists and limits stay'
 	refused "$what: the old list holds" $SERVER4 80 allow-from
@@ -86,7 +77,7 @@ ok "no file: one line says so" relay_says "error $CONF: cannot be read: No such 
 refused "the old list holds without the file" $SERVER4 80 allow-from
 
 conf
-ok "SIGHUP with no list" reload
+ok "SIGHUP with no list" relay_reload
 ok "everything is relayed again" steering $SERVER4 $SERVER6 $EXTRA4 $EXTRA6
 bypass_none "nothing went past the relay"
 relay_stop

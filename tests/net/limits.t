@@ -6,16 +6,11 @@
 
 CONF=$WORK/relay.conf
 limit() { # LINE… — read by the running relay, if there is one
-	local before=0
-
 	printf '[relay]\n' >"$CONF"
 	printf '%s\n' "$@" >>"$CONF"
 	[[ -n $RELAY_PID ]] || return 0
-	before=$(grep -c 'SIGHUP: lists' "$RELAY_LOG")
-	kill -HUP "$RELAY_PID"
-	wait_for 10 reloaded "$before"
+	relay_reload 'SIGHUP: lists'
 }
-reloaded() { [[ $(grep -c 'SIGHUP: lists' "$RELAY_LOG") -gt $1 ]]; }
 
 HELD=()
 hold() { # ADDRESS — a connection that stays until `release`

@@ -30,14 +30,14 @@ hog=${SERVE_PIDS[-1]}
 ok "the user's share is used up" wait_for 10 grep -q . "$WORK/log/hog"
 is "new pipes are small" "$(<"$WORK/log/hog")" small
 
-whole() { play "$1" send=20000000,seed=1 send=20000000,seed=2; }
+bulk() { play "$1" send=20000000,seed=1 send=20000000,seed=2; }
 want="client 20000000 same fin, server 20000000 same fin"
-is "bulk is whole" "$(whole $SERVER4)" "$want"
-is "bulk is whole" "$(whole $SERVER6)" "$want"
+is "bulk is whole" "$(bulk $SERVER4)" "$want"
+is "bulk is whole" "$(bulk $SERVER6)" "$want"
 is "no small pipe was kept" "$(relay_pipes)" "$before"
 
 stop "$hog" KILL
-piped() { [[ $(whole "$SERVER4") == "$want" && $(relay_pipes) -gt $before ]]; }
+piped() { [[ $(bulk "$SERVER4") == "$want" && $(relay_pipes) -gt $before ]]; }
 ok "once there are large ones again, they are used" wait_for 15 piped
 bypass_none "no packet went past the relay"
 finish

@@ -50,19 +50,20 @@ unlike "the relay counted them" "$(relay_ended .)" " 0 datagrams lost"
 strace_works
 ok "a relay that can be traced starts" relay_start --no-seccomp
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
-strace -qq -f -o /dev/null -e trace=epoll_ctl -e inject=epoll_ctl:error=ENOSPC -p "$RELAY_PID" 2>/dev/null &
-tracer=$!
-ok "it may watch no more descriptors" wait_for 10 relay_traced
-for family in 4 6; do
-	client=CLIENT$family server=SERVER$family
-	for proto in tcp:80 udp:7007; do
-		cpy "$([[ $proto == udp* ]] && echo udp-who || echo probe)" "${!server}" "${proto#*:}" >/dev/null 2>&1
-		ok "${proto%:*} to ${!server} says that this is a limit" relay_says \
-			"$(record "${proto%:*}" "${!client}" "${!server}" "${proto#*:}" '.*end=limit errno=ENOSPC$')"
+no_watches() {
+	local family client server proto
+
+	ok "it may watch no more descriptors" relay_traced
+	for family in 4 6; do
+		client=CLIENT$family server=SERVER$family
+		for proto in tcp:80 udp:7007; do
+			cpy "$([[ $proto == udp* ]] && echo udp-who || echo probe)" "${!server}" "${proto#*:}" >/dev/null 2>&1
+			ok "${proto%:*} to ${!server} says that this is a limit" relay_says \
+				"$(record "${proto%:*}" "${!client}" "${!server}" "${proto#*:}" '.*end=limit errno=ENOSPC$')"
+		done
 	done
-done
-kill $tracer
-wait $tracer
+}
+inject epoll_ctl ENOSPC 1+ no_watches
 for to in $SERVER4 $SERVER6; do
 	lossless "afterwards all is as before with $to" 100 "$(flow "$to" 7007 count=100)"
 done

@@ -8,7 +8,7 @@ TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/vrf.sh"
 
-asked() { c python3 "$LIB/corner.py" ask "$1" 7007 "${2:-tcp,udp}" "${3:-5}"; }
+asked() { corner ask "$1" 7007 "${2:-tcp,udp}" "${3:-5}"; }
 
 # rules — which devices our rules name: IPv4 / IPv6
 rules() {
@@ -38,8 +38,8 @@ master r1 blue
 for to in $SERVER4 $SERVER6; do
 	ok "the VRF forwards to $to" wait_for 10 eval "[[ \$(asked $to) == 'server $to 7007' ]]"
 done
-unlike "which is counted" "$(vrf_past)" '^0?$'
-vrf_past_reset
+unlike "which is counted" "$(past)" '^0?$'
+past_reset
 
 refuses "the VRF device is refused" 1 '^tproxy-loader: blue: .*members' loader attach blue --port 7007
 do_ok "attach a member" loader attach r0 --port 7007 --udp-port 7007 --proxy 3129
@@ -60,7 +60,7 @@ for device in "" blue; do
 		is "one bound to ${device:-nothing} gets none to $to" "$(asked "$to" tcp,udp 1)" timeout
 	done
 done
-is "and nothing has gone past" "$(vrf_past)" 0
+is "and nothing has gone past" "$(past)" 0
 
 onward() { # BIND — a proxy whose onward sockets are bound to that device, or to none
 	proxy socat TCP4-LISTEN:3129,bind=127.0.0.1,ip-transparent,so-bindtodevice=r0,reuseaddr,fork \
