@@ -24,7 +24,8 @@ struct {
 	__type(value, struct tproxy_flow_key);
 } began SEC(".maps");
 
-static __u16 began_tags[1 << BEGAN_BITS]; /* low bits of the hash of whom the place is taken by */
+/* Low bits of the hash of whom the place is taken by. */
+static __u16 began_tags[1 << BEGAN_BITS] SEC(".data.tags");
 
 /* One to one from what is added up: flows that differ in one port only never share place and tag. */
 static __always_inline __u32 began_hash(const struct flow *f)

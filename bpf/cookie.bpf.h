@@ -16,7 +16,7 @@
 #define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
 
 /* When a listener was last seen to answer a SYN by cookie, bpf_ktime_get_ns(); 0: not lately. */
-__u64 cookie_seen;
+__u64 cookie_seen SEC(".data.cookie");
 
 static __always_inline bool cookie_expected(void)
 {

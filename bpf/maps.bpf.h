@@ -102,4 +102,16 @@ struct {
 	__type(value, struct tproxy_frag);
 } frags SEC(".maps");
 
+/*
+ * UDP flows that were under way before the rules took their port. The loader learns them;
+ * the data path keeps the time of the latest datagram and deletes who was idle for long.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TPROXY_MAX_OLDER);
+	__type(key, struct tproxy_flow_key);
+	__type(value, struct tproxy_older);
+} older SEC(".maps");
+
 #endif

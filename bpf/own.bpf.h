@@ -72,7 +72,7 @@ static __always_inline bool connected_to_src(const struct bpf_sock *s, const str
 #define ASKING_CPUS 1024
 struct {
 	__u32 ports;
-} __attribute__((aligned(64))) asking[ASKING_CPUS];
+} __attribute__((aligned(64))) asking[ASKING_CPUS] SEC(".data.asking");
 
 #define asked_ports(sport, dport) ((__u32)(sport) << 16 | (dport)) /* both of network order */
 

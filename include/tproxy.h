@@ -10,7 +10,7 @@
 #include <linux/types.h>
 #endif
 
-#define TPROXY_ABI 1 /* changes when a pinned layout changes; mismatch is refused */
+#define TPROXY_ABI 2 /* changes when a pinned layout changes; mismatch is refused */
 
 #define TPROXY_DEFAULT_MARK 0x1000000u
 #define TPROXY_DEFAULT_TABLE 15001u
@@ -101,6 +101,20 @@ enum tproxy_on_down {
 	TPROXY_ON_DOWN_MAX
 };
 
+/* What a proxy rule does with a flow whose destination this host has no route to. */
+enum tproxy_unrouted {
+	TPROXY_UNROUTED_PASS,  /* left to the kernel, which says so to the client */
+	TPROXY_UNROUTED_PROXY, /* the proxy has a way of its own */
+	TPROXY_UNROUTED_MAX
+};
+
+/* What happens to a packet that may be TCP or UDP for a rule's addresses, and cannot be read. */
+enum tproxy_unreadable {
+	TPROXY_UNREADABLE_DROP,
+	TPROXY_UNREADABLE_PASS,
+	TPROXY_UNREADABLE_MAX
+};
+
 struct tproxy_rule {
 	__u8 action;          /* enum tproxy_action */
 	__u8 on_down;         /* enum tproxy_on_down: what happens without a listener */
@@ -108,6 +122,8 @@ struct tproxy_rule {
 	__u32 group;          /* socket group, for proxy_port 0 */
 	__u8 proxy4[4];       /* listener address for IPv4 flows */
 	__u8 proxy6[16];      /* listener address for IPv6 flows */
+	__u8 unrouted;        /* enum tproxy_unrouted */
+	__u8 zero[3];
 	__u8 name[TPROXY_NAME_LEN];
 };
 
@@ -125,6 +141,10 @@ struct tproxy_config {
 	__u32 table;      /* routing table that delivers locally */
 	__u32 build;      /* CRC-32 of the BPF object whose programs are attached */
 	__u64 netns;      /* inode of the network namespace this state belongs to */
+	__u32 df_mark;    /* bit set besides `mark` on IPv4 datagrams kept here that forbid fragments */
+	__u8 unreadable;  /* enum tproxy_unreadable */
+	__u8 link_local;  /* 1: a rule names destinations in 169.254.0.0/16, so a proxy may connect there */
+	__u8 zero[2];
 };
 
 /* Written when a flow start cannot be assigned in tc; read by sk_lookup. */
@@ -141,6 +161,14 @@ struct tproxy_ticket {
 	__u32 slot; /* in the socket map */
 	__u32 rule;
 };
+
+/* A UDP flow that is older than the rule it matches, by struct tproxy_flow_key. */
+struct tproxy_older {
+	__u64 seen; /* its latest datagram, CLOCK_MONOTONIC in ns */
+};
+
+#define TPROXY_MAX_OLDER 65536
+#define TPROXY_OLDER_IDLE_NS (60 * 1000000000ULL) /* then it is no longer left alone */
 
 struct tproxy_frag_key {
 	__u8 src[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -196,9 +224,9 @@ struct tproxy_local_key {
 	X(LOCAL_DST, "local_dst", "matched, but addressed to this host: left alone")               \
 	X(UNROUTED, "unrouted", "matched, but there is no route to the destination: left alone")   \
 	X(FORGED_MARK, "forged_mark", "packets that arrived with our mark: cleared")               \
-	X(SOURCE_ROUTE, "source_route", "source-routed packets: left alone")                       \
-	X(MALFORMED, "malformed", "truncated or malformed headers: left alone")                    \
-	X(HIDDEN, "hidden", "ports hidden by fragments or long header chains: dropped")            \
+	X(SOURCE_ROUTE, "source_route", "unreadable: IPv4 source route")                           \
+	X(MALFORMED, "malformed", "unreadable: truncated or malformed headers")                    \
+	X(HIDDEN, "hidden", "unreadable: ports or flags hidden by fragments")                      \
 	X(DOWN_DROP, "down_drop", "no listener: dropped")                                          \
 	X(DOWN_PASS, "down_pass", "no listener: passed")                                           \
 	X(DOWN_RESET, "down_reset", "no listener: refused with a reset or ICMP error")             \
@@ -206,7 +234,15 @@ struct tproxy_local_key {
 	X(NO_POLICY, "no_policy", "policy maps missing: left alone")                               \
 	X(POOL, "pool", "look-ups for a pool address, answered with the relay's socket")           \
 	X(POOL_DOWN, "pool_down", "look-ups for a pool address without the relay: refused")        \
-	X(LATE, "late", "packets of flows that a proxy had and has no more: reset")
+	X(LATE, "late", "packets of flows that a proxy had and has no more: reset")                \
+	X(HIDDEN_CHAIN, "hidden_chain", "unreadable: behind more IPv6 headers than are read")      \
+	X(ROUTING_HEADER, "routing_header", "unreadable: IPv6 routing header with segments left")  \
+	X(FRAG_OVERLAP, "frag_overlap", "unreadable: TCP fragments that could rewrite flags")      \
+	X(VLAN_TAGS, "vlan_tags", "unreadable: behind more priority tags than are read")           \
+	X(TTL, "ttl", "flow starts and datagrams whose TTL ends here: left to the kernel")         \
+	X(LOOP, "loop", "flow starts that a socket of this host seems to have sent")               \
+	X(UNANSWERABLE, "unanswerable", "SYNs only the server can answer (TCP MD5, AO): as down")  \
+	X(OLDER, "older", "datagrams of UDP flows older than their rule: left alone")
 
 enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,
@@ -221,9 +257,9 @@ _Static_assert(sizeof(struct tproxy_lpm4) == 8, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_lpm6) == 20, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_port) == 4, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_iface) == 32, "pinned ABI");
-_Static_assert(sizeof(struct tproxy_rule) == 60, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_rule) == 64, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_rulestat) == 24, "pinned ABI");
-_Static_assert(sizeof(struct tproxy_config) == 32, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_config) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_flow_key) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool_key) == 20, "pinned ABI");

@@ -114,7 +114,7 @@ static void next_policy(struct round *r)
 	set_rules_of(r, 1, rng_one_in(&r->rng, 2) ? rng_next(&r->rng) : ~0ULL);
 	configure(r, rng_one_in(&r->rng, 64) ? 0 : MASK);
 	r->ref.cookies_expected = false;
-	r->w.skel->bss->cookie_seen = 0;
+	r->w.skel->data_cookie->cookie_seen = 0;
 }
 
 /* ---- rounds --------------------------------------------------------------- */

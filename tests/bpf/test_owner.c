@@ -594,9 +594,9 @@ static void test_cookies(const struct world *w)
 	ack4.flags = ACK;
 	check_cookie(w, "SYN cookie: no SYN met a full queue", &ack4, cookie_for(&syn4), &nothing);
 	see_cookie(w, &syn4, 8);
-	w->skel->bss->cookie_seen -= 121 * 1000000000ULL;
+	w->skel->data_cookie->cookie_seen -= 121 * 1000000000ULL;
 	check_cookie(w, "SYN cookie: the last one was long ago", &ack4, cookie_for(&syn4), &nothing);
-	tap_ok(!w->skel->bss->cookie_seen, "SYN cookie: which is forgotten then");
+	tap_ok(!w->skel->data_cookie->cookie_seen, "SYN cookie: which is forgotten then");
 	see_cookie(w, &syn4, 8);
 	test_cookies_of(w, syn4, "IPv4");
 	test_cookies_of(w, syn6, "IPv6");

@@ -39,6 +39,11 @@ static const struct {
 	[MAP_IFACES_GEN] = { "ifaces_gen", "internal/ifaces_gen" },
 	[MAP_RULES_GEN] = { "rules_gen", "internal/rules_gen" },
 	[MAP_POOLS_GEN] = { "pools_gen", "internal/pools_gen" },
+	[MAP_OLDER] = { "older", "internal/older" },
+	[MAP_BEGAN] = { "began", "internal/began" },
+	[MAP_BEGAN_TAGS] = { ".data.tags", "internal/began_tags" },
+	[MAP_COOKIE] = { ".data.cookie", "internal/cookie" },
+	[MAP_ASKING] = { ".data.asking", "internal/asking" },
 };
 
 static const struct {
