@@ -38,14 +38,17 @@ static __always_inline struct tproxy_flow_key flow_key(const struct flow *f)
 	return key;
 }
 
-/* Destinations that are never forwarded, so never ours: multicast, broadcast, loopback, link-local. */
+/*
+ * Destinations that Linux never forwards, and no others: ip_route_input_slow() and
+ * ip6_forward() refuse loopback, multicast, broadcast, unspecified and IPv6 link-local.
+ */
 static __always_inline bool dst_stays_local(const struct flow *f)
 {
 	__u32 a;
 
 	if (f->family == AF_INET) {
 		a = bpf_ntohl(f->tuple.ipv4.daddr);
-		return a >= 0xe0000000 || a >> 24 == 127 || a >> 24 == 0 || a >> 16 == 0xa9fe;
+		return a >> 28 == 0xe || a == 0xffffffff || a >> 24 == 127 || a >> 24 == 0;
 	}
 	a = bpf_ntohl(f->tuple.ipv6.daddr[0]);
 	if (a >> 24 == 0xff || (a & 0xffc00000) == 0xfe800000)
@@ -54,7 +57,8 @@ static __always_inline bool dst_stays_local(const struct flow *f)
 	       bpf_ntohl(f->tuple.ipv6.daddr[3]) <= 1;
 }
 
-static __always_inline bool dst_is_ours(const struct flow *f)
+/* As the loader last saw it. */
+static __always_inline bool dst_is_noted(const struct flow *f)
 {
 	struct tproxy_local_key key;
 	__u8 src[16];
@@ -68,34 +72,63 @@ static __always_inline bool dst_is_ours(const struct flow *f)
 }
 
 /*
- * Would the kernel forward this packet at all? Left alone if not, for there is no
- * route, or one that says unreachable, prohibit or blackhole: an address that was configured a moment ago and is not in the local map yet must stay
- * reachable, and a client whose destination has no route must hear so at once
- * instead of being accepted and reset. With forwarding disabled nothing can be
- * told, and the local map alone decides.
+ * What the kernel would do with the packet: BPF_FIB_LKUP_RET_…, or negative. Asked with
+ * all that a rule may route by and a packet has: ports, TOS, flow label; the packet has no
+ * mark yet. NOT_FWDED is an address of this host, or no route at all. A global function.
  */
-static __always_inline bool dst_is_unrouted(struct __sk_buff *skb, const struct flow *f)
+__noinline int route_of(struct __sk_buff *skb, const struct flow *f)
 {
 	struct bpf_fib_lookup fib = {};
-	long result;
 
+	if (!f)
+		return -1;
 	fib.family = f->family;
 	fib.l4_protocol = f->proto;
 	fib.ifindex = skb->ingress_ifindex;
-	/* With the ports: a rule may route them apart, and what it routes goes past the proxy. */
 	if (f->family == AF_INET) {
+		fib.tos = bpf_ntohl(f->flowinfo);
 		fib.sport = f->tuple.ipv4.sport;
 		fib.dport = f->tuple.ipv4.dport;
 		fib.ipv4_src = f->tuple.ipv4.saddr;
 		fib.ipv4_dst = f->tuple.ipv4.daddr;
 	} else {
+		fib.flowinfo = f->flowinfo;
 		fib.sport = f->tuple.ipv6.sport;
 		fib.dport = f->tuple.ipv6.dport;
 		__builtin_memcpy(fib.ipv6_src, f->tuple.ipv6.saddr, 16);
 		__builtin_memcpy(fib.ipv6_dst, f->tuple.ipv6.daddr, 16);
 	}
-	result = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
-	return result >= BPF_FIB_LKUP_RET_BLACKHOLE && result <= BPF_FIB_LKUP_RET_NOT_FWDED;
+	return bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+}
+
+/*
+ * Addressed to this host? The addresses that the loader noted may have moved away since: the
+ * kernel has to agree, which is free unless there is a hit. Without forwarding it does not
+ * answer, and what was noted decides.
+ */
+static __always_inline bool dst_is_ours(struct __sk_buff *skb, const struct flow *f)
+{
+	int route;
+
+	if (!dst_is_noted(f))
+		return false;
+	route = route_of(skb, f);
+	return route < 0 || route == BPF_FIB_LKUP_RET_NOT_FWDED ||
+	       route == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
+/*
+ * Would the kernel forward this packet at all? Left alone if not, for there is no
+ * route, or one that says unreachable, prohibit or blackhole: an address that was configured a
+ * moment ago and is not noted yet must stay reachable, and a client whose destination has
+ * no route must hear so at once instead of being accepted and reset. With forwarding
+ * disabled nothing can be told, and the noted addresses alone decide.
+ */
+static __always_inline bool dst_is_unrouted(struct __sk_buff *skb, const struct flow *f)
+{
+	int route = route_of(skb, f);
+
+	return route >= BPF_FIB_LKUP_RET_BLACKHOLE && route <= BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef TPROXY_ICMP_BPF_H
 #define TPROXY_ICMP_BPF_H
 
+#include "older.bpf.h"
 #include "own.bpf.h"
 #include "steer.bpf.h"
 
@@ -33,6 +34,7 @@ static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct
 	__be16 quoted_ports[2];
 
 	quoted->family = outer->family;
+	quoted->end = WHOLE_PACKET;
 	if (outer->family == AF_INET) {
 		struct iphdr ip;
 
@@ -54,7 +56,8 @@ static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct
 		__builtin_memcpy(quoted->tuple.ipv6.saddr, &ip.daddr, 16);
 		__builtin_memcpy(quoted->tuple.ipv6.daddr, &ip.saddr, 16);
 		/* What was sent in fragments is quoted with a fragment header. */
-		if (parse_ip6_extensions(skb, quoted) != PARSE_FLOW || quoted->frag == FRAG_LATER)
+		if (parse_ip6_extensions(skb, quoted) != PARSE_FLOW ||
+		    quoted->frag == FRAG_LATER || quoted->routed)
 			return false;
 		offset = quoted->l4_offset;
 	}
@@ -78,7 +81,11 @@ static __always_inline enum verdict icmp(struct __sk_buff *skb, const struct flo
 		owner = tcp_owner(skb, &quoted);
 	else if (quoted.proto == IPPROTO_UDP)
 		owner = udp_owner(skb, &quoted);
-	return owner == OWNER_NONE ? VERDICT_NEXT : keep(TPROXY_COUNT_ICMP_OWNED);
+	/* Answers of a proxy leave from sockets that are bound elsewhere: the rules tell. */
+	if (owner == OWNER_NONE &&
+	    (quoted.proto != IPPROTO_UDP || !is_proxied(skb, &quoted) || is_older(&quoted)))
+		return VERDICT_NEXT;
+	return keep(TPROXY_COUNT_ICMP_OWNED);
 }
 
 #endif

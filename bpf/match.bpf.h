@@ -51,6 +51,22 @@ static __always_inline tproxy_mask match_port(__u32 *slot, const struct flow *f)
 	return any | mask_of(live_lookup(ports, slot, &key));
 }
 
+/* Rules that accept the source, for a packet whose destination is not the one in its header. */
+static __always_inline tproxy_mask match_source(__u32 *slot, const struct flow *f)
+{
+	if (f->family == AF_INET) {
+		struct tproxy_lpm4 key = { .prefixlen = 32 };
+
+		__builtin_memcpy(key.addr, &f->tuple.ipv4.saddr, sizeof(key.addr));
+		return mask_of(live_lookup(src4, slot, &key));
+	} else {
+		struct tproxy_lpm6 key = { .prefixlen = 128 };
+
+		__builtin_memcpy(key.addr, f->tuple.ipv6.saddr, sizeof(key.addr));
+		return mask_of(live_lookup(src6, slot, &key));
+	}
+}
+
 /* A global function: what it asks on its way would multiply the verifier's paths behind it. */
 __noinline tproxy_mask match_prefixes(__u32 live, const struct flow *f)
 {
@@ -64,21 +80,24 @@ __noinline tproxy_mask match_prefixes(__u32 live, const struct flow *f)
 
 		__builtin_memcpy(key.addr, &f->tuple.ipv4.daddr, sizeof(key.addr));
 		mask = mask_of(live_lookup(dst4, slot, &key));
-		if (!mask)
-			return 0;
-		__builtin_memcpy(key.addr, &f->tuple.ipv4.saddr, sizeof(key.addr));
-		return mask & mask_of(live_lookup(src4, slot, &key));
+		return mask ? mask & match_source(slot, f) : 0;
 	} else {
 		struct tproxy_lpm6 key = { .prefixlen = 128 };
 		tproxy_mask mask;
 
 		__builtin_memcpy(key.addr, f->tuple.ipv6.daddr, sizeof(key.addr));
 		mask = mask_of(live_lookup(dst6, slot, &key));
-		if (!mask)
-			return 0;
-		__builtin_memcpy(key.addr, f->tuple.ipv6.saddr, sizeof(key.addr));
-		return mask & mask_of(live_lookup(src6, slot, &key));
+		return mask ? mask & match_source(slot, f) : 0;
 	}
+}
+
+/* The rules of this interface, whatever the flow. */
+static __always_inline tproxy_mask match_iface(struct __sk_buff *skb, __u32 *slot)
+{
+	__u32 ifindex = skb->ingress_ifindex;
+	const struct tproxy_iface *iface = live_lookup(ifaces, slot, &ifindex);
+
+	return iface ? iface->mask : 0;
 }
 
 /* Is there a rule for the addresses, whatever the ports? */
@@ -86,10 +105,8 @@ static __always_inline bool match_addresses(struct __sk_buff *skb, const struct 
 					    const struct flow *f)
 {
 	__u32 slot = cfg->generation & 1;
-	__u32 ifindex = skb->ingress_ifindex;
-	const struct tproxy_iface *iface = live_lookup(ifaces, &slot, &ifindex);
 
-	return iface && (iface->mask & match_prefixes(slot, f));
+	return match_iface(skb, &slot) & match_prefixes(slot, f);
 }
 
 /* The cheapest and most selective dimensions come first; most packets end at the port. */
@@ -115,6 +132,18 @@ static __always_inline struct match match(struct __sk_buff *skb, const struct tp
 	if (m.rule && m.rule->action == TPROXY_ACTION_NONE)
 		m.rule = NULL;
 	return m;
+}
+
+/* Does a proxy rule take this flow? A global function, for questions that are seldom asked. */
+__noinline int is_proxied(struct __sk_buff *skb, const struct flow *f)
+{
+	const struct tproxy_config *cfg = get_config();
+	struct match m;
+
+	if (!cfg || !f)
+		return 0;
+	m = match(skb, cfg, f);
+	return m.rule && m.rule->action == TPROXY_ACTION_PROXY;
 }
 
 #endif

@@ -130,4 +130,41 @@ static __always_inline enum owner udp_owner(struct __sk_buff *skb, struct flow *
 	return bound_to_dst(s, f) ? OWNER_FOREIGN_LISTENER : OWNER_NONE;
 }
 
+static __always_inline void turn_round(const struct flow *f, struct flow *ret_back)
+{
+	ret_back->family = f->family;
+	ret_back->proto = f->proto;
+	if (f->family == AF_INET) {
+		ret_back->tuple.ipv4.saddr = f->tuple.ipv4.daddr;
+		ret_back->tuple.ipv4.daddr = f->tuple.ipv4.saddr;
+		ret_back->tuple.ipv4.sport = f->tuple.ipv4.dport;
+		ret_back->tuple.ipv4.dport = f->tuple.ipv4.sport;
+		return;
+	}
+	__builtin_memcpy(ret_back->tuple.ipv6.saddr, f->tuple.ipv6.daddr, 16);
+	__builtin_memcpy(ret_back->tuple.ipv6.daddr, f->tuple.ipv6.saddr, 16);
+	ret_back->tuple.ipv6.sport = f->tuple.ipv6.dport;
+	ret_back->tuple.ipv6.dport = f->tuple.ipv6.sport;
+}
+
+/*
+ * Has a socket of this host sent the start of this flow, so that it comes back to where it
+ * came from? With the client's own address and port upstream every flow looks like that.
+ * A global function: asked once a flow start.
+ */
+__noinline int came_back(struct __sk_buff *skb, const struct flow *f)
+{
+	struct flow back = {};
+
+	if (!f)
+		return 0;
+	turn_round(f, &back);
+	if (f->proto == IPPROTO_TCP) {
+		struct bpf_sock *s __cleanup_sk = lookup_socket(bpf_skc_lookup_tcp, skb, &back);
+
+		return s && s->state != BPF_TCP_LISTEN && s->state != BPF_TCP_TIME_WAIT;
+	}
+	return udp_owner(skb, &back) == OWNER_FLOW;
+}
+
 #endif

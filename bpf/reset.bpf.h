@@ -173,7 +173,7 @@ static __always_inline bool make_refusal(struct __sk_buff *skb, const struct flo
 	int l2 = link_header_len(skb);
 	bool made;
 
-	if (l2 < 0 || f->frag)
+	if (l2 < 0 || f->frag || f->base)
 		return false;
 	if (f->proto == IPPROTO_TCP)
 		made = make_rst(skb, f, l2);

@@ -167,8 +167,13 @@ static __always_inline enum verdict on_down(struct __sk_buff *skb, const struct 
 enum steer_how {
 	STEER_ASSIGN, /* bpf_sk_assign here */
 	STEER_TICKET, /* by sk_lookup, later in the stack */
-	STEER_COOKIE, /* as ASSIGN, if the ACK carries a SYN cookie of the listener; else not ours */
-	STEER_LATE,   /* as ASSIGN, for the listener to answer with RST; else not ours */
+	/*
+	 * Segments that nobody owns, it seems: while a connection's request socket makes way for
+	 * the connection itself (inet_ehash_insert), another CPU finds neither. Assigned to the
+	 * listener they would end it; the stack looks again, and sk_lookup comes last.
+	 */
+	STEER_COOKIE, /* as TICKET, if the ACK carries a SYN cookie of the listener; else not ours */
+	STEER_LATE,   /* kept, for the stack to answer with RST, if there is a listener */
 };
 
 static __always_inline enum verdict steer(struct __sk_buff *skb, const struct match *m,
@@ -186,13 +191,15 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 			began_at_proxy(f, BEGAN_FORGET);
 		return VERDICT_NEXT;
 	}
+	if (how == STEER_LATE)
+		return keep(why);
 	if (how == STEER_COOKIE && !cookie_is_valid(skb, s, f))
 		return VERDICT_NEXT;
 	if (!fits)
 		return on_down(skb, m->rule, f);
-	if (f->proto == IPPROTO_TCP && how < STEER_COOKIE)
+	if (f->proto == IPPROTO_TCP && how != STEER_COOKIE)
 		cookie_note(skb, s, f);
-	if (how != STEER_TICKET)
+	if (how == STEER_ASSIGN)
 		err = bpf_sk_assign(skb, s, 0);
 	/* Kernels before 6.6 refuse SO_REUSEPORT listeners in tc; sk_lookup takes them. */
 	if (err == -ESOCKTNOSUPPORT) {
@@ -206,8 +213,6 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 			began_at_proxy(f, BEGAN_NOTE);
 		return keep(why);
 	}
-	if (how == STEER_LATE)
-		return VERDICT_NEXT;
 	count(TPROXY_COUNT_ASSIGN_FAILED);
 	return on_down(skb, m->rule, f);
 }

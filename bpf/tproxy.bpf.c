@@ -16,7 +16,9 @@
 #include "addr.bpf.h"
 #include "began.bpf.h"
 #include "match.bpf.h"
+#include "older.bpf.h"
 #include "own.bpf.h"
+#include "syn.bpf.h"
 #include "steer.bpf.h"
 #include "frag.bpf.h"
 #include "icmp.bpf.h"
@@ -24,7 +26,6 @@
 #include "pool.bpf.h"
 
 #define PACKET_HOST 0
-#define VLAN_VID_MASK 0x0fff
 /* TCX_NEXT has the same value: whoever comes after us still runs. */
 #define TC_ACT_UNSPEC (-1)
 #define TC_ACT_SHOT 2
@@ -34,6 +35,7 @@ struct intent {
 	enum {
 		INTENT_NEXT,
 		INTENT_KEEP,   /* count `why` */
+		INTENT_LEAVE,  /* count `why` */
 		INTENT_POLICY, /* ask the rules; steer by `how`, count `why` */
 	} what;
 	enum steer_how how;
@@ -88,10 +90,35 @@ static __always_inline struct intent udp(struct __sk_buff *skb, struct flow *f)
 	i.how = f->frag ? STEER_TICKET : STEER_ASSIGN;
 	i.keep_without_rule = owner == OWNER_FOREIGN_LISTENER;
 	if (owner == OWNER_FLOW) {
-		i.what = INTENT_KEEP;
-		i.why = TPROXY_COUNT_OWNED;
+		i.what = f->ttl > 1 ? INTENT_KEEP : INTENT_LEAVE;
+		i.why = f->ttl > 1 ? TPROXY_COUNT_OWNED : TPROXY_COUNT_TTL;
 	}
 	return i;
+}
+
+static __always_inline enum verdict leave(enum tproxy_counter why)
+{
+	count(why);
+	return VERDICT_NEXT;
+}
+
+/* A flow start that a proxy rule wants. The kernel does not forward at TTL 1, and says so. */
+static __always_inline enum verdict proxy(struct __sk_buff *skb, const struct match *m,
+					  struct flow *f, const struct intent *i)
+{
+	if (m->rule->unrouted == TPROXY_UNROUTED_PASS && dst_is_unrouted(skb, f))
+		return leave(TPROXY_COUNT_UNROUTED);
+	if (f->ttl <= 1)
+		return leave(TPROXY_COUNT_TTL);
+	if (came_back(skb, f))
+		count(TPROXY_COUNT_LOOP);
+	if (f->frag == FRAG_FIRST && m->rule->on_down != TPROXY_ON_DOWN_PASS)
+		frag_doom(f);
+	if (syn_is_for_server(skb, f)) {
+		count(TPROXY_COUNT_UNANSWERABLE);
+		return on_down(skb, m->rule, f);
+	}
+	return steer(skb, m, f, i->how, i->why);
 }
 
 /* A flow that a rule concerns. */
@@ -103,27 +130,19 @@ static __always_inline enum verdict act(struct __sk_buff *skb, const struct matc
 	if (i->how >= STEER_COOKIE)
 		return action == TPROXY_ACTION_PROXY ? steer(skb, m, f, i->how, i->why) :
 						       VERDICT_NEXT;
-	if (dst_is_ours(f)) {
-		count(TPROXY_COUNT_LOCAL_DST);
-		return VERDICT_NEXT;
-	}
+	if (dst_is_ours(skb, f))
+		return leave(TPROXY_COUNT_LOCAL_DST);
+	if (action == TPROXY_ACTION_PROXY && f->proto == IPPROTO_UDP && is_older(f))
+		return leave(TPROXY_COUNT_OLDER);
 	count_rule(m->number, f->bytes, f->proto == IPPROTO_TCP);
-	if (action == TPROXY_ACTION_PASS) {
-		count(TPROXY_COUNT_RULE_PASS);
-		return VERDICT_NEXT;
-	}
-	if (action != TPROXY_ACTION_DROP && dst_is_unrouted(skb, f)) {
-		count(TPROXY_COUNT_UNROUTED);
-		return VERDICT_NEXT;
-	}
-	if (f->frag == FRAG_FIRST && (action == TPROXY_ACTION_DROP ||
-				      m->rule->on_down != TPROXY_ON_DOWN_PASS))
+	if (action == TPROXY_ACTION_PASS)
+		return leave(TPROXY_COUNT_RULE_PASS);
+	if (action == TPROXY_ACTION_PROXY)
+		return proxy(skb, m, f, i);
+	if (f->frag == FRAG_FIRST)
 		frag_doom(f);
-	if (action == TPROXY_ACTION_DROP) {
-		count(TPROXY_COUNT_RULE_DROP);
-		return VERDICT_DROP;
-	}
-	return steer(skb, m, f, i->how, i->why);
+	count(TPROXY_COUNT_RULE_DROP);
+	return VERDICT_DROP;
 }
 
 static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
@@ -137,6 +156,8 @@ static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
 		return VERDICT_NEXT;
 	if (i.what == INTENT_KEEP)
 		return keep(i.why);
+	if (i.what == INTENT_LEAVE)
+		return leave(i.why);
 	m = match(skb, cfg, f);
 	if (m.rule)
 		verdict = act(skb, &m, f, &i);
@@ -152,61 +173,102 @@ static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
 }
 
 /*
- * A first fragment that ends before the ports or flags, or more IPv6 headers than we
- * read: the receiver would see a flow that no rule was asked about. RFC 1858 and
- * RFC 7112 let a filter drop the one, RFC 8504 5.3 a host the other.
+ * Could a rule mean this packet, of which only a part was read? The final destination of a
+ * source route is not in the header; behind too many tags not even a source is known.
  */
-static __always_inline enum verdict decide_hidden(struct __sk_buff *skb,
-						  const struct tproxy_config *cfg,
-						  const struct flow *f)
+static __always_inline bool is_concerned(struct __sk_buff *skb, const struct tproxy_config *cfg,
+					 const struct flow *f, enum parse_result why)
 {
-	if (dst_stays_local(f) || dst_is_ours(f) || !match_addresses(skb, cfg, f)) {
-		count(TPROXY_COUNT_MALFORMED);
-		return VERDICT_NEXT;
-	}
-	if (f->frag == FRAG_FIRST)
-		frag_doom(f);
-	count(TPROXY_COUNT_HIDDEN);
-	return VERDICT_DROP;
+	__u32 slot = cfg->generation & 1;
+
+	if (why == PARSE_TAGS)
+		return match_iface(skb, &slot);
+	if (!f->family)
+		return false;
+	if (why == PARSE_SOURCE_ROUTE || why == PARSE_ROUTING_HEADER)
+		return match_iface(skb, &slot) & match_source(&slot, f);
+	return !dst_stays_local(f) && !dst_is_ours(skb, f) && match_addresses(skb, cfg, f);
 }
 
-static __always_inline enum verdict decide(struct __sk_buff *skb, const struct tproxy_config *cfg)
+static __always_inline enum tproxy_counter unreadable_counter(enum parse_result why)
 {
-	struct flow f = {};
+	switch (why) {
+	case PARSE_HIDDEN:
+		return TPROXY_COUNT_HIDDEN;
+	case PARSE_CHAIN:
+		return TPROXY_COUNT_HIDDEN_CHAIN;
+	case PARSE_SOURCE_ROUTE:
+		return TPROXY_COUNT_SOURCE_ROUTE;
+	case PARSE_ROUTING_HEADER:
+		return TPROXY_COUNT_ROUTING_HEADER;
+	case PARSE_OVERLAP:
+		return TPROXY_COUNT_FRAG_OVERLAP;
+	case PARSE_TAGS:
+		return TPROXY_COUNT_VLAN_TAGS;
+	default:
+		return TPROXY_COUNT_MALFORMED;
+	}
+}
+
+/*
+ * The receiver would see a flow that no rule was asked about. RFC 1858 and RFC 7112 let a
+ * filter drop what hides behind fragments and chains, RFC 8504 5.3 a host the latter.
+ */
+static __always_inline enum verdict decide_unreadable(struct __sk_buff *skb,
+						      const struct tproxy_config *cfg,
+						      const struct flow *f, enum parse_result why)
+{
+	bool concerned = is_concerned(skb, cfg, f, why);
+
+	if (concerned)
+		count(unreadable_counter(why));
+	if (concerned && cfg->unreadable == TPROXY_UNREADABLE_DROP) {
+		if (f->frag == FRAG_FIRST)
+			frag_doom(f);
+		return VERDICT_DROP;
+	}
+	if (f->frag == FRAG_LATER)
+		return frag_later(f);
+	if (f->frag == FRAG_FIRST)
+		frag_forget(f);
+	return VERDICT_NEXT;
+}
+
+static __always_inline enum verdict decide(struct __sk_buff *skb, const struct tproxy_config *cfg,
+					   struct flow *f)
+{
+	enum parse_result result = parse(skb, f);
 	enum verdict verdict;
 
-	switch (parse(skb, &f)) {
-	case PARSE_FLOW:
-		break;
-	case PARSE_ICMP:
-		return dst_stays_local(&f) || dst_is_ours(&f) ? VERDICT_NEXT : icmp(skb, &f);
-	case PARSE_SOURCE_ROUTE:
-		count(TPROXY_COUNT_SOURCE_ROUTE);
+	if (result == PARSE_OTHER)
 		return VERDICT_NEXT;
-	case PARSE_MALFORMED:
-		count(TPROXY_COUNT_MALFORMED);
+	if (result == PARSE_ICMP)
+		return dst_stays_local(f) || dst_is_ours(skb, f) ? VERDICT_NEXT : icmp(skb, f);
+	if (result != PARSE_FLOW)
+		return decide_unreadable(skb, cfg, f, result);
+	if (dst_stays_local(f))
 		return VERDICT_NEXT;
-	case PARSE_HIDDEN:
-		return decide_hidden(skb, cfg, &f);
-	default:
-		return VERDICT_NEXT;
-	}
-	if (dst_stays_local(&f))
-		return VERDICT_NEXT;
-	if (f.frag == FRAG_LATER)
-		return frag_later(&f);
-	if (f.frag == FRAG_FIRST)
-		frag_forget(&f);
-	verdict = decide_flow(skb, cfg, &f);
-	if (verdict == VERDICT_KEEP && f.frag == FRAG_FIRST)
-		frag_keep(&f);
+	if (f->frag == FRAG_LATER)
+		return frag_later(f);
+	if (f->frag == FRAG_FIRST)
+		frag_forget(f);
+	verdict = decide_flow(skb, cfg, f);
+	if (verdict == VERDICT_KEEP && f->frag == FRAG_FIRST)
+		frag_keep(f);
 	return verdict;
+}
+
+/* Only tc sees whether a datagram may be fragmented; a second bit carries it to the socket. */
+static __always_inline __u32 kept_mark(const struct tproxy_config *cfg, const struct flow *f)
+{
+	return f->df && f->proto == IPPROTO_UDP ? cfg->mark | cfg->df_mark : cfg->mark;
 }
 
 SEC("tc")
 int tproxy_ingress(struct __sk_buff *skb)
 {
 	const struct tproxy_config *cfg = get_config();
+	struct flow f = {};
 
 	if (!cfg || !cfg->mask) {
 		count(TPROXY_COUNT_NO_POLICY);
@@ -221,9 +283,9 @@ int tproxy_ingress(struct __sk_buff *skb)
 		count(TPROXY_COUNT_FORGED_MARK);
 		skb->mark &= ~cfg->mask;
 	}
-	switch (decide(skb, cfg)) {
+	switch (decide(skb, cfg, &f)) {
 	case VERDICT_KEEP:
-		skb->mark |= cfg->mark;
+		skb->mark = (skb->mark & ~cfg->df_mark) | kept_mark(cfg, &f);
 		return TC_ACT_UNSPEC;
 	case VERDICT_DROP:
 		return TC_ACT_SHOT;

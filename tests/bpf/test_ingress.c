@@ -8,8 +8,10 @@
 
 #define V4 "10.210.1.5"
 #define V6 "fd21:1::5"
-#define MALFORMED_ COUNTED(C(MALFORMED))
-#define SOURCE_ROUTED COUNTED(C(SOURCE_ROUTE))
+#define MALFORMED_ SHOT(C(MALFORMED), NO_RULE)
+#define SOURCE_ROUTED SHOT(C(SOURCE_ROUTE), NO_RULE)
+#define ROUTING_HEADER_ SHOT(C(ROUTING_HEADER), NO_RULE)
+#define NO_ADDRESSES NOTHING /* no rule can mean a packet without */
 #define DROPPED SHOT(C(RULE_DROP), 1)
 
 /* Rule 1 drops, so that destinations without a route are seen as well. */
@@ -83,20 +85,20 @@ static const struct packet_case link_cases[] = {
 	{ "LLDP", { .dst = V4, TCP80, .ethertype = 0x88cc }, NOTHING },
 	{ "MPLS", { .dst = V4, TCP80, .ethertype = ETH_P_MPLS_UC }, NOTHING },
 	{ "802.3 length", { .dst = V4, TCP80, .ethertype = 0x0100 }, NOTHING },
-	{ "IPv6 in an IPv4 frame", { .dst = V6, TCP80, .ethertype = ETH_P_IP }, MALFORMED_ },
+	{ "IPv6 in an IPv4 frame", { .dst = V6, TCP80, .ethertype = ETH_P_IP }, NO_ADDRESSES },
 	{ "IPv4 in an IPv6 frame", { .dst = V4, TCP80, .ethertype = ETH_P_IPV6, .payload = 20 },
-	  MALFORMED_ },
+	  NO_ADDRESSES },
 };
 
 /* ---- IPv4 ----------------------------------------------------------------- */
 
 static const struct packet_case ip4_cases[] = {
-	{ "version 0", { .dst = V4, TCP80, .version = 16 }, MALFORMED_ },
-	{ "version 5", { .dst = V4, TCP80, .version = 5 }, MALFORMED_ },
-	{ "version 15", { .dst = V4, TCP80, .version = 15 }, MALFORMED_ },
-	{ "IHL 0", { .dst = V4, TCP80, .ihl = 0xff }, MALFORMED_ },
-	{ "IHL 1", { .dst = V4, TCP80, .ihl = 1 }, MALFORMED_ },
-	{ "IHL 4", { .dst = V4, TCP80, .ihl = 4 }, MALFORMED_ },
+	{ "version 0", { .dst = V4, TCP80, .version = 16 }, NO_ADDRESSES },
+	{ "version 5", { .dst = V4, TCP80, .version = 5 }, NO_ADDRESSES },
+	{ "version 15", { .dst = V4, TCP80, .version = 15 }, NO_ADDRESSES },
+	{ "IHL 0", { .dst = V4, TCP80, .ihl = 0xff }, NO_ADDRESSES },
+	{ "IHL 1", { .dst = V4, TCP80, .ihl = 1 }, NO_ADDRESSES },
+	{ "IHL 4", { .dst = V4, TCP80, .ihl = 4 }, NO_ADDRESSES },
 	{ "DF is no fragment", { .dst = V4, TCP80, .frag = DF }, WANTED(0) },
 	{ "SCTP", { .dst = V4, TCP80, .proto = IPPROTO_SCTP }, NOTHING },
 	{ "GRE", { .dst = V4, TCP80, .proto = IPPROTO_GRE }, NOTHING },
@@ -154,7 +156,7 @@ static const struct packet_case ip4_cases[] = {
 	  MALFORMED_ },
 	{ "IHL beyond the packet", { .dst = V4, UDP53, .ihl = 15 }, MALFORMED_ },
 	{ "options cut off behind the end of their list",
-	  { .dst = V4, .proto = IPPROTO_SCTP, .middle = BYTES(0, 0, 0, 0), .cut = 22 }, MALFORMED_ },
+	  { .dst = V4, .proto = IPPROTO_SCTP, .middle = BYTES(0, 0, 0, 0), .cut = 22 }, NOTHING },
 	{ "options, and nothing behind them",
 	  { .dst = V4, .proto = IPPROTO_SCTP, .middle = BYTES(1, 1, 1, 1), .cut = 24 }, NOTHING },
 	{ "options cut off", { .dst = V4, TCP80, .middle = BYTES(1, 1, 1, 1), .cut = 22 },
@@ -164,9 +166,9 @@ static const struct packet_case ip4_cases[] = {
 /* ---- IPv6 ----------------------------------------------------------------- */
 
 static const struct packet_case ip6_cases[] = {
-	{ "IPv6 version 0", { .dst = V6, TCP80, .version = 16 }, MALFORMED_ },
-	{ "IPv6 version 4", { .dst = V6, TCP80, .version = 4 }, MALFORMED_ },
-	{ "IPv6 version 7", { .dst = V6, TCP80, .version = 7 }, MALFORMED_ },
+	{ "IPv6 version 0", { .dst = V6, TCP80, .version = 16 }, NO_ADDRESSES },
+	{ "IPv6 version 4", { .dst = V6, TCP80, .version = 4 }, NO_ADDRESSES },
+	{ "IPv6 version 7", { .dst = V6, TCP80, .version = 7 }, NO_ADDRESSES },
 	{ "IPv6 SCTP", { .dst = V6, TCP80, .proto = IPPROTO_SCTP }, NOTHING },
 	{ "no next header", { .dst = V6, TCP80, .proto = IPPROTO_NONE }, NOTHING },
 	{ "ESP", { .dst = V6, TCP80, .proto = IPPROTO_ESP }, NOTHING },
@@ -182,12 +184,12 @@ static const struct packet_case ip6_cases[] = {
 	{ "routing header, no segments left",
 	  { .dst = V6, TCP80, .next = RT, .middle = BYTES(RTHDR(TCP, 0)) }, WANTED(0) },
 	{ "routing header, one segment left",
-	  { .dst = V6, TCP80, .next = RT, .middle = BYTES(RTHDR(TCP, 1)) }, SOURCE_ROUTED },
+	  { .dst = V6, TCP80, .next = RT, .middle = BYTES(RTHDR(TCP, 1)) }, ROUTING_HEADER_ },
 	{ "routing header, 255 segments left, UDP",
-	  { .dst = V6, UDP53, .next = RT, .middle = BYTES(RTHDR(UDP, 255)) }, SOURCE_ROUTED },
+	  { .dst = V6, UDP53, .next = RT, .middle = BYTES(RTHDR(UDP, 255)) }, ROUTING_HEADER_ },
 	{ "routing header behind hop-by-hop",
 	  { .dst = V6, TCP80, .next = HOP, .middle = BYTES(EXT(RT), RTHDR(TCP, 1)) },
-	  SOURCE_ROUTED },
+	  ROUTING_HEADER_ },
 	{ "byte 3 of other headers is no segment count",
 	  { .dst = V6, TCP80, .next = DST, .middle = BYTES(TCP, 0, 1, 4, 1, 1, 1, 1) }, WANTED(0) },
 	{ "authentication header", { .dst = V6, TCP80, .next = AUTH, .middle = BYTES(AHDR(TCP)) },
@@ -217,12 +219,12 @@ static const struct packet_case ip6_cases[] = {
 	  { .dst = V6, TCP80, .next = HOP,
 	    .middle = BYTES(EXT(DST), EXT(DST), EXT(DST), EXT(DST), EXT(DST), EXT(DST), EXT(DST),
 			    EXT(DST), EXT(TCP)) },
-	  SHOT(C(HIDDEN), NO_RULE) },
+	  SHOT(C(HIDDEN_CHAIN), NO_RULE) },
 	{ "chain of nine, the last cut off: not looked at",
 	  { .dst = V6, TCP80, .next = HOP, .cut = IP6_LEN + 8 * 8 + 2,
 	    .middle = BYTES(EXT(DST), EXT(DST), EXT(DST), EXT(DST), EXT(DST), EXT(DST), EXT(DST),
 			    EXT(DST), EXT(TCP)) },
-	  SHOT(C(HIDDEN), NO_RULE) },
+	  SHOT(C(HIDDEN_CHAIN), NO_RULE) },
 	{ "extension header beyond the packet",
 	  { .dst = V6, TCP80, .next = HOP, .middle = BYTES(TCP, 255, 1, 4, 0, 0, 0, 0) },
 	  MALFORMED_ },
@@ -255,6 +257,8 @@ static void test_truncated(const struct world *w, const char *what, struct spec 
 			   __u16 enough, __u16 all)
 {
 	static const struct want wanted = WANTED(0), malformed = MALFORMED_;
+	static const struct want nothing = NO_ADDRESSES;
+	const __u16 ip_header = spec_is_v6(&spec) ? IP6_LEN : IP4_LEN;
 
 	for (__u16 cut = 1; cut < all; cut++) {
 		struct packet p;
@@ -264,7 +268,10 @@ static void test_truncated(const struct world *w, const char *what, struct spec 
 		packet_build(&spec, &p);
 		snprintf(name, sizeof(name), "%s, %u bytes of %u", what, cut, all);
 		if (runs(w, &p))
-			check_packet(w, name, &spec, &p, cut < enough ? &malformed : &wanted);
+			check_packet(w, name, &spec, &p,
+				     cut < ip_header ? &nothing :
+				     cut < enough    ? &malformed :
+						       &wanted);
 	}
 }
 
@@ -277,9 +284,10 @@ static const struct {
 	{ "0.0.0.0", false }, { "0.255.255.255", false }, { "1.0.0.0", true },
 	{ "126.255.255.255", true }, { "127.0.0.0", false }, { "127.0.0.1", false },
 	{ "127.255.255.255", false }, { "128.0.0.0", true }, { "169.253.255.255", true },
-	{ "169.254.0.0", false }, { "169.254.169.254", false }, { "169.254.255.255", false },
+	{ "169.254.0.0", true }, { "169.254.169.254", true }, { "169.254.255.255", true },
 	{ "169.255.0.0", true }, { "223.255.255.255", true }, { "224.0.0.0", false },
-	{ "224.0.0.251", false }, { "239.255.255.255", false }, { "255.255.255.255", false },
+	{ "224.0.0.251", false }, { "239.255.255.255", false }, { "240.0.0.0", true }, { "255.255.255.254", true },
+	{ "255.255.255.255", false },
 	{ "::", false }, { "::1", false }, { "::2", true }, { "0:0:0:1::1", true },
 	{ "1::", true }, { "1::1", true }, { "64:ff9b::1", true }, { "2001:db8::1", true },
 	{ "fd00::1", true }, { "fe7f:ffff::1", true }, { "fe80::1", false },
@@ -360,7 +368,7 @@ static const struct packet_case mark_cases[] = {
 	  SHOT(C(FORGED_MARK) | C(ASSIGN_FAILED) | C(DOWN_DROP), 0) },
 	{ "others' bits on a flow start", { .dst = V4, TCP80, .mark = 0xff }, WANTED(0) },
 	{ "our mark on a malformed packet", { .dst = V4, TCP80, .ihl = 1, .mark = MARK },
-	  COUNTED(C(FORGED_MARK) | C(MALFORMED)) },
+	  COUNTED(C(FORGED_MARK)) },
 	{ "our mark on a packet to 127.0.0.1", { .dst = "127.0.0.1", TCP80, .mark = MARK },
 	  COUNTED(C(FORGED_MARK)) },
 	{ "our mark on ARP", { .dst = V4, .ethertype = ETH_P_ARP, .mark = MARK },

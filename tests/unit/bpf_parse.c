@@ -47,6 +47,14 @@ static enum parsed_kind kind_of(enum parse_result result, const struct flow *f)
 		return PARSED_MALFORMED;
 	case PARSE_HIDDEN:
 		return PARSED_HIDDEN;
+	case PARSE_CHAIN:
+		return PARSED_CHAIN;
+	case PARSE_ROUTING_HEADER:
+		return PARSED_ROUTING_HEADER;
+	case PARSE_OVERLAP:
+		return PARSED_OVERLAP;
+	case PARSE_TAGS:
+		return PARSED_TAGS;
 	default:
 		return PARSED_OTHER;
 	}

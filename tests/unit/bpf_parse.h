@@ -11,6 +11,10 @@ enum parsed_kind {
 	PARSED_SOURCE_ROUTE,
 	PARSED_MALFORMED,
 	PARSED_HIDDEN,
+	PARSED_CHAIN,
+	PARSED_ROUTING_HEADER,
+	PARSED_OVERLAP,
+	PARSED_TAGS,
 };
 
 /* Numbers in host byte order; what the kind does not need is not filled. */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Options of a SYN that only the real server can honour: a signature made with a key that
+ * the two ends share. A listener without the key is silent (tcp_inbound_hash), and so would
+ * the proxy be.
+ */
+#ifndef TPROXY_SYN_BPF_H
+#define TPROXY_SYN_BPF_H
+
+#include "parse.bpf.h"
+
+#define TCPOPT_EOL 0
+#define TCPOPT_NOP 1
+#define TCPOPT_MD5SIG 19 /* RFC 2385 */
+#define TCPOPT_AO 29	 /* RFC 5925 */
+#define TCP_OPTIONS_MAX 40
+
+/* A global function: the verifier walks its loop once. */
+__noinline int syn_is_for_server(struct __sk_buff *skb, const struct flow *f)
+{
+	__u32 at, end;
+	__u8 option[2]; /* kind, length */
+
+	if (!f || f->proto != IPPROTO_TCP || f->frag)
+		return 0;
+	at = f->l4_offset;
+	if (load_net(skb, at + 12, option, 1))
+		return 0;
+	end = at + (option[0] >> 4) * 4;
+	if (end > f->end)
+		return 0;
+	at += sizeof(struct tcphdr);
+	for (int n = 0; n < TCP_OPTIONS_MAX && at < end; n++) {
+		__u32 nop;
+
+		if (load_net(skb, at, option, sizeof(option)) && load_net(skb, at, option, 1))
+			return 0;
+		if (option[0] == TCPOPT_EOL)
+			return 0;
+		if (option[0] == TCPOPT_MD5SIG || option[0] == TCPOPT_AO)
+			return 1;
+		/* Without a branch, as in parse_ip4_options. */
+		nop = ((__u32)(option[0] ^ TCPOPT_NOP) - 1) >> 31;
+		barrier_var(nop);
+		if (option[1] * (1 - nop) + 2 * nop < 2)
+			return 0;
+		at += option[1] * (1 - nop) + nop;
+	}
+	return 0;
+}
+
+#endif
