@@ -67,7 +67,11 @@ struct spec {
 	struct bytes body;     /* in place of the upper-layer header and payload */
 	__u16 payload;         /* bytes behind the upper-layer header */
 	__u16 cut;             /* IP bytes that arrive; 0: all */
+	__u16 declared;        /* total or payload length in the header; 0: right, 0xffff: 0 */
+	struct bytes pad;      /* behind the packet, as a link may pad it */
+	struct bytes tags;     /* before the packet: rest of VLAN tags; ethertype is the first's */
 	__u16 ethertype;
+	__u16 ttl;             /* or hop limit; 0: 17, 0x100: 0 */
 	__u8 version, ihl;     /* ihl 0xff: 0 */
 	const __u8 *mac;
 	__u32 mark;
@@ -171,6 +175,13 @@ static inline void put_addrs(const struct spec *spec, int family, __u8 *at, size
 		tap_bail("bad address in a packet to %s", spec->dst);
 }
 
+static inline __u16 declared_length(const struct spec *spec, size_t right)
+{
+	if (!spec->declared)
+		return (__u16)right;
+	return spec->declared == 0xffff ? 0 : spec->declared;
+}
+
 static inline size_t put_ip4(const struct spec *spec, __u8 *ip, struct packet *p)
 {
 	size_t header = IP4_LEN + spec->middle.n, l4;
@@ -183,11 +194,11 @@ static inline size_t put_ip4(const struct spec *spec, __u8 *ip, struct packet *p
 		       (spec->ihl ? spec->ihl & 0xf : header / 4));
 	if (spec->ihl == 0xff)
 		ip[0] &= 0xf0;
-	p->ip_bytes = (__u16)(header + l4);
+	p->ip_bytes = declared_length(spec, header + l4);
 	put16(ip + 2, p->ip_bytes);
 	put16(ip + 4, spec->id);
 	put16(ip + 6, spec->frag);
-	ip[8] = 17; /* TTL */
+	ip[8] = spec->ttl ? (__u8)spec->ttl : 17;
 	ip[9] = spec->proto ? (__u8)spec->proto : IPPROTO_TCP;
 	put16(ip + 10, fold_sum(sum_words(0, ip, header)));
 	return header + l4;
@@ -202,17 +213,17 @@ static inline size_t put_ip6(const struct spec *spec, __u8 *ip, struct packet *p
 		memcpy(ip + IP6_LEN, spec->middle.at, spec->middle.n);
 	l4 = put_l4(spec, ip + header, ip + 8, 16);
 	ip[0] = (__u8)((spec->version ? spec->version : 6) << 4);
-	put16(ip + 4, (__u16)(spec->middle.n + l4));
+	put16(ip + 4, declared_length(spec, spec->middle.n + l4));
 	ip[6] = spec->middle.n ? spec->next : spec->proto ? (__u8)spec->proto : IPPROTO_TCP;
-	ip[7] = 17; /* hop limit */
-	p->ip_bytes = (__u16)(header + l4);
+	ip[7] = spec->ttl ? (__u8)spec->ttl : 17;
+	p->ip_bytes = get16(ip + 4) ? (__u16)(get16(ip + 4) + IP6_LEN) : 0;
 	return header + l4;
 }
 
 static inline void packet_build(const struct spec *spec, struct packet *p)
 {
 	bool v6 = spec_is_v6(spec);
-	__u8 *ip = p->data + ETH_HLEN;
+	__u8 *ip = p->data + ETH_HLEN + spec->tags.n;
 	size_t n;
 
 	memset(p, 0, sizeof(*p));
@@ -220,8 +231,14 @@ static inline void packet_build(const struct spec *spec, struct packet *p)
 	memcpy(p->data + ETH_ALEN, mac_client, ETH_ALEN);
 	put16(p->data + 2 * ETH_ALEN,
 	      spec->ethertype ? spec->ethertype : v6 ? ETH_P_IPV6 : ETH_P_IP);
+	if (spec->tags.n)
+		memcpy(p->data + ETH_HLEN, spec->tags.at, spec->tags.n);
 	n = v6 ? put_ip6(spec, ip, p) : put_ip4(spec, ip, p);
-	p->len = ETH_HLEN + (spec->cut ? spec->cut : n);
+	if (spec->cut)
+		n = spec->cut;
+	if (spec->pad.n)
+		memcpy(ip + n, spec->pad.at, spec->pad.n);
+	p->len = ETH_HLEN + spec->tags.n + n + spec->pad.n;
 }
 
 /* An ICMP message of `type` around the first `quoted` bytes of another packet (0: all). */

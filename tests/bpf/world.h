@@ -230,6 +230,20 @@ static inline void set_config(const struct world *w, __u32 mark, __u32 mask, __u
 	put(bpf_map__fd(w->skel->maps.config), &zero, &config, "config");
 }
 
+static inline void read_config(const struct world *w, struct tproxy_config *ret_config)
+{
+	__u32 zero = 0;
+
+	must(bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.config), &zero, ret_config), "config");
+}
+
+static inline void write_config(const struct world *w, const struct tproxy_config *config)
+{
+	__u32 zero = 0;
+
+	put(bpf_map__fd(w->skel->maps.config), &zero, config, "config");
+}
+
 static inline void set_iface(int ifaces, __u32 ifindex, tproxy_mask mask)
 {
 	struct tproxy_iface iface = { .mask = mask, .roles = TPROXY_ROLE_POLICY };
