@@ -173,7 +173,7 @@ enum steer_how {
 	 * listener they would end it; the stack looks again, and sk_lookup comes last.
 	 */
 	STEER_COOKIE, /* as TICKET, if the ACK carries a SYN cookie of the listener; else not ours */
-	STEER_LATE,   /* kept, for the stack to answer with RST, if there is a listener */
+	STEER_LATE,   /* as TICKET, for the listener to answer with RST; else not ours */
 };
 
 static __always_inline enum verdict steer(struct __sk_buff *skb, const struct match *m,
@@ -191,13 +191,11 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 			began_at_proxy(f, BEGAN_FORGET);
 		return VERDICT_NEXT;
 	}
-	if (how == STEER_LATE)
-		return keep(why);
 	if (how == STEER_COOKIE && !cookie_is_valid(skb, s, f))
 		return VERDICT_NEXT;
 	if (!fits)
 		return on_down(skb, m->rule, f);
-	if (f->proto == IPPROTO_TCP && how != STEER_COOKIE)
+	if (f->proto == IPPROTO_TCP && how < STEER_COOKIE)
 		cookie_note(skb, s, f);
 	if (how == STEER_ASSIGN)
 		err = bpf_sk_assign(skb, s, 0);
@@ -213,6 +211,8 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 			began_at_proxy(f, BEGAN_NOTE);
 		return keep(why);
 	}
+	if (how == STEER_LATE)
+		return VERDICT_NEXT;
 	count(TPROXY_COUNT_ASSIGN_FAILED);
 	return on_down(skb, m->rule, f);
 }
