@@ -132,7 +132,7 @@ static int start_privileged(struct daemon *d, int *ret_line)
 	err = get_listeners(d, ret_line);
 	if (err)
 		return err;
-	err = o->device[0] ? 0 : registrar_start(o->pin_dir, &d->listeners, &d->registrar);
+	err = registrar_start(o->pin_dir, &d->listeners, &d->registrar);
 	if (err)
 		log_error("registrar: cannot be started: %s (check the limit of processes)",
 			  strerror(-err));

@@ -38,6 +38,7 @@ struct watch_state {
 	struct file_id registered; /* the socket map we are in */
 	struct file_id refused;	   /* the socket map we warned about, and why */
 	int refused_err;
+	struct registrar_config reported;
 };
 
 static bool file_id_get(const char *path, struct file_id *ret_id)
@@ -58,7 +59,7 @@ static bool file_id_same(const struct file_id *a, const struct file_id *b)
 static void __printf(3, 4) tell(const struct watch_state *s, enum record_level level,
 				const char *fmt, ...)
 {
-	struct registrar_report report = { .level = level };
+	struct registrar_report report = { .kind = REGISTRAR_TEXT, .level = level };
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -78,7 +79,7 @@ static bool same_netns(const struct tproxy_config *config)
 }
 
 /* 0, -EPROTO: other ABI, -EXDEV: other network namespace, or what the kernel said. */
-static int check_config(const struct watch_state *s)
+static int read_config(const struct watch_state *s, struct tproxy_config *ret_config)
 {
 	struct tproxy_config config;
 	__cleanup_close int fd = bpf_obj_get(s->config);
@@ -90,7 +91,26 @@ static int check_config(const struct watch_state *s)
 		return -errno;
 	if (config.abi != TPROXY_ABI)
 		return -EPROTO;
-	return same_netns(&config) ? 0 : -EXDEV;
+	if (!same_netns(&config))
+		return -EXDEV;
+	*ret_config = config;
+	return 0;
+}
+
+/* A map cannot be watched, so rules that change are seen at the next poll. */
+static void report_config(struct watch_state *s)
+{
+	struct registrar_report report = { .kind = REGISTRAR_CONFIG };
+	struct tproxy_config config;
+
+	if (!read_config(s, &config))
+		report.config = (struct registrar_config){ .mark = config.mark,
+							   .df_mark = config.df_mark,
+							   .link_local = config.link_local };
+	if (!memcmp(&report.config, &s->reported, sizeof(s->reported)))
+		return;
+	if (send(s->sock, &report, sizeof(report), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		s->reported = report.config;
 }
 
 static int fill_slots(const struct watch_state *s)
@@ -134,6 +154,7 @@ static void tell_refusal(const struct watch_state *s, int err)
 /* Registers if there is a socket map that we are not in. */
 static void sync_slots(struct watch_state *s)
 {
+	struct tproxy_config config;
 	struct file_id now;
 	int err;
 
@@ -143,7 +164,7 @@ static void sync_slots(struct watch_state *s)
 	}
 	if (file_id_same(&now, &s->registered))
 		return;
-	err = check_config(s);
+	err = read_config(s, &config);
 	if (!err)
 		err = fill_slots(s);
 	if (!err) {
@@ -197,7 +218,10 @@ static void registrar_loop(struct watch_state *s)
 					{ .fd = s->inotify, .events = POLLIN } };
 
 		sync_watch(s);
-		sync_slots(s);
+		/* First, so that the relay knows it before the first flow. */
+		report_config(s);
+		if (!s->set->device)
+			sync_slots(s);
 		if (poll(fds, ARRAY_SIZE(fds), POLL_MS) < 0)
 			continue;
 		if (fds[0].revents)
@@ -258,7 +282,8 @@ int registrar_read(const struct registrar *r, struct registrar_report *ret_repor
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? -EAGAIN : 0;
-	ret_report->text[sizeof(ret_report->text) - 1] = '\0';
+	if (ret_report->kind == REGISTRAR_TEXT)
+		ret_report->text[sizeof(ret_report->text) - 1] = '\0';
 	return n == sizeof(*ret_report);
 }
 

@@ -4,10 +4,12 @@
  * again whenever they are replaced. A process of its own: the pins belong to
  * root, and the relay gives up being root. It keeps uid 0 but no capability,
  * and ends with the relay, since its copies of the listeners keep slots filled.
+ * It also reports what the pinned configuration says, whenever that changes.
  */
 #ifndef TPROXY_RELAY_REGISTRAR_H
 #define TPROXY_RELAY_REGISTRAR_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "relay/listener.h"
@@ -19,13 +21,30 @@ struct registrar {
 
 #define REGISTRAR_TEXT_LEN 480
 
-/* What the registrar has to tell, for the relay's log. */
-struct registrar_report {
-	enum record_level level;
-	char text[REGISTRAR_TEXT_LEN];
+/* What the relay takes from the pinned struct tproxy_config. All 0: there is none that is ours. */
+struct registrar_config {
+	uint32_t mark;
+	uint32_t df_mark;
+	uint32_t link_local;
 };
 
-/* Forks. It waits for registrar_go. pin_dir and set are used in the child only. 0 or -errno. */
+enum registrar_kind { REGISTRAR_TEXT, REGISTRAR_CONFIG };
+
+/* What the registrar reports: a line for the relay's log, or a configuration that is new. */
+struct registrar_report {
+	enum registrar_kind kind;
+	enum record_level level;
+	union {
+		char text[REGISTRAR_TEXT_LEN];
+		struct registrar_config config;
+	};
+};
+
+/*
+ * Forks. It waits for registrar_go. A set that is bound to a device is not registered: for
+ * such a relay the configuration is reported only. pin_dir and set are used in the
+ * child only. 0 or -errno.
+ */
 int registrar_start(const char *pin_dir, const struct listener_set *set,
 		    struct registrar *ret_registrar);
 

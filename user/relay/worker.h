@@ -25,7 +25,17 @@
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
-/* What all workers read. Only `settings` changes while they run, and the limits count. */
+/*
+ * What the pinned struct tproxy_config says, as the registrar reports it; all 0 while there
+ * is none. The main thread writes it at any time.
+ */
+struct pinned {
+	_Atomic uint32_t mark;	     /* bits tc sets on packets that stay here */
+	_Atomic uint32_t df_mark;    /* set besides on IPv4 datagrams that forbid fragments */
+	_Atomic uint32_t link_local; /* 1: a rule names destinations in 169.254.0.0/16 */
+};
+
+/* What all workers read. Only `settings` and `pinned` change while they run; the limits count. */
 struct relay {
 	const struct options *options;
 	struct listener_set *listeners;
@@ -34,6 +44,7 @@ struct relay {
 	pthread_mutex_t *gate; /* threads take nothing before they can lock it */
 	pthread_mutex_t *settings_lock;
 	struct settings *settings; /* under the lock; each worker has a reference of its own */
+	struct pinned pinned;
 	unsigned long nofile; /* limit of open descriptors, for all workers */
 	int done;	      /* eventfd that a worker bumps when it ends */
 };
