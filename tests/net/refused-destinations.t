@@ -29,7 +29,7 @@ refused_udp() {
 
 prepare echo
 refusals=0
-ok "the relay starts" relay_start --workers 3
+ok "the relay starts" relay_start --workers 3 --log-level debug
 for to in 127.0.0.1 ::1; do
 	for port in 15002 15006; do
 		refused "the listener $to:$port, dialled directly" r $to $port own-listener
@@ -72,6 +72,33 @@ refused_udp "link-local" c $LL4 7007 link-local
 r ip addr add 10.77.1.77/24 dev r0
 r nft add rule inet steer pre iifname r0 ip daddr 10.77.1.77 meta l4proto tcp tproxy ip to 127.0.0.1:15002 meta mark set 1 accept
 refused "an address added while running" c 10.77.1.77 80 router
+
+# link_local N — what the loader writes into the pinned configuration
+link_local() {
+	local value
+
+	read -ra value < <(bpftool -j map dump pinned "$PINS/config" | python3 -c '
+import json, sys
+value = json.load(sys.stdin)[0]["value"]
+value[-3] = sys.argv[1]
+print(*value)' "$1")
+	bpftool map update pinned "$PINS/config" key 0 0 0 0 value "${value[@]}"
+}
+
+ip -n "$SERVER" addr add $LL4/32 dev lo
+r ip route add $LL4/32 via $SERVER4
+do_ok "attach, with a rule for something else" loader attach r0 --port 9
+refused "link-local, which no rule names" c $LL4 7007 link-local
+ok "a rule comes that names it" link_local 1
+ok "which the relay learns" relay_says 'link-local by rule$'
+like "it is relayed to then" "$(corner talk $LL4 7007 1)" '^1$'
+c bash -c "echo datagram >/dev/udp/$LL4/7007"
+ok "UDP as well" relay_says "Z udp .* -> $(escaped $LL4):7007 via .* start"
+refused "other destinations are refused as before" c $GATE4 80 router
+ok "the rule goes" link_local 0
+ok "which the relay learns as well" wait_for 10 grep -Ezq 'by rule.*link-local refused' "$RELAY_LOG"
+refused "link-local is refused again" c $LL4 7007 link-local
+do_ok "detach" loader detach --all
 relay_stop
 ok "all are counted" relay_says "ended: .*, $refusals refused,"
 

@@ -18,12 +18,13 @@
 
 static struct port_set own;
 
-static enum dest_verdict check(const char *text, uint16_t port, enum local_kind kind, bool allow)
+static enum dest_verdict check(const char *text, uint16_t port, enum local_kind kind,
+			       unsigned int allowed)
 {
 	union saddr a = address(text, port);
 	union saddr plain = dest_unmap(&a);
 
-	return dest_check(&plain, kind, &own, allow);
+	return dest_check(&plain, kind, &own, allowed);
 }
 
 static const struct {
@@ -44,6 +45,8 @@ static const struct {
 	{ "::ffff:127.0.0.1", LOCAL_NONE, DEST_LOOPBACK },
 	{ "128.0.0.1", LOCAL_NONE, DEST_OK },
 	{ "169.254.1.1", LOCAL_NONE, DEST_LINK_LOCAL },
+	{ "169.254.169.254", LOCAL_NONE, DEST_LINK_LOCAL },
+	{ "169.255.0.0", LOCAL_NONE, DEST_OK },
 	{ "169.253.255.255", LOCAL_NONE, DEST_OK },
 	{ "fe80::1", LOCAL_NONE, DEST_LINK_LOCAL },
 	{ "febf::1", LOCAL_NONE, DEST_LINK_LOCAL },
@@ -52,6 +55,8 @@ static const struct {
 	{ "224.0.0.1", LOCAL_NONE, DEST_MULTICAST },
 	{ "239.255.255.255", LOCAL_NONE, DEST_MULTICAST },
 	{ "240.0.0.1", LOCAL_NONE, DEST_OK },
+	{ "240.1.2.3", LOCAL_NONE, DEST_OK },
+	{ "255.255.255.254", LOCAL_NONE, DEST_OK },
 	{ "ff02::1", LOCAL_NONE, DEST_MULTICAST },
 	{ "::ffff:224.0.0.1", LOCAL_NONE, DEST_MULTICAST },
 	{ "255.255.255.255", LOCAL_NONE, DEST_BROADCAST },
@@ -65,7 +70,7 @@ static void test_defaults(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (check(table[i].text, 22, table[i].kind, false) != table[i].expected)
+		if (check(table[i].text, 22, table[i].kind, 0) != table[i].expected)
 			fail_msg("%s", table[i].text);
 }
 
@@ -73,8 +78,28 @@ static void test_allow_local(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (check(table[i].text, 22, table[i].kind, true) != DEST_OK)
+		if (check(table[i].text, 22, table[i].kind, DEST_ALLOW_LOCAL) != DEST_OK)
 			fail_msg("%s", table[i].text);
+}
+
+/* It says nothing about any other address, nor about one of this host's. */
+static void test_allow_link_local(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		union saddr a = address(table[i].text, 22);
+		bool lifted = table[i].expected == DEST_LINK_LOCAL &&
+			      dest_unmap(&a).sa.sa_family == AF_INET;
+
+		if (check(table[i].text, 22, table[i].kind, DEST_ALLOW_LINK_LOCAL) !=
+		    (lifted ? DEST_OK : table[i].expected))
+			fail_msg("%s", table[i].text);
+	}
+	assert_int_equal(check("169.254.1.1", 22, LOCAL_ADDRESS, DEST_ALLOW_LINK_LOCAL), DEST_ROUTER);
+	assert_int_equal(check("169.254.1.255", 22, LOCAL_BROADCAST, DEST_ALLOW_LINK_LOCAL),
+			 DEST_BROADCAST);
+	assert_int_equal(check("169.254.1.1", OWN_PORT, LOCAL_ADDRESS, DEST_ALLOW_LINK_LOCAL),
+			 DEST_OWN_LISTENER);
 }
 
 static void test_own_listener(void **state)
@@ -84,13 +109,13 @@ static void test_own_listener(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
-		assert_int_equal(check(here[i], OWN_PORT, LOCAL_NONE, false), DEST_OWN_LISTENER);
-		assert_int_equal(check(here[i], OWN_PORT, LOCAL_NONE, true), DEST_OWN_LISTENER);
+		assert_int_equal(check(here[i], OWN_PORT, LOCAL_NONE, 0), DEST_OWN_LISTENER);
+		assert_int_equal(check(here[i], OWN_PORT, LOCAL_NONE, DEST_ALLOW_LOCAL), DEST_OWN_LISTENER);
 	}
-	assert_int_equal(check("10.0.0.1", OWN_PORT, LOCAL_ADDRESS, true), DEST_OWN_LISTENER);
-	assert_int_equal(check("2001:db8::2", OWN_PORT, LOCAL_ADDRESS, false), DEST_OWN_LISTENER);
+	assert_int_equal(check("10.0.0.1", OWN_PORT, LOCAL_ADDRESS, DEST_ALLOW_LOCAL), DEST_OWN_LISTENER);
+	assert_int_equal(check("2001:db8::2", OWN_PORT, LOCAL_ADDRESS, 0), DEST_OWN_LISTENER);
 	/* The same port on another machine is nobody's listener. */
-	assert_int_equal(check("192.0.2.1", OWN_PORT, LOCAL_NONE, false), DEST_OK);
+	assert_int_equal(check("192.0.2.1", OWN_PORT, LOCAL_NONE, 0), DEST_OK);
 }
 
 static void test_every_refusal_has_a_reason(void **state)
@@ -146,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_allow_local),
+		cmocka_unit_test(test_allow_link_local),
 		cmocka_unit_test(test_own_listener),
 		cmocka_unit_test(test_every_refusal_has_a_reason),
 		cmocka_unit_test(test_local_addresses),

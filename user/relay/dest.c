@@ -53,17 +53,19 @@ static enum dest_verdict scope6(const struct in6_addr *a)
 }
 
 enum dest_verdict dest_check(const union saddr *dst, enum local_kind kind,
-			     const struct port_set *own, bool allow_local)
+			     const struct port_set *own, unsigned int allowed)
 {
-	enum dest_verdict scope = dst->sa.sa_family == AF_INET ? scope4(dst->v4.sin_addr) :
-								 scope6(&dst->v6.sin6_addr);
+	bool v4 = dst->sa.sa_family == AF_INET;
+	enum dest_verdict scope = v4 ? scope4(dst->v4.sin_addr) : scope6(&dst->v6.sin6_addr);
 	bool here = kind == LOCAL_ADDRESS || scope == DEST_LOOPBACK || scope == DEST_UNSPECIFIED;
 
 	/* A flow to our own listener would be relayed to itself without end. */
 	if (here && port_set_has(own, saddr_port(dst)))
 		return DEST_OWN_LISTENER;
-	if (allow_local)
+	if (allowed & DEST_ALLOW_LOCAL)
 		return DEST_OK;
+	if (v4 && scope == DEST_LINK_LOCAL && allowed & DEST_ALLOW_LINK_LOCAL)
+		scope = DEST_OK;
 	if (scope != DEST_OK)
 		return scope;
 	if (kind == LOCAL_BROADCAST)

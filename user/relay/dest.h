@@ -46,11 +46,16 @@ static inline bool port_set_has(const struct port_set *set, uint16_t port)
 /* IPv4-mapped IPv6 addresses become IPv4: they reach the same machine. */
 union saddr dest_unmap(const union saddr *dst);
 
+enum dest_allow {
+	DEST_ALLOW_LOCAL = 1 << 0,	/* lifts every refusal but the one of our own listeners */
+	DEST_ALLOW_LINK_LOCAL = 1 << 1, /* 169.254.0.0/16, which Linux forwards, unlike fe80::/10 */
+};
+
 /*
  * dst: as dest_unmap returns it. kind: what dst is to this host. own: ports of our
- * listeners of this protocol. allow_local lifts every refusal but the one of our own listeners.
+ * listeners of this protocol. allowed: enum dest_allow, OR.
  */
 enum dest_verdict dest_check(const union saddr *dst, enum local_kind kind,
-			     const struct port_set *own, bool allow_local);
+			     const struct port_set *own, unsigned int allowed);
 
 #endif

@@ -93,10 +93,15 @@ enum dest_verdict worker_check_dest(const struct worker *w, uint8_t proto, const
 {
 	const struct listener_set *set = w->relay->listeners;
 	union saddr plain = dest_unmap(dst);
+	unsigned int allowed = 0;
 
+	if (named || w->relay->options->allow_local)
+		allowed |= DEST_ALLOW_LOCAL;
+	/* A rule that names such addresses does not mean those that are mapped to IPv6. */
+	if (dst->sa.sa_family == AF_INET && atomic_load(&w->relay->pinned.link_local))
+		allowed |= DEST_ALLOW_LINK_LOCAL;
 	return dest_check(&plain, local_lookup(&w->local, &plain),
-			  proto == IPPROTO_TCP ? &set->tcp_ports : &set->udp_ports,
-			  named || w->relay->options->allow_local);
+			  proto == IPPROTO_TCP ? &set->tcp_ports : &set->udp_ports, allowed);
 }
 
 /* The event is gone, and nobody tells again: what is not known now is asked for later. */
