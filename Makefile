@@ -166,7 +166,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 # All in one command: what is fuzzed is instrumented, and so must not share objects.
 FUZZ_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
 FUZZED   := $(addprefix user/lib/,config.c config_keys.c config_list.c config_print.c \
-	import.c iptables.c iptables_match.c parse.c policy.c policy_text.c)
+	import.c iptables.c iptables_match.c parse.c policy.c policy_text.c scope.c)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZED) Makefile
 	$(say) FUZZ $@

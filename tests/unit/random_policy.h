@@ -131,6 +131,7 @@ static inline void random_rule(__u64 *state, struct rule *rule, int number)
 	snprintf(rule->name, sizeof(rule->name), "rule-%d", number);
 	rule->action = TPROXY_ACTION_NONE + 1 + below(state, TPROXY_ACTION_MAX - 1);
 	rule->on_down = below(state, TPROXY_ON_DOWN_MAX);
+	rule->unrouted = below(state, TPROXY_UNROUTED_MAX);
 	if (below(state, 3) == 0) {
 		rule->proxy.port = (__u16)(1 + below(state, 65535));
 		rule->proxy.family = (__u8[]){ 0, AF_INET, AF_INET6 }[below(state, 3)];

@@ -71,6 +71,7 @@ static void test_everything(void **unused)
 				   "mark = 0x10\n"
 				   "table = 99\n"
 				   "on-proxy-down = reset\r\n"
+				   "unreadable = pass\n"
 				   "\n"
 				   "[rule a]\n"
 				   "  from = 10.0.0.0/8,\n"
@@ -87,6 +88,7 @@ static void test_everything(void **unused)
 				   "action = drop\n"
 				   "on-proxy-down = pass\n"
 				   "[rule c]\n"
+				   "unrouted = proxy\n"
 				   "[zone lan]\n"
 				   "interfaces = eth1 eth2\n"
 				   "[pool p]\n"
@@ -100,6 +102,7 @@ static void test_everything(void **unused)
 				       "mark = 0x10\n"
 				       "table = 99\n"
 				       "on-proxy-down = reset\n"
+				       "unreadable = pass\n"
 				       "\n[rule a]\n"
 				       "interface = eth1 eth2\n"
 				       "from = 10.0.0.0/8 192.0.2.1 2001:db8::/32\n"
@@ -114,6 +117,7 @@ static void test_everything(void **unused)
 				       "\n[rule c]\n"
 				       "action = proxy\n"
 				       "proxy = relay\n"
+				       "unrouted = proxy\n"
 				       "\n[pool p]\n"
 				       "[2001:db8::5]:22 = [2001:db8::6]:22\n"
 				       "\n[relay]\n"
@@ -140,6 +144,8 @@ static void test_defaults(void **unused)
 	assert_true(rule->used);
 	assert_int_equal(rule->action, TPROXY_ACTION_PROXY);
 	assert_int_equal(rule->on_down, TPROXY_ON_DOWN_DROP);
+	assert_int_equal(rule->unrouted, TPROXY_UNROUTED_PASS);
+	assert_int_equal(config.policy.unreadable, TPROXY_UNREADABLE_DROP);
 	assert_int_equal(rule->proxy.port, 0);
 	assert_true(prefix_set_is_all(&rule->to));
 	assert_true(prefix_set_is_all(&rule->from));
@@ -173,6 +179,10 @@ static void test_errors(void **unused)
 		      "3: [rule ]: a name is letters, digits, - _ . (at most 31)\n"
 		      "4: [zone ]: a name is letters, digits, - _ . (at most 31)\n");
 	expect_errors("[rule a]\ncolour = red\n", "2: colour: unknown key\n");
+	expect_errors("[loader]\nunreadable = proxy\n",
+		      "2: unreadable = proxy: unknown value (drop, pass)\n");
+	expect_errors("[rule a]\nunrouted = drop\n",
+		      "2: unrouted = drop: unknown value (pass, proxy)\n");
 	expect_errors("[rule a]\nto =\n", "2: to: no value\n");
 	expect_errors("[rule a]\nto = 10.0.0.0/8\nto = 11.0.0.0/8\n", "3: to: given twice\n");
 	expect_errors("[rule a]\nproxy = 1\n 2\n", "3: proxy: given twice\n");
@@ -311,6 +321,46 @@ static void test_interfaces_and_masks(void **unused)
 	assert_int_equal(policy_rules_on(&config.policy, "eth2"), 2);
 }
 
+/* Warnings of a text that has no errors, one a line. */
+static void expect_warnings(const char *text, const char *expected)
+{
+	static const struct config_reader reader = { .name = "test", .error = on_error,
+						     .warning = on_error };
+	struct config config __cleanup_config = { 0 };
+	__cleanup_file FILE *in = fmemopen((void *)text, strlen(text), "r");
+
+	errors[0] = '\0';
+	assert_non_null(in);
+	assert_int_equal(config_read(&reader, in, &config), 0);
+	assert_string_equal(errors, expected);
+}
+
+#define DEAD(line, rule)                                                                           \
+	#line ": [rule " rule "]: can never match: nothing is forwarded to its destinations\n"
+#define NEVER(line, prefix, what)                                                                  \
+	#line ": " prefix ": never matches: Linux does not forward " what "\n"
+
+static void test_never_forwarded(void **unused)
+{
+	expect_warnings("[rule a]\nto = 0.0.0.0/0 169.254.0.0/16 240.0.0.0/4 255.255.255.254 "
+			"126.0.0.0/7 fe00::/9 ::/127 fec0::/10 128.0.0.1\nfrom = 127.0.0.1 ::1\n",
+			"");
+	expect_warnings("[rule a]\nto = 127.1.2.3 10.0.0.0/8\n",
+			NEVER(2, "127.1.2.3", "loopback (127.0.0.0/8)"));
+	expect_warnings("[rule b]\n\nto = 0.0.0.0/8\n     255.255.255.255, 239.1.1.1/32\n[rule c]\n",
+			NEVER(3, "0.0.0.0/8", "\"this network\" (0.0.0.0/8)")
+			NEVER(4, "255.255.255.255", "the limited broadcast address")
+			NEVER(4, "239.1.1.1/32", "multicast (224.0.0.0/4)")
+			DEAD(1, "b"));
+	expect_warnings("[rule d]\nto = :: ::1 ff02::1 fe80::/10\naction = drop\n",
+			NEVER(2, "::", "the unspecified address")
+			NEVER(2, "::1", "loopback (::1)")
+			NEVER(2, "ff02::1", "multicast (ff00::/8)")
+			NEVER(2, "fe80::/10", "link-local (fe80::/10)")
+			DEAD(1, "d"));
+	expect_warnings("[rule e]\nto = none\n", "");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -322,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_many_rules),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_interfaces_and_masks),
+		cmocka_unit_test(test_never_forwarded),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

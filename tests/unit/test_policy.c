@@ -489,6 +489,7 @@ static void fill_rule(struct rule *rule)
 
 	rule->action = TPROXY_ACTION_PROXY;
 	rule->on_down = TPROXY_ON_DOWN_RESET;
+	rule->unrouted = TPROXY_UNROUTED_PROXY;
 	assert_int_equal(policy_parse_proxy("[::1]:99", &rule->proxy, &why), 0);
 	assert_int_equal(policy_parse_prefixes("10.0.0.0/8,::/0", &rule->to, &why), 0);
 	assert_int_equal(policy_parse_prefixes("all", &rule->from, &why), 0);
@@ -515,6 +516,7 @@ static void test_copy(void **unused)
 	expect_services(&copy->services, "tcp/22,tcp/80");
 	assert_int_equal(copy->action, TPROXY_ACTION_PROXY);
 	assert_int_equal(copy->on_down, TPROXY_ON_DOWN_RESET);
+	assert_int_equal(copy->unrouted, TPROXY_UNROUTED_PROXY);
 	assert_string_equal(proxy_format(&copy->proxy, buf), "[::1]:99");
 	add(&to.rules[0].to, "10.0.0.1"); /* a copied set of nothing grows */
 	add(&to.rules[63].to, "10.0.0.1");
@@ -654,6 +656,12 @@ static void test_name_tables(void **unused)
 	for (int i = 0; i < TPROXY_ON_DOWN_MAX; i++)
 		assert_int_equal(parse_name(policy_on_down_names[i], policy_on_down_names,
 					    TPROXY_ON_DOWN_MAX), i);
+	for (int i = 0; i < TPROXY_UNROUTED_MAX; i++)
+		assert_int_equal(parse_name(policy_unrouted_names[i], policy_unrouted_names,
+					    TPROXY_UNROUTED_MAX), i);
+	for (int i = 0; i < TPROXY_UNREADABLE_MAX; i++)
+		assert_int_equal(parse_name(policy_unreadable_names[i], policy_unreadable_names,
+					    TPROXY_UNREADABLE_MAX), i);
 }
 
 int main(void)

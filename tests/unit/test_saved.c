@@ -139,6 +139,7 @@ static void test_print_and_read(void **unused)
 		__u64 state = seed;
 
 		random_policy(seed, &config.policy);
+		config.policy.unreadable = seed % TPROXY_UNREADABLE_MAX;
 		for (int i = 0; i < TPROXY_MAX_RULES; i++) {
 			struct rule *rule = &config.policy.rules[i];
 
@@ -210,6 +211,14 @@ static void test_single_differences(void **unused)
 	read_two("[rule a]\naction = pass\n", "[rule a]\naction = drop\n", &found);
 	assert_int_equal(found.n, 2); /* one goes, one comes */
 	assert_string_equal(found.text, "drop");
+	read_two("[rule a]\nunrouted = proxy\n", "[rule a]\n", &found);
+	assert_int_equal(found.n, 2);
+	assert_non_null(found.last.rule);
+	assert_string_equal(found.field, "unrouted");
+	read_two("[loader]\nunreadable = pass\n[rule a]\n", "[rule a]\n", &found);
+	assert_int_equal(found.n, 2);
+	assert_null(found.last.rule);
+	assert_string_equal(found.field, "unreadable");
 	read_two("[rule a]\non-proxy-down = pass\n", "[rule a]\n", &found);
 	assert_int_equal(found.n, 2);
 	assert_string_equal(found.text, "drop");

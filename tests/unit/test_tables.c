@@ -778,6 +778,7 @@ static void test_rule_entries(void **unused)
 
 		put(&policy, 4, "all", "all", "22");
 		policy.rules[4].on_down = TPROXY_ON_DOWN_RESET;
+		policy.rules[4].unrouted = i % TPROXY_UNROUTED_MAX;
 		assert_int_equal(policy_parse_proxy(proxies[i].proxy, &policy.rules[4].proxy, &why),
 				 0);
 		assert_int_equal(tables_compile(&policy, &t), 0);
@@ -787,12 +788,14 @@ static void test_rule_entries(void **unused)
 			inet_pton(AF_INET6, proxies[i].v6, v6);
 		assert_int_equal(t.rules[4].action, TPROXY_ACTION_PROXY);
 		assert_int_equal(t.rules[4].on_down, TPROXY_ON_DOWN_RESET);
+		assert_int_equal(t.rules[4].unrouted, i % TPROXY_UNROUTED_MAX);
 		assert_int_equal(ntohs(t.rules[4].proxy_port), proxies[i].port);
 		assert_memory_equal(t.rules[4].proxy4, v4, sizeof(v4));
 		assert_memory_equal(t.rules[4].proxy6, v6, sizeof(v6));
 		assert_string_equal((const char *)t.rules[4].name, "r4");
 		assert_int_equal(t.rules[3].action, TPROXY_ACTION_NONE);
 		assert_int_equal(tables_to_policy(&t, &back), 0);
+		assert_int_equal(back.rules[4].unrouted, policy.rules[4].unrouted);
 		assert_string_equal(proxy_format(&back.rules[4].proxy, text), proxies[i].proxy);
 	}
 }

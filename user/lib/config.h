@@ -51,6 +51,8 @@ struct config_reader {
 	bool no_lists;    /* refuse @FILE: the text comes from elsewhere */
 	/* Called for each error with one line: the offending text and what is wrong with it. */
 	void (*error)(const char *file, unsigned int line, const char *text, void *arg);
+	/* Likewise for what is allowed and does not do what it seems to; NULL: not wanted. */
+	void (*warning)(const char *file, unsigned int line, const char *text, void *arg);
 	void *arg;
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/config_reading.h"
+#include "lib/scope.h"
 #include "lib/util.h"
 
 /* ---- values --------------------------------------------------------------- */
@@ -101,6 +102,16 @@ static int loader_on_down(struct reading *r, const char *value)
 	return 0;
 }
 
+static int loader_unreadable(struct reading *r, const char *value)
+{
+	int index = take_index(r, "unreadable", value, policy_unreadable_names,
+			       TPROXY_UNREADABLE_MAX);
+
+	if (index >= 0)
+		r->config->policy.unreadable = (enum tproxy_unreadable)index;
+	return 0;
+}
+
 /* ---- [rule NAME] ---------------------------------------------------------- */
 
 static struct rule *current_rule(struct reading *r)
@@ -120,8 +131,13 @@ static int rule_to(struct reading *r, const char *value)
 {
 	struct word_target target = { .r = r, .prefixes = &current_rule(r)->to };
 
+	int err;
+
 	r->draft.has_to = true;
-	return config_words(value, take_prefix_word, &target);
+	r->place.destinations = true;
+	err = config_words(value, take_prefix_word, &target);
+	r->place.destinations = false;
+	return err;
 }
 
 static int rule_proto(struct reading *r, const char *value)
@@ -190,6 +206,15 @@ static int rule_on_down(struct reading *r, const char *value)
 	return 0;
 }
 
+static int rule_unrouted(struct reading *r, const char *value)
+{
+	int index = take_index(r, "unrouted", value, policy_unrouted_names, TPROXY_UNROUTED_MAX);
+
+	if (index >= 0)
+		current_rule(r)->unrouted = (enum tproxy_unrouted)index;
+	return 0;
+}
+
 static int rule_interface(struct reading *r, const char *value)
 {
 	return take_names(r, value, &current_rule(r)->interfaces);
@@ -253,11 +278,14 @@ int config_finish_rule(struct reading *r)
 	prefix_set_sort(&rule->to);
 	prefix_set_sort(&rule->from);
 	r->default_reset[d->index] = !d->has_on_down;
-	if (d->has_proxy && rule->action != TPROXY_ACTION_PROXY) {
-		r->place.line = d->line;
+	r->place.line = d->line;
+	if (scope_rule_is_dead(rule))
+		config_warning(&r->place, "[rule %s]: can never match: nothing is forwarded to its "
+					  "destinations",
+			       rule->name);
+	if (d->has_proxy && rule->action != TPROXY_ACTION_PROXY)
 		fail(r, "[rule %s]: names a proxy, but its action is %s", rule->name,
 		     policy_action_names[rule->action]);
-	}
 	free(d->plain.items);
 	*d = (struct draft){ 0 };
 	return err;
@@ -277,6 +305,7 @@ static const struct key loader_keys[] = {
 	{ "mark", loader_mark, false },
 	{ "table", loader_table, false },
 	{ "on-proxy-down", loader_on_down, false },
+	{ "unreadable", loader_unreadable, false },
 	{ NULL, NULL, false },
 };
 
@@ -288,6 +317,7 @@ static const struct key rule_keys[] = {
 	{ "action", rule_action, false },
 	{ "proxy", rule_proxy, false },
 	{ "on-proxy-down", rule_on_down, false },
+	{ "unrouted", rule_unrouted, false },
 	{ "interface", rule_interface, true },
 	{ "zone", rule_zone, true },
 	{ NULL, NULL, false },

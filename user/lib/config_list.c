@@ -7,24 +7,44 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/scope.h"
 #include "lib/util.h"
 
 #define BLANKS " \t\r\n"
 
-void config_error(struct config_place *place, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
+#define TEXT_LEN 512
 
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	/* What stands in the file is shown, but may not steer a terminal, or spoil JSON. */
+/* What stands in the file is shown, but may not steer a terminal, or spoil JSON. */
+static void format(char *text, const char *fmt, va_list args)
+{
+	vsnprintf(text, TEXT_LEN, fmt, args);
 	for (char *p = text; *p; p++)
 		if (*p < ' ' || *p >= 0x7f)
 			*p = '?';
+}
+
+void config_error(struct config_place *place, const char *fmt, ...)
+{
+	char text[TEXT_LEN];
+	va_list args;
+
+	va_start(args, fmt);
+	format(text, fmt, args);
+	va_end(args);
 	place->errors++;
 	place->reader->error(place->file, place->line, text, place->reader->arg);
+}
+
+void config_warning(const struct config_place *place, const char *fmt, ...)
+{
+	char text[TEXT_LEN];
+	va_list args;
+
+	va_start(args, fmt);
+	format(text, fmt, args);
+	va_end(args);
+	if (place->reader->warning)
+		place->reader->warning(place->file, place->line, text, place->reader->arg);
 }
 
 int config_words(const char *value, int (*fn)(const char *word, void *arg), void *arg)
@@ -49,10 +69,14 @@ static int take_prefix(struct config_place *place, const char *text, struct pref
 	struct prefix prefix;
 	const char *why;
 
-	if (!parse_prefix(text, &prefix, &why))
-		return prefix_set_append(set, &prefix);
-	config_error(place, "%.80s: %s", text, why);
-	return 0;
+	if (parse_prefix(text, &prefix, &why)) {
+		config_error(place, "%.80s: %s", text, why);
+		return 0;
+	}
+	why = place->destinations ? scope_never_forwarded(&prefix) : NULL;
+	if (why)
+		config_warning(place, "%.80s: never matches: Linux does not forward %s", text, why);
+	return prefix_set_append(set, &prefix);
 }
 
 /* A relative list belongs to the file that names it, whatever the working directory is. */
@@ -118,7 +142,8 @@ static int read_lines(struct config_place *place, FILE *file, struct prefix_set 
 static int read_list(struct config_place *place, const char *name, struct prefix_set *set)
 {
 	__cleanup_file FILE *file = NULL;
-	struct config_place inner = { .reader = place->reader };
+	struct config_place inner = { .reader = place->reader,
+				      .destinations = place->destinations };
 	char path[PATH_MAX];
 	int err;
 

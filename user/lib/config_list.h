@@ -12,9 +12,11 @@ struct config_place {
 	const char *file;
 	unsigned int line;
 	unsigned int errors;
+	bool destinations; /* prefixes here are what a rule's packets are addressed to */
 };
 
 void config_error(struct config_place *place, const char *fmt, ...) __printf(2, 3);
+void config_warning(const struct config_place *place, const char *fmt, ...) __printf(2, 3);
 
 /*
  * Calls fn for each word of a list, words parted by blanks or commas. The callback

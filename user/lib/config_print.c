@@ -93,6 +93,8 @@ static void print_rule(FILE *out, const struct rule *rule, enum tproxy_on_down o
 		fprintf(out, "proxy = %s\n", proxy_format(&rule->proxy, proxy));
 	if (rule->on_down != on_down)
 		fprintf(out, "on-proxy-down = %s\n", policy_on_down_names[rule->on_down]);
+	if (rule->unrouted != TPROXY_UNROUTED_PASS)
+		fprintf(out, "unrouted = %s\n", policy_unrouted_names[rule->unrouted]);
 }
 
 static void print_pool(FILE *out, const struct config_pool *pool)
@@ -133,6 +135,9 @@ int config_print(const struct config *config, FILE *out)
 		fprintf(out, "table = %u\n", config->table);
 	if (config->on_down != TPROXY_ON_DOWN_DROP)
 		fprintf(out, "on-proxy-down = %s\n", policy_on_down_names[config->on_down]);
+	if (config->policy.unreadable != TPROXY_UNREADABLE_DROP)
+		fprintf(out, "unreadable = %s\n",
+			policy_unreadable_names[config->policy.unreadable]);
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
 		if (config->policy.rules[i].used)
 			print_rule(out, &config->policy.rules[i], config->on_down);

@@ -7,7 +7,8 @@
 #include <sys/mman.h>
 #include <zlib.h>
 
-#define MAGIC 0x74707231u
+#define MAGIC 0x74707232u
+#define MAGIC_ABI1 0x74707231u /* without settings */
 #define CHUNK 4096u
 
 /* In front of the pinned bytes; scopes and the compressed text follow. */
@@ -17,6 +18,7 @@ struct head {
 	__u32 scopes_len;
 	__u32 text_len; /* uncompressed; 0: none */
 	__u32 zip_len;
+	__u8 unreadable, link_local, zero[2];
 };
 
 static const char *const names[] = { "internal/document0", "internal/document1",
@@ -133,10 +135,15 @@ static int map_bytes(int fd, struct view *view)
 	return 0;
 }
 
+static size_t head_size(const struct head *head)
+{
+	return head->magic == MAGIC_ABI1 ? offsetof(struct head, unreadable) : sizeof(*head);
+}
+
 static bool head_fits(const struct head *head, size_t len)
 {
-	return head->magic == MAGIC &&
-	       (__u64)sizeof(*head) + head->scopes_len + head->zip_len <= len;
+	return (head->magic == MAGIC || head->magic == MAGIC_ABI1) &&
+	       (__u64)head_size(head) + head->scopes_len + head->zip_len <= len;
 }
 
 /* 0 and a mapped view if this pin describes the maps, -ENOENT if not. */
@@ -167,12 +174,14 @@ static int open_pin(const struct state *state, const char *name, const __u32 *id
 static int unpack(const struct view *view, bool with_text, struct document *doc)
 {
 	const struct head *head = view->at;
-	const __u8 *scopes = (const __u8 *)(head + 1);
+	const __u8 *scopes = (const __u8 *)head + head_size(head);
 	uLongf len = head->text_len;
 	int err = unpack_scopes(scopes, head->scopes_len, doc);
 
 	doc->packed = view->len;
 	memcpy(doc->ids, head->ids, sizeof(doc->ids));
+	if (head->magic == MAGIC)
+		doc->settings = (struct settings){ head->unreadable, head->link_local };
 	if (err || !with_text || !head->text_len)
 		return err;
 	doc->text = malloc(len + 1);
@@ -221,7 +230,10 @@ int document_read_scopes(const struct state *state, const __u32 *ids, struct doc
 static int make_map(const struct document *doc)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-	struct head head = { .magic = MAGIC, .text_len = (__u32)doc->len };
+	struct head head = { .magic = MAGIC,
+			     .text_len = (__u32)doc->len,
+			     .unreadable = doc->settings.unreadable,
+			     .link_local = doc->settings.link_local };
 	struct view view __cleanup_view = { 0 };
 	__cleanup_close int fd = -1;
 	__cleanup_free Bytef *zip = NULL;

@@ -2,7 +2,8 @@
 /*
  * What the policy maps have no room for, pinned beside them: the interfaces that
  * rules are limited to (a device that comes later must get its rules), and the
- * configuration that was applied, to tell edits by hand from it.
+ * configuration that was applied, to tell edits by hand from it, and the settings of a
+ * policy that is not live.
  *
  * Each generation has a document of its own, which names its maps by their ids: an
  * interrupted replacement never gives a policy the document of another one.
@@ -11,12 +12,14 @@
 #define TPROXY_DOCUMENT_H
 
 #include "policy.h"
+#include "settings.h"
 #include "state.h"
 
 #define DOCUMENT_MAPS 7 /* maps of one generation */
 
 struct document {
 	__u32 ids[DOCUMENT_MAPS];
+	struct settings settings;
 	struct name_set scopes[TPROXY_MAX_RULES]; /* struct rule.interfaces */
 	char *text;                               /* applied configuration, or NULL */
 	size_t len;

@@ -18,8 +18,7 @@ static const struct {
 	{ MAP_RULES, MAP_RULES_GEN }, { MAP_POOLS, MAP_POOLS_GEN },
 };
 
-/* An empty map like the one behind fd, field names for bpftool included. Descriptor or -errno. */
-static int clone_empty(int fd, const char *name)
+int generation_empty_map(int fd, const char *name)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts);
 	__cleanup_close int btf = -1;
@@ -46,7 +45,7 @@ static int make_maps(const struct state *state, struct state *next)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
 		enum state_map map = inner[i].map;
-		int fd = clone_empty(state->map[map], state_map_name(map));
+		int fd = generation_empty_map(state->map[map], state_map_name(map));
 
 		if (fd < 0)
 			return fd;
@@ -105,12 +104,14 @@ static int put_outer(const struct state *state, const struct state *next, __u32 
 	return 0;
 }
 
-static int flip(struct state *state)
+/* Generation and settings change in one write. */
+static int flip(struct state *state, struct settings settings)
 {
 	struct tproxy_config config = state->config;
 	__u32 zero = 0;
 
 	config.generation++;
+	settings_put(settings, &config);
 	if (bpf_map_update_elem(state->map[MAP_CONFIG], &zero, &config, BPF_ANY))
 		return -errno;
 	state->config = config;
@@ -162,7 +163,7 @@ static int wait_for_readers(const struct state *state, const struct state *old, 
 	return bpf_map_update_elem(state->map[MAP_RULES_GEN], &slot, &fd, BPF_ANY) ? -errno : 0;
 }
 
-static int open_slot(const struct state *state, __u32 slot, struct state *maps)
+int generation_open_slot(const struct state *state, __u32 slot, struct state *maps)
 {
 	snprintf(maps->dir, sizeof(maps->dir), "%s", state->dir);
 	maps->config = state->config;
@@ -182,7 +183,7 @@ static int open_slot(const struct state *state, __u32 slot, struct state *maps)
 static void open_gone(const struct state *state, struct state *gone)
 {
 	__u32 live[DOCUMENT_MAPS], ids[DOCUMENT_MAPS];
-	bool own = !open_slot(state, !(state->config.generation & 1), gone) &&
+	bool own = !generation_open_slot(state, !(state->config.generation & 1), gone) &&
 		   !document_ids(state, live) && !document_ids(gone, ids);
 
 	for (int i = 0; i < DOCUMENT_MAPS && own; i++)
@@ -214,6 +215,7 @@ static int live_document(const struct state *state, const struct policy *policy,
 	if (err != -ENOENT)
 		return err;
 	memcpy(doc->ids, ids, sizeof(ids));
+	doc->settings = settings_live(state);
 	err = document_take_scopes(doc, policy);
 	return err ? err : document_write(state, state->config.generation & 1, doc);
 }
@@ -226,6 +228,7 @@ static int stage_document(const struct state *state, const struct generation_pla
 
 	if (!err)
 		err = document_ids(next, doc.ids);
+	doc.settings = settings_live(next);
 	if (!err)
 		err = document_take_scopes(&doc, plan->to);
 	if (!err && plan->text) {
@@ -255,6 +258,7 @@ int generation_prepare(struct state *state, const struct generation_plan *plan,
 	struct state next __cleanup_state = STATE_CLOSED;
 	int err = make_maps(state, &next);
 
+	settings_put(settings_of(plan->to), &next.config);
 	if (!err)
 		err = copy_ifaces(state, plan->to, &next);
 	if (!err)
@@ -273,7 +277,7 @@ int generation_prepare(struct state *state, const struct generation_plan *plan,
 static int make_live(struct state *state, struct state *next, __u32 slot)
 {
 	__u32 ids[DOCUMENT_MAPS];
-	int failed, err = flip(state);
+	int failed, err = flip(state, settings_live(next));
 
 	if (err)
 		return err;
@@ -320,7 +324,7 @@ int generation_open_idle(const struct state *state, struct state *ret_idle)
 	struct state idle __cleanup_state = STATE_CLOSED;
 	struct document doc __cleanup_document = { 0 };
 	__u32 ids[DOCUMENT_MAPS];
-	int err = open_slot(state, !(state->config.generation & 1), &idle);
+	int err = generation_open_slot(state, !(state->config.generation & 1), &idle);
 
 	if (!err)
 		err = document_ids(&idle, ids);
@@ -329,6 +333,7 @@ int generation_open_idle(const struct state *state, struct state *ret_idle)
 		err = document_read_scopes(state, ids, &doc);
 	if (err)
 		return err;
+	settings_put(doc.settings, &idle.config);
 	*ret_idle = idle;
 	idle = STATE_CLOSED;
 	return 0;
@@ -338,7 +343,7 @@ int generation_may_rollback(const struct state *state)
 {
 	struct state live __cleanup_state = STATE_CLOSED;
 
-	return open_slot(state, state->config.generation & 1, &live);
+	return generation_open_slot(state, state->config.generation & 1, &live);
 }
 
 /* Interfaces may have come and gone since. */
@@ -399,7 +404,7 @@ int generation_follow(struct state *state)
 	do {
 		state_close(&live);
 		seen = state->config.generation;
-		err = open_slot(state, seen & 1, &live);
+		err = generation_open_slot(state, seen & 1, &live);
 		/* The slot that was live is filled anew only after a flip. */
 		failed = read_config(state);
 	} while (!failed && state->config.generation != seen);

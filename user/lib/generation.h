@@ -42,6 +42,12 @@ int generation_rollback(struct state *state);
 /* Could this process go back? -EPERM without the right to open maps by id (CAP_SYS_ADMIN). */
 int generation_may_rollback(const struct state *state);
 
+/* The maps of a slot, opened by their ids; -ENOENT: it is empty. */
+int generation_open_slot(const struct state *state, __u32 slot, struct state *ret_maps);
+
+/* An empty map like the one behind fd, field names for bpftool included. Descriptor or -errno. */
+int generation_empty_map(int fd, const char *name);
+
 /* The maps of the idle slot, for reading; -ENOENT: there is no whole policy in it. */
 int generation_open_idle(const struct state *state, struct state *ret_idle);
 

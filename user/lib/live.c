@@ -82,6 +82,7 @@ static int to_policy(const struct state *state, const struct tables *tables,
 		err = read_scopes(state, &policy);
 	if (err)
 		return err;
+	policy.unreadable = settings_live(state).unreadable;
 	*ret_policy = policy;
 	policy = (struct policy){ 0 };
 	return 0;

@@ -29,10 +29,10 @@ int live_read_tables(const struct state *state, struct tables *tables);
 int live_update(int fd, const void *key, const void *value);
 
 /* Makes the edits that lead from one policy to the other, and nothing else. */
-int live_change_policy(const struct state *state, const struct policy *from,
+int live_change_policy(struct state *state, const struct policy *from,
 		       const struct policy *to);
 
-/* 1 if the maps of the two policies differ, 0 if not, or -ENOMEM. */
+/* 1 if the maps or settings of the two policies differ, 0 if not, or -ENOMEM. */
 int live_policy_differs(const struct policy *from, const struct policy *to);
 
 /* Prints the same edits as bpftool commands, one a line, and makes none. */

@@ -122,6 +122,8 @@ int live_policy_differs(const struct policy *from, const struct policy *to)
 	struct tables after __cleanup_tables = { 0 };
 	int err = tables_compile(from, &before);
 
+	if (from->unreadable != to->unreadable)
+		return 1;
 	if (!err)
 		err = tables_compile(to, &after);
 	return err ? err : tables_diff(&before, &after, stop_at_first, NULL);
@@ -154,9 +156,9 @@ static bool scopes_are(const struct document *doc, const struct policy *to,
 /*
  * The document follows the rules. A rule that goes keeps its interfaces until it is
  * gone (`also`), one that comes has them before: whoever is killed in the middle
- * leaves no rule on an interface it was not meant for.
+ * leaves no rule on an interface it was not meant for. The settings are the live ones.
  */
-static int write_scopes(const struct state *state, const struct policy *to,
+static int write_document(const struct state *state, const struct policy *to,
 			const struct policy *also)
 {
 	struct document scopes __cleanup_document = { 0 };
@@ -166,12 +168,16 @@ static int write_scopes(const struct state *state, const struct policy *to,
 
 	if (!err)
 		err = document_read_scopes(state, ids, &scopes);
-	if ((err && err != -ENOENT) || scopes_are(&scopes, to, also))
-		return err == -ENOENT ? 0 : err;
+	if (err && err != -ENOENT)
+		return err;
+	if (scopes_are(&scopes, to, also) &&
+	    (err == -ENOENT || settings_equal(scopes.settings, settings_live(state))))
+		return 0;
 	err = document_read(state, ids, &doc);
 	if (err && err != -ENOENT)
 		return err;
 	memcpy(doc.ids, ids, sizeof(doc.ids));
+	doc.settings = settings_live(state);
 	err = document_take_scopes(&doc, to);
 	for (int i = 0; i < TPROXY_MAX_RULES && !err && also; i++)
 		if (!to->rules[i].used)
@@ -179,14 +185,15 @@ static int write_scopes(const struct state *state, const struct policy *to,
 	return err ? err : document_write(state, state->config.generation & 1, &doc);
 }
 
-int live_change_policy(const struct state *state, const struct policy *from,
-		       const struct policy *to)
+int live_change_policy(struct state *state, const struct policy *from, const struct policy *to)
 {
-	int err = write_scopes(state, to, from);
+	int err = write_document(state, to, from);
 
 	if (!err)
-		err = walk_change(state, from, to, make_iface, make_edit, (void *)state);
-	return err ? err : write_scopes(state, to, NULL);
+		err = walk_change(state, from, to, make_iface, make_edit, state);
+	if (!err)
+		err = settings_write(state, settings_of(to));
+	return err ? err : write_document(state, to, NULL);
 }
 
 static int write_rules_and_ports(const struct state *state, const struct tables *tables)
@@ -263,10 +270,25 @@ static int print_iface(const struct state *state, const struct live_iface *iface
 	return 0;
 }
 
+static void print_settings(const struct printer *p, struct settings settings)
+{
+	struct tproxy_config config = p->state->config;
+	const __u32 zero = 0;
+
+	settings_put(settings, &config);
+	print_command(p, "update", MAP_CONFIG);
+	print_bytes(p->out, "key", &zero, sizeof(zero));
+	print_bytes(p->out, "value", &config, sizeof(config));
+	fputc('\n', p->out);
+}
+
 int live_print_bpftool(const struct state *state, const struct policy *from,
 		       const struct policy *to, FILE *out)
 {
 	struct printer printer = { .state = state, .out = out };
+	int err = walk_change(state, from, to, print_iface, print_edit, &printer);
 
-	return walk_change(state, from, to, print_iface, print_edit, &printer);
+	if (!err && !settings_equal(settings_live(state), settings_of(to)))
+		print_settings(&printer, settings_of(to));
+	return err;
 }

@@ -18,6 +18,14 @@ const char *const policy_on_down_names[TPROXY_ON_DOWN_MAX] = {
 	[TPROXY_ON_DOWN_PASS] = "pass",
 	[TPROXY_ON_DOWN_RESET] = "reset",
 };
+const char *const policy_unrouted_names[TPROXY_UNROUTED_MAX] = {
+	[TPROXY_UNROUTED_PASS] = "pass",
+	[TPROXY_UNROUTED_PROXY] = "proxy",
+};
+const char *const policy_unreadable_names[TPROXY_UNREADABLE_MAX] = {
+	[TPROXY_UNREADABLE_DROP] = "drop",
+	[TPROXY_UNREADABLE_PASS] = "pass",
+};
 const char policy_default_rule[] = "default";
 
 int prefix_set_append(struct prefix_set *set, const struct prefix *prefix)
@@ -361,7 +369,7 @@ static int rule_copy(const struct rule *from, struct rule *ret_to)
 
 int policy_copy(const struct policy *from, struct policy *ret_to)
 {
-	struct policy copy = { 0 };
+	struct policy copy = { .unreadable = from->unreadable };
 
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
 		int err = rule_copy(&from->rules[i], &copy.rules[i]);

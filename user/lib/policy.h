@@ -40,6 +40,7 @@ struct rule {
 	char name[TPROXY_NAME_LEN];
 	enum tproxy_action action;
 	enum tproxy_on_down on_down;
+	enum tproxy_unrouted unrouted;
 	struct endpoint proxy; /* port 0: tproxy-relay; family 0: loopback of the flow's family */
 	struct prefix_set to;  /* empty: nothing; both defaults: everything */
 	struct prefix_set from;
@@ -49,10 +50,13 @@ struct rule {
 
 struct policy {
 	struct rule rules[TPROXY_MAX_RULES]; /* index = match order = bit in the masks */
+	enum tproxy_unreadable unreadable;
 };
 
 extern const char *const policy_action_names[TPROXY_ACTION_MAX];
 extern const char *const policy_on_down_names[TPROXY_ON_DOWN_MAX];
+extern const char *const policy_unrouted_names[TPROXY_UNROUTED_MAX];
+extern const char *const policy_unreadable_names[TPROXY_UNREADABLE_MAX];
 extern const char policy_default_rule[]; /* the rule that attach makes or extends */
 
 /* All of these: 0 or -ENOMEM; adding what is there already is no error. */

@@ -134,6 +134,11 @@ static const char *on_down_of(const struct rule *rule)
 	return rule->action == TPROXY_ACTION_PROXY ? policy_on_down_names[rule->on_down] : "";
 }
 
+static const char *unrouted_of(const struct rule *rule)
+{
+	return rule->action == TPROXY_ACTION_PROXY ? policy_unrouted_names[rule->unrouted] : "";
+}
+
 /* A value that no name belongs to was written by hand. */
 static const char *action_of(const struct rule *rule)
 {
@@ -161,6 +166,8 @@ static int diff_rule(struct diff *d, const struct rule *from, const struct rule 
 		err = tell_value(d, "proxy", proxy_of(from, was), proxy_of(to, is));
 	if (!err)
 		err = tell_value(d, "on-proxy-down", on_down_of(from), on_down_of(to));
+	if (!err)
+		err = tell_value(d, "unrouted", unrouted_of(from), unrouted_of(to));
 	return err;
 }
 
@@ -236,5 +243,8 @@ int policy_diff(const struct policy *from, const struct policy *to,
 
 	if (!err)
 		err = normalize(to, &is);
+	if (!err)
+		err = tell_value(&diff, "unreadable", policy_unreadable_names[from->unreadable],
+				 policy_unreadable_names[to->unreadable]);
 	return err ? err : diff_rules(&was, &is, &diff);
 }

@@ -20,7 +20,7 @@ extern const char *const policy_change_names[CHANGE_MAX];
 
 struct policy_change {
 	enum policy_change_kind kind;
-	const char *rule;
+	const char *rule;  /* NULL: a key of [loader] */
 	const char *field; /* key of the configuration file; NULL for a rule as a whole */
 	const char *text;  /* the value */
 };

@@ -14,6 +14,11 @@ bool route_family_present(__u8 family)
 	return family == AF_INET || !access("/proc/net/if_inet6", F_OK);
 }
 
+__u32 route_df_mark(__u32 mark)
+{
+	return mark == 1U << 31 ? mark >> 1 : mark << 1;
+}
+
 /* ---- rules ---------------------------------------------------------------- */
 
 static struct nlmsghdr *rule_message(struct nl *nl, char *buf, __u16 type, __u16 flags,
@@ -251,7 +256,7 @@ int route_output(struct nl *nl, __u8 family, const void *addr)
 /* ---- conflicts ------------------------------------------------------------ */
 
 struct conflict {
-	const struct route_key *key;
+	__u32 bits;
 	struct route_rule rule;
 };
 
@@ -259,19 +264,18 @@ static int shares_our_mark(const struct route_rule *rule, void *arg)
 {
 	struct conflict *conflict = arg;
 
-	if (rule->protocol == TPROXY_RT_PROTOCOL || !(rule->mark & conflict->key->mask))
+	if (rule->protocol == TPROXY_RT_PROTOCOL || !(rule->mark & conflict->bits))
 		return 0;
 	conflict->rule = *rule;
 	return 1;
 }
 
-int route_conflict(struct nl *nl, const struct route_key *key, char *ret_text, size_t size)
-{
-	static const __u8 families[] = { AF_INET, AF_INET6 };
+static const __u8 families[] = { AF_INET, AF_INET6 };
 
+int route_mark_conflict(struct nl *nl, __u32 bits, char *ret_text, size_t size)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct conflict conflict = { .key = key };
-		struct table_walk walk = { .table = key->table };
+		struct conflict conflict = { .bits = bits };
 		int found;
 
 		if (!route_family_present(families[i]))
@@ -279,17 +283,29 @@ int route_conflict(struct nl *nl, const struct route_key *key, char *ret_text, s
 		found = route_rules(nl, families[i], shares_our_mark, &conflict);
 		if (found > 0)
 			snprintf(ret_text, size,
-				 "mark 0x%x: rule %u matches fwmark 0x%x/0x%x already", key->mark,
+				 "mark 0x%x: rule %u matches fwmark 0x%x/0x%x already", bits,
 				 conflict.rule.pref, conflict.rule.mark, conflict.rule.mask);
-		if (!found)
-			found = walk_table(nl, families[i], &walk);
-		if (!found && walk.foreign) {
-			snprintf(ret_text, size, "table %u: it holds routes that are not ours",
-				 key->table);
-			found = 1;
-		}
 		if (found)
 			return found;
+	}
+	return 0;
+}
+
+int route_table_conflict(struct nl *nl, __u32 table, char *ret_text, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct table_walk walk = { .table = table };
+		int err;
+
+		if (!route_family_present(families[i]))
+			continue;
+		err = walk_table(nl, families[i], &walk);
+		if (err)
+			return err;
+		if (!walk.foreign)
+			continue;
+		snprintf(ret_text, size, "table %u: it holds routes that are not ours", table);
+		return 1;
 	}
 	return 0;
 }

@@ -20,6 +20,9 @@ struct route_key {
 	__u32 table;
 };
 
+/* The bit set besides `mark` on datagrams that forbid fragments: the next higher, or lower one. */
+__u32 route_df_mark(__u32 mark);
+
 struct route_rule {
 	__u8 family;
 	__u8 protocol;
@@ -54,10 +57,11 @@ bool route_rule_is_ours(const struct route_rule *rule, const struct route_key *k
 int route_output(struct nl *nl, __u8 family, const void *addr);
 
 /*
- * Looks for somebody else's rule that matches our mark, or routes in our table.
+ * Looks for somebody else's rule that matches these bits of a mark, or routes in a table.
  * 1 and a sentence in `ret_text` (size bytes) when there is one, 0 or -errno.
  */
-int route_conflict(struct nl *nl, const struct route_key *key, char *ret_text, size_t size);
+int route_mark_conflict(struct nl *nl, __u32 bits, char *ret_text, size_t size);
+int route_table_conflict(struct nl *nl, __u32 table, char *ret_text, size_t size);
 
 /*
  * Asks the kernel where a marked packet that enters by `iif` would go, from a neighbour

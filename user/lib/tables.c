@@ -185,6 +185,7 @@ static void compile_rule(const struct rule *rule, struct tproxy_rule *to)
 		.action = (__u8)rule->action,
 		.on_down = (__u8)rule->on_down,
 		.proxy_port = htons(rule->proxy.port),
+		.unrouted = (__u8)rule->unrouted,
 	};
 	snprintf((char *)to->name, sizeof(to->name), "%s", rule->name);
 	if (!rule->proxy.port)
@@ -281,6 +282,8 @@ static void read_rule(const struct tproxy_rule *from, struct rule *rule)
 	rule->used = true;
 	rule->action = from->action;
 	rule->on_down = from->on_down;
+	rule->unrouted = from->unrouted < TPROXY_UNROUTED_MAX ? from->unrouted :
+								TPROXY_UNROUTED_PASS;
 	memcpy(rule->name, from->name, sizeof(rule->name));
 	rule->name[sizeof(rule->name) - 1] = '\0';
 	rule->proxy.port = ntohs(from->proxy_port);

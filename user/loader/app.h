@@ -17,7 +17,8 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NOT_ATTACHED = 3,
-	EXIT_REMARKS = 4, /* diff: there are differences; import: something was left out */
+	/* diff: there are differences; import: something was left out; check: warnings */
+	EXIT_REMARKS = 4,
 };
 
 struct app {

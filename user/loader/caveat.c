@@ -2,9 +2,12 @@
 #include "loader/caveat.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/live.h"
 #include "lib/log.h"
+#include "lib/scope.h"
+#include "loader/steps.h"
 
 static bool is_attached(const struct session *session, const struct device *device)
 {
@@ -62,12 +65,55 @@ static void warn_of_vrf(struct session *session, const struct device *device)
 		 device->name, vrf.name, device->name, device->name);
 }
 
+static bool forwards(const char *family, const char *ifname)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/forwarding", family, ifname);
+	file = fopen(path, "re");
+	return !file || fgetc(file) != '0';
+}
+
+/*
+ * What the map of local addresses says is confirmed by a route look-up, and that has no answer
+ * where packets are not forwarded (bpf_ipv4_fib_lookup: BPF_FIB_LKUP_RET_FWD_DISABLED).
+ */
+static void warn_of_forwarding(const struct device *device)
+{
+	bool v4 = forwards("ipv4", device->name);
+	bool v6 = !steps_family_wanted(AF_INET6, device->name) || forwards("ipv6", device->name);
+
+	if (!v4 || !v6)
+		log_warn("%s: %s forwarding is off: what is addressed to this host is then decided "
+			 "by its addresses as of the last command only (tproxy-loader watch keeps "
+			 "them true)",
+			 device->name, v6 ? "IPv4" : v4 ? "IPv6" : "IPv4 and IPv6");
+}
+
 void caveat_warn(struct session *session, const struct device *device)
 {
 	struct walk walk = { session, device };
 
+	warn_of_forwarding(device);
 	warn_of_vrf(session, device);
 	warn_of_macvlan(session, device);
 	if (device_walk(&session->nl, warn_of_child, &walk))
 		log_debug("%s: cannot list the devices on top of it", device->name);
+}
+
+void caveat_destinations(const struct rule *rule, const struct prefix_set *given)
+{
+	char text[PREFIX_TEXT_LEN];
+
+	for (size_t i = 0; i < given->n; i++) {
+		const char *why = scope_never_forwarded(&given->items[i]);
+
+		if (why)
+			log_warn("rule %s: %s never matches: Linux does not forward %s", rule->name,
+				 prefix_format(&given->items[i], text), why);
+	}
+	if (scope_rule_is_dead(rule))
+		log_warn("rule %s: can never match: nothing is forwarded to its destinations",
+			 rule->name);
 }

@@ -19,7 +19,10 @@ static void print_change(const struct changes *c, const struct policy_change *ch
 		[CHANGE_VALUE_GONE] = "-",
 	};
 
-	if (change->field)
+	if (!change->rule)
+		fprintf(c->out, "%sloader: %s %s = %s\n", c->indent, words[change->kind],
+			change->field, change->text);
+	else if (change->field)
 		fprintf(c->out, "%srule %s: %s %s = %s\n", c->indent, change->rule,
 			words[change->kind], change->field, change->text);
 	else
@@ -33,7 +36,8 @@ static struct json_object *change_json(const struct policy_change *change)
 
 	json_object_object_add(object, "change",
 			       json_object_new_string(policy_change_names[change->kind]));
-	json_object_object_add(object, "rule", json_object_new_string(change->rule));
+	if (change->rule)
+		json_object_object_add(object, "rule", json_object_new_string(change->rule));
 	if (change->field) {
 		json_object_object_add(object, "key", json_object_new_string(change->field));
 		json_object_object_add(object, "value", json_object_new_string(change->text));

@@ -98,6 +98,7 @@ static int apply(struct app *app, const char *path, const struct config *config,
 int cmd_apply(struct app *app, int argc, char **argv)
 {
 	struct config config __cleanup_config = { 0 };
+	struct conffile_report report = { 0 };
 	const char *operand, *path = NULL;
 	__u64 within = 0;
 	int opt;
@@ -114,7 +115,7 @@ int cmd_apply(struct app *app, int argc, char **argv)
 	}
 	if (!path)
 		return app_usage_error("apply: which file? (apply FILE)");
-	if (conffile_read(path, NULL, &config) || !app_enter(app))
+	if (conffile_read(path, &report, &config) || !app_enter(app))
 		return EXIT_FAILED;
 	return apply(app, path, &config, within);
 }

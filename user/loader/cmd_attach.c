@@ -14,7 +14,7 @@
 /* How long a running relay gets to put its listeners into freshly made maps. */
 #define RELAY_WAIT_MS 200
 
-enum { OPT_DIVERT_ONLY = 3000, OPT_HOOK, OPT_MARK, OPT_TABLE, OPT_DRY_RUN };
+enum { OPT_DIVERT_ONLY = 3000, OPT_HOOK, OPT_MARK, OPT_TABLE, OPT_UNREADABLE, OPT_DRY_RUN };
 
 static const struct option options[] = {
 	RULE_LONG_OPTIONS,
@@ -22,6 +22,7 @@ static const struct option options[] = {
 	{ "hook", required_argument, NULL, OPT_HOOK },
 	{ "mark", required_argument, NULL, OPT_MARK },
 	{ "table", required_argument, NULL, OPT_TABLE },
+	{ "unreadable", required_argument, NULL, OPT_UNREADABLE },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	APP_LONG_OPTIONS,
 };
@@ -31,6 +32,8 @@ struct request {
 	size_t n;
 	struct rule_options rule;
 	bool divert_only, dry_run;
+	bool has_unreadable;
+	enum tproxy_unreadable unreadable;
 	enum hook hook; /* HOOK_NONE: choose */
 	struct setup setup;
 };
@@ -96,6 +99,19 @@ static int take_hook(const char *value, enum hook *ret_hook)
 	return 0;
 }
 
+static int take_unreadable(const char *value, struct request *request)
+{
+	int index = parse_name(value, policy_unreadable_names, TPROXY_UNREADABLE_MAX);
+
+	if (index < 0) {
+		log_error("--unreadable %s: unknown value (drop or pass)", value);
+		return -EINVAL;
+	}
+	request->unreadable = (enum tproxy_unreadable)index;
+	request->has_unreadable = true;
+	return 0;
+}
+
 static int take_option(struct request *request, int opt, const char *value)
 {
 	switch (opt) {
@@ -111,6 +127,8 @@ static int take_option(struct request *request, int opt, const char *value)
 		return take_mark(value, &request->setup.mark);
 	case OPT_TABLE:
 		return take_table(value, &request->setup.table);
+	case OPT_UNREADABLE:
+		return take_unreadable(value, request);
 	default:
 		return rule_options_take(&request->rule, opt, value);
 	}
@@ -224,6 +242,8 @@ static int plan_policy(struct attach *a)
 	const struct rule_options *wanted = &a->request->rule;
 	int index, err = policy_copy(&a->before, &a->after);
 
+	if (a->request->has_unreadable)
+		a->after.unreadable = a->request->unreadable;
 	if (err || !wanted->any)
 		return err;
 	index = policy_find(&a->after, policy_default_rule);
@@ -249,10 +269,11 @@ static void describe_rule(const struct rule *rule)
 	for (size_t i = 0; i < rule->to.n && len < sizeof(to); i++)
 		len += (size_t)snprintf(to + len, sizeof(to) - len, " %s",
 					prefix_format(&rule->to.items[i], text));
-	log_step("rule %s:%s to%s: %s %s, on-down %s", rule->name, services,
+	log_step("rule %s:%s to%s: %s %s, on-down %s%s", rule->name, services,
 		 prefix_set_is_all(&rule->to) ? " all" : to, policy_action_names[rule->action],
 		 rule->action == TPROXY_ACTION_PROXY ? proxy_format(&rule->proxy, proxy) : "",
-		 policy_on_down_names[rule->on_down]);
+		 policy_on_down_names[rule->on_down],
+		 rule->unrouted == TPROXY_UNROUTED_PROXY ? ", unrouted proxy" : "");
 }
 
 static int change_policy(struct attach *a)
@@ -263,8 +284,13 @@ static int change_policy(struct attach *a)
 		log_error("rule %s: %s", policy_default_rule, strerror(-changes));
 	if (changes <= 0)
 		return changes;
+	if (a->before.unreadable != a->after.unreadable)
+		log_step("unreadable packets: %s", policy_unreadable_names[a->after.unreadable]);
 	index = policy_find(&a->after, policy_default_rule);
-	describe_rule(&a->after.rules[index]);
+	if (index >= 0 && a->request->rule.any) {
+		describe_rule(&a->after.rules[index]);
+		caveat_destinations(&a->after.rules[index], &a->request->rule.rule.to);
+	}
 	if (a->session->dry_run)
 		return 0;
 	a->policy_changed = true;
@@ -413,11 +439,12 @@ static int attach(struct app *app, const struct request *request)
 	struct session session __cleanup_session = SESSION_CLOSED;
 	struct attach a = { .request = request, .session = &session };
 	bool present;
-	int err = 0, code = session_open_any(&session, app, &present);
+	int err = 0, code;
 
+	session.dry_run = request->dry_run;
+	code = session_open_any(&session, app, &present);
 	if (code)
 		return code;
-	session.dry_run = request->dry_run;
 	for (size_t i = 0; i < request->n && !err; i++)
 		err = add_name(&a, request->names[i]);
 	if (!err) {

@@ -6,25 +6,30 @@
 static int check(struct app *app, const char *path)
 {
 	struct config config __cleanup_config = { 0 };
-	struct json_object *errors = app->json ? json_object_new_array() : NULL;
-	int err = conffile_read(path, errors, &config);
+	struct conffile_report report = {
+		.errors = app->json ? json_object_new_array() : NULL,
+		.warnings = app->json ? json_object_new_array() : NULL,
+	};
+	int err = conffile_read(path, &report, &config);
+	int code = err ? EXIT_FAILED : report.n_warnings ? EXIT_REMARKS : EXIT_DONE;
 	const struct conffile_size size = conffile_size(&config.policy);
 	struct json_object *root;
 
 	if (!app->json) {
 		if (!err)
 			log_info("%s: %zu rules, %zu prefixes", path, size.rules, size.prefixes);
-		return err ? EXIT_FAILED : EXIT_DONE;
+		return code;
 	}
 	root = show_json_root();
 	json_object_object_add(root, "valid", json_object_new_boolean(!err));
-	json_object_object_add(root, "errors", errors);
+	json_object_object_add(root, "errors", report.errors);
+	json_object_object_add(root, "warnings", report.warnings);
 	if (!err) {
 		json_object_object_add(root, "rules", json_object_new_uint64(size.rules));
 		json_object_object_add(root, "prefixes", json_object_new_uint64(size.prefixes));
 	}
 	show_json_print(root);
-	return err ? EXIT_FAILED : EXIT_DONE;
+	return code;
 }
 
 int cmd_check(struct app *app, int argc, char **argv)

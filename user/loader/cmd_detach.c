@@ -113,6 +113,7 @@ int cmd_detach(struct app *app, int argc, char **argv)
 		return code;
 	if (!app_enter(app))
 		return EXIT_FAILED;
+	session.dry_run = request.dry_run;
 	code = session_open_any(&session, app, &present);
 	if (code)
 		return code;
@@ -120,7 +121,6 @@ int cmd_detach(struct app *app, int argc, char **argv)
 		log_info("%s: nothing is attached", app->pin_dir);
 		return EXIT_DONE;
 	}
-	session.dry_run = request.dry_run;
 	err = request.all ? detach_all(&session, &request) : detach_named(&session, &request);
 	if (!err && request.keep_flows && !request.dry_run)
 		err = drain_finish(&session, request.all, request.wait);

@@ -2,6 +2,7 @@
 /* rule list, rule add NAME, rule del NAME. */
 #include <string.h>
 
+#include "loader/caveat.h"
 #include "loader/edit.h"
 #include "loader/ruleopts.h"
 #include "loader/show.h"
@@ -89,6 +90,8 @@ static int add_rule(struct policy *policy, void *arg)
 				  &policy->rules[index]);
 	if (err)
 		log_error("rule %s: %s", request->name, strerror(-err));
+	else
+		caveat_destinations(&policy->rules[index], &request->rule.rule.to);
 	return err;
 }
 

@@ -2,6 +2,7 @@
 /* cidr add|del and port add|del: members of a rule's sets. */
 #include <string.h>
 
+#include "loader/caveat.h"
 #include "loader/edit.h"
 
 static const struct option options[] = {
@@ -82,6 +83,8 @@ static int change(struct policy *policy, void *arg)
 		return index;
 	}
 	err = change_prefixes(request, &policy->rules[index]);
+	if (!err && request->add)
+		caveat_destinations(&policy->rules[index], &request->prefixes);
 	if (!err)
 		err = change_services(request, &policy->rules[index]);
 	if (err && err != -ENOENT)

@@ -165,7 +165,11 @@ static int print_json(const struct view *view)
 	json_object_object_add(root, "abi", json_object_new_int((int)config->abi));
 	json_object_object_add(root, "generation", json_object_new_int64(config->generation));
 	json_object_object_add(root, "mark", json_object_new_int64(config->mark));
+	json_object_object_add(root, "df_mark", json_object_new_int64(config->df_mark));
 	json_object_object_add(root, "table", json_object_new_int64(config->table));
+	json_object_object_add(root, "unreadable",
+			       json_object_new_string(
+				       policy_unreadable_names[view->policy.unreadable]));
 	json_object_object_add(root, "sk_lookup", json_object_new_boolean(view->lookup));
 	json_object_object_add(root, "interfaces", ifaces);
 	json_object_object_add(root, "relay", listeners);
@@ -219,8 +223,9 @@ static void print_text(const struct view *view)
 	const struct tproxy_config *config = &view->session->state.config;
 	bool any = false;
 
-	printf("pins %s, generation %u, mark 0x%x, table %u%s\n", view->session->state.dir,
-	       config->generation, config->mark, config->table,
+	printf("pins %s, generation %u, mark 0x%x, table %u, unreadable %s%s\n",
+	       view->session->state.dir, config->generation, config->mark, config->table,
+	       policy_unreadable_names[view->policy.unreadable],
 	       view->lookup || !view->n ? "" : ", SK_LOOKUP MISSING");
 	printf("interfaces:%s\n", view->n ? "" : " none");
 	for (size_t i = 0; i < view->n; i++)

@@ -7,6 +7,8 @@
 
 #include "lib/live.h"
 #include "lib/pools.h"
+#include "lib/route.h"
+#include "lib/settings.h"
 #include "lib/trial.h"
 #include "loader/conffile.h"
 #include "loader/show.h"
@@ -147,6 +149,8 @@ static int fill(struct session *session, struct trial *trial, const struct confi
 	int err;
 
 	values.mark = values.mask = config->mark ? config->mark : TPROXY_DEFAULT_MARK;
+	values.df_mark = route_df_mark(values.mark);
+	settings_put(settings_of(&config->policy), &values);
 	snprintf((char *)iface.name, sizeof(iface.name), "%s", ifname);
 	iface.mask = policy_rules_on(&config->policy, ifname);
 	err = live_fill(&trial->maps, &config->policy, NULL);

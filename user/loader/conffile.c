@@ -4,18 +4,36 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void on_error(const char *file, unsigned int line, const char *text, void *arg)
+static void note(struct json_object *array, const char *file, unsigned int line,
+		 const char *key, const char *text)
 {
-	struct json_object *errors = arg, *object;
+	struct json_object *object;
 
-	log_error("%s:%u: %s", file, line, text);
-	if (!errors)
+	if (!array)
 		return;
 	object = json_object_new_object();
 	json_object_object_add(object, "file", json_object_new_string(file));
 	json_object_object_add(object, "line", json_object_new_int64(line));
-	json_object_object_add(object, "error", json_object_new_string(text));
-	json_object_array_add(errors, object);
+	json_object_object_add(object, key, json_object_new_string(text));
+	json_object_array_add(array, object);
+}
+
+static void on_error(const char *file, unsigned int line, const char *text, void *arg)
+{
+	struct conffile_report *report = arg;
+
+	log_error("%s:%u: %s", file, line, text);
+	if (report)
+		note(report->errors, file, line, "error", text);
+}
+
+static void on_warning(const char *file, unsigned int line, const char *text, void *arg)
+{
+	struct conffile_report *report = arg;
+
+	log_warn("%s:%u: %s", file, line, text);
+	report->n_warnings++;
+	note(report->warnings, file, line, "warning", text);
 }
 
 static int open_path(const char *path, FILE **ret_file)
@@ -38,11 +56,12 @@ static int open_path(const char *path, FILE **ret_file)
 	return 0;
 }
 
-int conffile_read(const char *path, struct json_object *errors, struct config *ret_config)
+int conffile_read(const char *path, struct conffile_report *report, struct config *ret_config)
 {
 	const struct config_reader reader = { .name = strcmp(path, "-") ? path : "stdin",
 					      .error = on_error,
-					      .arg = errors };
+					      .warning = report ? on_warning : NULL,
+					      .arg = report };
 	__cleanup_file FILE *file = NULL;
 	int err = open_path(path, &file);
 

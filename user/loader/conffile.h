@@ -10,8 +10,14 @@
 
 #define CONFFILE_DEFAULT "/etc/tproxy/tproxy.conf"
 
-/* "-": standard input. errors: an array that gets an object each, or NULL. */
-int conffile_read(const char *path, struct json_object *errors, struct config *ret_config);
+/* What a file is found to be like. Errors and warnings are logged as well. */
+struct conffile_report {
+	struct json_object *errors, *warnings; /* arrays that get an object each, or NULL */
+	size_t n_warnings;
+};
+
+/* "-": standard input. report: NULL: warnings are not wanted, errors are logged. */
+int conffile_read(const char *path, struct conffile_report *report, struct config *ret_config);
 
 /* Rules, and prefixes and ports of all of them. */
 struct conffile_size {

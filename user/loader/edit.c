@@ -6,7 +6,7 @@
 #include "lib/generation.h"
 #include "loader/probation.h"
 
-static int write_in_place(const struct state *state, const struct policy *before,
+static int write_in_place(struct state *state, const struct policy *before,
 			  const struct policy *after)
 {
 	int err = live_change_policy(state, before, after);
@@ -68,6 +68,7 @@ int edit_run(const struct edit *edit)
 
 	if (!app_enter(edit->app))
 		return EXIT_FAILED;
+	session.dry_run = edit->show_bpftool;
 	code = session_open(&session, edit->app, SESSION_WRITE);
 	return code ? code : run_open(edit, &session);
 }

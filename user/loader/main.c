@@ -10,17 +10,21 @@
 	"  --cidr LIST       destination prefixes, IPv4 and IPv6; all = both defaults\n"           \
 	"  --from LIST       source prefixes\n"                                                    \
 	"  --proxy PROXY     relay, or [ADDR:]PORT of any transparent listener\n"                  \
-	"  --on-down WHAT    without a listener: drop (default), pass or reset\n"
+	"  --on-down WHAT    without a listener: drop (default), pass or reset\n"                    \
+	"  --unrouted WHAT   without a route to the destination: pass (default) or proxy\n"
 
 static const struct command commands[] = {
 	{ "attach",
 	  "IF... [--port LIST] [--udp-port LIST] [--cidr LIST] [--from LIST]\n"
-	  "       [--proxy [ADDR:]PORT] [--on-down drop|pass|reset] [--divert-only]\n"
+	  "       [--proxy [ADDR:]PORT] [--on-down drop|pass|reset]\n"
+	  "       [--unrouted pass|proxy] [--unreadable drop|pass] [--divert-only]\n"
 	  "       [--hook auto|tcx|clsact] [--mark BIT] [--table N] [--dry-run]",
 	  "intercept flows that enter these interfaces",
 	  RULE_HELP "  --divert-only     no rules here: only keep packets of sockets on foreign addresses\n"
+		    "  --unreadable WHAT for addresses that a rule concerns: drop (default) or pass\n"
 		    "  --hook HOOK       auto (default), tcx or clsact\n"
-		    "  --mark BIT        packet mark to use (0x1000000), set on the first attach\n"
+		    "  --mark BIT        packet mark to use (0x1000000), set on the first attach; the\n"
+		    "                    next bit is used as well\n"
 		    "  --table N         routing table to use (15001), set on the first attach\n"
 		    "  --dry-run         show the steps, take none\n\n"
 		    "Rule options make or extend the rule \"default\". Without --port and --udp-port\n"
@@ -53,7 +57,8 @@ static const struct command commands[] = {
 	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_port },
 	{ "check", "FILE", "is this file a valid configuration? Tells every error",
-	  "FILE may be - for standard input. Nothing but the file is looked at.\n", cmd_check },
+	  "FILE may be - for standard input. Nothing but the file is looked at. Exit 4 if there are\n"
+	  "only warnings: of rules and destinations that can never match.\n", cmd_check },
 	{ "diff", "[FILE]", "what applying a file would change; without FILE: what was edited since",
 	  "Exit 0 without a difference, 4 with one.\n", cmd_diff },
 	{ "apply", "FILE [--confirm-within TIME]", "make a file the live policy, as one step",
@@ -96,7 +101,8 @@ static void print_help(void)
 	       "  -q                no steps, only errors\n"
 	       "  -h, --help        this text; behind a command: its options\n"
 	       "  -V, --version     print the version\n\n"
-	       "exit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (diff, import)\n");
+	       "exit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (diff, import,\n"
+	       "check)\n");
 }
 
 static void print_command_help(const struct command *command)

@@ -72,6 +72,13 @@ int rule_options_take(struct rule_options *o, int opt, const char *value)
 		o->rule.on_down = (enum tproxy_on_down)index;
 		o->has_on_down = true;
 		return 0;
+	case OPT_UNROUTED:
+		if (take_name("--unrouted", value, policy_unrouted_names, TPROXY_UNROUTED_MAX,
+			      "pass or proxy", &index))
+			return -EINVAL;
+		o->rule.unrouted = (enum tproxy_unrouted)index;
+		o->has_unrouted = true;
+		return 0;
 	case OPT_ACTION:
 		if (take_name("--action", value, policy_action_names, TPROXY_ACTION_MAX,
 			      "proxy, pass or drop", &index))
@@ -95,6 +102,7 @@ int rule_options_create(const struct rule_options *o, const char *name, enum tpr
 	struct rule rule = { .used = true,
 			     .action = o->has_action ? o->rule.action : action,
 			     .on_down = o->rule.on_down,
+			     .unrouted = o->rule.unrouted,
 			     .proxy = o->rule.proxy };
 	int err;
 
@@ -132,6 +140,8 @@ int rule_options_extend(const struct rule_options *o, struct rule *rule)
 		rule->proxy = o->rule.proxy;
 	if (!err && o->has_on_down)
 		rule->on_down = o->rule.on_down;
+	if (!err && o->has_unrouted)
+		rule->unrouted = o->rule.unrouted;
 	if (!err && o->has_action)
 		rule->action = o->rule.action;
 	return err;

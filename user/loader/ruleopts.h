@@ -10,7 +10,7 @@
 struct rule_options {
 	struct rule rule;  /* what the options say; owned */
 	bool any;          /* at least one of them was given */
-	bool has_services, has_to, has_from, has_proxy, has_on_down, has_action;
+	bool has_services, has_to, has_from, has_proxy, has_on_down, has_action, has_unrouted;
 };
 
 enum {
@@ -20,6 +20,7 @@ enum {
 	OPT_FROM,
 	OPT_PROXY,
 	OPT_ON_DOWN,
+	OPT_UNROUTED,
 	OPT_ACTION,
 	OPT_INTERFACE,
 };
@@ -29,7 +30,8 @@ enum {
 		{ "cidr", required_argument, NULL, OPT_CIDR },                                     \
 		{ "from", required_argument, NULL, OPT_FROM },                                     \
 		{ "proxy", required_argument, NULL, OPT_PROXY },                                   \
-		{ "on-down", required_argument, NULL, OPT_ON_DOWN }
+		{ "on-down", required_argument, NULL, OPT_ON_DOWN },                               \
+		{ "unrouted", required_argument, NULL, OPT_UNROUTED }
 
 /* Takes one option. 0, or -EINVAL after a reported error. */
 int rule_options_take(struct rule_options *options, int opt, const char *value);

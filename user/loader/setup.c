@@ -18,13 +18,21 @@ static int check_fixed(const struct session *session, const struct setup *wish)
 
 static int check_conflict(struct session *session, const struct tproxy_config *config)
 {
-	struct route_key key = { config->mark, config->mask, config->table };
 	char text[160];
-	int found = route_conflict(&session->nl, &key, text, sizeof(text));
+	int found = route_mark_conflict(&session->nl, config->mask, text, sizeof(text));
 
+	if (!found)
+		found = route_table_conflict(&session->nl, config->table, text, sizeof(text));
 	if (found > 0)
 		log_error("%s (choose others with --mark and --table)", text);
-	else if (found < 0)
+	if (!found) {
+		found = route_mark_conflict(&session->nl, config->df_mark, text, sizeof(text));
+		if (found > 0)
+			log_error("%s, and it is used with mark 0x%x for datagrams that forbid "
+				  "fragments (choose another with --mark)",
+				  text, config->mark);
+	}
+	if (found < 0)
 		log_error("routing rules: cannot read them: %s", strerror(-found));
 	return found > 0 ? -EBUSY : found;
 }
@@ -38,6 +46,7 @@ static int create(struct session *session, const struct setup *wish, bool *ret_c
 	int err;
 
 	config.mask = config.mark;
+	config.df_mark = route_df_mark(config.mark);
 	err = check_conflict(session, &config);
 	if (err)
 		return err;

@@ -77,6 +77,8 @@ static struct json_object *rule_json(const struct state *state, int index, const
 			       json_object_new_string(proxy_format(&rule->proxy, proxy)));
 	json_object_object_add(object, "on_down",
 			       json_object_new_string(policy_on_down_names[rule->on_down]));
+	json_object_object_add(object, "unrouted",
+			       json_object_new_string(policy_unrouted_names[rule->unrouted]));
 	json_object_object_add(object, "flows", json_object_new_uint64(stat.flows));
 	json_object_object_add(object, "packets", json_object_new_uint64(stat.packets));
 	json_object_object_add(object, "bytes", json_object_new_uint64(stat.bytes));
@@ -180,6 +182,8 @@ void show_rules_text(const struct state *state, const struct policy *policy, con
 		if (rule->action == TPROXY_ACTION_PROXY)
 			printf(" %s, on-down %s", proxy_format(&rule->proxy, proxy),
 			       policy_on_down_names[rule->on_down]);
+		if (rule->action == TPROXY_ACTION_PROXY && rule->unrouted != TPROXY_UNROUTED_PASS)
+			printf(", unrouted %s", policy_unrouted_names[rule->unrouted]);
 		printf("  (%llu flows, %llu packets, %llu bytes)\n", stat.flows, stat.packets,
 		       stat.bytes);
 	}
