@@ -162,10 +162,8 @@ int reconcile(const struct reconcile *r)
 {
 	__cleanup_free struct live_iface *ifaces = NULL;
 	size_t n = 0;
-	int err, result = steps_refresh_local(r->session);
+	int err, result = live_ifaces(&r->session->state, &ifaces, &n);
 
-	err = live_ifaces(&r->session->state, &ifaces, &n);
-	result = result ? result : err;
 	for (size_t i = 0; i < n; i++) {
 		err = check_iface(r, &ifaces[i]);
 		result = result ? result : err;

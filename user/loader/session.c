@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The session: the state opened for reading or writing, with clear errors. */
+#include <cap-ng.h>
+#include <signal.h>
+#include <string.h>
+
+#include "lib/generation.h"
+#include "lib/hook.h"
+#include "lib/live.h"
+#include "loader/probation.h"
+
+static bool have_capabilities(void)
+{
+	if (capng_get_caps_process())
+		return false;
+	return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) &&
+	       (capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) ||
+		capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN));
+}
+
+static int report_dir(const char *dir, int err)
+{
+	if (err == -EMEDIUMTYPE)
+		log_error("%s: not on a BPF file system (mount -t bpf bpf /sys/fs/bpf)", dir);
+	else if (err == -EINVAL)
+		log_error("%s: not a usable pin directory (give an absolute path whose last part "
+			  "has no dot)",
+			  dir);
+	else
+		log_error("%s: %s (give a directory below a mounted bpffs with --pin-dir)", dir,
+			  strerror(-err));
+	return EXIT_FAILED;
+}
+
+static int report_open(const struct session *session, int err, const char *what)
+{
+	const char *dir = session->app->pin_dir;
+
+	switch (err) {
+	case -ENOENT:
+		log_error("%s: tproxy is not attached (tproxy-loader attach IF)", dir);
+		return EXIT_NOT_ATTACHED;
+	case -EPROTO:
+		log_error("%s: its maps have ABI %u, this loader speaks %u (use the loader that "
+			  "made them, or its detach --all)",
+			  dir, session->state.config.abi, TPROXY_ABI);
+		break;
+	case -EMEDIUMTYPE:
+		log_error("%s: %s is missing or no pin of tproxy (tproxy-loader clean removes a "
+			  "broken state)",
+			  dir, what);
+		break;
+	case -EACCES:
+	case -EPERM:
+		log_error("%s: permission denied (run as root)", dir);
+		break;
+	default:
+		log_error("%s: cannot open %s: %s (tproxy-loader clean removes a broken state)",
+			  dir, what, strerror(-err));
+	}
+	return EXIT_FAILED;
+}
+
+/* A command that changes the system is not to be torn by Ctrl-C or a closing terminal. */
+void app_hold_signals(bool hold)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Locks; then a stage directory can only be an interrupted attempt. */
+static int open_write(struct session *session)
+{
+	struct app *app = session->app;
+	int err;
+
+	if (!have_capabilities()) {
+		log_error("permission denied: CAP_BPF and CAP_NET_ADMIN are needed (run as root)");
+		return EXIT_FAILED;
+	}
+	err = statedir_check(app->pin_dir);
+	if (err)
+		return report_dir(app->pin_dir, err);
+	app_hold_signals(true);
+	err = state_lock(&session->state, app->pin_dir);
+	if (err)
+		return report_dir(app->pin_dir, err);
+	if (statedir_remove_stage(app->pin_dir))
+		log_debug("%s: removed what an interrupted attach had staged", app->pin_dir);
+	return EXIT_DONE;
+}
+
+static bool is_other_netns(const struct session *session)
+{
+	return session->state.config.netns != state_netns();
+}
+
+static int open_state(struct session *session, char *what, size_t size)
+{
+	char path[STATE_PATH_LEN];
+	struct state *state = &session->state;
+	int err = state_open(state, session->app->pin_dir, what, size);
+
+	if (err)
+		return err;
+	/* Another namespace, and it is gone with all its attachments: nothing is attached. */
+	if (is_other_netns(session) && hook_lookup_is_dead(state_lookup_path(state, path))) {
+		log_debug("%s: its network namespace is gone", state->dir);
+		return -ESTALE;
+	}
+	return 0;
+}
+
+static int refuse_other_netns(const struct session *session)
+{
+	log_error("%s: belongs to another network namespace (use -n NAME, or another --pin-dir)",
+		  session->app->pin_dir);
+	return EXIT_FAILED;
+}
+
+/* Whatever the command is to do, it must be possible without them: detach, above all. */
+static void refresh_local(struct session *session)
+{
+	int err = session->dry_run ? 0 : live_refresh_local(&session->state, &session->nl);
+
+	if (err)
+		log_warn("local addresses: cannot read them into the map: %s (what is addressed to "
+			 "this host is decided by those of before)",
+			 strerror(-err));
+}
+
+/* An edit must meet the live maps, not what an interrupted replacement left pinned. */
+static int make_true(struct session *session)
+{
+	int err = generation_repair_pins(&session->state);
+
+	if (err) {
+		log_error("%s: cannot reach the live maps: %s (run as root)", session->state.dir,
+			  strerror(-err));
+		return EXIT_FAILED;
+	}
+	probation_settle(session);
+	refresh_local(session);
+	return EXIT_DONE;
+}
+
+int session_open(struct session *session, struct app *app, enum session_mode mode)
+{
+	char what[64] = "";
+	int err, code;
+
+	session->app = app;
+	if (mode == SESSION_WRITE) {
+		code = open_write(session);
+		if (code)
+			return code;
+	}
+	err = open_state(session, what, sizeof(what));
+	if (err)
+		return report_open(session, err == -ESTALE ? -ENOENT : err, what);
+	if (is_other_netns(session))
+		return refuse_other_netns(session);
+	err = nl_open(&session->nl);
+	if (err) {
+		log_error("netlink: %s", strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (mode == SESSION_WRITE)
+		return make_true(session);
+	err = generation_follow(&session->state);
+	if (err)
+		log_error("%s: cannot read the live maps: %s", session->state.dir, strerror(-err));
+	return err ? EXIT_FAILED : EXIT_DONE;
+}
+
+int session_open_any(struct session *session, struct app *app, bool *ret_present)
+{
+	char what[64] = "";
+	int err, code;
+
+	session->app = app;
+	code = open_write(session);
+	if (code)
+		return code;
+	err = nl_open(&session->nl);
+	if (err) {
+		log_error("netlink: %s", strerror(-err));
+		return EXIT_FAILED;
+	}
+	err = open_state(session, what, sizeof(what));
+	if (err == -ESTALE) {
+		int lock = take_fd(&session->state.lock);
+
+		state_close(&session->state);
+		session->state.lock = lock;
+		err = statedir_remove(app->pin_dir) ? -EBUSY : -ENOENT;
+	}
+	*ret_present = !err;
+	if (err && err != -ENOENT)
+		return report_open(session, err, what);
+	if (err)
+		return EXIT_DONE;
+	return is_other_netns(session) ? refuse_other_netns(session) : make_true(session);
+}
+
+void session_close(struct session *session)
+{
+	nl_close(&session->nl);
+	state_close(&session->state);
+}
