@@ -206,7 +206,7 @@ static inline __u64 recipe_kinds(const struct recipe *c) {
       [ODD_TTL] = c->ttl,
       [ODD_OPTIONS] = !c->v6 && c->chain,
       [ODD_SOURCE_ROUTE] = c->via == VIA_DONE,
-      [ODD_VIA] = c->via > VIA_DONE,
+      [ODD_VIA] = c->via > VIA_DONE && !c->inner,
       [ODD_CHAIN] = c->v6 && c->chain && c->chain <= 8,
       [ODD_LONG_CHAIN] = c->v6 && c->chain > 8,
       [ODD_ROUTING] = c->routing,
