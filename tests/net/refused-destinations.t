@@ -50,6 +50,10 @@ r nft -f - <<-NFT
 			type filter hook prerouting priority mangle
 			iifname r0 ip daddr { $GATE4, $ROUTER4, 10.77.1.255, $LL4 } meta l4proto { tcp, udp } \
 				tproxy ip to 127.0.0.1:15002 meta mark set 1 accept
+			iifname r0 ip daddr $SERVER4 tcp dport 81 \
+				tproxy ip to 127.0.0.1:15002 meta mark set 1 accept
+			iifname r0 ip6 daddr $SERVER6 tcp dport 81 \
+				tproxy ip6 to [::1]:15002 meta mark set 1 accept
 			iifname r0 ip6 daddr { $GATE6, $ROUTER6 } meta l4proto { tcp, udp } th dport { 80, 7007, 15002 } \
 				tproxy ip6 to [::1]:15002 meta mark set 1 accept
 		}
@@ -67,6 +71,12 @@ for to in $GATE4 $ROUTER4 $GATE6 $ROUTER6; do
 done
 refused "link-local, where clouds keep their secrets" c $LL4 80 link-local
 refused_udp "link-local" c $LL4 7007 link-local
+
+# Such packets end at a router, and our own programs leave them to the kernel.
+c sysctl -qw net.ipv4.ip_default_ttl=1 net.ipv6.conf.c0.hop_limit=1
+refused "what has no hop left" c $SERVER4 81 ttl
+refused "what has no hop left, IPv6" c $SERVER6 81 ttl
+c sysctl -qw net.ipv4.ip_default_ttl=64 net.ipv6.conf.c0.hop_limit=64
 
 # a new address is known at once
 r ip addr add 10.77.1.77/24 dev r0

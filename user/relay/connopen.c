@@ -53,6 +53,7 @@ void conn_connect_event(struct conn *c, struct side *side, uint32_t events)
 	}
 	if (!side->writable || !preface_done(c))
 		return;
+	arrival_unwatch(c->client.io.fd, c->client_addr.sa.sa_family);
 	/* Not before: SYNs have a time-out of their own. */
 	sockopt_user_timeout(c->client.io.fd, o->user_timeout);
 	sockopt_user_timeout(c->server.io.fd, o->user_timeout);
@@ -67,8 +68,15 @@ static int conn_connect(struct conn *c)
 	const struct flow_record record = conn_record(c);
 	const union saddr *to = flow_goes_to(&record);
 	struct upstream up;
-	struct upstream_want want = { SOCK_STREAM, o->source, &c->client_addr,
-				      proxied ? &o->proxy.addr : to, &c->w->egress };
+	/* As a router does; a proxy is a hop of its own kind, which a loop does not pass. */
+	const uint8_t ttl = proxied || !c->arrival.ttl ? 0 : (uint8_t)(c->arrival.ttl - 1);
+	struct upstream_want want = { .type = SOCK_STREAM,
+				      .mode = o->source,
+				      .client = &c->client_addr,
+				      .dst = proxied ? &o->proxy.addr : to,
+				      .egress = &c->w->egress,
+				      .ttl = ttl,
+				      .tos = c->arrival.dscp };
 	int err = c->preface ? 0 : preface_new(o, &c->client_addr, to, &c->preface);
 
 	if (!err)
@@ -78,6 +86,11 @@ static int conn_connect(struct conn *c)
 		return err;
 	c->server.io.fd = up.fd;
 	c->source = up.source;
+	/*
+	 * The server's own would be better, but the kernel keeps none of a socket that connects.
+	 * Best effort: answers arrive with another DSCP, too.
+	 */
+	sockopt_tos(c->client.io.fd, c->client_addr.sa.sa_family, c->arrival.dscp);
 	sockopt_pace(c->client.io.fd, c->w->settings->limits.bandwidth);
 	sockopt_pace(c->server.io.fd, c->w->settings->limits.bandwidth);
 	if (up.fell_back)
@@ -110,9 +123,26 @@ void conn_shed(struct worker *w, int fd, const union saddr *client, int err)
 	conn_reject(w, fd, &record);
 }
 
+/* False: the way of a packet with this TTL ends here. tc leaves such SYNs to the kernel. */
+static bool admit_ttl(struct worker *w, const struct arrival *arrival, struct flow_record *record)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (!arrival->ttl && !atomic_flag_test_and_set(&said))
+		record_say(RECORD_DEBUG, "TTLs of handshakes cannot be read: onward connections "
+					 "have the default");
+	if (arrival->ttl != 1)
+		return true;
+	record->end = END_REFUSED;
+	record->reason = "ttl";
+	w->stats.refused++;
+	return false;
+}
+
 void conn_open(struct worker *w, int fd, const union saddr *client)
 {
 	struct flow_record record = { .client = *client, .proto = IPPROTO_TCP };
+	struct arrival arrival = arrival_read(fd, client->sa.sa_family);
 	struct limits_ticket ticket;
 	socklen_t len = sizeof(record.dst);
 	struct conn *c;
@@ -124,7 +154,7 @@ void conn_open(struct worker *w, int fd, const union saddr *client)
 		conn_shed(w, fd, client, errno);
 		return;
 	}
-	if (!admit_flow(w, &record, &ticket)) {
+	if (!admit_ttl(w, &arrival, &record) || !admit_flow(w, &record, &ticket)) {
 		conn_reject(w, fd, &record);
 		return;
 	}
@@ -134,6 +164,7 @@ void conn_open(struct worker *w, int fd, const union saddr *client)
 		conn_shed(w, fd, client, ENOMEM);
 		return;
 	}
+	c->arrival = arrival;
 	c->ticket = ticket;
 	err = conn_connect(c);
 	if (err == -EMFILE && conn_evict(w))

@@ -6,6 +6,7 @@
 #ifndef TPROXY_RELAY_CONNSTATE_H
 #define TPROXY_RELAY_CONNSTATE_H
 
+#include "relay/arrival.h"
 #include "relay/conn.h"
 #include "relay/preface.h"
 #include "relay/pump.h"
@@ -44,6 +45,7 @@ struct conn {
 	union saddr dst;
 	union saddr server_addr; /* see struct flow_record */
 	union saddr source;
+	struct arrival arrival; /* of the client's handshake */
 	struct limits_ticket ticket;
 	struct preface *preface; /* what is said before the client's bytes, while connecting */
 	const char *reason;	 /* should the connection not come about, or NULL */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "relay/arrival.h"
 #include "relay/heritage.h"
 #include "relay/sockopt.h"
 
@@ -15,8 +16,11 @@
 /* What accepted sockets inherit, so that accept needs no further calls; and UDP's wishes. */
 int listener_set_options(int fd, enum tproxy_class class)
 {
-	if (class_is_tcp(class))
-		return sockopt_stream(fd);
+	if (class_is_tcp(class)) {
+		int err = arrival_watch(fd, class == TPROXY_TCP4 ? AF_INET : AF_INET6);
+
+		return err ? err : sockopt_stream(fd);
+	}
 	/* Root is not bound by net.core.rmem_max; every flow begins here. */
 	if (sockopt_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, LISTENER_UDP_RCVBUF))
 		sockopt_int(fd, SOL_SOCKET, SO_RCVBUF, LISTENER_UDP_RCVBUF);

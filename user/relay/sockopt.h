@@ -41,6 +41,26 @@ static inline int sockopt_transparent(int fd, sa_family_t family)
 	return sockopt_on(fd, SOL_IPV6, IPV6_TRANSPARENT);
 }
 
+#define SOCKOPT_ECN_MASK 3 /* of TOS and traffic class; TCP sets these bits itself */
+
+/* TTL or hop limit of packets that leave, 1 to 255; 0: the kernel's default. */
+static inline int sockopt_ttl(int fd, sa_family_t family, uint8_t ttl)
+{
+	if (!ttl)
+		return 0;
+	return family == AF_INET ? sockopt_int(fd, SOL_IP, IP_TTL, ttl) :
+				   sockopt_int(fd, SOL_IPV6, IPV6_UNICAST_HOPS, ttl);
+}
+
+/* TOS or traffic class of packets that leave. */
+static inline int sockopt_tos(int fd, sa_family_t family, uint8_t tos)
+{
+	if (!tos)
+		return 0;
+	return family == AF_INET ? sockopt_int(fd, SOL_IP, IP_TOS, tos) :
+				   sockopt_int(fd, SOL_IPV6, IPV6_TCLASS, tos);
+}
+
 /* ICMP errors with what they say, and those too that the kernel would keep to itself. */
 static inline int sockopt_errors(int fd, sa_family_t family)
 {

@@ -238,8 +238,11 @@ static int open_cone(struct udp_engine *e, const union saddr *client, struct ups
 static int open_socket(struct udp_engine *e, const union saddr *client, const union saddr *dst,
 		       struct upstream *ret_up)
 {
-	struct upstream_want want = { SOCK_DGRAM, e->w->relay->options->source, client, dst,
-				      &e->w->egress };
+	struct upstream_want want = { .type = SOCK_DGRAM,
+				      .mode = e->w->relay->options->source,
+				      .client = client,
+				      .dst = dst,
+				      .egress = &e->w->egress };
 
 	return e->full_cone ? open_cone(e, client, ret_up) : upstream_open(&want, ret_up);
 }

@@ -129,7 +129,11 @@ static int open_association(struct udp_socks *socks)
 		to = socks->server;
 		saddr_set_port(&to, port);
 	}
-	want = (struct upstream_want){ SOCK_DGRAM, SOURCE_OWN, &s->client, &to, &s->e->w->egress };
+	want = (struct upstream_want){ .type = SOCK_DGRAM,
+				       .mode = SOURCE_OWN,
+				       .client = &s->client,
+				       .dst = &to,
+				       .egress = &s->e->w->egress };
 	err = upstream_open(&want, &up);
 	if (err)
 		return err;
@@ -239,8 +243,11 @@ int udp_socks_open(struct session *s)
 	socks->timer.fire = control_timeout;
 	STAILQ_INIT(&socks->waiting);
 	s->up.fd = -1;
-	want = (struct upstream_want){ SOCK_STREAM, SOURCE_OWN, &s->client, &socks->server,
-				       &s->e->w->egress };
+	want = (struct upstream_want){ .type = SOCK_STREAM,
+				       .mode = SOURCE_OWN,
+				       .client = &s->client,
+				       .dst = &socks->server,
+				       .egress = &s->e->w->egress };
 	err = upstream_open(&want, &up);
 	if (err) {
 		free(socks);

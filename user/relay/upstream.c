@@ -45,6 +45,11 @@ static int upstream_try(const struct upstream_want *want, enum source_mode mode)
 		err = sockopt_stream(fd);
 	if (!err && stream)
 		sockopt_hold_ack(fd);
+	if (!err)
+		err = sockopt_ttl(fd, family, want->ttl);
+	/* Before connect, whose route look-up asks for it. */
+	if (!err)
+		err = sockopt_tos(fd, family, want->tos);
 	if (!err && mode != SOURCE_OWN)
 		err = bind_source(fd, want->type, mode, want->client);
 	if (err)

@@ -22,6 +22,8 @@ struct upstream_want {
 	const union saddr *client;
 	const union saddr *dst;
 	struct egress *egress;
+	uint8_t ttl; /* 0: the kernel's default */
+	uint8_t tos;
 };
 
 /* The caller owns ret_up->fd. 0 or -errno. */
