@@ -63,4 +63,14 @@ do_ok "detach" loader detach --all
 r sysctl -qw net.ipv6.conf.r0.forwarding=0
 do_ok "attach without IPv6 forwarding either" loader attach r0 --port 80
 like "warns of both" "$ERR" 'warning: r0: IPv4 and IPv6 forwarding is off'
+
+# A relay that runs notes an address as soon as it comes.
+ok "the relay starts" relay_start
+ok "it registers" relay_says registered
+r ip addr add 10.77.1.50/24 dev r0
+r ip addr add fd77:1::50/64 dev r0 nodad
+ok "it notes a new address" wait_for 10 knows 10.77.1.50
+ok "that of IPv6 as well" wait_for 10 knows fd77:1::50
+is "which the router answers for, rules or not" \
+	"$(cpy probe 10.77.1.50 80 5) $(cpy probe fd77:1::50 80 5)" "refused refused"
 finish

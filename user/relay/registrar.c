@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "lib/util.h"
+#include "relay/localaddr.h"
 #include "relay/privs.h"
 
 /* inotify tells at once; the poll finds what it cannot, such as a bpffs mounted later. */
@@ -34,6 +35,8 @@ struct watch_state {
 	char parent[PATH_MAX];
 	char socks[PATH_MAX + 8];
 	char config[PATH_MAX + 8];
+	char local[PATH_MAX + 16];
+	struct local_set addresses;
 	struct file_id parent_id;  /* what is watched */
 	struct file_id registered; /* the socket map we are in */
 	struct file_id refused;	   /* the socket map we warned about, and why */
@@ -151,6 +154,21 @@ static void tell_refusal(const struct watch_state *s, int err)
 		     strerror(-err));
 }
 
+/*
+ * Addresses that come to this host are noted for the data path at once: without forwarding
+ * the kernel does not say what is local (bpf_fib_lookup), and rules would take their flows.
+ * One that is gone stays noted until the loader looks; nothing is forwarded there meanwhile.
+ */
+static void note_addresses(const struct watch_state *s)
+{
+	__cleanup_close int map = bpf_obj_get(s->local);
+	__u8 one = 1;
+
+	for (size_t i = 0; map >= 0 && i < s->addresses.count; i++)
+		if (s->addresses.entries[i].kind == LOCAL_ADDRESS)
+			bpf_map_update_elem(map, s->addresses.entries[i].addr, &one, BPF_ANY);
+}
+
 /* Registers if there is a socket map that we are not in. */
 static void sync_slots(struct watch_state *s)
 {
@@ -169,6 +187,7 @@ static void sync_slots(struct watch_state *s)
 		err = fill_slots(s);
 	if (!err) {
 		s->registered = now;
+		note_addresses(s);
 		tell(s, RECORD_INFO, "registered in %s", s->pin_dir);
 		return;
 	}
@@ -215,7 +234,8 @@ static void registrar_loop(struct watch_state *s)
 		return;
 	for (;;) {
 		struct pollfd fds[] = { { .fd = s->sock, .events = POLLIN },
-					{ .fd = s->inotify, .events = POLLIN } };
+					{ .fd = s->inotify, .events = POLLIN },
+					{ .fd = s->addresses.events, .events = POLLIN } };
 
 		sync_watch(s);
 		/* First, so that the relay knows it before the first flow. */
@@ -226,6 +246,8 @@ static void registrar_loop(struct watch_state *s)
 			continue;
 		if (fds[0].revents)
 			return;
+		if (fds[2].revents && !local_update(&s->addresses))
+			note_addresses(s);
 		if (fds[1].revents && read(s->inotify, buf, sizeof(buf)) < 0)
 			continue;
 	}
@@ -241,6 +263,8 @@ static int registrar_main(int sock, const char *pin_dir, const struct listener_s
 	snprintf(s.parent, sizeof(s.parent), "%s", dirname(copy));
 	snprintf(s.socks, sizeof(s.socks), "%s/socks", pin_dir);
 	snprintf(s.config, sizeof(s.config), "%s/config", pin_dir);
+	snprintf(s.local, sizeof(s.local), "%s/internal/local", pin_dir);
+	local_open(&s.addresses); /* without it the loader's commands do, later */
 	s.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	registrar_loop(&s);
 	return 0;
