@@ -11,8 +11,20 @@ RELAY_PID=
 RELAY_LOG=
 RC=0 OUT='' ERR=''
 
-# loader ARGS… — on the router
-loader() { "$LOADER" -n "$ROUTER" "$@"; }
+# loader ARGS… — on the router. Unless LEARN is set, no command waits to learn UDP flows that
+# are older than a rule: few tests have any.
+loader() {
+	local before=()
+
+	if [[ -z ${LEARN-} && " $* " =~ \ (attach|apply|(rule|cidr|port)\ (add|del))\  ]]; then
+		while [[ ! $1 =~ ^(attach|apply|rule|cidr|port)$ ]]; do
+			before+=("$1")
+			shift
+		done
+		set -- "${before[@]}" "$1" --learn 0 "${@:2}"
+	fi
+	"$LOADER" -n "$ROUTER" "$@"
+}
 
 # try CMD… — keeps exit code and output in RC, OUT, ERR, and all of it in a log
 try() {

@@ -273,6 +273,11 @@ static void set_defaults(struct reading *r)
 			r->config->policy.rules[i].on_down = r->config->on_down;
 }
 
+unsigned int config_learn_seconds(const struct config *config)
+{
+	return config->has_learn ? config->learn : CONFIG_LEARN_DEFAULT_S;
+}
+
 int config_read(const struct config_reader *reader, FILE *in, struct config *ret_config)
 {
 	struct config config __cleanup_config = { 0 };

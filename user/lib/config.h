@@ -11,6 +11,9 @@
 
 #include "policy.h"
 
+#define CONFIG_LEARN_DEFAULT_S 2
+#define CONFIG_LEARN_MAX_S 60 /* who was quiet for longer is not left alone anyway */
+
 struct config_zone {
 	char name[TPROXY_NAME_LEN];
 	struct name_set interfaces;
@@ -36,6 +39,8 @@ struct config {
 	struct name_set interfaces, divert; /* to attach; globs are followed by watch */
 	__u32 mark, table;                  /* 0: not said */
 	enum tproxy_on_down on_down;        /* of rules that do not say */
+	bool has_learn;
+	unsigned int learn;                 /* seconds, see config_learn_seconds */
 	struct policy policy;               /* zones resolved, prefixes sorted */
 	struct config_zone *zones;
 	size_t n_zones, zones_room;
@@ -58,6 +63,9 @@ struct config_reader {
 
 /* Reads on after an error. 0, -EINVAL after reported errors, -ENOMEM. */
 int config_read(const struct config_reader *reader, FILE *in, struct config *ret_config);
+
+/* How long to watch for older UDP flows; 0: not at all. */
+unsigned int config_learn_seconds(const struct config *config);
 
 /* Text that config_read turns into the same model; zones are written as their interfaces. */
 int config_print(const struct config *config, FILE *out);

@@ -92,6 +92,20 @@ static int loader_table(struct reading *r, const char *value)
 	return 0;
 }
 
+static int loader_learn(struct reading *r, const char *value)
+{
+	const char *why;
+	__u32 seconds;
+
+	if (parse_u32(value, 0, CONFIG_LEARN_MAX_S, &seconds, &why))
+		fail(r, "learn = %.80s: %s (seconds, at most %d)", value, why,
+		     CONFIG_LEARN_MAX_S);
+	else
+		r->config->learn = seconds;
+	r->config->has_learn = true;
+	return 0;
+}
+
 static int loader_on_down(struct reading *r, const char *value)
 {
 	int index = take_index(r, "on-proxy-down", value, policy_on_down_names,
@@ -304,6 +318,7 @@ static const struct key loader_keys[] = {
 	{ "divert", loader_divert, true },
 	{ "mark", loader_mark, false },
 	{ "table", loader_table, false },
+	{ "learn", loader_learn, false },
 	{ "on-proxy-down", loader_on_down, false },
 	{ "unreadable", loader_unreadable, false },
 	{ NULL, NULL, false },

@@ -133,6 +133,8 @@ int config_print(const struct config *config, FILE *out)
 		fprintf(out, "mark = 0x%x\n", config->mark);
 	if (config->table)
 		fprintf(out, "table = %u\n", config->table);
+	if (config->has_learn)
+		fprintf(out, "learn = %u\n", config->learn);
 	if (config->on_down != TPROXY_ON_DOWN_DROP)
 		fprintf(out, "on-proxy-down = %s\n", policy_on_down_names[config->on_down]);
 	if (config->policy.unreadable != TPROXY_UNREADABLE_DROP)

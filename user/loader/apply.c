@@ -9,6 +9,7 @@
 #include "lib/generation.h"
 #include "loader/conffile.h"
 #include "loader/iface.h"
+#include "loader/learn.h"
 #include "loader/probation.h"
 #include "loader/setup.h"
 
@@ -88,8 +89,27 @@ static const char *replace_hint(int err)
 	}
 }
 
+/* Interfaces that will be attached for their rules. */
+struct devices {
+	struct device *items; /* owned */
+	size_t n, room;
+};
+
+static void learn(struct session *session, const struct apply *a, const struct policy *from,
+		  const struct devices *new)
+{
+	const struct learn learn = { .before = from,
+				     .after = &a->config->policy,
+				     .seconds = a->learn,
+				     .no_watch = a->no_watch,
+				     .new = new->items,
+				     .n_new = new->n };
+
+	learn_flows(session, &learn);
+}
+
 static int replace(struct session *session, struct apply *a, const struct policy *from,
-		   const char *text)
+		   const char *text, const struct devices *new)
 {
 	struct state *state = &session->state;
 	struct state next __cleanup_state = STATE_CLOSED;
@@ -116,6 +136,8 @@ static int replace(struct session *session, struct apply *a, const struct policy
 			  replace_hint(err));
 		return err;
 	}
+	/* Not before the maps are filled, which may take a while: flows that begin now are new. */
+	learn(session, a, from, new);
 	err = a->confirm_within ? probation_arm(session, was + 1, a->confirm_within) : 0;
 	if (err)
 		return err;
@@ -150,7 +172,7 @@ static int remember(const struct state *state, const struct policy *policy, char
 	return document_write(state, state->config.generation & 1, &doc);
 }
 
-static int apply_policy(struct session *session, struct apply *a)
+static int apply_policy(struct session *session, struct apply *a, const struct devices *new)
 {
 	struct policy before __cleanup_policy = { 0 };
 	struct changes count = { 0 }, *changes = a->changes ? a->changes : &count;
@@ -173,7 +195,9 @@ static int apply_policy(struct session *session, struct apply *a)
 		return err;
 	}
 	if (changes->n)
-		err = replace(session, a, &before, text);
+		err = replace(session, a, &before, text, new);
+	else
+		learn(session, a, &before, new);
 	a->memory = policy_memory(state, &a->config->policy);
 	return err;
 }
@@ -185,6 +209,7 @@ struct walk {
 	const struct name_set *names;
 	__u32 role;
 	tproxy_mask mask;
+	struct devices *devices;
 	int err;
 };
 
@@ -207,6 +232,21 @@ static int check_device(const struct device *device, void *arg)
 	return 0;
 }
 
+static int collect_device(const struct device *device, void *arg)
+{
+	struct walk *w = arg;
+	struct devices *d = w->devices;
+	int instead;
+
+	if (w->role != TPROXY_ROLE_POLICY || !name_set_matches(w->names, device->name) ||
+	    device_refusal(device, &instead))
+		return 0;
+	w->err = array_room((void **)&d->items, d->n, &d->room, sizeof(*d->items));
+	if (!w->err)
+		d->items[d->n++] = *device;
+	return w->err;
+}
+
 static int attach_device(const struct device *device, void *arg)
 {
 	struct walk *w = arg;
@@ -227,9 +267,10 @@ static int attach_device(const struct device *device, void *arg)
 }
 
 static int walk_devices(struct session *session, const struct config *config,
-			int (*fn)(const struct device *device, void *arg))
+			int (*fn)(const struct device *device, void *arg), struct devices *devices)
 {
 	struct walk w = { .session = session,
+			  .devices = devices,
 			  .names = &config->interfaces,
 			  .role = TPROXY_ROLE_POLICY,
 			  .mask = iface_active_rules(&config->policy) };
@@ -256,7 +297,7 @@ static void tell_absent(struct session *session, const struct name_set *names)
 
 int apply_interfaces(struct session *session, const struct config *config)
 {
-	return walk_devices(session, config, attach_device);
+	return walk_devices(session, config, attach_device, NULL);
 }
 
 /* ---- the whole ------------------------------------------------------------ */
@@ -280,8 +321,9 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 {
 	const struct config *config = apply->config;
 	const struct setup wish = { .mark = config->mark, .table = config->table };
+	struct devices devices = { 0 };
 	bool created = false;
-	int err = walk_devices(session, config, check_device);
+	int err = walk_devices(session, config, check_device, NULL);
 
 	if (!err && present)
 		err = probation_refuse(session, "apply");
@@ -289,7 +331,10 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 		return err;
 	err = setup_state(session, &wish, present, &created);
 	if (!err)
-		err = apply_policy(session, apply);
+		err = walk_devices(session, config, collect_device, &devices);
+	if (!err)
+		err = apply_policy(session, apply, &devices);
+	free(devices.items);
 	if (!err && (config->interfaces.n || config->divert.n || config->n_pools))
 		err = steps_lookup_on(session);
 	if (!err)

@@ -4,6 +4,7 @@
 #define TPROXY_LOADER_APPLY_H
 
 #include "lib/config.h"
+#include "lib/device.h"
 #include "loader/changes.h"
 #include "loader/steps.h"
 
@@ -11,6 +12,8 @@ struct apply {
 	const struct config *config;
 	__u64 confirm_within;    /* ns; 0: for good */
 	bool progress;           /* somebody looks */
+	unsigned int learn;      /* seconds to watch for older UDP flows; 0: learn nothing */
+	bool no_watch;           /* learn only what can be known at once */
 	struct changes *changes; /* told of; may be NULL */
 	/* results */
 	bool changed;            /* a new generation is live */

@@ -4,6 +4,7 @@
 
 #include "loader/apply.h"
 #include "loader/conffile.h"
+#include "loader/learn.h"
 #include "loader/show.h"
 
 #define SHOWN_CHANGES 1000 /* in JSON; a list of a million prefixes is not repeated */
@@ -12,6 +13,7 @@ enum { OPT_CONFIRM_WITHIN = 3000 };
 
 static const struct option options[] = {
 	{ "confirm-within", required_argument, NULL, OPT_CONFIRM_WITHIN },
+	LEARN_LONG_OPTION,
 	APP_LONG_OPTIONS,
 };
 
@@ -37,6 +39,12 @@ static int take_duration(const char *value, __u64 *ret_ns)
 	log_error("--confirm-within %s: not a time of at most a day (for example 60s or 5m)", value);
 	return -EINVAL;
 }
+
+struct request {
+	__u64 within;       /* ns; 0: for good */
+	unsigned int learn; /* seconds */
+	bool has_learn;     /* else the file says */
+};
 
 static int report(const struct session *session, const struct apply *a, const char *path)
 {
@@ -70,12 +78,14 @@ static int report(const struct session *session, const struct apply *a, const ch
 	return show_json_print(root);
 }
 
-static int apply(struct app *app, const char *path, const struct config *config, __u64 within)
+static int apply(struct app *app, const char *path, const struct config *config,
+		 const struct request *request)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	struct changes changes = { .limit = SHOWN_CHANGES };
 	struct apply a = { .config = config,
-			   .confirm_within = within,
+			   .confirm_within = request->within,
+			   .learn = request->has_learn ? request->learn : config_learn_seconds(config),
 			   .progress = app->level >= LOG_NORMAL && isatty(STDERR_FILENO),
 			   .changes = &changes };
 	bool present;
@@ -100,14 +110,17 @@ int cmd_apply(struct app *app, int argc, char **argv)
 	struct config config __cleanup_config = { 0 };
 	struct conffile_report report = { 0 };
 	const char *operand, *path = NULL;
-	__u64 within = 0;
+	struct request request = { 0 };
 	int opt;
 
 	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
 		if (opt == '?')
 			return EXIT_USAGE;
-		if (opt == OPT_CONFIRM_WITHIN && take_duration(optarg, &within))
+		if (opt == OPT_CONFIRM_WITHIN && take_duration(optarg, &request.within))
 			return EXIT_USAGE;
+		if (opt == OPT_LEARN && learn_take_seconds(optarg, &request.learn))
+			return EXIT_USAGE;
+		request.has_learn |= opt == OPT_LEARN;
 		if (!opt && path)
 			return app_usage_error("apply: unexpected argument %s", operand);
 		if (!opt)
@@ -117,5 +130,5 @@ int cmd_apply(struct app *app, int argc, char **argv)
 		return app_usage_error("apply: which file? (apply FILE)");
 	if (conffile_read(path, &report, &config) || !app_enter(app))
 		return EXIT_FAILED;
-	return apply(app, path, &config, within);
+	return apply(app, path, &config, &request);
 }

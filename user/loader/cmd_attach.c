@@ -7,6 +7,7 @@
 
 #include "loader/caveat.h"
 #include "loader/iface.h"
+#include "loader/learn.h"
 #include "loader/ruleopts.h"
 #include "loader/setup.h"
 
@@ -24,6 +25,7 @@ static const struct option options[] = {
 	{ "table", required_argument, NULL, OPT_TABLE },
 	{ "unreadable", required_argument, NULL, OPT_UNREADABLE },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	LEARN_LONG_OPTION,
 	APP_LONG_OPTIONS,
 };
 
@@ -36,6 +38,7 @@ struct request {
 	enum tproxy_unreadable unreadable;
 	enum hook hook; /* HOOK_NONE: choose */
 	struct setup setup;
+	unsigned int learn; /* seconds */
 };
 
 /* What one interface was before, so that a failure can put it back. */
@@ -129,6 +132,8 @@ static int take_option(struct request *request, int opt, const char *value)
 		return take_table(value, &request->setup.table);
 	case OPT_UNREADABLE:
 		return take_unreadable(value, request);
+	case OPT_LEARN:
+		return learn_take_seconds(value, &request->learn);
 	default:
 		return rule_options_take(&request->rule, opt, value);
 	}
@@ -276,6 +281,21 @@ static void describe_rule(const struct rule *rule)
 		 rule->unrouted == TPROXY_UNROUTED_PROXY ? ", unrouted proxy" : "");
 }
 
+/* While the old policy is in force, and nothing yet on the new interfaces. */
+static void learn(struct attach *a)
+{
+	struct device new[MAX_IFACES];
+	const struct learn learn = { .before = &a->before,
+				     .after = &a->after,
+				     .seconds = a->request->learn,
+				     .new = new,
+				     .n_new = a->request->divert_only ? 0 : a->n };
+
+	for (size_t i = 0; i < a->n; i++)
+		new[i] = a->targets[i].device;
+	learn_flows(a->session, &learn);
+}
+
 static int change_policy(struct attach *a)
 {
 	int index, err, changes = live_policy_differs(&a->before, &a->after);
@@ -412,6 +432,8 @@ static int attach_all(struct attach *a, bool present)
 						   strerror(-err));
 	}
 	if (!err)
+		learn(a);
+	if (!err)
 		err = change_policy(a);
 	if (!err)
 		err = steps_lookup_on(a->session);
@@ -461,7 +483,7 @@ static int attach(struct app *app, const struct request *request)
 
 int cmd_attach(struct app *app, int argc, char **argv)
 {
-	struct request request = { 0 };
+	struct request request = { .learn = CONFIG_LEARN_DEFAULT_S };
 	int code = parse_request(app, argc, argv, &request);
 
 	if (!code)

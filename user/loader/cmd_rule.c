@@ -4,6 +4,7 @@
 
 #include "loader/caveat.h"
 #include "loader/edit.h"
+#include "loader/learn.h"
 #include "loader/ruleopts.h"
 #include "loader/show.h"
 
@@ -15,6 +16,7 @@ static const struct option options[] = {
 	{ "interface", required_argument, NULL, OPT_INTERFACE },
 	{ "before", required_argument, NULL, OPT_BEFORE },
 	{ "show-bpftool", no_argument, NULL, OPT_SHOW_BPFTOOL },
+	LEARN_LONG_OPTION,
 	APP_LONG_OPTIONS,
 };
 
@@ -22,6 +24,7 @@ struct request {
 	const char *verb, *name, *before;
 	struct rule_options rule;
 	bool show_bpftool;
+	unsigned int learn; /* seconds */
 };
 
 static int rule_list(struct app *app)
@@ -133,6 +136,10 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 			request->before = optarg;
 		else if (opt == OPT_SHOW_BPFTOOL)
 			request->show_bpftool = true;
+		else if (opt == OPT_LEARN && learn_take_seconds(optarg, &request->learn))
+			return EXIT_USAGE;
+		else if (opt == OPT_LEARN)
+			continue;
 		else if (opt && rule_options_take(&request->rule, opt, optarg))
 			return EXIT_USAGE;
 	}
@@ -143,6 +150,7 @@ static int run(struct app *app, struct request *request)
 {
 	struct edit edit = { .app = app,
 			     .show_bpftool = request->show_bpftool,
+			     .learn = request->learn,
 			     .renumbers = request->before != NULL,
 			     .arg = request };
 	const char *verb = request->verb;
@@ -167,7 +175,7 @@ static int run(struct app *app, struct request *request)
 
 int cmd_rule(struct app *app, int argc, char **argv)
 {
-	struct request request = { 0 };
+	struct request request = { .learn = CONFIG_LEARN_DEFAULT_S };
 	int code = parse_request(app, argc, argv, &request);
 
 	if (!code)

@@ -4,10 +4,12 @@
 
 #include "loader/caveat.h"
 #include "loader/edit.h"
+#include "loader/learn.h"
 
 static const struct option options[] = {
 	{ "rule", required_argument, NULL, OPT_RULE },
 	{ "show-bpftool", no_argument, NULL, OPT_SHOW_BPFTOOL },
+	LEARN_LONG_OPTION,
 	APP_LONG_OPTIONS,
 };
 
@@ -124,7 +126,10 @@ static int take_operand(struct request *request, const char **verb, const char *
 
 static int run(struct app *app, int argc, char **argv, struct request *request)
 {
-	struct edit edit = { .app = app, .change = change, .arg = request };
+	struct edit edit = { .app = app,
+			     .learn = CONFIG_LEARN_DEFAULT_S,
+			     .change = change,
+			     .arg = request };
 	const char *operand, *verb = NULL;
 	int opt;
 
@@ -133,6 +138,8 @@ static int run(struct app *app, int argc, char **argv, struct request *request)
 			return EXIT_USAGE;
 		if (opt == OPT_RULE)
 			request->rule = optarg;
+		if (opt == OPT_LEARN && learn_take_seconds(optarg, &edit.learn))
+			return EXIT_USAGE;
 		if (opt == OPT_SHOW_BPFTOOL)
 			edit.show_bpftool = true;
 	}

@@ -11,6 +11,7 @@
 
 #include "lib/monitor.h"
 #include "lib/notify.h"
+#include "lib/older.h"
 #include "loader/apply.h"
 #include "loader/conffile.h"
 #include "loader/probation.h"
@@ -24,6 +25,7 @@
 /* Not every loss is announced (a tcx link is not), and counters never are. */
 #define LOOK_MS 1000
 #define DOWN_REPORT_S 10
+#define PURGE_S 30
 
 enum { OPT_CONFIG = 3000 };
 
@@ -52,6 +54,7 @@ struct watch {
 	unsigned long overruns;                /* reported so far */
 	__u64 down[3];                         /* drop, pass, reset: reported so far */
 	time_t down_reported;
+	time_t purged;                         /* older UDP flows */
 	struct lost lost, lost_before;         /* at this look, and at the one before */
 	bool absent;                           /* there was nothing attached at the last look */
 	bool outdated;                         /* told that another build has taken over */
@@ -157,6 +160,16 @@ static void check_down(struct watch *w, const struct state *state)
 	w->down_reported = time_now;
 }
 
+static void purge_older(struct watch *w, const struct state *state)
+{
+	time_t now = time(NULL);
+
+	if (now - w->purged < PURGE_S)
+		return;
+	w->purged = now;
+	older_purge(state);
+}
+
 static void check_overruns(struct watch *w)
 {
 	if (w->overruns == w->monitor.overruns)
@@ -212,7 +225,8 @@ static bool is_on_probation(const struct session *session)
 
 static int apply_file(struct watch *w, struct session *session, bool present)
 {
-	struct apply apply = { .config = &w->config };
+	const bool learns = config_learn_seconds(&w->config) != 0;
+	struct apply apply = { .config = &w->config, .learn = learns, .no_watch = true };
 	int err;
 
 	if (!w->path || (!w->unapplied && !present))
@@ -262,6 +276,8 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 		check_down(w, &session->state);
 	if (!err)
 		check_build(w, &session->state);
+	if (!err)
+		purge_older(w, &session->state);
 	return err;
 }
 

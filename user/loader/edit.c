@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/generation.h"
+#include "loader/learn.h"
 #include "loader/probation.h"
 
 static int write_in_place(struct state *state, const struct policy *before,
@@ -52,8 +53,14 @@ static int run_open(const struct edit *edit, struct session *session)
 		return EXIT_FAILED;
 	if (edit->change(&after, edit->arg))
 		return EXIT_FAILED;
-	if (!edit->show_bpftool)
+	if (!edit->show_bpftool) {
+		const struct learn learn = { .before = &before,
+					     .after = &after,
+					     .seconds = edit->learn };
+
+		learn_flows(session, &learn);
 		return write_policy(edit, state, &before, &after);
+	}
 	err = live_print_bpftool(state, &before, &after, stdout);
 	if (!err)
 		return EXIT_DONE;

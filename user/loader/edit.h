@@ -11,6 +11,7 @@ enum { OPT_SHOW_BPFTOOL = 3500, OPT_RULE };
 struct edit {
 	struct app *app;
 	bool show_bpftool;
+	unsigned int learn; /* seconds */
 	bool renumbers; /* rules change their numbers: replaced as a whole, not in place */
 	/* Changes the policy. 0, or a reported -errno. */
 	int (*change)(struct policy *policy, void *arg);

@@ -13,12 +13,16 @@
 	"  --on-down WHAT    without a listener: drop (default), pass or reset\n"                    \
 	"  --unrouted WHAT   without a route to the destination: pass (default) or proxy\n"
 
+#define LEARN_HELP                                                                                 \
+	"  --learn SECONDS   how long to look for UDP flows to leave alone (2); 0: take them over\n"
+
 static const struct command commands[] = {
 	{ "attach",
 	  "IF... [--port LIST] [--udp-port LIST] [--cidr LIST] [--from LIST]\n"
 	  "       [--proxy [ADDR:]PORT] [--on-down drop|pass|reset]\n"
 	  "       [--unrouted pass|proxy] [--unreadable drop|pass] [--divert-only]\n"
-	  "       [--hook auto|tcx|clsact] [--mark BIT] [--table N] [--dry-run]",
+	  "       [--hook auto|tcx|clsact] [--mark BIT] [--table N] [--learn SECONDS]\n"
+	  "       [--dry-run]",
 	  "intercept flows that enter these interfaces",
 	  RULE_HELP "  --divert-only     no rules here: only keep packets of sockets on foreign addresses\n"
 		    "  --unreadable WHAT for addresses that a rule concerns: drop (default) or pass\n"
@@ -26,6 +30,7 @@ static const struct command commands[] = {
 		    "  --mark BIT        packet mark to use (0x1000000), set on the first attach; the\n"
 		    "                    next bit is used as well\n"
 		    "  --table N         routing table to use (15001), set on the first attach\n"
+		    LEARN_HELP
 		    "  --dry-run         show the steps, take none\n\n"
 		    "Rule options make or extend the rule \"default\". Without --port and --udp-port\n"
 		    "it takes every TCP port; without --cidr every destination.\n",
@@ -43,17 +48,17 @@ static const struct command commands[] = {
 	  "list | add NAME [options] | del NAME [--show-bpftool]",
 	  "list and edit rules",
 	  RULE_HELP "  --action ACTION   proxy (default), pass or drop\n"
-		    "  --interface LIST  only for flows that enter these: eth0,wg*\n"
+		    "  --interface LIST  only for flows that enter these: eth0,wg*\n" LEARN_HELP
 		    "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_rule },
 	{ "cidr", "add|del [--rule NAME] [--show-bpftool] PREFIX...",
 	  "edit the destinations of a rule",
-	  "  --rule NAME       the rule to edit (default)\n"
+	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP
 	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_cidr },
 	{ "port", "add|del [--rule NAME] [--show-bpftool] PROTO/PORT...",
 	  "edit the ports of a rule",
-	  "  --rule NAME       the rule to edit (default)\n"
+	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP
 	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_port },
 	{ "check", "FILE", "is this file a valid configuration? Tells every error",
@@ -61,8 +66,10 @@ static const struct command commands[] = {
 	  "only warnings: of rules and destinations that can never match.\n", cmd_check },
 	{ "diff", "[FILE]", "what applying a file would change; without FILE: what was edited since",
 	  "Exit 0 without a difference, 4 with one.\n", cmd_diff },
-	{ "apply", "FILE [--confirm-within TIME]", "make a file the live policy, as one step",
-	  "  --confirm-within TIME   go back unless `confirm` is run in time: 60s, 5m\n\n"
+	{ "apply", "FILE [--confirm-within TIME] [--learn SECONDS]", "make a file the live policy, as one step",
+	  "  --confirm-within TIME   go back unless `confirm` is run in time: 60s, 5m\n"
+	  "  --learn SECONDS         how long to look for UDP flows to leave alone; else as the\n"
+	  "                          file says, or 2; 0: take them over\n\n"
 	  "Interfaces that the file names are attached; others stay as they are.\n",
 	  cmd_apply },
 	{ "confirm", "", "keep the policy that was applied for a time", NULL, cmd_confirm },

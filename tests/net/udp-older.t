@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# UDP flows that are under way when a rule comes for them stay where they are, since their server
+# knows the client by its address; until they are idle. New flows are relayed at once.
+TEST_LIMIT=300
+. "$(dirname "$0")/../lib/test.sh"
+
+OLDER=$LIB/older.py
+declare -A TALK_PID=()
+
+# talk_start NAME ADDRESS PORT [PAUSE] — a flow of the client, which has its first answer
+talk_start() {
+	nsenter --net="/run/netns/$CLIENT" -- python3 "$OLDER" talk "$2" "$3" "$WORK/talk$1" ${4-} \
+		2>"$WORK/log/talk-$1" &
+	TALK_PID[$1]=$!
+	SERVE_PIDS+=($!)
+	disown $!
+	[[ -n ${5-} ]] || wait_for 10 answered "$1" 1
+}
+answered() { [[ $(cut -d' ' -f1 "$WORK/talk$1" 2>/dev/null || echo 0) -ge $2 ]]; } # NAME NUMBER
+whom() { cut -d' ' -f2- "$WORK/talk$1"; }                                         # NAME
+
+# goes_on DESCRIPTION NAME WHOM — ten more answers, and the server has seen these addresses
+goes_on() {
+	ok "$1: the flow goes on" wait_for 20 answered "$2" $(($(cut -d' ' -f1 "$WORK/talk$2") + 10))
+	is "$1: its server saw" "$(whom "$2")" "$3"
+}
+
+# both NAME PORT — a flow of each family
+both() {
+	ok "a flow to port $2 runs" talk_start "$1"4 $SERVER4 "$2"
+	ok "one of IPv6, too" talk_start "$1"6 $SERVER6 "$2"
+}
+both_go_on() { # DESCRIPTION NAME
+	goes_on "$1" "$2"4 $CLIENT4
+	goes_on "$1, IPv6" "$2"6 $CLIENT6
+}
+
+# relayed PORT — a new flow of each family is
+relayed() {
+	is "a new flow to port $1 is relayed" "$(cpy udp-who $SERVER4 "$1")" "$ROUTER4 other-port"
+	is "one of IPv6, too" "$(cpy udp-who $SERVER6 "$1")" "$ROUTER6 other-port"
+}
+
+learns() { LEARN=yes loader "$@"; } # what users get
+older_entries() { r python3 "$OLDER" seen "$PINS/internal/older" "$1"; }
+
+prepare nginx
+for port in 7001 7002 7003 7004 7005 7006 7007 7008 7009 7010 7011; do
+	serve_run "greet-$port" "$SERVER" python3 "$LIB/net.py" greet $port
+done
+for port in 7001 7002 7003 7004 7005 7006 7007 7008 7009 7010 7011; do
+	ok "the server on port $port starts" wait_for 10 listening "$SERVER" udp $port
+done
+ok "the relay starts" relay_start
+
+both first 7001
+do_ok "attach" learns attach r0 --udp-port 7001
+like "watches" "$ERR" 'learn UDP flows on r0 for 2 s'
+like "and says what it has learned" "$ERR" '2 UDP flows are older and stay'
+both_go_on "attach" first
+relayed 7001
+ok "the counter of older datagrams moves" test "$(counter older)" -ge 20
+do_ok "test asks about such a flow" loader test udp \
+	"$(c ss -Hun "dst $SERVER4:7001" | awk '{ print $3; exit }')" \
+	$SERVER4:7001
+like "and says that it is left alone" "$OUT" 'began before the rule'
+
+do_ok "attach again" learns attach r0 --udp-port 7001
+unlike "does not watch" "$ERR" learn
+do_ok "a rule for TCP" learns rule add tcp --port 7001
+unlike "does not watch either" "$ERR" learn
+
+both port 7002
+do_ok "port add" learns port add udp/7002
+both_go_on "port add" port
+relayed 7002
+
+both cidr 7003
+do_ok "a rule for other addresses" loader rule add more --udp-port 7003 --cidr 198.51.100.0/24
+do_ok "cidr add" learns cidr add --rule more $SERVER4 $SERVER6
+both_go_on "cidr add" cidr
+relayed 7003
+
+both rule 7004
+do_ok "rule add, with seconds" loader rule add fourth --udp-port 7004 --learn 1
+like "which it says" "$ERR" 'learn UDP flows on r0 for 1 s'
+both_go_on "rule add" rule
+relayed 7004
+
+both apply 7005
+loader save >"$WORK/policy.conf"
+sed -i 's/^\[loader\]/&\nlearn = 1/' "$WORK/policy.conf"
+cat >>"$WORK/policy.conf" <<-CONF
+	[rule fifth]
+	ports = udp/7005
+	[rule not-this-one]
+	ports  = udp/7006
+	action = drop
+CONF
+both drop 7006
+do_ok "apply" learns apply "$WORK/policy.conf"
+like "watches as the file says" "$ERR" 'learn UDP flows on r0 for 1 s'
+both_go_on "apply" apply
+relayed 7005
+for name in first port cidr rule; do
+	goes_on "after apply, the flow of $name" "${name}4" $CLIENT4
+done
+before=$(cut -d' ' -f1 "$WORK/talkdrop4")
+is "a drop rule applies to running flows" "$(cpy udp-who $SERVER4 7006)" nothing
+at_most "at once" "$(cut -d' ' -f1 "$WORK/talkdrop4")" $((before + 1))
+is "they are not learned" "$(older_entries 7006)" 0
+do_ok "save" loader save
+like "keeps the seconds" "$OUT" 'learn = 1'
+
+both taken 7007
+do_ok "--learn 0" loader rule add seventh --udp-port 7007 --learn 0
+unlike "does not watch" "$ERR" learn
+goes_on "--learn 0" taken4 "$CLIENT4 $ROUTER4"
+goes_on "--learn 0, IPv6" taken6 "$CLIENT6 $ROUTER6"
+
+# not answered, since there is no way to it
+talk_start vain 198.51.100.1 7008 0.1 -
+do_ok "a rule for a flow that does not pass" learns rule add eighth --udp-port 7008
+unlike "does not learn it" "$ERR" older
+kill "${TALK_PID[vain]}"
+
+r python3 "$OLDER" age "$PINS/internal/older" 7001 61
+goes_on "after a minute without a datagram" first4 "$CLIENT4 $ROUTER4"
+goes_on "the others" port4 $CLIENT4
+is "its entries are gone" "$(older_entries 7001)" 0
+
+both full 7009
+r python3 "$OLDER" fill "$PINS/internal/older" 65536 0 2>"$WORK/log/fill"
+do_ok "with a full table" learns rule add ninth --udp-port 7009
+like "it says so" "$ERR" 'table of older UDP flows is full: 2 found no room'
+goes_on "the flow that found no room" full4 "$CLIENT4 $ROUTER4"
+both stale 7010
+r python3 "$OLDER" fill "$PINS/internal/older" 65536 70 2>"$WORK/log/fill"
+do_ok "once those in it are idle" learns rule add tenth --udp-port 7010
+like "there is room" "$ERR" '2 UDP flows are older'
+both_go_on "in the room" stale
+
+r nft -f - <<-'NFT'
+	table inet tracked {
+		chain forward {
+			type filter hook forward priority 5
+			ct state established counter
+		}
+	}
+NFT
+ok "a flow that is quiet runs" talk_start quiet $SERVER4 7011 3600
+if r test -e /proc/sys/net/netfilter/nf_conntrack_count; then
+	do_ok "with connection tracking" learns rule add eleventh --udp-port 7011
+	like "it is learned" "$ERR" '1 UDP flow is older and stays'
+	kill -USR1 "${TALK_PID[quiet]}"
+	ok "it goes on" wait_for 10 answered quiet 2
+	is "its server saw" "$(whom quiet)" $CLIENT4
+fi
+do_ok "detach --all" loader detach --all
+finish

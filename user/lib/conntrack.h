@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The UDP flows that the kernel's connection tracking knows of, as it lists them (ctnetlink). */
+#ifndef TPROXY_CONNTRACK_H
+#define TPROXY_CONNTRACK_H
+
+#include "netlink.h"
+#include "tproxy.h"
+
+/*
+ * Both directions as their datagrams look when they enter this host: NAT, if any, comes
+ * later. Where connection tracking is not loaded there are none: 0. Loads no module for it.
+ */
+int conntrack_walk(void (*fn)(const struct tproxy_flow_key *key, void *arg), void *arg);
+
+/* Keys of one entry's directions that have had datagrams: 0, 1 or 2. ret_keys: room for 2. */
+int conntrack_parse(const struct nlmsghdr *msg, struct tproxy_flow_key *ret_keys);
+
+#endif

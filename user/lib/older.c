@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/older.h"
+
+#include <bpf/bpf.h>
+#include <time.h>
+
+/* As bpf_ktime_get_ns() counts. */
+static __u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (__u64)ts.tv_sec * 1000000000ULL + (__u64)ts.tv_nsec;
+}
+
+int older_add(const struct state *state, const struct tproxy_flow_key *key)
+{
+	const struct tproxy_older value = { .seen = now_ns() };
+
+	return bpf_map_update_elem(state->map[MAP_OLDER], key, &value, BPF_ANY) ? -errno : 0;
+}
+
+struct stale {
+	struct tproxy_flow_key *keys; /* owned */
+	size_t n, room;
+};
+
+/* Gathered before any is deleted: a walk that loses its place starts again. */
+static int find_stale(int fd, struct stale *stale)
+{
+	struct tproxy_flow_key key, *prev = NULL;
+	struct tproxy_older value;
+	__u64 now = now_ns();
+	int err = 0;
+
+	for (; !err && !bpf_map_get_next_key(fd, prev, &key); prev = &key) {
+		if (bpf_map_lookup_elem(fd, &key, &value) ||
+		    now - value.seen < TPROXY_OLDER_IDLE_NS || value.seen > now)
+			continue;
+		err = array_room((void **)&stale->keys, stale->n, &stale->room, sizeof(key));
+		if (!err)
+			stale->keys[stale->n++] = key;
+	}
+	return err;
+}
+
+int older_purge(const struct state *state)
+{
+	int fd = state->map[MAP_OLDER];
+	struct stale stale = { 0 };
+	int err = find_stale(fd, &stale);
+
+	for (size_t i = 0; i < stale.n; i++)
+		bpf_map_delete_elem(fd, &stale.keys[i]); /* gone already: the data path was first */
+	free(stale.keys);
+	return err;
+}

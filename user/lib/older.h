@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The live table of UDP flows that are older than the rules: the data path leaves these alone. */
+#ifndef TPROXY_OLDER_H
+#define TPROXY_OLDER_H
+
+#include "state.h"
+
+/* From now on; -E2BIG: the table is full. */
+int older_add(const struct state *state, const struct tproxy_flow_key *key);
+
+/* Removes those that have been idle for too long: the data path only meets those that are not. */
+int older_purge(const struct state *state);
+
+#endif
