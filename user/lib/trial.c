@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "lib/flowset.h"
 #include "lib/live.h"
 #include "lib/pools.h"
 #include "tproxy.skel.h"
@@ -26,7 +27,7 @@ const char *const trial_verdict_names[TRIAL_MAX] = {
 	[TRIAL_NONE] = "none",	 [TRIAL_PROXY] = "proxy", [TRIAL_PASS] = "pass",
 	[TRIAL_DROP] = "drop",	 [TRIAL_RESET] = "reset", [TRIAL_LOCAL] = "local",
 	[TRIAL_OWNED] = "owned", [TRIAL_UNROUTED] = "unrouted",
-	[TRIAL_POOL] = "pool",
+	[TRIAL_OLDER] = "older", [TRIAL_POOL] = "pool",
 };
 
 /* ---- programs and maps ---------------------------------------------------- */
@@ -39,6 +40,7 @@ static bool is_private(enum state_map map, bool own_policy)
 	case MAP_RULESTATS:
 	case MAP_TICKETS:
 	case MAP_FRAGS:
+	case MAP_OLDER: /* a look at an entry renews it */
 		return true;
 	case MAP_SOCKS:
 		return false;
@@ -77,6 +79,7 @@ int trial_open(struct trial *trial, const struct state *live, bool own_policy)
 		return err;
 	}
 	trial->skel = skel;
+	trial->older = live ? live->map[MAP_OLDER] : -1;
 	for (int i = 0; i < MAP_MAX; i++)
 		trial->maps.map[i] = bpf_map__fd(
 			bpf_object__find_map_by_name(skel->obj, state_map_name(i)));
@@ -162,6 +165,25 @@ static int make_packet(const struct trial_flow *flow, struct packet *p)
 	return 0;
 }
 
+/* The one entry that concerns the flow, for the time of a run. */
+static int lend_older(const struct trial *trial, const struct trial_flow *flow, bool take_back)
+{
+	int fd = trial->maps.map[MAP_OLDER];
+	struct tproxy_flow_key key;
+	struct tproxy_older value;
+
+	if (trial->older < 0 || flow->proto != IPPROTO_UDP)
+		return 0;
+	flow_key_make(&key, flow->src.family, flow->src.addr, flow->dst.addr);
+	key.sport = htons(flow->src.port);
+	key.dport = htons(flow->dst.port);
+	if (take_back)
+		return bpf_map_delete_elem(fd, &key) && errno != ENOENT ? -errno : 0;
+	if (bpf_map_lookup_elem(trial->older, &key, &value))
+		return 0;
+	return bpf_map_update_elem(fd, &key, &value, BPF_ANY) ? -errno : 0;
+}
+
 /* ---- the verdict ---------------------------------------------------------- */
 
 static int look_at_counters(const struct trial *trial, struct trial_result *result)
@@ -194,6 +216,8 @@ static enum trial_verdict verdict_of(const struct trial_result *r, __u32 retval)
 		return TRIAL_PROXY;
 	if (MOVED(r, OWNED) || MOVED(r, FOREIGN_LISTENER))
 		return TRIAL_OWNED;
+	if (MOVED(r, OLDER))
+		return TRIAL_OLDER;
 	if (MOVED(r, LOCAL_DST))
 		return TRIAL_LOCAL;
 	if (MOVED(r, UNROUTED))
@@ -220,10 +244,14 @@ int trial_run(const struct trial *trial, const struct trial_flow *flow,
 
 	opts.data_size_in = (__u32)p.len;
 	if (!err)
+		err = lend_older(trial, flow, false);
+	if (!err)
 		err = bpf_prog_test_run_opts(bpf_program__fd(trial->skel->progs.tproxy_ingress),
 					     &opts);
 	if (!err)
 		err = look_at_counters(trial, &result);
+	if (!err)
+		err = lend_older(trial, flow, true);
 	if (err)
 		return err;
 	result.verdict = verdict_of(&result, opts.retval);

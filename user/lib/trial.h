@@ -25,6 +25,7 @@ enum trial_verdict {
 	TRIAL_LOCAL,   /* for this host itself */
 	TRIAL_OWNED,   /* a socket here has this flow already, or is bound to its destination */
 	TRIAL_UNROUTED,
+	TRIAL_OLDER,   /* a UDP flow that began before its rule, left alone */
 	TRIAL_POOL,    /* this host's address stands for a server; the relay takes it */
 	TRIAL_MAX
 };
@@ -40,8 +41,9 @@ struct trial_result {
 struct trial {
 	struct tproxy_bpf *skel; /* owned */
 	struct state maps;       /* those the trial runs on; descriptors are the skeleton's */
+	int older;               /* live UDP flows that are left alone; -1: none. Not owned */
 };
-#define TRIAL_CLOSED { .maps = STATE_CLOSED }
+#define TRIAL_CLOSED { .maps = STATE_CLOSED, .older = -1 }
 
 /*
  * live: its policy and sockets are asked; NULL for none. own_policy: only its sockets,

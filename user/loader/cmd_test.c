@@ -37,6 +37,7 @@ static const char *const meanings[TRIAL_MAX] = {
 	[TRIAL_LOCAL] = "addressed to this host: left alone",
 	[TRIAL_POOL] = "an address of a pool: tproxy-relay takes it to the server",
 	[TRIAL_OWNED] = "a socket here owns it, or is bound to its destination: delivered here",
+	[TRIAL_OLDER] = "it began before the rule: left alone until it is idle for a minute",
 	[TRIAL_UNROUTED] = "there is no route to its destination: left to the kernel",
 };
 
