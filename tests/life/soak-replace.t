@@ -25,7 +25,7 @@ program_tags() {
 lookup_id() { r python3 "$LIB/net.py" attached-netns "/run/netns/$ROUTER"; }
 
 attach_by() { # LOADER
-	"$1" -n "$ROUTER" attach r0 --port 80,7007 --udp-port 7007 &&
+	"$1" -n "$ROUTER" attach r0 --port 80,7007 --udp-port 7007 --learn 0 &&
 		"$1" -n "$ROUTER" attach r1 --divert-only
 }
 
