@@ -70,6 +70,7 @@ static void test_everything(void **unused)
 				   "divert=eth1\n"
 				   "mark = 0x10\n"
 				   "table = 99\n"
+				   "learn = 0\n"
 				   "on-proxy-down = reset\r\n"
 				   "unreadable = pass\n"
 				   "\n"
@@ -101,6 +102,7 @@ static void test_everything(void **unused)
 				       "divert = eth1\n"
 				       "mark = 0x10\n"
 				       "table = 99\n"
+				       "learn = 0\n"
 				       "on-proxy-down = reset\n"
 				       "unreadable = pass\n"
 				       "\n[rule a]\n"
@@ -218,6 +220,9 @@ static void test_errors(void **unused)
 		      "2: mark = 3: not one bit of 32 (for example 0x1000000)\n"
 		      "3: table = 255: not a table number of our own (for example 15001)\n"
 		      "4: on-proxy-down = cry: unknown value (drop, pass, reset)\n");
+	expect_errors("[loader]\nlearn = 61\n[rule a]\nlearn = 2\n",
+		      "2: learn = 61: number out of range (seconds, at most 60)\n"
+		      "4: learn: unknown key\n");
 	expect_errors("[pool a]\n10.0.0.1 = 10.0.0.2:22\n[pool b]\n10.0.0.1 = 10.0.0.3:22\n"
 		      "10.0.0.0/8 = 10.0.0.3:22\n10.0.0.4 = 22\nx\n",
 		      "4: 10.0.0.1 = 10.0.0.3:22: stands for a server already, in [pool a]\n"

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# An OpenVPN session that runs when its port gets a rule goes on: its server takes datagrams from
+# the client's address only.
+. "$(dirname "$0")/../lib/test.sh"
+
+command -v openvpn >/dev/null || skip_inside "openvpn is not installed"
+[[ -c /dev/net/tun ]] || skip_inside "there is no /dev/net/tun"
+
+# vpn NS OWN PEER INNER OUTER — one end of a tunnel with a static key, without --float
+vpn() {
+	serve_run "openvpn-$1" "$1" openvpn --dev vpn0 --dev-type tun --proto udp --port 1194 \
+		--local "$2" --remote "$3" --ifconfig "$4" "$5" --secret "$WORK/key" \
+		--cipher AES-256-CBC --ping 1
+}
+pings() { c ping -n -c "$1" -i 0.1 -W 2 10.88.0.2 | sed -n 's/.* \([0-9]*\) received.*/\1/p'; }
+answers_ping() { [[ $(pings 1) == 1 ]]; }
+
+prepare
+openvpn --genkey secret "$WORK/key"
+vpn "$SERVER" $SERVER4 $CLIENT4 10.88.0.2 10.88.0.1
+vpn "$CLIENT" $CLIENT4 $SERVER4 10.88.0.1 10.88.0.2
+ok "the tunnel is up" wait_for 30 answers_ping
+ok "the relay starts" relay_start
+
+LEARN=yes do_ok "attach while it runs" loader attach r0 --udp-port 1194
+is "ten of ten pings through the tunnel are answered" "$(pings 10)" 10
+ok "its datagrams are counted as older" test "$(counter older)" -ge 10
+LEARN=yes do_ok "attach again, with one more port" loader attach r0 --udp-port 1195
+is "ten of ten are still answered" "$(pings 10)" 10
+do_ok "detach" loader detach --all
+is "and after detach" "$(pings 10)" 10
+
+do_ok "attach without learning" loader attach r0 --udp-port 1194 --learn 0
+is "ends the session: none is answered" "$(pings 5)" 0
+finish
