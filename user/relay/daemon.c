@@ -91,13 +91,18 @@ static void handle_signal(struct daemon *d)
 		drain(d);
 }
 
-static void take_config(struct pinned *pinned, const struct registrar_config *config)
+static void take_config(struct daemon *d, const struct registrar_config *config)
 {
+	struct pinned *pinned = &d->relay.pinned;
+
 	atomic_store(&pinned->mark, config->mark);
 	atomic_store(&pinned->df_mark, config->df_mark);
 	atomic_store(&pinned->link_local, config->link_local);
-	record_say(RECORD_DEBUG, "pinned configuration: mark 0x%x, df-mark 0x%x, link-local %s",
-		   config->mark, config->df_mark, config->link_local ? "by rule" : "refused");
+	atomic_store(&pinned->drains, config->drains);
+	record_say(RECORD_DEBUG, "pinned configuration: mark 0x%x, df-mark 0x%x, link-local %s%s",
+		   config->mark, config->df_mark, config->link_local ? "by rule" : "refused",
+		   config->drains ? ", an interface is being detached" : "");
+	poke_all(d);
 }
 
 static void handle_registrar(struct daemon *d)
@@ -106,7 +111,7 @@ static void handle_registrar(struct daemon *d)
 	int r = registrar_read(&d->registrar, &report);
 
 	if (r > 0 && report.kind == REGISTRAR_CONFIG)
-		take_config(&d->relay.pinned, &report.config);
+		take_config(d, &report.config);
 	else if (r > 0)
 		record_say(report.level, "%s", report.text);
 	if (r)

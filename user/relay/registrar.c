@@ -35,6 +35,7 @@ struct watch_state {
 	char parent[PATH_MAX];
 	char socks[PATH_MAX + 8];
 	char config[PATH_MAX + 8];
+	char ifaces[PATH_MAX + 8];
 	char local[PATH_MAX + 16];
 	struct local_set addresses;
 	struct file_id parent_id;  /* what is watched */
@@ -100,7 +101,23 @@ static int read_config(const struct watch_state *s, struct tproxy_config *ret_co
 	return 0;
 }
 
-/* A map cannot be watched, so rules that change are seen at the next poll. */
+static bool any_drains(const struct watch_state *s)
+{
+	__cleanup_close int map = bpf_obj_get(s->ifaces);
+	struct tproxy_iface value;
+	__u32 key, *prev = NULL;
+
+	for (; map >= 0 && !bpf_map_get_next_key(map, prev, &key); prev = &key)
+		if (!bpf_map_lookup_elem(map, &key, &value) &&
+		    (value.roles & TPROXY_ROLE_DRAINING))
+			return true;
+	return false;
+}
+
+/*
+ * A map cannot be watched, so rules that change are seen at the next poll. The loader leaves
+ * the rules of an interface that drains in force for a second.
+ */
 static void report_config(struct watch_state *s)
 {
 	struct registrar_report report = { .kind = REGISTRAR_CONFIG };
@@ -109,7 +126,8 @@ static void report_config(struct watch_state *s)
 	if (!read_config(s, &config))
 		report.config = (struct registrar_config){ .mark = config.mark,
 							   .df_mark = config.df_mark,
-							   .link_local = config.link_local };
+							   .link_local = config.link_local,
+							   .drains = any_drains(s) };
 	if (!memcmp(&report.config, &s->reported, sizeof(s->reported)))
 		return;
 	if (send(s->sock, &report, sizeof(report), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
@@ -263,6 +281,7 @@ static int registrar_main(int sock, const char *pin_dir, const struct listener_s
 	snprintf(s.parent, sizeof(s.parent), "%s", dirname(copy));
 	snprintf(s.socks, sizeof(s.socks), "%s/socks", pin_dir);
 	snprintf(s.config, sizeof(s.config), "%s/config", pin_dir);
+	snprintf(s.ifaces, sizeof(s.ifaces), "%s/ifaces", pin_dir);
 	snprintf(s.local, sizeof(s.local), "%s/internal/local", pin_dir);
 	local_open(&s.addresses); /* without it the loader's commands do, later */
 	s.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);

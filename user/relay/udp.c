@@ -279,13 +279,30 @@ void udp_drain(struct udp_engine *e)
 {
 	struct session *s;
 
-	direct_keep_all(e);
+	direct_keep_busy(e);
 	timer_set(&e->w->wheel, &e->drain_timer, e->w->now + DRAIN_LOOK_MS);
 	for (unsigned int i = 0; i < e->listener_count; i++)
 		e->listeners[i].io.fd = -1;
 	for (int answered = 0; answered < 2; answered++)
 		TAILQ_FOREACH(s, &e->lru[answered], lru)
 			session_set_timer(s);
+}
+
+void udp_keep(struct udp_engine *e, bool keep)
+{
+	unsigned int left;
+
+	if (keep == e->keep)
+		return;
+	e->keep = keep;
+	left = keep ? direct_keep_all(e) : 0;
+	direct_promote_waiting(e); /* what was in the listeners */
+	if (left)
+		record_say(RECORD_WARN,
+			   "an interface is being detached: %u UDP flows have found no socket of "
+			   "their own; from now on their datagrams go past the relay, with another "
+			   "source",
+			   left);
 }
 
 void udp_end_all(struct udp_engine *e, enum flow_end end)

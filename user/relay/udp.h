@@ -25,6 +25,12 @@ unsigned int udp_sessions(const struct udp_engine *e);
  */
 void udp_drain(struct udp_engine *e);
 
+/*
+ * Whether flows shall stay here although the rules that brought them are about to go: each
+ * one gets a socket of its own then, and keeps it. Says how many have found no room.
+ */
+void udp_keep(struct udp_engine *e, bool keep);
+
 void udp_end_all(struct udp_engine *e, enum flow_end end);
 
 /* e may be NULL. */

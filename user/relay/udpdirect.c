@@ -209,7 +209,7 @@ void direct_count_datagrams(struct session *s, unsigned int n)
 		s->window = e->w->now;
 		s->window_count = n;
 	}
-	if (s->window_count < PROMOTE_AFTER)
+	if (s->window_count < PROMOTE_AFTER && !e->keep)
 		return;
 	s->wants_promotion = true;
 	TAILQ_INSERT_TAIL(&e->promote, s, promote);
@@ -236,21 +236,44 @@ void direct_review(struct session *s)
 {
 	if (!s->direct)
 		return;
-	if (s->window_count < DEMOTE_BELOW && !s->e->w->draining)
+	if (s->window_count < DEMOTE_BELOW && !s->e->w->draining && !s->e->keep)
 		direct_demote(s);
 	s->window = s->e->w->now;
 	s->window_count = 0;
 }
 
-void direct_keep_all(struct udp_engine *e)
+/* The busiest first: room may end. */
+static unsigned int keep_queue(struct session_queue *queue, uint64_t idle_ms)
 {
+	unsigned int left = 0;
 	struct session *s;
 
-	TAILQ_FOREACH_REVERSE(s, &e->lru[true], session_queue, lru)
-		if (e->w->now - s->last < KEEP_MS)
-			promote(s);
+	TAILQ_FOREACH_REVERSE(s, queue, session_queue, lru) {
+		if (s->e->w->now - s->last >= idle_ms)
+			continue;
+		promote(s);
+		left += !s->direct;
+	}
+	return left;
+}
+
+unsigned int direct_keep_busy(struct udp_engine *e)
+{
+	unsigned int left = keep_queue(&e->lru[true], KEEP_MS);
+
 	udp_empty_listeners(e);
 	start_reading(e);
+	return left;
+}
+
+unsigned int direct_keep_all(struct udp_engine *e)
+{
+	unsigned int left = keep_queue(&e->lru[true], UINT64_MAX);
+
+	left += keep_queue(&e->lru[false], UINT64_MAX);
+	udp_empty_listeners(e);
+	start_reading(e);
+	return left;
 }
 
 void direct_demote_all(struct udp_engine *e)

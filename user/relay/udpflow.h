@@ -94,6 +94,7 @@ struct udp_engine {
 	struct udp_sources *sources;
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
+	bool keep; /* see udp_keep */
 	unsigned int count;	/* sessions */
 	unsigned int queued[2]; /* in lru[] */
 	unsigned int max;
@@ -172,8 +173,12 @@ void direct_count_datagrams(struct session *s, unsigned int n);
 /* Back to the shared socket; no datagram that is on its way gets lost. */
 void direct_demote(struct session *s);
 
-/* Promotes whoever can be, since the listeners are going away. */
-void direct_keep_all(struct udp_engine *e);
+/*
+ * Promotes whoever can be, since no datagrams will come by way of the listeners any more.
+ * Returns how many flows could not.
+ */
+unsigned int direct_keep_busy(struct udp_engine *e); /* those that were quiet are not missed */
+unsigned int direct_keep_all(struct udp_engine *e);
 
 /* The opposite, for good. */
 void direct_demote_all(struct udp_engine *e);

@@ -192,6 +192,7 @@ static void command_ready(struct io *io, uint32_t events)
 	eventfd_read(io->fd, &count);
 	order = atomic_load(&w->order);
 	take_settings(w);
+	udp_keep(w->udp, atomic_load(&w->relay->pinned.drains));
 	if (order >= WORKER_RETIRE)
 		stop_listening(w);
 	if (order >= WORKER_DRAIN)

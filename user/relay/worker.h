@@ -33,6 +33,7 @@ struct pinned {
 	_Atomic uint32_t mark;	     /* bits tc sets on packets that stay here */
 	_Atomic uint32_t df_mark;    /* set besides on IPv4 datagrams that forbid fragments */
 	_Atomic uint32_t link_local; /* 1: a rule names destinations in 169.254.0.0/16 */
+	_Atomic uint32_t drains;     /* UDP flows shall not depend on rules, see udp_keep */
 };
 
 /* What all workers read. Only `settings` and `pinned` change while they run; the limits count. */
