@@ -4,33 +4,8 @@
 # knows the client by its address; until they are idle. New flows are relayed at once.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/talk.sh"
 
-OLDER=$LIB/older.py
-declare -A TALK_PID=()
-
-# talk_start NAME ADDRESS PORT [PAUSE] — a flow of the client, which has its first answer
-talk_start() {
-	nsenter --net="/run/netns/$CLIENT" -- python3 "$OLDER" talk "$2" "$3" "$WORK/talk$1" ${4-} \
-		2>"$WORK/log/talk-$1" &
-	TALK_PID[$1]=$!
-	SERVE_PIDS+=($!)
-	disown $!
-	[[ -n ${5-} ]] || wait_for 10 answered "$1" 1
-}
-answered() { [[ $(cut -d' ' -f1 "$WORK/talk$1" 2>/dev/null || echo 0) -ge $2 ]]; } # NAME NUMBER
-whom() { cut -d' ' -f2- "$WORK/talk$1"; }                                         # NAME
-
-# goes_on DESCRIPTION NAME WHOM — ten more answers, and the server has seen these addresses
-goes_on() {
-	ok "$1: the flow goes on" wait_for 20 answered "$2" $(($(cut -d' ' -f1 "$WORK/talk$2") + 10))
-	is "$1: its server saw" "$(whom "$2")" "$3"
-}
-
-# both NAME PORT — a flow of each family
-both() {
-	ok "a flow to port $2 runs" talk_start "$1"4 $SERVER4 "$2"
-	ok "one of IPv6, too" talk_start "$1"6 $SERVER6 "$2"
-}
 both_go_on() { # DESCRIPTION NAME
 	goes_on "$1" "$2"4 $CLIENT4
 	goes_on "$1, IPv6" "$2"6 $CLIENT6
@@ -46,12 +21,7 @@ learns() { LEARN=yes loader "$@"; } # what users get
 older_entries() { r python3 "$OLDER" seen "$PINS/internal/older" "$1"; }
 
 prepare nginx
-for port in 7001 7002 7003 7004 7005 7006 7007 7008 7009 7010 7011; do
-	serve_run "greet-$port" "$SERVER" python3 "$LIB/net.py" greet $port
-done
-for port in 7001 7002 7003 7004 7005 7006 7007 7008 7009 7010 7011; do
-	ok "the server on port $port starts" wait_for 10 listening "$SERVER" udp $port
-done
+serve_greet {7001..7011}
 ok "the relay starts" relay_start
 
 both first 7001
@@ -106,9 +76,9 @@ relayed 7005
 for name in first port cidr rule; do
 	goes_on "after apply, the flow of $name" "${name}4" $CLIENT4
 done
-before=$(cut -d' ' -f1 "$WORK/talkdrop4")
+before=$(answers_of drop4)
 is "a drop rule applies to running flows" "$(cpy udp-who $SERVER4 7006)" nothing
-at_most "at once" "$(cut -d' ' -f1 "$WORK/talkdrop4")" $((before + 1))
+at_most "at once" "$(answers_of drop4)" $((before + 1))
 is "they are not learned" "$(older_entries 7006)" 0
 do_ok "save" loader save
 like "keeps the seconds" "$OUT" 'learn = 1'
@@ -120,7 +90,7 @@ goes_on "--learn 0" taken4 "$CLIENT4 $ROUTER4"
 goes_on "--learn 0, IPv6" taken6 "$CLIENT6 $ROUTER6"
 
 # not answered, since there is no way to it
-talk_start vain 198.51.100.1 7008 0.1 -
+talk vain 198.51.100.1 7008
 do_ok "a rule for a flow that does not pass" learns rule add eighth --udp-port 7008
 unlike "does not learn it" "$ERR" older
 kill "${TALK_PID[vain]}"
@@ -153,7 +123,7 @@ ok "a flow that is quiet runs" talk_start quiet $SERVER4 7011 3600
 if r test -e /proc/sys/net/netfilter/nf_conntrack_count; then
 	do_ok "with connection tracking" learns rule add eleventh --udp-port 7011
 	like "it is learned" "$ERR" '1 UDP flow is older and stays'
-	kill -USR1 "${TALK_PID[quiet]}"
+	wake quiet
 	ok "it goes on" wait_for 10 answered quiet 2
 	is "its server saw" "$(whom quiet)" $CLIENT4
 fi

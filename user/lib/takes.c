@@ -97,6 +97,18 @@ static bool has_udp(const struct rule *rule)
 	return false;
 }
 
+bool takes_udp(const struct takes *t)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		const struct rule *rule = &t->policy->rules[i];
+
+		if (rule->used && rule->action == TPROXY_ACTION_PROXY && (t->mask >> i & 1) &&
+		    has_udp(rule))
+			return true;
+	}
+	return false;
+}
+
 static bool service_within(const struct service *s, const struct service_set *wide)
 {
 	for (size_t i = 0; i < wide->n; i++) {

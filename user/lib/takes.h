@@ -17,6 +17,9 @@ struct takes {
 	tproxy_mask mask;
 };
 
+/* Does any of its proxy rules take UDP flows? */
+bool takes_udp(const struct takes *t);
+
 /*
  * May a proxy rule of `after` get a UDP flow that no proxy rule of `before` gets? Never
  * no where it should be yes; yes also for some that only look different. 0, 1 or -ENOMEM.

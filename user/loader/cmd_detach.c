@@ -2,6 +2,7 @@
 /* detach: the reverse of attach, for some interfaces or for everything. */
 #include <string.h>
 
+#include "lib/takes.h"
 #include "loader/drain.h"
 #include "loader/iface.h"
 
@@ -49,6 +50,28 @@ static int detach_one(struct session *session, const struct request *request,
 	}
 	log_info("%s: not attached", name);
 	return 0;
+}
+
+/* Only busy ones have a socket of their own, which is reset; the others are forwarded. */
+static void tell_udp(struct session *session, const struct request *request)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	struct policy policy __cleanup_policy = { 0 };
+	struct takes takes = { &policy, 0 };
+	struct live_iface iface;
+	size_t n = 0;
+
+	if (request->keep_flows || live_ifaces(&session->state, &ifaces, &n) ||
+	    live_read_policy(&session->state, &policy))
+		return;
+	for (size_t i = 0; i < n && request->all; i++)
+		takes.mask |= ifaces[i].value.mask;
+	for (size_t i = 0; i < request->n; i++)
+		if (find_iface(ifaces, n, request->names[i], &iface))
+			takes.mask |= iface.value.mask;
+	if (takes_udp(&takes))
+		log_step("relayed UDP flows: left to their servers, which see another source "
+			 "(--keep-flows leaves them to the relay)");
 }
 
 static int detach_named(struct session *session, const struct request *request)
@@ -121,8 +144,12 @@ int cmd_detach(struct app *app, int argc, char **argv)
 		log_info("%s: nothing is attached", app->pin_dir);
 		return EXIT_DONE;
 	}
+	tell_udp(&session, &request);
 	err = request.all ? detach_all(&session, &request) : detach_named(&session, &request);
-	if (!err && request.keep_flows && !request.dry_run)
-		err = drain_finish(&session, request.all, request.wait);
+	if (request.keep_flows && !request.dry_run) {
+		int failed = drain_finish(&session, request.all, request.wait);
+
+		err = err ? err : failed;
+	}
 	return err ? EXIT_FAILED : EXIT_DONE;
 }

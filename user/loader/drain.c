@@ -5,9 +5,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/takes.h"
 #include "loader/sever.h"
 
 #define POLL_MS 250
+/* The relay looks four times a second whether an interface drains. */
+#define RELAY_MS 1000
 
 int drain_iface(struct session *session, const struct live_iface *iface)
 {
@@ -15,14 +18,73 @@ int drain_iface(struct session *session, const struct live_iface *iface)
 	int err;
 
 	log_step("%s: no new flows", value.name);
-	if (session->dry_run)
+	if (session->dry_run || (value.roles & TPROXY_ROLE_DRAINING))
 		return 0;
-	value.mask = 0;
-	value.roles &= ~(__u32)TPROXY_ROLE_POLICY;
 	value.roles |= TPROXY_ROLE_DRAINING;
 	err = live_iface_set(&session->state, iface->ifindex, &value);
 	if (err)
 		log_error("%s: cannot write its entry: %s", value.name, strerror(-err));
+	return err;
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&time, NULL);
+}
+
+static int end_rules(struct session *session, const struct live_iface *iface)
+{
+	struct tproxy_iface value = iface->value;
+	int err;
+
+	if (!(value.roles & TPROXY_ROLE_DRAINING))
+		return 0;
+	value.mask = 0;
+	value.roles &= ~(__u32)TPROXY_ROLE_POLICY;
+	err = live_iface_set(&session->state, iface->ifindex, &value);
+	if (err)
+		log_error("%s: cannot write its entry: %s", value.name, strerror(-err));
+	return err;
+}
+
+static bool takes_udp_on(const struct policy *policy, const struct live_iface *iface)
+{
+	const struct takes takes = { policy, iface->value.mask };
+
+	return (iface->value.roles & TPROXY_ROLE_DRAINING) && takes_udp(&takes);
+}
+
+/*
+ * A UDP flow that has no socket of its own is found by the rules only. The relay sees
+ * the flag and makes these sockets; until it has, the rules stay.
+ */
+static void wait_for_relay(struct session *session, const struct live_iface *ifaces, size_t n)
+{
+	struct policy policy __cleanup_policy = { 0 };
+	int err = live_read_policy(&session->state, &policy);
+	bool waits = err != 0;
+
+	for (size_t i = 0; i < n && !waits; i++)
+		waits = takes_udp_on(&policy, &ifaces[i]);
+	if (!waits)
+		return;
+	log_step("wait for the relay to keep its UDP flows");
+	pause_ms(RELAY_MS);
+}
+
+static int end_all_rules(struct session *session)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err = live_ifaces(&session->state, &ifaces, &n);
+
+	if (err)
+		return err;
+	wait_for_relay(session, ifaces, n);
+	for (size_t i = 0; i < n && !err; i++)
+		err = end_rules(session, &ifaces[i]);
 	return err;
 }
 
@@ -42,13 +104,6 @@ static int take_off(struct session *session, bool everything)
 	if (err || left)
 		return err;
 	return everything ? iface_everything_off(session) : iface_last_off(session);
-}
-
-static void pause_ms(long ms)
-{
-	const struct timespec time = { .tv_nsec = ms * 1000 * 1000 };
-
-	nanosleep(&time, NULL);
 }
 
 static int wait_for_flows(struct session *session, bool show)
@@ -119,8 +174,10 @@ int drain_finish(struct session *session, bool everything, bool wait)
 {
 	struct app *app = session->app;
 	size_t flows;
-	int err = sever_count(session, &flows);
+	int err = end_all_rules(session);
 
+	if (!err)
+		err = sever_count(session, &flows);
 	if (err)
 		return err;
 	if (!flows)

@@ -8,11 +8,12 @@
 
 #include "loader/iface.h"
 
-/* No rule is in force on the interface any more; its program and routing stay. */
+/* Says that the interface is to drain; drain_finish does it. Its program and routing stay. */
 int drain_iface(struct session *session, const struct live_iface *iface);
 
 /*
- * Detaches the draining interfaces once no flow needs them; with `everything` the
+ * From here on no rule is in force on the draining interfaces. The relay gets a moment to
+ * keep UDP flows by other means. Detaches them once no flow needs them; with `everything` the
  * state goes too if nothing else is attached then. Waits in a child process, or
  * with `wait` here, showing progress. The session's lock is given up meanwhile.
  */

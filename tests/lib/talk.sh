@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# UDP flows that last, to servers that tell whom they see (`net.py greet`). To be sourced after
+# test.sh.
+
+OLDER=$LIB/older.py
+declare -A TALK_PID=()
+
+# serve_greet PORT…
+serve_greet() {
+	local port
+
+	for port in "$@"; do
+		serve_run "greet-$port" "$SERVER" python3 "$LIB/net.py" greet "$port"
+	done
+	for port in "$@"; do
+		wait_for 20 listening "$SERVER" udp "$port" || fatal "the server on port $port starts"
+	done
+}
+
+# talk NAME ADDRESS PORT [PAUSE] — a flow of the client, in the background
+talk() {
+	nsenter --net="/run/netns/$CLIENT" -- python3 "$OLDER" talk "$2" "$3" "$WORK/talk$1" \
+		"${4-0.1}" 2>"$WORK/log/talk-$1" &
+	TALK_PID[$1]=$!
+	SERVE_PIDS+=($!)
+	disown $!
+}
+
+# talk_start NAME ADDRESS PORT [PAUSE] — and it has its first answer
+talk_start() { talk "$@" && wait_for 10 answered "$1" 1; }
+answers_of() { cut -d' ' -f1 "$WORK/talk$1" 2>/dev/null || echo 0; } # NAME
+answered() { [[ $(answers_of "$1") -ge $2 ]]; }                      # NAME NUMBER
+whom() { cut -d' ' -f2- "$WORK/talk$1"; }                            # NAME
+
+# goes_on DESCRIPTION NAME WHOM — ten more answers, and the server has seen these addresses
+goes_on() {
+	ok "$1: the flow goes on" wait_for 20 answered "$2" $(($(answers_of "$2") + 10))
+	is "$1: its server saw" "$(whom "$2")" "$3"
+}
+
+# both NAME PORT — a flow of each family, NAME4 and NAME6
+both() {
+	ok "a flow to port $2 runs" talk_start "$1"4 "$SERVER4" "$2"
+	ok "one of IPv6, too" talk_start "$1"6 "$SERVER6" "$2"
+}
+
+# wake NAME — one more datagram now, of a flow that pauses
+wake() { kill -USR1 "${TALK_PID[$1]}"; }
