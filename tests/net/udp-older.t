@@ -31,6 +31,8 @@ like "and says what it has learned" "$ERR" '2 UDP flows are older and stay'
 both_go_on "attach" first
 relayed 7001
 ok "the counter of older datagrams moves" test "$(counter older)" -ge 20
+do_ok "status" loader status
+like "says how many there are" "$OUT" 'older UDP flows: 2, left alone'
 do_ok "test asks about such a flow" loader test udp \
 	"$(c ss -Hun "dst $SERVER4:7001" | awk '{ print $3; exit }')" \
 	$SERVER4:7001

@@ -147,7 +147,9 @@ static void test_tags(void **unused)
 	memcpy(p + 8, ipv4, sizeof(ipv4));
 	expect_packet(ETH_P_8021Q, p, 8 + sizeof(ipv4), &v4);
 	expect_packet(ETH_P_8021AD, p, 8 + sizeof(ipv4), &v4);
+	expect_packet(ETH_P_IP, p, 8 + sizeof(ipv4), &v4); /* as Linux 6.10 says */
 	p[5] = 7; /* a VLAN of its own */
+	expect_packet(ETH_P_IP, p, 8 + sizeof(ipv4), NULL);
 	expect_packet(ETH_P_8021Q, p, 8 + sizeof(ipv4), NULL);
 	expect_packet(ETH_P_8021Q, p, 6, NULL);
 }

@@ -93,26 +93,34 @@ static bool parse_ipv6(const __u8 *data, size_t len, struct tproxy_flow_key *key
 	return type == IPPROTO_UDP && parse_ports(data + at, len - at, key);
 }
 
+static bool parse_packet(__u16 protocol, const __u8 *data, size_t len, struct tproxy_flow_key *key)
+{
+	if (protocol == ETH_P_IP)
+		return parse_ipv4(data, len, key);
+	return protocol == ETH_P_IPV6 && parse_ipv6(data, len, key);
+}
+
+/*
+ * The kernel has taken the first tag off already; priority tags may be nested. Since
+ * Linux 6.10 (vlan_get_protocol_dgram) a packet that begins with a tag comes under the
+ * protocol behind it.
+ */
 bool capture_parse(__u16 protocol, const __u8 *data, size_t len, struct tproxy_flow_key *ret_key)
 {
 	struct tproxy_flow_key key;
-	bool found = false;
 
-	/* The kernel has taken the first tag off already; priority tags may be nested. */
-	for (int i = 0; i < MAX_TAGS && (protocol == ETH_P_8021Q || protocol == ETH_P_8021AD); i++) {
+	for (int i = 0; i < MAX_TAGS; i++) {
+		if (parse_packet(protocol, data, len, &key)) {
+			*ret_key = key;
+			return true;
+		}
 		if (len < 4 || (be16_at(data) & VLAN_VID))
 			return false;
 		protocol = (__u16)be16_at(data + 2);
 		data += 4;
 		len -= 4;
 	}
-	if (protocol == ETH_P_IP)
-		found = parse_ipv4(data, len, &key);
-	else if (protocol == ETH_P_IPV6)
-		found = parse_ipv6(data, len, &key);
-	if (found)
-		*ret_key = key;
-	return found;
+	return false;
 }
 
 /* ---- collecting ----------------------------------------------------------- */

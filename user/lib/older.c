@@ -20,6 +20,24 @@ int older_add(const struct state *state, const struct tproxy_flow_key *key)
 	return bpf_map_update_elem(state->map[MAP_OLDER], key, &value, BPF_ANY) ? -errno : 0;
 }
 
+static bool is_idle(const struct tproxy_older *value, __u64 now)
+{
+	return now > value->seen && now - value->seen >= TPROXY_OLDER_IDLE_NS;
+}
+
+size_t older_count(const struct state *state)
+{
+	struct tproxy_flow_key key, *prev = NULL;
+	int fd = state->map[MAP_OLDER];
+	struct tproxy_older value;
+	__u64 now = now_ns();
+	size_t n = 0;
+
+	for (; n < TPROXY_MAX_OLDER && !bpf_map_get_next_key(fd, prev, &key); prev = &key)
+		n += !bpf_map_lookup_elem(fd, &key, &value) && !is_idle(&value, now);
+	return n;
+}
+
 struct stale {
 	struct tproxy_flow_key *keys; /* owned */
 	size_t n, room;
@@ -34,8 +52,7 @@ static int find_stale(int fd, struct stale *stale)
 	int err = 0;
 
 	for (; !err && !bpf_map_get_next_key(fd, prev, &key); prev = &key) {
-		if (bpf_map_lookup_elem(fd, &key, &value) ||
-		    now - value.seen < TPROXY_OLDER_IDLE_NS || value.seen > now)
+		if (bpf_map_lookup_elem(fd, &key, &value) || !is_idle(&value, now))
 			continue;
 		err = array_room((void **)&stale->keys, stale->n, &stale->room, sizeof(key));
 		if (!err)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/older.h"
 #include "lib/pools.h"
 #include "loader/changes.h"
 #include "loader/show.h"
@@ -52,6 +53,7 @@ struct view {
 	__u64 counters[TPROXY_COUNT_MAX];
 	bool listeners[TPROXY_CLASS_MAX];
 	bool lookup;
+	size_t older; /* UDP flows */
 };
 
 static void look_at_iface(struct session *session, struct iface_view *v)
@@ -105,6 +107,7 @@ static int look(struct view *view, const char *only)
 		err = live_counters(state, view->counters);
 	for (__u32 class = 0; class < TPROXY_CLASS_MAX; class++)
 		view->listeners[class] = live_slot_cookie(state, TPROXY_SLOT(0, class, 0)) != 0;
+	view->older = older_count(state);
 	view->lookup = hook_lookup_present(state_lookup_path(state, path));
 	return err;
 }
@@ -177,6 +180,7 @@ static int print_json(const struct view *view)
 			       show_rules_json(&view->session->state, &view->policy));
 	json_object_object_add(root, "pools", show_pools_json(&view->pools));
 	changes_add_status(view->session, &view->policy, root);
+	json_object_object_add(root, "older_udp_flows", json_object_new_uint64(view->older));
 	json_object_object_add(root, "counters", counters);
 	return show_json_print(root);
 }
@@ -235,6 +239,8 @@ static void print_text(const struct view *view)
 	show_rules_text(&view->session->state, &view->policy, "  ");
 	show_pools_text(&view->pools);
 	changes_print_status(view->session, &view->policy);
+	if (view->older)
+		printf("older UDP flows: %zu, left alone until idle for a minute\n", view->older);
 	printf("packets:\n");
 	for (int i = 0; i < TPROXY_COUNT_MAX; i++) {
 		if (!view->counters[i])
