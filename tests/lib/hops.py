@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the TCP packets of a flow say of hops and service, and flows that say what they should.
 
-    sniff IF...                 TCP packets at these, in and out, until killed: a line each,
-                                "FLAGS FROM > TO ttl TTL tos TOS", ports after the last dot
+    sniff IF                    TCP packets there until killed, a line each: "in|out FLAGS FROM >
+                                TO ttl TTL tos TOS", ports after the last dot
     talk HOST PORT TTL TOS      a connection to an echo server; "heard", or how it failed
     trace HOST PORT TTL         a SYN as `traceroute -T` sends it: "expired REPORTER",
                                 "connected", or how it failed
 """
 import errno
-import select
 import socket
 import struct
 import sys
@@ -38,20 +37,16 @@ def describe(packet):
     return f"{flags} {src}.{sport} > {dst}.{dport} ttl {ttl} tos {tos:#04x}"
 
 
-def cmd_sniff(*devices):
-    socks = []
-    for device in devices:
-        sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
-        sock.bind((device, ETH_P_ALL))
-        socks.append(sock)
+def cmd_sniff(device):
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+    sock.bind((device, ETH_P_ALL))
     print("ready", flush=True)
     while True:
-        for sock in select.select(socks, [], [])[0]:
-            packet, origin = sock.recvfrom(256)
-            line = describe(packet) if origin[1] in (ETH_P_IP, ETH_P_IPV6) else None
-            if line:
-                print(line, flush=True)
+        packet, origin = sock.recvfrom(256)
+        line = describe(packet) if origin[1] in (ETH_P_IP, ETH_P_IPV6) else None
+        if line:
+            print("out" if origin[2] == socket.PACKET_OUTGOING else "in", line, flush=True)
 
 
 def tcp_socket(host, ttl, tos):

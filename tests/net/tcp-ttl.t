@@ -30,12 +30,12 @@ carried() {
 	at_client=$(lines c0)
 	is "$1: a flow to $2" "$(talk "$2" $TTL "$3")" heard
 	ok "$1: its SYN leaves with TTL $leaves, TOS $tos" \
-		wait_for 10 saw s0 "$at_server" "^S .* > $to ttl $leaves tos $tos\$"
-	ok "$1: and so does its end" wait_for 10 saw s0 "$at_server" "^F.* > $to ttl $leaves tos $tos\$"
+		wait_for 10 saw s0 "$at_server" "^in S .* > $to ttl $leaves tos $tos\$"
+	ok "$1: and so does its end" wait_for 10 saw s0 "$at_server" "^in F.* > $to ttl $leaves tos $tos\$"
 	is "$1: no packet of it with others" \
 		"$(since s0 "$at_server" | grep -E "> $to ttl" | grep -vc "ttl $leaves tos $tos")" 0
 	# TCP leaves those of the handshake to the listener
-	ok "$1: answers have the same TOS" wait_for 10 saw c0 "$at_client" "^PA* $to > .* tos $tos\$"
+	ok "$1: answers have the same TOS" wait_for 10 saw c0 "$at_client" "^in PA* $to > .* tos $tos\$"
 }
 
 prepare echo
@@ -94,5 +94,5 @@ ok "the relay with an upstream proxy starts" relay_start --upstream "socks5://$S
 before=$(lines s0)
 is "a flow with few hops left gets through" "$(talk $SERVER4 2 $EF)" heard
 ok "the proxy is reached with all hops and the same TOS" \
-	wait_for 10 saw s0 "$before" "^S .* > 10\.77\.2\.2\.1080 ttl 64 tos $EF\$"
+	wait_for 10 saw s0 "$before" "^in S .* > 10\.77\.2\.2\.1080 ttl 64 tos $EF\$"
 finish

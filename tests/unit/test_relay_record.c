@@ -53,6 +53,13 @@ static void test_text(void **state)
 	assert_string_equal(text_of(record_format_start(RECORD_TEXT, &now, &f, line)),
 			    "2026-11-21T06:30:00.123Z tcp 10.77.1.2:41234 -> 10.77.2.2:22 "
 			    "via 10.77.2.1:50012 start");
+	f.loop = true;
+	assert_string_equal(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+			    "2026-11-21T06:30:00.123Z tcp 10.77.1.2:41234 -> 10.77.2.2:22 "
+			    "via 10.77.2.1:50012 up=3201 down=8043 dur=1.204 end=client-fin loop");
+	assert_string_equal(text_of(record_format_start(RECORD_TEXT, &now, &f, line)),
+			    "2026-11-21T06:30:00.123Z tcp 10.77.1.2:41234 -> 10.77.2.2:22 "
+			    "via 10.77.2.1:50012 start loop");
 }
 
 static void test_text_failure(void **state)
@@ -93,6 +100,11 @@ static void test_json(void **state)
 		"{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":\"flow-start\","
 		"\"id\":17,\"proto\":\"udp\",\"client\":\"10.77.1.2\",\"client_port\":41234,"
 		"\"dst\":\"10.77.2.2\",\"dst_port\":22}");
+	f.loop = true;
+	assert_non_null(strstr(text_of(record_format_start(RECORD_JSON, &now, &f, line)),
+			       "\"dst_port\":22,\"loop\":true}"));
+	assert_non_null(strstr(text_of(record_format_end(RECORD_JSON, &now, &f, line)),
+			       "\"end\":\"client-fin\",\"loop\":true}"));
 }
 
 /* A pool's address: both what the client dialled and where that went. */

@@ -28,7 +28,8 @@ struct flow_record conn_record(const struct conn *c)
 				     .source = c->source,
 				     .bytes_up = c->up.bytes,
 				     .bytes_down = c->down.bytes,
-				     .duration_ms = c->w->now - c->begin };
+				     .duration_ms = c->w->now - c->begin,
+				     .loop = c->loop };
 }
 
 static void side_close(struct side *side, bool reset)
@@ -257,6 +258,7 @@ struct conn *conn_new(struct worker *w, int fd, const struct flow_record *record
 	c->client_addr = record->client;
 	c->dst = record->dst;
 	c->server_addr = record->server;
+	c->loop = record->loop;
 	TAILQ_INSERT_TAIL(&w->conns, c, link);
 	return c;
 }

@@ -86,6 +86,8 @@ static int conn_connect(struct conn *c)
 		return err;
 	c->server.io.fd = up.fd;
 	c->source = up.source;
+	looplog_note(c->w->relay->loops, &(struct looplog_flow){ &up.source, want.dst, ttl },
+		     &c->client_addr, c->w->now);
 	/*
 	 * The server's own would be better, but the kernel keeps none of a socket that connects.
 	 * Best effort: answers arrive with another DSCP, too.
@@ -139,6 +141,15 @@ static bool admit_ttl(struct worker *w, const struct arrival *arrival, struct fl
 	return false;
 }
 
+static void note_loop(struct worker *w, const struct arrival *arrival, struct flow_record *record)
+{
+	const struct looplog_flow flow = { &record->client, &record->dst, arrival->ttl };
+
+	record->loop = looplog_seen(w->relay->loops, &flow, w->now);
+	if (record->loop)
+		looplog_warn(w->relay->loops, &flow, w->now);
+}
+
 void conn_open(struct worker *w, int fd, const union saddr *client)
 {
 	struct flow_record record = { .client = *client, .proto = IPPROTO_TCP };
@@ -154,6 +165,7 @@ void conn_open(struct worker *w, int fd, const union saddr *client)
 		conn_shed(w, fd, client, errno);
 		return;
 	}
+	note_loop(w, &arrival, &record);
 	if (!admit_ttl(w, &arrival, &record) || !admit_flow(w, &record, &ticket)) {
 		conn_reject(w, fd, &record);
 		return;

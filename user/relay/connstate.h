@@ -35,6 +35,7 @@ struct conn {
 	struct timer timer;
 	bool connecting;
 	bool kept_alive;
+	bool loop; /* see struct flow_record */
 	bool ack_due; /* nothing has left yet that completes the handshake */
 	enum flow_end first_fin; /* valid once a pump is done */
 	uint64_t id;

@@ -145,8 +145,9 @@ static int start_workers(struct daemon *d)
 
 	d->relay.done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->relay.limits = limits_new();
+	d->relay.loops = looplog_new();
 	pthread_mutex_lock(&d->gate);
-	if (d->relay.done < 0 || !d->relay.limits)
+	if (d->relay.done < 0 || !d->relay.limits || !d->relay.loops)
 		return -errno;
 	for (unsigned int i = 0; i < d->options.workers; i++) {
 		d->opened++;
@@ -284,6 +285,7 @@ static void finish(struct daemon *d)
 	handover_close(&d->handover);
 	settings_unref(d->relay.settings);
 	limits_free(d->relay.limits);
+	looplog_free(d->relay.loops);
 	options_free(&d->options);
 	sink_stop(LOG_FLUSH_MS);
 	cleanup_fd(&d->relay.done);

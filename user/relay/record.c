@@ -158,6 +158,19 @@ static struct line line_begin(enum record_format format, const struct timespec *
 	return l;
 }
 
+/* Only where it is true, as with all that is rare. */
+static void json_loop(struct line *l, const struct flow_record *f)
+{
+	if (f->loop)
+		line_add(l, ",\"loop\":true");
+}
+
+static void text_loop(struct line *l, const struct flow_record *f)
+{
+	if (f->loop)
+		line_add(l, " loop");
+}
+
 static void json_end(struct line *l, const struct flow_record *f)
 {
 	add_pair(l, ",\"bytes_up\":", f->bytes_up);
@@ -177,7 +190,9 @@ static void json_end(struct line *l, const struct flow_record *f)
 		line_add(l, "\",\"errno\":\"");
 		line_add(l, errno_name(f->err));
 	}
-	line_add(l, "\"}");
+	line_add(l, "\"");
+	json_loop(l, f);
+	line_add(l, "}");
 }
 
 static void text_end(struct line *l, const struct flow_record *f)
@@ -201,6 +216,7 @@ static void text_end(struct line *l, const struct flow_record *f)
 		line_add(l, " errno=");
 		line_add(l, errno_name(f->err));
 	}
+	text_loop(l, f);
 }
 
 size_t record_format_end(enum record_format format, const struct timespec *now,
@@ -225,10 +241,12 @@ size_t record_format_start(enum record_format format, const struct timespec *now
 
 	if (format == RECORD_JSON) {
 		json_flow(&l, "flow-start", f);
+		json_loop(&l, f);
 		line_add(&l, "}");
 	} else {
 		text_flow(&l, f);
 		line_add(&l, " start");
+		text_loop(&l, f);
 	}
 	return line_end(&l);
 }

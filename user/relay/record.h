@@ -7,6 +7,7 @@
 #ifndef TPROXY_RELAY_RECORD_H
 #define TPROXY_RELAY_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -68,6 +69,7 @@ struct flow_record {
 	enum flow_end end;
 	int err;	    /* positive errno behind the end, 0: none */
 	const char *reason; /* why a flow was refused, or NULL */
+	bool loop;	    /* it is probably a flow of ours that came back */
 };
 
 /* Where the flow goes. */

@@ -18,6 +18,7 @@
 #include "relay/limits.h"
 #include "relay/listener.h"
 #include "relay/localaddr.h"
+#include "relay/looplog.h"
 #include "relay/options.h"
 #include "relay/pump.h"
 #include "relay/settings.h"
@@ -42,6 +43,7 @@ struct relay {
 	struct listener_set *listeners;
 	struct binding binding;
 	struct limits *limits;
+	struct looplog *loops;
 	pthread_mutex_t *gate; /* threads take nothing before they can lock it */
 	pthread_mutex_t *settings_lock;
 	struct settings *settings; /* under the lock; each worker has a reference of its own */
