@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# With a rule for everything, what is not transit is left alone: multicast, broadcast, link-local,
-# loopback, the router's addresses, also new ones, and destinations without a route.
+# With a rule for everything, what is not transit is left alone: multicast, broadcast, loopback,
+# link-local of IPv6, the router's addresses, also new ones, and destinations without a route. What
+# Linux does forward, 169.254.0.0/16 and 240.0.0.0/4, is for link-local.t.
 . "$(dirname "$0")/../lib/test.sh"
 
 # what interception would count
@@ -30,8 +31,7 @@ CLIENT_LL=$(ip -n "$CLIENT" -br -6 addr show c0 | grep -o 'fe80[^/]*')
 
 untouched multicast $CLIENT4 224.0.0.251 239.1.2.3
 untouched broadcast $CLIENT4 255.255.255.255 10.77.1.255 10.77.2.255
-untouched "link-local, loopback and reserved" $CLIENT4 169.254.1.1 127.0.0.1 127.1.2.3 0.0.0.0 \
-	0.1.2.3 240.0.0.1
+untouched "loopback and this network" $CLIENT4 127.0.0.1 127.1.2.3 0.0.0.0 0.1.2.3
 untouched "the router" $CLIENT4 $GATE4 $ROUTER4
 untouched "IPv6 multicast" $CLIENT6 ff02::1 ff02::fb ff05::2
 untouched "IPv6 link-local and loopback" $CLIENT6 fe80::1 ::1 ::
