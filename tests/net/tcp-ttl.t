@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # A TCP connection through the relay is one hop longer, as through a router: what arrives with TTL n
-# leaves with n - 1, and DSCP goes along, in all source modes.
+# leaves with n - 1, and DSCP goes along, in all source modes. What arrives with 1 ends here and is
+# told so: `traceroute -T` shows this router at its place.
 . "$(dirname "$0")/../lib/test.sh"
 
 HOPS=$LIB/hops.py
@@ -16,6 +17,7 @@ lines() { wc -l <"$WORK/log/seen-$1"; }
 since() { tail -n +"$(($2 + 1))" "$WORK/log/seen-$1"; }
 saw() { since "$1" "$2" | grep -Eq -- "$3"; }
 talk() { c python3 "$HOPS" talk "$1" 7007 "$2" "$3"; }
+trace() { c python3 "$HOPS" trace "$1" "${3:-7007}" "$2"; }
 
 TTL=120 # another one for each flow, so that they are not mixed up
 # carried NAME ADDRESS TOS [LEAVES] — a flow there; LEAVES: with this TTL, not one less than it came with
@@ -38,6 +40,19 @@ carried() {
 	ok "$1: answers have the same TOS" wait_for 10 saw c0 "$at_client" "^in PA* $to > .* tos $tos\$"
 }
 
+# ends_here NAME ADDRESS GATE — TTL 1 ends at the router, TTL 2 at the server
+ends_here() {
+	local at_server before
+	at_server=$(lines s0)
+	before=$(counter ttl)
+
+	is "$1: a SYN with TTL 1 to $2 ends at the router" "$(trace "$2" 1)" "expired $3"
+	ok "$1: counted" test "$(counter ttl)" -gt "$before"
+	nok "$1: and did not leave it" saw s0 "$at_server" "^in S .* > $(escaped "$2.7007") "
+	like "$1: one with TTL 2 gets to the server" "$(trace "$2" 2)" '^(connected|heard)$'
+	ok "$1: which it reaches with 1" wait_for 10 saw s0 "$at_server" "^in S .* > $(escaped "$2.7007") ttl 1 "
+}
+
 prepare echo
 sniff "$SERVER" s0
 sniff "$CLIENT" c0
@@ -52,6 +67,8 @@ for mode in own client-ip client-ip-port; do
 		carried "$mode" "$to" 0x20
 		carried "$mode" "$to" 0
 	done
+	ends_here $mode $SERVER4 $GATE4
+	ends_here $mode $SERVER6 $GATE6
 	bypass_none "$mode: no packet went past the relay"
 	relay_stop
 done
