@@ -12,9 +12,12 @@
 #include "lib/statedir.h"
 #include "tproxy.skel.h"
 
+#define CONFIG_MAX_SIZE 256 /* of the config map's value, in any ABI */
+
 static const struct {
 	const char *name; /* in the BPF object */
 	const char *pin;  /* below the pin directory */
+	__u32 since;      /* ABI that pins it; 0: all */
 } maps[MAP_MAX] = {
 	[MAP_DST4] = { "dst4", "dst4" },
 	[MAP_DST6] = { "dst6", "dst6" },
@@ -39,11 +42,11 @@ static const struct {
 	[MAP_IFACES_GEN] = { "ifaces_gen", "internal/ifaces_gen" },
 	[MAP_RULES_GEN] = { "rules_gen", "internal/rules_gen" },
 	[MAP_POOLS_GEN] = { "pools_gen", "internal/pools_gen" },
-	[MAP_OLDER] = { "older", "internal/older" },
-	[MAP_BEGAN] = { "began", "internal/began" },
-	[MAP_BEGAN_TAGS] = { ".data.tags", "internal/began_tags" },
-	[MAP_COOKIE] = { ".data.cookie", "internal/cookie" },
-	[MAP_ASKING] = { ".data.asking", "internal/asking" },
+	[MAP_OLDER] = { "older", "internal/older", 2 },
+	[MAP_BEGAN] = { "began", "internal/began", 2 },
+	[MAP_BEGAN_TAGS] = { ".data.tags", "internal/began_tags", 2 },
+	[MAP_COOKIE] = { ".data.cookie", "internal/cookie", 2 },
+	[MAP_ASKING] = { ".data.asking", "internal/asking", 2 },
 };
 
 static const struct {
@@ -62,6 +65,11 @@ const char *state_map_name(enum state_map map)
 const char *state_map_pin(enum state_map map)
 {
 	return maps[map].pin;
+}
+
+bool state_map_is_in(enum state_map map, __u32 abi)
+{
+	return maps[map].since <= abi;
 }
 
 char *state_link_path(const struct state *state, int ifindex, char *buf)
@@ -122,8 +130,16 @@ static int pin_maps(struct bpf_object *obj, const char *dir)
 	return 0;
 }
 
-/* Duplicates the descriptors we keep; the object closes its own. */
-static int keep_progs(struct bpf_object *obj, struct state *state)
+struct bpf_object *state_object(void)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "tproxy_bpf");
+	size_t size;
+	const void *bytes = tproxy_bpf__elf_bytes(&size);
+
+	return bpf_object__open_mem(bytes, size, &opts);
+}
+
+int state_keep_progs(const struct bpf_object *obj, struct state *state)
 {
 	for (int i = 0; i < PROG_MAX; i++) {
 		struct bpf_program *prog = bpf_object__find_program_by_name(obj, progs[i].name);
@@ -138,7 +154,7 @@ static int keep_progs(struct bpf_object *obj, struct state *state)
 	return 0;
 }
 
-static int pin_progs(const struct state *state, const char *dir, const char *suffix)
+int state_pin_progs(const struct state *state, const char *dir, const char *suffix)
 {
 	char path[STATE_PATH_LEN], name[64];
 
@@ -168,9 +184,9 @@ static int fill_stage(struct tproxy_bpf *skel, const char *stage,
 	if (!err)
 		err = pin_maps(skel->obj, stage);
 	if (!err)
-		err = keep_progs(skel->obj, &loaded);
+		err = state_keep_progs(skel->obj, &loaded);
 	if (!err)
-		err = pin_progs(&loaded, stage, "");
+		err = state_pin_progs(&loaded, stage, "");
 	state_close(&loaded);
 	return err;
 }
@@ -234,7 +250,7 @@ int state_reload(struct state *state)
 	if (!err)
 		err = tproxy_bpf__load(skel);
 	if (!err)
-		err = keep_progs(skel->obj, state);
+		err = state_keep_progs(skel->obj, state);
 	if (!err)
 		err = write_build(state, 0);
 	tproxy_bpf__destroy(skel);
@@ -252,7 +268,7 @@ int state_publish_progs(struct state *state)
 		if (!statedir_join(from, state->dir, name))
 			unlink(from);
 	}
-	err = pin_progs(state, state->dir, suffix);
+	err = state_pin_progs(state, state->dir, suffix);
 	for (int i = 0; i < PROG_MAX && !err; i++) {
 		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
 		err = statedir_join(from, state->dir, name);
@@ -291,33 +307,36 @@ static int open_pin(const char *dir, const char *pin, int *ret_fd)
 	return 0;
 }
 
+/* Of whichever ABI: it comes first in the value, and values only ever grew. */
 static int open_config(struct state *state)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info), zero = 0;
+	__u8 value[CONFIG_MAX_SIZE] = { 0 };
 	int err = open_pin(state->dir, maps[MAP_CONFIG].pin, &state->map[MAP_CONFIG]);
 
 	if (err)
 		return err;
 	if (bpf_obj_get_info_by_fd(state->map[MAP_CONFIG], &info, &len) ||
 	    !map_is_ours(state->map[MAP_CONFIG], MAP_CONFIG) ||
-	    info.value_size > sizeof(state->config))
+	    info.value_size > sizeof(value))
 		return -EMEDIUMTYPE;
-	if (bpf_map_lookup_elem(state->map[MAP_CONFIG], &zero, &state->config))
+	if (bpf_map_lookup_elem(state->map[MAP_CONFIG], &zero, value))
 		return -errno;
+	memcpy(&state->config, value, sizeof(state->config));
 	return state->config.abi == TPROXY_ABI ? 0 : -EPROTO;
 }
 
 static int open_pins(struct state *state, char *ret_what, size_t size)
 {
-	int err;
+	int err, other;
 
 	snprintf(ret_what, size, "%s", maps[MAP_CONFIG].pin);
-	err = open_config(state);
-	if (err)
-		return err;
+	other = open_config(state);
+	if (other && (other != -EPROTO || !state_is_older(state)))
+		return other;
 	for (int i = 0; i < MAP_MAX; i++) {
-		if (i == MAP_CONFIG)
+		if (i == MAP_CONFIG || !state_map_is_in(i, state->config.abi))
 			continue;
 		snprintf(ret_what, size, "%s", maps[i].pin);
 		err = open_pin(state->dir, maps[i].pin, &state->map[i]);
@@ -332,7 +351,7 @@ static int open_pins(struct state *state, char *ret_what, size_t size)
 		if (err)
 			return err;
 	}
-	return 0;
+	return other;
 }
 
 int state_open(struct state *state, const char *dir, char *ret_what, size_t size)
@@ -352,10 +371,19 @@ int state_open(struct state *state, const char *dir, char *ret_what, size_t size
 	return err == -ENOENT ? -EMEDIUMTYPE : err;
 }
 
+bool state_is_older(const struct state *state)
+{
+	return state->config.abi == TPROXY_ABI - 1;
+}
+
 bool state_salvage(struct state *state, const char *dir)
 {
+	int err;
+
 	snprintf(state->dir, sizeof(state->dir), "%s", dir);
-	return !open_config(state) && !open_pin(dir, maps[MAP_IFACES].pin, &state->map[MAP_IFACES]) &&
+	err = open_config(state);
+	return (!err || (err == -EPROTO && state_is_older(state))) &&
+	       !open_pin(dir, maps[MAP_IFACES].pin, &state->map[MAP_IFACES]) &&
 	       map_is_ours(state->map[MAP_IFACES], MAP_IFACES);
 }
 

@@ -16,6 +16,7 @@
 #define TPROXY_STATE_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "statedir.h"
 #include "tproxy.h"
@@ -78,10 +79,16 @@ const char *state_map_pin(enum state_map map);
 int state_lock(struct state *state, const char *dir);
 
 /*
- * Opens maps and programs. -ENOENT: nothing there. -EPROTO: another ABI, number in
- * ret_abi. -EMEDIUMTYPE: something there is not ours; ret_what names it.
+ * Opens maps and programs. -ENOENT: nothing there. -EPROTO: another ABI, see
+ * state->config.abi; with the one before ours all it has is open, for migrate.h.
+ * -EMEDIUMTYPE: something there is not ours; ret_what names it.
  */
 int state_open(struct state *state, const char *dir, char *ret_what, size_t size);
+
+/* Is it of the ABI that this build can migrate? */
+bool state_is_older(const struct state *state);
+/* Did states of this ABI pin the map? */
+bool state_map_is_in(enum state_map map, __u32 abi);
 
 /*
  * Opens what is needed to detach the interfaces of a broken state: config and
@@ -106,6 +113,13 @@ __u32 state_build(void);
  */
 int state_reload(struct state *state);
 int state_publish_progs(struct state *state);
+
+/* The parts of loading that migrate.h needs. The object is not loaded; the caller closes it. */
+struct bpf_object;
+struct bpf_object *state_object(void);
+/* Duplicates the descriptors of its programs; the object closes its own. */
+int state_keep_progs(const struct bpf_object *obj, struct state *state);
+int state_pin_progs(const struct state *state, const char *dir, const char *suffix);
 
 void state_close(struct state *state);
 #define __cleanup_state __attribute__((cleanup(state_close)))

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -124,6 +125,57 @@ bool statedir_remove_stage(const char *dir)
 		return false;
 	remove_tree(stage);
 	return true;
+}
+
+int statedir_link(const char *from_dir, const char *to_dir, const char *name)
+{
+	char from[STATE_PATH_LEN], to[STATE_PATH_LEN];
+	int err = statedir_join(from, from_dir, name);
+
+	if (!err)
+		err = statedir_join(to, to_dir, name);
+	if (err)
+		return err;
+	return link(from, to) ? -errno : 0;
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+int statedir_link_all(const char *from_dir, const char *to_dir, const char *subdir)
+{
+	char path[STATE_PATH_LEN], name[STATE_PATH_LEN];
+	DIR *dir __attribute__((cleanup(close_dir))) = NULL;
+	struct dirent *entry;
+	int err = statedir_join(path, from_dir, subdir);
+
+	if (err)
+		return err;
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (!err && (entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR)
+			continue;
+		err = statedir_join(name, subdir, entry->d_name);
+		if (!err)
+			err = statedir_link(from_dir, to_dir, name);
+	}
+	return err;
+}
+
+int statedir_exchange(const char *dir)
+{
+	char stage[STATE_PATH_LEN];
+
+	statedir_stage(dir, stage);
+	if (renameat2(AT_FDCWD, stage, AT_FDCWD, dir, RENAME_EXCHANGE))
+		return -errno;
+	remove_tree(stage); /* what is left of it, the next command removes */
+	return 0;
 }
 
 int statedir_make(const char *dir)

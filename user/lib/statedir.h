@@ -34,6 +34,14 @@ int statedir_make(const char *dir);
  */
 int statedir_remove(const char *dir);
 
+/* A hard link of a pin: the same file, for those who know it by its inode. */
+int statedir_link(const char *from_dir, const char *to_dir, const char *name);
+/* As statedir_link, every pin in a directory below them. */
+int statedir_link_all(const char *from_dir, const char *to_dir, const char *subdir);
+
+/* dir and its stage change places at once; what was dir is removed. */
+int statedir_exchange(const char *dir);
+
 /* Removes what an interruption left of the stage; true if there was something. */
 bool statedir_remove_stage(const char *dir);
 

@@ -145,6 +145,20 @@ static int start_guard(struct app *app, __u32 generation)
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EAGAIN;
 }
 
+void probation_resume(struct session *session)
+{
+	struct pending pending;
+	int err = pending_read(&session->state, &pending);
+
+	if (err || !pending_is_armed(&session->state, &pending))
+		return;
+	err = start_guard(session->app, pending.generation);
+	if (err)
+		log_warn("generation %u waits to be confirmed, and only the next command goes back: "
+			 "%s",
+			 pending.generation, strerror(-err));
+}
+
 int probation_arm(struct session *session, __u32 generation, __u64 nanoseconds)
 {
 	const struct pending pending = { .generation = generation,

@@ -21,6 +21,9 @@ int probation_end(struct session *session, __u32 fell_back);
  */
 void probation_settle(struct session *session);
 
+/* Another process to go back at the deadline: the one that waited cannot read the state any more. */
+void probation_resume(struct session *session);
+
 /* -EBUSY, reported, while a policy waits to be confirmed: its way back must stay. */
 int probation_refuse(struct session *session, const char *command);
 

@@ -7,6 +7,7 @@
 #include "lib/generation.h"
 #include "lib/hook.h"
 #include "lib/live.h"
+#include "loader/migrate.h"
 #include "loader/probation.h"
 
 static bool have_capabilities(void)
@@ -41,6 +42,12 @@ static int report_open(const struct session *session, int err, const char *what)
 		log_error("%s: tproxy is not attached (tproxy-loader attach IF)", dir);
 		return EXIT_NOT_ATTACHED;
 	case -EPROTO:
+		if (state_is_older(&session->state)) {
+			log_error("%s: its maps have ABI %u, this loader speaks %u (tproxy-loader "
+				  "attach IF, or watch, migrates them)",
+				  dir, session->state.config.abi, TPROXY_ABI);
+			break;
+		}
 		log_error("%s: its maps have ABI %u, this loader speaks %u (use the loader that "
 			  "made them, or its detach --all)",
 			  dir, session->state.config.abi, TPROXY_ABI);
@@ -106,15 +113,16 @@ static int open_state(struct session *session, char *what, size_t size)
 	char path[STATE_PATH_LEN];
 	struct state *state = &session->state;
 	int err = state_open(state, session->app->pin_dir, what, size);
+	bool older = err == -EPROTO && state_is_older(state);
 
-	if (err)
+	if (err && !older)
 		return err;
 	/* Another namespace, and it is gone with all its attachments: nothing is attached. */
 	if (is_other_netns(session) && hook_lookup_is_dead(state_lookup_path(state, path))) {
 		log_debug("%s: its network namespace is gone", state->dir);
 		return -ESTALE;
 	}
-	return 0;
+	return err;
 }
 
 static int refuse_other_netns(const struct session *session)
@@ -150,10 +158,37 @@ static int make_true(struct session *session)
 	return EXIT_DONE;
 }
 
+static int migrate(struct session *session)
+{
+	if (!session->dry_run)
+		return migrate_state(session) ? EXIT_FAILED : EXIT_DONE;
+	log_error("%s: its maps have ABI %u, and what changes nothing cannot migrate them "
+		  "(tproxy-loader attach IF does)",
+		  session->state.dir, session->state.config.abi);
+	return EXIT_FAILED;
+}
+
+static int open_for_writing(struct session *session, int err)
+{
+	int code = EXIT_DONE;
+
+	if (is_other_netns(session))
+		return refuse_other_netns(session);
+	if (err == -EPROTO)
+		code = migrate(session);
+	return code ? code : make_true(session);
+}
+
+/* With the one before ours, a writer's first step is to migrate it. */
+static bool is_usable(const struct session *session, int err, enum session_mode mode)
+{
+	return !err || (mode == SESSION_WRITE && err == -EPROTO && state_is_older(&session->state));
+}
+
 int session_open(struct session *session, struct app *app, enum session_mode mode)
 {
 	char what[64] = "";
-	int err, code;
+	int opened, err, code;
 
 	session->app = app;
 	if (mode == SESSION_WRITE) {
@@ -161,18 +196,18 @@ int session_open(struct session *session, struct app *app, enum session_mode mod
 		if (code)
 			return code;
 	}
-	err = open_state(session, what, sizeof(what));
-	if (err)
-		return report_open(session, err == -ESTALE ? -ENOENT : err, what);
-	if (is_other_netns(session))
-		return refuse_other_netns(session);
+	opened = open_state(session, what, sizeof(what));
+	if (!is_usable(session, opened, mode))
+		return report_open(session, opened == -ESTALE ? -ENOENT : opened, what);
 	err = nl_open(&session->nl);
 	if (err) {
 		log_error("netlink: %s", strerror(-err));
 		return EXIT_FAILED;
 	}
 	if (mode == SESSION_WRITE)
-		return make_true(session);
+		return open_for_writing(session, opened);
+	if (is_other_netns(session))
+		return refuse_other_netns(session);
 	err = generation_follow(&session->state);
 	if (err)
 		log_error("%s: cannot read the live maps: %s", session->state.dir, strerror(-err));
@@ -201,12 +236,10 @@ int session_open_any(struct session *session, struct app *app, bool *ret_present
 		session->state.lock = lock;
 		err = statedir_remove(app->pin_dir) ? -EBUSY : -ENOENT;
 	}
-	*ret_present = !err;
-	if (err && err != -ENOENT)
-		return report_open(session, err, what);
-	if (err)
-		return EXIT_DONE;
-	return is_other_netns(session) ? refuse_other_netns(session) : make_true(session);
+	*ret_present = is_usable(session, err, SESSION_WRITE);
+	if (*ret_present)
+		return open_for_writing(session, err);
+	return err == -ENOENT ? EXIT_DONE : report_open(session, err, what);
 }
 
 void session_close(struct session *session)

@@ -37,9 +37,8 @@ int steps_create_state(struct session *session, const struct tproxy_config *conf
 	return err;
 }
 
-static int replace_on_ifaces(struct session *session)
+static int replace_on_ifaces(const struct state *state, const struct state *to)
 {
-	struct state *state = &session->state;
 	__cleanup_free struct live_iface *ifaces = NULL;
 	char path[STATE_PATH_LEN];
 	size_t n = 0;
@@ -52,15 +51,24 @@ static int replace_on_ifaces(struct session *session)
 		state_link_path(state, ifindex, path);
 		hook = hook_present(ifindex, path);
 		if (hook != HOOK_NONE)
-			err = hook_attach(hook, ifindex, state->prog[PROG_INGRESS], path);
+			err = hook_attach(hook, ifindex, to->prog[PROG_INGRESS], path);
 	}
+	return err;
+}
+
+int steps_move_programs(const struct state *state, const struct state *to)
+{
+	char path[STATE_PATH_LEN];
+	int err = replace_on_ifaces(state, to);
+
+	if (!err && hook_lookup_present(state_lookup_path(state, path)))
+		err = hook_lookup_attach(to->prog[PROG_LOOKUP], path);
 	return err;
 }
 
 int steps_replace_build(struct session *session)
 {
 	struct state *state = &session->state;
-	char path[STATE_PATH_LEN];
 	int err;
 
 	if (state->config.build == state_build())
@@ -70,9 +78,7 @@ int steps_replace_build(struct session *session)
 		return 0;
 	err = state_reload(state);
 	if (!err)
-		err = replace_on_ifaces(session);
-	if (!err && hook_lookup_present(state_lookup_path(state, path)))
-		err = hook_lookup_attach(state->prog[PROG_LOOKUP], path);
+		err = steps_move_programs(state, state);
 	if (!err)
 		err = state_publish_progs(state);
 	if (err)
