@@ -17,9 +17,10 @@ abi1_build() {
 		skip_inside "commit $ABI1_COMMIT is not in the history of this clone"
 	rm -rf "$stage"
 	mkdir -p "$stage" "$TOP/build"
-	git -C "$TOP" archive "$ABI1_COMMIT" | tar -x -C "$stage" &&
-		make -s -C "$stage" tproxy-loader tproxy-relay >"$WORK/log/abi1-build" 2>&1 ||
+	if ! git -C "$TOP" archive "$ABI1_COMMIT" | tar -x -C "$stage" ||
+		! make -s -C "$stage" tproxy-loader tproxy-relay >"$WORK/log/abi1-build" 2>&1; then
 		fatal "the programs of ABI 1 are built"
+	fi
 	rm -rf "$ABI1"
 	mv "$stage" "$ABI1"
 }

@@ -25,7 +25,8 @@ static const struct command commands[] = {
 	  "       [--dry-run]",
 	  "intercept flows that enter these interfaces",
 	  RULE_HELP "  --divert-only     no rules here: only keep packets of sockets on foreign addresses\n"
-		    "  --unreadable WHAT for addresses that a rule concerns: drop (default) or pass\n"
+		    "  --unreadable WHAT packets whose ports or flags cannot be read: drop (default) or\n"
+		    "                    pass, for all rules\n"
 		    "  --hook HOOK       auto (default), tcx or clsact\n"
 		    "  --mark BIT        packet mark to use (0x1000000), set on the first attach; the\n"
 		    "                    next bit is used as well\n"
