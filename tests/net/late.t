@@ -12,7 +12,7 @@ relay_start
 do_ok "attach" loader attach r0 --port 7007,7009
 ok "flows go through the relay" wait_for 10 whole 1
 
-check() { # ADDRESS
+check() { # ADDRESS CLIENT
 	local before
 
 	is "the server resets a flow ($1)" "$(play "$1" sport=5001,end=none send=10,end=rst)" \
@@ -22,6 +22,12 @@ check() { # ADDRESS
 	is "a late segment of it is answered by a reset" "$(late "$1" 5001)" reset
 	bypass_none "and does not go past the relay"
 	is "which is counted" "$(($(counter late) - before))" 1
+	ports del
+	do_ok "\`test\` is asked about a flow like it, which would pass" \
+		loader test tcp "$2:5001" "$(bracket "$1"):7007"
+	ports add
+	is "that forgets nothing: the late segment is answered by a reset" "$(late "$1" 5001)" reset
+	bypass_none "and does not go past the relay"
 	is "the server answers one of a flow that never was here" "$(late "$1" 5002)" reset
 	is "which does go past" "$(bypassed tcp)" 1
 
@@ -34,8 +40,8 @@ check() { # ADDRESS
 	ports add
 }
 
-check $SERVER4
-check $SERVER6
+check $SERVER4 $CLIENT4
+check $SERVER6 "[$CLIENT6]"
 
 # Without a proxy the segment waits for one, unless everything is to pass.
 is "a flow is reset" "$(play $SERVER4 sport=5003,end=none send=10,end=rst)" \

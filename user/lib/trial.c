@@ -41,6 +41,10 @@ static bool is_private(enum state_map map, bool own_policy)
 	case MAP_TICKETS:
 	case MAP_FRAGS:
 	case MAP_OLDER: /* a look at an entry renews it */
+	case MAP_BEGAN:
+	case MAP_BEGAN_TAGS:
+	case MAP_COOKIE:
+	case MAP_ASKING:
 		return true;
 	case MAP_SOCKS:
 		return false;
