@@ -14,6 +14,14 @@
 #define SENT6(port) { .src = SERVER6, .dst = CLIENT6, .sport = (port), .dport = CLIENT_PORT }
 #define OPTIONS(...) .middle = BYTES(__VA_ARGS__)
 #define CHAIN(first, ...) .next = (first), .middle = BYTES(__VA_ARGS__)
+/* A UDP flow to port 53 older than the rules; one from IDLE_PORT that has been idle since. */
+#define OLD4 "10.210.2.9"
+#define OLD6 "fd21:2::9"
+#define IDLE_PORT 40001
+/* Once this host's, now forwarded. */
+#define STALE4 "10.210.3.9"
+#define STALE6 "fd21:3::9"
+
 #define REST .body = BYTES(1, 2, 3, 4, 5, 6, 7, 8)
 
 static const struct spec plain[] = {
@@ -48,6 +56,7 @@ static const struct spec plain[] = {
 	{ .dst = "224.0.0.251", .proto = UDP, .dport = 5353 },
 	{ .dst = "255.255.255.255", .proto = UDP, .dport = 67 },
 	{ .dst = "169.254.169.254", .dport = 80 },
+	{ .dst = "239.255.255.255", .proto = UDP, .dport = 80 },
 	{ .dst = "127.0.0.1", .dport = 80 },
 	{ .dst = "fe80::1", .dport = 80 },
 	{ .dst = "ff02::fb", .proto = UDP, .dport = 5353 },
@@ -115,6 +124,54 @@ static const struct spec plain[] = {
 	{ .dst = "fd21:2::5", .dport = 80, CHAIN(FRG, FRAGHDR(TCP, 0, 1, 8)) },
 	{ .dst = "fd21:2::5", CHAIN(FRG, FRAGHDR(TCP, 24, 0, 8)), REST },
 	{ TO_SERVER6(7000), .flags = ACK, CHAIN(FRG, FRAGHDR(TCP, 0, 1, 12)) },
+	{ .dst = "10.210.2.5", .dport = 80, .frag = MF, .id = 9,
+	  .body = BYTES(156, 64, 0, 80, 0, 0, 0, 1) },
+	{ .dst = "10.210.2.5", .frag = 1, .id = 9, REST },
+	{ .dst = "fd21:2::5", CHAIN(FRG, FRAGHDR(TCP, 8, 0, 9)), REST },
+	{ .dst = "fd21:1::5", .dport = 80,
+	  CHAIN(HOP, EXT(RT), RTHDR(FRG, 1), FRAGHDR(TCP, 0, 1, 9)) },
+	/* tags */
+	{ .dst = "10.210.1.5", .dport = 80, .ethertype = ETH_P_8021Q, .tags = BYTES(0, 0, 8, 0) },
+	{ .dst = "10.210.1.5", UDP53, .ethertype = ETH_P_8021AD,
+	  .tags = BYTES(0xe0, 0, 0x81, 0, 0, 0, 8, 0) },
+	{ .dst = "fd21:1::5", .dport = 80, .ethertype = ETH_P_8021Q,
+	  .tags = BYTES(0, 0, 0x88, 0xa8, 0x10, 0, 0x86, 0xdd) },
+	{ .dst = "10.210.1.5", .dport = 80, .ethertype = ETH_P_8021Q,
+	  .tags = BYTES(0, 0, 0x81, 0, 0, 7, 8, 0) },
+	{ .dst = "10.210.1.5", .dport = 80, .ethertype = ETH_P_8021Q,
+	  .tags = BYTES(0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 0x81, 0,
+			0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 8, 0) },
+	{ .dst = "10.210.1.5", .dport = 80, .ethertype = ETH_P_8021Q,
+	  .tags = BYTES(0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 0x81, 0,
+			0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 8, 0) },
+	/* lengths */
+	{ .dst = "10.210.1.5", .dport = 80, .pad = BYTES(1, 2, 3, 4, 5, 6) },
+	{ .dst = "fd21:1::5", UDP53, .pad = BYTES(1, 2, 3, 4, 5, 6) },
+	{ .dst = "10.210.2.5", .dport = 80, .frag = MF, .id = 9, .declared = 28 },
+	{ .dst = "10.210.1.5", .dport = 80, .declared = 0xffff },
+	{ .dst = "fd21:1::5", .dport = 80, CHAIN(HOP, EXT(TCP)), .declared = 0xffff },
+	{ .dst = "fd21:1::5", UDP53, .declared = 0xffff },
+	/* time to live */
+	{ .dst = "10.210.1.5", .dport = 80, .ttl = 1 },
+	{ .dst = "10.210.1.5", UDP53, .ttl = 0x100 },
+	{ .dst = "fd21:1::5", UDP53, .ttl = 1 },
+	{ .dst = "10.210.4.77", UDP53, .ttl = 1 },
+	{ .dst = "10.210.1.77", UDP53, .frag = DF },
+	/* flows that are older, or come back */
+	{ .dst = OLD4, UDP53 },
+	{ .dst = OLD4, UDP53, .sport = IDLE_PORT },
+	{ .dst = OLD6, UDP53 },
+	{ .dst = OLD6, UDP53, .sport = IDLE_PORT },
+	{ .src = "10.210.4.77", .dst = "10.99.0.1", .proto = UDP, .sport = 53,
+	  .dport = CLIENT_PORT },
+	{ .src = "10.210.1.77", .dst = "10.99.0.1", .proto = UDP, .sport = 53,
+	  .dport = CLIENT_PORT },
+	{ .src = SERVER4, .dst = CLIENT4, .sport = 7100, .dport = CLIENT_PORT },
+	/* addresses that a map holds to be this host's, and others that are forwarded */
+	{ .dst = STALE4, .dport = 80 },
+	{ .dst = STALE6, UDP53 },
+	{ .dst = "169.254.1.1", .dport = 80 },
+	{ .dst = "240.1.2.3", UDP53 },
 	/* others */
 	{ .dst = "10.210.1.5", .dport = 80, .proto = IPPROTO_SCTP },
 	{ .dst = "fd21:1::5", .dport = 80, .proto = IPPROTO_NONE },
@@ -139,6 +196,14 @@ static const struct {
 	  { .src = "10.210.4.77", .dst = "10.99.0.1", .proto = UDP, .sport = 53,
 	    .dport = CLIENT_PORT } },
 	{ { .src = "10.210.0.1", .dst = "10.77.1.1" }, 3, SENT4(7000) },
+	{ { .src = "10.99.0.1", .dst = "10.210.1.5" }, 3,
+	  { .src = "10.210.1.5", .dst = "10.99.0.1", .proto = UDP, .sport = 53,
+	    .dport = CLIENT_PORT } },
+	{ { .src = "10.99.0.1", .dst = OLD4 }, 3,
+	  { .src = OLD4, .dst = "10.99.0.1", .proto = UDP, .sport = 53, .dport = CLIENT_PORT } },
+	{ { .src = "fd99::1", .dst = "fd21:1::5" }, 1,
+	  { .src = "fd21:1::5", .dst = "fd99::1", .proto = UDP, .sport = 53,
+	    .dport = CLIENT_PORT } },
 	{ { .src = "fd21::1", .dst = SERVER6 }, 1, SENT6(7000) },
 	{ { .src = "fd21::1", .dst = SERVER6 }, 2, SENT6(7100) },
 	{ { .src = "fd21::1", .dst = SERVER6 }, 3, SENT6(7009) },

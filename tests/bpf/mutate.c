@@ -5,18 +5,19 @@
 #define MIN_LEN ETH_HLEN /* less cannot be run */
 
 static const char *const addresses4[] = {
-	"10.99.0.1", "10.99.0.2", "10.98.0.1", "10.98.0.2", "10.98.0.3", "10.210.0.1", "10.210.1.5",
-	"10.210.1.77", "10.210.1.78", "10.210.2.5", "10.210.3.5", "10.210.4.1", "10.210.4.77",
-	"10.210.4.78", "10.210.4.79", "10.210.4.88", "10.210.5.1", "10.77.1.1", "10.77.1.255",
-	"10.77.2.1", "10.77.2.9", "172.31.0.1", "127.0.0.1", "0.0.0.0", "224.0.0.251",
-	"169.254.1.1", "255.255.255.255", "223.255.255.255",
+	"10.99.0.1", "10.99.0.2", "10.98.0.1", "10.98.0.2", "10.98.0.3", "10.210.0.1",
+	"10.210.1.5", "10.210.1.77", "10.210.1.78", "10.210.2.5", "10.210.3.5", "10.210.4.1",
+	"10.210.4.77", "10.210.4.78", "10.210.4.79", "10.210.4.88", "10.210.5.1", "10.77.1.1",
+	"10.77.1.255", "10.77.2.1", "10.77.2.9", "172.31.0.1", "127.0.0.1", "0.0.0.0",
+	"224.0.0.251", "169.254.1.1", "240.1.2.3", "239.255.255.255", "10.210.2.9", "10.210.3.9",
+	"255.255.255.255", "223.255.255.255",
 };
 static const char *const addresses6[] = {
-	"fd99::1", "fd99::2", "fd98::1", "fd98::2", "fd98::3", "fd21::1", "fd21:1::5", "fd21:1::77",
-	"fd21:1::78", "fd21:2::5", "fd21:4::1", "fd21:4::78", "fd21:4::88", "fd77:1::1",
-	"fd77:2::1", "fd77:2::9", "fd31::1", "::1", "::", "::2", "fe80::1", "::ffff:10.77.1.1",
-	"::ffff:10.98.0.1", "::ffff:10.98.0.2", "::ffff:10.210.1.5", "fec0::1", "ff02::fb",
-	"::ffff:10.210.4.79", "::ffff:10.99.0.1",
+	"fd99::1", "fd99::2", "fd98::1", "fd98::2", "fd98::3", "fd21::1", "fd21:1::5",
+	"fd21:1::77", "fd21:1::78", "fd21:2::5", "fd21:2::9", "fd21:3::9", "fd21:4::1",
+	"fd21:4::78", "fd21:4::88", "fd77:1::1", "fd77:2::1", "fd77:2::9", "fd31::1", "::1", "::",
+	"::2", "fe80::1", "::ffff:10.77.1.1", "::ffff:10.98.0.1", "::ffff:10.98.0.2",
+	"::ffff:10.210.1.5", "fec0::1", "ff02::fb", "::ffff:10.210.4.79", "::ffff:10.99.0.1",
 };
 static const __u16 ports[] = {
 	CLIENT_PORT, 80, 443, 53, 54, 5353, 8080, 8081, 7000, 7001, 7003, 7004, 7100, 7101, 7102,
@@ -40,15 +41,29 @@ __u16 mutate_port(struct rng *r)
 	return PICK(r, ports);
 }
 
-static bool is_v6(const struct packet *p)
+/* Where the IP header is, behind the tags. */
+static size_t ip_at(const struct packet *p)
 {
-	return p->len > ETH_HLEN && p->data[ETH_HLEN] >> 4 == 6;
+	size_t at = 2 * ETH_ALEN;
+
+	while (at + 8 < p->len &&
+	       (get16(p->data + at) == ETH_P_8021Q || get16(p->data + at) == ETH_P_8021AD))
+		at += 4;
+	return at + 2;
 }
 
-/* Where the IP header starts to be somebody else's: a guess. */
+static bool is_v6(const struct packet *p)
+{
+	size_t at = ip_at(p);
+
+	return p->len > at && p->data[at] >> 4 == 6;
+}
+
+/* Where the IP header ends: a guess. */
 static size_t upper_at(const struct packet *p)
 {
-	size_t at = ETH_HLEN + (is_v6(p) ? IP6_LEN : (size_t)(p->data[ETH_HLEN] & 15) * 4);
+	size_t ip = ip_at(p);
+	size_t at = ip + (is_v6(p) ? IP6_LEN : ip < p->len ? (size_t)(p->data[ip] & 15) * 4 : 0);
 
 	return at < p->len ? at : p->len - 1;
 }
@@ -155,7 +170,7 @@ static void insert_bytes(struct rng *r, struct packet *p, const struct packet *o
 static void set_address(struct rng *r, struct packet *p, const struct packet *other)
 {
 	bool v6 = is_v6(p), dst = rng_one_in(r, 2);
-	size_t at = ETH_HLEN + (v6 ? (dst ? 24 : 8) : (dst ? 16 : 12));
+	size_t at = ip_at(p) + (v6 ? (dst ? 24 : 8) : (dst ? 16 : 12));
 
 	if (at + (v6 ? 16 : 4) <= p->len)
 		inet_pton(v6 ? AF_INET6 : AF_INET, mutate_address(r, v6), p->data + at);
@@ -167,9 +182,9 @@ static void clear_source(struct rng *r, struct packet *p, const struct packet *o
 	bool v6 = is_v6(p);
 	size_t at = upper_at(p);
 
-	if (at + 2 > p->len || p->len < ETH_HLEN + IP6_LEN)
+	if (at + 2 > p->len || p->len < ip_at(p) + IP6_LEN)
 		return;
-	memset(p->data + ETH_HLEN + (v6 ? 8 : 12), 0, v6 ? 16 : 4);
+	memset(p->data + ip_at(p) + (v6 ? 8 : 12), 0, v6 ? 16 : 4);
 	put16(p->data + at, 0);
 }
 
@@ -194,7 +209,7 @@ static void set_flags(struct rng *r, struct packet *p, const struct packet *othe
 static void set_protocol(struct rng *r, struct packet *p, const struct packet *other)
 {
 	static const __u8 protocols[] = { 6, 17, 1, 58, 0, 43, 44, 51, 59, 60, 132 };
-	size_t at = ETH_HLEN + (is_v6(p) ? 6 : 9);
+	size_t at = ip_at(p) + (is_v6(p) ? 6 : 9);
 
 	if (at < p->len)
 		p->data[at] = PICK(r, protocols);
@@ -203,12 +218,14 @@ static void set_protocol(struct rng *r, struct packet *p, const struct packet *o
 /* IPv4: the flags, the offset and the identification. */
 static void set_fragment(struct rng *r, struct packet *p, const struct packet *other)
 {
-	static const __u16 fields[] = { 0, DF, MF, 1, 2, MF | 2, 0x1fff, 0x8000 };
+	static const __u16 fields[] = { 0, DF, MF, 1, 2, MF | 1, MF | 2, MF | DF, 0x1fff, 0x8000 };
 
-	if (is_v6(p) || p->len < ETH_HLEN + IP4_LEN)
+	__u8 *ip = p->data + ip_at(p);
+
+	if (is_v6(p) || p->len < ip_at(p) + IP4_LEN)
 		return;
-	put16(p->data + ETH_HLEN + 6, PICK(r, fields));
-	put16(p->data + ETH_HLEN + 4, (__u16)(7 + rng_below(r, 4)));
+	put16(ip + 6, PICK(r, fields));
+	put16(ip + 4, (__u16)(7 + rng_below(r, 4)));
 }
 
 static void set_link(struct rng *r, struct packet *p, const struct packet *other)
@@ -228,13 +245,121 @@ static void set_link(struct rng *r, struct packet *p, const struct packet *other
 	}
 }
 
+static void set_ttl(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t at = ip_at(p) + (is_v6(p) ? 7 : 8);
+
+	if (at < p->len)
+		p->data[at] = (__u8)rng_below(r, 4);
+}
+
+static void toggle_df(struct rng *r, struct packet *p, const struct packet *other)
+{
+	if (!is_v6(p) && ip_at(p) + IP4_LEN <= p->len)
+		p->data[ip_at(p) + 6] ^= 0x40;
+}
+
+/* One more priority tag; now and then a VLAN's. */
+static void add_tag(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t at = 2 * ETH_ALEN, n = 1 + rng_below(r, rng_one_in(r, 8) ? 10 : 2);
+
+	if (!open_gap(p, at, 4 * n))
+		return;
+	for (; n; n--, at += 4) {
+		put16(p->data + at, rng_one_in(r, 3) ? ETH_P_8021AD : ETH_P_8021Q);
+		put16(p->data + at + 2, (__u16)(rng_below(r, 16) << 12));
+		p->data[at + 3] = rng_one_in(r, 16);
+	}
+}
+
+/* ---- declared lengths ----------------------------------------------------- */
+
+static size_t length_at(const struct packet *p)
+{
+	return ip_at(p) + (is_v6(p) ? 4 : 2);
+}
+
+static void lengthen(struct packet *p, size_t n)
+{
+	size_t at = length_at(p);
+
+	if (at + 2 <= p->len)
+		put16(p->data + at, (__u16)(get16(p->data + at) + n));
+}
+
+/* As much as has arrived: what other mutations have cut or extended is valid again. */
+static void mend_length(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t at = length_at(p), ip = ip_at(p) + (is_v6(p) ? IP6_LEN : 0);
+
+	if (at + 2 <= p->len && ip <= p->len)
+		put16(p->data + at, (__u16)(p->len - ip));
+}
+
+/* A few bytes off, just the headers, none, or anything. */
+static void set_length(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t at = length_at(p);
+	__u16 length;
+
+	if (at + 2 > p->len)
+		return;
+	length = get16(p->data + at);
+	switch (rng_below(r, 4)) {
+	case 0:
+		length = 0;
+		break;
+	case 1:
+		length = (__u16)(length - 12 + rng_below(r, 25));
+		break;
+	case 2:
+		length = (__u16)((is_v6(p) ? 0 : 20) + rng_below(r, 24));
+		break;
+	default:
+		length = (__u16)rng_next(r);
+	}
+	put16(p->data + at, length);
+}
+
+/* Behind the end. */
+static void pad(struct rng *r, struct packet *p, const struct packet *other)
+{
+	size_t n = 1 + rng_below(r, 40);
+
+	if (p->len + n > MUTATE_MAX_LEN)
+		return;
+	for (size_t i = 0; i < n; i++)
+		p->data[p->len + i] = rng_one_in(r, 2) ? PICK(r, bytes) : (__u8)rng_next(r);
+	p->len += n;
+}
+
+/* ---- TCP options ---------------------------------------------------------- */
+
+/* In front of the others, and the header is longer by them. */
+static void grow_tcp(struct rng *r, struct packet *p, const struct packet *other)
+{
+	static const __u8 options[][4] = {
+		{ 2, 4, 5, 0xb4 }, { 1, 1, 1, 1 },  { 19, 4, 0, 0 },   { 29, 4, 1, 1 },
+		{ 29, 3, 0, 1 },   { 19, 18, 0, 0 }, { 1, 1, 19, 2 },   { 0, 19, 3, 1 },
+		{ 29, 0, 0, 0 },   { 1, 1, 1, 29 }, { 253, 4, 19, 3 }, { 1, 253, 1, 1 },
+	};
+	size_t at = upper_at(p);
+
+	if (at + 20 > p->len || p->data[at + 12] >> 4 == 15 || !open_gap(p, at + 20, 4))
+		return;
+	memcpy(p->data + at + 20, PICK(r, options), 4);
+	p->data[at + 12] += 0x10;
+	lengthen(p, 4);
+}
+
 /* ---- chains --------------------------------------------------------------- */
 
 /* One more extension header in front of the chain, or behind its first. */
 static void add_extension(struct rng *r, struct packet *p)
 {
 	static const __u8 kinds[] = { 0, 60, 43, 44, 51 };
-	size_t next = ETH_HLEN + 6, at = ETH_HLEN + IP6_LEN;
+	size_t ip = ip_at(p), next = ip + 6, at = ip + IP6_LEN;
 	__u8 kind = PICK(r, kinds), units = (__u8)rng_below(r, 3);
 	size_t n = kind == 44 ? 8 : kind == 51 ? (units + 2u) * 4 : (units + 1u) * 8;
 
@@ -244,6 +369,7 @@ static void add_extension(struct rng *r, struct packet *p)
 	}
 	if (!open_gap(p, at, n))
 		return;
+	lengthen(p, n);
 	memset(p->data + at, 0, n);
 	p->data[at] = p->data[next];
 	p->data[next] = kind;
@@ -265,12 +391,14 @@ static void add_option(struct rng *r, struct packet *p)
 		{ 68, 4, 5, 0 },  { 131, 0, 0, 0 },   { 7, 1, 0, 0 },	{ 1, 1, 1, 131 },
 		{ 1, 1, 1, 7 },	  { 7, 0, 0, 0 },
 	};
-	__u8 *ip = p->data + ETH_HLEN;
+	size_t at = ip_at(p);
+	__u8 *ip = p->data + at;
 
-	if ((ip[0] & 15) == 15 || !open_gap(p, ETH_HLEN + IP4_LEN, 4))
+	if (at >= p->len || (ip[0] & 15) == 15 || !open_gap(p, at + IP4_LEN, 4))
 		return;
 	memcpy(ip + IP4_LEN, PICK(r, options), 4);
 	ip[0]++;
+	lengthen(p, 4);
 }
 
 static void grow_chain(struct rng *r, struct packet *p, const struct packet *other)
@@ -300,6 +428,8 @@ static const mutation mutations[] = {
 	extend,	      delete_bytes, insert_bytes, set_address, set_address,  set_address,
 	set_port,     set_port,	    set_port,	  set_flags,   set_flags,    set_protocol,
 	set_fragment, set_link,	    clear_source, grow_chain,  grow_chain,   splice,
+	set_ttl,      toggle_df,    add_tag,	  set_length,  set_length,   mend_length,
+	mend_length,  pad,	    grow_tcp,	  grow_tcp,
 };
 
 /* A fifth of the packets stay as they are; half of the rest change once. */

@@ -92,6 +92,7 @@ static void random_rule(struct rng *r, struct rule *rule, __u32 *group)
 	rule->used = true;
 	rule->action = PICK(r, actions);
 	rule->on_down = rng_below(r, TPROXY_ON_DOWN_MAX);
+	rule->unrouted = rng_one_in(r, 4) ? TPROXY_UNROUTED_PROXY : TPROXY_UNROUTED_PASS;
 	random_prefixes(r, &rule->to, 3);
 	random_prefixes(r, &rule->from, 2);
 	random_services(r, &rule->services);

@@ -7,6 +7,7 @@
 #define MUTATE_WORLD_H
 
 #include <netinet/tcp.h>
+#include <time.h>
 
 #include "corpus.h"
 #include "flows.h"
@@ -61,6 +62,16 @@ static inline void forward(struct ref_world *ref, bool on)
 	set_forwarding(on);
 	ref->forwarding = on;
 	read_routes(ref);
+}
+
+/* Where Linux would forward to, contrary to what one may expect. */
+static inline void open_more_routes(void)
+{
+	struct nl nl __cleanup_nl = { 0 };
+
+	must(nl_open(&nl), "rtnetlink");
+	add_route(&nl, "169.254.0.0/16", "out0");
+	add_route(&nl, "240.0.0.0/4", "out0");
 }
 
 /* ---- sockets -------------------------------------------------------------- */
@@ -237,6 +248,37 @@ static inline void open_cookies(struct ref_world *ref)
 	both_send_cookie(ref, PORT_COOKIE_BOUND, SERVER4);
 }
 
+/* ---- older flows ---------------------------------------------------------- */
+
+static inline void both_remember(const struct world *w, struct ref_world *ref, const char *from,
+				 const char *to, __u16 sport)
+{
+	struct ref_older *o = &ref->older[ref->n_older++];
+	struct tproxy_flow_key key = { .proto = IPPROTO_UDP, .sport = htons(sport),
+				       .dport = htons(53) };
+	struct tproxy_older older;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	older.seen = (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
+	o->idle = sport == IDLE_PORT;
+	if (o->idle)
+		older.seen -= TPROXY_OLDER_IDLE_NS + 1;
+	o->from = end_of(from, sport);
+	o->to = end_of(to, 53);
+	map_address(from, key.src);
+	map_address(to, key.dst);
+	put(bpf_map__fd(w->skel->maps.older), &key, &older, "older");
+}
+
+static inline void open_older(const struct world *w, struct ref_world *ref)
+{
+	both_remember(w, ref, "10.99.0.1", OLD4, CLIENT_PORT);
+	both_remember(w, ref, "10.99.0.1", OLD4, IDLE_PORT);
+	both_remember(w, ref, "fd99::1", OLD6, CLIENT_PORT);
+	both_remember(w, ref, "fd99::1", OLD6, IDLE_PORT);
+}
+
 /* ---- everything ----------------------------------------------------------- */
 
 static inline void both_own(const struct world *w, struct ref_world *ref, const char *address)
@@ -255,6 +297,10 @@ static inline void both_open(const struct world *w, struct ref_world *ref)
 	memcpy(ref->ifaces[1].mac, mac_out, ETH_ALEN);
 	both_own(w, ref, "10.77.1.1");
 	both_own(w, ref, "fd77:1::1");
+	both_own(w, ref, STALE4);
+	both_own(w, ref, STALE6);
+	open_more_routes();
+	open_older(w, ref);
 	open_tcp_sockets(ref);
 	open_udp_sockets(ref);
 	open_proxies(w, ref);

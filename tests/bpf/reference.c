@@ -120,20 +120,50 @@ static bool is_icmp_error(__u8 family, __u8 type)
 	return type >= 1 && type <= 4;
 }
 
+static bool is_older(const struct ref_world *w, const struct ref_end *from,
+		     const struct ref_end *to)
+{
+	for (size_t i = 0; i < w->n_older; i++) {
+		const struct ref_older *o = &w->older[i];
+
+		if (end_same(&o->from, from) && end_same(&o->to, to))
+			return !o->idle;
+	}
+	return false;
+}
+
+/* Of a datagram that a proxy sent in the name of a UDP server. */
+static bool is_answer_of_proxy(const struct matter *m, const struct seen *quoted)
+{
+	const struct seen asked = {
+		.from = quoted->to,
+		.to = quoted->from,
+		.proto = quoted->proto,
+	};
+	int rule;
+
+	if (quoted->proto != IPPROTO_UDP || is_older(m->w, &asked.from, &asked.to))
+		return false;
+	rule = world_rule(m->w, m->iface, &asked);
+	return rule >= 0 && m->w->policy->rules[rule].action == TPROXY_ACTION_PROXY;
+}
+
 static void decide_icmp(struct matter *m)
 {
 	__u8 family = m->s.to.addr.family;
 	struct seen q;
 
-	if (m->s.upper >= m->p->n || !is_icmp_error(family, m->p->at[m->s.upper]))
+	if (m->s.upper >= m->s.end || !is_icmp_error(family, m->p->at[m->s.upper]))
 		leave(m, REF_EXIT_ICMP_NO_ERROR, REF_NEXT);
-	else if (!seen_quoted(m->p, m->s.upper + 8, family, &q))
+	else if (!seen_quoted(m->p, &m->s, m->s.upper + 8, &q))
 		leave(m, REF_EXIT_ICMP_UNREADABLE, REF_NEXT);
 	/* as if its receiver had answered */
-	else if (world_owner(m->w, q.proto, &q.to, &q.from, NULL) == REF_NOBODY)
-		leave(m, REF_EXIT_ICMP_NOT_OWNED, REF_NEXT);
-	else
+	else if (world_owner(m->w, q.proto, &q.to, &q.from, NULL) != REF_NOBODY)
 		leave_counted(m, REF_EXIT_ICMP_OWNED, REF_KEEP, TPROXY_COUNT_ICMP_OWNED);
+	else if (is_answer_of_proxy(m, &q))
+		leave_counted(m, REF_EXIT_ICMP_RULE, REF_KEEP, TPROXY_COUNT_ICMP_OWNED);
+	else
+		leave(m, REF_EXIT_ICMP_NOT_OWNED, REF_NEXT);
 }
 
 /* ---- steering ------------------------------------------------------------- */
@@ -185,33 +215,36 @@ static struct ref_socket *find_listener(const struct matter *m, int rule)
 /* The packet itself becomes the refusal: RST as long as the SYN, ICMP around bare headers. */
 static bool can_refuse(const struct matter *m)
 {
-	if (m->s.first_fragment)
+	if (m->s.first_fragment || m->s.tags)
 		return false;
 	if (m->s.proto == IPPROTO_TCP)
-		return m->s.upper + 20 <= m->p->n;
+		return m->s.upper + 20 <= m->s.end;
 	return m->s.bare;
 }
 
-static void go_down(struct matter *m, const struct rule *r, bool assigning)
+/* Why the proxy does not get a flow start. */
+enum lack { NO_LISTENER, NO_ASSIGNMENT, NO_ANSWER };
+
+static void go_down(struct matter *m, const struct rule *r, enum lack lack)
 {
-	switch (r->on_down) {
-	case TPROXY_ON_DOWN_PASS:
-		leave_counted(m, assigning ? REF_EXIT_ASSIGN_PASS : REF_EXIT_DOWN_PASS, REF_NEXT,
-			      TPROXY_COUNT_DOWN_PASS);
-		break;
-	case TPROXY_ON_DOWN_RESET:
-		if (can_refuse(m)) {
-			leave_counted(m, assigning ? REF_EXIT_ASSIGN_RESET : REF_EXIT_DOWN_RESET,
-				      REF_REPLY, TPROXY_COUNT_DOWN_RESET);
-			break;
-		}
-		leave_counted(m, assigning ? REF_EXIT_ASSIGN_NO_RESET : REF_EXIT_DOWN_NO_RESET,
-			      REF_DROP, TPROXY_COUNT_DOWN_DROP);
-		break;
-	default:
-		leave_counted(m, assigning ? REF_EXIT_ASSIGN_DROP : REF_EXIT_DOWN_DROP, REF_DROP,
-			      TPROXY_COUNT_DOWN_DROP);
-	}
+	static const enum ref_exit exits[][4] = {
+		[NO_LISTENER] = { REF_EXIT_DOWN_DROP, REF_EXIT_DOWN_PASS, REF_EXIT_DOWN_RESET,
+				  REF_EXIT_DOWN_NO_RESET },
+		[NO_ASSIGNMENT] = { REF_EXIT_ASSIGN_DROP, REF_EXIT_ASSIGN_PASS,
+				    REF_EXIT_ASSIGN_RESET, REF_EXIT_ASSIGN_NO_RESET },
+		[NO_ANSWER] = { REF_EXIT_UNANSWERABLE_DROP, REF_EXIT_UNANSWERABLE_PASS,
+				REF_EXIT_UNANSWERABLE_RESET, REF_EXIT_UNANSWERABLE_NO_RESET },
+	};
+	const enum ref_exit *exit = exits[lack];
+
+	if (r->on_down == TPROXY_ON_DOWN_PASS)
+		leave_counted(m, exit[1], REF_NEXT, TPROXY_COUNT_DOWN_PASS);
+	else if (r->on_down != TPROXY_ON_DOWN_RESET)
+		leave_counted(m, exit[0], REF_DROP, TPROXY_COUNT_DOWN_DROP);
+	else if (can_refuse(m))
+		leave_counted(m, exit[2], REF_REPLY, TPROXY_COUNT_DOWN_RESET);
+	else
+		leave_counted(m, exit[3], REF_DROP, TPROXY_COUNT_DOWN_DROP);
 }
 
 static struct tproxy_flow_key key_of(const struct seen *s)
@@ -252,6 +285,7 @@ static void give_ticket(struct matter *m, int rule)
 	enum tproxy_class class = class_of(&m->s);
 
 	a->ticket = true;
+	a->ticket_rule = rule;
 	a->ticket_key = key_of(&m->s);
 	if (m->s.proto == IPPROTO_TCP)
 		*began_place(m->w, &a->ticket_key) = a->ticket_key;
@@ -265,10 +299,10 @@ static void note_cookie(struct matter *m, struct ref_socket *listener)
 {
 	size_t header;
 
-	if (!m->w->always_cookies || m->s.proto != IPPROTO_TCP || m->s.upper + 20 > m->p->n)
+	if (!m->w->always_cookies || m->s.proto != IPPROTO_TCP || m->s.upper + 20 > m->s.end)
 		return;
 	header = (size_t)(m->p->at[m->s.upper + 12] >> 4) * 4;
-	if (header < 20 || m->s.upper + header > m->p->n || m->s.tcp_flags & FIN)
+	if (header < 20 || m->s.upper + header > m->s.end || m->s.tcp_flags & FIN)
 		return;
 	listener->sends_cookies = true;
 	m->w->cookies_expected = true;
@@ -283,15 +317,16 @@ static void steer(struct matter *m, int rule, enum steer how, enum tproxy_counte
 	if (listener && how != BY_COOKIE)
 		note_cookie(m, listener);
 	if (!listener) {
-		go_down(m, r, false);
-	} else if (how == BY_TICKET) {
+		go_down(m, r, NO_LISTENER);
+	} else if (how == BY_ASSIGNMENT) {
+		count(m, TPROXY_COUNT_ASSIGN_FAILED);
+		go_down(m, r, NO_ASSIGNMENT);
+	} else {
 		give_ticket(m, rule);
-		leave_counted(m, why == TPROXY_COUNT_TIME_WAIT ? REF_EXIT_TICKET_TIME_WAIT :
+		leave_counted(m, how == BY_COOKIE ? REF_EXIT_TICKET_COOKIE :
+				 why == TPROXY_COUNT_TIME_WAIT ? REF_EXIT_TICKET_TIME_WAIT :
 								 REF_EXIT_TICKET,
 			      REF_KEEP, why);
-	} else {
-		count(m, TPROXY_COUNT_ASSIGN_FAILED);
-		go_down(m, r, true);
 	}
 }
 
@@ -306,7 +341,7 @@ static bool has_cookie_of(const struct matter *m, const struct ref_socket *liste
 	const __u8 *tcp = m->p->at + m->s.upper;
 	__be32 seq, ack;
 
-	if (!listener->sends_cookies || m->s.upper + 20 > m->p->n)
+	if (!listener->sends_cookies || m->s.upper + 20 > m->s.end)
 		return false;
 	memcpy(&seq, tcp + 4, sizeof(seq));
 	memcpy(&ack, tcp + 8, sizeof(ack));
@@ -336,16 +371,51 @@ static void decide_ack(struct matter *m)
 		leave(m, REF_EXIT_ACK_NO_COOKIE, REF_NEXT);
 	} else {
 		steer(m, rule, BY_COOKIE, TPROXY_COUNT_COOKIE);
-		m->a->exit = REF_EXIT_ASSIGN_COOKIE;
 	}
+}
+
+/* A socket of this host seems to have sent the packet. */
+static bool comes_back(struct matter *m)
+{
+	return world_owner(m->w, m->s.proto, &m->s.to, &m->s.from, NULL) == REF_HAS_PEER;
+}
+
+/* Nothing that the kernel would not forward goes any further by a proxy. */
+static void decide_by_proxy(struct matter *m, int rule, bool time_wait)
+{
+	const struct rule *r = &m->w->policy->rules[rule];
+
+	if (!r->unrouted && !world_forwards(m->w, &m->s.from.addr, &m->s.to.addr)) {
+		leave_counted(m, REF_EXIT_UNROUTED, REF_NEXT, TPROXY_COUNT_UNROUTED);
+		return;
+	}
+	if (m->s.ttl <= 1) { /* RFC 1812 5.3.1 */
+		leave_counted(m, REF_EXIT_TTL, REF_NEXT, TPROXY_COUNT_TTL);
+		return;
+	}
+	if (comes_back(m))
+		count(m, TPROXY_COUNT_LOOP);
+	/* a header in fragments is sk_lookup's, which sees no options */
+	if (m->s.proto == IPPROTO_TCP && !m->s.first_fragment && seen_signed(m->p, &m->s)) {
+		count(m, TPROXY_COUNT_UNANSWERABLE);
+		go_down(m, r, NO_ANSWER);
+		return;
+	}
+	steer(m, rule, time_wait || m->s.first_fragment ? BY_TICKET : BY_ASSIGNMENT,
+	      time_wait ? TPROXY_COUNT_TIME_WAIT : TPROXY_COUNT_STEERED);
 }
 
 static void decide_by_rule(struct matter *m, int rule, bool time_wait)
 {
 	const struct rule *r = &m->w->policy->rules[rule];
 
-	if (world_owns(m->w, &m->s.to.addr)) {
+	if (world_has(m->w, &m->s.from.addr, &m->s.to.addr)) {
 		leave_counted(m, REF_EXIT_LOCAL_DST, REF_NEXT, TPROXY_COUNT_LOCAL_DST);
+		return;
+	}
+	if (r->action == TPROXY_ACTION_PROXY && m->s.proto == IPPROTO_UDP &&
+	    is_older(m->w, &m->s.from, &m->s.to)) {
+		leave_counted(m, REF_EXIT_OLDER_UDP, REF_NEXT, TPROXY_COUNT_OLDER);
 		return;
 	}
 	m->a->rule = rule;
@@ -355,11 +425,8 @@ static void decide_by_rule(struct matter *m, int rule, bool time_wait)
 		leave_counted(m, REF_EXIT_RULE_PASS, REF_NEXT, TPROXY_COUNT_RULE_PASS);
 	else if (r->action == TPROXY_ACTION_DROP)
 		leave_counted(m, REF_EXIT_RULE_DROP, REF_DROP, TPROXY_COUNT_RULE_DROP);
-	else if (!world_forwards(m->w, &m->s.from.addr, &m->s.to.addr))
-		leave_counted(m, REF_EXIT_UNROUTED, REF_NEXT, TPROXY_COUNT_UNROUTED);
 	else
-		steer(m, rule, time_wait || m->s.first_fragment ? BY_TICKET : BY_ASSIGNMENT,
-		      time_wait ? TPROXY_COUNT_TIME_WAIT : TPROXY_COUNT_STEERED);
+		decide_by_proxy(m, rule, time_wait);
 }
 
 static void decide_segment(struct matter *m, __u8 flags)
@@ -403,6 +470,13 @@ static bool is_let_go(const struct matter *m, __u8 flags)
 	       !find_listener(m, rule);
 }
 
+/* Only marked: its socket may be there by the time that it is looked for. */
+static void decide_late(struct matter *m, const struct tproxy_flow_key *key)
+{
+	leave_counted(m, REF_EXIT_LATE, REF_KEEP, TPROXY_COUNT_LATE);
+	m->a->ticket_key = *key;
+}
+
 /* What a proxy once had goes past it only when it begins anew, or the proxy is not to matter. */
 static void decide_tcp(struct matter *m)
 {
@@ -417,7 +491,7 @@ static void decide_tcp(struct matter *m)
 	if (flags == SYN || is_let_go(m, flags))
 		memset(place, 0, sizeof(*place));
 	else
-		leave_counted(m, REF_EXIT_LATE, REF_KEEP, TPROXY_COUNT_LATE);
+		decide_late(m, &key);
 }
 
 /* A rule goes before a socket that is merely bound to the destination. */
@@ -426,7 +500,9 @@ static void decide_udp(struct matter *m)
 	enum ref_owner owner = world_owner(m->w, IPPROTO_UDP, &m->s.from, &m->s.to, NULL);
 	int rule = world_rule(m->w, m->iface, &m->s);
 
-	if (owner == REF_HAS_PEER)
+	if (owner == REF_HAS_PEER && m->s.ttl <= 1)
+		leave_counted(m, REF_EXIT_OWNED_UDP_TTL, REF_NEXT, TPROXY_COUNT_TTL);
+	else if (owner == REF_HAS_PEER)
 		leave_counted(m, REF_EXIT_OWNED_UDP, REF_KEEP, TPROXY_COUNT_OWNED);
 	else if (rule >= 0)
 		decide_by_rule(m, rule, false);
@@ -446,17 +522,54 @@ static const struct ref_iface *find_iface(const struct ref_world *w, __u32 ifind
 	return NULL;
 }
 
-/* Whoever hides a flow's ports from a rule gets nothing through that it may concern. */
-static void decide_hidden(struct matter *m)
+/* What a rule may concern, as far as can be seen. */
+static bool is_concerned(const struct matter *m)
 {
-	const struct ref_addr *to = &m->s.to.addr;
-
-	if (addr_stays_local(to) || world_owns(m->w, to) ||
-	    !world_has_rule(m->w, m->iface, &m->s)) {
-		leave_counted(m, REF_EXIT_MALFORMED, REF_NEXT, TPROXY_COUNT_MALFORMED);
-		return;
+	switch (m->s.kind) {
+	case SEEN_VLAN_TAGS:
+		return m->iface->rules;
+	case SEEN_SOURCE_ROUTE:
+	case SEEN_ROUTING_HEADER: /* the final destination is not the header's */
+		return world_has_rule_from(m->w, m->iface, &m->s.from.addr);
+	default:
+		return !addr_stays_local(&m->s.to.addr) &&
+		       !world_has(m->w, &m->s.from.addr, &m->s.to.addr) &&
+		       world_has_rule(m->w, m->iface, &m->s);
 	}
-	leave_counted(m, REF_EXIT_HIDDEN, REF_DROP, TPROXY_COUNT_HIDDEN);
+}
+
+/* What may be TCP or UDP, and does not show that a rule lets it pass, does not pass. */
+static void decide_unreadable(struct matter *m)
+{
+	static const enum tproxy_counter reasons[] = {
+		[SEEN_VLAN_TAGS] = TPROXY_COUNT_VLAN_TAGS,
+		[SEEN_MALFORMED] = TPROXY_COUNT_MALFORMED,
+		[SEEN_HIDDEN] = TPROXY_COUNT_HIDDEN,
+		[SEEN_HIDDEN_CHAIN] = TPROXY_COUNT_HIDDEN_CHAIN,
+		[SEEN_FRAG_OVERLAP] = TPROXY_COUNT_FRAG_OVERLAP,
+		[SEEN_SOURCE_ROUTE] = TPROXY_COUNT_SOURCE_ROUTE,
+		[SEEN_ROUTING_HEADER] = TPROXY_COUNT_ROUTING_HEADER,
+	};
+
+	if (!is_concerned(m)) {
+		leave(m, REF_EXIT_UNREADABLE_FREE, REF_NEXT);
+	} else if (m->w->unreadable == TPROXY_UNREADABLE_PASS) {
+		leave_counted(m, REF_EXIT_UNREADABLE_PASS, REF_NEXT, reasons[m->s.kind]);
+	} else {
+		leave_counted(m, REF_EXIT_UNREADABLE_DROP, REF_DROP, reasons[m->s.kind]);
+	}
+	if (m->s.later_fragment && m->a->verdict == REF_NEXT)
+		decide_later_fragment(m);
+	if (m->s.first_fragment)
+		remember_fragment(m);
+}
+
+static void decide_flow(struct matter *m)
+{
+	if (m->s.proto == IPPROTO_TCP)
+		decide_tcp(m);
+	else
+		decide_udp(m);
 	if (m->s.first_fragment)
 		remember_fragment(m);
 }
@@ -465,32 +578,30 @@ static void decide_seen(struct matter *m)
 {
 	bool local = m->s.kind > SEEN_OTHER && addr_stays_local(&m->s.to.addr);
 
-	if (m->s.kind == SEEN_NOT_IP) {
+	if (m->s.kind == SEEN_NOT_IP)
 		leave(m, REF_EXIT_NOT_IP, REF_NEXT);
-	} else if (m->s.kind == SEEN_MALFORMED) {
-		leave_counted(m, REF_EXIT_MALFORMED, REF_NEXT, TPROXY_COUNT_MALFORMED);
-	} else if (m->s.kind == SEEN_HIDDEN) {
-		decide_hidden(m);
-	} else if (m->s.kind == SEEN_SOURCE_ROUTE) {
-		leave_counted(m, REF_EXIT_SOURCE_ROUTE, REF_NEXT, TPROXY_COUNT_SOURCE_ROUTE);
-	} else if (m->s.kind == SEEN_OTHER) {
+	else if (m->s.kind == SEEN_VLAN)
+		leave(m, REF_EXIT_VLAN, REF_NEXT);
+	else if (m->s.kind < SEEN_OTHER)
+		decide_unreadable(m);
+	else if (m->s.kind == SEEN_OTHER)
 		leave(m, REF_EXIT_OTHER_PROTOCOL, REF_NEXT);
-	} else if (local) {
+	else if (local)
 		leave(m, REF_EXIT_STAYS_LOCAL, REF_NEXT);
-	} else if (m->s.kind == SEEN_ICMP && world_owns(m->w, &m->s.to.addr)) {
+	else if (m->s.kind == SEEN_ICMP && world_has(m->w, &m->s.from.addr, &m->s.to.addr))
 		leave(m, REF_EXIT_ICMP_TO_US, REF_NEXT);
-	} else if (m->s.kind == SEEN_ICMP) {
+	else if (m->s.kind == SEEN_ICMP)
 		decide_icmp(m);
-	} else if (m->s.kind == SEEN_FRAGMENT) {
+	else if (m->s.kind == SEEN_FRAGMENT)
 		decide_later_fragment(m);
-	} else {
-		if (m->s.proto == IPPROTO_TCP)
-			decide_tcp(m);
-		else
-			decide_udp(m);
-		if (m->s.first_fragment)
-			remember_fragment(m);
-	}
+	else
+		decide_flow(m);
+}
+
+/* What the relay has to know of what it forwards, and cannot see. */
+static bool forbids_fragments(const struct seen *s)
+{
+	return s->kind == SEEN_FLOW && s->proto == IPPROTO_UDP && s->dont_fragment;
 }
 
 void ref_decide(struct ref_world *w, const struct ref_packet *p, struct ref_answer *ret_answer)
@@ -513,5 +624,5 @@ void ref_decide(struct ref_world *w, const struct ref_packet *p, struct ref_answ
 	seen_read(p, &m.s);
 	decide_seen(&m);
 	if (ret_answer->verdict == REF_KEEP)
-		ret_answer->mark |= w->mark;
+		ret_answer->mark |= w->mark | (forbids_fragments(&m.s) ? w->df_mark : 0);
 }

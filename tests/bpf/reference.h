@@ -71,6 +71,12 @@ struct ref_fragment {
 	bool drop;
 };
 
+/* A UDP flow that is older than its rule. */
+struct ref_older {
+	struct ref_end from, to;
+	bool idle; /* for more than a minute */
+};
+
 #define REF_MAX_SOCKETS 64
 #define REF_MAX_ROUTES 128
 #define REF_MAX_FRAGMENTS 4096
@@ -78,7 +84,8 @@ struct ref_fragment {
 #define REF_NO_SOCKET (-1)
 
 struct ref_world {
-	__u32 mark, mask;
+	__u32 mark, mask, df_mark;
+	enum tproxy_unreadable unreadable;
 	bool forwarding;
 	struct ref_iface ifaces[2];
 	const struct policy *policy;
@@ -93,6 +100,8 @@ struct ref_world {
 	int registered[TPROXY_MAX_GROUPS][TPROXY_CLASS_MAX];
 	struct ref_cookie cookies[4];
 	size_t n_cookies;
+	struct ref_older older[8];
+	size_t n_older;
 	bool always_cookies; /* tcp_syncookies=2: every listener answers every SYN so */
 
 	/* What packets change, with sends_cookies above. */
@@ -106,6 +115,7 @@ struct ref_packet {
 	const __u8 *at; /* Ethernet frame */
 	size_t n;
 	__u32 ifindex, mark;
+	__u32 gso_size; /* not 0: one of several packets in one */
 };
 
 /* Every way out of the decision. */
@@ -113,20 +123,23 @@ struct ref_packet {
 	X(NO_POLICY, "nothing configured")                                                         \
 	X(NOT_FOR_HOST, "frame for another station")                                               \
 	X(NOT_IP, "neither IPv4 nor IPv6")                                                         \
-	X(MALFORMED, "malformed")                                                                  \
-	X(HIDDEN, "ports hidden, rule for the addresses")                                          \
-	X(SOURCE_ROUTE, "source route")                                                            \
+	X(VLAN, "tag of a VLAN")                                                                   \
+	X(UNREADABLE_DROP, "unreadable, a rule concerns it, drop")                                 \
+	X(UNREADABLE_PASS, "unreadable, a rule concerns it, pass")                                 \
+	X(UNREADABLE_FREE, "unreadable, no rule concerns it")                                      \
 	X(OTHER_PROTOCOL, "another upper protocol")                                                \
 	X(STAYS_LOCAL, "destination that is never forwarded")                                      \
 	X(ICMP_TO_US, "ICMP to this host")                                                         \
 	X(ICMP_NO_ERROR, "ICMP, but no error")                                                     \
 	X(ICMP_UNREADABLE, "ICMP error, quote of no use")                                          \
 	X(ICMP_NOT_OWNED, "ICMP error of nobody's flow")                                           \
+	X(ICMP_RULE, "ICMP error of what a proxy answers")                                         \
 	X(ICMP_OWNED, "ICMP error of an owned flow")                                               \
 	X(FRAG_NEXT, "later fragment, first one kept")                                             \
 	X(FRAG_DROP, "later fragment, first one dropped")                                          \
 	X(FRAG_UNKNOWN, "later fragment, unknown")                                                 \
 	X(OWNED_TCP, "owned TCP flow")                                                             \
+	X(OWNED_UDP_TTL, "owned UDP flow, no way further")                                         \
 	X(OWNED_UDP, "owned UDP flow")                                                             \
 	X(OWNED_TIME_WAIT, "TIME_WAIT, no SYN")                                                    \
 	X(OWNED_COOKIE, "ACK with a cookie of a listener on a foreign address")                    \
@@ -141,6 +154,8 @@ struct ref_packet {
 	X(RULE_PASS, "pass rule")                                                                  \
 	X(RULE_DROP, "drop rule")                                                                  \
 	X(UNROUTED, "no route")                                                                    \
+	X(OLDER_UDP, "rule, but the UDP flow is older")                                            \
+	X(TTL, "to be steered, no way further")                                                    \
 	X(TICKET, "left to sk_lookup")                                                             \
 	X(TICKET_TIME_WAIT, "left to sk_lookup, TIME_WAIT")                                        \
 	X(DOWN_DROP, "no listener, drop")                                                          \
@@ -151,7 +166,11 @@ struct ref_packet {
 	X(ASSIGN_PASS, "to be assigned, pass")                                                     \
 	X(ASSIGN_RESET, "to be assigned, refused")                                                 \
 	X(ASSIGN_NO_RESET, "to be assigned, cannot be refused")                                    \
-	X(ASSIGN_COOKIE, "ACK with a valid cookie, to be assigned")
+	X(UNANSWERABLE_DROP, "signed SYN, drop")                                                   \
+	X(UNANSWERABLE_PASS, "signed SYN, pass")                                                   \
+	X(UNANSWERABLE_RESET, "signed SYN, refused")                                               \
+	X(UNANSWERABLE_NO_RESET, "signed SYN, cannot be refused")                                  \
+	X(TICKET_COOKIE, "ACK with a valid cookie, left to sk_lookup")
 
 enum ref_exit {
 #define X(symbol, meaning) REF_EXIT_##symbol,
@@ -178,6 +197,7 @@ struct ref_answer {
 	__u32 bytes;
 	bool flow;    /* and whether a flow is counted */
 	bool ticket;
+	int ticket_rule;
 	__u32 ticket_slot, ticket_ways; /* one of so many slots from here on */
 	struct tproxy_flow_key ticket_key;
 };

@@ -34,14 +34,18 @@ static bool lies_in(const struct ref_addr *a, const struct prefix *p)
 	return true;
 }
 
-/* Multicast, broadcast, loopback, link-local, "this network": never forwarded. */
+/*
+ * Multicast, broadcast, loopback, "this network", and in IPv6 link-local: never forwarded.
+ * ip_route_input_slow forwards the rest, 169.254.0.0/16 and 240.0.0.0/4 among it.
+ */
 bool addr_stays_local(const struct ref_addr *a)
 {
 	const __u8 *b = a->bytes;
 	bool ends_in_0_or_1 = b[15] <= 1;
 
 	if (a->family == AF_INET)
-		return b[0] >= 224 || b[0] == 127 || b[0] == 0 || (b[0] == 169 && b[1] == 254);
+		return b[0] == 0 || b[0] == 127 || b[0] >> 4 == 14 ||
+		       !memcmp(b, "\xff\xff\xff\xff", 4);
 	if (b[0] == 0xff || (b[0] == 0xfe && b[1] >> 6 == 2))
 		return true;
 	for (int i = 0; i < 15; i++)
@@ -99,6 +103,11 @@ bool world_forwards(const struct ref_world *w, const struct ref_addr *from,
 	if (!r)
 		r = find_route(w, to, false);
 	return r && r->forward;
+}
+
+bool world_has(const struct ref_world *w, const struct ref_addr *from, const struct ref_addr *to)
+{
+	return world_owns(w, to) && !(w->forwarding && world_forwards(w, from, to));
 }
 
 /* ---- sockets -------------------------------------------------------------- */
@@ -214,6 +223,18 @@ bool world_has_rule(const struct ref_world *w, const struct ref_iface *iface, co
 	for (int i = 0; i < TPROXY_MAX_RULES && iface; i++)
 		if (names(iface, i, &w->policy->rules[i], s))
 			return true;
+	return false;
+}
+
+bool world_has_rule_from(const struct ref_world *w, const struct ref_iface *iface,
+			 const struct ref_addr *from)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES && iface; i++) {
+		const struct rule *r = &w->policy->rules[i];
+
+		if (r->used && iface->rules >> i & 1 && in_any(from, &r->from))
+			return true;
+	}
 	return false;
 }
 

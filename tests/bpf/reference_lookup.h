@@ -14,6 +14,8 @@ bool addr_stays_local(const struct ref_addr *a);
 bool world_owns(const struct ref_world *w, const struct ref_addr *a); /* the local map says so */
 bool world_forwards(const struct ref_world *w, const struct ref_addr *from,
 		    const struct ref_addr *to);
+/* It does, and the routes do not contradict. */
+bool world_has(const struct ref_world *w, const struct ref_addr *from, const struct ref_addr *to);
 
 enum ref_owner {
 	REF_NOBODY,
@@ -31,6 +33,9 @@ struct ref_socket *world_listener(struct ref_world *w, __u8 proto, const struct 
 
 /* Is there a rule for the addresses, whatever protocol and port? iface NULL: unknown. */
 bool world_has_rule(const struct ref_world *w, const struct ref_iface *iface, const struct seen *s);
+/* Is there a rule for the source, whatever else? */
+bool world_has_rule_from(const struct ref_world *w, const struct ref_iface *iface,
+			 const struct ref_addr *from);
 /* Number of the first rule that concerns the flow, or -1. */
 int world_rule(const struct ref_world *w, const struct ref_iface *iface, const struct seen *s);
 

@@ -13,9 +13,14 @@ static inline enum parsed_kind expected_kind(enum seen_kind kind)
 {
 	static const enum parsed_kind kinds[] = {
 		[SEEN_NOT_IP] = PARSED_OTHER,
+		[SEEN_VLAN] = PARSED_OTHER,
+		[SEEN_VLAN_TAGS] = PARSED_TAGS,
 		[SEEN_MALFORMED] = PARSED_MALFORMED,
 		[SEEN_HIDDEN] = PARSED_HIDDEN,
+		[SEEN_HIDDEN_CHAIN] = PARSED_CHAIN,
+		[SEEN_FRAG_OVERLAP] = PARSED_OVERLAP,
 		[SEEN_SOURCE_ROUTE] = PARSED_SOURCE_ROUTE,
+		[SEEN_ROUTING_HEADER] = PARSED_ROUTING_HEADER,
 		[SEEN_OTHER] = PARSED_OTHER,
 		[SEEN_ICMP] = PARSED_ICMP,
 		[SEEN_FLOW] = PARSED_FLOW,
@@ -27,13 +32,18 @@ static inline enum parsed_kind expected_kind(enum seen_kind kind)
 
 static inline const char *packet_compare(const struct seen *s, const struct parsed *p)
 {
+	if (s->kind == SEEN_NOT_IP && p->kind == PARSED_MALFORMED) /* none has seen addresses */
+		return memcmp(s->to.addr.bytes, p->dst, 16) ? "addresses" : NULL;
 	if (expected_kind(s->kind) != p->kind)
 		return "kind";
-	if (s->kind != SEEN_FLOW && s->kind != SEEN_FRAGMENT && s->kind != SEEN_ICMP)
+	if (s->kind == SEEN_NOT_IP || s->kind == SEEN_VLAN || s->kind == SEEN_VLAN_TAGS ||
+	    s->kind == SEEN_OTHER)
 		return NULL;
 	if (s->to.addr.family != p->family || memcmp(s->from.addr.bytes, p->src, 16) ||
 	    memcmp(s->to.addr.bytes, p->dst, 16))
 		return "addresses";
+	if (s->kind < SEEN_OTHER)
+		return NULL;
 	if (s->proto != p->proto || s->bytes != p->bytes)
 		return "protocol or length";
 	if ((s->first_fragment || s->kind == SEEN_FRAGMENT) && s->id != p->id)
