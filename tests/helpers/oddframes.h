@@ -116,15 +116,35 @@ static inline size_t put_v6(struct start *s, const struct piece *p, __u8 *ip)
 	return n;
 }
 
+/* RFC 8754 4.3.1.2: what the last segment's node takes out of its packet. */
+static inline size_t put_outside(const struct start *s, __u8 *ip, size_t inside)
+{
+	memset(ip, 0, IP6_LEN);
+	ip[0] = 0x60;
+	ip[6] = RT;
+	ip[7] = 64;
+	memcpy(ip + 8, s->ends->src[1], 16);
+	memcpy(ip + 24, s->ends->gate[1], 16);
+	put_segments(s, ip + IP6_LEN, 0);
+	ip[IP6_LEN] = IPPROTO_IPV6;
+	put16(ip + 4, (__u16)(OUTSIDE - IP6_LEN + inside));
+	return OUTSIDE;
+}
+
 static inline void add_packet(struct start *s, const struct piece *p)
 {
 	struct frame *f = &s->frames[s->n];
-	size_t n;
+	size_t n, outside = s->c.via == VIA_INSIDE ? OUTSIDE : 0, packet;
+	__u8 *ip;
 
 	if (s->n == FRAMES_MAX)
 		return;
 	n = put_link(s, f->data);
-	n += s->c.v6 ? put_v6(s, p, f->data + n) : put_v4(s, p, f->data + n);
+	ip = f->data + n + outside;
+	packet = s->c.v6 ? put_v6(s, p, ip) : put_v4(s, p, ip);
+	if (outside)
+		put_outside(s, f->data + n, packet);
+	n += outside + packet;
 	f->len = n + put_padding(s, p->at + p->n + p->extra, f->data + n);
 	s->n++;
 }

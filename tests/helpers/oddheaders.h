@@ -6,6 +6,7 @@
 #include "oddrecipe.h"
 
 #define FRAME_MAX 1800
+#define OUTSIDE (IP6_LEN + 40) /* an IPv6 header and two segments */
 #define FRAMES_MAX 24
 #define PIECES_MAX 8
 

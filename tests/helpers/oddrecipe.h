@@ -15,7 +15,7 @@
 	X(TTL, "TTL")                                                                              \
 	X(OPTIONS, "IPv4 options")                                                                 \
 	X(SOURCE_ROUTE, "source route, done")                                                      \
-	X(VIA, "source route or segments by way of the router")                                    \
+	X(VIA, "source route, segments or tunnel by way of the router")                                    \
 	X(CHAIN, "extension headers")                                                              \
 	X(LONG_CHAIN, "more than 8 extension headers")                                             \
 	X(ROUTING, "routing header")                                                               \
@@ -48,7 +48,7 @@ enum odd_kind {
 		ODD_KIND_MAX
 };
 
-enum odd_via { VIA_NONE, VIA_DONE, VIA_LOOSE, VIA_STRICT, VIA_SEGMENTS };
+enum odd_via { VIA_NONE, VIA_DONE, VIA_LOOSE, VIA_STRICT, VIA_SEGMENTS, VIA_INSIDE };
 enum odd_pad { PAD_NONE, PAD_ZERO, PAD_RANDOM, PAD_HOSTILE };
 enum odd_length { LENGTH_RIGHT, LENGTH_ZERO, LENGTH_SHORT, LENGTH_LONG };
 
@@ -98,6 +98,8 @@ static const struct recipe odd_fixed[] = {
 	{ .via = VIA_STRICT, .udp = true },
 	{ .via = VIA_SEGMENTS, .v6 = true },
 	{ .via = VIA_SEGMENTS, .v6 = true, .udp = true },
+	{ .via = VIA_INSIDE, .v6 = true },
+	{ .via = VIA_INSIDE, .v6 = true, .udp = true },
 	{ .via = VIA_SEGMENTS, .via_first = true, .chain = 12, .v6 = true, .udp = true },
 	{ .via = VIA_SEGMENTS, .chain = 12, .v6 = true },
 	{ .via = VIA_SEGMENTS, .v6 = true, .udp = true, .cut = 8, .pieces = 2, .data = 40,
@@ -140,7 +142,7 @@ static inline void recipe_ip(struct rng *r, struct recipe *c)
 	if (rng_one_in(r, 8))
 		c->ttl = ttls[rng_below(r, sizeof(ttls))];
 	if (rng_one_in(r, 12))
-		c->via = c->v6 ? VIA_SEGMENTS : VIA_DONE + rng_below(r, 3);
+		c->via = c->v6 ? VIA_SEGMENTS + rng_below(r, 2) : VIA_DONE + rng_below(r, 3);
 	c->via_first = rng_one_in(r, 2);
 	if (rng_one_in(r, 4))
 		c->chain = 1 + rng_below(r, c->v6 ? (rng_one_in(r, 4) ? 12 : 4) : 6);

@@ -36,7 +36,7 @@
 #define STARTS_MAX 60000
 #define BATCH 64
 #define SESSION_ONE_IN 8
-#define QUIET_MS 1000 /* without an answer: all have come */
+#define QUIET_MS 2000 /* without an answer: all have come */
 #define REQUEST "odd start"
 
 enum { ANSWERED = 1, ARRIVED = 2, TRIED = 4, SESSION = 8 };

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Odd but deliverable starts of TCP and UDP flows, at random: tags, options, extension headers,
 # padding, wrong lengths, fragments. A real server is the judge: none of them reaches it past a
-# rule, neither past one that drops everything nor past one that gives everything to the relay.
+# rule, be it one that drops everything, or just what the server has, or gives all to the relay.
 #   SEED=7 STARTS=20000 SEEDS=10 tests/net/fuzz-starts.t   first seed, starts of each, how many
 #   SEED=7 ONLY=123 tests/net/fuzz-starts.t                one start, with its frames
 TEST_LIMIT=${TEST_LIMIT:-$((120 + 120 * ${SEEDS:-1}))}
@@ -48,7 +48,11 @@ starts() {
 # of COLUMN — of the last run: 2 starts, 3 answered, 4 arrived at the server, 5 whole sessions
 # (6: of so many)
 of() { awk -v n="$1" '/^total / { print $n }' "$WORK/starts"; }
-share() { echo $((100 * $(of "$1") / $(of "$2"))); } # COLUMN COLUMN, in percent
+# share COLUMN COLUMN — in percent; of nothing, all
+share() {
+	awk -v part="$1" -v all="$2" '/^total / { print $all ? int(100 * $part / $all) : 100 }' \
+		"$WORK/starts"
+}
 
 kinds() {
 	awk -F'\t' 'NF == 4 && $2 { printf "%3d %% of %5d answered, %5d arrived: %s\n", 100 * $3 / $2,
@@ -72,15 +76,26 @@ kinds
 like "most starts are answered ($(share 3 2) %)" "$(($(share 3 2) >= 50))" 1
 like "most sessions are whole ($(of 5) of $(of 6))" "$(($(share 5 6) >= 80))" 1
 
+# dropped HOW — no start of any seed arrives
+dropped() {
+	for ((i = 0; i < SEEDS; i++)); do
+		ok "seed $((SEED + i)), $STARTS starts, $1" starts $((SEED + i)) "$STARTS"
+		none_arrived "none arrives at the server"
+		is "none is answered" "$(of 3)" 0
+	done
+}
+
 do_ok "attach" loader attach r0
 do_ok "a rule that drops everything" loader rule add all --port 1-65535 --udp-port 1-65535 \
 	--cidr all --action drop
-for ((i = 0; i < SEEDS; i++)); do
-	ok "seed $((SEED + i)), $STARTS starts, all to be dropped" starts $((SEED + i)) "$STARTS"
-	none_arrived "none arrives at the server"
-	is "none is answered" "$(of 3)" 0
-done
+dropped "all to be dropped"
 do_ok "no such rule any more" loader rule del all
+
+# A port that is read from the wrong place is another one.
+do_ok "a rule that drops just what the server has" loader rule add server --port 9,7007 \
+	--udp-port 7008 --cidr "$SERVER4,$SERVER6" --action drop
+dropped "all to ports that are dropped"
+do_ok "neither that rule" loader rule del server
 
 ok "the relay starts" relay_start --udp-per-source 60000
 do_ok "a rule that relays everything" loader rule add all --port 1-65535 --udp-port 1-65535 \
