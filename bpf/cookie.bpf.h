@@ -45,7 +45,7 @@ static __always_inline void cookie_note(struct __sk_buff *skb, struct bpf_sock *
 	if (load_net(skb, f->l4_offset, &tcp.th, sizeof(tcp.th)) || load_net(skb, f->base, &ip, len))
 		return;
 	len = tcp.th.doff * 4;
-	if (len < sizeof(tcp.th) || len > sizeof(tcp) ||
+	if (len < sizeof(tcp.th) || len > sizeof(tcp) || f->l4_offset + len > f->end ||
 	    load_net(skb, f->l4_offset, &tcp, len))
 		return;
 	if (bpf_tcp_gen_syncookie(listener, &ip, sizeof(ip), &tcp.th, len) > 0)
@@ -60,7 +60,8 @@ static __always_inline bool cookie_is_valid(struct __sk_buff *skb, struct bpf_so
 	struct ipv6hdr ip = {}; /* long enough for either header */
 	__u32 len = f->family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 
-	if (load_net(skb, f->l4_offset, &th, sizeof(th)) || load_net(skb, f->base, &ip, len))
+	if (f->l4_offset + sizeof(th) > f->end || load_net(skb, f->l4_offset, &th, sizeof(th)) ||
+	    load_net(skb, f->base, &ip, len))
 		return false;
 	return !bpf_tcp_check_syncookie(listener, &ip, sizeof(ip), &th, sizeof(th));
 }

@@ -34,11 +34,12 @@ static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct
 	__be16 quoted_ports[2];
 
 	quoted->family = outer->family;
-	quoted->end = WHOLE_PACKET;
+	quoted->end = outer->end;
 	if (outer->family == AF_INET) {
 		struct iphdr ip;
 
-		if (load_net(skb, offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
+		if (offset + sizeof(ip) > outer->end || load_net(skb, offset, &ip, sizeof(ip)) ||
+		    ip.version != 4 || ip.ihl < 5)
 			return false;
 		if (ip.frag_off & bpf_htons(IP_OFFSET))
 			return false;
@@ -49,7 +50,8 @@ static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct
 	} else {
 		struct ipv6hdr ip;
 
-		if (load_net(skb, offset, &ip, sizeof(ip)) || ip.version != 6)
+		if (offset + sizeof(ip) > outer->end || load_net(skb, offset, &ip, sizeof(ip)) ||
+		    ip.version != 6)
 			return false;
 		quoted->proto = ip.nexthdr;
 		quoted->l4_offset = offset + sizeof(ip);
@@ -61,7 +63,8 @@ static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct
 			return false;
 		offset = quoted->l4_offset;
 	}
-	if (load_net(skb, offset, quoted_ports, sizeof(quoted_ports)))
+	if (offset + sizeof(quoted_ports) > outer->end ||
+	    load_net(skb, offset, quoted_ports, sizeof(quoted_ports)))
 		return false;
 	set_ports(quoted, quoted_ports[1], quoted_ports[0]);
 	return true;
@@ -73,7 +76,8 @@ static __always_inline enum verdict icmp(struct __sk_buff *skb, const struct flo
 	enum owner owner = OWNER_NONE;
 	__u8 type;
 
-	if (load_net(skb, outer->l4_offset, &type, sizeof(type)) || !icmp_is_error(outer, type))
+	if (outer->l4_offset >= outer->end ||
+	    load_net(skb, outer->l4_offset, &type, sizeof(type)) || !icmp_is_error(outer, type))
 		return VERDICT_NEXT;
 	if (!icmp_quoted_flow(skb, outer, &quoted))
 		return VERDICT_NEXT;

@@ -157,6 +157,11 @@ static __always_inline void set_ports(struct flow *f, __be16 sport, __be16 dport
 	}
 }
 
+static __always_inline bool is_icmp(const struct flow *f)
+{
+	return f->proto == (f->family == AF_INET ? IPPROTO_ICMP : NEXTHDR_ICMP);
+}
+
 /*
  * head: L4_HEAD bytes of the upper-layer header if `known`, else room for them. What lies
  * behind the declared end is padding of the link, which no receiver sees.
@@ -178,12 +183,8 @@ static __always_inline enum parse_result parse_l4(struct __sk_buff *skb, struct 
 		if (!known && load_net(skb, f->l4_offset, head, sizeof(struct udphdr)))
 			return PARSE_MALFORMED;
 		break;
-	case IPPROTO_ICMP:
-		return f->family == AF_INET ? PARSE_ICMP : PARSE_OTHER;
-	case NEXTHDR_ICMP:
-		return f->family == AF_INET6 ? PARSE_ICMP : PARSE_OTHER;
 	default:
-		return PARSE_OTHER;
+		return is_icmp(f) ? PARSE_ICMP : PARSE_OTHER;
 	}
 	set_ports(f, *(__be16 *)head, *(__be16 *)(head + 2));
 	return PARSE_FLOW;
@@ -200,12 +201,17 @@ static __always_inline enum parse_result parse_later(const struct flow *f, __u32
 	return f->proto == IPPROTO_TCP && offset == 1 ? PARSE_OVERLAP : PARSE_FLOW;
 }
 
-/* Length 0: iph_totlen() knows BIG TCP by the skb, which is never a fragment then. */
+/*
+ * Length 0: iph_totlen() knows BIG TCP by the skb, which is never a fragment then. Of a
+ * fragment with more behind it ip_frag_queue() takes whole units of 8 bytes.
+ */
 static __always_inline void set_end4(struct __sk_buff *skb, struct flow *f)
 {
 	if (f->bytes)
 		f->end = f->base + f->bytes;
-	else if (f->frag == FRAG_NONE && f->proto == IPPROTO_TCP && skb->gso_size)
+	if (f->frag == FRAG_FIRST && f->end > f->l4_offset)
+		f->end -= (f->end - f->l4_offset) & 7;
+	else if (!f->bytes && f->frag == FRAG_NONE && f->proto == IPPROTO_TCP && skb->gso_size)
 		f->end = WHOLE_PACKET;
 }
 
@@ -316,6 +322,17 @@ static __always_inline void set_end6(struct __sk_buff *skb, struct flow *f, __u3
 		f->end = WHOLE_PACKET;
 }
 
+/* With segments left the packet goes elsewhere, whatever else there is to read or not. */
+static __always_inline enum parse_result parse_routed(const struct flow *f,
+						      enum parse_result result)
+{
+	if (result == PARSE_OTHER || result == PARSE_ICMP)
+		return PARSE_OTHER;
+	if (result == PARSE_FLOW && !is_transport(f->proto) && !is_ip6_extension(f->proto))
+		return PARSE_FLOW; /* a later fragment of another protocol */
+	return PARSE_ROUTING_HEADER;
+}
+
 static __always_inline enum parse_result parse_ip6(struct __sk_buff *skb, struct flow *f)
 {
 	enum parse_result result;
@@ -336,12 +353,9 @@ static __always_inline enum parse_result parse_ip6(struct __sk_buff *skb, struct
 	__builtin_memcpy(f->tuple.ipv6.saddr, &ip.saddr, sizeof(ip.saddr));
 	__builtin_memcpy(f->tuple.ipv6.daddr, &ip.daddr, sizeof(ip.daddr));
 	result = parse_ip6_extensions(skb, f);
-	if (result != PARSE_FLOW || f->frag == FRAG_LATER)
-		return result;
-	result = parse_l4(skb, f, h.l4, h.whole && f->l4_offset == f->base + sizeof(ip));
-	if (!f->routed || result == PARSE_MALFORMED)
-		return result;
-	return result == PARSE_FLOW ? PARSE_ROUTING_HEADER : PARSE_OTHER;
+	if (result == PARSE_FLOW && f->frag != FRAG_LATER)
+		result = parse_l4(skb, f, h.l4, h.whole && f->l4_offset == f->base + sizeof(ip));
+	return f->routed ? parse_routed(f, result) : result;
 }
 
 /* The stack strips nested tags of VID 0 without a second run of tc; any other is a VLAN's. */

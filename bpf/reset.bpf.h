@@ -99,7 +99,8 @@ static __always_inline bool make_rst(struct __sk_buff *skb, const struct flow *f
 	__u32 at = l2 + f->l4_offset;
 	__s64 diff;
 
-	if (load_net(skb, f->l4_offset, &from, sizeof(from)))
+	if (f->l4_offset + sizeof(from) > f->end ||
+	    load_net(skb, f->l4_offset, &from, sizeof(from)))
 		return false;
 	to = from;
 	to.source = from.dest;
