@@ -10,19 +10,18 @@ OLD_RELAY=$ABI1/tproxy-relay
 
 # abi1_build — once for all tests; skips where the history does not reach back
 abi1_build() {
-	local stage=$ABI1.$$
-
-	[[ -x $OLD_LOADER && -x $OLD_RELAY ]] && return
 	git -C "$TOP" cat-file -e "$ABI1_COMMIT^{commit}" 2>/dev/null ||
 		skip_inside "commit $ABI1_COMMIT is not in the history of this clone"
-	rm -rf "$stage"
-	mkdir -p "$stage" "$TOP/build"
-	if ! git -C "$TOP" archive "$ABI1_COMMIT" | tar -x -C "$stage" ||
-		! make -s -C "$stage" tproxy-loader tproxy-relay >"$WORK/log/abi1-build" 2>&1; then
-		fatal "the programs of ABI 1 are built"
-	fi
-	rm -rf "$ABI1"
-	mv "$stage" "$ABI1"
+	mkdir -p "$TOP/build"
+	# several tests may ask for it at once
+	flock "$TOP/build" bash -c "$(declare -f abi1_make); abi1_make \"\$@\"" - "$TOP" "$ABI1" \
+		"$ABI1_COMMIT" >"$WORK/log/abi1-build" 2>&1 || fatal "the programs of ABI 1 are built"
+}
+
+abi1_make() { # TOP DIR COMMIT
+	[[ ! -x $2/tproxy-loader || ! -x $2/tproxy-relay ]] || return 0
+	rm -rf "$2"
+	mkdir "$2" && git -C "$1" archive "$3" | tar -x -C "$2" && make -s -C "$2" tproxy-loader tproxy-relay
 }
 
 old_loader() { "$OLD_LOADER" -n "$ROUTER" "$@"; }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Flows that began at a proxy are known to the programs of the next build, of the same ABI or of
 # the one after ABI 1: what comes after their end still does not go past to the server.
+TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/abi1.sh
 . "$TOP/tests/lib/abi1.sh"
