@@ -20,6 +20,7 @@
 
 /* inotify tells at once; the poll finds what it cannot, such as a bpffs mounted later. */
 #define POLL_MS 250
+#define CONFIG_ROOM 1024 /* above what any version of struct tproxy_config will take */
 
 struct file_id {
 	dev_t dev;
@@ -85,19 +86,22 @@ static bool same_netns(const struct tproxy_config *config)
 /* 0, -EPROTO: other ABI, -EXDEV: other network namespace, or what the kernel said. */
 static int read_config(const struct watch_state *s, struct tproxy_config *ret_config)
 {
-	struct tproxy_config config;
+	union {
+		struct tproxy_config config;
+		char room[CONFIG_ROOM]; /* the kernel writes all of it, whatever the ABI */
+	} value;
 	__cleanup_close int fd = bpf_obj_get(s->config);
 	__u32 key = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (bpf_map_lookup_elem(fd, &key, &config))
+	if (bpf_map_lookup_elem(fd, &key, &value))
 		return -errno;
-	if (config.abi != TPROXY_ABI)
+	if (value.config.abi != TPROXY_ABI)
 		return -EPROTO;
-	if (!same_netns(&config))
+	if (!same_netns(&value.config))
 		return -EXDEV;
-	*ret_config = config;
+	*ret_config = value.config;
 	return 0;
 }
 
