@@ -76,7 +76,7 @@ static void drop(int fd)
 	close(fd);
 }
 
-/* Asks without a system call that would sleep or take the socket's lock: send comes at once. */
+/* Asks by calls that neither sleep nor take the socket's lock, so that send comes at once. */
 static bool wait_handshake(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };

@@ -80,7 +80,7 @@ for mode in own client-ip client-ip-port; do
 	[[ $mode == own ]] || do_ok "$mode: the other side" loader attach r1 --divert-only
 	for to in $LOOP4 $LOOP6; do
 		ok "$mode: the relay starts" relay_at "$ROUTER" $mode
-		loop "one gate, $mode" "$ROUTER" r0 $from $to
+		loop "one gate, $mode" "$ROUTER" r0 $from "$to"
 		[[ $mode == own ]] || continue
 		ok "$mode: the log calls the flows a loop" grep -Eq ' end=.* loop$' "$WORK/log/gate-$ROUTER"
 		is "$mode: and explains it once" "$(grep -c ' warn loop: our own flow ' "$WORK/log/gate-$ROUTER")" 1
@@ -99,7 +99,7 @@ for mode in own client-ip client-ip-port; do
 	for to in $LOOP4 $LOOP6; do
 		ok "$mode: the first relay starts" relay_at "$ROUTER" $mode
 		ok "$mode: the second relay starts" relay_at "$SERVER" $mode
-		loop "two gates, $mode" "$ROUTER" r1 c $to
+		loop "two gates, $mode" "$ROUTER" r1 c "$to"
 	done
 done
 loader_at "$SERVER" detach --all >/dev/null 2>&1

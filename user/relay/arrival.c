@@ -6,10 +6,6 @@
 
 #include "relay/sockopt.h"
 
-#ifndef IPV6_2292PKTOPTIONS /* libc calls the older option IPV6_PKTOPTIONS, or not at all */
-#define IPV6_2292PKTOPTIONS 6
-#endif
-
 /* Room for what a socket of systemd may have switched on besides, such as PassPacketInfo=. */
 #define OPTIONS_SIZE 512
 
