@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "relay/ancillary.h"
 #include "relay/inetsum.h"
 #include "relay/raw.h"
 
@@ -122,7 +123,7 @@ static bool may_send(struct rawicmp *raw, uint64_t now)
 
 int rawicmp_send(struct rawicmp *raw, const struct icmp_error *e, uint64_t now)
 {
-	char control[RAW_CONTROL_SIZE] __attribute__((aligned(8)));
+	struct ancillary control = { .len = 0 };
 	uint8_t buf[RAWICMP_MAX];
 	struct iovec iov = { buf, rawicmp_format(e, buf) };
 	union saddr to = e->src, from = { .sa.sa_family = to.sa.sa_family };
@@ -140,6 +141,7 @@ int rawicmp_send(struct rawicmp *raw, const struct icmp_error *e, uint64_t now)
 	saddr_set_port(&to, 0); /* raw sockets take the protocol from here */
 	if (e->reporter.sa.sa_family == to.sa.sa_family)
 		from = e->reporter;
-	raw_name_source(&msg, control, &from, e->device);
+	ancillary_add_source(&control, &from, e->device);
+	ancillary_attach(&control, &msg);
 	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

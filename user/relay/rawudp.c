@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "lib/util.h"
+#include "relay/ancillary.h"
 #include "relay/inetsum.h"
 #include "relay/raw.h"
 #include "relay/sockopt.h"
@@ -77,7 +78,7 @@ int rawudp_send(struct rawudp *raw, const union saddr *from, const union saddr *
 				 .dest = htons(saddr_port(to)),
 				 .len = htons((uint16_t)(sizeof(header) + len)) };
 	struct iovec iov[] = { { &header, sizeof(header) }, { (void *)data, len } };
-	char control[RAW_CONTROL_SIZE] __attribute__((aligned(8)));
+	struct ancillary control = { .len = 0 };
 	union saddr name = *to;
 	struct msghdr msg = { .msg_name = &name,
 			      .msg_namelen = saddr_len(&name),
@@ -90,6 +91,7 @@ int rawudp_send(struct rawudp *raw, const union saddr *from, const union saddr *
 	if (v4) /* for IPv6 the kernel does it */
 		header.check = rawudp_checksum4(from, to, &header, data, len);
 	saddr_set_port(&name, 0); /* raw sockets take the protocol from here */
-	raw_name_source(&msg, control, from, raw->device);
+	ancillary_add_source(&control, from, raw->device);
+	ancillary_attach(&control, &msg);
 	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/reply.h"
 
-#include <sys/epoll.h>
+#include <arpa/inet.h>
 #include <sys/random.h>
 
 #include "lib/util.h"
@@ -14,8 +14,6 @@
 
 struct reply_table {
 	struct worker *w;
-	void (*ready)(struct io *io, uint32_t events);
-	void *owner;
 	struct rawudp *raw; /* opened when first needed */
 	struct timer timer; /* of the longest idle */
 	unsigned int open;  /* sockets */
@@ -29,12 +27,12 @@ static void reply_close(struct reply *r)
 {
 	struct reply_table *t = r->table;
 
-	if (r->io.fd >= 0)
+	if (r->fd >= 0)
 		t->open--;
+	cleanup_fd(&r->fd);
 	TAILQ_REMOVE(&t->idle, r, idle);
 	LIST_REMOVE(r, link);
-	worker_close_io(&r->io);
-	worker_bury(t->w, &r->grave, r);
+	free(r);
 }
 
 bool reply_evict(struct reply_table *t)
@@ -57,9 +55,7 @@ static void reply_expire(struct timer *timer)
 		timer_set(&t->w->wheel, timer, r->idle_since + REPLY_IDLE_MS);
 }
 
-int reply_table_open(struct worker *w, unsigned int max,
-		     void (*ready)(struct io *io, uint32_t events), void *owner,
-		     struct reply_table **ret_table)
+int reply_table_open(struct worker *w, unsigned int max, struct reply_table **ret_table)
 {
 	struct reply_table *t = calloc(1, sizeof(*t));
 
@@ -67,8 +63,6 @@ int reply_table_open(struct worker *w, unsigned int max,
 		return -ENOMEM;
 	t->w = w;
 	t->max = max;
-	t->ready = ready;
-	t->owner = owner;
 	t->timer.fire = reply_expire;
 	TAILQ_INIT(&t->idle);
 	if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) < 0)
@@ -88,42 +82,54 @@ void reply_table_close(struct reply_table *t)
 	free(t);
 }
 
-void *reply_owner(const struct reply *r)
+/*
+ * Nobody can send there: what arrives on a device for 127.0.0.0/8 is dropped (ip_route_input_slow),
+ * and 100::/64 is routed nowhere (RFC 6666).
+ */
+static union saddr reply_local(const union saddr *addr)
 {
-	return r->table->owner;
+	union saddr local = { .sa.sa_family = addr->sa.sa_family };
+
+	if (local.sa.sa_family == AF_INET)
+		local.v4.sin_addr.s_addr = htonl(0x7f530001);
+	else
+		local.v6.sin6_addr = (struct in6_addr){ { { [0] = 0x01, [15] = 0x53 } } };
+	saddr_set_port(&local, saddr_port(addr));
+	return local;
 }
 
-int reply_bind(const union saddr *addr, int device)
+/* device: to bind to, or 0. The descriptor or -errno. */
+static int reply_bind(const union saddr *local, int device)
 {
-	sa_family_t family = addr->sa.sa_family;
+	sa_family_t family = local->sa.sa_family;
 	__cleanup_close int fd =
 		socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int err;
 
 	if (fd < 0)
 		return -errno;
-	err = sockopt_device(fd, device);
+	err = sockopt_deafen(fd);
+	if (!err)
+		err = sockopt_device(fd, device);
 	if (!err)
 		err = sockopt_transparent(fd, family);
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
-	/* Other workers, flows with a socket of their own, and another relay are here too. */
+	/* Other workers and another relay are here too. */
 	if (!err)
 		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
-	if (!err)
-		err = sockopt_errors(fd, family);
-	if (!err && bind(fd, &addr->sa, saddr_len(addr)))
+	if (!err && bind(fd, &local->sa, saddr_len(local)))
 		err = -errno;
 	return err ? err : take_fd(&fd);
 }
 
-static int bind_evicting(struct reply_table *t, const union saddr *addr)
+static int bind_evicting(struct reply_table *t, const union saddr *local)
 {
 	int device = t->w->relay->binding.in;
-	int fd = t->open < t->max || reply_evict(t) ? reply_bind(addr, device) : -EMFILE;
+	int fd = t->open < t->max || reply_evict(t) ? reply_bind(local, device) : -EMFILE;
 
 	if ((fd == -EMFILE || fd == -ENFILE) && reply_evict(t))
-		fd = reply_bind(addr, device);
+		fd = reply_bind(local, device);
 	return fd;
 }
 
@@ -145,34 +151,31 @@ static bool have_raw(struct reply_table *t)
  */
 static void reply_open_socket(struct reply *r)
 {
-	struct reply_table *t = r->table;
-	int fd = bind_evicting(t, &r->addr);
+	int fd = bind_evicting(r->table, &r->local);
 
 	r->raw = fd == -EADDRINUSE || fd == -EACCES;
 	if (fd < 0)
 		return;
-	r->io.fd = fd;
-	if (worker_watch(t->w, &r->io, EPOLLIN))
-		worker_close_io(&r->io);
-	else
-		t->open++;
+	r->fd = fd;
+	r->table->open++;
 }
 
 int reply_get(struct reply_table *t, const union saddr *addr, struct reply **ret_reply)
 {
-	uint32_t bucket = saddr_hash(addr, t->seed) % REPLY_BUCKETS;
+	union saddr local = reply_local(addr);
+	uint32_t bucket = saddr_hash(&local, t->seed) % REPLY_BUCKETS;
 	struct reply *r;
 
 	LIST_FOREACH(r, &t->buckets[bucket], link)
-		if (saddr_equal(&r->addr, addr))
+		if (saddr_equal(&r->local, &local))
 			break;
 	if (!r) {
 		r = calloc(1, sizeof(*r));
 		if (!r)
 			return -ENOMEM;
 		r->table = t;
-		r->addr = *addr;
-		r->io = (struct io){ .fd = -1, .ready = t->ready };
+		r->local = local;
+		r->fd = -1;
 		LIST_INSERT_HEAD(&t->buckets[bucket], r, link);
 	} else if (!r->users) {
 		TAILQ_REMOVE(&t->idle, r, idle);
@@ -190,13 +193,13 @@ void reply_put(struct reply *r)
 		return;
 	TAILQ_INSERT_TAIL(&t->idle, r, idle);
 	r->idle_since = t->w->now;
-	if (r->io.fd < 0)
+	if (r->fd < 0)
 		reply_close(r);
 	else if (!t->timer.armed)
 		timer_set(&t->w->wheel, &t->timer, t->w->now + REPLY_IDLE_MS);
 }
 
-static void send_raw(struct reply *r, const union saddr *client, struct udp_train *train)
+static void send_raw(struct reply *r, const struct reply_way *way, struct udp_train *train)
 {
 	const struct iovec *one;
 
@@ -206,26 +209,26 @@ static void send_raw(struct reply *r, const union saddr *client, struct udp_trai
 		return;
 	}
 	while ((one = udp_train_next(train))) {
-		if (rawudp_send(r->table->raw, &r->addr, client, one->iov_base, one->iov_len))
+		if (rawudp_send(r->table->raw, way->from, way->client, one->iov_base,
+				one->iov_len))
 			udp_train_skip(train);
 		else
 			udp_train_pass(train);
 	}
 }
 
-void reply_send(struct reply *r, const union saddr *client, struct udp_train *train,
-		uint32_t *gso_limit)
+void reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train)
 {
-	struct udp_way way = { .to = client, .gso_limit = gso_limit };
-	unsigned int tries = 0;
+	struct udp_way shared = { .to = way->client,
+				  .from = way->from,
+				  .gso_limit = way->gso_limit };
 
-	if (r->io.fd < 0 && !r->raw)
+	if (r->fd < 0 && !r->raw)
 		reply_open_socket(r);
-	way.fd = r->io.fd;
-	if (way.fd < 0)
-		send_raw(r, client, train);
-	else /* the first error may be that of an earlier answer, to anybody */
-		while (udp_train_send(train, &way))
-			if (tries++)
-				udp_train_skip(train);
+	shared.fd = r->fd;
+	if (r->fd < 0)
+		send_raw(r, way, train);
+	else
+		while (udp_train_send(train, &shared))
+			udp_train_skip(train);
 }

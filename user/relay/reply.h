@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sockets that answers to UDP clients leave from, bound to the address the client
- * had asked: one for each address and worker, shared by its flows. Kept for a
- * while after the last flow (a new socket for each answer costs five times as much),
- * the longest unused goes first, and above a number answers leave through a raw
- * socket. Must not know sessions.
+ * Sockets that answers to UDP clients leave from: one for each port, family and worker, shared
+ * by all flows to that port. They are bound where nobody can send, and hear nothing: on the
+ * address that a client had asked they would take the datagrams of all who ask it, also of
+ * those that no rule concerns. That address is named with each answer. Kept for a while after
+ * the last flow (a new socket for each answer costs five times as much), the longest unused
+ * is closed first, and above a number answers leave through a raw socket. Must not know sessions.
  */
 #ifndef TPROXY_RELAY_REPLY_H
 #define TPROXY_RELAY_REPLY_H
@@ -15,47 +16,35 @@
 struct reply_table;
 
 struct reply {
-	struct io io; /* fd < 0: not opened, or impossible */
-	struct grave grave;
+	int fd; /* < 0: not opened, or impossible */
 	LIST_ENTRY(reply) link;
 	TAILQ_ENTRY(reply) idle; /* if there are no users */
 	struct reply_table *table;
-	union saddr addr;
+	union saddr local; /* where it is bound */
 	unsigned int users;
-	unsigned int directs; /* sockets on this address that belong to one flow */
-	uint64_t idle_since;  /* ms */
-	bool raw;	      /* cannot be bound */
+	uint64_t idle_since; /* ms */
+	bool raw;	     /* cannot be bound */
 };
 
-/*
- * ready: called when datagrams arrived at a reply socket. They must be read: the
- * socket is the better match for them than the listener, and would swallow them.
- * max: of open sockets.
- */
-int reply_table_open(struct worker *w, unsigned int max,
-		     void (*ready)(struct io *io, uint32_t events), void *owner,
-		     struct reply_table **ret_table);
+/* max: of open sockets. */
+int reply_table_open(struct worker *w, unsigned int max, struct reply_table **ret_table);
 void reply_table_close(struct reply_table *t);
 
-/* The owner given at reply_table_open. */
-void *reply_owner(const struct reply *r);
-
-/* Finds or makes the one for this address; reply_put gives it back. 0 or -ENOMEM. */
+/* Finds or makes the one for this address's port; reply_put gives it back. 0 or -ENOMEM. */
 int reply_get(struct reply_table *t, const union saddr *addr, struct reply **ret_reply);
 void reply_put(struct reply *r);
 
-/* Sends the train to a client; what cannot be sent is counted in it as lost. */
-void reply_send(struct reply *r, const union saddr *client, struct udp_train *train,
-		uint32_t *gso_limit);
+/* Who answers whom, and what the path takes (see udp_way). The port of from is that of reply_get. */
+struct reply_way {
+	const union saddr *from;
+	const union saddr *client;
+	uint32_t *gso_limit;
+};
+
+/* Sends the train; what cannot be sent is counted in it as lost. */
+void reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train);
 
 /* Closes the longest unused socket, for somebody who needs a descriptor. False: all are in use. */
 bool reply_evict(struct reply_table *t);
-
-/*
- * A socket on an original destination, shared with others there by SO_REUSEADDR. Not
- * watched yet: until it is read, it swallows datagrams. device: to bind to, or 0. The
- * descriptor or -errno.
- */
-int reply_bind(const union saddr *addr, int device);
 
 #endif

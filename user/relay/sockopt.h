@@ -6,6 +6,7 @@
 #define TPROXY_RELAY_SOCKOPT_H
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -73,6 +74,15 @@ static inline int sockopt_errors(int fd, sa_family_t family)
 static inline int sockopt_device(int fd, int ifindex)
 {
 	return ifindex ? sockopt_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, ifindex) : 0;
+}
+
+/* Whatever arrives is thrown away before it is queued: for sockets that only send. */
+static inline int sockopt_deafen(int fd)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog filter = { .len = 1, .filter = &none };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ? -errno : 0;
 }
 
 /* What both ends of a relayed connection have; accepted sockets inherit it from their listener. */

@@ -109,7 +109,7 @@ static struct session *session_for(struct udp_engine *e, const union saddr *clie
 }
 
 /* Neighbours in a batch mostly are of one flow: looked up once, sent together. */
-void udp_dispatch(struct udp_engine *e, int n, const union saddr *dst)
+void udp_dispatch(struct udp_engine *e, int n)
 {
 	union saddr last_client = { 0 }, last_dst = { 0 };
 	struct session *s = NULL;
@@ -118,9 +118,7 @@ void udp_dispatch(struct udp_engine *e, int n, const union saddr *dst)
 		const union saddr *client = udp_batch_from(e->batch, i);
 		union saddr to;
 
-		if (dst)
-			to = *dst;
-		else if (!udp_batch_dst(e->batch, i, &to))
+		if (!udp_batch_dst(e->batch, i, &to))
 			continue;
 		if (!saddr_equal(client, &last_client) || !saddr_equal(&to, &last_dst) || !s) {
 			if (s)
@@ -136,12 +134,29 @@ void udp_dispatch(struct udp_engine *e, int n, const union saddr *dst)
 		session_flush_to_dst(s, &last_dst);
 }
 
+void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
+		       const union saddr *dst)
+{
+	struct session *s = NULL;
+
+	for (int i = 0; i < n; i++) {
+		if (!saddr_equal(udp_batch_from(e->batch, i), client))
+			continue;
+		if (!s)
+			s = session_for(e, client, dst);
+		if (s && !session_to_dst(s, dst, udp_batch_run(e->batch, i)))
+			s = NULL;
+	}
+	if (s)
+		session_flush_to_dst(s, dst);
+}
+
 static void listener_ready(struct io *io, uint32_t events)
 {
 	struct udp_engine *e = container_of(io, struct udp_listener, io)->e;
 
 	(void)events;
-	udp_dispatch(e, udp_batch_receive(e->batch, io->fd), NULL);
+	udp_dispatch(e, udp_batch_receive(e->batch, io->fd));
 	direct_promote_waiting(e);
 }
 
@@ -155,24 +170,9 @@ void udp_empty_listeners(struct udp_engine *e)
 
 			if (n <= 0)
 				break;
-			udp_dispatch(e, n, NULL);
+			udp_dispatch(e, n);
 		}
 	}
-}
-
-/* Datagrams that were not steered any more, but delivered to the address we answer from. */
-static void reply_ready(struct io *io, uint32_t events)
-{
-	struct reply *r = container_of(io, struct reply, io);
-	struct udp_engine *e = reply_owner(r);
-	union saddr dst = r->addr;
-
-	if (events & EPOLLERR)
-		udp_take_client_errors(e, io->fd, &dst, NULL);
-	if (io->fd < 0)
-		return;
-	udp_dispatch(e, udp_batch_receive(e->batch, io->fd), &dst);
-	direct_promote_waiting(e);
 }
 
 static int watch_listeners(struct udp_engine *e)
@@ -251,6 +251,7 @@ int udp_open(struct worker *w, struct udp_engine **ret_engine)
 		return -ENOMEM;
 	*ret_engine = e;
 	e->w = w;
+	udp_icmp_open(e);
 	set_limits(e);
 	e->drain_timer.fire = look_for_end;
 	TAILQ_INIT(&e->lru[false]);
@@ -264,8 +265,7 @@ int udp_open(struct worker *w, struct udp_engine **ret_engine)
 				     e->seed);
 	if (!e->batch || !e->sources)
 		return -ENOMEM;
-	err = reply_table_open(w, share(w, w->relay->nofile / 8, REPLIES_MAX), reply_ready, e,
-			       &e->replies);
+	err = reply_table_open(w, share(w, w->relay->nofile / 8, REPLIES_MAX), &e->replies);
 	return err ? err : watch_listeners(e);
 }
 
@@ -320,6 +320,7 @@ void udp_close(struct udp_engine *e)
 	udp_end_all(e, END_DRAIN);
 	timer_cancel(&e->w->wheel, &e->drain_timer);
 	direct_close_all(e);
+	udp_icmp_close(e);
 	reply_table_close(e->replies);
 	rawicmp_close(e->icmp);
 	udp_sources_free(e->sources);

@@ -2,17 +2,16 @@
 /*
  * Promotion of a busy flow to a socket of its own towards the client, and back.
  *
- * No datagram may get lost or overtake another on the way. Promoting: the socket is
- * bound, then connected; what it takes in between, from anybody, is dispatched by
- * source. Datagrams of the flow that wait in the listener are older than all that
- * comes to the socket: the listener is emptied before the socket is read.
- * Demoting: the socket is disconnected, which makes it one more shared socket, so
- * that steering brings the next datagrams to the listener; it is read for a moment
- * longer, for those that had found it before, and then closed.
+ * No datagram may get lost or overtake another on the way. Promoting: datagrams of the flow
+ * that wait in the listener are older than all that comes to the socket: the listener is emptied
+ * before the socket is read. Demoting: the socket leaves its address, so that steering brings the
+ * next datagrams to the listener; it is read for a moment longer, for those that had found it
+ * before, and then closed.
  */
 #include <sys/epoll.h>
 
 #include "lib/util.h"
+#include "relay/exclusive.h"
 #include "relay/sockopt.h"
 #include "relay/udpflow.h"
 
@@ -29,7 +28,7 @@ struct direct {
 	struct udp_engine *e;
 	struct session *s; /* NULL: retired */
 	struct timer timer; /* ends the retirement */
-	struct reply *reply;
+	union saddr client;
 	union saddr dst;
 	bool watched;
 };
@@ -46,7 +45,6 @@ static void direct_free(struct direct *d)
 	timer_cancel(&e->w->wheel, &d->timer);
 	worker_close_io(&d->io);
 	TAILQ_REMOVE(&e->directs, d, link);
-	reply_put(d->reply);
 	e->direct_count--;
 	if (!d->s)
 		e->retired_count--;
@@ -56,8 +54,6 @@ static void direct_free(struct direct *d)
 /* Reads until there is nothing; bounded, since a flood must not hold up the others. */
 static void direct_drain(struct direct *d)
 {
-	union saddr dst = d->dst;
-
 	for (int i = 0; i < 256; i++) {
 		int n = udp_batch_receive(d->e->batch, d->io.fd);
 
@@ -65,7 +61,7 @@ static void direct_drain(struct direct *d)
 			return;
 		/* An error has no datagrams, but some may be behind it. */
 		if (n > 0)
-			udp_dispatch(d->e, n, &dst);
+			udp_dispatch_flow(d->e, n, &d->client, &d->dst);
 	}
 }
 
@@ -90,31 +86,44 @@ static void direct_ready(struct io *io, uint32_t events)
 {
 	struct direct *d = container_of(io, struct direct, io);
 	struct udp_engine *e = d->e;
-	union saddr dst = d->dst;
 
 	if (events & EPOLLERR)
-		udp_take_client_errors(e, io->fd, &dst, NULL);
+		udp_take_client_errors(e, io->fd, &d->dst, NULL);
 	if ((events & EPOLLERR) && d->s && !has_peer(d)) {
 		session_finish(d->s, END_ERROR, ECONNABORTED);
 		return;
 	}
-	udp_dispatch(e, udp_batch_receive(e->batch, io->fd), &dst);
+	udp_dispatch_flow(e, udp_batch_receive(e->batch, io->fd), &d->client, &d->dst);
 	direct_promote_waiting(e);
 }
 
-/* Also queues what the shared socket of that address would have taken. */
+static uint16_t *directs_at(struct udp_engine *e, const union saddr *dst)
+{
+	return &e->directs_at[saddr_hash(dst, e->seed) % DIRECT_BUCKETS];
+}
+
 static int connect_direct(const struct session *s)
 {
-	const union saddr *client = &s->client;
-	__cleanup_close int fd = reply_bind(&s->dst, s->e->w->relay->binding.in);
+	sa_family_t family = s->dst.sa.sa_family;
+	__cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
 
 	if (fd < 0)
-		return fd;
+		return -errno;
+	err = sockopt_transparent(fd, family);
+	if (!err && family == AF_INET6)
+		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
+	/* Other flows to the same destination have such sockets too, and so may another relay. */
+	if (!err)
+		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (!err)
+		err = sockopt_errors(fd, family);
+	if (err)
+		return err;
 	udp_expect_more(fd);
 	udp_batch_accept_runs(fd);
-	if (connect(fd, &client->sa, saddr_len(client)))
-		return -errno;
-	return take_fd(&fd);
+	err = exclusive_connect(fd, &s->dst, &s->client, s->e->w->relay->binding.in);
+	return err ? err : take_fd(&fd);
 }
 
 static bool has_room(struct session *s)
@@ -124,7 +133,7 @@ static bool has_room(struct session *s)
 	if (!s->reply && reply_get(e->replies, &s->dst, &s->reply))
 		return false;
 	return e->direct_count < e->direct_max && !s->reply->raw &&
-	       s->reply->directs < e->direct_max_per_dst;
+	       *directs_at(e, &s->dst) < e->direct_max_per_dst;
 }
 
 static int direct_open(struct session *s)
@@ -138,13 +147,10 @@ static int direct_open(struct session *s)
 	d->io = (struct io){ .fd = fd, .ready = direct_ready };
 	d->e = e;
 	d->s = s;
+	d->client = s->client;
 	d->dst = s->dst;
 	d->timer.fire = direct_retired;
-	if (reply_get(e->replies, &s->dst, &d->reply)) {
-		close(fd);
-		return -ENOMEM;
-	}
-	d->reply->directs++;
+	++*directs_at(e, &s->dst);
 	e->direct_count++;
 	TAILQ_INSERT_TAIL(&e->directs, d, link);
 	s->direct = take_ptr(d);
@@ -218,15 +224,14 @@ void direct_count_datagrams(struct session *s, unsigned int n)
 void direct_demote(struct session *s)
 {
 	struct direct *d = s->direct;
-	struct sockaddr none = { .sa_family = AF_UNSPEC };
 
 	if (!d)
 		return;
 	s->direct = NULL;
 	d->s = NULL;
-	d->reply->directs--;
+	--*directs_at(s->e, &d->dst);
 	d->e->retired_count++;
-	if (!connect(d->io.fd, &none, sizeof(none)))
+	if (!exclusive_leave(d->io.fd))
 		timer_set(&d->e->w->wheel, &d->timer, d->e->w->now + RETIRE_MS);
 	else
 		direct_free(d);

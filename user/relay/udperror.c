@@ -12,6 +12,7 @@
 #include <linux/icmpv6.h>
 #include <string.h>
 
+#include "relay/icmpquote.h"
 #include "relay/rawicmp.h"
 #include "relay/sockopt.h"
 #include "relay/udpflow.h"
@@ -137,6 +138,21 @@ static struct session *concerned(struct udp_engine *e, const struct queued_error
 	return q->ee.ee_errno ? session_find(e, &q->to, dst) : NULL;
 }
 
+/* What a client's side says of an answer to it. False: that ended the flow. */
+static bool take_client_error(struct session *s, const struct queued_error *q,
+			      const union saddr *dst)
+{
+	struct udp_engine *e = s->e;
+	int err = (int)q->ee.ee_errno;
+
+	if (!s->socks)
+		pass_on(e, q, e->full_cone ? dst : &s->to, &s->source, e->w->relay->binding.vrf);
+	if (!ends_flow(err) || e->full_cone)
+		return true;
+	session_finish(s, END_ERROR, err);
+	return false;
+}
+
 bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
 			    const struct session *s)
 {
@@ -146,18 +162,38 @@ bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst
 	for (int i = 0; i < ERRORS_AT_ONCE && take_one(fd, &q); i++) {
 		struct session *whose = concerned(e, &q, dst);
 
-		if (!whose)
-			continue;
-		if (!whose->socks)
-			pass_on(e, &q, e->full_cone ? dst : &whose->to, &whose->source,
-				e->w->relay->binding.vrf);
-		if (!ends_flow((int)q.ee.ee_errno) || e->full_cone)
-			continue;
-		alive = alive && whose != s;
-		session_finish(whose, END_ERROR, (int)q.ee.ee_errno);
+		if (whose && !take_client_error(whose, &q, dst))
+			alive = alive && whose != s;
 	}
 	sockopt_error(fd);
 	return alive;
+}
+
+/* As icmp_err_convert and icmpv6_err_convert, of those that end flows. */
+static int errno_of(const struct icmp_quote *quote)
+{
+	bool v4 = quote->src.sa.sa_family == AF_INET;
+
+	if (quote->type != (v4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH))
+		return EHOSTUNREACH;
+	if (quote->code == (v4 ? ICMP_PORT_UNREACH : ICMPV6_PORT_UNREACH))
+		return ECONNREFUSED;
+	return v4 && quote->code == ICMP_PROT_UNREACH ? ENOPROTOOPT : EHOSTUNREACH;
+}
+
+/* A promoted flow has a socket that the kernel gives the same error to. */
+void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
+			   const union saddr *reporter)
+{
+	struct session *s = session_find(e, &quote->dst, &quote->src);
+	struct queued_error q = { .ee = { .ee_errno = (uint32_t)errno_of(quote),
+					  .ee_type = quote->type,
+					  .ee_code = quote->code,
+					  .ee_info = quote->mtu },
+				  .reporter = *reporter };
+
+	if (s && !s->direct)
+		take_client_error(s, &q, &quote->src);
 }
 
 static void fill_unreachable(struct icmp_error *error, int code4, int code6)

@@ -3,22 +3,17 @@
  * What the parts of the UDP engine share; nobody else includes this.
  *
  *            listener ─┐                        ┌─ up: connected to the destination,
- *   (assigned by tc)   │                        │  or to a SOCKS server (udpsocks.c)
- *                      ├─► udp.c ─► session ────┤
- *   reply socket ──────┤   dispatch (udpsession)└─ source: caps (udpsource.c)
- *   (reply.c), shared  │
- *   by all flows of    │
- *   one destination    │
- *                      │
- *   direct socket ─────┘
- *   (udpdirect.c), of one busy flow
+ *   (assigned by tc)   ├─► udp.c ─► session ────┤  or to a SOCKS server (udpsocks.c)
+ *   direct socket ─────┘   dispatch (udpsession)├─ reply socket (reply.c): sends only, shared
+ *   (udpdirect.c),                              │  by all flows of one port
+ *   of one busy flow                            └─ source: caps (udpsource.c)
  *
  * A session is found by client and original destination in a hash table. It is in
  * exactly one of two queues, answered or not, the longest idle first: that is the
  * order of eviction. Its single timer looks when the latest datagram was.
  *
  * A quiet flow has one socket, `up`. What the client sends comes through the
- * listener; answers leave through the reply socket of the destination. A busy flow
+ * listener; answers leave through the reply socket of the destination's port. A busy flow
  * is promoted: a socket of its own, bound to the destination and connected to the
  * client, takes the client's datagrams without a policy look-up and in runs
  * (UDP_GRO), and sends without a route look-up. Its number for each destination is
@@ -35,6 +30,7 @@
 #include "relay/udptrain.h"
 
 struct direct;
+struct icmp_quote;
 struct udp_socks;
 struct rawicmp;
 
@@ -76,7 +72,7 @@ struct session {
 };
 
 struct udp_listener {
-	struct io io; /* borrowed from the worker */
+	struct io io; /* borrowed from the worker, but for icmp_listeners */
 	struct udp_engine *e;
 };
 
@@ -85,6 +81,7 @@ TAILQ_HEAD(session_queue, session);
 TAILQ_HEAD(direct_queue, direct);
 
 #define SESSION_BUCKETS 32768
+#define DIRECT_BUCKETS 8192 /* destinations that share one count as one */
 
 struct udp_engine {
 	struct worker *w;
@@ -101,10 +98,12 @@ struct udp_engine {
 	unsigned int direct_count; /* retired ones too */
 	unsigned int direct_max;
 	unsigned int direct_max_per_dst;
+	uint16_t directs_at[DIRECT_BUCKETS]; /* those with a flow, by destination */
 	unsigned int retired_count;
 	struct timer drain_timer;
 	unsigned int listener_count;
 	struct udp_listener listeners[LISTENER_ROWS * 2];
+	struct udp_listener icmp_listeners[2];
 	uint64_t reject_window; /* ms */
 	unsigned int rejects;	/* logged in this window */
 	unsigned int rejects_hidden;
@@ -117,8 +116,12 @@ struct udp_engine {
 
 /* --- udp.c --- */
 
-/* What came to a socket on an original destination; dst NULL: the batch says where it was going. */
-void udp_dispatch(struct udp_engine *e, int n, const union saddr *dst);
+/* What came to a listener: the batch says where it was going. */
+void udp_dispatch(struct udp_engine *e, int n);
+
+/* What came to a socket of one flow; datagrams of anybody else are none of ours. */
+void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
+		       const union saddr *dst);
 
 /* Logs a flow that got no place, or no longer has; a flood of them in part only. */
 void udp_log_limited(struct udp_engine *e, const struct flow_record *record);
@@ -204,8 +207,18 @@ bool session_take_errors(struct session *s, int err);
 bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
 			    const struct session *s);
 
+/* The same for an ICMP error of `reporter` that no socket got. */
+void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
+			   const union saddr *reporter);
+
 /* No way to the destination: as a router would, tells the client. err: positive errno. */
 void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,
 			  const union saddr *dst, int err);
+
+/* --- udpicmp.c --- */
+
+/* Listens for ICMP errors about answers. Best effort. */
+void udp_icmp_open(struct udp_engine *e);
+void udp_icmp_close(struct udp_engine *e);
 
 #endif

@@ -75,12 +75,15 @@ static void send_shared(struct session *s, const union saddr *from)
 {
 	struct udp_engine *e = s->e;
 	struct reply *reply = s->reply;
+	struct reply_way way = { .from = from,
+				 .client = &s->client,
+				 .gso_limit = &s->to_client.gso_limit };
 
 	if (!reply && reply_get(e->replies, from, &reply)) {
 		e->train.lost = e->train.count;
 		return;
 	}
-	reply_send(reply, &s->client, &e->train, &s->to_client.gso_limit);
+	reply_send(reply, &way, &e->train);
 	if (e->full_cone)
 		reply_put(reply);
 	else

@@ -2,8 +2,9 @@
 #include "relay/udptrain.h"
 
 #include <errno.h>
-#include <netinet/udp.h>
 #include <string.h>
+
+#include "relay/ancillary.h"
 
 void udp_train_reset(struct udp_train *t)
 {
@@ -87,48 +88,39 @@ static bool is_gso_refusal(int err)
 	return err == EINVAL || err == EMSGSIZE || err == EIO || err == EOPNOTSUPP;
 }
 
-static void set_name(struct msghdr *msg, const struct udp_way *way)
+static void address(struct msghdr *msg, struct ancillary *control, const struct udp_way *way)
 {
-	if (!way->to)
-		return;
-	msg->msg_name = (void *)&way->to->sa;
-	msg->msg_namelen = saddr_len(way->to);
+	if (way->to) {
+		msg->msg_name = (void *)&way->to->sa;
+		msg->msg_namelen = saddr_len(way->to);
+	}
+	ancillary_attach(control, msg);
 }
 
+static void describe(struct ancillary *control, const struct udp_way *way)
+{
+	control->len = 0;
+	if (way->from)
+		ancillary_add_source(control, way->from, 0);
+}
+
+/* What is left of the train, which is one datagram or all of them. */
 static int send_whole(struct udp_train *t, const struct udp_way *way)
 {
-	char control[CMSG_SPACE(sizeof(uint16_t))] __attribute__((aligned(8))) = { 0 };
-	struct msghdr msg = { .msg_iov = t->iov,
-			      .msg_iovlen = t->pieces,
-			      .msg_control = control,
-			      .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	uint16_t segment = (uint16_t)t->segment;
+	struct msghdr msg = { .msg_iov = t->iov, .msg_iovlen = t->pieces };
+	struct ancillary control;
 
-	c->cmsg_level = SOL_UDP;
-	c->cmsg_type = UDP_SEGMENT;
-	c->cmsg_len = CMSG_LEN(sizeof(segment));
-	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
-	set_name(&msg, way);
+	describe(&control, way);
+	if (t->count > 1)
+		ancillary_add_segment(&control, (uint16_t)t->segment);
+	address(&msg, &control, way);
 	return sendmsg(way->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-static int send_one(struct udp_train *t, const struct udp_way *way)
-{
-	const struct iovec *one = &t->iov[0];
-	ssize_t n = way->to ? sendto(way->fd, one->iov_base, one->iov_len,
-				     MSG_DONTWAIT | MSG_NOSIGNAL, &way->to->sa,
-				     saddr_len(way->to)) :
-			      send(way->fd, one->iov_base, one->iov_len,
-				   MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	return n < 0 ? -errno : 0;
 }
 
 /* All or nothing, in one call. */
 static int send_at_once(struct udp_train *t, const struct udp_way *way)
 {
-	int err = t->count == 1 ? send_one(t, way) : send_whole(t, way);
+	int err = send_whole(t, way);
 
 	if (!err) {
 		t->sent += t->count;
@@ -154,11 +146,13 @@ static void pass(struct udp_train *t, unsigned int n)
 static int send_singly(struct udp_train *t, const struct udp_way *way)
 {
 	struct mmsghdr msgs[TRAIN_MAX];
+	struct ancillary control;
 
 	train_split(t);
+	describe(&control, way);
 	for (unsigned int i = t->done; i < t->count; i++) {
 		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &t->single[i], .msg_iovlen = 1 };
-		set_name(&msgs[i].msg_hdr, way);
+		address(&msgs[i].msg_hdr, &control, way);
 	}
 	while (t->done < t->count) {
 		int n = sendmmsg(way->fd, &msgs[t->done], t->count - t->done,

@@ -32,7 +32,8 @@ struct udp_train {
 /* Where a train goes. gso_limit belongs to the path: segments of this size or more leave singly. */
 struct udp_way {
 	int fd;
-	const union saddr *to; /* NULL: the socket is connected */
+	const union saddr *to;	 /* NULL: the socket is connected */
+	const union saddr *from; /* NULL: from where it is bound; the port is that in any case */
 	uint32_t *gso_limit;
 };
 

@@ -4,24 +4,36 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "relay/exclusive.h"
 #include "relay/sockopt.h"
 
-/* One port may serve a client's flows to several places: only four-tuples are unique. */
-static int bind_source(int fd, int type, enum source_mode mode, const union saddr *client)
+static int connect_to(int fd, const union saddr *dst)
 {
-	union saddr source = *client;
-	int err = sockopt_transparent(fd, client->sa.sa_family);
+	return connect(fd, &dst->sa, saddr_len(dst)) && errno != EINPROGRESS ? -errno : 0;
+}
+
+/*
+ * One port may serve a client's flows to several places: only four-tuples are unique. A TCP
+ * socket that is bound hears nobody yet, a UDP socket would.
+ */
+static int connect_from_client(int fd, const struct upstream_want *want, enum source_mode mode,
+			       int device)
+{
+	union saddr source = *want->client;
+	int err = sockopt_transparent(fd, source.sa.sa_family);
 
 	if (!err && mode == SOURCE_CLIENT_IP_PORT)
 		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
 	/* The port is then chosen at connect, by four-tuple instead of by address. */
-	if (!err && mode == SOURCE_CLIENT_IP && type == SOCK_STREAM)
+	if (!err && mode == SOURCE_CLIENT_IP && want->type == SOCK_STREAM)
 		err = sockopt_on(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT);
 	if (err)
 		return err;
 	if (mode == SOURCE_CLIENT_IP)
 		saddr_set_port(&source, 0);
-	return bind(fd, &source.sa, saddr_len(&source)) ? -errno : 0;
+	if (want->type == SOCK_DGRAM)
+		return exclusive_connect(fd, &source, want->dst, device);
+	return bind(fd, &source.sa, saddr_len(&source)) ? -errno : connect_to(fd, want->dst);
 }
 
 static int upstream_try(const struct upstream_want *want, enum source_mode mode)
@@ -50,13 +62,10 @@ static int upstream_try(const struct upstream_want *want, enum source_mode mode)
 	/* Before connect, whose route look-up asks for it. */
 	if (!err)
 		err = sockopt_tos(fd, family, want->tos);
-	if (!err && mode != SOURCE_OWN)
-		err = bind_source(fd, want->type, mode, want->client);
-	if (err)
-		return err;
-	if (connect(fd, &dst->sa, saddr_len(dst)) && errno != EINPROGRESS)
-		return -errno;
-	return take_fd(&fd);
+	if (!err)
+		err = mode == SOURCE_OWN ? connect_to(fd, dst) :
+					   connect_from_client(fd, want, mode, device);
+	return err ? err : take_fd(&fd);
 }
 
 /* Taken, in TIME_WAIT with the same four-tuple, or below 1024 (that takes a capability). */
