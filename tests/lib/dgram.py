@@ -120,6 +120,7 @@ def mtu(sock):
 def dial(host, port, options):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = make(family)
+    sock.setsockopt(*((0, 11) if family == socket.AF_INET else (41, 25)), 1) # IP_RECVERR
     sock.bind((options.get("from", ""), int(options.get("port", 0))))
     set_fields(sock, int(options.get("ttl", 64)), int(options.get("tos", 0)),
                int(options.get("df", 1)))

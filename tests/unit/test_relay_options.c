@@ -81,6 +81,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o.half_closed_timeout, 60);
 	assert_int_equal(o.drain_timeout, 30);
 	assert_false(o.allow_local);
+	assert_true(o.carry_ecn);
 	assert_false(o.no_seccomp);
 	assert_int_equal(o.proxy.kind, PROXY_NONE);
 	assert_int_equal(o.proxy_protocol, 0);
@@ -95,7 +96,8 @@ static void test_flags(void **state)
 	assert_int_equal(parse("-n r0 --listen 1,65535 --source=client-ip-port --workers 16 "
 			       "--log-format json --log-level debug --log-file /l --user u "
 			       "--connect-timeout 1 --idle-timeout 2 --half-closed-timeout 3 "
-			       "--drain-timeout 4 --user-timeout 5 --allow-local"),
+			       "--drain-timeout 4 --user-timeout 5 --allow-local "
+			       "--carry-ecn no"),
 			 OPTIONS_RUN);
 	assert_string_equal(o.netns, "r0");
 	assert_string_equal(o.pin_dir, "/sys/fs/bpf/tproxy-r0");
@@ -113,6 +115,7 @@ static void test_flags(void **state)
 	assert_int_equal(o.drain_timeout, 4);
 	assert_int_equal(o.user_timeout, 5);
 	assert_true(o.allow_local);
+	assert_false(o.carry_ecn);
 	assert_int_equal(parse("--netns x --pin-dir /p --device fifteen-letters"), OPTIONS_RUN);
 	assert_string_equal(o.device, "fifteen-letters");
 	assert_string_equal(o.pin_dir, "/p");
@@ -149,6 +152,7 @@ static void test_usage_errors(void **state)
 		"--drain-timeout 999999999999",		"--allow-local=maybe",
 		"--netns ../x",	   "--netns a/b",	"--user=",	   "--pin-dir=",
 		"--deny all",	   "--allow=all",	"--no-seccomp=maybe",
+		"--carry-ecn",	   "--carry-ecn=maybe",
 		"--max-flows -1",  "--max-flows 1000001",		"--flow-rate 1/s",
 		"--source-prefix6 0",			"--source-prefix6 129",
 		"--bandwidth 1T",  "--bandwidth M",	"--bandwidth 1.5M",

@@ -27,6 +27,17 @@ void ancillary_add_source(struct ancillary *a, const union saddr *from, int devi
 	}
 }
 
+void ancillary_add_fields(struct ancillary *a, sa_family_t family, const struct ip_fields *fields)
+{
+	bool v4 = family == AF_INET;
+	int ttl = fields->ttl, tos = fields->tos;
+
+	if (ttl)
+		add(a, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+	if (tos)
+		add(a, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
+}
+
 void ancillary_add_segment(struct ancillary *a, uint16_t size)
 {
 	add(a, SOL_UDP, UDP_SEGMENT, &size, sizeof(size));

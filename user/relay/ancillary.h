@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "relay/addr.h"
+#include "relay/ipfields.h"
 
 #define ANCILLARY_SIZE 160 /* one of each */
 
@@ -22,6 +22,9 @@ struct ancillary {
  * leaves by, or its VRF, 0: any. Not the port.
  */
 void ancillary_add_source(struct ancillary *a, const union saddr *from, int device);
+
+/* TTL, unless it is the system's, and TOS. */
+void ancillary_add_fields(struct ancillary *a, sa_family_t family, const struct ip_fields *fields);
 
 /* Cuts what is sent into datagrams of this size (UDP_SEGMENT). */
 void ancillary_add_segment(struct ancillary *a, uint16_t size);

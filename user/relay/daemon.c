@@ -95,8 +95,7 @@ static void take_config(struct daemon *d, const struct registrar_config *config)
 {
 	struct pinned *pinned = &d->relay.pinned;
 
-	atomic_store(&pinned->mark, config->mark);
-	atomic_store(&pinned->df_mark, config->df_mark);
+	atomic_store(&pinned->marks, kept_marks_of(config->mark, config->df_mark));
 	atomic_store(&pinned->link_local, config->link_local);
 	atomic_store(&pinned->drains, config->drains);
 	record_say(RECORD_DEBUG, "pinned configuration: mark 0x%x, df-mark 0x%x, link-local %s%s",

@@ -44,6 +44,7 @@ const char options_help[] =
 	"                                      default: the kernel's, some 15 minutes)\n"
 	"      --udp-full-cone           let anybody answer a client's port, not only who was asked\n"
 	"      --udp-per-source N        flows of one source address (default 4096)\n"
+	"      --carry-ecn yes|no        UDP keeps its congestion notification (ECN) (default yes)\n"
 	"      --allow-local             relay to this host, loopback and link-local too\n"
 	"      --upstream URL            socks5:// or http://[USER:PASS@]ADDR:PORT (default direct)\n"
 	"      --proxy-protocol VERSION  tell destinations the client: v1, v2 or off (default off)\n"
@@ -216,6 +217,11 @@ static int set_allow_local(struct options *o, const char *value, const char **re
 	return set_flag(&o->allow_local, value, ret_why);
 }
 
+static int set_carry_ecn(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->carry_ecn, value, ret_why);
+}
+
 static int set_no_seccomp(struct options *o, const char *value, const char **ret_why)
 {
 	return set_flag(&o->no_seccomp, value, ret_why);
@@ -272,6 +278,7 @@ static const struct {
 	{ "drain-timeout", set_drain_timeout },
 	{ "user-timeout", set_user_timeout },
 	{ "allow-local", set_allow_local },
+	{ "carry-ecn", set_carry_ecn },
 	{ "upstream", set_upstream },
 	{ "proxy-protocol", set_proxy_protocol },
 	{ "allow", settings_set_allow },

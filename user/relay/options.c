@@ -20,6 +20,7 @@ static int set_defaults(struct options *o)
 		.half_closed_timeout = 60,
 		.drain_timeout = 30,
 		.udp_per_source = 4096,
+		.carry_ecn = true,
 		.settings = settings_new(),
 	};
 	return o->settings ? 0 : -ENOMEM;

@@ -49,6 +49,7 @@ struct options {
 	uint32_t drain_timeout;
 	uint32_t user_timeout; /* 0: the kernel's own */
 	bool allow_local;
+	bool carry_ecn;
 	bool no_seccomp;
 	struct proxy proxy;	     /* that TCP connections are sent through */
 	unsigned int proxy_protocol; /* version of the header sent onward, 0: none */

@@ -70,9 +70,9 @@ uint16_t rawudp_checksum4(const union saddr *from, const union saddr *to, const 
 	return checksum ? checksum : 0xffff;
 }
 
-int rawudp_send(struct rawudp *raw, const union saddr *from, const union saddr *to,
-		const void *data, size_t len)
+int rawudp_send(struct rawudp *raw, const struct rawudp_way *way, const void *data, size_t len)
 {
+	const union saddr *from = way->from, *to = way->to;
 	bool v4 = to->sa.sa_family == AF_INET;
 	struct udphdr header = { .source = htons(saddr_port(from)),
 				 .dest = htons(saddr_port(to)),
@@ -92,6 +92,7 @@ int rawudp_send(struct rawudp *raw, const union saddr *from, const union saddr *
 		header.check = rawudp_checksum4(from, to, &header, data, len);
 	saddr_set_port(&name, 0); /* raw sockets take the protocol from here */
 	ancillary_add_source(&control, from, raw->device);
+	ancillary_add_fields(&control, to->sa.sa_family, way->fields);
 	ancillary_attach(&control, &msg);
 	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

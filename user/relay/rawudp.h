@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "relay/addr.h"
+#include "relay/ipfields.h"
 
 struct rawudp;
 
@@ -19,9 +19,15 @@ struct rawudp *rawudp_new(int device);
 /* raw may be NULL. */
 void rawudp_close(struct rawudp *raw);
 
-/* The kernel fragments as for any datagram. 0 or -errno. */
-int rawudp_send(struct rawudp *raw, const union saddr *from, const union saddr *to,
-		const void *data, size_t len);
+/* Who sends to whom, and as what. */
+struct rawudp_way {
+	const union saddr *from;
+	const union saddr *to;
+	const struct ip_fields *fields;
+};
+
+/* The kernel fragments as for any datagram, if it may. 0 or -errno. */
+int rawudp_send(struct rawudp *raw, const struct rawudp_way *way, const void *data, size_t len);
 
 /* RFC 768 checksum over pseudo header, header and data; pure. Network byte order, never 0. */
 uint16_t rawudp_checksum4(const union saddr *from, const union saddr *to,

@@ -201,6 +201,7 @@ void reply_put(struct reply *r)
 
 static void send_raw(struct reply *r, const struct reply_way *way, struct udp_train *train)
 {
+	struct rawudp_way raw = { way->from, way->client, &train->fields };
 	const struct iovec *one;
 
 	if (!have_raw(r->table)) {
@@ -209,8 +210,7 @@ static void send_raw(struct reply *r, const struct reply_way *way, struct udp_tr
 		return;
 	}
 	while ((one = udp_train_next(train))) {
-		if (rawudp_send(r->table->raw, way->from, way->client, one->iov_base,
-				one->iov_len))
+		if (rawudp_send(r->table->raw, &raw, one->iov_base, one->iov_len))
 			udp_train_skip(train);
 		else
 			udp_train_pass(train);

@@ -4,6 +4,7 @@
  */
 #include "relay/udp.h"
 
+#include <netinet/ip.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -108,6 +109,27 @@ static struct session *session_for(struct udp_engine *e, const union saddr *clie
 	return s;
 }
 
+bool udp_hop(const struct udp_engine *e, struct ip_fields *fields)
+{
+	if (fields->ttl == 1)
+		return false;
+	if (fields->ttl)
+		fields->ttl--;
+	if (!e->w->relay->options->carry_ecn)
+		fields->tos &= (uint8_t)~IPTOS_ECN_MASK;
+	return true;
+}
+
+/* Datagram i of the batch, if it may go on. */
+static bool take_run(struct udp_engine *e, int i, const union saddr *dst, struct udp_run *ret_run)
+{
+	*ret_run = udp_batch_run(e->batch, i);
+	if (udp_hop(e, &ret_run->fields))
+		return true;
+	udp_tell_expired(e, udp_batch_from(e->batch, i), dst, e->w->relay->binding.in);
+	return false;
+}
+
 /* Neighbours in a batch mostly are of one flow: looked up once, sent together. */
 void udp_dispatch(struct udp_engine *e, int n)
 {
@@ -116,9 +138,10 @@ void udp_dispatch(struct udp_engine *e, int n)
 
 	for (int i = 0; i < n; i++) {
 		const union saddr *client = udp_batch_from(e->batch, i);
+		struct udp_run run;
 		union saddr to;
 
-		if (!udp_batch_dst(e->batch, i, &to))
+		if (!udp_batch_dst(e->batch, i, &to) || !take_run(e, i, &to, &run))
 			continue;
 		if (!saddr_equal(client, &last_client) || !saddr_equal(&to, &last_dst) || !s) {
 			if (s)
@@ -127,7 +150,7 @@ void udp_dispatch(struct udp_engine *e, int n)
 			last_client = *client;
 			last_dst = to;
 		}
-		if (s && !session_to_dst(s, &to, udp_batch_run(e->batch, i)))
+		if (s && !session_to_dst(s, &to, run))
 			s = NULL;
 	}
 	if (s)
@@ -140,11 +163,14 @@ void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
 	struct session *s = NULL;
 
 	for (int i = 0; i < n; i++) {
-		if (!saddr_equal(udp_batch_from(e->batch, i), client))
+		struct udp_run run;
+
+		if (!saddr_equal(udp_batch_from(e->batch, i), client) ||
+		    !take_run(e, i, dst, &run))
 			continue;
 		if (!s)
 			s = session_for(e, client, dst);
-		if (s && !session_to_dst(s, dst, udp_batch_run(e->batch, i)))
+		if (s && !session_to_dst(s, dst, run))
 			s = NULL;
 	}
 	if (s)
@@ -191,6 +217,7 @@ static int watch_listeners(struct udp_engine *e)
 			l->e = e;
 			e->listener_count++;
 			udp_batch_accept_runs(l->io.fd);
+			ip_fields_request(l->io.fd, class == TPROXY_UDP4 ? AF_INET : AF_INET6);
 			err = worker_watch(w, &l->io, EPOLLIN);
 		}
 	}
@@ -260,7 +287,7 @@ int udp_open(struct worker *w, struct udp_engine **ret_engine)
 	TAILQ_INIT(&e->directs);
 	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
 		e->seed = (uint32_t)w->now;
-	e->batch = udp_batch_new();
+	e->batch = udp_batch_new(&w->relay->pinned.marks);
 	e->sources = udp_sources_new(share(w, w->relay->options->udp_per_source, SESSIONS_MAX),
 				     e->seed);
 	if (!e->batch || !e->sources)

@@ -13,9 +13,10 @@
 #define RUN_SIZE 65536		 /* above the largest there is; smaller ones would be cut */
 /* Starts of buffers a power of two apart would all compete for the same cache lines. */
 #define RUN_STRIDE (RUN_SIZE + 5 * 64)
-#define CONTROL_SIZE 128
+#define CONTROL_SIZE 256
 
 struct udp_batch {
+	const kept_marks *marks;
 	unsigned int ask; /* for how many the next time */
 	bool full;
 	struct mmsghdr msgs[BATCH_SIZE];
@@ -26,13 +27,14 @@ struct udp_batch {
 };
 
 /* Mapped: pages become memory only once a datagram that large arrives. */
-struct udp_batch *udp_batch_new(void)
+struct udp_batch *udp_batch_new(const kept_marks *marks)
 {
 	struct udp_batch *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (b == MAP_FAILED)
 		return NULL;
+	b->marks = marks;
 	b->ask = BATCH_SIZE;
 	for (int i = 0; i < BATCH_SIZE; i++) {
 		b->iov[i] = (struct iovec){ b->data[i], RUN_SIZE };
@@ -99,16 +101,20 @@ struct udp_run udp_batch_run(struct udp_batch *b, int i)
 {
 	struct msghdr *msg = &b->msgs[i].msg_hdr;
 	struct udp_run run = { .data = b->data[i], .len = b->msgs[i].msg_len };
+	struct ip_fields_reading fields = { 0 };
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		int segment;
 
+		ip_fields_read(&fields, c);
 		if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO)
 			continue;
 		memcpy(&segment, CMSG_DATA(c), sizeof(segment));
 		if (segment > 0 && (size_t)segment < run.len)
 			run.segment = (uint16_t)segment;
 	}
+	run.fields = ip_fields_result(&fields, b->from[i].sa.sa_family,
+				      atomic_load_explicit(b->marks, memory_order_relaxed));
 	return run;
 }
 

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "relay/addr.h"
+#include "relay/ipfields.h"
 
 struct udp_batch;
 
@@ -17,9 +17,11 @@ struct udp_run {
 	const uint8_t *data;
 	size_t len;
 	uint16_t segment; /* bytes of each but the last; 0: this is one datagram */
+	struct ip_fields fields; /* as they arrived, all of them alike */
 };
 
-struct udp_batch *udp_batch_new(void);
+/* marks: outlive the batch. NULL: no memory. */
+struct udp_batch *udp_batch_new(const kept_marks *marks);
 void udp_batch_free(struct udp_batch *b);
 
 /* Lets the kernel hand over runs. Best effort: without it datagrams come one by one. */

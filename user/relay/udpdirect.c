@@ -122,6 +122,7 @@ static int connect_direct(const struct session *s)
 		return err;
 	udp_expect_more(fd);
 	udp_batch_accept_runs(fd);
+	ip_fields_request(fd, family);
 	err = exclusive_connect(fd, &s->dst, &s->client, s->e->w->relay->binding.in);
 	return err ? err : take_fd(&fd);
 }
@@ -154,6 +155,7 @@ static int direct_open(struct session *s)
 	e->direct_count++;
 	TAILQ_INSERT_TAIL(&e->directs, d, link);
 	s->direct = take_ptr(d);
+	s->to_client.fields = (struct ip_fields){ 0 };
 	return 0;
 }
 

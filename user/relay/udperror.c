@@ -204,6 +204,19 @@ static void fill_unreachable(struct icmp_error *error, int code4, int code6)
 	error->code = (uint8_t)(v4 ? code4 : code6);
 }
 
+void udp_tell_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+		      int device)
+{
+	bool v4 = sender->sa.sa_family == AF_INET;
+	struct icmp_error error = { .type = v4 ? ICMP_TIME_EXCEEDED : ICMPV6_TIME_EXCEED,
+				    .code = v4 ? ICMP_EXC_TTL : ICMPV6_EXC_HOPLIMIT,
+				    .src = *sender,
+				    .dst = *dst,
+				    .device = device };
+
+	send_error(e, &error);
+}
+
 void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,
 			  const union saddr *dst, int err)
 {

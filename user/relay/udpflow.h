@@ -39,6 +39,7 @@ struct udp_lane {
 	uint64_t bytes;
 	uint64_t datagrams;
 	uint32_t gso_limit;
+	struct ip_fields fields; /* that its own socket has now */
 };
 
 struct session {
@@ -123,6 +124,9 @@ void udp_dispatch(struct udp_engine *e, int n);
 void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
 		       const union saddr *dst);
 
+/* One hop passed, as at a router. False: this was the last one, the datagram must not go on. */
+bool udp_hop(const struct udp_engine *e, struct ip_fields *fields);
+
 /* Logs a flow that got no place, or no longer has; a flood of them in part only. */
 void udp_log_limited(struct udp_engine *e, const struct flow_record *record);
 
@@ -189,6 +193,7 @@ void direct_demote_all(struct udp_engine *e);
 /* From time to time: demotes a flow that has turned quiet. */
 void direct_review(struct session *s);
 
+/* The lane to_client has its fields. */
 int direct_fd(const struct direct *d);
 void direct_close_all(struct udp_engine *e);
 
@@ -214,6 +219,10 @@ void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
 /* No way to the destination: as a router would, tells the client. err: positive errno. */
 void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,
 			  const union saddr *dst, int err);
+
+/* Its TTL has run out here: as a router would, tells the sender, by device or 0: any. */
+void udp_tell_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+		      int device);
 
 /* --- udpicmp.c --- */
 

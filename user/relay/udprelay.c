@@ -34,6 +34,8 @@ bool session_flush_to_dst(struct session *s, const union saddr *dst)
 		return true;
 	if (s->socks)
 		udp_socks_send(s->socks, s->e->full_cone ? dst : &s->to, t);
+	else
+		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
 	/* An error may be that of an earlier datagram: this one gets a second try. */
 	for (unsigned int tries = 0; !s->socks && (err = udp_train_send(t, &way)); tries++) {
 		if (!session_take_errors(s, -err)) {
@@ -61,6 +63,7 @@ static bool send_direct(struct session *s)
 	struct udp_engine *e = s->e;
 	struct udp_way way = { .fd = direct_fd(s->direct), .gso_limit = &s->to_client.gso_limit };
 
+	ip_fields_set(way.fd, s->client.sa.sa_family, &s->to_client.fields, &e->train.fields);
 	for (unsigned int tries = 0; udp_train_send(&e->train, &way); tries++) {
 		if (!udp_take_client_errors(e, way.fd, &s->dst, s))
 			return false;
@@ -131,6 +134,21 @@ static bool answer_from(struct session *s, int i, struct udp_run *run, union sad
 	return true;
 }
 
+/* What a SOCKS server sends is a datagram of its own, whose headers say nothing of the answer. */
+static bool hop_of_answer(struct session *s, int i, struct udp_run *run)
+{
+	struct udp_engine *e = s->e;
+
+	if (s->socks) {
+		run->fields = (struct ip_fields){ .df = DF_ALLOWED };
+		return true;
+	}
+	if (udp_hop(e, &run->fields))
+		return true;
+	udp_tell_expired(e, udp_batch_from(e->batch, i), &s->source, e->w->relay->binding.vrf);
+	return false;
+}
+
 /* Works off one batch. False: the session has ended. */
 static bool relay_answers(struct session *s, int n)
 {
@@ -141,7 +159,7 @@ static bool relay_answers(struct session *s, int n)
 		struct udp_run run = udp_batch_run(s->e->batch, i);
 		union saddr from;
 
-		if (!answer_from(s, i, &run, &from))
+		if (!answer_from(s, i, &run, &from) || !hop_of_answer(s, i, &run))
 			continue;
 		if (s->e->full_cone && answered && !saddr_equal(&from, &last) &&
 		    !flush_to_client(s, &last))

@@ -261,7 +261,8 @@ static int open_evicting(struct udp_engine *e, const union saddr *client, const 
 		return err;
 	if (ret_up->fell_back)
 		e->w->stats.port_fallbacks++;
-	sockopt_errors(ret_up->fd, client->sa.sa_family);
+	sockopt_errors(ret_up->fd, dst->sa.sa_family);
+	ip_fields_request(ret_up->fd, dst->sa.sa_family);
 	return 0;
 }
 

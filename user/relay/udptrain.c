@@ -36,10 +36,14 @@ bool udp_train_add(struct udp_train *t, struct udp_run *run)
 	size_t size = many ? run->segment : run->len;
 	size_t take;
 
+	if (t->count && !ip_fields_equal(&t->fields, &run->fields))
+		return false;
 	if (t->count && (t->closed || !size || (many ? size != t->segment : size > t->segment)))
 		return false;
-	if (!t->count)
+	if (!t->count) {
 		t->segment = size;
+		t->fields = run->fields;
+	}
 	take = size ? fitting(t, run, many) : 0;
 	if (!take && t->count)
 		return false;
@@ -97,11 +101,14 @@ static void address(struct msghdr *msg, struct ancillary *control, const struct 
 	ancillary_attach(control, msg);
 }
 
-static void describe(struct ancillary *control, const struct udp_way *way)
+static void describe(struct ancillary *control, const struct udp_train *t,
+		     const struct udp_way *way)
 {
 	control->len = 0;
-	if (way->from)
-		ancillary_add_source(control, way->from, 0);
+	if (!way->from)
+		return;
+	ancillary_add_source(control, way->from, 0);
+	ancillary_add_fields(control, way->from->sa.sa_family, &t->fields);
 }
 
 /* What is left of the train, which is one datagram or all of them. */
@@ -110,7 +117,7 @@ static int send_whole(struct udp_train *t, const struct udp_way *way)
 	struct msghdr msg = { .msg_iov = t->iov, .msg_iovlen = t->pieces };
 	struct ancillary control;
 
-	describe(&control, way);
+	describe(&control, t, way);
 	if (t->count > 1)
 		ancillary_add_segment(&control, (uint16_t)t->segment);
 	address(&msg, &control, way);
@@ -149,7 +156,7 @@ static int send_singly(struct udp_train *t, const struct udp_way *way)
 	struct ancillary control;
 
 	train_split(t);
-	describe(&control, way);
+	describe(&control, t, way);
 	for (unsigned int i = t->done; i < t->count; i++) {
 		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &t->single[i], .msg_iovlen = 1 };
 		address(&msgs[i].msg_hdr, &control, way);

@@ -19,6 +19,7 @@ struct udp_train {
 	unsigned int pieces;   /* of iov in use */
 	size_t bytes;
 	size_t segment;	       /* size of each datagram but the last, which may be shorter */
+	struct ip_fields fields; /* of each */
 	bool closed;	       /* the last one is shorter, or empty */
 	bool split;	       /* single[] is filled, iov no longer counts */
 	unsigned int done;     /* of single[] */
@@ -29,7 +30,7 @@ struct udp_train {
 	struct iovec single[TRAIN_MAX];
 };
 
-/* Where a train goes. gso_limit belongs to the path: segments of this size or more leave singly. */
+/* Where a train goes. With `from` the TTL and TOS go along, else the socket has them. gso_limit belongs to the path: segments of this size or more leave singly. */
 struct udp_way {
 	int fd;
 	const union saddr *to;	 /* NULL: the socket is connected */

@@ -15,6 +15,7 @@
 
 #include "relay/binding.h"
 #include "relay/dest.h"
+#include "relay/ipfields.h"
 #include "relay/limits.h"
 #include "relay/listener.h"
 #include "relay/localaddr.h"
@@ -31,8 +32,7 @@
  * is none. The main thread writes it at any time.
  */
 struct pinned {
-	_Atomic uint32_t mark;	     /* bits tc sets on packets that stay here */
-	_Atomic uint32_t df_mark;    /* set besides on IPv4 datagrams that forbid fragments */
+	kept_marks marks;	     /* bits tc sets on packets that stay here */
 	_Atomic uint32_t link_local; /* 1: a rule names destinations in 169.254.0.0/16 */
 	_Atomic uint32_t drains;     /* UDP flows shall not depend on rules, see udp_keep */
 };
