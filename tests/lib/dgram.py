@@ -13,6 +13,7 @@ came.
         gso=1                       datagrams of a send, and of an answer's send
         from=ADDR port=N            ours
         wait=2                      seconds for an answer
+    dgram.py too-big SERVER CLIENT PORT CLIENT-PORT MTU     the ICMP error of a router behind us
 
 An outcome is "ADDR ttl T tos S size N, back ttl T tos S size N", or an error with the path's MTU.
 """
@@ -161,8 +162,31 @@ def cmd_ask(host, port, *pairs):
         print(outcome if len(seen) == 1 else f"{times} {outcome}", flush=True)
 
 
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xffff)
+    return ~(total + (total >> 16)) & 0xffff
+
+
+def cmd_too_big(server, client, port, client_port, mtu_there):
+    udp = struct.pack("!HHHH", int(port), int(client_port), 1400, 0)
+    if ":" in server:
+        quote = struct.pack("!IHBB", 6 << 28, 1400, 17, 60)
+        quote += socket.inet_pton(socket.AF_INET6, server) + socket.inet_pton(socket.AF_INET6, client)
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        sock.sendto(struct.pack("!BBHI", 2, 0, 0, int(mtu_there)) + quote + udp, (server, 0))
+        return
+    quote = struct.pack("!BBHHHBBH", 0x45, 0, 1420, 1, 0x4000, 60, 17, 0)
+    quote += socket.inet_aton(server) + socket.inet_aton(client)
+    body = quote + udp
+    head = struct.pack("!BBHHH", 3, 4, 0, 0, int(mtu_there))
+    head = struct.pack("!BBHHH", 3, 4, checksum(head + body), 0, int(mtu_there))
+    sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    sock.sendto(head + body, (server, 0))
+
+
 def main():
-    command = globals().get("cmd_" + sys.argv[1]) if len(sys.argv) > 1 else None
+    command = globals().get("cmd_" + sys.argv[1].replace("-", "_")) if len(sys.argv) > 1 else None
     if not command:
         sys.exit(__doc__)
     try:

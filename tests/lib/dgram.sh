@@ -10,5 +10,8 @@ serve_dgram() { # PORT
 
 ask() { c python3 "$LIB/dgram.py" ask "$@"; } # ADDR PORT [KEY=N]…
 
+# tell_too_big SERVER CLIENT PORT MTU — the client says that answers from SERVER PORT do not get through
+tell_too_big() { c python3 "$LIB/dgram.py" too-big "$@"; }
+
 # ask_promoted ADDR PORT [KEY=N]… — so many that the flow gets a socket of its own
 ask_promoted() { ask "$@" count=200; }

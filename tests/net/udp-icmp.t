@@ -42,13 +42,18 @@ r ip -6 rule add pref 100 iif lo to fd77:2::98 unreachable
 like "no way to 10.77.2.98" "$(cpy udp-error 10.77.2.98 9)" "^E(NET|HOST)UNREACH 10.77.[12].1$"
 like "no way to fd77:2::98" "$(cpy udp-error fd77:2::98 9)" "^E(NET|HOST)UNREACH fd77:[12]::1$"
 
-for to in $SERVER4 $SERVER6; do
-	flow_start "flow$to" "$to" 7007 count=100000 size=1400 window=64 gso=16
-	ok "a flow in runs of 1400 bytes to $to" wait_for 20 answers_reach "flow$to" 5000
-	r ip route add "$to" dev r1 mtu 1280
-	ok "goes on when the path turns narrow" wait_for 20 answers_reach "flow$to" 50000
-	r ip route del "$to" dev r1 mtu 1280
-	lossless "and loses nothing" 100000 "$(flow_end "flow$to")"
-done
+# Linux lets routers fragment what leaves in runs, of IPv4; IPv6 has to learn the MTU
+turn_narrow() { # ADDRESS [KEY=N]…
+	flow_start "flow$1" "$1" 7007 count=100000 size=1400 window=64 "${@:2}"
+	ok "a flow of datagrams of 1400 bytes to $1" wait_for 20 answers_reach "flow$1" 5000
+	r ip route add "$1" dev r1 mtu 1280
+	ok "goes on when the path turns narrow" wait_for 30 answers_reach "flow$1" 50000
+	r ip route del "$1" dev r1 mtu 1280
+}
+turn_narrow $SERVER4 gso=16
+lossless "and loses nothing" 100000 "$(flow_end flow$SERVER4)"
+turn_narrow $SERVER6 idle=300
+like "and loses only what was on its way" "$(flow_end flow$SERVER6)" \
+	"^sent 100000 received [0-9]+ lost [0-9]{1,2} wrong 0 "
 bypass_none "no packet went past the relay"
 finish

@@ -60,6 +60,26 @@ static void test_larger_does_not_join(void **state)
 	assert_int_equal(t.count, 1);
 }
 
+/* One send sets TTL, TOS and DF of all. */
+static void test_other_fields_do_not_join(void **state)
+{
+	const struct ip_fields fields[] = { { 64, 0, 0 }, { 63, 0, 0 }, { 64, 1, 0 }, { 64, 0, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		struct udp_run first = run_of(0, 100, 0), next = run_of(100, 100, 0);
+		struct udp_train t;
+
+		first.fields = fields[0];
+		next.fields = fields[i];
+		udp_train_reset(&t);
+		assert_true(udp_train_add(&t, &first));
+		assert_int_equal(udp_train_add(&t, &next), i == 0);
+		assert_int_equal(t.count, i == 0 ? 2 : 1);
+		assert_true(ip_fields_equal(&t.fields, &fields[0]));
+	}
+}
+
 static void test_empty_goes_alone(void **state)
 {
 	struct udp_train t;
@@ -247,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equal_sizes_join),
 		cmocka_unit_test(test_larger_does_not_join),
+		cmocka_unit_test(test_other_fields_do_not_join),
 		cmocka_unit_test(test_empty_goes_alone),
 		cmocka_unit_test(test_long_run_is_taken_in_parts),
 		cmocka_unit_test(test_bytes_are_bounded),

@@ -127,4 +127,5 @@ void ip_fields_set(int fd, sa_family_t family, struct ip_fields *now, const stru
 		sockopt_int(fd, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TOS : IPV6_TCLASS, want->tos);
 	now->ttl = want->ttl;
 	now->tos = want->tos;
+	ip_fields_set_df(fd, family, &now->df, want->df);
 }

@@ -7,6 +7,7 @@
 
 #include "lib/util.h"
 #include "relay/ancillary.h"
+#include "relay/errqueue.h"
 #include "relay/inetsum.h"
 #include "relay/raw.h"
 #include "relay/sockopt.h"
@@ -17,6 +18,7 @@ struct rawudp {
 	int v4;
 	int v6;
 	int device;
+	uint8_t df[2]; /* enum df, that v4 and v6 have now */
 };
 
 static int open_v6(void)
@@ -32,7 +34,7 @@ struct rawudp *rawudp_new(int device)
 	struct rawudp *raw = malloc(sizeof(*raw));
 
 	if (raw)
-		*raw = (struct rawudp){ -1, -1, device };
+		*raw = (struct rawudp){ -1, -1, device, { 0 } };
 	return raw;
 }
 
@@ -41,8 +43,11 @@ static int socket_of(struct rawudp *raw, sa_family_t family)
 {
 	int *fd = family == AF_INET ? &raw->v4 : &raw->v6;
 
-	if (*fd < 0)
-		*fd = family == AF_INET ? raw_open(AF_INET, IPPROTO_UDP) : open_v6();
+	if (*fd >= 0)
+		return *fd;
+	*fd = family == AF_INET ? raw_open(AF_INET, IPPROTO_UDP) : open_v6();
+	if (*fd >= 0)
+		sockopt_errors(*fd, family); /* the MTU of paths */
 	return *fd;
 }
 
@@ -91,8 +96,16 @@ int rawudp_send(struct rawudp *raw, const struct rawudp_way *way, const void *da
 	if (v4) /* for IPv6 the kernel does it */
 		header.check = rawudp_checksum4(from, to, &header, data, len);
 	saddr_set_port(&name, 0); /* raw sockets take the protocol from here */
+	ip_fields_set_df(fd, to->sa.sa_family, &raw->df[!v4], way->fields->df);
 	ancillary_add_source(&control, from, raw->device);
 	ancillary_add_fields(&control, to->sa.sa_family, way->fields);
 	ancillary_attach(&control, &msg);
 	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+uint32_t rawudp_mtu(struct rawudp *raw, const struct rawudp_way *way)
+{
+	int fd = socket_of(raw, way->to->sa.sa_family);
+
+	return fd < 0 ? 0 : errqueue_mtu(fd);
 }

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "lib/util.h"
+#include "relay/errqueue.h"
 #include "relay/rawudp.h"
 #include "relay/record.h"
 #include "relay/sockopt.h"
@@ -115,6 +116,9 @@ static int reply_bind(const union saddr *local, int device)
 		err = sockopt_transparent(fd, family);
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
+	/* Nobody sends ICMP there; the kernel itself tells the MTU of a path. */
+	if (!err)
+		err = sockopt_errors(fd, family);
 	/* Other workers and another relay are here too. */
 	if (!err)
 		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
@@ -199,7 +203,7 @@ void reply_put(struct reply *r)
 		timer_set(&t->w->wheel, &t->timer, t->w->now + REPLY_IDLE_MS);
 }
 
-static void send_raw(struct reply *r, const struct reply_way *way, struct udp_train *train)
+static uint32_t send_raw(struct reply *r, const struct reply_way *way, struct udp_train *train)
 {
 	struct rawudp_way raw = { way->from, way->client, &train->fields };
 	const struct iovec *one;
@@ -207,28 +211,53 @@ static void send_raw(struct reply *r, const struct reply_way *way, struct udp_tr
 	if (!have_raw(r->table)) {
 		while (udp_train_next(train))
 			udp_train_skip(train);
-		return;
+		return 0;
 	}
 	while ((one = udp_train_next(train))) {
-		if (rawudp_send(r->table->raw, &raw, one->iov_base, one->iov_len))
+		int err = rawudp_send(r->table->raw, &raw, one->iov_base, one->iov_len);
+		uint32_t mtu = err == -EMSGSIZE ? rawudp_mtu(r->table->raw, &raw) : 0;
+
+		if (mtu)
+			return mtu;
+		if (err)
 			udp_train_skip(train);
 		else
 			udp_train_pass(train);
 	}
+	return 0;
 }
 
-void reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train)
+/* The socket has many flows: what it was set to for the previous one is what it remembers. */
+static void prepare(struct reply *r, const struct reply_way *way, const struct udp_train *train)
+{
+	sa_family_t family = r->local.sa.sa_family;
+	uint32_t mtu = family == AF_INET6 ? way->mtu : 0;
+
+	ip_fields_set_df(r->fd, family, &r->df, train->fields.df);
+	/* The kernel learns the MTU of a path only through sockets that have the address. */
+	if (r->mtu != mtu && !sockopt_int(r->fd, SOL_IPV6, IPV6_MTU, (int)mtu))
+		r->mtu = mtu;
+}
+
+uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train)
 {
 	struct udp_way shared = { .to = way->client,
 				  .from = way->from,
 				  .gso_limit = way->gso_limit };
+	int err;
 
 	if (r->fd < 0 && !r->raw)
 		reply_open_socket(r);
-	shared.fd = r->fd;
 	if (r->fd < 0)
-		send_raw(r, way, train);
-	else
-		while (udp_train_send(train, &shared))
-			udp_train_skip(train);
+		return send_raw(r, way, train);
+	shared.fd = r->fd;
+	prepare(r, way, train);
+	while ((err = udp_train_send(train, &shared))) {
+		uint32_t mtu = err == -EMSGSIZE ? errqueue_mtu(r->fd) : 0;
+
+		if (mtu)
+			return mtu;
+		udp_train_skip(train);
+	}
+	return 0;
 }

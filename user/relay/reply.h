@@ -23,6 +23,8 @@ struct reply {
 	union saddr local; /* where it is bound */
 	unsigned int users;
 	uint64_t idle_since; /* ms */
+	uint32_t mtu;	     /* that fragments are cut to now (IPV6_MTU), 0: as the route says */
+	uint8_t df;	     /* enum df, that the socket has now */
 	bool raw;	     /* cannot be bound */
 };
 
@@ -39,10 +41,14 @@ struct reply_way {
 	const union saddr *from;
 	const union saddr *client;
 	uint32_t *gso_limit;
+	uint32_t mtu; /* of the path, 0: as the route says */
 };
 
-/* Sends the train; what cannot be sent is counted in it as lost. */
-void reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train);
+/*
+ * Sends the train; what cannot be sent is counted in it as lost. 0, or the MTU of the path: the
+ * next datagram must not be fragmented and is too big. Then calling again goes on with that one.
+ */
+uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train);
 
 /* Closes the longest unused socket, for somebody who needs a descriptor. False: all are in use. */
 bool reply_evict(struct reply_table *t);

@@ -290,7 +290,8 @@ int udp_open(struct worker *w, struct udp_engine **ret_engine)
 	e->batch = udp_batch_new(&w->relay->pinned.marks);
 	e->sources = udp_sources_new(share(w, w->relay->options->udp_per_source, SESSIONS_MAX),
 				     e->seed);
-	if (!e->batch || !e->sources)
+	e->paths = udp_paths_new(e->seed);
+	if (!e->batch || !e->sources || !e->paths)
 		return -ENOMEM;
 	err = reply_table_open(w, share(w, w->relay->nofile / 8, REPLIES_MAX), &e->replies);
 	return err ? err : watch_listeners(e);
@@ -351,6 +352,7 @@ void udp_close(struct udp_engine *e)
 	reply_table_close(e->replies);
 	rawicmp_close(e->icmp);
 	udp_sources_free(e->sources);
+	udp_paths_free(e->paths);
 	udp_batch_free(e->batch);
 	free(e);
 }

@@ -87,8 +87,10 @@ static void direct_ready(struct io *io, uint32_t events)
 	struct direct *d = container_of(io, struct direct, io);
 	struct udp_engine *e = d->e;
 
+	uint32_t mtu;
+
 	if (events & EPOLLERR)
-		udp_take_client_errors(e, io->fd, &d->dst, NULL);
+		udp_take_client_errors(e, io->fd, &d->dst, NULL, &mtu);
 	if ((events & EPOLLERR) && d->s && !has_peer(d)) {
 		session_finish(d->s, END_ERROR, ECONNABORTED);
 		return;

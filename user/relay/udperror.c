@@ -5,19 +5,16 @@
  * kernel would hide all but the fatal errors, and what they said.
  */
 #include <net/if.h> /* linux/icmp.h brings linux/if.h, which must come second */
-#include <time.h>
 
-#include <linux/errqueue.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <string.h>
 
+#include "relay/errqueue.h"
 #include "relay/icmpquote.h"
 #include "relay/rawicmp.h"
 #include "relay/sockopt.h"
 #include "relay/udpflow.h"
-
-#define ERRORS_AT_ONCE 32 /* a queue can be refilled as fast as it is read */
 
 /* Without it ends learn of errors by silence. */
 static void send_error(struct udp_engine *e, const struct icmp_error *error)
@@ -44,52 +41,6 @@ static bool is_destroyed(int err)
 	return err == ECONNABORTED || err == EDESTADDRREQ;
 }
 
-/* One entry of an error queue. */
-struct queued_error {
-	struct sock_extended_err ee; /* ee_errno 0: not from the network */
-	union saddr to;		     /* where the datagram was going */
-	union saddr reporter;	     /* family 0: not known */
-};
-
-static void take_reporter(struct queued_error *q, const struct sock_extended_err *ee)
-{
-	const struct sockaddr *from = SO_EE_OFFENDER(ee);
-
-	q->ee = *ee;
-	if (from->sa_family == AF_INET)
-		memcpy(&q->reporter, from, sizeof(q->reporter.v4));
-	else if (from->sa_family == AF_INET6)
-		memcpy(&q->reporter, from, sizeof(q->reporter.v6));
-}
-
-/* False: the queue is empty. */
-static bool take_one(int fd, struct queued_error *q)
-{
-	char control[512] __attribute__((aligned(8)));
-	uint8_t data[1]; /* the datagram itself, of which nothing is needed */
-	struct iovec iov = { data, sizeof(data) };
-	struct msghdr msg = { .msg_name = &q->to,
-			      .msg_namelen = sizeof(q->to),
-			      .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control,
-			      .msg_controllen = sizeof(control) };
-
-	memset(q, 0, sizeof(*q));
-	if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-		return false;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-		bool v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR;
-		bool v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR;
-		const struct sock_extended_err *ee = (const void *)CMSG_DATA(c);
-
-		if ((v4 || v6) && (ee->ee_origin == SO_EE_ORIGIN_ICMP ||
-				   ee->ee_origin == SO_EE_ORIGIN_ICMP6))
-			take_reporter(q, ee);
-	}
-	return true;
-}
-
 /* src: who sent the datagram, and gets the error, by device; dst: where it went, as src sees it. */
 static void pass_on(struct udp_engine *e, const struct queued_error *q, const union saddr *src,
 		    const union saddr *dst, int device)
@@ -105,14 +56,16 @@ static void pass_on(struct udp_engine *e, const struct queued_error *q, const un
 	send_error(e, &error);
 }
 
-bool session_take_errors(struct session *s, int err)
+bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu)
 {
 	int fatal = ends_flow(err) ? err : 0, pending;
 	struct queued_error q;
 
-	for (int i = 0; i < ERRORS_AT_ONCE && take_one(s->up.fd, &q); i++) {
+	for (int i = 0; i < ERRORS_AT_ONCE && errqueue_take(s->up.fd, &q); i++) {
 		if (ends_flow((int)q.ee.ee_errno))
 			fatal = (int)q.ee.ee_errno;
+		if (q.mtu)
+			*ret_mtu = q.mtu;
 		/* A SOCKS server's troubles are not the client's. */
 		if (q.ee.ee_errno && !s->socks)
 			pass_on(s->e, &q, &s->client, s->e->full_cone ? &q.to : &s->dst,
@@ -138,6 +91,13 @@ static struct session *concerned(struct udp_engine *e, const struct queued_error
 	return q->ee.ee_errno ? session_find(e, &q->to, dst) : NULL;
 }
 
+static bool is_too_big(const struct queued_error *q)
+{
+	if (q->ee.ee_origin == SO_EE_ORIGIN_ICMP)
+		return q->ee.ee_type == ICMP_DEST_UNREACH && q->ee.ee_code == ICMP_FRAG_NEEDED;
+	return q->ee.ee_origin == SO_EE_ORIGIN_ICMP6 && q->ee.ee_type == ICMPV6_PKT_TOOBIG;
+}
+
 /* What a client's side says of an answer to it. False: that ended the flow. */
 static bool take_client_error(struct session *s, const struct queued_error *q,
 			      const union saddr *dst)
@@ -145,6 +105,9 @@ static bool take_client_error(struct session *s, const struct queued_error *q,
 	struct udp_engine *e = s->e;
 	int err = (int)q->ee.ee_errno;
 
+	/* Until the destination heeds it, or if it need not. */
+	if (is_too_big(q))
+		session_narrow(s, q->ee.ee_info);
 	if (!s->socks)
 		pass_on(e, q, e->full_cone ? dst : &s->to, &s->source, e->w->relay->binding.vrf);
 	if (!ends_flow(err) || e->full_cone)
@@ -154,14 +117,16 @@ static bool take_client_error(struct session *s, const struct queued_error *q,
 }
 
 bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
-			    const struct session *s)
+			    const struct session *s, uint32_t *ret_mtu)
 {
 	struct queued_error q;
 	bool alive = true;
 
-	for (int i = 0; i < ERRORS_AT_ONCE && take_one(fd, &q); i++) {
+	for (int i = 0; i < ERRORS_AT_ONCE && errqueue_take(fd, &q); i++) {
 		struct session *whose = concerned(e, &q, dst);
 
+		if (q.mtu)
+			*ret_mtu = q.mtu;
 		if (whose && !take_client_error(whose, &q, dst))
 			alive = alive && whose != s;
 	}
@@ -186,7 +151,9 @@ void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
 			   const union saddr *reporter)
 {
 	struct session *s = session_find(e, &quote->dst, &quote->src);
+	bool v4 = quote->src.sa.sa_family == AF_INET;
 	struct queued_error q = { .ee = { .ee_errno = (uint32_t)errno_of(quote),
+					  .ee_origin = v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
 					  .ee_type = quote->type,
 					  .ee_code = quote->code,
 					  .ee_info = quote->mtu },
@@ -202,6 +169,20 @@ static void fill_unreachable(struct icmp_error *error, int code4, int code6)
 
 	error->type = v4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH;
 	error->code = (uint8_t)(v4 ? code4 : code6);
+}
+
+void udp_tell_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+		      const struct udp_path_end *end)
+{
+	bool v4 = sender->sa.sa_family == AF_INET;
+	struct icmp_error error = { .type = v4 ? ICMP_DEST_UNREACH : ICMPV6_PKT_TOOBIG,
+				    .code = v4 ? ICMP_FRAG_NEEDED : 0,
+				    .info = end->mtu,
+				    .src = *sender,
+				    .dst = *dst,
+				    .device = end->device };
+
+	send_error(e, &error);
 }
 
 void udp_tell_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,

@@ -26,6 +26,7 @@
 
 #include "relay/reply.h"
 #include "relay/udp.h"
+#include "relay/udppath.h"
 #include "relay/udpsource.h"
 #include "relay/udptrain.h"
 
@@ -58,6 +59,10 @@ struct session {
 	bool wants_promotion;
 	bool no_promotion;
 	bool tuned; /* `up` expects a lot */
+	bool df_unseen;	 /* nobody tells whether answers forbid fragments */
+	bool unfiltered; /* `up` may hold answers from before it got the filter of udppath.h */
+	uint32_t drops;	      /* of `up`, when last looked at */
+	uint32_t client_mtu; /* of the path, once something was too big; else 0 */
 	uint32_t window_count; /* datagrams of this window, both ways */
 	uint64_t window;       /* ms: its begin */
 	uint64_t id;
@@ -90,6 +95,7 @@ struct udp_engine {
 	struct udp_train train; /* empty but while a batch is being worked off */
 	struct reply_table *replies;
 	struct udp_sources *sources;
+	struct udp_paths *paths;
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
 	bool keep; /* see udp_keep */
@@ -114,6 +120,12 @@ struct udp_engine {
 	struct direct_queue directs;
 	struct session_list buckets[SESSION_BUCKETS];
 };
+
+/* `up` has the filter of udppath.h. */
+static inline bool session_is_filtered(const struct session *s)
+{
+	return s->client_mtu && s->df_unseen;
+}
 
 /* --- udp.c --- */
 
@@ -166,8 +178,17 @@ struct flow_record session_record(const struct session *s);
 bool session_to_dst(struct session *s, const union saddr *dst, struct udp_run run);
 bool session_flush_to_dst(struct session *s, const union saddr *dst);
 
+/*
+ * The filter of udppath.h drops in silence: the destination is to learn again, if it must, that
+ * something was too big.
+ */
+void session_review_drops(struct session *s);
+
 /* The socket towards the destination is readable or has an error. */
 void session_ready(struct io *io, uint32_t events);
+
+/* Something was too big for the way to the client, whose MTU is this. */
+void session_narrow(struct session *s, uint32_t mtu);
 
 /* --- udpdirect.c --- */
 
@@ -201,16 +222,17 @@ void direct_close_all(struct udp_engine *e);
 
 /*
  * Takes the errors that wait on the socket towards the destination, err among them (positive
- * errno, or 0), and passes ICMP on to the client. False: that ended the session.
+ * errno, or 0), and passes ICMP on to the client. False: that ended the session. ret_mtu is set if
+ * a datagram was too big to leave here: that of the path.
  */
-bool session_take_errors(struct session *s, int err);
+bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu);
 
 /*
  * The same for a socket on an original destination, dst: errors about answers, which may be of
  * any of its flows, are passed on to the destination. False: that ended s (which may be NULL).
  */
 bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
-			    const struct session *s);
+			    const struct session *s, uint32_t *ret_mtu);
 
 /* The same for an ICMP error of `reporter` that no socket got. */
 void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
@@ -219,6 +241,16 @@ void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
 /* No way to the destination: as a router would, tells the client. err: positive errno. */
 void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,
 			  const union saddr *dst, int err);
+
+/* Where a datagram could not go on: the path's MTU, and the device of its sender, or 0. */
+struct udp_path_end {
+	uint32_t mtu;
+	int device;
+};
+
+/* It must not be fragmented and is too big for the way to dst: tells the sender, as a router would. */
+void udp_tell_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+		      const struct udp_path_end *end);
 
 /* Its TTL has run out here: as a router would, tells the sender, by device or 0: any. */
 void udp_tell_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,

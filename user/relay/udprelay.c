@@ -9,6 +9,7 @@
 
 /* Reads of one wake-up: a flood of one destination must not starve the others. */
 #define READS_PER_WAKE 4
+#define REVIEW_DROPS_MS 250
 
 /* Books what became of the train and empties it. */
 static void train_account(struct session *s, struct udp_lane *lane)
@@ -22,6 +23,35 @@ static void train_account(struct session *s, struct udp_lane *lane)
 	udp_train_reset(t);
 }
 
+/* server: who sent the answer. */
+static void tell_server(struct session *s, const union saddr *server, uint32_t mtu)
+{
+	struct udp_path_end end = { mtu, s->e->w->relay->binding.vrf };
+
+	if (!s->socks)
+		udp_tell_too_big(s->e, server, &s->source, &end);
+}
+
+void session_review_drops(struct session *s)
+{
+	uint32_t drops;
+
+	if (!session_is_filtered(s) || s->e->full_cone)
+		return;
+	drops = udp_path_drops(s->up.fd);
+	if (drops != s->drops)
+		tell_server(s, &s->to, s->client_mtu);
+	s->drops = drops;
+}
+
+/* The rest of a train that does not fit need not be tried. */
+static void skip_too_big(struct session *s, uint32_t mtu)
+{
+	uint32_t headers = udp_path_headers(s->client.sa.sa_family);
+
+	udp_train_skip_above(&s->e->train, mtu > headers ? mtu - headers : 0);
+}
+
 bool session_flush_to_dst(struct session *s, const union saddr *dst)
 {
 	struct udp_train *t = &s->e->train;
@@ -32,18 +62,27 @@ bool session_flush_to_dst(struct session *s, const union saddr *dst)
 
 	if (!t->count)
 		return true;
+	/* The answer to this one may meet the filter. */
+	if (session_is_filtered(s))
+		timer_set(&s->e->w->wheel, &s->timer, s->e->w->now + REVIEW_DROPS_MS);
 	if (s->socks)
 		udp_socks_send(s->socks, s->e->full_cone ? dst : &s->to, t);
 	else
 		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
 	/* An error may be that of an earlier datagram: this one gets a second try. */
 	for (unsigned int tries = 0; !s->socks && (err = udp_train_send(t, &way)); tries++) {
-		if (!session_take_errors(s, -err)) {
+		struct udp_path_end end = { .device = s->e->w->relay->binding.in };
+
+		if (!session_take_errors(s, -err, &end.mtu)) {
 			udp_train_reset(t);
 			return false;
 		}
-		if (tries)
+		if (err == -EMSGSIZE && end.mtu) {
+			udp_tell_too_big(s->e, &s->client, dst, &end);
+			skip_too_big(s, end.mtu);
+		} else if (tries) {
 			udp_train_skip(t);
+		}
 	}
 	train_account(s, &s->to_dst);
 	return true;
@@ -57,17 +96,29 @@ bool session_to_dst(struct session *s, const union saddr *dst, struct udp_run ru
 	return true;
 }
 
+static void answer_too_big(struct session *s, const union saddr *server, uint32_t mtu)
+{
+	session_narrow(s, mtu);
+	tell_server(s, server, mtu);
+	skip_too_big(s, mtu);
+}
+
 /* False: the session has ended. */
 static bool send_direct(struct session *s)
 {
 	struct udp_engine *e = s->e;
 	struct udp_way way = { .fd = direct_fd(s->direct), .gso_limit = &s->to_client.gso_limit };
+	int err;
 
 	ip_fields_set(way.fd, s->client.sa.sa_family, &s->to_client.fields, &e->train.fields);
-	for (unsigned int tries = 0; udp_train_send(&e->train, &way); tries++) {
-		if (!udp_take_client_errors(e, way.fd, &s->dst, s))
+	for (unsigned int tries = 0; (err = udp_train_send(&e->train, &way)); tries++) {
+		uint32_t mtu = 0;
+
+		if (!udp_take_client_errors(e, way.fd, &s->dst, s, &mtu))
 			return false;
-		if (tries)
+		if (err == -EMSGSIZE && mtu)
+			answer_too_big(s, &s->to, mtu);
+		else if (tries)
 			udp_train_skip(&e->train);
 	}
 	return true;
@@ -80,13 +131,16 @@ static void send_shared(struct session *s, const union saddr *from)
 	struct reply *reply = s->reply;
 	struct reply_way way = { .from = from,
 				 .client = &s->client,
-				 .gso_limit = &s->to_client.gso_limit };
+				 .gso_limit = &s->to_client.gso_limit,
+				 .mtu = s->client_mtu };
+	uint32_t mtu;
 
 	if (!reply && reply_get(e->replies, from, &reply)) {
 		e->train.lost = e->train.count;
 		return;
 	}
-	reply_send(reply, &way, &e->train);
+	while ((mtu = reply_send(reply, &way, &e->train)))
+		answer_too_big(s, e->full_cone ? from : &s->to, mtu);
 	if (e->full_cone)
 		reply_put(reply);
 	else
@@ -134,6 +188,28 @@ static bool answer_from(struct session *s, int i, struct udp_run *run, union sad
 	return true;
 }
 
+/*
+ * Nobody has told of its DF bit: it is sent as if it had one, unless it is too big and has come
+ * through the filter. False: it was dropped.
+ */
+static bool decide_df(struct session *s, int i, struct udp_run *run)
+{
+	size_t size = run->segment ? run->segment : run->len;
+
+	if (run->fields.df != DF_UNKNOWN)
+		return true;
+	s->df_unseen = true;
+	run->fields.df = DF_FORBIDDEN;
+	if (!s->client_mtu || size + udp_path_headers(s->client.sa.sa_family) <= s->client_mtu)
+		return true;
+	run->fields.df = DF_ALLOWED;
+	if (!s->unfiltered)
+		return true;
+	tell_server(s, udp_batch_from(s->e->batch, i), s->client_mtu);
+	s->e->w->stats.lost_datagrams++;
+	return false;
+}
+
 /* What a SOCKS server sends is a datagram of its own, whose headers say nothing of the answer. */
 static bool hop_of_answer(struct session *s, int i, struct udp_run *run)
 {
@@ -144,7 +220,7 @@ static bool hop_of_answer(struct session *s, int i, struct udp_run *run)
 		return true;
 	}
 	if (udp_hop(e, &run->fields))
-		return true;
+		return decide_df(s, i, run);
 	udp_tell_expired(e, udp_batch_from(e->batch, i), &s->source, e->w->relay->binding.vrf);
 	return false;
 }
@@ -180,20 +256,26 @@ void session_ready(struct io *io, uint32_t events)
 {
 	struct session *s = container_of(io, struct session, up);
 	struct udp_engine *e = s->e;
+	uint32_t mtu;
 
-	if ((events & EPOLLERR) && !session_take_errors(s, 0))
+	if ((events & EPOLLERR) && !session_take_errors(s, 0, &mtu))
 		return;
 	for (int i = 0; i < READS_PER_WAKE; i++) {
+		bool unfiltered = s->unfiltered;
 		int n = udp_batch_receive(e->batch, io->fd);
 
 		if (n < 0) {
-			session_take_errors(s, -n);
+			session_take_errors(s, -n, &mtu);
 			return;
 		}
 		if (!relay_answers(s, n))
 			return;
+		/* The socket was empty: what comes from now on has met the filter. */
+		if (unfiltered && !udp_batch_was_full(e->batch))
+			s->unfiltered = false;
 		if (!udp_batch_was_full(e->batch))
 			break;
 	}
+	session_review_drops(s);
 	direct_promote_waiting(e);
 }

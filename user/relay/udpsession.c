@@ -2,6 +2,7 @@
 /*
  * The session table: look-up, opening, time-outs, eviction, the record at the end.
  */
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -20,6 +21,9 @@
 #define TIMEOUT_DRAIN_MS 2000
 #define REVIEW_MS 5000 /* of flows with a socket of their own */
 #define DNS_PORT 53
+/* Below, errors are somebody's attempt to have us fragment: net.ipv4.route.min_pmtu, RFC 8200 5. */
+#define MTU_MIN4 552
+#define MTU_MIN6 1280
 
 /* For runs of 64 kB; the kernel cuts it to net.core.rmem_max, wmem_max. */
 #define BUFFER_SIZE (4 * 1024 * 1024)
@@ -146,6 +150,7 @@ static void session_timeout(struct timer *timer)
 	}
 	/* A path that refused long segments may take them again. */
 	s->to_dst.gso_limit = s->to_client.gso_limit = GSO_UNLIMITED;
+	session_review_drops(s);
 	direct_review(s);
 	session_set_timer(s);
 }
@@ -278,8 +283,40 @@ void session_expect_more(struct session *s)
 		return;
 	s->tuned = true;
 	udp_expect_more(s->up.fd);
-	if (!s->socks) /* its datagrams have headers that cannot be cut off in a run */
+	/* A SOCKS server's datagrams have headers that cannot be cut off in a run. */
+	if (!s->socks && !session_is_filtered(s))
 		udp_batch_accept_runs(s->up.fd);
+}
+
+void session_narrow(struct session *s, uint32_t mtu)
+{
+	bool v4 = s->client.sa.sa_family == AF_INET;
+
+	mtu = mtu < (v4 ? MTU_MIN4 : MTU_MIN6) ? (v4 ? MTU_MIN4 : MTU_MIN6) : mtu;
+	if (mtu == s->client_mtu || s->socks)
+		return;
+	s->client_mtu = mtu;
+	udp_path_note(s->e->paths, &s->client, &s->to, mtu, s->e->w->now);
+	if (!v4 || !s->df_unseen)
+		return;
+	/* A run's total length is not that of its datagrams. */
+	sockopt_int(s->up.fd, SOL_UDP, UDP_GRO, 0);
+	s->unfiltered = true;
+	udp_path_filter(s->up.fd, mtu);
+}
+
+/* What earlier flows of this client have learnt. */
+static void narrow_from_start(struct session *s)
+{
+	uint32_t mtu = udp_path_find(s->e->paths, &s->client, &s->to, s->e->w->now);
+
+	if (!mtu || s->e->full_cone)
+		return;
+	/* With a client's address the data path sees the answers. */
+	s->df_unseen = s->client.sa.sa_family == AF_INET &&
+		       s->e->w->relay->options->source == SOURCE_OWN;
+	session_narrow(s, mtu);
+	s->unfiltered = false; /* it has not sent anything yet */
 }
 
 static int session_connect(struct session *s)
@@ -295,6 +332,7 @@ static int session_connect(struct session *s)
 		return err;
 	s->up = (struct io){ .fd = up.fd, .ready = session_ready };
 	s->source = up.source;
+	narrow_from_start(s);
 	/* Any flow may begin with a burst; questions do not. */
 	if (saddr_port(&s->to) != DNS_PORT)
 		session_expect_more(s);

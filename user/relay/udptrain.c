@@ -197,6 +197,13 @@ void udp_train_skip(struct udp_train *t)
 	t->lost++;
 }
 
+void udp_train_skip_above(struct udp_train *t, size_t max)
+{
+	do
+		udp_train_skip(t);
+	while (t->done < t->count && t->single[t->done].iov_len > max);
+}
+
 const struct iovec *udp_train_next(struct udp_train *t)
 {
 	train_split(t);

@@ -57,6 +57,9 @@ bool udp_train_add(struct udp_train *t, struct udp_run *run);
 int udp_train_send(struct udp_train *t, const struct udp_way *way);
 void udp_train_skip(struct udp_train *t);
 
+/* Loses the next datagram, and those after it that have more than max bytes. */
+void udp_train_skip_above(struct udp_train *t, size_t max);
+
 /* The next datagram, for who sends it by other means and then calls udp_train_pass. NULL: none. */
 const struct iovec *udp_train_next(struct udp_train *t);
 void udp_train_pass(struct udp_train *t);
