@@ -377,7 +377,7 @@ static bool send_some(struct flow *f)
 	if (n > 1)
 		add_segment(&msg, (uint16_t)f->size);
 	if (sendmsg(f->fds[f->sent % f->flows], &msg, 0) < 0) {
-		/* EMSGSIZE: an earlier one was too big for the path, the next ones go in fragments */
+		/* EMSGSIZE: an earlier one was too big, the next ones leave in fragments */
 		if (errno != EAGAIN && errno != ENOBUFS && errno != ECONNREFUSED &&
 		    !(errno == EMSGSIZE && n == 1))
 			error(1, errno, "send");

@@ -25,7 +25,7 @@ foreign_sockets() {
 }
 
 # reply_bound PORT — the relay has a socket that answers from this port
-reply_bound() { [[ -n $(r ss -Huna state unconnected "sport = :$1" | grep -E '127\.83\.0\.1|100::53') ]]; }
+reply_bound() { r ss -Huna state unconnected "sport = :$1" | grep -qE '127\.83\.0\.1|100::53'; }
 
 # asked FROM TO PORT [COUNT] — "FROM", if the server saw that address each time
 asked() { ask "$2" 9999 from="$1" port="$3" count="${4:-1}" | sed 's/ ttl.*//'; }
@@ -62,8 +62,8 @@ relay_stop
 ok "a relay with a full cone starts" relay_start --udp-full-cone
 ok "new flows go through it" steering $SERVER4
 for to in $SERVER4 $SERVER6; do
-	[[ $to == *:* ]] && other=$OTHER6 client=$CLIENT6 router=$ROUTER6 from=$EXTRA6 ||
-		{ other=$OTHER4 client=$CLIENT4 router=$ROUTER4 from=$EXTRA4; }
+	other=$OTHER4 client=$CLIENT4 router=$ROUTER4 from=$EXTRA4
+	[[ $to != *:* ]] || other=$OTHER6 client=$CLIENT6 router=$ROUTER6 from=$EXTRA6
 	is "the server sees the relay for $client" "$(asked "$client" "$to" 6005)" "$router"
 	port=$(r ss -Huna "sport != :15002 and sport != :15006" | awk '{ print $4 }' |
 		sed -n 's/^\(0\.0\.0\.0\|\*\|\[::\]\):\([0-9]*\)$/\2/p' | tail -1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ICMP errors: those about UDP datagrams are read, everything else is refused, however it is cut. */
+/* ICMP errors about UDP datagrams are read, everything else is refused, however it is cut. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "lib/util.h"
 #include "relay/icmpquote.h"
 
-/* Outer header with an option, ICMP "fragmentation needed", MTU 1300; quoted header with an option. */
+/* Headers with an option each, ICMP "fragmentation needed", MTU 1300. */
 static const uint8_t error4[] = {
 	0x46, 0, 0, 60, 0, 0, 0, 0, 64, 1, 0, 0, 10, 77, 1, 2, 10, 77, 2, 2, 1, 1, 1, 0,
 	3, 4, 0, 0, 0, 0, 0x05, 0x14,

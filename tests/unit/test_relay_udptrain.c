@@ -63,7 +63,9 @@ static void test_larger_does_not_join(void **state)
 /* One send sets TTL, TOS and DF of all. */
 static void test_other_fields_do_not_join(void **state)
 {
-	const struct ip_fields fields[] = { { 64, 0, 0 }, { 63, 0, 0 }, { 64, 1, 0 }, { 64, 0, 1 } };
+	const struct ip_fields fields[] = {
+		{ 64, 0, 0 }, { 63, 0, 0 }, { 64, 1, 0 }, { 64, 0, 1 }
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {

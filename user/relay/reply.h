@@ -36,7 +36,7 @@ void reply_table_close(struct reply_table *t);
 int reply_get(struct reply_table *t, const union saddr *addr, struct reply **ret_reply);
 void reply_put(struct reply *r);
 
-/* Who answers whom, and what the path takes (see udp_way). The port of from is that of reply_get. */
+/* Who answers whom, and what the path takes (see udp_way). from has the port of reply_get. */
 struct reply_way {
 	const union saddr *from;
 	const union saddr *client;

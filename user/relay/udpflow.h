@@ -248,7 +248,7 @@ struct udp_path_end {
 	int device;
 };
 
-/* It must not be fragmented and is too big for the way to dst: tells the sender, as a router would. */
+/* Too big, and not to be fragmented, for the way to dst: as a router would, tells the sender. */
 void udp_tell_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
 		      const struct udp_path_end *end);
 

@@ -30,7 +30,10 @@ struct udp_train {
 	struct iovec single[TRAIN_MAX];
 };
 
-/* Where a train goes. With `from` the TTL and TOS go along, else the socket has them. gso_limit belongs to the path: segments of this size or more leave singly. */
+/*
+ * Where a train goes. With `from` the TTL and TOS go along, else the socket has them. gso_limit
+ * belongs to the path: segments of this size or more leave singly.
+ */
 struct udp_way {
 	int fd;
 	const union saddr *to;	 /* NULL: the socket is connected */
