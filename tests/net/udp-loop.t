@@ -62,7 +62,13 @@ for mode in own client-ip client-ip-port; do
 	least=$([[ $mode == own ]] && echo 1 || echo 20)
 	circle "$mode" $LOST4 "$least"
 	circle "$mode" $LOST6 "$least"
+	if [[ $mode == client-ip ]]; then
+		ok "$mode: the data path counts it" [ "$(counter loop)" -gt 20 ]
+		ok "$mode: the log explains it" relay_says ' warn loop: our own flow '
+	fi
 	relay_stop
+	[[ $mode != client-ip ]] ||
+		ok "$mode: and calls the flows a loop" grep -Eq ' udp .* end=.* loop$' "$RELAY_LOG"
 	do_ok "detach" loader detach --all
 done
 finish

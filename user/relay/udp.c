@@ -63,8 +63,22 @@ static void reject(struct udp_engine *e, struct flow_record *record, int err)
 	udp_log_limited(e, record);
 }
 
+/* ttl: that it goes on with, 0: not known. */
+static void note_loop(struct udp_engine *e, struct session *s, uint8_t ttl)
+{
+	struct looplog *loops = e->w->relay->loops;
+	const struct looplog_flow arrived = { &s->client, &s->dst, ttl ? (uint8_t)(ttl + 1) : 0 };
+
+	s->loop = looplog_seen(loops, &arrived, e->w->now);
+	if (s->loop)
+		looplog_warn(loops, &arrived, e->w->now);
+	if (!s->socks)
+		looplog_note(loops, &(struct looplog_flow){ &s->source, &s->to, ttl }, &s->client,
+			     e->w->now);
+}
+
 static struct session *session_begin(struct udp_engine *e, const union saddr *client,
-				     const union saddr *dst)
+				     const union saddr *dst, uint8_t ttl)
 {
 	struct flow_record record = { .proto = IPPROTO_UDP, .client = *client, .dst = *dst };
 	struct limits_ticket ticket;
@@ -82,6 +96,7 @@ static struct session *session_begin(struct udp_engine *e, const union saddr *cl
 		return NULL;
 	}
 	s->ticket = ticket;
+	note_loop(e, s, ttl);
 	record = session_record(s);
 	record_flow_start(&record);
 	return s;
@@ -89,12 +104,12 @@ static struct session *session_begin(struct udp_engine *e, const union saddr *cl
 
 /* In a full cone a known client may turn to a destination that is refused. */
 static struct session *session_for(struct udp_engine *e, const union saddr *client,
-				   const union saddr *dst)
+				   const union saddr *dst, uint8_t ttl)
 {
 	struct session *s = session_find(e, client, dst);
 
 	if (!s)
-		return session_begin(e, client, dst);
+		return session_begin(e, client, dst, ttl);
 	if (e->full_cone) {
 		struct flow_record record = { .proto = IPPROTO_UDP,
 					      .client = *client,
@@ -124,6 +139,9 @@ bool udp_hop(const struct udp_engine *e, struct ip_fields *fields)
 static bool take_run(struct udp_engine *e, int i, const union saddr *dst, struct udp_run *ret_run)
 {
 	*ret_run = udp_batch_run(e->batch, i);
+	/* What came to an address of ours, which stands for a server, has arrived. */
+	if (ret_run->fields.ttl == 1 && local_lookup(&e->w->local, dst) == LOCAL_ADDRESS)
+		ret_run->fields.ttl = 0;
 	if (udp_hop(e, &ret_run->fields))
 		return true;
 	udp_tell_expired(e, udp_batch_from(e->batch, i), dst, e->w->relay->binding.in);
@@ -146,7 +164,7 @@ void udp_dispatch(struct udp_engine *e, int n)
 		if (!saddr_equal(client, &last_client) || !saddr_equal(&to, &last_dst) || !s) {
 			if (s)
 				session_flush_to_dst(s, &last_dst);
-			s = session_for(e, client, &to);
+			s = session_for(e, client, &to, run.fields.ttl);
 			last_client = *client;
 			last_dst = to;
 		}
@@ -169,7 +187,7 @@ void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
 		    !take_run(e, i, dst, &run))
 			continue;
 		if (!s)
-			s = session_for(e, client, dst);
+			s = session_for(e, client, dst, run.fields.ttl);
 		if (s && !session_to_dst(s, dst, run))
 			s = NULL;
 	}

@@ -59,6 +59,7 @@ struct session {
 	bool wants_promotion;
 	bool no_promotion;
 	bool tuned; /* `up` expects a lot */
+	bool loop;	 /* it is probably a flow of ours that came back */
 	bool df_unseen;	 /* nobody tells whether answers forbid fragments */
 	bool unfiltered; /* `up` may hold answers from before it got the filter of udppath.h */
 	uint32_t drops;	      /* of `up`, when last looked at */

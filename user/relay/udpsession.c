@@ -74,6 +74,7 @@ struct flow_record session_record(const struct session *s)
 				     .dst = s->dst,
 				     .server = session_server(s),
 				     .source = s->source,
+				     .loop = s->loop,
 				     .bytes_up = s->to_dst.bytes,
 				     .bytes_down = s->to_client.bytes,
 				     .datagrams_up = s->to_dst.datagrams,
