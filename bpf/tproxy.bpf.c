@@ -35,7 +35,6 @@ struct intent {
 	enum {
 		INTENT_NEXT,
 		INTENT_KEEP,   /* count `why` */
-		INTENT_LEAVE,  /* count `why` */
 		INTENT_POLICY, /* ask the rules; steer by `how`, count `why` */
 	} what;
 	enum steer_how how;
@@ -79,6 +78,9 @@ static __always_inline struct intent tcp(struct __sk_buff *skb, struct flow *f)
 }
 
 /*
+ * What a connected socket owns is kept whatever its TTL: udp_v4_early_demux() gives the packet
+ * that socket, and ip_forward() then drops it without a word. The relay answers.
+ *
  * Policy goes before a socket that is merely bound to the destination: that is a
  * proxy's reply socket, and would swallow the client's datagrams.
  */
@@ -90,8 +92,8 @@ static __always_inline struct intent udp(struct __sk_buff *skb, struct flow *f)
 	i.how = f->frag ? STEER_TICKET : STEER_ASSIGN;
 	i.keep_without_rule = owner == OWNER_FOREIGN_LISTENER;
 	if (owner == OWNER_FLOW) {
-		i.what = f->ttl > 1 ? INTENT_KEEP : INTENT_LEAVE;
-		i.why = f->ttl > 1 ? TPROXY_COUNT_OWNED : TPROXY_COUNT_TTL;
+		i.what = INTENT_KEEP;
+		i.why = TPROXY_COUNT_OWNED;
 	}
 	return i;
 }
@@ -156,8 +158,6 @@ static __always_inline enum verdict decide_flow(struct __sk_buff *skb,
 		return VERDICT_NEXT;
 	if (i.what == INTENT_KEEP)
 		return keep(i.why);
-	if (i.what == INTENT_LEAVE)
-		return leave(i.why);
 	m = match(skb, cfg, f);
 	if (m.rule)
 		verdict = act(skb, &m, f, &i);

@@ -280,9 +280,7 @@ static void decide_udp(struct matter *m)
 	enum ref_owner owner = world_owner(m->w, IPPROTO_UDP, &m->s.from, &m->s.to, NULL);
 	int rule = world_rule(m->w, m->iface, &m->s);
 
-	if (owner == REF_HAS_PEER && m->s.ttl <= 1)
-		leave_counted(m, REF_EXIT_OWNED_UDP_TTL, REF_NEXT, TPROXY_COUNT_TTL);
-	else if (owner == REF_HAS_PEER)
+	if (owner == REF_HAS_PEER)
 		leave_counted(m, REF_EXIT_OWNED_UDP, REF_KEEP, TPROXY_COUNT_OWNED);
 	else if (rule >= 0)
 		decide_by_rule(m, rule, false);

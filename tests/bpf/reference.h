@@ -139,7 +139,6 @@ struct ref_packet {
 	X(FRAG_DROP, "later fragment, first one dropped")                                          \
 	X(FRAG_UNKNOWN, "later fragment, unknown")                                                 \
 	X(OWNED_TCP, "owned TCP flow")                                                             \
-	X(OWNED_UDP_TTL, "owned UDP flow, no way further")                                         \
 	X(OWNED_UDP, "owned UDP flow")                                                             \
 	X(OWNED_TIME_WAIT, "TIME_WAIT, no SYN")                                                    \
 	X(OWNED_COOKIE, "ACK with a cookie of a listener on a foreign address")                    \
