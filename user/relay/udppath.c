@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/util.h"
+#include "relay/sockopt.h"
+
 #define PATHS 1024 /* two that share a place: the later one has it */
 #define PATH_MS 600000 /* as the kernel's net.ipv4.route.mtu_expires */
 
@@ -86,6 +89,18 @@ int udp_path_filter(int fd, uint32_t mtu)
 	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ? -errno : 0;
+}
+
+uint32_t udp_path_mtu(const union saddr *peer, int device)
+{
+	__cleanup_close int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(int);
+	int mtu = 0;
+
+	if (fd < 0 || sockopt_device(fd, device) || connect(fd, &peer->sa, saddr_len(peer)) ||
+	    getsockopt(fd, SOL_IPV6, IPV6_MTU, &mtu, &len))
+		return 0;
+	return (uint32_t)mtu;
 }
 
 uint32_t udp_path_drops(int fd)

@@ -33,6 +33,9 @@ int udp_path_filter(int fd, uint32_t mtu);
 /* How many datagrams the socket has dropped, for whatever reason. */
 uint32_t udp_path_drops(int fd);
 
+/* MTU of the way to an IPv6 peer, by device (0: any); 0: not known. */
+uint32_t udp_path_mtu(const union saddr *peer, int device);
+
 /* Bytes of IP and UDP headers. */
 static inline uint32_t udp_path_headers(sa_family_t family)
 {

@@ -52,6 +52,35 @@ static void skip_too_big(struct session *s, uint32_t mtu)
 	udp_train_skip_above(&s->e->train, mtu > headers ? mtu - headers : 0);
 }
 
+/*
+ * IPv6 that did not come whole over the client's link: a bridge's netfilter has put fragments
+ * together before us (br_netfilter), and forgotten that (it clears IP6CB). It may leave in
+ * fragments as it came. Asked only once something does not fit.
+ */
+static bool was_reassembled(const struct session *s)
+{
+	uint32_t link = s->client.sa.sa_family == AF_INET6 ?
+				udp_path_mtu(&s->client, s->e->w->relay->binding.in) :
+				0;
+
+	return link && s->e->train.segment + udp_path_headers(AF_INET6) > link;
+}
+
+/* One that is too big for the way to dst: forwarded in fragments after all, or its sender hears. */
+static void too_big_for_dst(struct session *s, const union saddr *dst,
+			    const struct udp_path_end *end)
+{
+	struct udp_train *t = &s->e->train;
+
+	if (t->fields.df == DF_FORBIDDEN && was_reassembled(s)) {
+		t->fields.df = DF_ALLOWED;
+		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
+		return;
+	}
+	udp_tell_too_big(s->e, &s->client, dst, end);
+	skip_too_big(s, end->mtu);
+}
+
 bool session_flush_to_dst(struct session *s, const union saddr *dst)
 {
 	struct udp_train *t = &s->e->train;
@@ -77,12 +106,10 @@ bool session_flush_to_dst(struct session *s, const union saddr *dst)
 			udp_train_reset(t);
 			return false;
 		}
-		if (err == -EMSGSIZE && end.mtu) {
-			udp_tell_too_big(s->e, &s->client, dst, &end);
-			skip_too_big(s, end.mtu);
-		} else if (tries) {
+		if (err == -EMSGSIZE && end.mtu)
+			too_big_for_dst(s, dst, &end);
+		else if (tries)
 			udp_train_skip(t);
-		}
 	}
 	train_account(s, &s->to_dst);
 	return true;
