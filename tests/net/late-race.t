@@ -25,7 +25,7 @@ relay_quiet() {
 	disown "$RELAY_PID"
 	wait_for 10 listening "$ROUTER" tcp 15002
 }
-served_one() { [[ $(c "$EAGER" $SERVER4 80 1 5) == "1 0 0" ]]; }
+served_one() { [[ $(c "$EAGER" "$SERVER4" 80 1 5) == "1 0 0" ]]; }
 
 prepare
 serve_run load "$SERVER" "$LOAD" server 80

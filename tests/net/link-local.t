@@ -33,8 +33,8 @@ relayed() {
 
 prepare
 for to in $META4 $FUTURE4; do
-	ip -n "$SERVER" addr add $to/32 dev lo
-	r ip route add $to/32 via $SERVER4
+	ip -n "$SERVER" addr add "$to/32" dev lo
+	r ip route add "$to/32" via $SERVER4
 done
 serve_run tell "$SERVER" python3 "$LIB/corner.py" tell 7007 server
 wait_for 10 listening "$SERVER" tcp 7007 || fatal "the service starts"
@@ -66,7 +66,7 @@ bypass_none "all: nothing went past the relay"
 
 # Which one does not matter: that somebody means these addresses is what counts.
 for prefix in $META4/32 169.254.0.0/16; do
-	do_ok "a rule for $prefix" loader rule add meta --port 7007 --udp-port 7007 --cidr $prefix
+	do_ok "a rule for $prefix" loader rule add meta --port 7007 --udp-port 7007 --cidr "$prefix"
 	ok "named: TCP to $META4 is relayed" wait_for 10 tells $META4 "server $META4 7007"
 	relayed "named by $prefix" $META4
 	do_ok "it goes" loader rule del meta

@@ -38,7 +38,7 @@ signed() {
 
 prepare
 for peer in $CLIENT4 $CLIENT6; do
-	signed s serve $peer >"$WORK/log/server.$peer" 2>&1 &
+	signed s serve "$peer" >"$WORK/log/server.$peer" 2>&1 &
 	ok "the server for $peer listens" wait_for 10 grep -q listening "$WORK/log/server.$peer"
 done
 is "without us signed connections work" "$(signed c ask $SERVER4) $(signed c ask $SERVER6)" \
