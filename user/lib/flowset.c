@@ -2,10 +2,11 @@
 #include "lib/flowset.h"
 
 #include <netinet/in.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "lib/addrset.h"
+#include "lib/mapped.h"
 #include "lib/util.h"
 
 int flowset_open(struct flowset *ret_set, size_t max)
@@ -86,13 +87,9 @@ int flowset_walk(const struct flowset *set, int (*fn)(const struct flow_entry *e
 
 void flow_key_make(struct tproxy_flow_key *ret_key, __u8 family, const void *src, const void *dst)
 {
-	struct addrset_key address;
-
 	*ret_key = (struct tproxy_flow_key){ .proto = IPPROTO_UDP };
-	addrset_key(family, src, &address);
-	memcpy(ret_key->src, address.addr, sizeof(ret_key->src));
-	addrset_key(family, dst, &address);
-	memcpy(ret_key->dst, address.addr, sizeof(ret_key->dst));
+	mapped_from(family, src, ret_key->src);
+	mapped_from(family, dst, ret_key->dst);
 }
 
 struct tproxy_flow_key flow_key_reverse(const struct tproxy_flow_key *key)

@@ -5,21 +5,21 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "lib/mapped.h"
 #include "lib/util.h"
 
 /* ---- one flow ------------------------------------------------------------- */
-
-static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 static struct prefix host_prefix(const __u8 *addr)
 {
 	struct prefix p = { .family = AF_INET6, .len = 128 };
 
-	memcpy(p.addr, addr, sizeof(p.addr));
-	if (memcmp(addr, mapped, sizeof(mapped)))
-		return p;
-	p = (struct prefix){ .family = AF_INET, .len = 32 };
-	memcpy(p.addr, addr + sizeof(mapped), 4);
+	if (mapped_is(addr)) {
+		p = (struct prefix){ .family = AF_INET, .len = 32 };
+		memcpy(p.addr, addr + MAPPED_LEN, 4);
+	} else {
+		memcpy(p.addr, addr, sizeof(p.addr));
+	}
 	return p;
 }
 

@@ -9,6 +9,7 @@
 #include "lib/conntrack.h"
 #include "lib/flowset.h"
 #include "lib/live.h"
+#include "lib/mapped.h"
 #include "lib/older.h"
 #include "lib/sockdiag.h"
 #include "lib/takes.h"
@@ -176,8 +177,7 @@ static void see_datagram(const struct capture_datagram *datagram, void *arg)
 /* Connection tracking does not say where a datagram comes in: by the way to its source. */
 static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 {
-	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
-	bool v4 = !memcmp(key->src, mapped, sizeof(mapped));
+	bool v4 = mapped_is(key->src);
 	struct lesson *l = arg;
 	const struct learn_iface *iface = NULL;
 	struct flow_entry *entry;
@@ -188,7 +188,7 @@ static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 	if (!concerns || is_for_this_host(l, key))
 		return;
 	iface = find_iface(l, route_output(&l->session->nl, v4 ? AF_INET : AF_INET6,
-					   key->src + (v4 ? sizeof(mapped) : 0)));
+					   key->src + (v4 ? MAPPED_LEN : 0)));
 	if (!iface || !changes_hands(l, iface, key))
 		return;
 	entry = flowset_add(&l->flows, key);
