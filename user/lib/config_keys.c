@@ -144,7 +144,6 @@ static int rule_from(struct reading *r, const char *value)
 static int rule_to(struct reading *r, const char *value)
 {
 	struct word_target target = { .r = r, .prefixes = &current_rule(r)->to };
-
 	int err;
 
 	r->draft.has_to = true;

@@ -120,10 +120,11 @@ int live_policy_differs(const struct policy *from, const struct policy *to)
 {
 	struct tables before __cleanup_tables = { 0 };
 	struct tables after __cleanup_tables = { 0 };
-	int err = tables_compile(from, &before);
+	int err;
 
 	if (from->unreadable != to->unreadable)
 		return 1;
+	err = tables_compile(from, &before);
 	if (!err)
 		err = tables_compile(to, &after);
 	return err ? err : tables_diff(&before, &after, stop_at_first, NULL);
@@ -159,7 +160,7 @@ static bool scopes_are(const struct document *doc, const struct policy *to,
  * leaves no rule on an interface it was not meant for. The settings are the live ones.
  */
 static int write_document(const struct state *state, const struct policy *to,
-			const struct policy *also)
+			  const struct policy *also)
 {
 	struct document scopes __cleanup_document = { 0 };
 	struct document doc __cleanup_document = { 0 };

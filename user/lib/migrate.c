@@ -13,6 +13,8 @@
 #include "lib/log.h"
 #include "lib/migrate_vars.h"
 
+#define TAGS_ABI1 (1 << 16) /* of flows that began at a proxy */
+
 /* ABI 1 had no `unrouted`. */
 struct rule_abi1 {
 	__u8 head[28]; /* action … proxy6 */
@@ -99,7 +101,7 @@ static int set_section(const struct bpf_object *obj, enum state_map which, const
  */
 static int take_began(struct migration *m, const struct bpf_object *obj)
 {
-	size_t size = (1 << 16) * sizeof(*m->tags);
+	size_t size = TAGS_ABI1 * sizeof(*m->tags);
 	__u32 cookie_at;
 	__u64 cookie;
 	int err;
@@ -126,7 +128,7 @@ static int take_began(struct migration *m, const struct bpf_object *obj)
 /* What the old programs noted since: no packet sees them any more. */
 static void take_late_tags(const struct migration *m)
 {
-	size_t size = (1 << 16) * sizeof(*m->tags);
+	size_t size = TAGS_ABI1 * sizeof(*m->tags);
 	__cleanup_free __u16 *now = malloc(size);
 	__u16 *live;
 
@@ -135,7 +137,7 @@ static void take_late_tags(const struct migration *m)
 	live = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, m->next.map[MAP_BEGAN_TAGS], 0);
 	if (live == MAP_FAILED)
 		return;
-	for (size_t i = 0; i < 1 << 16; i++)
+	for (size_t i = 0; i < TAGS_ABI1; i++)
 		if (now[i] != m->tags[i] && live[i] == m->tags[i])
 			live[i] = now[i];
 	munmap(live, size);

@@ -122,6 +122,22 @@ static int take_operand(struct request *request, const char *operand)
 	return EXIT_DONE;
 }
 
+static int take_option(struct request *request, int opt, const char *value)
+{
+	switch (opt) {
+	case OPT_BEFORE:
+		request->before = value;
+		return 0;
+	case OPT_SHOW_BPFTOOL:
+		request->show_bpftool = true;
+		return 0;
+	case OPT_LEARN:
+		return learn_take_seconds(value, &request->learn);
+	default:
+		return rule_options_take(&request->rule, opt, value);
+	}
+}
+
 static int parse_request(struct app *app, int argc, char **argv, struct request *request)
 {
 	const char *operand;
@@ -130,17 +146,7 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
 		if (opt == '?')
 			return EXIT_USAGE;
-		if (!opt && take_operand(request, operand))
-			return EXIT_USAGE;
-		if (opt == OPT_BEFORE)
-			request->before = optarg;
-		else if (opt == OPT_SHOW_BPFTOOL)
-			request->show_bpftool = true;
-		else if (opt == OPT_LEARN && learn_take_seconds(optarg, &request->learn))
-			return EXIT_USAGE;
-		else if (opt == OPT_LEARN)
-			continue;
-		else if (opt && rule_options_take(&request->rule, opt, optarg))
+		if (opt ? take_option(request, opt, optarg) : take_operand(request, operand))
 			return EXIT_USAGE;
 	}
 	return EXIT_DONE;

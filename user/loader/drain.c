@@ -12,19 +12,24 @@
 /* The relay looks four times a second whether an interface drains. */
 #define RELAY_MS 1000
 
+static int write_entry(struct session *session, __u32 ifindex, const struct tproxy_iface *value)
+{
+	int err = live_iface_set(&session->state, ifindex, value);
+
+	if (err)
+		log_error("%s: cannot write its entry: %s", value->name, strerror(-err));
+	return err;
+}
+
 int drain_iface(struct session *session, const struct live_iface *iface)
 {
 	struct tproxy_iface value = iface->value;
-	int err;
 
 	log_step("%s: no new flows", value.name);
 	if (session->dry_run || (value.roles & TPROXY_ROLE_DRAINING))
 		return 0;
 	value.roles |= TPROXY_ROLE_DRAINING;
-	err = live_iface_set(&session->state, iface->ifindex, &value);
-	if (err)
-		log_error("%s: cannot write its entry: %s", value.name, strerror(-err));
-	return err;
+	return write_entry(session, iface->ifindex, &value);
 }
 
 static void pause_ms(long ms)
@@ -37,16 +42,12 @@ static void pause_ms(long ms)
 static int end_rules(struct session *session, const struct live_iface *iface)
 {
 	struct tproxy_iface value = iface->value;
-	int err;
 
 	if (!(value.roles & TPROXY_ROLE_DRAINING))
 		return 0;
 	value.mask = 0;
 	value.roles &= ~(__u32)TPROXY_ROLE_POLICY;
-	err = live_iface_set(&session->state, iface->ifindex, &value);
-	if (err)
-		log_error("%s: cannot write its entry: %s", value.name, strerror(-err));
-	return err;
+	return write_entry(session, iface->ifindex, &value);
 }
 
 static bool takes_udp_on(const struct policy *policy, const struct live_iface *iface)
