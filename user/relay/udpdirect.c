@@ -86,7 +86,6 @@ static void direct_ready(struct io *io, uint32_t events)
 {
 	struct direct *d = container_of(io, struct direct, io);
 	struct udp_engine *e = d->e;
-
 	uint32_t mtu;
 
 	if (events & EPOLLERR)
@@ -266,13 +265,11 @@ static unsigned int keep_queue(struct session_queue *queue, uint64_t idle_ms)
 	return left;
 }
 
-unsigned int direct_keep_busy(struct udp_engine *e)
+void direct_keep_busy(struct udp_engine *e)
 {
-	unsigned int left = keep_queue(&e->lru[true], KEEP_MS);
-
+	keep_queue(&e->lru[true], KEEP_MS);
 	udp_empty_listeners(e);
 	start_reading(e);
-	return left;
 }
 
 unsigned int direct_keep_all(struct udp_engine *e)

@@ -203,10 +203,10 @@ void direct_count_datagrams(struct session *s, unsigned int n);
 void direct_demote(struct session *s);
 
 /*
- * Promotes whoever can be, since no datagrams will come by way of the listeners any more.
- * Returns how many flows could not.
+ * Promote the flows that have room, since no datagrams will come by way of the listeners any
+ * more: those that were busy lately, or all. direct_keep_all returns how many had no room.
  */
-unsigned int direct_keep_busy(struct udp_engine *e); /* those that were quiet are not missed */
+void direct_keep_busy(struct udp_engine *e);
 unsigned int direct_keep_all(struct udp_engine *e);
 
 /* The opposite, for good. */

@@ -86,7 +86,7 @@ int udp_path_filter(int fd, uint32_t mtu)
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+	struct sock_fprog filter = { ARRAY_SIZE(code), code };
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ? -errno : 0;
 }
