@@ -378,7 +378,7 @@ __noinline int skip_tags(struct __sk_buff *skb, struct flow *f, __be16 *type)
 										     PARSE_FLOW;
 }
 
-/* f: zeroed by the caller. A header cut off in a first fragment goes on in the second. */
+/* f: zeroed by the caller. The rest of a header cut off in a first fragment is in the second. */
 static __always_inline enum parse_result parse(struct __sk_buff *skb, struct flow *f)
 {
 	__be16 type = skb->protocol;

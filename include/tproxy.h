@@ -141,9 +141,9 @@ struct tproxy_config {
 	__u32 table;      /* routing table that delivers locally */
 	__u32 build;      /* CRC-32 of the BPF object whose programs are attached */
 	__u64 netns;      /* inode of the network namespace this state belongs to */
-	__u32 df_mark;    /* bit set besides `mark` on IPv4 datagrams kept here that forbid fragments */
+	__u32 df_mark;    /* bit beside `mark` on IPv4 datagrams kept here that forbid fragments */
 	__u8 unreadable;  /* enum tproxy_unreadable */
-	__u8 link_local;  /* 1: a rule names destinations in 169.254.0.0/16, so a proxy may connect there */
+	__u8 link_local;  /* 1: a rule names destinations in 169.254.0.0/16: relayed */
 	__u8 zero[2];
 };
 

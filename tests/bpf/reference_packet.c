@@ -327,7 +327,7 @@ void seen_read(const struct ref_packet *p, struct seen *ret_seen)
 		ret_seen->kind = read_ip6(p, ret_seen, at);
 	else
 		ret_seen->kind = SEEN_NOT_IP;
-	/* A header that is cut off goes on in the next fragment. */
+	/* The rest of a header that is cut off is in the next fragment. */
 	if (ret_seen->kind == SEEN_MALFORMED && ret_seen->first_fragment)
 		ret_seen->kind = SEEN_HIDDEN;
 }

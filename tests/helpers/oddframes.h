@@ -7,7 +7,7 @@
 
 /* ---- packets -------------------------------------------------------------- */
 
-/* Looks like the header that goes on here, and like a flow that is not new. */
+/* Looks like the rest of the header, and like a flow that is not new. */
 static inline void put_hostile(const struct start *s, size_t upto, __u8 *at, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -3,7 +3,7 @@
  * A state of the ABI before ours becomes one of this ABI. Maps whose layout is the same are
  * shared by both, pins and all; the others are made and filled from the old ones. The new
  * state is whole in the stage before a program moves over to it, and takes the old one's
- * place in one step: whoever is killed leaves the old state, to be migrated again, or the new.
+ * place in one step: a process that is killed leaves the old state, to be migrated again, or the new.
  *
  * Kept: policy and idle policy, documents, deadline, roles, local addresses, pools, counters,
  * sockets, tickets, fragments, and the flows that began at a proxy.

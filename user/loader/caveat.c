@@ -85,9 +85,9 @@ static void warn_of_forwarding(const struct device *device)
 	bool v6 = !steps_family_wanted(AF_INET6, device->name) || forwards("ipv6", device->name);
 
 	if (!v4 || !v6)
-		log_warn("%s: %s forwarding is off: what is addressed to this host is then decided "
-			 "by its addresses as of the last command only (tproxy-loader watch keeps "
-			 "them true)",
+		log_warn("%s: %s forwarding is off: the kernel does not say which packets are for "
+			 "this host, and the addresses that the last command saw decide "
+			 "(tproxy-loader watch keeps them up to date)",
 			 device->name, v6 ? "IPv4" : v4 ? "IPv6" : "IPv4 and IPv6");
 }
 

@@ -85,7 +85,8 @@ static int apply(struct app *app, const char *path, const struct config *config,
 	struct changes changes = { .limit = SHOWN_CHANGES };
 	struct apply a = { .config = config,
 			   .confirm_within = request->within,
-			   .learn = request->has_learn ? request->learn : config_learn_seconds(config),
+			   .learn = request->has_learn ? request->learn :
+							 config_learn_seconds(config),
 			   .progress = app->level >= LOG_NORMAL && isatty(STDERR_FILENO),
 			   .changes = &changes };
 	bool present;

@@ -10,7 +10,7 @@
 
 #define CONFFILE_DEFAULT "/etc/tproxy/tproxy.conf"
 
-/* What a file is found to be like. Errors and warnings are logged as well. */
+/* Errors and warnings of a file, which are logged as well. */
 struct conffile_report {
 	struct json_object *errors, *warnings; /* arrays that get an object each, or NULL */
 	size_t n_warnings;

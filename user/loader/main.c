@@ -52,22 +52,24 @@ static const struct command commands[] = {
 		    "  --interface LIST  only for flows that enter these: eth0,wg*\n" LEARN_HELP
 		    "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_rule },
-	{ "cidr", "add|del [--rule NAME] [--show-bpftool] PREFIX...",
+	{ "cidr", "add|del [--rule NAME] [--learn SECONDS] [--show-bpftool] PREFIX...",
 	  "edit the destinations of a rule",
 	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP
 	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_cidr },
-	{ "port", "add|del [--rule NAME] [--show-bpftool] PROTO/PORT...",
+	{ "port", "add|del [--rule NAME] [--learn SECONDS] [--show-bpftool] PROTO/PORT...",
 	  "edit the ports of a rule",
 	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP
 	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_port },
 	{ "check", "FILE", "is this file a valid configuration? Tells every error",
-	  "FILE may be - for standard input. Nothing but the file is looked at. Exit 4 if there are\n"
-	  "only warnings: of rules and destinations that can never match.\n", cmd_check },
+	  "FILE may be - for standard input. Nothing but the file is looked at.\n"
+	  "Exit 4 if there are only warnings: of rules and destinations that can never match.\n",
+	  cmd_check },
 	{ "diff", "[FILE]", "what applying a file would change; without FILE: what was edited since",
 	  "Exit 0 without a difference, 4 with one.\n", cmd_diff },
-	{ "apply", "FILE [--confirm-within TIME] [--learn SECONDS]", "make a file the live policy, as one step",
+	{ "apply", "FILE [--confirm-within TIME] [--learn SECONDS]",
+	  "make a file the live policy, as one step",
 	  "  --confirm-within TIME   go back unless `confirm` is run in time: 60s, 5m\n"
 	  "  --learn SECONDS         how long to look for UDP flows to leave alone; else as the\n"
 	  "                          file says, or 2; 0: take them over\n\n"

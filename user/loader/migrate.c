@@ -8,7 +8,7 @@
 #include "loader/probation.h"
 #include "loader/steps.h"
 
-/* 0 where the bit is somebody else's: datagrams that forbid fragments are then not told apart. */
+/* 0 where the bit is somebody else's: datagrams that forbid fragments are then not marked. */
 static __u32 free_df_mark(struct session *session)
 {
 	__u32 bit = route_df_mark(session->state.config.mark);

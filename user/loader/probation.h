@@ -21,7 +21,7 @@ int probation_end(struct session *session, __u32 fell_back);
  */
 void probation_settle(struct session *session);
 
-/* Another process to go back at the deadline: the one that waited cannot read the state any more. */
+/* Another process to go back at the deadline: the one that waited can no longer read the state. */
 void probation_resume(struct session *session);
 
 /* -EBUSY, reported, while a policy waits to be confirmed: its way back must stay. */

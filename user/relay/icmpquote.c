@@ -25,7 +25,7 @@ static bool skip(struct rest *r, size_t n)
 	return true;
 }
 
-/* The start of what is left, without going on. */
+/* The start of what is left, which stays. */
 static bool peek(const struct rest *r, void *to, size_t n)
 {
 	if (r->len < n)

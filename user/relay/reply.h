@@ -46,7 +46,7 @@ struct reply_way {
 
 /*
  * Sends the train; what cannot be sent is counted in it as lost. 0, or the MTU of the path: the
- * next datagram must not be fragmented and is too big. Then calling again goes on with that one.
+ * next datagram must not be fragmented and is too big. The next call begins with that one.
  */
 uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train);
 

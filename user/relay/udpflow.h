@@ -60,7 +60,7 @@ struct session {
 	bool no_promotion;
 	bool tuned; /* `up` expects a lot */
 	bool loop;	 /* it is probably a flow of ours that came back */
-	bool df_unseen;	 /* nobody tells whether answers forbid fragments */
+	bool df_unseen;	 /* it is not known whether answers forbid fragments */
 	bool unfiltered; /* `up` may hold answers from before it got the filter of udppath.h */
 	uint32_t drops;	      /* of `up`, when last looked at */
 	uint32_t client_mtu; /* of the path, once something was too big; else 0 */

@@ -3,7 +3,7 @@
  * Ways to clients that are too narrow for what a server answers. Remembered beyond the flow:
  * where each question is a flow of its own, as with DNS, each would lose its answer otherwise.
  *
- * Whether an IPv4 answer to our own address may be fragmented, nobody tells the relay: no tc
+ * Whether an IPv4 answer to our own address may be fragmented, the relay cannot know: no tc
  * program is on that interface. So the first one that is too big is dropped, and its sender
  * learns the MTU as from a router. From then on a filter on the socket drops those that forbid
  * fragments and are too big; what is too big and arrives all the same may be fragmented.

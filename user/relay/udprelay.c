@@ -208,7 +208,7 @@ static bool answer_from(struct session *s, int i, struct udp_run *run, union sad
 		return false;
 	if (e->full_cone)
 		return true;
-	/* Between bind and connect a socket takes datagrams from anybody. */
+	/* From the choice of its port (inet_autobind) to connect a socket takes all that comes. */
 	if (!saddr_equal(ret_from, &s->to))
 		return false;
 	*ret_from = s->dst;
@@ -216,7 +216,7 @@ static bool answer_from(struct session *s, int i, struct udp_run *run, union sad
 }
 
 /*
- * Nobody has told of its DF bit: it is sent as if it had one, unless it is too big and has come
+ * Its DF bit is not known: it is sent as if it had one, unless it is too big and has come
  * through the filter. False: it was dropped.
  */
 static bool decide_df(struct session *s, int i, struct udp_run *run)
