@@ -18,6 +18,7 @@ for to in $SERVER4 $SERVER6; do
 done
 
 do_ok "detach r0 --keep-flows" loader detach r0 --keep-flows
+like "status shows it" "$(loader status)" 'r0: [a-z]+, draining, routing'
 ok "new flows go straight" direct $SERVER4
 ok "new IPv6 flows go straight" direct $SERVER6
 bypass_reset

@@ -189,20 +189,17 @@ static int print_json(const struct view *view)
 
 static void print_iface(const struct iface_view *v)
 {
+	const __u32 roles = v->iface.value.roles;
+	const bool policy = roles & TPROXY_ROLE_POLICY, divert = roles & TPROXY_ROLE_DIVERT;
+
 	printf("  %s: ", v->name);
 	if (v->gone) {
 		printf("gone (tproxy-loader clean)\n");
 		return;
 	}
-	printf("%s, %s%s%s%s", v->hook == HOOK_NONE ? "PROGRAM MISSING" : hook_names[v->hook],
-	       v->iface.value.roles & TPROXY_ROLE_POLICY ? "policy" : "",
-	       (v->iface.value.roles & (TPROXY_ROLE_POLICY | TPROXY_ROLE_DIVERT)) ==
-			       (TPROXY_ROLE_POLICY | TPROXY_ROLE_DIVERT) ?
-		       "+" :
-		       "",
-	       v->iface.value.roles & TPROXY_ROLE_DIVERT ? "divert" : "", v->up ? "" : ", down");
-	if (v->iface.value.roles & TPROXY_ROLE_DRAINING)
-		printf(", draining");
+	printf("%s%s%s%s%s", v->hook == HOOK_NONE ? "PROGRAM MISSING" : hook_names[v->hook],
+	       policy ? ", policy" : "", divert ? (policy ? "+divert" : ", divert") : "",
+	       v->up ? "" : ", down", roles & TPROXY_ROLE_DRAINING ? ", draining" : "");
 	if (v->vrf[0])
 		printf(", in VRF %s", v->vrf);
 	printf(", routing IPv4 %s, IPv6 %s\n", routing_names[v->routing4],
