@@ -114,6 +114,14 @@ static int add_new(struct lesson *l)
 	return err;
 }
 
+static int find_ifaces(struct lesson *l)
+{
+	/* Before the first attach a dry run has no state. */
+	int err = l->session->state.map[MAP_IFACES] < 0 ? 0 : add_attached(l);
+
+	return err ? err : add_new(l);
+}
+
 static const struct learn_iface *find_iface(const struct lesson *l, int ifindex)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -309,13 +317,15 @@ void learn_flows(struct session *session, const struct learn *learn)
 	struct lesson l __cleanup_lesson = { .session = session, .learn = learn };
 	int err;
 
-	if (!learn->seconds || session->dry_run)
+	if (!learn->seconds)
 		return;
-	err = add_attached(&l);
-	if (!err)
-		err = add_new(&l);
+	err = find_ifaces(&l);
 	if (!err && !l.n)
 		return;
+	if (!err && session->dry_run) {
+		tell_watching(&l);
+		return;
+	}
 	if (!err)
 		err = prepare(&l);
 	if (!err)
