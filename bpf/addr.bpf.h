@@ -6,6 +6,8 @@
 #include "maps.bpf.h"
 #include "parse.bpf.h"
 
+#define LOOPBACK_IFINDEX 1 /* include/net/flow.h */
+
 /* to: 16 bytes, IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
 static __always_inline void addr_map4(void *to, __be32 addr)
 {
@@ -40,7 +42,8 @@ static __always_inline struct tproxy_flow_key flow_key(const struct flow *f)
 
 /*
  * Destinations that Linux never forwards, and no others: ip_route_input_slow() and
- * ip6_forward() refuse loopback, multicast, broadcast, unspecified and IPv6 link-local.
+ * ip6_forward() refuse loopback, multicast, broadcast, unspecified and IPv6 link-local. The
+ * rest of 0.0.0.0/8 is an ordinary network (ipv4_is_zeronet asks for 0.0.0.0 alone).
  */
 static __always_inline bool dst_stays_local(const struct flow *f)
 {
@@ -48,7 +51,7 @@ static __always_inline bool dst_stays_local(const struct flow *f)
 
 	if (f->family == AF_INET) {
 		a = bpf_ntohl(f->tuple.ipv4.daddr);
-		return a >> 28 == 0xe || a == 0xffffffff || a >> 24 == 127 || a >> 24 == 0;
+		return a >> 28 == 0xe || a == 0xffffffff || a >> 24 == 127 || !a;
 	}
 	a = bpf_ntohl(f->tuple.ipv6.daddr[0]);
 	if (a >> 24 == 0xff || (a & 0xffc00000) == 0xfe800000)
@@ -75,10 +78,14 @@ static __always_inline bool dst_is_noted(const struct flow *f)
  * What the kernel would do with the packet: BPF_FIB_LKUP_RET_…, or negative. Asked with
  * all that a rule may route by and a packet has: ports, TOS, flow label; the packet has no
  * mark yet. NOT_FWDED is an address of this host, or no route at all. A global function.
+ *
+ * The helper wants the flag of the device; of IPv6 the kernel forwards by that for all devices
+ * alone (ip6_forward), which lo has like any other.
  */
 __noinline int route_of(struct __sk_buff *skb, const struct flow *f)
 {
 	struct bpf_fib_lookup fib = {};
+	long route;
 
 	if (!f)
 		return -1;
@@ -98,7 +105,12 @@ __noinline int route_of(struct __sk_buff *skb, const struct flow *f)
 		__builtin_memcpy(fib.ipv6_src, f->tuple.ipv6.saddr, 16);
 		__builtin_memcpy(fib.ipv6_dst, f->tuple.ipv6.daddr, 16);
 	}
-	return bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	route = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	if (route == BPF_FIB_LKUP_RET_FWD_DISABLED && f->family == AF_INET6) {
+		fib.ifindex = LOOPBACK_IFINDEX;
+		route = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	}
+	return route;
 }
 
 /*

@@ -85,9 +85,9 @@ static __always_inline enum verdict icmp(struct __sk_buff *skb, const struct flo
 		owner = tcp_owner(skb, &quoted);
 	else if (quoted.proto == IPPROTO_UDP)
 		owner = udp_owner(skb, &quoted);
-	/* Answers of a proxy leave from sockets that are bound elsewhere: the rules tell. */
-	if (owner == OWNER_NONE &&
-	    (quoted.proto != IPPROTO_UDP || !is_proxied(skb, &quoted) || is_older(&quoted)))
+	/* The relay's answers leave from sockets that are bound elsewhere: the rules tell. */
+	if (owner == OWNER_NONE && (quoted.proto != IPPROTO_UDP || !is_relayed(skb, &quoted) ||
+				    is_older(&quoted, OLDER_ASK)))
 		return VERDICT_NEXT;
 	return keep(TPROXY_COUNT_ICMP_OWNED);
 }

@@ -134,16 +134,4 @@ static __always_inline struct match match(struct __sk_buff *skb, const struct tp
 	return m;
 }
 
-/* Does a proxy rule take this flow? A global function, for questions that are seldom asked. */
-__noinline int is_proxied(struct __sk_buff *skb, const struct flow *f)
-{
-	const struct tproxy_config *cfg = get_config();
-	struct match m;
-
-	if (!cfg || !f)
-		return 0;
-	m = match(skb, cfg, f);
-	return m.rule && m.rule->action == TPROXY_ACTION_PROXY;
-}
-
 #endif

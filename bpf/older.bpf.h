@@ -9,8 +9,13 @@
 
 #include "addr.bpf.h"
 
+enum older_how {
+	OLDER_ASK,
+	OLDER_RENEW, /* a datagram of the flow keeps it here for another while */
+};
+
 /* A global function: the verifier walks it once. */
-__noinline int is_older(const struct flow *f)
+__noinline int is_older(const struct flow *f, enum older_how how)
 {
 	struct tproxy_flow_key key;
 	struct tproxy_older *flow;
@@ -24,7 +29,8 @@ __noinline int is_older(const struct flow *f)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (now - flow->seen < TPROXY_OLDER_IDLE_NS) {
-		flow->seen = now;
+		if (how == OLDER_RENEW)
+			flow->seen = now;
 		return 1;
 	}
 	bpf_map_delete_elem(&older, &key);

@@ -217,4 +217,21 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 	return on_down(skb, m->rule, f);
 }
 
+/* Does a rule bring this flow to the relay, and is there one? A global function. */
+__noinline int is_relayed(struct __sk_buff *skb, const struct flow *f)
+{
+	const struct tproxy_config *cfg = get_config();
+	struct bpf_sock *s __cleanup_sk = NULL;
+	struct match m;
+	__u32 slot;
+
+	if (!cfg || !f)
+		return 0;
+	m = match(skb, cfg, f);
+	if (!m.rule || m.rule->action != TPROXY_ACTION_PROXY || m.rule->proxy_port)
+		return 0;
+	s = find_listener(skb, m.rule, f, &slot);
+	return s != NULL;
+}
+
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Options of a SYN that only the real server can honour: a signature made with a key that
+ * The option of a SYN that only the real server can honour: a signature made with a key that
  * the two ends share. A listener without the key is silent (tcp_inbound_hash), and so would
- * the proxy be.
+ * the proxy be. No other length is a signature: servers ignore it and answer, which would
+ * make it a way past a rule with on-down = pass. TCP AO is no such option either: kernels
+ * without it ignore it.
  */
 #ifndef TPROXY_SYN_BPF_H
 #define TPROXY_SYN_BPF_H
@@ -12,7 +14,7 @@
 #define TCPOPT_EOL 0
 #define TCPOPT_NOP 1
 #define TCPOPT_MD5SIG 19 /* RFC 2385 */
-#define TCPOPT_AO 29	 /* RFC 5925 */
+#define TCPOLEN_MD5SIG 18
 #define TCP_OPTIONS_MAX 40
 
 /* A global function: the verifier walks its loop once. */
@@ -37,8 +39,9 @@ __noinline int syn_is_for_server(struct __sk_buff *skb, const struct flow *f)
 			return 0;
 		if (option[0] == TCPOPT_EOL)
 			return 0;
-		if (option[0] == TCPOPT_MD5SIG || option[0] == TCPOPT_AO)
-			return 1;
+		if (option[0] == TCPOPT_MD5SIG)
+			return option[1] == TCPOLEN_MD5SIG && at + TCPOLEN_MD5SIG <= end &&
+			       !load_net(skb, at + TCPOLEN_MD5SIG - 1, option, 1);
 		/* Without a branch, as in parse_ip4_options. */
 		nop = ((__u32)(option[0] ^ TCPOPT_NOP) - 1) >> 31;
 		barrier_var(nop);

@@ -134,7 +134,7 @@ static __always_inline enum verdict act(struct __sk_buff *skb, const struct matc
 						       VERDICT_NEXT;
 	if (dst_is_ours(skb, f))
 		return leave(TPROXY_COUNT_LOCAL_DST);
-	if (action == TPROXY_ACTION_PROXY && f->proto == IPPROTO_UDP && is_older(f))
+	if (action == TPROXY_ACTION_PROXY && f->proto == IPPROTO_UDP && is_older(f, OLDER_RENEW))
 		return leave(TPROXY_COUNT_OLDER);
 	count_rule(m->number, f->bytes, f->proto == IPPROTO_TCP);
 	if (action == TPROXY_ACTION_PASS)

@@ -241,7 +241,7 @@ struct tproxy_local_key {
 	X(VLAN_TAGS, "vlan_tags", "unreadable: behind more priority tags than are read")           \
 	X(TTL, "ttl", "flow starts and datagrams whose TTL ends here: left to the kernel")         \
 	X(LOOP, "loop", "flow starts that a socket of this host seems to have sent")               \
-	X(UNANSWERABLE, "unanswerable", "SYNs only the server can answer (TCP MD5, AO): as down")  \
+	X(UNANSWERABLE, "unanswerable", "SYNs only the server can answer (TCP MD5): as down")  \
 	X(OLDER, "older", "datagrams of UDP flows older than their rule: left alone")
 
 enum tproxy_counter {

@@ -344,13 +344,15 @@ static void grow_tcp(struct rng *r, struct packet *p, const struct packet *other
 		{ 29, 3, 0, 1 },   { 19, 18, 0, 0 }, { 1, 1, 19, 2 },   { 0, 19, 3, 1 },
 		{ 29, 0, 0, 0 },   { 1, 1, 1, 29 }, { 253, 4, 19, 3 }, { 1, 253, 1, 1 },
 	};
-	size_t at = upper_at(p);
+	static const __u8 signature[20] = { 19, 18, [18] = 1, [19] = 1 }; /* RFC 2385, NOPs */
+	bool sign = rng_one_in(r, 4);
+	size_t at = upper_at(p), n = sign ? sizeof(signature) : 4;
 
-	if (at + 20 > p->len || p->data[at + 12] >> 4 == 15 || !open_gap(p, at + 20, 4))
+	if (at + 20 > p->len || (p->data[at + 12] >> 4) + n / 4 > 15 || !open_gap(p, at + 20, n))
 		return;
-	memcpy(p->data + at + 20, PICK(r, options), 4);
-	p->data[at + 12] += 0x10;
-	lengthen(p, 4);
+	memcpy(p->data + at + 20, sign ? signature : PICK(r, options), n);
+	p->data[at + 12] += (__u8)(n / 4 << 4);
+	lengthen(p, n);
 }
 
 /* ---- chains --------------------------------------------------------------- */

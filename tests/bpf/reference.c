@@ -99,7 +99,7 @@ static bool is_older(const struct ref_world *w, const struct ref_end *from,
 	return false;
 }
 
-/* Of a datagram that a proxy sent in the name of a UDP server. */
+/* Of a datagram that the relay sent in the name of a UDP server; other proxies bind to send. */
 static bool is_answer_of_proxy(const struct matter *m, const struct seen *quoted)
 {
 	const struct seen asked = {
@@ -107,12 +107,14 @@ static bool is_answer_of_proxy(const struct matter *m, const struct seen *quoted
 		.to = quoted->from,
 		.proto = quoted->proto,
 	};
-	int rule;
+	int class = asked.to.addr.family == AF_INET6 ? TPROXY_UDP6 : TPROXY_UDP4, rule;
 
 	if (quoted->proto != IPPROTO_UDP || is_older(m->w, &asked.from, &asked.to))
 		return false;
 	rule = world_rule(m->w, m->iface, &asked);
-	return rule >= 0 && m->w->policy->rules[rule].action == TPROXY_ACTION_PROXY;
+	return rule >= 0 && m->w->policy->rules[rule].action == TPROXY_ACTION_PROXY &&
+	       !m->w->policy->rules[rule].proxy.port &&
+	       m->w->registered[m->w->group[rule]][class] != REF_NO_SOCKET;
 }
 
 static void decide_icmp(struct matter *m)

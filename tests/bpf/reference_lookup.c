@@ -35,8 +35,8 @@ static bool lies_in(const struct ref_addr *a, const struct prefix *p)
 }
 
 /*
- * Multicast, broadcast, loopback, "this network", and in IPv6 link-local: never forwarded.
- * ip_route_input_slow forwards the rest, 169.254.0.0/16 and 240.0.0.0/4 among it.
+ * Multicast, broadcast, loopback, unspecified, and in IPv6 link-local: never forwarded.
+ * ip_route_input_slow forwards the rest, 0.0.0.0/8, 169.254.0.0/16 and 240.0.0.0/4 among it.
  */
 bool addr_stays_local(const struct ref_addr *a)
 {
@@ -44,7 +44,7 @@ bool addr_stays_local(const struct ref_addr *a)
 	bool ends_in_0_or_1 = b[15] <= 1;
 
 	if (a->family == AF_INET)
-		return b[0] == 0 || b[0] == 127 || b[0] >> 4 == 14 ||
+		return b[0] == 127 || b[0] >> 4 == 14 || !memcmp(b, "\0\0\0\0", 4) ||
 		       !memcmp(b, "\xff\xff\xff\xff", 4);
 	if (b[0] == 0xff || (b[0] == 0xfe && b[1] >> 6 == 2))
 		return true;

@@ -85,13 +85,13 @@ bool seen_signed(const struct ref_packet *p, const struct seen *s)
 			at++;
 			continue;
 		}
-		if (kind == 19 || kind == 29) /* RFC 2385, RFC 5925 */
-			return true;
 		if (at + 1 == end)
 			return false;
 		length = p->at[at + 1];
 		if (length < 2 || length > end - at)
 			return false;
+		if (kind == 19) /* RFC 2385: of this length or none */
+			return length == 18;
 		at += length;
 	}
 	return false;

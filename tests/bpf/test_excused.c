@@ -120,6 +120,26 @@ static void set_older(const struct world *w, const struct spec *spec, __u64 seco
 	put(bpf_map__fd(w->skel->maps.older), &key, &value, "older");
 }
 
+/* An ICMP error about an answer is not kept from the server, nor does it keep the flow young. */
+static void test_older_error(const struct world *w, const struct spec *flow)
+{
+	const struct spec outer = { .src = "10.99.0.1", .dst = V4 };
+	const struct spec answer = { .src = V4, .dst = "10.99.0.1", .proto = UDP, .sport = 53,
+				     .dport = CLIENT_PORT };
+	static const struct want nothing = NOTHING, kept = KEPT(C(ICMP_OWNED));
+	struct tproxy_flow_key key = key_of(flow);
+	struct tproxy_older left;
+	struct packet p;
+
+	packet_build_icmp(&outer, 3, &answer, 0, &p);
+	check_packet(w, "an ICMP error about an answer of the relay", &outer, &p, &kept);
+	set_older(w, flow, 50);
+	packet_build_icmp(&outer, 3, &answer, 0, &p);
+	check_packet(w, "an ICMP error about an answer to an older flow", &outer, &p, &nothing);
+	must(bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.older), &key, &left), "older");
+	tap_ok(now_ns() - left.seen > 40 * 1000000000ULL, "it does not keep that flow young");
+}
+
 static void test_older(const struct world *w)
 {
 	struct spec flow = { .src = "10.99.0.1", .dst = V4, UDP53 };
@@ -152,6 +172,7 @@ static void test_older(const struct world *w)
 	check_case(w, &idle);
 	tap_ok(bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.older), &key, &left) == -ENOENT,
 	       "it is forgotten then");
+	test_older_error(w, &flow);
 }
 
 /* ---- flows that come back --------------------------------------------------- */
@@ -200,9 +221,13 @@ static const struct packet_case syn_cases[] = {
 	{ "TCP MD5 behind other options",
 	  { .dst = V4, .body = BYTES(SYN_HEAD(12), 2, 4, 5, 0xb4, 1, 1, MD5_OPTION, 4, 2, 1, 1) },
 	  UNANSWERED(0) },
-	{ "a SYN with TCP AO",
+	{ "a SYN with TCP AO, which kernels ignore",
 	  { .dst = V4, .body = BYTES(SYN_HEAD(9), 29, 16, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) },
-	  UNANSWERED(0) },
+	  WANTED(0) },
+	{ "TCP MD5 of another length",
+	  { .dst = V4, .body = BYTES(SYN_HEAD(6), 19, 4, 1, 1) }, WANTED(0) },
+	{ "TCP MD5 that is cut off", { .dst = V4, .body = BYTES(SYN_HEAD(6), 19, 18, 0, 0) },
+	  WANTED(0) },
 	{ "a SYN with TCP MD5, on-proxy-down = pass",
 	  { .dst = "10.210.3.5", .body = BYTES(SYN_HEAD(10), MD5_OPTION, 1, 1) },
 	  PASSED(C(UNANSWERABLE) | C(DOWN_PASS), 2) },

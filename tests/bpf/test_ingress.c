@@ -281,7 +281,7 @@ static const struct {
 	const char *dst;
 	bool ours; /* may be somebody's flow; else it never is */
 } destinations[] = {
-	{ "0.0.0.0", false }, { "0.255.255.255", false }, { "1.0.0.0", true },
+	{ "0.0.0.0", false }, { "0.0.0.1", true }, { "0.255.255.255", true }, { "1.0.0.0", true },
 	{ "126.255.255.255", true }, { "127.0.0.0", false }, { "127.0.0.1", false },
 	{ "127.255.255.255", false }, { "128.0.0.0", true }, { "169.253.255.255", true },
 	{ "169.254.0.0", true }, { "169.254.169.254", true }, { "169.254.255.255", true },

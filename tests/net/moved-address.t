@@ -38,6 +38,9 @@ is "and counted" "$(($(counter local_dst) - before))" 2
 move_away $VIP4 32 $SERVER4
 move_away $VIP6 128 $SERVER6
 is "it moved to a server: the rule drops" "$(answers $VIP4) $(answers $VIP6)" "no no"
+r sysctl -qw net.ipv6.conf.r0.forwarding=0 # of IPv6 the kernel forwards by "all" alone
+is "also where the device itself does not forward" "$(answers $VIP6)" no
+r sysctl -qw net.ipv6.conf.r0.forwarding=1
 bypass_none "nothing got past"
 
 ok "the relay starts" relay_start
