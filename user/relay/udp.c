@@ -63,7 +63,7 @@ static void reject(struct udp_engine *e, struct flow_record *record, int err)
 	udp_log_limited(e, record);
 }
 
-/* ttl: that it goes on with, 0: not known. */
+/* ttl: that its first datagram leaves with, 0: not known. */
 static void note_loop(struct udp_engine *e, struct session *s, uint8_t ttl)
 {
 	struct looplog *loops = e->w->relay->loops;
