@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "lib/flowset.h"
 #include "lib/util.h"
@@ -221,14 +220,6 @@ static void look_at(const struct batch *b, int i,
 		fn(&datagram, arg);
 }
 
-static __u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (__u64)ts.tv_sec * 1000 + (__u64)ts.tv_nsec / 1000000;
-}
-
 static unsigned int lost_datagrams(int fd)
 {
 	struct tpacket_stats stats = { 0 };
@@ -243,11 +234,11 @@ int capture_run(int fd, unsigned int seconds,
 		unsigned int *ret_lost)
 {
 	__cleanup_free struct batch *b = calloc(1, sizeof(*b));
-	__u64 now = now_ms(), end = now + seconds * 1000ULL;
+	__u64 now = monotonic_ms(), end = now + seconds * 1000ULL;
 
 	if (!b)
 		return -ENOMEM;
-	for (; now < end; now = now_ms()) {
+	for (; now < end; now = monotonic_ms()) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
 		int n = poll(&pfd, 1, (int)(end - now)) > 0 ? receive(fd, b) : 0;
 

@@ -2,20 +2,12 @@
 #include "lib/older.h"
 
 #include <bpf/bpf.h>
-#include <time.h>
 
-/* As bpf_ktime_get_ns() counts. */
-static __u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (__u64)ts.tv_sec * 1000000000ULL + (__u64)ts.tv_nsec;
-}
+#include "lib/util.h"
 
 int older_add(const struct state *state, const struct tproxy_flow_key *key)
 {
-	const struct tproxy_older value = { .seen = now_ns() };
+	const struct tproxy_older value = { .seen = monotonic_ns() };
 
 	return bpf_map_update_elem(state->map[MAP_OLDER], key, &value, BPF_ANY) ? -errno : 0;
 }
@@ -30,7 +22,7 @@ size_t older_count(const struct state *state)
 	struct tproxy_flow_key key, *prev = NULL;
 	int fd = state->map[MAP_OLDER];
 	struct tproxy_older value;
-	__u64 now = now_ns();
+	__u64 now = monotonic_ns();
 	size_t n = 0;
 
 	for (; n < TPROXY_MAX_OLDER && !bpf_map_get_next_key(fd, prev, &key); prev = &key)
@@ -48,7 +40,7 @@ static int find_stale(int fd, struct stale *stale)
 {
 	struct tproxy_flow_key key, *prev = NULL;
 	struct tproxy_older value;
-	__u64 now = now_ns();
+	__u64 now = monotonic_ns();
 	int err = 0;
 
 	for (; !err && !bpf_map_get_next_key(fd, prev, &key); prev = &key) {

@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -41,6 +43,20 @@ static inline void cleanup_file(FILE **f)
 #define __cleanup_free __attribute__((cleanup(cleanup_free)))
 #define __cleanup_file __attribute__((cleanup(cleanup_file)))
 #define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* CLOCK_MONOTONIC, which is what bpf_ktime_get_ns() counts. */
+static inline uint64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static inline uint64_t monotonic_ms(void)
+{
+	return monotonic_ns() / 1000000;
+}
 
 /* Moves a descriptor out of a __cleanup_close variable; the caller owns the result. */
 static inline int take_fd(int *fd)

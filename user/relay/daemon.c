@@ -6,19 +6,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <time.h>
 
 #include "lib/notify.h"
 #include "lib/util.h"
 #include "relay/record.h"
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static void order_all(struct daemon *d, enum worker_order order)
 {
@@ -160,7 +151,7 @@ static void handle_peer(struct daemon *d)
 /* A worker that hangs must be seen, not only this thread. */
 static void feed_watchdog(struct daemon *d)
 {
-	uint64_t now = now_ms();
+	uint64_t now = monotonic_ms();
 	bool alive = true;
 
 	if (!d->watchdog_ms || now < d->watchdog_due)
@@ -179,7 +170,7 @@ static void feed_watchdog(struct daemon *d)
 
 static int watchdog_wait(const struct daemon *d)
 {
-	uint64_t now = now_ms();
+	uint64_t now = monotonic_ms();
 
 	if (!d->watchdog_ms)
 		return -1;

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 #include "lib/util.h"
 #include "relay/accept.h"
@@ -15,14 +14,6 @@
 
 #define EVENTS_PER_TURN 256
 #define ADDRESSES_RETRY_MS 1000
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 int worker_watch(struct worker *w, struct io *io, uint32_t events)
 {
@@ -221,10 +212,10 @@ static void *worker_thread(void *arg)
 	pthread_mutex_lock(w->relay->gate);
 	pthread_mutex_unlock(w->relay->gate);
 	while (!w->draining || !TAILQ_EMPTY(&w->conns) || udp_sessions(w->udp)) {
-		int timeout = TAILQ_EMPTY(&w->tasks) ? wheel_timeout(&w->wheel, now_ms()) : 0;
+		int timeout = TAILQ_EMPTY(&w->tasks) ? wheel_timeout(&w->wheel, monotonic_ms()) : 0;
 		int n = epoll_wait(w->epoll, events, EVENTS_PER_TURN, timeout);
 
-		w->now = w->tools.now = now_ms();
+		w->now = w->tools.now = monotonic_ms();
 		for (int i = 0; i < n; i++) {
 			struct io *io = events[i].data.ptr;
 
@@ -258,7 +249,7 @@ int worker_open(struct worker *w, unsigned int index, const struct relay *relay)
 	w->index = index;
 	w->relay = relay;
 	w->listeners = &relay->listeners->worker[index];
-	w->now = now_ms();
+	w->now = monotonic_ms();
 	w->next_id = 1;
 	w->local = (struct local_set){ .events = -1, .dump = -1 };
 	w->drain_timer.fire = drain_expired;
