@@ -24,7 +24,7 @@ is "and no other warning" "$(grep -c 'never' <<<"$ERR")" 5
 try loader -j check "$WORK/some.conf"
 is "check --json" "$RC $(json_value "(o['valid'], o['errors'], len(o['warnings']), o['warnings'][0]['line'])" <<<"$OUT")" \
 	"4 (True, [], 5, 2)"
-printf '[rule fine]\nto = 169.254.0.0/16 240.0.0.0/4 0.0.0.0/0\n' >"$WORK/fine.conf"
+printf '[rule fine]\nto = 169.254.0.0/16 240.0.0.0/4 0.0.0.0/0 0.0.0.0/8 0.1.2.3\n' >"$WORK/fine.conf"
 do_ok "no warning: exit 0" loader check "$WORK/fine.conf"
 printf '[rule a]\nto = 127.0.0.1\ncolour = red\n' >"$WORK/bad.conf"
 try loader check "$WORK/bad.conf"
@@ -35,7 +35,7 @@ do_ok "apply takes it" loader apply "$WORK/some.conf"
 like "and warns" "$ERR" "some.conf:2: 127.0.0.0/8: never matches"
 do_ok "rule add takes it" loader rule add late --cidr 10.0.0.0/8,255.255.255.255
 like "and warns" "$ERR" "rule late: 255.255.255.255 never matches"
-do_ok "a rule with nothing else" loader rule add dead --cidr 0.0.0.0/8
+do_ok "a rule with nothing else" loader rule add dead --cidr 0.0.0.0
 like "is named" "$ERR" "rule dead: can never match"
 do_ok "cidr add takes it" loader cidr add --rule late ff00::/8
 like "and warns of what is new" "$ERR" "rule late: ff00::/8 never matches"

@@ -348,12 +348,12 @@ static void expect_warnings(const char *text, const char *expected)
 static void test_never_forwarded(void **unused)
 {
 	expect_warnings("[rule a]\nto = 0.0.0.0/0 169.254.0.0/16 240.0.0.0/4 255.255.255.254 "
-			"126.0.0.0/7 fe00::/9 ::/127 fec0::/10 128.0.0.1\nfrom = 127.0.0.1 ::1\n",
+			"0.0.0.0/8 0.0.0.1 126.0.0.0/7 fe00::/9 ::/127 fec0::/10 128.0.0.1\nfrom = 127.0.0.1 ::1\n",
 			"");
 	expect_warnings("[rule a]\nto = 127.1.2.3 10.0.0.0/8\n",
 			NEVER(2, "127.1.2.3", "loopback (127.0.0.0/8)"));
-	expect_warnings("[rule b]\n\nto = 0.0.0.0/8\n     255.255.255.255, 239.1.1.1/32\n[rule c]\n",
-			NEVER(3, "0.0.0.0/8", "\"this network\" (0.0.0.0/8)")
+	expect_warnings("[rule b]\n\nto = 0.0.0.0\n     255.255.255.255, 239.1.1.1/32\n[rule c]\n",
+			NEVER(3, "0.0.0.0", "the unspecified address")
 			NEVER(4, "255.255.255.255", "the limited broadcast address")
 			NEVER(4, "239.1.1.1/32", "multicast (224.0.0.0/4)")
 			DEAD(1, "b"));

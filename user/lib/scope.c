@@ -10,7 +10,7 @@ static const struct {
 	struct prefix prefix;
 	const char *why;
 } never_forwarded[] = {
-	{ { .family = AF_INET, .len = 8 }, "\"this network\" (0.0.0.0/8)" },
+	{ { .family = AF_INET, .len = 32 }, "the unspecified address" },
 	{ { .family = AF_INET, .len = 8, .addr = { 127 } }, "loopback (127.0.0.0/8)" },
 	{ { .family = AF_INET, .len = 4, .addr = { 224 } }, "multicast (224.0.0.0/4)" },
 	{ { .family = AF_INET, .len = 32, .addr = { 255, 255, 255, 255 } },
