@@ -17,11 +17,32 @@ relayed() {
 	is "one of IPv6, too" "$(cpy udp-who $SERVER6 "$1")" "$ROUTER6 other-port"
 }
 
+# still_relayed DESCRIPTION NAME PORT — quiet so far, and not learned
+still_relayed() {
+	local n
+
+	n=$(answers_of "$2")
+	is "$1: the quiet flow is not learned" "$(older_entries "$3")" 0
+	wake "$2"
+	ok "$1: it goes on" wait_for 10 answered "$2" $((n + 1))
+	is "$1: its server saw the relay only" "$(whom "$2")" "$ROUTER4"
+}
+
+# The client's side of the router is deleted, and made again as it was.
+flap() {
+	ip -n "$ROUTER" link del r0
+	ip -n "$CLIENT" link add c0 type veth peer name r0 netns "$ROUTER"
+	topo_address "$CLIENT" c0 "$CLIENT4/24" "$CLIENT6/64"
+	topo_address "$ROUTER" r0 "$GATE4/24" "$GATE6/64"
+	ip -n "$CLIENT" route add default via "$GATE4"
+	r sysctl -qw net.ipv4.conf.r0.rp_filter=0
+}
+
 learns() { LEARN=yes loader "$@"; } # what users get
 older_entries() { r python3 "$OLDER" seen "$PINS/internal/older" "$1"; }
 
 prepare nginx
-serve_greet {7001..7011}
+serve_greet {7001..7012}
 ok "the relay starts" relay_start
 
 both first 7001
@@ -128,6 +149,24 @@ if r test -e /proc/sys/net/netfilter/nf_conntrack_count; then
 	wake quiet
 	ok "it goes on" wait_for 10 answered quiet 2
 	is "its server saw" "$(whom quiet)" $CLIENT4
+
+	do_ok "a rule for a port without flows" loader rule add twelfth --udp-port 7012
+	ok "a quiet flow is relayed" talk_start relayed $SERVER4 7012 3600
+	do_ok "detach --all" loader detach --all
+	do_ok "and attach again" learns attach r0 --udp-port 7012
+	like "watches" "$ERR" 'learn UDP flows on r0'
+	still_relayed "detach --all, attach" relayed 7012
+	loader save >"$WORK/flap.conf"
+	flap
+	do_ok "apply, once the interface is back" learns apply "$WORK/flap.conf"
+	like "watches" "$ERR" 'learn UDP flows on r0'
+	still_relayed "an interface that is back" relayed 7012
+	relay_stop
+	flap
+	do_ok "apply, with no socket that has the flow" learns apply "$WORK/flap.conf"
+	ok "the relay starts again" relay_start
+	ok "and is registered" relay_says registered
+	still_relayed "another interface of that name" relayed 7012
 fi
 do_ok "detach --all" loader detach --all
 finish

@@ -230,8 +230,9 @@ static void test_entries(void **unused)
 	assert_int_equal(conntrack_parse(entry(buf, IPPROTO_UDP, false, IPS_SEEN_REPLY), keys), 2);
 	assert_memory_equal(&keys[0], &v4, sizeof(v4));
 	assert_memory_equal(&keys[1], &answer, sizeof(answer));
-	assert_int_equal(conntrack_parse(entry(buf, IPPROTO_UDP, true, 0), keys), 1);
+	assert_int_equal(conntrack_parse(entry(buf, IPPROTO_UDP, true, IPS_SEEN_REPLY), keys), 2);
 	assert_memory_equal(&keys[0], &v6, sizeof(v6));
+	assert_int_equal(conntrack_parse(entry(buf, IPPROTO_UDP, true, 0), keys), 0);
 	assert_int_equal(conntrack_parse(entry(buf, IPPROTO_TCP, false, IPS_SEEN_REPLY), keys), 0);
 }
 
@@ -381,6 +382,51 @@ static bool is_proxied(const struct policy *policy, tproxy_mask mask, const stru
 	return rule >= 0 && policy->rules[rule].action == TPROXY_ACTION_PROXY;
 }
 
+static void add_rule(struct policy *policy, int index, enum tproxy_action action,
+		     const char *interface)
+{
+	struct rule *rule = &policy->rules[index];
+
+	rule->used = true;
+	snprintf(rule->name, sizeof(rule->name), "rule%d", index);
+	rule->action = action;
+	assert_int_equal(prefix_set_add_all(&rule->to), 0);
+	assert_int_equal(prefix_set_add_all(&rule->from), 0);
+	assert_int_equal(service_set_add(&rule->services, IPPROTO_UDP,
+					 (struct port_range){ 53, 53 }),
+			 0);
+	if (interface)
+		assert_int_equal(name_set_add(&rule->interfaces, interface), 0);
+}
+
+static void expect_somewhere(const struct policy *policy, bool expected)
+{
+	struct tables tables __cleanup_tables = { 0 };
+	const struct tproxy_flow_key key = key_of(AF_INET, "192.0.2.1", "198.51.100.2");
+
+	assert_int_equal(tables_compile(policy, &tables), 0);
+	assert_int_equal(takes_flow_somewhere(&tables, policy, &key), expected);
+}
+
+static void test_takes_somewhere(void **unused)
+{
+	struct policy policy __cleanup_policy = { 0 };
+
+	expect_somewhere(&policy, false);
+	add_rule(&policy, 5, TPROXY_ACTION_PROXY, "eth1");
+	expect_somewhere(&policy, true);
+	add_rule(&policy, 4, TPROXY_ACTION_PASS, "eth2");
+	expect_somewhere(&policy, true);
+	add_rule(&policy, 3, TPROXY_ACTION_DROP, NULL);
+	expect_somewhere(&policy, false);
+	add_rule(&policy, 2, TPROXY_ACTION_PROXY, "eth3");
+	expect_somewhere(&policy, true);
+	add_rule(&policy, 1, TPROXY_ACTION_PASS, NULL);
+	expect_somewhere(&policy, false);
+	add_rule(&policy, 0, TPROXY_ACTION_PROXY, NULL);
+	expect_somewhere(&policy, true);
+}
+
 /* "No" must be true of every flow; "yes" must not be all there is. */
 static void test_takes_more(void **unused)
 {
@@ -426,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_cut_entries),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_takes_flow),
+		cmocka_unit_test(test_takes_somewhere),
 		cmocka_unit_test(test_takes_more),
 	};
 

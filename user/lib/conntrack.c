@@ -74,10 +74,12 @@ int conntrack_parse(const struct nlmsghdr *msg, struct tproxy_flow_key *ret_keys
 	nl_parse(msg, sizeof(struct nfgenmsg), &attrs);
 	if (has_size(attr[CTA_STATUS], sizeof(status)))
 		status = ntohl(mnl_attr_get_u32(attr[CTA_STATUS]));
+	/* Without an answer nothing says that the flow came through. */
+	if (!(status & IPS_SEEN_REPLY))
+		return 0;
 	if (parse_tuple(attr[CTA_TUPLE_ORIG], &ret_keys[n]))
 		n++;
-	/* Without an answer so far, this is only what one would look like. */
-	if ((status & IPS_SEEN_REPLY) && parse_tuple(attr[CTA_TUPLE_REPLY], &ret_keys[n]))
+	if (parse_tuple(attr[CTA_TUPLE_REPLY], &ret_keys[n]))
 		n++;
 	return n;
 }

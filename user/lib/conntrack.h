@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The UDP flows that the kernel's connection tracking knows of, as it lists them (ctnetlink). */
+/*
+ * The answered UDP flows that the kernel's connection tracking knows of, as it lists them
+ * (ctnetlink). Those that a socket here has look like those that are forwarded.
+ */
 #ifndef TPROXY_CONNTRACK_H
 #define TPROXY_CONNTRACK_H
 
@@ -12,7 +15,7 @@
  */
 int conntrack_walk(void (*fn)(const struct tproxy_flow_key *key, void *arg), void *arg);
 
-/* Keys of one entry's directions that have had datagrams: 0, 1 or 2. ret_keys: room for 2. */
+/* Keys of one entry's directions, 0 to 2; 0 without an answer. ret_keys: room for 2. */
 int conntrack_parse(const struct nlmsghdr *msg, struct tproxy_flow_key *ret_keys);
 
 #endif

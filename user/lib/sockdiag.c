@@ -18,6 +18,7 @@ struct list {
 	struct addrset local;
 	struct foreign_flow *flows;
 	size_t n, room;
+	bool every;    /* those with a local address, too */
 	__u8 protocol; /* of the dump under way */
 };
 
@@ -43,7 +44,7 @@ static int read_socket(const struct nlmsghdr *msg, void *data)
 	struct addrset_key key;
 
 	addrset_key(diag->idiag_family, diag->id.idiag_src, &key);
-	if (addrset_is_loopback(&key) || addrset_has(&list->local, &key))
+	if (!list->every && (addrset_is_loopback(&key) || addrset_has(&list->local, &key)))
 		return MNL_CB_OK;
 	if (!append(list, diag))
 		return MNL_CB_OK;
@@ -80,27 +81,50 @@ int sockdiag_open(struct nl *ret_diag)
 	return nl_open_bus(ret_diag, NETLINK_SOCK_DIAG);
 }
 
+static int dump_families(struct nl *diag, __u8 protocol, struct list *list)
+{
+	int err = dump(diag, AF_INET, protocol, list);
+
+	return err ? err : dump(diag, AF_INET6, protocol, list);
+}
+
+/* Takes the list's memory. */
+static int hand_over(struct list *list, int err, struct foreign_flow **ret_flows, size_t *ret_n)
+{
+	addrset_free(&list->local);
+	if (err) {
+		free(list->flows);
+		return err;
+	}
+	*ret_flows = list->flows;
+	*ret_n = list->n;
+	return 0;
+}
+
 int sockdiag_list_foreign(struct nl *route, struct foreign_flow **ret_flows, size_t *ret_n)
 {
-	static const __u8 families[] = { AF_INET, AF_INET6 };
-	static const __u8 protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
 	struct nl diag __cleanup_nl = { 0 };
 	struct list list = { 0 };
 	int err = sockdiag_open(&diag);
 
 	if (!err)
 		err = addrset_read(&list.local, route);
-	for (size_t f = 0; f < ARRAY_SIZE(families) && !err; f++)
-		for (size_t p = 0; p < ARRAY_SIZE(protocols) && !err; p++)
-			err = dump(&diag, families[f], protocols[p], &list);
-	addrset_free(&list.local);
-	if (err) {
-		free(list.flows);
-		return err;
-	}
-	*ret_flows = list.flows;
-	*ret_n = list.n;
-	return 0;
+	if (!err)
+		err = dump_families(&diag, IPPROTO_TCP, &list);
+	if (!err)
+		err = dump_families(&diag, IPPROTO_UDP, &list);
+	return hand_over(&list, err, ret_flows, ret_n);
+}
+
+int sockdiag_list_udp(struct foreign_flow **ret_flows, size_t *ret_n)
+{
+	struct nl diag __cleanup_nl = { 0 };
+	struct list list = { .every = true };
+	int err = sockdiag_open(&diag);
+
+	if (!err)
+		err = dump_families(&diag, IPPROTO_UDP, &list);
+	return hand_over(&list, err, ret_flows, ret_n);
 }
 
 bool sockdiag_is_alive(const struct foreign_flow *flow)

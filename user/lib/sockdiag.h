@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Flows that only live because their packets are kept on this host: TCP
- * connections and connected UDP sockets whose local address is none of this
- * host's, as the kernel lists them (NETLINK_SOCK_DIAG).
+ * Connected sockets, as the kernel lists them (NETLINK_SOCK_DIAG), above all those whose local
+ * address is none of this host's: they only live because their packets are kept here.
  */
 #ifndef TPROXY_SOCKDIAG_H
 #define TPROXY_SOCKDIAG_H
@@ -15,11 +14,14 @@
 
 struct foreign_flow {
 	__u8 family, protocol, state; /* AF_*, IPPROTO_*, TCP_* */
-	struct inet_diag_sockid id;   /* idiag_src is foreign, idiag_dst the peer */
+	struct inet_diag_sockid id;   /* idiag_src is here, idiag_dst the peer */
 };
 
 /* The caller frees *ret_flows. -EOPNOTSUPP when the kernel lacks inet_diag. */
 int sockdiag_list_foreign(struct nl *route, struct foreign_flow **ret_flows, size_t *ret_n);
+
+/* The same for every connected UDP socket, whatever its local address. */
+int sockdiag_list_udp(struct foreign_flow **ret_flows, size_t *ret_n);
 
 /* True for a flow with somebody at its other end, false in TIME_WAIT. */
 bool sockdiag_is_alive(const struct foreign_flow *flow);

@@ -87,6 +87,29 @@ int takes_flow(const struct tables *tables, tproxy_mask mask, const struct tprox
 	return mask ? __builtin_ctzll(mask) : -1;
 }
 
+static bool is_proxy(const struct tables *tables, int index)
+{
+	return index >= 0 && tables->rules[index].action == TPROXY_ACTION_PROXY;
+}
+
+bool takes_flow_somewhere(const struct tables *tables, const struct policy *policy,
+			  const struct tproxy_flow_key *key)
+{
+	tproxy_mask everywhere = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (policy->rules[i].used && !policy->rules[i].interfaces.n)
+			everywhere |= 1ULL << i;
+	if (is_proxy(tables, takes_flow(tables, everywhere, key)))
+		return true;
+	/* Rules that name interfaces may be alone there with those that are everywhere. */
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (is_proxy(tables, i) && policy->rules[i].interfaces.n &&
+		    is_proxy(tables, takes_flow(tables, everywhere | 1ULL << i, key)))
+			return true;
+	return false;
+}
+
 /* ---- all UDP flows -------------------------------------------------------- */
 
 static bool has_udp(const struct rule *rule)

@@ -11,6 +11,13 @@
 /* The rule that decides about a flow, among those of `mask`; -1: none. */
 int takes_flow(const struct tables *tables, tproxy_mask mask, const struct tproxy_flow_key *key);
 
+/*
+ * May a proxy rule get the flow on some interface, attached or not? Never no where it
+ * should be yes. tables: of that policy.
+ */
+bool takes_flow_somewhere(const struct tables *tables, const struct policy *policy,
+			  const struct tproxy_flow_key *key);
+
 /* A policy as it is in force on one interface. */
 struct takes {
 	const struct policy *policy;

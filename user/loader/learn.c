@@ -32,6 +32,9 @@ struct lesson {
 	struct tables before, after;
 	struct addrset local;
 	struct flowset flows;
+	struct foreign_flow *sockets; /* connected UDP sockets of this host */
+	size_t n_sockets;
+	struct flowset peers; /* where those are connected to, by destination alone */
 	size_t learned, without_room;
 };
 
@@ -42,6 +45,8 @@ static void lesson_free(struct lesson *l)
 	tables_free(&l->after);
 	addrset_free(&l->local);
 	flowset_free(&l->flows);
+	free(l->sockets);
+	flowset_free(&l->peers);
 }
 #define __cleanup_lesson __attribute__((cleanup(lesson_free)))
 
@@ -182,18 +187,66 @@ static void see_datagram(const struct capture_datagram *datagram, void *arg)
 		flowset_add(&l->flows, &datagram->key);
 }
 
+static struct tproxy_flow_key destination_of(const struct tproxy_flow_key *key)
+{
+	struct tproxy_flow_key to = *key;
+
+	memset(to.src, 0, sizeof(to.src));
+	to.sport = 0;
+	return to;
+}
+
+static struct tproxy_flow_key socket_flow(const struct foreign_flow *socket)
+{
+	const struct inet_diag_sockid *id = &socket->id;
+	struct tproxy_flow_key key;
+
+	flow_key_make(&key, socket->family, id->idiag_src, id->idiag_dst);
+	key.sport = id->idiag_sport;
+	key.dport = id->idiag_dport;
+	return key;
+}
+
+static int list_sockets(struct lesson *l)
+{
+	int err = sockdiag_list_udp(&l->sockets, &l->n_sockets);
+
+	if (!err)
+		err = flowset_open(&l->peers, l->n_sockets);
+	for (size_t i = 0; i < l->n_sockets && !err; i++) {
+		struct tproxy_flow_key key = socket_flow(&l->sockets[i]), to = destination_of(&key);
+
+		flowset_add(&l->peers, &to);
+	}
+	return err;
+}
+
+/*
+ * Connection tracking lists a flow that the relay has like one that is forwarded: the answers
+ * come from here under the server's address. It outlives the interface's entry, too.
+ */
+static bool may_be_relayed(const struct lesson *l, const struct tproxy_flow_key *key)
+{
+	struct tproxy_flow_key to = destination_of(key);
+
+	return flowset_find(&l->peers, &to) ||
+	       takes_flow_somewhere(&l->before, l->learn->before, key);
+}
+
 /* Connection tracking does not say where a datagram comes in: by the way to its source. */
 static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 {
 	bool v4 = mapped_is(key->src);
 	struct lesson *l = arg;
+	const struct tproxy_flow_key answered = flow_key_reverse(key);
 	const struct learn_iface *iface = NULL;
 	struct flow_entry *entry;
 	bool concerns = false;
 
 	for (size_t i = 0; i < l->n && !concerns; i++)
 		concerns = changes_hands(l, &l->ifaces[i], key);
-	if (!concerns || is_for_this_host(l, key))
+	if (!concerns || is_for_this_host(l, key) || may_be_relayed(l, key) ||
+	    may_be_relayed(l, &answered))
 		return;
 	iface = find_iface(l, route_output(&l->session->nl, v4 ? AF_INET : AF_INET6,
 					   key->src + (v4 ? MAPPED_LEN : 0)));
@@ -201,29 +254,17 @@ static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 		return;
 	entry = flowset_add(&l->flows, key);
 	if (entry)
-		entry->passes = true; /* only what was let through is listed */
+		entry->passes = true;
 }
 
 /* A socket here has the flow: its packets never come to a rule. */
 static void forget_owned(struct lesson *l)
 {
-	__cleanup_free struct foreign_flow *sockets = NULL;
-	size_t n = 0;
-	int err = sockdiag_list_foreign(&l->session->nl, &sockets, &n);
+	for (size_t i = 0; i < l->n_sockets; i++) {
+		struct tproxy_flow_key key = socket_flow(&l->sockets[i]);
+		struct tproxy_flow_key comes = flow_key_reverse(&key);
+		struct flow_entry *entry = flowset_find(&l->flows, &comes);
 
-	if (err)
-		log_debug("flows of sockets: cannot list them: %s", strerror(-err));
-	for (size_t i = 0; i < n; i++) {
-		const struct inet_diag_sockid *id = &sockets[i].id;
-		struct tproxy_flow_key key;
-		struct flow_entry *entry;
-
-		if (sockets[i].protocol != IPPROTO_UDP)
-			continue;
-		flow_key_make(&key, sockets[i].family, id->idiag_dst, id->idiag_src);
-		key.sport = id->idiag_dport;
-		key.dport = id->idiag_sport;
-		entry = flowset_find(&l->flows, &key);
 		if (entry)
 			entry->passes = false;
 	}
@@ -260,18 +301,22 @@ static void watch(struct lesson *l)
 			 lost);
 }
 
-/* Latest first: from its answer to the new policy hardly any time goes by. */
+/* Watch first: from the other answers to the new policy hardly any time goes by. */
 static void collect(struct lesson *l)
 {
 	int err;
 
 	if (!l->learn->no_watch)
 		watch(l);
+	err = list_sockets(l);
+	if (err) {
+		log_debug("flows of sockets: cannot list them: %s", strerror(-err));
+		return;
+	}
 	err = conntrack_walk(see_tracked, l);
 	if (err)
 		log_debug("connection tracking: cannot list it: %s", strerror(-err));
-	if (l->flows.n)
-		forget_owned(l);
+	forget_owned(l);
 }
 
 static int enter(const struct flow_entry *entry, void *arg)
