@@ -5,6 +5,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+/* A bound for errqueue_mtu: more than the default buffer holds. What it looks for comes last. */
+#define EMPTYING_READS 512
+
 static void take_reporter(struct queued_error *q, const struct sock_extended_err *ee)
 {
 	const struct sockaddr *from = SO_EE_OFFENDER(ee);
@@ -51,7 +54,7 @@ uint32_t errqueue_mtu(int fd)
 	struct queued_error q;
 	uint32_t mtu = 0;
 
-	for (int i = 0; i < ERRORS_AT_ONCE && errqueue_take(fd, &q); i++)
+	for (int i = 0; i < EMPTYING_READS && errqueue_take(fd, &q); i++)
 		if (q.mtu)
 			mtu = q.mtu;
 	return mtu;

@@ -12,6 +12,7 @@
 
 #define REPLY_BUCKETS 4096
 #define REPLY_IDLE_MS 10000
+#define SEND_TRIES 8 /* without progress */
 
 struct reply_table {
 	struct worker *w;
@@ -84,8 +85,9 @@ void reply_table_close(struct reply_table *t)
 }
 
 /*
- * Nobody can send there: what arrives on a device for 127.0.0.0/8 is dropped (ip_route_input_slow),
- * and 100::/64 is routed nowhere (RFC 6666).
+ * No datagram gets there: what arrives on a device for 127.0.0.0/8 is dropped (ip_route_input_slow),
+ * and 100::/64 is routed nowhere (RFC 6666). ICMP errors do: the kernel finds their socket by what
+ * they quote, whoever made that up.
  */
 static union saddr reply_local(const union saddr *addr)
 {
@@ -116,7 +118,7 @@ static int reply_bind(const union saddr *local, int device)
 		err = sockopt_transparent(fd, family);
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
-	/* Nobody sends ICMP there; the kernel itself tells the MTU of a path. */
+	/* The kernel tells the MTU of a path that way. */
 	if (!err)
 		err = sockopt_errors(fd, family);
 	/* Other workers and another relay are here too. */
@@ -239,12 +241,34 @@ static void prepare(struct reply *r, const struct reply_way *way, const struct u
 		r->mtu = mtu;
 }
 
+/*
+ * A forged ICMP error fails the next send, once (sock_error). 0: tried again until all is sent or
+ * skipped; or the MTU of the path.
+ */
+static uint32_t send_bound(struct reply *r, const struct udp_way *way, struct udp_train *train)
+{
+	unsigned int tries = 0, done = train->done;
+	int err;
+
+	while ((err = udp_train_send(train, way))) {
+		uint32_t mtu = errqueue_mtu(r->fd);
+
+		if (err == -EMSGSIZE && mtu)
+			return mtu;
+		if (train->done > done)
+			tries = 0;
+		if (++tries >= SEND_TRIES)
+			udp_train_skip(train);
+		done = train->done;
+	}
+	return 0;
+}
+
 uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train)
 {
 	struct udp_way shared = { .to = way->client,
 				  .from = way->from,
 				  .gso_limit = way->gso_limit };
-	int err;
 
 	if (r->fd < 0 && !r->raw)
 		reply_open_socket(r);
@@ -252,12 +276,5 @@ uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_tra
 		return send_raw(r, way, train);
 	shared.fd = r->fd;
 	prepare(r, way, train);
-	while ((err = udp_train_send(train, &shared))) {
-		uint32_t mtu = err == -EMSGSIZE ? errqueue_mtu(r->fd) : 0;
-
-		if (mtu)
-			return mtu;
-		udp_train_skip(train);
-	}
-	return 0;
+	return send_bound(r, &shared, train);
 }
