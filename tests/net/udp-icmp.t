@@ -36,6 +36,34 @@ ok "the server was told by the relay" wait_for 10 told 8
 ok "the record has the error" relay_says \
 	"$(record udp $CLIENT4 $SERVER4 9 '.* end=error errno=ECONNREFUSED')"
 
+# Only what the data path kept here counts: not an error that somebody behind the server sends to
+# this host itself.
+# answered CLIENT SERVER — how many of 20 questions of one quiet flow
+answered() {
+	c python3 - "$1" "$2" <<-'PY'
+		import socket, sys, time
+		u = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, 2)
+		u.bind((sys.argv[1], 5555))
+		u.connect((sys.argv[2], 7007))
+		u.settimeout(5)
+		n = 0
+		for i in range(20):
+		    u.send(b"question")
+		    try: n += len(u.recv(2000)) > 0
+		    except OSError: pass
+		    time.sleep(0.01)
+		print(n)
+	PY
+}
+for case in "$CLIENT4 $SERVER4 $ROUTER4" "$CLIENT6 $SERVER6 $ROUTER6"; do
+	read -r client to router <<<"$case"
+	serve_run "forger$router" "$SERVER" python3 "$LIB/forge.py" \
+		"$router" "$to" 7007 "$client" 5555 0.001
+	is "forged errors about answers of $to lose nothing" "$(answered "$client" "$to")" 20
+	stop "${SERVE_PIDS[-1]}"
+	ok "and end no flow" relay_silent "$(record udp "$client" "$to" 7007 '.* end=error')"
+done
+
 # from here, not for what is forwarded: the error is the relay's own
 r ip rule add pref 100 iif lo to 10.77.2.98 unreachable
 r ip -6 rule add pref 100 iif lo to fd77:2::98 unreachable

@@ -59,31 +59,6 @@ for to in $SERVER4 $SERVER6; do
 done
 
 # A forged ICMP error that quotes what answers are bound to finds their socket.
-errors_forged() { # QUOTED ROUTER
-	s python3 - "$1" "$2" <<-'PY' &
-		import socket, struct, sys, time
-		quoted, router = sys.argv[1:]
-		v6 = ":" in quoted
-		family = socket.AF_INET6 if v6 else socket.AF_INET
-		src, dst = (socket.inet_pton(family, a) for a in (quoted, "fd77:9::5" if v6 else "203.0.113.5"))
-		def sum16(b):
-		    n = sum(struct.unpack("!%dH" % (len(b) // 2), b))
-		    n = (n >> 16) + (n & 0xffff)
-		    return ~(n + (n >> 16)) & 0xffff
-		udp = struct.pack("!HHHH", 9999, 9, 8, 0)
-		if v6:
-		    body = bytes([1, 4, 0, 0, 0, 0, 0, 0, 0x60, 0, 0, 0, 0, 8, 17, 64]) + src + dst + udp
-		else:
-		    body = bytes([3, 3, 0, 0, 0, 0, 0, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]) + src + dst + udp
-		    body = body[:2] + struct.pack("!H", sum16(body)) + body[4:]
-		u = socket.socket(family, socket.SOCK_RAW, 58 if v6 else 1)
-		while True:
-		    u.sendto(body, (router, 0))
-		    time.sleep(0.0005)
-	PY
-	FORGER=$!
-}
-
 # answered FROM TO — of 100 questions, in flows of their own, with a wait for each answer
 answered() {
 	c python3 - "$1" "$2" <<-'PY'
@@ -101,12 +76,13 @@ answered() {
 	PY
 }
 
-for case in "$CLIENT4 $SERVER4 127.83.0.1 $ROUTER4" "$CLIENT6 $SERVER6 100::53 $ROUTER6"; do
-	read -r client to quoted router <<<"$case"
+for case in "$CLIENT4 $SERVER4 $ROUTER4 127.83.0.1 203.0.113.5" \
+	"$CLIENT6 $SERVER6 $ROUTER6 100::53 fd77:9::5"; do
+	read -r client to router quoted anybody <<<"$case"
 	is "answers of $to get through" "$(answered "$client" "$to")" 100
-	errors_forged "$quoted" "$router"
+	serve_run "forger$router" "$SERVER" python3 "$LIB/forge.py" "$router" "$quoted" 9999 "$anybody" 9 0.0005
 	is "also while somebody forges errors about them" "$(answered "$client" "$to")" 100
-	stop "$FORGER"
+	stop "${SERVE_PIDS[-1]}"
 done
 relay_stop
 

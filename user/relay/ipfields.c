@@ -5,9 +5,6 @@
 
 #include "relay/sockopt.h"
 
-#ifndef SO_RCVMARK /* since Linux 5.19 */
-#define SO_RCVMARK 75
-#endif
 #ifndef IP_RECVFRAGSIZE
 #define IP_RECVFRAGSIZE 25
 #endif
@@ -81,13 +78,13 @@ void ip_fields_read(struct ip_fields_reading *r, const struct cmsghdr *c)
 
 static enum df df_of(const struct ip_fields_reading *r, sa_family_t family, uint64_t marks)
 {
-	uint32_t kept = (uint32_t)(marks >> 32), df = (uint32_t)marks;
+	uint32_t df = (uint32_t)marks;
 
 	if (r->fragmented)
 		return DF_ALLOWED;
 	if (family == AF_INET6)
 		return DF_FORBIDDEN;
-	if (!kept || !df || (r->mark & kept) != kept)
+	if (!df || !kept_here(marks, r->mark))
 		return DF_UNKNOWN;
 	return r->mark & df ? DF_FORBIDDEN : DF_ALLOWED;
 }

@@ -38,6 +38,14 @@ static inline uint64_t kept_marks_of(uint32_t mark, uint32_t df_mark)
 	return (uint64_t)mark << 32 | df_mark;
 }
 
+/* The data path kept a packet with this mark here. */
+static inline bool kept_here(uint64_t marks, uint32_t mark)
+{
+	uint32_t kept = (uint32_t)(marks >> 32);
+
+	return kept && (mark & kept) == kept;
+}
+
 /* What the control messages of one datagram said so far; all zero before the first one. */
 struct ip_fields_reading {
 	int ttl; /* as in the header; < 1: the same as 1 */

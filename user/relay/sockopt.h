@@ -15,6 +15,9 @@
 #ifndef IPV6_TRANSPARENT /* only linux/in6.h has it, which cannot be included beside netinet/in.h */
 #define IPV6_TRANSPARENT 75
 #endif
+#ifndef SO_RCVMARK /* since Linux 5.19 */
+#define SO_RCVMARK 75
+#endif
 #ifndef IPV6_RECVORIGDSTADDR
 #define IPV6_RECVORIGDSTADDR 74
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ICMP errors about answers that left through a shared socket: no socket has their address, so
- * the kernel gives them to nobody. Raw sockets hear all errors that reach this host; each worker
- * finds its own flows by the quoted datagram. Needs CAP_NET_RAW; without it clients' errors are
- * not passed on.
+ * the kernel gives them to nobody. Raw sockets hear all errors that reach this host, from
+ * everywhere; those that the data path kept here carry its mark, and each worker finds its own
+ * flows by the quoted datagram. Needs CAP_NET_RAW and SO_RCVMARK; without them clients' errors
+ * are not passed on.
  */
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
@@ -17,6 +18,7 @@
 
 #define QUOTE_SIZE 576 /* RFC 1812 4.3.2.3; of the IPv6 minimum of 1280 nothing behind it matters */
 #define READS_PER_WAKE 64
+#define CONTROL_SIZE 256
 
 #ifndef ICMP_FILTER /* linux/icmp.h has it, which cannot be included beside netinet/ip_icmp.h */
 #define ICMP_FILTER 1
@@ -49,27 +51,53 @@ static int open_raw(sa_family_t family, int device)
 		return -errno;
 	err = filter_errors(fd, family);
 	if (!err)
+		err = sockopt_on(fd, SOL_SOCKET, SO_RCVMARK);
+	if (!err)
 		err = sockopt_device(fd, device);
 	return err ? err : take_fd(&fd);
+}
+
+/* Bytes read, or -errno. */
+static ssize_t receive(int fd, struct iovec *packet, union saddr *from,
+		       struct ip_fields_reading *fields)
+{
+	char control[CONTROL_SIZE] __attribute__((aligned(8)));
+	struct msghdr msg = { .msg_name = from,
+			      .msg_namelen = sizeof(*from),
+			      .msg_iov = packet,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	ssize_t n;
+
+	memset(from, 0, sizeof(*from));
+	memset(fields, 0, sizeof(*fields));
+	n = recvmsg(fd, &msg, MSG_DONTWAIT);
+	if (n < 0)
+		return -errno;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+		ip_fields_read(fields, c);
+	return n;
 }
 
 static void icmp_ready(struct io *io, uint32_t events)
 {
 	struct udp_engine *e = container_of(io, struct udp_listener, io)->e;
-	uint8_t packet[QUOTE_SIZE];
+	uint64_t marks = atomic_load_explicit(&e->w->relay->pinned.marks, memory_order_relaxed);
+	uint8_t data[QUOTE_SIZE];
 	struct icmp_quote quote;
 
 	(void)events;
 	for (int i = 0; i < READS_PER_WAKE; i++) {
+		struct iovec packet = { data, sizeof(data) };
+		struct ip_fields_reading fields;
 		union saddr from;
-		socklen_t from_len = sizeof(from);
-		ssize_t n;
+		ssize_t n = receive(io->fd, &packet, &from, &fields);
 
-		memset(&from, 0, sizeof(from));
-		n = recvfrom(io->fd, packet, sizeof(packet), MSG_DONTWAIT, &from.sa, &from_len);
 		if (n < 0)
 			return;
-		if (icmp_quote_read(from.sa.sa_family, packet, (size_t)n, &quote))
+		if (kept_here(marks, fields.mark) &&
+		    icmp_quote_read(from.sa.sa_family, data, (size_t)n, &quote))
 			udp_take_quoted_error(e, &quote, &from);
 	}
 }
