@@ -123,6 +123,7 @@ static bool may_send(struct rawicmp *raw, uint64_t now)
 
 int rawicmp_send(struct rawicmp *raw, const struct icmp_error *e, uint64_t now)
 {
+	const struct ip_fields fields = { .ttl = e->ttl };
 	struct ancillary control = { .len = 0 };
 	uint8_t buf[RAWICMP_MAX];
 	struct iovec iov = { buf, rawicmp_format(e, buf) };
@@ -142,6 +143,7 @@ int rawicmp_send(struct rawicmp *raw, const struct icmp_error *e, uint64_t now)
 	if (e->reporter.sa.sa_family == to.sa.sa_family)
 		from = e->reporter;
 	ancillary_add_source(&control, &from, e->device);
+	ancillary_add_fields(&control, to.sa.sa_family, &fields);
 	ancillary_attach(&control, &msg);
 	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

@@ -19,6 +19,7 @@ struct icmp_error {
 	union saddr reporter; /* whose address it leaves from; family 0: ours */
 	union saddr src;      /* of the datagram it is about: who gets the error */
 	union saddr dst;
+	uint8_t ttl; /* or hop limit; 0: the default */
 	int device; /* that it leaves by, or its VRF; 0: any */
 };
 

@@ -16,6 +16,8 @@
 #include "relay/sockopt.h"
 #include "relay/udpflow.h"
 
+#define PASS_EVERY_MS 100
+
 /* Without it ends learn of errors by silence. */
 static void send_error(struct udp_engine *e, const struct icmp_error *error)
 {
@@ -41,8 +43,19 @@ static bool is_destroyed(int err)
 	return err == ECONNABORTED || err == EDESTADDRREQ;
 }
 
+/* Of errors that wait on sockets the TTL is not known: one that circulates must not keep its pace. */
+static bool may_pass(struct session *s, const struct queued_error *q)
+{
+	if (q->ttl)
+		return true;
+	if (s->told && s->e->w->now - s->told < PASS_EVERY_MS)
+		return false;
+	s->told = s->e->w->now;
+	return true;
+}
+
 /* src: who sent the datagram, and gets the error, by device; dst: where it went, as src sees it. */
-static void pass_on(struct udp_engine *e, const struct queued_error *q, const union saddr *src,
+static void pass_on(struct session *s, const struct queued_error *q, const union saddr *src,
 		    const union saddr *dst, int device)
 {
 	struct icmp_error error = { .type = q->ee.ee_type,
@@ -51,9 +64,11 @@ static void pass_on(struct udp_engine *e, const struct queued_error *q, const un
 				    .reporter = q->reporter,
 				    .src = *src,
 				    .dst = *dst,
+				    .ttl = q->ttl,
 				    .device = device };
 
-	send_error(e, &error);
+	if (may_pass(s, q))
+		send_error(s->e, &error);
 }
 
 bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu)
@@ -68,7 +83,7 @@ bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu)
 			*ret_mtu = q.mtu;
 		/* A SOCKS server's troubles are not the client's. */
 		if (q.ee.ee_errno && !s->socks)
-			pass_on(s->e, &q, &s->client, s->e->full_cone ? &q.to : &s->dst,
+			pass_on(s, &q, &s->client, s->e->full_cone ? &q.to : &s->dst,
 				s->e->w->relay->binding.in);
 	}
 	/* The pending error outlives its entry if it came while we read. */
@@ -109,7 +124,7 @@ static bool take_client_error(struct session *s, const struct queued_error *q,
 	if (is_too_big(q))
 		session_narrow(s, q->ee.ee_info);
 	if (!s->socks)
-		pass_on(e, q, e->full_cone ? dst : &s->to, &s->source, e->w->relay->binding.vrf);
+		pass_on(s, q, e->full_cone ? dst : &s->to, &s->source, e->w->relay->binding.vrf);
 	if (!ends_flow(err) || e->full_cone)
 		return true;
 	session_finish(s, END_ERROR, err);
@@ -148,7 +163,7 @@ static int errno_of(const struct icmp_quote *quote)
 
 /* A promoted flow has a socket that the kernel gives the same error to. */
 void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
-			   const union saddr *reporter)
+			   const union saddr *reporter, uint8_t ttl)
 {
 	struct session *s = session_find(e, &quote->dst, &quote->src);
 	bool v4 = quote->src.sa.sa_family == AF_INET;
@@ -157,7 +172,8 @@ void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
 					  .ee_type = quote->type,
 					  .ee_code = quote->code,
 					  .ee_info = quote->mtu },
-				  .reporter = *reporter };
+				  .reporter = *reporter,
+				  .ttl = ttl };
 
 	if (s && !s->direct)
 		take_client_error(s, &q, &quote->src);

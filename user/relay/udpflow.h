@@ -69,6 +69,7 @@ struct session {
 	uint64_t id;
 	uint64_t begin; /* ms */
 	uint64_t last;	/* ms */
+	uint64_t told;	/* ms: when the latest error of unknown TTL was passed on */
 	struct udp_lane to_dst;
 	struct udp_lane to_client;
 	union saddr client;
@@ -235,9 +236,9 @@ bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu);
 bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
 			    const struct session *s, uint32_t *ret_mtu);
 
-/* The same for an ICMP error of `reporter` that no socket got. */
+/* The same for an ICMP error of `reporter` that no socket got. ttl: that it goes on with, or 0. */
 void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
-			   const union saddr *reporter);
+			   const union saddr *reporter, uint8_t ttl);
 
 /* No way to the destination: as a router would, tells the client. err: positive errno. */
 void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,

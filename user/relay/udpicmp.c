@@ -53,6 +53,9 @@ static int open_raw(sa_family_t family, int device)
 	if (!err)
 		err = sockopt_on(fd, SOL_SOCKET, SO_RCVMARK);
 	if (!err)
+		err = family == AF_INET ? sockopt_on(fd, SOL_IP, IP_RECVTTL) :
+					  sockopt_on(fd, SOL_IPV6, IPV6_RECVHOPLIMIT);
+	if (!err)
 		err = sockopt_device(fd, device);
 	return err ? err : take_fd(&fd);
 }
@@ -96,9 +99,10 @@ static void icmp_ready(struct io *io, uint32_t events)
 
 		if (n < 0)
 			return;
-		if (kept_here(marks, fields.mark) &&
+		/* As at a router, a TTL of 1 ends here. */
+		if (fields.ttl > 1 && kept_here(marks, fields.mark) &&
 		    icmp_quote_read(from.sa.sa_family, data, (size_t)n, &quote))
-			udp_take_quoted_error(e, &quote, &from);
+			udp_take_quoted_error(e, &quote, &from, (uint8_t)(fields.ttl - 1));
 	}
 }
 
