@@ -125,10 +125,7 @@ void conn_shed(struct worker *w, int fd, const union saddr *client, int err)
 	conn_reject(w, fd, &record);
 }
 
-/*
- * False: the way of a packet with this TTL ends here. tc leaves such SYNs to the kernel. What
- * came to an address of ours, which stands for a server, has arrived.
- */
+/* False: the way of a packet with this TTL ends here. tc leaves such SYNs to the kernel. */
 static bool admit_ttl(struct worker *w, const struct arrival *arrival, struct flow_record *record)
 {
 	static atomic_flag said = ATOMIC_FLAG_INIT;
@@ -136,7 +133,7 @@ static bool admit_ttl(struct worker *w, const struct arrival *arrival, struct fl
 	if (!arrival->ttl && !atomic_flag_test_and_set(&said))
 		record_say(RECORD_DEBUG, "TTLs of handshakes cannot be read: onward connections "
 					 "have the default");
-	if (arrival->ttl != 1 || record->server.sa.sa_family)
+	if (arrival->ttl != 1)
 		return true;
 	record->end = END_REFUSED;
 	record->reason = "ttl";
@@ -169,12 +166,7 @@ void conn_open(struct worker *w, int fd, const union saddr *client)
 		return;
 	}
 	note_loop(w, &arrival, &record);
-	if (!admit_flow(w, &record, &ticket)) {
-		conn_reject(w, fd, &record);
-		return;
-	}
-	if (!admit_ttl(w, &arrival, &record)) {
-		admit_release(w, &ticket);
+	if (!admit_ttl(w, &arrival, &record) || !admit_flow(w, &record, &ticket)) {
 		conn_reject(w, fd, &record);
 		return;
 	}

@@ -139,9 +139,6 @@ bool udp_hop(const struct udp_engine *e, struct ip_fields *fields)
 static bool take_run(struct udp_engine *e, int i, const union saddr *dst, struct udp_run *ret_run)
 {
 	*ret_run = udp_batch_run(e->batch, i);
-	/* What came to an address of ours, which stands for a server, has arrived. */
-	if (ret_run->fields.ttl == 1 && local_lookup(&e->w->local, dst) == LOCAL_ADDRESS)
-		ret_run->fields.ttl = 0;
 	if (udp_hop(e, &ret_run->fields))
 		return true;
 	udp_tell_expired(e, udp_batch_from(e->batch, i), dst, e->w->relay->binding.in);
