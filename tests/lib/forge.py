@@ -17,7 +17,8 @@ def error(family, src, dst):
     addresses = b"".join(socket.inet_pton(family, a) for a in (src[0], dst[0]))
     udp = struct.pack("!HHHH", src[1], dst[1], 8, 0)
     if family == socket.AF_INET6:
-        return struct.pack("!BBHI", 1, 4, 0, 0) + struct.pack("!IHBB", 6 << 28, 8, 17, 64) + addresses + udp
+        quote = struct.pack("!IHBB", 6 << 28, 8, 17, 64) + addresses + udp
+        return struct.pack("!BBHI", 1, 4, 0, 0) + quote
     quote = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + addresses + udp
     message = struct.pack("!BBHI", 3, 3, 0, 0) + quote
     return struct.pack("!BBHI", 3, 3, checksum(message), 0) + quote
@@ -29,7 +30,8 @@ def main():
     v6 = ":" in to
     family = socket.AF_INET6 if v6 else socket.AF_INET
     message = error(family, (src, int(sport)), (dst, int(dport)))
-    raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMPV6 if v6 else socket.IPPROTO_ICMP)
+    proto = socket.IPPROTO_ICMPV6 if v6 else socket.IPPROTO_ICMP
+    raw = socket.socket(family, socket.SOCK_RAW, proto)
     raw.sendto(message, (to, 0))
     while pause is not None:
         time.sleep(pause)

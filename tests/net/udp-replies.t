@@ -27,6 +27,12 @@ foreign_sockets() {
 # reply_bound PORT — the relay has a socket that answers from this port
 reply_bound() { r ss -Huna state unconnected "sport = :$1" | grep -qE '127\.83\.0\.1|100::53'; }
 
+# strays_passed FROM — the client has got what it sent from port 7007
+strays_passed() {
+	[[ $1 == *:* ]] && set -- stray6 || set -- stray4
+	[[ $(packets c inet stray "$1") -gt 0 ]]
+}
+
 # asked FROM TO PORT [COUNT] — "FROM", if the server saw that address each time
 asked() { ask "$2" 9999 from="$1" port="$3" count="${4:-1}" | sed 's/ ttl.*//'; }
 
@@ -86,6 +92,10 @@ for case in "$CLIENT4 $SERVER4 $ROUTER4 127.83.0.1 203.0.113.5" \
 done
 relay_stop
 
+c nft "add table inet stray; add counter inet stray stray4; add counter inet stray stray6
+	add chain inet stray in { type filter hook prerouting priority -300; }
+	add rule inet stray in ip saddr $EXTRA4 udp sport 7007 counter name stray4
+	add rule inet stray in ip6 saddr $EXTRA6 udp sport 7007 counter name stray6"
 ok "a relay with a full cone starts" relay_start --udp-full-cone
 ok "new flows go through it" steering $SERVER4
 for to in $SERVER4 $SERVER6; do
@@ -104,7 +114,8 @@ for to in $SERVER4 $SERVER6; do
 		    except OSError: continue
 		    u.sendto(b"stray", (sys.argv[2], int(sys.argv[3])))
 	PY
-	ok "the relay answers in its name" wait_for 10 reply_bound 7007
+	ok "the relay answers in its name" wait_for 10 strays_passed "$from"
+	nok "without a socket on its port" reply_bound 7007
 	is "no socket is bound to its address" "$(foreign_sockets)" ""
 	is "and $other stays what it is" "$(asked "$other" "$to" 6006)" "$other"
 done

@@ -146,7 +146,7 @@ static bool have_raw(struct reply_table *t)
 	t->raw = rawudp_new(t->w->relay->binding.in);
 	if (!t->raw)
 		return false;
-	record_say(RECORD_DEBUG, "udp: answering from ports that cannot be bound by raw sockets");
+	record_say(RECORD_DEBUG, "udp: answering from ports that are not bound by raw sockets");
 	return true;
 }
 
@@ -205,19 +205,20 @@ void reply_put(struct reply *r)
 		timer_set(&t->w->wheel, &t->timer, t->w->now + REPLY_IDLE_MS);
 }
 
-static uint32_t send_raw(struct reply *r, const struct reply_way *way, struct udp_train *train)
+uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way,
+			struct udp_train *train)
 {
 	struct rawudp_way raw = { way->from, way->client, &train->fields };
 	const struct iovec *one;
 
-	if (!have_raw(r->table)) {
+	if (!have_raw(t)) {
 		while (udp_train_next(train))
 			udp_train_skip(train);
 		return 0;
 	}
 	while ((one = udp_train_next(train))) {
-		int err = rawudp_send(r->table->raw, &raw, one->iov_base, one->iov_len);
-		uint32_t mtu = err == -EMSGSIZE ? rawudp_mtu(r->table->raw, &raw) : 0;
+		int err = rawudp_send(t->raw, &raw, one->iov_base, one->iov_len);
+		uint32_t mtu = err == -EMSGSIZE ? rawudp_mtu(t->raw, &raw) : 0;
 
 		if (mtu)
 			return mtu;
@@ -273,7 +274,7 @@ uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_tra
 	if (r->fd < 0 && !r->raw)
 		reply_open_socket(r);
 	if (r->fd < 0)
-		return send_raw(r, way, train);
+		return reply_send_raw(r->table, way, train);
 	shared.fd = r->fd;
 	prepare(r, way, train);
 	return send_bound(r, &shared, train);

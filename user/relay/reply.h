@@ -50,6 +50,10 @@ struct reply_way {
  */
 uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train);
 
+/* The same without a socket on that port; costs more. */
+uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way,
+			struct udp_train *train);
+
 /* Closes the longest unused socket, for somebody who needs a descriptor. False: all are in use. */
 bool reply_evict(struct reply_table *t);
 

@@ -43,7 +43,7 @@ static bool is_destroyed(int err)
 	return err == ECONNABORTED || err == EDESTADDRREQ;
 }
 
-/* Of errors that wait on sockets the TTL is not known: one that circulates must not keep its pace. */
+/* The TTL of errors that wait on sockets is not known: one that circulates must become slow. */
 static bool may_pass(struct session *s, const struct queued_error *q)
 {
 	if (q->ttl)

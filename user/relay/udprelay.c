@@ -151,6 +151,20 @@ static bool send_direct(struct session *s)
 	return true;
 }
 
+/*
+ * Anybody can send to a full cone, from any port: a socket for each would keep other programs from
+ * these ports.
+ */
+static void send_uninvited(struct session *s, const union saddr *from)
+{
+	struct udp_engine *e = s->e;
+	struct reply_way way = { .from = from, .client = &s->client, .mtu = s->client_mtu };
+	uint32_t mtu;
+
+	while ((mtu = reply_send_raw(e->replies, &way, &e->train)))
+		answer_too_big(s, from, mtu);
+}
+
 /* from: the address the answer has to come from. Without memory the train is lost. */
 static void send_shared(struct session *s, const union saddr *from)
 {
@@ -168,10 +182,7 @@ static void send_shared(struct session *s, const union saddr *from)
 	}
 	while ((mtu = reply_send(reply, &way, &e->train)))
 		answer_too_big(s, e->full_cone ? from : &s->to, mtu);
-	if (e->full_cone)
-		reply_put(reply);
-	else
-		s->reply = reply;
+	s->reply = reply;
 }
 
 /* False: the session has ended. */
@@ -183,7 +194,9 @@ static bool flush_to_client(struct session *s, const union saddr *from)
 		udp_train_reset(&s->e->train);
 		return false;
 	}
-	if (!s->direct)
+	if (s->e->full_cone && !saddr_equal(from, &s->dst))
+		send_uninvited(s, from);
+	else if (!s->direct)
 		send_shared(s, from);
 	train_account(s, &s->to_client);
 	return true;
