@@ -31,7 +31,7 @@ CLIENT_LL=$(ip -n "$CLIENT" -br -6 addr show c0 | grep -o 'fe80[^/]*')
 
 untouched multicast $CLIENT4 224.0.0.251 239.1.2.3
 untouched broadcast $CLIENT4 255.255.255.255 10.77.1.255 10.77.2.255
-untouched "loopback and this network" $CLIENT4 127.0.0.1 127.1.2.3 0.0.0.0 0.1.2.3
+untouched "loopback and unspecified" $CLIENT4 127.0.0.1 127.1.2.3 0.0.0.0
 untouched "the router" $CLIENT4 $GATE4 $ROUTER4
 untouched "IPv6 multicast" $CLIENT6 ff02::1 ff02::fb ff05::2
 untouched "IPv6 link-local and loopback" $CLIENT6 fe80::1 ::1 ::
