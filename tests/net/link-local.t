@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Linux forwards 169.254.0.0/16, where clouds keep their metadata services, and 240.0.0.0/4. Rules
-# apply to both. The relay connects to the former only while a rule names it, to the latter always.
+# Linux forwards 169.254.0.0/16, where clouds keep their metadata services, 240.0.0.0/4 and, but for
+# 0.0.0.0, 0.0.0.0/8. Rules apply to all. The relay connects to the first only while a rule names it,
+# to the second always, to the last never.
 . "$(dirname "$0")/../lib/test.sh"
 
 META4=169.254.169.254
 FUTURE4=240.1.2.3
+ZERO4=0.1.2.3
 
 asked() { corner ask "$1" 7007 "$2" 2; }
 tells() { [[ $(asked "$1" tcp) == "$2" ]]; }
@@ -32,7 +34,7 @@ relayed() {
 }
 
 prepare
-for to in $META4 $FUTURE4; do
+for to in $META4 $FUTURE4 $ZERO4; do
 	ip -n "$SERVER" addr add "$to/32" dev lo
 	r ip route add "$to/32" via $SERVER4
 done
@@ -40,6 +42,7 @@ serve_run tell "$SERVER" python3 "$LIB/corner.py" tell 7007 server
 wait_for 10 listening "$SERVER" tcp 7007 || fatal "the service starts"
 passes "without a rule" $META4
 passes "without a rule" $FUTURE4
+passes "without a rule" $ZERO4
 
 ok "the relay starts" relay_start --log-level debug
 do_ok "attach" loader attach r0 --port 7007 --udp-port 7007 --cidr 10.77.2.0/24
@@ -48,9 +51,10 @@ passes "a rule for others" $META4
 passes "a rule for others" $FUTURE4
 
 do_ok "a drop rule" loader rule add shut --action drop --port 7007 --udp-port 7007 \
-	--cidr $META4/32,$FUTURE4/32 --before default
+	--cidr $META4/32,$FUTURE4/32,$ZERO4/32 --before default
 dropped "drop" $META4
 dropped "drop" $FUTURE4
+dropped "drop" $ZERO4
 do_ok "it goes" loader rule del shut
 
 do_ok "a rule for all" loader rule add every --port 7007 --udp-port 7007 --cidr all
