@@ -168,5 +168,12 @@ if r test -e /proc/sys/net/netfilter/nf_conntrack_count; then
 	ok "and is registered" relay_says registered
 	still_relayed "another interface of that name" relayed 7012
 fi
+do_ok "a rule that takes UDP" loader rule add last --udp-port 7013
+unlike "gives nothing back" "$ERR" 'another source'
+do_ok "it goes" loader rule del last
+like "which says what becomes of its flows" "$ERR" 'which see another source'
+do_ok "a rule for TCP goes" loader rule add web --port 80
+do_ok "it goes" loader rule del web
+unlike "which gives nothing back" "$ERR" 'another source'
 do_ok "detach --all" loader detach --all
 finish

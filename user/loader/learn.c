@@ -29,6 +29,7 @@ struct lesson {
 	const struct learn *learn;
 	struct learn_iface *ifaces; /* where the new policy takes more */
 	size_t n, room;
+	bool gives_back; /* somewhere the new policy takes less, or seems to */
 	struct tables before, after;
 	struct addrset local;
 	struct flowset flows;
@@ -65,13 +66,16 @@ int learn_take_seconds(const char *value, unsigned int *ret_seconds)
 
 /* ---- where ---------------------------------------------------------------- */
 
-/* 0 or -ENOMEM; adds it only if flows may change hands there. */
+/* 0 or -ENOMEM; adds it only if flows may come to a proxy there. */
 static int add_iface(struct lesson *l, const struct learn_iface *iface)
 {
 	const struct takes before = { l->learn->before, iface->before };
 	const struct takes after = { l->learn->after, iface->after };
-	int err = takes_more_udp(&before, &after);
+	int err = takes_more_udp(&after, &before);
 
+	l->gives_back |= err > 0;
+	if (err >= 0)
+		err = takes_more_udp(&before, &after);
 	if (err <= 0)
 		return err;
 	err = array_room((void **)&l->ifaces, l->n, &l->room, sizeof(*l->ifaces));
@@ -362,10 +366,11 @@ void learn_flows(struct session *session, const struct learn *learn)
 	struct lesson l __cleanup_lesson = { .session = session, .learn = learn };
 	int err;
 
-	if (!learn->seconds)
-		return;
 	err = find_ifaces(&l);
-	if (!err && !l.n)
+	if (!err && l.gives_back)
+		log_step("relayed UDP flows that no rule takes any more: left to their servers, which "
+			 "see another source");
+	if (!learn->seconds || (!err && !l.n))
 		return;
 	if (!err && session->dry_run) {
 		tell_watching(&l);

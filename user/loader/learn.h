@@ -23,7 +23,10 @@ struct learn {
 	size_t n_new;
 };
 
-/* Returns at once where `after` takes no UDP flow that `before` does not. Reports. */
+/*
+ * Does not wait where `after` takes no UDP flow that `before` does not. Reports, also that
+ * relayed flows are given back where it takes fewer.
+ */
 void learn_flows(struct session *session, const struct learn *learn);
 
 /* Value of the option: 0 or -EINVAL after a reported error. */
