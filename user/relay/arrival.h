@@ -11,7 +11,7 @@
 
 struct arrival {
 	uint8_t ttl;  /* 0: not known */
-	uint8_t dscp; /* as it stands in the TOS or traffic class, with the bits of ECN 0 */
+	uint8_t dscp; /* in its place in the TOS or traffic class; the bits of ECN are 0 */
 };
 
 /* Of a listener: its accepted sockets will know. 0 or -errno. */

@@ -87,7 +87,7 @@ void reply_table_close(struct reply_table *t)
 /*
  * No datagram gets there: what arrives on a device for 127.0.0.0/8 is dropped (ip_route_input_slow),
  * and 100::/64 is routed nowhere (RFC 6666). ICMP errors do: the kernel finds their socket by what
- * they quote, whoever made that up.
+ * they quote, whether or not it was ever sent.
  */
 static union saddr reply_local(const union saddr *addr)
 {

@@ -236,7 +236,7 @@ bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu);
 bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
 			    const struct session *s, uint32_t *ret_mtu);
 
-/* The same for an ICMP error of `reporter` that no socket got. ttl: that it goes on with, or 0. */
+/* The same for an ICMP error of `reporter` that no socket got. ttl: to send it with, or 0. */
 void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
 			   const union saddr *reporter, uint8_t ttl);
 
