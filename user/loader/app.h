@@ -17,8 +17,11 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NOT_ATTACHED = 3,
-	/* diff: there are differences; import: something was left out; check: warnings */
+	/* diff: differences; import: notes; check: warnings; status: degraded */
 	EXIT_REMARKS = 4,
+	EXIT_BROKEN = 5,  /* status: broken; test: would not arrive */
+	EXIT_PASSES = 6,  /* test: left alone */
+	EXIT_DROPPED = 7, /* test: dropped or refused */
 };
 
 struct app {

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The checks themselves, for the table in checks.c only. Each comment lists the ids it gives. */
+#ifndef TPROXY_LOADER_CHECK_LIST_H
+#define TPROXY_LOADER_CHECK_LIST_H
+
+#include "loader/checks.h"
+
+/* program-missing, enslaved, unfit-device, device-down, renamed, vrf-changed */
+void check_program(struct checkup *c, const struct checked_iface *iface);
+/* device-gone, lookup-missing, other-build */
+void check_programs(struct checkup *c);
+/* rule-missing, route-missing */
+void check_routing(struct checkup *c, const struct checked_iface *iface);
+/* no-listener */
+void check_listeners(struct checkup *c);
+
+#endif

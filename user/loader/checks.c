@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/checks.h"
+
+#include <string.h>
+
+#include "loader/check_list.h"
+
+/* In the order in which a packet meets what they ask about. */
+static const struct check checks[] = {
+    {.question = "Is our program on the interface, and of this build?",
+     .of_iface = check_program,
+     .of_all = check_programs},
+    {.question = "Is a marked packet routed to this host, in both families?",
+     .of_iface = check_routing},
+    {.question = "Has every rule a listener?", .of_all = check_listeners},
+};
+
+static void look_at(struct checkup *c, struct checked_iface *iface,
+                    const struct live_iface *live) {
+  iface->iface = *live;
+  iface->there =
+      !device_by_index(&c->session->nl, (int)live->ifindex, &iface->device);
+  if (!iface->there)
+    iface->device = (struct device){.ifindex = (int)live->ifindex};
+}
+
+int checkup_open(struct checkup *c, struct session *session) {
+  __cleanup_free struct live_iface *ifaces = NULL;
+  size_t n = 0;
+  int err;
+
+  *c = (struct checkup){.session = session};
+  err = live_ifaces(&session->state, &ifaces, &n);
+  if (!err)
+    err = live_read_policy(&session->state, &c->policy);
+  if (err)
+    return err;
+  c->ifaces = calloc(n ? n : 1, sizeof(*c->ifaces));
+  if (!c->ifaces)
+    return -ENOMEM;
+  for (size_t i = 0; i < n; i++)
+    look_at(c, &c->ifaces[c->n++], &ifaces[i]);
+  return 0;
+}
+
+static bool is_meant(const struct checked_iface *iface, const char *ifname) {
+  return !ifname || !strcmp(ifname, (const char *)iface->iface.value.name);
+}
+
+static void run(struct checkup *c, const struct check *check,
+                const char *ifname) {
+  for (size_t i = 0; i < c->n && check->of_iface; i++)
+    if (is_meant(&c->ifaces[i], ifname) && c->ifaces[i].there)
+      check->of_iface(c, &c->ifaces[i]);
+  if (check->of_all)
+    check->of_all(c);
+}
+
+void checkup_run(struct checkup *c, const char *ifname) {
+  for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+    run(c, &checks[i], ifname);
+}
+
+void checkup_close(struct checkup *c) {
+  policy_free(&c->policy);
+  problems_free(&c->problems);
+  free(c->ifaces);
+  *c = (struct checkup){0};
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one table of checks. Two questions, asked of the kernel now and never remembered: can a
+ * packet get past us, and does a steered packet arrive? `status`, `test`, `attach` and `watch`
+ * run it; each check is a function in a check_NAME.c and appends to a list of problems (problem.h).
+ * Checks only look; they change nothing and repair nothing.
+ */
+#ifndef TPROXY_LOADER_CHECKS_H
+#define TPROXY_LOADER_CHECKS_H
+
+#include "lib/device.h"
+#include "lib/live.h"
+#include "lib/policy.h"
+#include "loader/app.h"
+#include "loader/problem.h"
+
+/* One attached interface, as the maps have it and as the kernel has it. */
+struct checked_iface {
+	struct live_iface iface;
+	struct device device; /* if it is there */
+	bool there;           /* a device of that ifindex and name is in this namespace */
+};
+
+struct checkup {
+	struct session *session;
+	struct checked_iface *ifaces; /* owned */
+	size_t n;
+	struct policy policy;         /* the live one; owned */
+	bool may_probe;               /* a probe packet may be sent where something looks wrong */
+	bool must_probe;              /* … and everywhere else: --probe */
+	struct problems problems;     /* owned */
+};
+
+/* Reads interfaces and policy. 0 or -errno; call checkup_close either way. */
+int checkup_open(struct checkup *c, struct session *session);
+/* All checks, of one interface (and what belongs to none) or, with NULL, of all. */
+void checkup_run(struct checkup *c, const char *ifname);
+void checkup_close(struct checkup *c);
+#define __cleanup_checkup __attribute__((cleanup(checkup_close)))
+
+struct check {
+	const char *question; /* "Do packets meet our program first?" */
+	/* Once for each attached interface that is there; or once, when there is no such function. */
+	void (*of_iface)(struct checkup *c, const struct checked_iface *iface);
+	void (*of_all)(struct checkup *c);
+};
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is wrong, as a list: the answer of every check (checks.h), and what `status`, `test`,
+ * `attach` and `watch` report. Knows nothing of what is checked. An id never changes its meaning:
+ * scripts read it.
+ */
+#ifndef TPROXY_LOADER_PROBLEM_H
+#define TPROXY_LOADER_PROBLEM_H
+
+#include <json-c/json.h>
+
+#include "lib/util.h"
+#include "tproxy.h"
+
+enum verdict { VERDICT_OK, VERDICT_DEGRADED, VERDICT_BROKEN, VERDICT_MAX };
+extern const char *const verdict_names[VERDICT_MAX];
+
+#define PROBLEM_TEXT_LEN 320
+
+struct problem {
+	const char *id;                 /* "earlier-rule"; a string constant */
+	enum verdict verdict;           /* what this one alone makes of it; never VERDICT_OK */
+	char ifname[TPROXY_IFNAME_LEN]; /* empty: of no interface */
+	char rule[TPROXY_NAME_LEN];     /* empty: of no rule */
+	char text[PROBLEM_TEXT_LEN];    /* one sentence: what is seen, and what it means for flows */
+	char next[PROBLEM_TEXT_LEN];    /* the next step, a command where there is one */
+};
+
+struct problems {
+	struct problem *items; /* owned */
+	size_t n, room;
+	bool incomplete;       /* there was no memory for one */
+};
+#define PROBLEMS_NONE { .items = NULL }
+
+/*
+ * Appends one with empty text; NULL without memory, which problems_verdict takes for degraded.
+ * ifname and rule may be NULL.
+ */
+struct problem *problem_add(struct problems *problems, const char *id, enum verdict verdict,
+			    const char *ifname, const char *rule);
+/* Its text and its next step; p may be NULL. */
+void problem_text(struct problem *p, const char *fmt, ...) __printf(2, 3);
+void problem_next(struct problem *p, const char *fmt, ...) __printf(2, 3);
+
+/* The worst of all. */
+enum verdict problems_verdict(const struct problems *problems);
+/* The same problem: id, interface and rule. */
+bool problem_same(const struct problem *a, const struct problem *b);
+const struct problem *problems_find(const struct problems *problems, const struct problem *like);
+
+/* "IF: rule R: TEXT (NEXT)" into buf. Returns buf. */
+char *problem_line(const struct problem *p, char *buf, size_t size);
+/* [{id, verdict, interface, rule, text, next}, …] */
+struct json_object *problems_json(const struct problems *problems);
+
+void problems_free(struct problems *problems);
+#define __cleanup_problems __attribute__((cleanup(problems_free)))
+
+#endif
