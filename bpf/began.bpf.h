@@ -47,12 +47,15 @@ static __always_inline __u32 began_hash(const struct flow *f)
 	return h ^ h >> 15;
 }
 
-static __always_inline bool same_key(const struct tproxy_flow_key *a,
-				     const struct tproxy_flow_key *b)
+/* The same flow, whichever rule took it. */
+static __always_inline bool same_flow(const struct tproxy_flow_key *a,
+				      const struct tproxy_flow_key *b)
 {
 	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
 
-	for (__u32 i = 0; i < sizeof(*a) / sizeof(*x); i++)
+	if (a->proto != b->proto)
+		return false;
+	for (__u32 i = 1; i < sizeof(*a) / sizeof(*x); i++)
 		if (x[i] != y[i])
 			return false;
 	return true;
@@ -60,11 +63,13 @@ static __always_inline bool same_key(const struct tproxy_flow_key *a,
 
 enum began_how {
 	BEGAN_HERE,   /* is it noted? */
-	BEGAN_NOTE,   /* its start is given to a proxy */
 	BEGAN_FORGET, /* it begins anew, and passes */
 };
 
-/* A global function: the verifier walks it once, instead of with every way that leads here. */
+/*
+ * 0, or one more than the number of the rule that took the flow. A global function, like the
+ * next: the verifier walks it once, instead of with every way that leads here.
+ */
 __noinline int began_at_proxy(const struct flow *f, enum began_how how)
 {
 	struct tproxy_flow_key key, *place;
@@ -74,22 +79,35 @@ __noinline int began_at_proxy(const struct flow *f, enum began_how how)
 		return 0;
 	hash = began_hash(f);
 	at = hash >> (32 - BEGAN_BITS);
-	if (how == BEGAN_NOTE)
-		began_tags[at] = (__u16)hash;
-	else if (began_tags[at] != (__u16)hash)
+	if (began_tags[at] != (__u16)hash)
 		return 0;
 	place = bpf_map_lookup_elem(&began, &at);
 	if (!place)
 		return 0;
 	key = flow_key(f);
-	if (how == BEGAN_NOTE) {
-		*place = key;
-		return 1;
-	}
-	if (!same_key(place, &key))
+	if (!same_flow(place, &key))
 		return 0;
 	if (how == BEGAN_FORGET)
 		place->proto = 0;
+	return place->rule + 1;
+}
+
+/* Its start is given to a proxy by this rule. */
+__noinline int began_note(const struct flow *f, __u32 rule)
+{
+	struct tproxy_flow_key *place;
+	__u32 hash, at;
+
+	if (!f)
+		return 0;
+	hash = began_hash(f);
+	at = hash >> (32 - BEGAN_BITS);
+	began_tags[at] = (__u16)hash;
+	place = bpf_map_lookup_elem(&began, &at);
+	if (!place)
+		return 0;
+	*place = flow_key(f);
+	place->rule = (__u8)rule;
 	return 1;
 }
 

@@ -65,7 +65,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TPROXY_COUNT_MAX);
+	__uint(max_entries, TPROXY_COUNT_ROOM);
 	__type(key, __u32);
 	__type(value, __u64);
 } counters SEC(".maps");
@@ -76,6 +76,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tproxy_rulestat);
 } rulestats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TPROXY_HEALTH_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct tproxy_health);
+} health SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tproxy_probe);
+} probe SEC(".maps");
 
 /* Addresses of this host. The loader fills it. */
 struct {

@@ -12,6 +12,7 @@
 enum owner {
 	OWNER_NONE,
 	OWNER_FLOW,             /* a socket with both ends of the flow */
+	OWNER_REQUEST,          /* the same, as long as the handshake is under way */
 	OWNER_TIME_WAIT,        /* the same, in TIME_WAIT */
 	OWNER_FOREIGN_LISTENER, /* bound to exactly this destination, which is no wildcard */
 };
@@ -116,6 +117,8 @@ static __always_inline enum owner tcp_owner(struct __sk_buff *skb, struct flow *
 			return OWNER_FLOW;
 		return OWNER_FOREIGN_LISTENER;
 	}
+	if (s->state == BPF_TCP_NEW_SYN_RECV)
+		return OWNER_REQUEST;
 	return s->state == BPF_TCP_TIME_WAIT ? OWNER_TIME_WAIT : OWNER_FLOW;
 }
 

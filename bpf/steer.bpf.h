@@ -10,6 +10,7 @@
 #include "began.bpf.h"
 #include "cookie.bpf.h"
 #include "count.bpf.h"
+#include "health.bpf.h"
 #include "match.bpf.h"
 #include "own.bpf.h"
 #include "reset.bpf.h"
@@ -176,6 +177,18 @@ enum steer_how {
 	STEER_LATE,   /* as TICKET, for the listener to answer with RST; else not ours */
 };
 
+static __always_inline void note_steered(struct __sk_buff *skb, const struct match *m,
+					 const struct flow *f, enum steer_how how)
+{
+	if (how < STEER_COOKIE)
+		health_start(skb, f, m->number);
+	if (f->proto != IPPROTO_TCP)
+		return;
+	began_note(f, m->number);
+	if (how == STEER_COOKIE)
+		health_shake(f);
+}
+
 static __always_inline enum verdict steer(struct __sk_buff *skb, const struct match *m,
 					  struct flow *f, enum steer_how how,
 					  enum tproxy_counter why)
@@ -207,14 +220,30 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 			err = 0;
 	}
 	if (!err) {
-		if (f->proto == IPPROTO_TCP)
-			began_at_proxy(f, BEGAN_NOTE);
+		note_steered(skb, m, f, how);
 		return keep(why);
 	}
 	if (how == STEER_LATE)
 		return VERDICT_NEXT;
 	count(TPROXY_COUNT_ASSIGN_FAILED);
 	return on_down(skb, m->rule, f);
+}
+
+/*
+ * An answer to a flow start that nobody here owns: would a rule of this interface have taken
+ * the flow, had its start come in here? A global function.
+ */
+__noinline int answers_past(struct __sk_buff *skb, const struct flow *f)
+{
+	const struct tproxy_config *cfg = get_config();
+	struct flow start = {};
+	struct match m;
+
+	if (!cfg || !f)
+		return 0;
+	turn_round(f, &start);
+	m = match(skb, cfg, &start);
+	return m.rule && m.rule->action != TPROXY_ACTION_PASS;
 }
 
 /* Does a rule bring this flow to the relay, and is there one? A global function. */

@@ -53,7 +53,10 @@ static __always_inline struct intent tcp(struct __sk_buff *skb, struct flow *f)
 	struct intent i = { .what = INTENT_POLICY, .why = TPROXY_COUNT_STEERED };
 	enum owner owner = tcp_owner(skb, f);
 
-	if (owner == OWNER_FLOW || (owner == OWNER_TIME_WAIT && flags != TCP_SYN)) {
+	if (owner == OWNER_REQUEST && flags == TCP_ACK)
+		health_shake(f);
+	if (owner == OWNER_FLOW || owner == OWNER_REQUEST ||
+	    (owner == OWNER_TIME_WAIT && flags != TCP_SYN)) {
 		i.what = INTENT_KEEP;
 		i.why = TPROXY_COUNT_OWNED;
 	} else if (owner == OWNER_FOREIGN_LISTENER && flags == TCP_SYN) {
@@ -73,6 +76,8 @@ static __always_inline struct intent tcp(struct __sk_buff *skb, struct flow *f)
 		i.why = TPROXY_COUNT_LATE;
 	} else {
 		i.what = INTENT_NEXT; /* a flow older than us: leave it alone */
+		if (flags == (TCP_SYN | TCP_ACK) && answers_past(skb, f))
+			count(TPROXY_COUNT_PAST);
 	}
 	return i;
 }
@@ -264,6 +269,28 @@ static __always_inline __u32 kept_mark(const struct tproxy_config *cfg, const st
 	return f->df && f->proto == IPPROTO_UDP ? cfg->mark | cfg->df_mark : cfg->mark;
 }
 
+/*
+ * A packet of the loader, put on this interface to see whether it arrives: from here on it
+ * fares like every steered packet, and the listener is the loader's own. Outsiders cannot set
+ * a packet's mark. A global function.
+ */
+__noinline int is_probe(struct __sk_buff *skb)
+{
+	struct bpf_sock *s __cleanup_sk = NULL;
+	struct tproxy_probe *p;
+	__u32 key = 0;
+
+	p = bpf_map_lookup_elem(&probe, &key);
+	if (!p || !p->mark || skb->mark != p->mark)
+		return 0;
+	__sync_fetch_and_add(&p->seen, 1);
+	key = TPROXY_PROBE_SLOT(p->class % TPROXY_CLASS_MAX);
+	s = bpf_map_lookup_elem(&socks, &key);
+	if (s)
+		bpf_sk_assign(skb, s, 0);
+	return 1;
+}
+
 SEC("tc")
 int tproxy_ingress(struct __sk_buff *skb)
 {
@@ -280,6 +307,10 @@ int tproxy_ingress(struct __sk_buff *skb)
 	if (skb->vlan_present && (skb->vlan_tci & VLAN_VID_MASK))
 		return TC_ACT_UNSPEC;
 	if (skb->mark & cfg->mask) {
+		if (is_probe(skb)) {
+			skb->mark = cfg->mark;
+			return TC_ACT_UNSPEC;
+		}
 		count(TPROXY_COUNT_FORGED_MARK);
 		skb->mark &= ~cfg->mask;
 	}

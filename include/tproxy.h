@@ -10,7 +10,7 @@
 #include <linux/types.h>
 #endif
 
-#define TPROXY_ABI 2 /* changes when a pinned layout changes; mismatch is refused */
+#define TPROXY_ABI 3 /* changes when a pinned layout changes; mismatch is refused */
 
 #define TPROXY_DEFAULT_MARK 0x1000000u
 #define TPROXY_DEFAULT_TABLE 15001u
@@ -52,6 +52,9 @@ enum tproxy_class {
 #define TPROXY_LENT_GROUP 12
 #define TPROXY_LENT_SLOT(class, rule)                                                              \
 	(TPROXY_SLOT(TPROXY_LENT_GROUP, 0, 0) + (class) * TPROXY_MAX_RULES + (rule))
+
+/* The loader's own listener for a probe packet, in the group before: one slot a class. */
+#define TPROXY_PROBE_SLOT(class) TPROXY_SLOT(TPROXY_LENT_GROUP - 1, class, 0)
 
 /* A rule mask: bit N is rule N. Lowest set bit of the AND over all dimensions wins. */
 typedef __u64 tproxy_mask;
@@ -150,7 +153,8 @@ struct tproxy_config {
 /* Written when a flow start cannot be assigned in tc; read by sk_lookup. */
 struct tproxy_flow_key {
 	__u8 proto;
-	__u8 zero[3];
+	__u8 rule; /* in the table `began`: number of the rule that took it; else 0 */
+	__u8 zero[2];
 	__be16 sport;
 	__be16 dport;
 	__u8 src[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -169,6 +173,29 @@ struct tproxy_older {
 
 #define TPROXY_MAX_OLDER 65536
 #define TPROXY_OLDER_IDLE_NS (60 * 1000000000ULL) /* then it is no longer left alone */
+
+/*
+ * How flow starts of a rule fared lately, by 2 * rule, and 2 * rule + 1 for UDP. One pair of
+ * numbers for the half minute `epoch` and one for the half minute before it.
+ */
+struct tproxy_health {
+	__u32 epoch;        /* CLOCK_MONOTONIC in ns >> TPROXY_HEALTH_SHIFT */
+	__u32 ifindex;      /* where `last` came in */
+	__u32 started[2];   /* SYNs and datagrams that a listener was to get */
+	__u32 delivered[2]; /* TCP: handshakes that came to their end; UDP: always 0 */
+	__u64 last_ns;      /* CLOCK_MONOTONIC of the latest start; 0: none yet */
+	struct tproxy_flow_key last;
+};
+
+#define TPROXY_HEALTH_SHIFT 35 /* 34 s */
+#define TPROXY_HEALTH_ENTRIES (2 * TPROXY_MAX_RULES)
+
+/* A probe packet is on its way: the loader sends it, and no other packet can carry its mark. */
+struct tproxy_probe {
+	__u32 mark;  /* all 32 bits of the packet's mark; 0: no probe */
+	__u32 class; /* enum tproxy_class */
+	__u64 seen;  /* packets of it that an attached program met */
+};
 
 struct tproxy_frag_key {
 	__u8 src[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -242,7 +269,8 @@ struct tproxy_local_key {
 	X(TTL, "ttl", "flow starts and datagrams whose TTL ends here: left to the kernel")         \
 	X(LOOP, "loop", "flow starts that a socket of this host seems to have sent")               \
 	X(UNANSWERABLE, "unanswerable", "SYNs only the server can answer (TCP MD5): as down")  \
-	X(OLDER, "older", "datagrams of UDP flows older than their rule: left alone")
+	X(OLDER, "older", "datagrams of UDP flows older than their rule: left alone")              \
+	X(PAST, "past", "answers to flow starts that a rule names, but that went past")
 
 enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,
@@ -250,6 +278,7 @@ enum tproxy_counter {
 #undef X
 	TPROXY_COUNT_MAX
 };
+#define TPROXY_COUNT_ROOM 64 /* entries of the map: one more counter is no other ABI */
 
 _Static_assert(TPROXY_LENT_SLOT(TPROXY_CLASS_MAX, 0) == TPROXY_SLOT(TPROXY_MAX_GROUPS, 0, 0),
 	       "lent slots fill the map to its end");
@@ -261,9 +290,11 @@ _Static_assert(sizeof(struct tproxy_rule) == 64, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_rulestat) == 24, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_config) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_flow_key) == 40, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_health) == 72, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_probe) == 16, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool_key) == 20, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool) == 52, "pinned ABI");
-_Static_assert(TPROXY_COUNT_MAX <= 64, "a set of counters is a __u64");
+_Static_assert(TPROXY_COUNT_MAX <= TPROXY_COUNT_ROOM, "a set of counters is a __u64");
 
 #endif /* TPROXY_H */

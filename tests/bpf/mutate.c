@@ -206,6 +206,29 @@ static void set_flags(struct rng *r, struct packet *p, const struct packet *othe
 		p->data[at] = rng_one_in(r, 4) ? (__u8)rng_next(r) : PICK(r, common);
 }
 
+static void swap_fields(struct packet *p, size_t a, size_t b, size_t n)
+{
+	__u8 was[16];
+
+	if (a + n > p->len || b + n > p->len)
+		return;
+	memcpy(was, p->data + a, n);
+	memcpy(p->data + a, p->data + b, n);
+	memcpy(p->data + b, was, n);
+}
+
+/* What the other side answers to a SYN. */
+static void answer(struct rng *r, struct packet *p, const struct packet *other)
+{
+	bool v6 = is_v6(p);
+	size_t ip = ip_at(p), upper = upper_at(p);
+
+	swap_fields(p, ip + (v6 ? 8 : 12), ip + (v6 ? 24 : 16), v6 ? 16 : 4);
+	swap_fields(p, upper, upper + 2, 2);
+	if (upper + 13 < p->len)
+		p->data[upper + 13] = SYN | ACK;
+}
+
 static void set_protocol(struct rng *r, struct packet *p, const struct packet *other)
 {
 	static const __u8 protocols[] = { 6, 17, 1, 58, 0, 43, 44, 51, 59, 60, 132 };
@@ -431,7 +454,7 @@ static const mutation mutations[] = {
 	set_port,     set_port,	    set_port,	  set_flags,   set_flags,    set_protocol,
 	set_fragment, set_link,	    clear_source, grow_chain,  grow_chain,   splice,
 	set_ttl,      toggle_df,    add_tag,	  set_length,  set_length,   mend_length,
-	mend_length,  pad,	    grow_tcp,	  grow_tcp,
+	mend_length,  pad,	    grow_tcp,	  grow_tcp,    answer,
 };
 
 /* A fifth of the packets stay as they are; half of the rest change once. */

@@ -259,6 +259,18 @@ static void decide_late(struct matter *m, const struct tproxy_flow_key *key)
 	m->a->ticket_key = *key;
 }
 
+/* The flow that this answers is one that a rule of this interface names. */
+static bool went_past(const struct matter *m)
+{
+	struct seen start = m->s;
+	int rule;
+
+	start.from = m->s.to;
+	start.to = m->s.from;
+	rule = world_rule(m->w, m->iface, &start);
+	return rule >= 0 && m->w->policy->rules[rule].action != TPROXY_ACTION_PASS;
+}
+
 /* What a proxy once had goes past it only when it begins anew, or the proxy is not to matter. */
 static void decide_tcp(struct matter *m)
 {
@@ -268,8 +280,13 @@ static void decide_tcp(struct matter *m)
 	if (flags == (SYN | FIN)) /* RFC 9293 3.10.7.2: opens a connection as well */
 		flags = SYN;
 	decide_segment(m, flags);
-	if (m->a->verdict != REF_NEXT || memcmp(place, &key, sizeof(key)))
+	if (m->a->verdict != REF_NEXT)
 		return;
+	if (memcmp(place, &key, sizeof(key))) {
+		if (flags == (SYN | ACK) && went_past(m))
+			leave_counted(m, REF_EXIT_PAST, REF_NEXT, TPROXY_COUNT_PAST);
+		return;
+	}
 	if (flags == SYN || is_let_go(m, flags))
 		memset(place, 0, sizeof(*place));
 	else

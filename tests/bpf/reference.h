@@ -145,6 +145,7 @@ struct ref_packet {
 	X(BOUND_TCP, "SYN to a listener on a foreign address")                                     \
 	X(BOUND_UDP, "UDP socket on a foreign address, no rule")                                   \
 	X(OLDER_FLOW, "TCP, neither SYN nor ACK, or no cookie expected")                           \
+	X(PAST, "SYN-ACK of a flow that a rule names")                                             \
 	X(LATE, "TCP, flow of a proxy whose socket is gone")                                       \
 	X(NO_RULE, "no rule")                                                                      \
 	X(ACK_OTHER_RULE, "ACK, rule without a proxy")                                             \

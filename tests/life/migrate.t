@@ -62,9 +62,9 @@ migrates() { # NAME COMMAND… — and says so
 	shift
 
 	do_ok "$name" "$@"
-	like "$name: it migrates" "$ERR" "\[#\] migrate $PINS from ABI 1 to 2"
+	like "$name: it migrates" "$ERR" "\[#\] migrate $PINS from ABI 1 to 3"
 	unlike "$name: and warns of nothing" "$ERR" warning
-	is "$name: the maps are of ABI 2" "$(abi)" 2
+	is "$name: the maps are of ABI 3" "$(abi)" 3
 	ok "$name: no stage is left" test ! -e "$STAGE"
 }
 
@@ -142,7 +142,7 @@ hook=${hooks##* }
 
 # --- who only reads, and who is not to change anything ---
 do_ok "ABI 1 is attached" old_attach "$hook"
-refuses "status says what to do" 1 'ABI 1, this loader speaks 2 .tproxy-loader attach IF, or watch, migrates' loader status
+refuses "status says what to do" 1 'ABI 1, this loader speaks 3 .tproxy-loader attach IF, or watch, migrates' loader status
 refuses "so does rule list" 1 'ABI 1, .* migrates' loader rule list
 refuses "a dry run does not migrate" 1 'ABI 1, .*attach IF' loader attach r0 --dry-run
 refuses "nor does --show-bpftool" 1 'ABI 1, .*attach IF' loader port add --rule web tcp/82 --show-bpftool
@@ -188,7 +188,7 @@ do_ok "ABI 1 is attached" old_attach "$hook"
 was_rules=$(rules "$OLD_LOADER")
 do_ok "attach without CAP_SYS_ADMIN" r setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin \
 	"$LOADER" --pin-dir "$PINS" attach r0
-like "it migrates" "$ERR" 'from ABI 1 to 2'
+like "it migrates" "$ERR" 'from ABI 1 to 3'
 like "without the flows that began at a proxy, and says so" "$ERR" 'warning: .* were forgotten'
 like "without the way back, and says so" "$ERR" 'warning: .*there is no rollback'
 is "with the same rules" "$(rules "$LOADER")" "$was_rules"
@@ -227,9 +227,9 @@ set_abi() {
 		"$PINS/config" | json_value "' '.join(str(int(b, 16)) for b in o[0]['value'][1:])")
 }
 do_ok "ABI 1 is attached" old_attach "$hook"
-set_abi 3
-refuses "a newer ABI is refused" 1 'ABI 3, this loader speaks 2 .use the loader that' loader attach r0
-refuses "by readers too" 1 'ABI 3, this loader speaks 2' loader status
+set_abi 4
+refuses "a newer ABI is refused" 1 'ABI 4, this loader speaks 3 .use the loader that' loader attach r0
+refuses "by readers too" 1 'ABI 4, this loader speaks 3' loader status
 set_abi 1
 mv "$PINS/src6" "$PINS/internal/lost"
 refuses "a state that misses a pin is broken" 1 'src6 is missing' loader attach r0
@@ -243,7 +243,7 @@ hit() { # CALL N — the migration is killed there; flows go on, and the next co
 	is "killed at call $2 of $1" $? 137
 	ok "flows are relayed all the same" recorded $SERVER4
 	do_ok "the next attach ends it" loader attach r0
-	is "the maps are of ABI 2" "$(abi)" 2
+	is "the maps are of ABI 3" "$(abi)" 3
 	is "the rules are there" "$(rules "$LOADER")" "$was_rules"
 	ok "flows are relayed" recorded $SERVER6
 	ok "no stage is left" test ! -e "$STAGE"
@@ -256,7 +256,7 @@ hit() { # CALL N — the migration is killed there; flows go on, and the next co
 do_ok "ABI 1 is attached" old_attach "$hook"
 was_rules=$(rules "$OLD_LOADER")
 strace -f -qq -e trace=bpf,link,renameat2,mkdir,unlink,rmdir -o "$WORK/trace" "$LOADER" -n "$ROUTER" -q attach r0
-is "traced: it is migrated" "$(abi)" 2
+is "traced: it is migrated" "$(abi)" 3
 do_ok "detach --all" loader detach --all
 snapshot_quick >"$WORK/quick"
 do_ok "ABI 1 is attached" old_attach "$hook"

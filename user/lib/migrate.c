@@ -26,9 +26,17 @@ _Static_assert(offsetof(struct tproxy_rule, unrouted) == 28, "the head is the sa
 
 /* ---- what is shared ------------------------------------------------------- */
 
-static bool is_made_new(enum state_map map)
+/* ABI 2 gave rules another layout, and pinned what its programs remember of flows. */
+static bool has_abi2(const struct migration *m)
 {
-	return map == MAP_RULES || map == MAP_RULES_GEN || map == MAP_CONFIG || map == MAP_COUNTERS;
+	return m->old->config.abi >= 2;
+}
+
+static bool is_made_new(const struct migration *m, enum state_map map)
+{
+	if (map == MAP_RULES || map == MAP_RULES_GEN)
+		return !has_abi2(m);
+	return map == MAP_CONFIG || map == MAP_COUNTERS;
 }
 
 static bool is_same_kind(const struct bpf_map *map, int fd)
@@ -56,7 +64,7 @@ static int share_map(struct migration *m, const struct bpf_object *obj, enum sta
 
 	if (!map)
 		return -ENOENT;
-	if (fd < 0 || is_made_new(which))
+	if (fd < 0 || is_made_new(m, which))
 		return 0;
 	if (!is_same_kind(map, fd))
 		return may_begin_empty(which) ? 0 : -EMEDIUMTYPE;
@@ -132,7 +140,7 @@ static void take_late_tags(const struct migration *m)
 	__cleanup_free __u16 *now = malloc(size);
 	__u16 *live;
 
-	if (!m->kept_began || !now || vars_read(m->vars, m->tags_at, now, size))
+	if (!m->tags || !m->kept_began || !now || vars_read(m->vars, m->tags_at, now, size))
 		return;
 	live = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, m->next.map[MAP_BEGAN_TAGS], 0);
 	if (live == MAP_FAILED)
@@ -172,7 +180,7 @@ static int load(struct migration *m)
 	err = share_maps(m, obj);
 	if (err)
 		return err;
-	err = take_began(m, obj);
+	err = has_abi2(m) ? 0 : take_began(m, obj);
 	m->kept_began = !err;
 	if (err)
 		log_debug("flows that began at a proxy: cannot reach them: %s", strerror(-err));
@@ -221,8 +229,9 @@ static int copy_counters(int from, int to)
 	return 0;
 }
 
-/* Its scopes and text stay; its maps have other ids now. */
-static int copy_document(const struct state *was, const struct state *is, __u32 slot)
+/* Its scopes and text stay; its maps may have other ids now. Settings came with ABI 2. */
+static int copy_document(const struct migration *m, const struct state *was,
+			 const struct state *is, __u32 slot)
 {
 	struct document doc __cleanup_document = { 0 };
 	struct policy policy __cleanup_policy = { 0 };
@@ -233,26 +242,27 @@ static int copy_document(const struct state *was, const struct state *is, __u32 
 		err = document_read(was, ids, &doc);
 	if (!err)
 		err = document_ids(is, doc.ids);
-	if (!err)
+	if (!err && !has_abi2(m))
 		err = live_read_policy(is, &policy);
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	doc.settings = settings_of(&policy);
+	if (!has_abi2(m))
+		doc.settings = settings_of(&policy);
 	return document_write(is, slot, &doc);
 }
 
-/* One slot of the generations; `is`: its maps, of which that of the rules is empty. */
+/* One slot of the generations; `is`: its maps, of which those of ABI 1 have no rules yet. */
 static int convert_slot(const struct migration *m, __u32 slot, const struct state *was,
 			const struct state *is)
 {
 	int fd = is->map[MAP_RULES];
-	int err = copy_rules(was->map[MAP_RULES], fd);
+	int err = has_abi2(m) ? 0 : copy_rules(was->map[MAP_RULES], fd);
 
 	if (err)
 		return err;
-	if (bpf_map_update_elem(m->next.map[MAP_RULES_GEN], &slot, &fd, BPF_ANY))
+	if (!has_abi2(m) && bpf_map_update_elem(m->next.map[MAP_RULES_GEN], &slot, &fd, BPF_ANY))
 		return -errno;
-	return copy_document(was, is, slot);
+	return copy_document(m, was, is, slot);
 }
 
 /* The idle policy is for the way back only: where it cannot be had, there is none. */
@@ -262,16 +272,19 @@ static int convert_idle(struct migration *m, __u32 slot)
 	struct state is __cleanup_state = STATE_CLOSED;
 	int err;
 
-	bpf_map_delete_elem(m->next.map[MAP_RULES_GEN], &slot);
+	if (!has_abi2(m))
+		bpf_map_delete_elem(m->next.map[MAP_RULES_GEN], &slot);
 	err = generation_open_slot(m->old, slot, &was);
 	if (!err)
 		err = generation_open_slot(m->old, slot, &is);
 	m->kept_idle = err == -ENOENT;
 	if (err)
 		return 0;
-	close(is.map[MAP_RULES]);
-	is.map[MAP_RULES] = generation_empty_map(m->next.map[MAP_RULES],
-						 state_map_name(MAP_RULES));
+	if (!has_abi2(m)) {
+		close(is.map[MAP_RULES]);
+		is.map[MAP_RULES] = generation_empty_map(m->next.map[MAP_RULES],
+							 state_map_name(MAP_RULES));
+	}
 	snprintf(is.dir, sizeof(is.dir), "%s", m->next.dir);
 	if (is.map[MAP_RULES] >= 0)
 		err = convert_slot(m, slot, &was, &is);

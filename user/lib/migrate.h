@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A state of the ABI before ours becomes one of this ABI. Maps whose layout is the same are
+ * A state of an ABI before ours becomes one of this ABI. Maps whose layout is the same are
  * shared by both, pins and all; the others are made and filled from the old ones. The new
  * state is whole in the stage before a program moves over to it, and takes the old one's
  * place in one step: a process that is killed leaves the old state, to be migrated again, or the new.

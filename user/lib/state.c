@@ -47,6 +47,8 @@ static const struct {
 	[MAP_BEGAN_TAGS] = { ".data.tags", "internal/began_tags", 2 },
 	[MAP_COOKIE] = { ".data.cookie", "internal/cookie", 2 },
 	[MAP_ASKING] = { ".data.asking", "internal/asking", 2 },
+	[MAP_HEALTH] = { "health", "internal/health", 3 },
+	[MAP_PROBE] = { "probe", "internal/probe", 3 },
 };
 
 static const struct {
@@ -373,7 +375,7 @@ int state_open(struct state *state, const char *dir, char *ret_what, size_t size
 
 bool state_is_older(const struct state *state)
 {
-	return state->config.abi == TPROXY_ABI - 1;
+	return state->config.abi && state->config.abi < TPROXY_ABI;
 }
 
 bool state_salvage(struct state *state, const char *dir)

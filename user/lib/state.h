@@ -51,6 +51,8 @@ enum state_map {
 	MAP_BEGAN_TAGS,
 	MAP_COOKIE,
 	MAP_ASKING,
+	MAP_HEALTH,
+	MAP_PROBE,
 	MAP_MAX
 };
 
@@ -85,7 +87,7 @@ int state_lock(struct state *state, const char *dir);
  */
 int state_open(struct state *state, const char *dir, char *ret_what, size_t size);
 
-/* Is it of the ABI that this build can migrate? */
+/* Is it of an ABI that this build can migrate? */
 bool state_is_older(const struct state *state);
 /* Did states of this ABI pin the map? */
 bool state_map_is_in(enum state_map map, __u32 abi);

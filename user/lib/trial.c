@@ -45,6 +45,8 @@ static bool is_private(enum state_map map, bool own_policy)
 	case MAP_BEGAN_TAGS:
 	case MAP_COOKIE:
 	case MAP_ASKING:
+	case MAP_HEALTH:
+	case MAP_PROBE:
 		return true;
 	case MAP_SOCKS:
 		return false;

@@ -8,12 +8,19 @@
 #include "loader/probation.h"
 #include "loader/steps.h"
 
-/* 0 where the bit is somebody else's: datagrams that forbid fragments are then not marked. */
+/*
+ * The second bit that ABI 2 brought. 0 where it is somebody else's: datagrams that forbid
+ * fragments are then not marked.
+ */
 static __u32 free_df_mark(struct session *session)
 {
 	__u32 bit = route_df_mark(session->state.config.mark);
 	char text[160];
-	int found = route_mark_conflict(&session->nl, bit, text, sizeof(text));
+	int found;
+
+	if (session->state.config.abi >= 2)
+		return session->state.config.df_mark;
+	found = route_mark_conflict(&session->nl, bit, text, sizeof(text));
 
 	if (found > 0)
 		log_warn("%s: \"don't fragment\" of UDP is not carried (detach --all, then attach "
