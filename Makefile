@@ -55,7 +55,7 @@ LIB_OBJ    := $(call obj,$(LIB_SRC))
 LOADER_OBJ := $(call obj,$(LOADER_SRC))
 RELAY_OBJ  := $(call obj,$(RELAY_SRC))
 RELAY_LIB_OBJ := $(call obj,user/lib/log.c user/lib/parse.c user/lib/netlink.c user/lib/device.c)
-SKEL       := $(BUILD)/tproxy.skel.h
+SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -76,14 +76,14 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-$(BUILD)/tproxy.bpf.o: bpf/tproxy.bpf.c Makefile
+$(BUILD)/%.bpf.o: bpf/%.bpf.c Makefile
 	$(say) BPF $<
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
-$(SKEL): $(BUILD)/tproxy.bpf.o
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(say) SKEL $@
-	$(Q)$(BPFTOOL) gen skeleton $< name tproxy_bpf > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 # The first build has no dependency files yet: sources that embed the skeleton wait for it.
 $(LIB_OBJ) $(call obj,$(BPFTEST_SRC)): | $(SKEL)

@@ -5,16 +5,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_ether.h>
-#include <net/if.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
-#include <netinet/tcp.h>
-#include <netinet/udp.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "lib/flowset.h"
+#include "lib/frame.h"
 #include "lib/live.h"
 #include "lib/pools.h"
 #include "tproxy.skel.h"
@@ -100,75 +95,16 @@ void trial_close(struct trial *trial)
 
 /* ---- the packet ----------------------------------------------------------- */
 
-struct packet {
-	__u8 data[256];
-	size_t len;
-};
-
-/* A frame that is not addressed to the device's own address is nobody's. */
-static int device_address(int ifindex, __u8 *ret_mac)
+/* One that is not addressed to the device's own address is nobody's. */
+static int make_frame(const struct trial_flow *flow, struct frame *ret_frame)
 {
-	__cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = { 0 };
+	__u8 address[ETH_ALEN];
+	bool ethernet;
+	int err = frame_device(flow->ifindex, address, &ethernet);
 
-	if (fd < 0 || !if_indextoname((unsigned int)ifindex, ifr.ifr_name) ||
-	    ioctl(fd, SIOCGIFHWADDR, &ifr))
-		return -errno;
-	memcpy(ret_mac, ifr.ifr_hwaddr.sa_data, ETH_ALEN);
-	return 0;
-}
-
-static void put(struct packet *p, const void *bytes, size_t len)
-{
-	memcpy(p->data + p->len, bytes, len);
-	p->len += len;
-}
-
-static size_t l4_len(const struct trial_flow *flow)
-{
-	return flow->proto == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
-}
-
-/* Checksums stay zero: the program leaves them to the kernel, which is not asked. */
-static void put_ip(struct packet *p, const struct trial_flow *flow)
-{
-	struct iphdr v4 = { .version = 4, .ihl = 5, .ttl = 64, .protocol = flow->proto };
-	struct ip6_hdr v6 = { .ip6_vfc = 0x60 };
-
-	if (flow->dst.family == AF_INET) {
-		v4.tot_len = htons((__u16)(sizeof(v4) + l4_len(flow)));
-		memcpy(&v4.saddr, flow->src.addr, sizeof(v4.saddr));
-		memcpy(&v4.daddr, flow->dst.addr, sizeof(v4.daddr));
-		put(p, &v4, sizeof(v4));
-		return;
-	}
-	v6.ip6_plen = htons((__u16)l4_len(flow));
-	v6.ip6_nxt = flow->proto;
-	v6.ip6_hlim = 64;
-	memcpy(&v6.ip6_src, flow->src.addr, sizeof(v6.ip6_src));
-	memcpy(&v6.ip6_dst, flow->dst.addr, sizeof(v6.ip6_dst));
-	put(p, &v6, sizeof(v6));
-}
-
-static int make_packet(const struct trial_flow *flow, struct packet *p)
-{
-	struct ethhdr eth = { .h_source = { 2, 0, 0, 0, 0, 9 } };
-	struct tcphdr tcp = { .doff = 5, .syn = 1, .window = htons(65535) };
-	struct udphdr udp = { .len = htons(sizeof(udp)) };
-	int err = device_address(flow->ifindex, eth.h_dest);
-
-	if (err)
-		return err;
-	eth.h_proto = htons(flow->dst.family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
-	put(p, &eth, sizeof(eth));
-	put_ip(p, flow);
-	tcp.source = udp.source = htons(flow->src.port);
-	tcp.dest = udp.dest = htons(flow->dst.port);
-	if (flow->proto == IPPROTO_TCP)
-		put(p, &tcp, sizeof(tcp));
-	else
-		put(p, &udp, sizeof(udp));
-	return 0;
+	if (!err)
+		frame_make(ret_frame, flow->proto, &flow->src, &flow->dst, address);
+	return err;
 }
 
 /* The one entry that concerns the flow, for the time of a run. */
@@ -241,12 +177,12 @@ int trial_run(const struct trial *trial, const struct trial_flow *flow,
 	struct __sk_buff ctx = { .ifindex = (__u32)flow->ifindex,
 				 .ingress_ifindex = (__u32)flow->ifindex };
 	struct trial_result result = { 0 };
-	struct packet p = { 0 };
+	struct frame p;
 	__u8 out[512];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p.data, .data_out = out,
 		    .data_size_out = sizeof(out), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
 		    .repeat = 1);
-	int err = make_packet(flow, &p);
+	int err = make_frame(flow, &p);
 
 	opts.data_size_in = (__u32)p.len;
 	if (!err)

@@ -10,7 +10,7 @@
 
 #include "lib/util.h"
 #include "relay/ancillary.h"
-#include "relay/inetsum.h"
+#include "lib/inetsum.h"
 #include "relay/raw.h"
 
 /* As the kernel's net.ipv4.icmp_msgs_per_sec and icmp_msgs_burst. */

@@ -8,7 +8,7 @@
 #include "lib/util.h"
 #include "relay/ancillary.h"
 #include "relay/errqueue.h"
-#include "relay/inetsum.h"
+#include "lib/inetsum.h"
 #include "relay/raw.h"
 #include "relay/sockopt.h"
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A packet that the loader sends to itself, through an interface: put there as if it had just
+ * come in, caught at the listener before it is answered, and watched where the kernel drops it.
+ * An object of its own: loaded for the moment, never pinned.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "tproxy_probe.h"
+
+#define TC_ACT_SHOT 2
+#define BPF_F_INGRESS 1
+
+/* The loader's order, and what was seen. */
+struct probe_order order SEC(".data.order");
+struct probe_sight sight SEC(".data.sight");
+
+/* Run once by the loader, with the packet. Its copy goes the way of a received one. */
+SEC("tc")
+int tproxy_put(struct __sk_buff *skb)
+{
+	sight.put = bpf_clone_redirect(skb, order.ifindex, BPF_F_INGRESS);
+	return TC_ACT_SHOT;
+}
+
+/*
+ * The filter of the loader's listener. It refuses everything: the SYN has arrived, and nobody
+ * is to be answered (sk_filter_trim_cap, before the listener makes a request socket).
+ */
+SEC("socket")
+int tproxy_arrive(struct __sk_buff *skb)
+{
+	sight.mark = skb->mark;
+	__sync_fetch_and_add(&sight.arrived, 1);
+	return 0;
+}
+
+struct sk_buff {
+	unsigned char *head;
+	__u16 network_header;
+} __attribute__((preserve_access_index));
+
+/* Addresses, and the ports behind a header without options: what no other packet has. */
+static __always_inline bool is_ours(const struct sk_buff *skb)
+{
+	const unsigned char *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	struct probe_tuple t = {};
+	__u32 len = order.family == PROBE_IPV4 ? 8 : 32;
+
+	if (bpf_probe_read_kernel(t.addrs, len, ip + (order.family == PROBE_IPV4 ? 12 : 8)) ||
+	    bpf_probe_read_kernel(t.ports, sizeof(t.ports),
+				  ip + (order.family == PROBE_IPV4 ? 20 : 40)))
+		return false;
+	for (int i = 0; i < 8; i++)
+		if (t.addrs[i] != order.tuple.addrs[i])
+			return false;
+	return t.ports[0] == order.tuple.ports[0] && t.ports[1] == order.tuple.ports[1];
+}
+
+/* The arguments are (skb, location, reason) since 5.17, and one more since 6.11. */
+SEC("raw_tp/kfree_skb")
+int tproxy_drop(__u64 *ctx)
+{
+	__u32 at;
+
+	if (!is_ours((const struct sk_buff *)ctx[0]))
+		return 0;
+	at = __sync_fetch_and_add(&sight.drops, 1);
+	if (at >= PROBE_DROPS)
+		return 0;
+	sight.drop[at].location = ctx[1];
+	sight.drop[at].reason = (__u32)ctx[2];
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
