@@ -4,14 +4,14 @@
 # the one after ABI 1: what comes after their end still does not go past to the server.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
-# shellcheck source=tests/lib/abi1.sh
-. "$TOP/tests/lib/abi1.sh"
+# shellcheck source=tests/lib/abi.sh
+. "$TOP/tests/lib/abi.sh"
 
 NEXT=$TOP/build/tests/next/tproxy-loader
 late() { corner late "$1" 7007 "$2"; }
 
 prepare peer
-abi1_build
+abi_build 1
 [[ -x $NEXT ]] || fatal "the other build is there (make tests)"
 
 reset_flow() { # ADDRESS PORT

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# A state of an older build, and what has to be true when it has been migrated. Needs test.sh,
+# soak.sh and abi.sh; abi_build says from which ABI.
+
+STAGE=${PINS}_stage
+POOL4=10.77.1.101
+
+abi() { bpftool -j map dump pinned "$PINS/config" | json_value "int(o[0]['value'][0], 16)"; }
+loader_json() { "$1" -n "$ROUTER" -j "${@:3}" | json_value "$2"; }
+rules() { # LOADER — without their counters, and without what the other has not
+	loader_json "$1" "[{k: v for k, v in sorted(r.items()) if k not in ('flows', 'packets', 'bytes', 'unrouted')} for r in o['rules']]" rule list
+}
+rule_flows() { loader_json "$1" "sum(r['flows'] for r in o['rules'])" rule list; }
+view() { # LOADER — what status says and a migration must not change
+	loader_json "$1" "(o['interfaces'], o['generation'], o['mark'], o['table'], o['relay'], o['pools'], o['applied'], o['sk_lookup'])" status
+}
+steered() { loader_json "$1" "o['counters']['steered']" status; }
+sockets() { stat -c %i "$PINS/socks"; }
+routing() { r ip -4 rule; r ip -6 rule; r ip -4 route show table 15001; r ip -6 route show table 15001; }
+registrations() { grep -c 'registered in' "$RELAY_LOG"; }
+
+cat >"$WORK/before.conf" <<-CONF
+	[loader]
+	interfaces = r0
+	divert = r1
+	[rule web]
+	ports = 80 7007 udp/7007
+CONF
+cat >"$WORK/now.conf" <<-CONF
+	[loader]
+	interfaces = r0
+	divert = r1
+	[rule never]
+	interface = r0 nosuch*
+	from = 10.77.1.77
+	action = drop
+	[rule web]
+	to = 10.77.0.0/16 fd77::/16
+	ports = 80 7007 udp/7007
+	on-proxy-down = reset
+	[pool gate]
+	$POOL4:8000 = $SERVER4:80
+CONF
+
+old_attach() { # HOOK — two policies, one after the other, and an edit by hand of the second
+	old_loader attach r0 --hook "$1" --mark 0x4000000 &&
+		old_loader attach r1 --divert-only --hook "$1" &&
+		old_loader apply "$WORK/before.conf" && old_loader apply "$WORK/now.conf" &&
+		old_loader port add --rule web tcp/81
+}
+
+migrates() { # NAME COMMAND… — and says so
+	local name=$1
+	shift
+
+	do_ok "$name" "$@"
+	like "$name: it migrates" "$ERR" "\[#\] migrate $PINS from ABI $OLD_ABI to 3"
+	unlike "$name: and warns of nothing" "$ERR" warning
+	is "$name: the maps are of ABI 3" "$(abi)" 3
+	ok "$name: no stage is left" test ! -e "$STAGE"
+}
+
+# kept NAME COMMAND… — under load
+kept() {
+	local name=$1 hook was_rules was_view was_steered was_flows was_socks was_routing
+	shift
+
+	hook=${name%%:*}
+	do_ok "$name: ABI $OLD_ABI is attached" old_attach "$hook"
+	ok "$name: and relays" wait_for 10 recorded $SERVER4
+	rm -f "$WORK/states"
+	bypass_reset
+	soak_state attached
+	soak_load load new new new long forever udp -- $SERVER4 $SERVER6
+	ok "$name: load is relayed" wait_for 20 soaked_more load 1 20
+	old_loader save >"$WORK/saved.conf"
+	was_rules=$(rules "$OLD_LOADER") was_view=$(view "$OLD_LOADER") was_socks=$(sockets)
+	was_flows=$(rule_flows "$OLD_LOADER") was_steered=$(steered "$OLD_LOADER") was_routing=$(routing)
+	migrates "$name" "$@"
+	ok "$name: load is relayed after it" wait_for 20 soaked_more load 1 $(($(soaked load 1) + 20))
+	soak_stop
+	soak_judge "$name: no flow failed" load
+	bypass_none "$name: no packet went past the relay"
+	is "$name: the rules are the same" "$(rules "$LOADER")" "$was_rules"
+	is "$name: interfaces, relay, pools and applied file are" "$(view "$LOADER")" "$was_view"
+	is "$name: rules and routes are" "$(routing)" "$was_routing"
+	is "$name: the sockets are where they were" "$(sockets)" "$was_socks"
+	ok "$name: counters go on" test "$(steered "$LOADER")" -gt "$was_steered"
+	ok "$name: those of rules too" test "$(rule_flows "$LOADER")" -gt "$was_flows"
+	is "$name: the relay did not notice" "$(registrations)" "$((REGISTERED + 1))"
+	REGISTERED=$(registrations)
+	is "$name: an address of a pool is served" "$(c curl -sS -m 8 http://$POOL4:8000/whoami | cut -d' ' -f1)" "$ROUTER4"
+	do_ok "$name: the way back is there" loader rollback
+	is "$name: and leads to the policy before" "$(loader_json "$LOADER" "[r['name'] for r in o['rules']]" rule list)" "['web']"
+	do_ok "$name: and forth" loader rollback
+	is "$name: to the same rules" "$(rules "$LOADER")" "$was_rules"
+	do_ok "$name: detach --all" loader detach --all
+	unchanged "$name: leaves nothing" "$WORK/clean"
+}
+
+# migrate_prepare — servers, an address of a pool, the relay of that ABI, what is clean; HOOKS
+migrate_prepare() {
+	soak_serve || fatal "the server starts"
+	r ip addr add $POOL4/32 dev r0
+	snapshot >"$WORK/clean"
+	ok "the relay of ABI $OLD_ABI starts" old_relay_start -c "$WORK/now.conf"
+	HOOKS=clsact
+	do_ok "attach" old_loader attach r0
+	[[ $(r python3 "$LIB/net.py" attached r0) == no-hook* ]] || HOOKS="clsact tcx"
+	ok "the relay registers" relay_says 'registered in'
+	REGISTERED=1
+	do_ok "detach" old_loader detach --all
+}
+
+run_watch() { # until it watches
+	"$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
+	local watch=$! rc
+
+	disown "$watch"
+	wait_for 20 grep -q watching "$WORK/log/watch"
+	rc=$?
+	stop "$watch"
+	cat "$WORK/log/watch" >&2
+	return "$rc"
+}
+
+hit() { # CALL N — the migration is killed there; flows go on, and the next command does it
+	strace -f -qq -o /dev/null -e trace="$1" -e "inject=$1:signal=KILL:when=$2" \
+		"$LOADER" -n "$ROUTER" -q attach r0 >>"$WORK/log/killed" 2>&1
+	is "killed at call $2 of $1" $? 137
+	ok "flows are relayed all the same" recorded $SERVER4
+	do_ok "the next attach ends it" loader attach r0
+	is "the maps are of ABI 3" "$(abi)" 3
+	is "the rules are there" "$(rules "$LOADER")" "$was_rules"
+	ok "flows are relayed" recorded $SERVER6
+	ok "no stage is left" test ! -e "$STAGE"
+	do_ok "detach --all" loader detach --all
+	snapshot_quick >"$WORK/now"
+	same_text "nothing is left" "$WORK/quick" "$WORK/now"
+	do_ok "ABI $OLD_ABI is attached" old_attach "$hook"
+}
+
+# killed_anywhere HOOK — at calls of all kinds
+killed_anywhere() {
+	local hook=$1 points call n
+
+	do_ok "ABI $OLD_ABI is attached" old_attach "$hook"
+	was_rules=$(rules "$OLD_LOADER")
+	strace -f -qq -e trace=bpf,link,renameat2,mkdir,unlink,rmdir -o "$WORK/trace" "$LOADER" -n "$ROUTER" -q attach r0
+	is "traced: it is migrated" "$(abi)" 3
+	do_ok "detach --all" loader detach --all
+	snapshot_quick >"$WORK/quick"
+	do_ok "ABI $OLD_ABI is attached" old_attach "$hook"
+	# the last of loading, each that moves a program, some that pin, the exchange, some of the removal
+	points=$(awk '{ call = $2; sub(/\(.*/, "", call); n[call]++ }
+		/BPF_PROG_LOAD/ { loaded = n["bpf"] }
+		/BPF_LINK_UPDATE/ { print "bpf", n["bpf"] }
+		/BPF_OBJ_PIN/ && !(pinned++ % 3) { print "bpf", n["bpf"] }
+		call == "link" && !(linked++ % 9) { print "link", n[call] }
+		call == "renameat2" { print "renameat2", n[call] }
+		call == "unlink" && !(removed++ % 15) { print "unlink", n[call] }
+		call == "rmdir" { print "rmdir", n[call] }
+		END { print "bpf", loaded }' "$WORK/trace")
+	like "a migration makes such calls" "$(wc -l <<<"$points")" '^(1[0-9]|2[0-9])$'
+	while read -r call n; do
+		hit "$call" "$n"
+	done <<<"$points"
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A state with ABI 2 is migrated as life/migrate.t asks, which begins with ABI 1: its maps are
+# shared, so that settings of both policies and UDP flows that are left alone are kept as well.
+TEST_LIMIT=300
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/soak.sh
+. "$TOP/tests/lib/soak.sh"
+# shellcheck source=tests/lib/abi.sh
+. "$TOP/tests/lib/abi.sh"
+# shellcheck source=tests/lib/migrate.sh
+. "$TOP/tests/lib/migrate.sh"
+
+prepare nginx
+abi_build 2
+migrate_prepare
+
+for hook in $HOOKS; do
+	kept "$hook: attach" loader attach r0
+done
+kept "clsact: watch" run_watch
+hook=${HOOKS##* }
+
+# --- settings, and the bit that says "don't fragment" ---
+setting() { loader_json "$1" "(o['unreadable'], o['df_mark'])" status; }
+sed -i 's/^interfaces = r0/&\n\tunreadable = pass/' "$WORK/before.conf"
+do_ok "ABI 2 is attached" old_attach "$hook"
+was=$(setting "$OLD_LOADER")
+migrates "confirm" loader confirm
+is "settings are kept" "$(setting "$LOADER")" "$was"
+do_ok "the way back is there" loader rollback
+like "with the settings of the policy before" "$(setting "$LOADER")" "'pass'"
+do_ok "detach --all" loader detach --all
+unchanged "nothing is left" "$WORK/clean"
+
+# --- with the least rights: no map can be opened by its id ---
+do_ok "ABI 2 is attached" old_attach "$hook"
+was_rules=$(rules "$OLD_LOADER")
+do_ok "attach without CAP_SYS_ADMIN" r setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin \
+	"$LOADER" --pin-dir "$PINS" attach r0
+like "it migrates" "$ERR" 'from ABI 2 to 3'
+unlike "flows that began at a proxy are kept" "$ERR" 'were forgotten'
+is "with the same rules" "$(rules "$LOADER")" "$was_rules"
+ok "flows are relayed" recorded $SERVER6
+do_ok "detach --all" loader detach --all
+unchanged "nothing is left" "$WORK/clean"
+
+killed_anywhere "$hook"
+do_ok "detach --all" loader detach --all
+unchanged "nothing is left" "$WORK/clean"
+finish
