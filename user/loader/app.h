@@ -30,6 +30,7 @@ struct app {
 	bool json;
 	enum log_level level;
 	bool help, version;
+	int lock_wait_ms; /* how long one holder of the lock is waited for; 0: 5 s, -1: for ever */
 };
 
 struct command {
