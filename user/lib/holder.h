@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who holds a lock of flock(2), as /proc tells. Only looks.
+ */
+#ifndef TPROXY_HOLDER_H
+#define TPROXY_HOLDER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct holder {
+	pid_t pid;    /* 0: nobody, or a process that cannot be seen from here */
+	uid_t uid;    /* the real one: a set-uid program may inherit another user's descriptor */
+	char comm[32];
+	bool stopped; /* by a signal, or by a debugger */
+};
+
+/*
+ * Of the file or directory behind a descriptor. If there are several, one of root's or of our
+ * own user's comes first.
+ */
+void holder_find(int fd, struct holder *ret_holder);
+
+/* Is it a process of root or of our own user? */
+bool holder_is_trusted(const struct holder *holder);
+
+#endif
