@@ -54,7 +54,8 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB_OBJ    := $(call obj,$(LIB_SRC))
 LOADER_OBJ := $(call obj,$(LOADER_SRC))
 RELAY_OBJ  := $(call obj,$(RELAY_SRC))
-RELAY_LIB_OBJ := $(call obj,user/lib/log.c user/lib/parse.c user/lib/netlink.c user/lib/device.c)
+RELAY_LIB_OBJ := $(call obj,user/lib/log.c user/lib/parse.c user/lib/netlink.c user/lib/device.c \
+	user/lib/pindir.c)
 SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h
 
 .DELETE_ON_ERROR:

@@ -25,13 +25,6 @@ static const char *const names[] = { "internal/document0", "internal/document1",
 				     "internal/document_next" };
 #define STAGED names[2]
 
-static int pin_path(const struct state *state, const char *name, char *buf)
-{
-	int len = snprintf(buf, STATE_PATH_LEN, "%s/%s", state->dir, name);
-
-	return len < STATE_PATH_LEN ? 0 : -ENAMETOOLONG;
-}
-
 void document_free(struct document *doc)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
@@ -150,17 +143,10 @@ static bool head_fits(const struct head *head, size_t len)
 static int open_pin(const struct state *state, const char *name, const __u32 *ids,
 		    struct view *view)
 {
-	char path[STATE_PATH_LEN];
-	__cleanup_close int fd = -1;
+	__cleanup_close int fd = state_get(&state->pins, name);
 	const struct head *head;
-	int err = pin_path(state, name, path);
+	int err = fd < 0 ? fd : map_bytes(fd, view);
 
-	if (err)
-		return err;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return -errno;
-	err = map_bytes(fd, view);
 	if (err)
 		return err;
 	head = view->at;
@@ -262,53 +248,29 @@ static int make_map(const struct document *doc)
 	return take_fd(&fd);
 }
 
-static int pin_staged(const struct state *state, const struct document *doc, char *path)
-{
-	__cleanup_close int fd = -1;
-	int err = pin_path(state, STAGED, path);
-
-	if (err)
-		return err;
-	fd = make_map(doc);
-	if (fd < 0)
-		return fd;
-	if (unlink(path) && errno != ENOENT)
-		return -errno;
-	return bpf_obj_pin(fd, path) ? -errno : 0;
-}
-
 int document_stage(const struct state *state, const struct document *doc)
 {
-	char path[STATE_PATH_LEN];
+	__cleanup_close int fd = make_map(doc);
+	int err = fd < 0 ? fd : statedir_unlink(&state->pins, STAGED);
 
-	return pin_staged(state, doc, path);
+	return err ? err : state_pin(&state->pins, STAGED, fd);
 }
 
 int document_write(const struct state *state, __u32 slot, const struct document *doc)
 {
-	char staged[STATE_PATH_LEN], path[STATE_PATH_LEN];
-	int err = pin_staged(state, doc, staged);
+	int err = document_stage(state, doc);
 
-	if (!err)
-		err = pin_path(state, names[slot], path);
-	if (!err && rename(staged, path))
-		err = -errno;
-	return err;
+	return err ? err : statedir_rename(&state->pins, STAGED, names[slot]);
 }
 
 int document_settle(const struct state *state, __u32 slot, const __u32 *ids)
 {
-	char staged[STATE_PATH_LEN], path[STATE_PATH_LEN];
 	struct view view __cleanup_view = { 0 };
-	int err = pin_path(state, STAGED, staged);
+	int err = open_pin(state, STAGED, ids, &view);
 
 	if (!err)
-		err = pin_path(state, names[slot], path);
-	if (err || access(staged, F_OK))
-		return err;
-	if (open_pin(state, STAGED, ids, &view))
-		return unlink(staged) ? -errno : 0;
-	return rename(staged, path) ? -errno : 0;
+		return statedir_rename(&state->pins, STAGED, names[slot]);
+	return statedir_unlink(&state->pins, STAGED);
 }
 
 /* ---- scopes --------------------------------------------------------------- */

@@ -120,14 +120,13 @@ static int flip(struct state *state, struct settings settings)
 
 static int repin(const struct state *state, enum state_map map)
 {
-	char path[STATE_PATH_LEN], next[STATE_PATH_LEN];
+	char next[STATE_PATH_LEN];
+	int err;
 
-	snprintf(path, sizeof(path), "%s/%s", state->dir, state_map_pin(map));
-	snprintf(next, sizeof(next), "%s/%s_next", state->dir, state_map_pin(map));
-	unlink(next);
-	if (bpf_obj_pin(state->map[map], next) || rename(next, path))
-		return -errno;
-	return 0;
+	snprintf(next, sizeof(next), "%s_next", state_map_pin(map));
+	statedir_unlink(&state->pins, next);
+	err = state_pin(&state->pins, next, state->map[map]);
+	return err ? err : statedir_rename(&state->pins, next, state_map_pin(map));
 }
 
 static void swap_maps(struct state *a, struct state *b)
@@ -165,6 +164,10 @@ static int wait_for_readers(const struct state *state, const struct state *old, 
 
 int generation_open_slot(const struct state *state, __u32 slot, struct state *maps)
 {
+	int err = pindir_dup(&state->pins, "", &maps->pins);
+
+	if (err)
+		return err;
 	snprintf(maps->dir, sizeof(maps->dir), "%s", state->dir);
 	maps->config = state->config;
 	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {

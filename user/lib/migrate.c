@@ -285,8 +285,9 @@ static int convert_idle(struct migration *m, __u32 slot)
 		is.map[MAP_RULES] = generation_empty_map(m->next.map[MAP_RULES],
 							 state_map_name(MAP_RULES));
 	}
-	snprintf(is.dir, sizeof(is.dir), "%s", m->next.dir);
-	if (is.map[MAP_RULES] >= 0)
+	pindir_close(&is.pins);
+	err = pindir_dup(&m->next.pins, "", &is.pins);
+	if (!err && is.map[MAP_RULES] >= 0)
 		err = convert_slot(m, slot, &was, &is);
 	m->kept_idle = is.map[MAP_RULES] >= 0 && !err;
 	return 0;
@@ -334,30 +335,27 @@ static bool is_same_map(int a, int b)
 /* tproxy-relay knows the socket map by the inode of its pin: a shared map keeps its pin. */
 static int pin_map(const struct migration *m, enum state_map map)
 {
-	char path[STATE_PATH_LEN];
-	int err;
+	const struct pindir *old = &m->old->pins, *next = &m->next.pins;
 
 	if (m->old->map[map] >= 0 && is_same_map(m->old->map[map], m->next.map[map]))
-		return statedir_link(m->old->dir, m->next.dir, state_map_pin(map));
-	err = statedir_join(path, m->next.dir, state_map_pin(map));
-	if (err)
-		return err;
-	return bpf_obj_pin(m->next.map[map], path) ? -errno : 0;
+		return statedir_link(old, next, state_map_pin(map));
+	return state_pin(next, state_map_pin(map), m->next.map[map]);
 }
 
 static int pin_all(const struct migration *m)
 {
+	const struct pindir *old = &m->old->pins, *next = &m->next.pins;
 	int err = 0;
 
 	for (int i = 0; i < MAP_MAX && !err; i++)
 		err = pin_map(m, i);
 	if (!err)
-		err = state_pin_progs(&m->next, m->next.dir, "");
+		err = state_pin_progs(&m->next, next, "");
 	if (!err)
-		err = statedir_link_all(m->old->dir, m->next.dir, "links");
+		err = statedir_link_all(old, next, "links");
 	if (err)
 		return err;
-	err = statedir_link(m->old->dir, m->next.dir, "internal/pending");
+	err = statedir_link(old, next, "internal/pending");
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -366,12 +364,11 @@ int migrate_prepare(struct migration *m, struct state *old, __u32 df_mark)
 	int err;
 
 	*m = (struct migration){ .old = old, .next = STATE_CLOSED, .vars = -1 };
-	statedir_stage(old->dir, m->next.dir);
 	m->next.config = old->config;
-	statedir_remove_stage(old->dir);
+	statedir_remove_stage(&old->pins);
 	err = load(m);
 	if (!err)
-		err = statedir_make(m->next.dir);
+		err = statedir_stage(&old->pins, &m->next.pins, m->why);
 	if (!err)
 		err = fill(m, df_mark);
 	return err ? err : pin_all(m);
@@ -383,11 +380,14 @@ int migrate_publish(struct migration *m)
 	int err;
 
 	take_late_tags(m);
-	err = statedir_exchange(old->dir);
+	err = statedir_exchange(&m->next.pins, &old->pins);
 	if (err)
 		return err;
 	snprintf(m->next.dir, sizeof(m->next.dir), "%s", old->dir);
-	m->next.lock = take_fd(&old->lock);
+	m->next.lock = old->lock;
+	old->lock = LOCK_OPEN;
+	m->next.pins = old->pins;
+	old->pins = PINDIR_CLOSED;
 	state_close(old);
 	*old = m->next;
 	m->next = STATE_CLOSED;

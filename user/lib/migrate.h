@@ -21,6 +21,7 @@ struct migration {
 	__u16 *tags;        /* as they were when they were copied; owned */
 	bool kept_began;    /* flows that began at a proxy are still known */
 	bool kept_idle;     /* there is a way back still, or there was none before */
+	char why[PINDIR_WHY_LEN]; /* with -EUCLEAN, see pindir.h */
 };
 
 /* df_mark: for the new config. 0 or -errno; call migrate_close either way. */

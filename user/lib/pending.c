@@ -16,21 +16,10 @@ __u64 pending_now(void)
 	return (__u64)ts.tv_sec * 1000000000ULL + (__u64)ts.tv_nsec;
 }
 
-static int open_pin(const struct state *state, char *path)
-{
-	int fd, len = snprintf(path, STATE_PATH_LEN, "%s/" PIN, state->dir);
-
-	if (len >= STATE_PATH_LEN)
-		return -ENAMETOOLONG;
-	fd = bpf_obj_get(path);
-	return fd < 0 ? -errno : fd;
-}
-
 int pending_read(const struct state *state, struct pending *ret_pending)
 {
-	char path[STATE_PATH_LEN];
 	struct pending pending = { 0 };
-	__cleanup_close int fd = open_pin(state, path);
+	__cleanup_close int fd = state_get(&state->pins, PIN);
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info), zero = 0;
 
@@ -50,8 +39,7 @@ int pending_read(const struct state *state, struct pending *ret_pending)
 
 int pending_write(const struct state *state, const struct pending *pending)
 {
-	char path[STATE_PATH_LEN];
-	__cleanup_close int fd = open_pin(state, path);
+	__cleanup_close int fd = state_get(&state->pins, PIN);
 	__u32 zero = 0;
 
 	if (fd == -ENOENT) {
@@ -60,9 +48,9 @@ int pending_write(const struct state *state, const struct pending *pending)
 		if (fd < 0)
 			return -errno;
 		/* Filled before it is pinned: whoever finds it may act upon it. */
-		if (bpf_map_update_elem(fd, &zero, pending, BPF_ANY) || bpf_obj_pin(fd, path))
+		if (bpf_map_update_elem(fd, &zero, pending, BPF_ANY))
 			return -errno;
-		return 0;
+		return state_pin(&state->pins, PIN, fd);
 	}
 	if (fd < 0)
 		return fd;

@@ -79,13 +79,13 @@ char *state_link_path(const struct state *state, int ifindex, char *buf)
 	char name[24];
 
 	snprintf(name, sizeof(name), "links/%d", ifindex);
-	statedir_join(buf, state->dir, name);
+	pindir_path(&state->pins, name, buf);
 	return buf;
 }
 
 char *state_lookup_path(const struct state *state, char *buf)
 {
-	statedir_join(buf, state->dir, "links/lookup");
+	pindir_path(&state->pins, "links/lookup", buf);
 	return buf;
 }
 
@@ -96,14 +96,32 @@ __u64 state_netns(void)
 	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
 }
 
-int state_lock(struct state *state, const char *dir)
+int state_pin(const struct pindir *pins, const char *name, int fd)
 {
-	int fd = statedir_lock(dir);
+	char path[STATE_PATH_LEN];
+	int err = pindir_path(pins, name, path);
 
-	if (fd < 0)
-		return fd;
-	state->lock = fd;
-	return 0;
+	if (err)
+		return err;
+	return bpf_obj_pin(fd, path) ? -errno : 0;
+}
+
+int state_get(const struct pindir *pins, const char *name)
+{
+	char path[STATE_PATH_LEN];
+	int fd, err = pindir_path(pins, name, path);
+
+	if (err)
+		return err;
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+int state_lock(struct state *state, const char *dir, struct lock_wait *wait, char *ret_why)
+{
+	int err = pindir_open_parent(&state->pins, dir, ret_why);
+
+	return err ? err : lock_take(&state->pins, wait, &state->lock, ret_why);
 }
 
 /* ---- create --------------------------------------------------------------- */
@@ -116,16 +134,12 @@ __u32 state_build(void)
 	return (__u32)crc32(crc32(0, NULL, 0), bytes, (unsigned int)size);
 }
 
-static int pin_maps(struct bpf_object *obj, const char *dir)
+static int pin_maps(struct bpf_object *obj, const struct pindir *pins)
 {
-	char path[STATE_PATH_LEN];
-
 	for (int i = 0; i < MAP_MAX; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(obj, maps[i].name);
-		int err = map ? statedir_join(path, dir, maps[i].pin) : -ENOENT;
+		int err = map ? state_pin(pins, maps[i].pin, bpf_map__fd(map)) : -ENOENT;
 
-		if (!err)
-			err = bpf_map__pin(map, path);
 		if (err)
 			return err;
 	}
@@ -156,33 +170,29 @@ int state_keep_progs(const struct bpf_object *obj, struct state *state)
 	return 0;
 }
 
-int state_pin_progs(const struct state *state, const char *dir, const char *suffix)
+int state_pin_progs(const struct state *state, const struct pindir *pins, const char *suffix)
 {
-	char path[STATE_PATH_LEN], name[64];
+	char name[64];
 
 	for (int i = 0; i < PROG_MAX; i++) {
 		int err;
 
 		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
-		err = statedir_join(path, dir, name);
-		if (!err)
-			err = bpf_obj_pin(state->prog[i], path);
+		err = state_pin(pins, name, state->prog[i]);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int fill_stage(struct tproxy_bpf *skel, const char *stage,
+static int fill_stage(struct tproxy_bpf *skel, const struct pindir *stage,
 		      const struct tproxy_config *config)
 {
 	struct state loaded = STATE_CLOSED;
 	__u32 zero = 0;
-	int err = statedir_make(stage);
+	int err = bpf_map__update_elem(skel->maps.config, &zero, sizeof(zero), config,
+				       sizeof(*config), 0);
 
-	if (!err)
-		err = bpf_map__update_elem(skel->maps.config, &zero, sizeof(zero), config,
-					   sizeof(*config), 0);
 	if (!err)
 		err = pin_maps(skel->obj, stage);
 	if (!err)
@@ -193,30 +203,38 @@ static int fill_stage(struct tproxy_bpf *skel, const char *stage,
 	return err;
 }
 
-int state_create(struct state *state, const char *dir, const struct tproxy_config *config)
+static int publish_new(struct state *state, struct tproxy_bpf *skel,
+		       const struct tproxy_config *config, char *ret_why)
+{
+	struct pindir stage __cleanup_pindir = PINDIR_CLOSED;
+	int err = statedir_stage(&state->pins, &stage, ret_why);
+
+	if (!err)
+		err = fill_stage(skel, &stage, config);
+	return err ? err : statedir_publish(&stage, &state->pins, ret_why);
+}
+
+int state_create(struct state *state, const char *dir, const struct tproxy_config *config,
+		 char *ret_why)
 {
 	struct tproxy_config full = *config;
-	char stage[STATE_PATH_LEN], what[64];
 	struct tproxy_bpf *skel;
 	int err;
 
 	full.abi = TPROXY_ABI;
 	full.build = state_build();
 	full.netns = state_netns();
-	statedir_stage(dir, stage);
-	statedir_remove_stage(dir);
+	statedir_remove_stage(&state->pins);
 	skel = tproxy_bpf__open_and_load();
 	if (!skel)
 		return -errno;
-	err = fill_stage(skel, stage, &full);
-	if (!err && rename(stage, dir))
-		err = -errno;
+	err = publish_new(state, skel, &full, ret_why);
 	tproxy_bpf__destroy(skel);
 	if (err) {
-		statedir_remove_stage(dir);
+		statedir_remove_stage(&state->pins);
 		return err;
 	}
-	return state_open(state, dir, what, sizeof(what));
+	return state_open(state, dir, ret_why);
 }
 
 /* ---- replace in place ----------------------------------------------------- */
@@ -262,23 +280,18 @@ int state_reload(struct state *state)
 int state_publish_progs(struct state *state)
 {
 	static const char suffix[] = "_next";
-	char from[STATE_PATH_LEN], to[STATE_PATH_LEN], name[64];
+	char from[64], to[64];
 	int err;
 
 	for (int i = 0; i < PROG_MAX; i++) {
-		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
-		if (!statedir_join(from, state->dir, name))
-			unlink(from);
+		snprintf(from, sizeof(from), "progs/%s%s", progs[i].name, suffix);
+		statedir_unlink(&state->pins, from);
 	}
-	err = state_pin_progs(state, state->dir, suffix);
+	err = state_pin_progs(state, &state->pins, suffix);
 	for (int i = 0; i < PROG_MAX && !err; i++) {
-		snprintf(name, sizeof(name), "progs/%s%s", progs[i].name, suffix);
-		err = statedir_join(from, state->dir, name);
-		snprintf(name, sizeof(name), "progs/%s", progs[i].name);
-		if (!err)
-			err = statedir_join(to, state->dir, name);
-		if (!err && rename(from, to))
-			err = -errno;
+		snprintf(from, sizeof(from), "progs/%s%s", progs[i].name, suffix);
+		snprintf(to, sizeof(to), "progs/%s", progs[i].name);
+		err = statedir_rename(&state->pins, from, to);
 	}
 	return err ? err : write_build(state, state_build());
 }
@@ -295,16 +308,12 @@ static bool map_is_ours(int fd, enum state_map which)
 	       !strncmp(info.name, maps[which].name, sizeof(info.name) - 1);
 }
 
-static int open_pin(const char *dir, const char *pin, int *ret_fd)
+static int open_pin(const struct state *state, const char *pin, int *ret_fd)
 {
-	char path[STATE_PATH_LEN];
-	int fd, err = statedir_join(path, dir, pin);
+	int fd = state_get(&state->pins, pin);
 
-	if (err)
-		return err;
-	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	*ret_fd = fd;
 	return 0;
 }
@@ -315,7 +324,7 @@ static int open_config(struct state *state)
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info), zero = 0;
 	__u8 value[CONFIG_MAX_SIZE] = { 0 };
-	int err = open_pin(state->dir, maps[MAP_CONFIG].pin, &state->map[MAP_CONFIG]);
+	int err = open_pin(state, maps[MAP_CONFIG].pin, &state->map[MAP_CONFIG]);
 
 	if (err)
 		return err;
@@ -329,46 +338,62 @@ static int open_config(struct state *state)
 	return state->config.abi == TPROXY_ABI ? 0 : -EPROTO;
 }
 
-static int open_pins(struct state *state, char *ret_what, size_t size)
+static int open_pins(struct state *state, char *ret_what)
 {
 	int err, other;
 
-	snprintf(ret_what, size, "%s", maps[MAP_CONFIG].pin);
+	snprintf(ret_what, PINDIR_WHY_LEN, "%s", maps[MAP_CONFIG].pin);
 	other = open_config(state);
 	if (other && (other != -EPROTO || !state_is_older(state)))
 		return other;
 	for (int i = 0; i < MAP_MAX; i++) {
 		if (i == MAP_CONFIG || !state_map_is_in(i, state->config.abi))
 			continue;
-		snprintf(ret_what, size, "%s", maps[i].pin);
-		err = open_pin(state->dir, maps[i].pin, &state->map[i]);
+		snprintf(ret_what, PINDIR_WHY_LEN, "%s", maps[i].pin);
+		err = open_pin(state, maps[i].pin, &state->map[i]);
 		if (!err && !map_is_ours(state->map[i], i))
 			err = -EMEDIUMTYPE;
 		if (err)
 			return err;
 	}
 	for (int i = 0; i < PROG_MAX; i++) {
-		snprintf(ret_what, size, "progs/%s", progs[i].name);
-		err = open_pin(state->dir, ret_what, &state->prog[i]);
+		snprintf(ret_what, PINDIR_WHY_LEN, "progs/%s", progs[i].name);
+		err = open_pin(state, ret_what, &state->prog[i]);
 		if (err)
 			return err;
 	}
 	return other;
 }
 
-int state_open(struct state *state, const char *dir, char *ret_what, size_t size)
+/* Without a bpffs nothing is attached, unless something is there all the same. */
+static int open_parent(struct state *state, const char *dir, char *ret_why)
 {
-	struct stat st;
-	int err;
+	int err = pindir_open_parent(&state->pins, dir, ret_why);
+
+	if (err == -EMEDIUMTYPE)
+		return access(dir, F_OK) ? -ENOENT : -EUCLEAN;
+	return err;
+}
+
+int state_enter(struct state *state, const char *dir, char *ret_why)
+{
+	int err = 0;
 
 	snprintf(state->dir, sizeof(state->dir), "%s", dir);
-	if (stat(dir, &st))
-		return -errno;
-	if (!S_ISDIR(st.st_mode)) {
-		snprintf(ret_what, size, "it");
-		return -EMEDIUMTYPE;
-	}
-	err = open_pins(state, ret_what, size);
+	if (state->pins.parent < 0)
+		err = open_parent(state, dir, ret_why);
+	if (!err && state->pins.dir < 0)
+		err = pindir_enter(&state->pins, ret_why);
+	return err;
+}
+
+int state_open(struct state *state, const char *dir, char *ret_what)
+{
+	int err = state_enter(state, dir, ret_what);
+
+	if (err)
+		return err;
+	err = open_pins(state, ret_what);
 	/* A directory that misses a pin is broken, not absent. */
 	return err == -ENOENT ? -EMEDIUMTYPE : err;
 }
@@ -380,21 +405,34 @@ bool state_is_older(const struct state *state)
 
 bool state_salvage(struct state *state, const char *dir)
 {
-	int err;
+	char why[PINDIR_WHY_LEN];
+	int err = state_enter(state, dir, why);
 
-	snprintf(state->dir, sizeof(state->dir), "%s", dir);
-	err = open_config(state);
+	if (!err)
+		err = open_config(state);
 	return (!err || (err == -EPROTO && state_is_older(state))) &&
-	       !open_pin(dir, maps[MAP_IFACES].pin, &state->map[MAP_IFACES]) &&
+	       !open_pin(state, maps[MAP_IFACES].pin, &state->map[MAP_IFACES]) &&
 	       map_is_ours(state->map[MAP_IFACES], MAP_IFACES);
+}
+
+void state_forget(struct state *state)
+{
+	for (int i = 0; i < MAP_MAX; i++) {
+		cleanup_fd(&state->map[i]);
+		state->map[i] = -1;
+	}
+	for (int i = 0; i < PROG_MAX; i++) {
+		cleanup_fd(&state->prog[i]);
+		state->prog[i] = -1;
+	}
+	pindir_leave(&state->pins);
+	state->config = (struct tproxy_config){ 0 };
 }
 
 void state_close(struct state *state)
 {
-	for (int i = 0; i < MAP_MAX; i++)
-		cleanup_fd(&state->map[i]);
-	for (int i = 0; i < PROG_MAX; i++)
-		cleanup_fd(&state->prog[i]);
-	cleanup_fd(&state->lock);
+	state_forget(state);
+	lock_release(&state->lock, &state->pins);
+	pindir_close(&state->pins);
 	*state = STATE_CLOSED;
 }

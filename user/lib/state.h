@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "lock.h"
 #include "statedir.h"
 #include "tproxy.h"
 #include "util.h"
@@ -59,8 +60,9 @@ enum state_map {
 enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_MAX };
 
 struct state {
-	char dir[STATE_PATH_LEN];
-	int lock;          /* -1: not held */
+	char dir[STATE_PATH_LEN]; /* as the user names it: for messages only */
+	struct pindir pins;
+	struct lock lock;
 	int map[MAP_MAX];
 	int prog[PROG_MAX];
 	struct tproxy_config config;
@@ -69,7 +71,7 @@ struct state {
 #define STATE_CLOSED                                                                               \
 	(struct state)                                                                             \
 	{                                                                                          \
-		.lock = -1, .map = { [0 ... MAP_MAX - 1] = -1 },                                   \
+		.pins = PINDIR_CLOSED, .lock = LOCK_OPEN, .map = { [0 ... MAP_MAX - 1] = -1 },                                   \
 		.prog = { [0 ... PROG_MAX - 1] = -1 },                                             \
 	}
 
@@ -77,15 +79,22 @@ const char *state_map_name(enum state_map map);
 /* Where it is pinned, below the pin directory. */
 const char *state_map_pin(enum state_map map);
 
-/* Waits for other invocations. The lock is on the parent directory, so it holds across removal. */
-int state_lock(struct state *state, const char *dir);
+/*
+ * Opens the parent of the pin directory and waits for other invocations; the lock holds across
+ * removal. Errors and ret_why as in lock.h, or as in pindir.h.
+ */
+int state_lock(struct state *state, const char *dir, struct lock_wait *wait, char *ret_why);
+
+/* Opens the pin directory and nothing in it. -ENOENT: there is none. As in pindir.h. */
+int state_enter(struct state *state, const char *dir, char *ret_why);
 
 /*
  * Opens maps and programs. -ENOENT: nothing there. -EPROTO: another ABI, see
  * state->config.abi; with the one before ours all it has is open, for migrate.h.
- * -EMEDIUMTYPE: something there is not ours; ret_what names it.
+ * -EMEDIUMTYPE: something there is not ours; ret_what names it. -EUCLEAN: the directory is
+ * refused; ret_what, of PINDIR_WHY_LEN bytes, is the sentence.
  */
-int state_open(struct state *state, const char *dir, char *ret_what, size_t size);
+int state_open(struct state *state, const char *dir, char *ret_what);
 
 /* Is it of an ABI that this build can migrate? */
 bool state_is_older(const struct state *state);
@@ -100,9 +109,11 @@ bool state_salvage(struct state *state, const char *dir);
 
 /*
  * Loads the programs, fills `config` and publishes by rename. abi, build and netns
- * of config are set here. Leftovers of an earlier attempt are removed first.
+ * of config are set here. Leftovers of an earlier attempt are removed first. -EUCLEAN: see
+ * ret_why, of pindir.h.
  */
-int state_create(struct state *state, const char *dir, const struct tproxy_config *config);
+int state_create(struct state *state, const char *dir, const struct tproxy_config *config,
+		 char *ret_why);
 
 /* CRC-32 of the embedded BPF object. */
 __u32 state_build(void);
@@ -121,12 +132,19 @@ struct bpf_object;
 struct bpf_object *state_object(void);
 /* Duplicates the descriptors of its programs; the object closes its own. */
 int state_keep_progs(const struct bpf_object *obj, struct state *state);
-int state_pin_progs(const struct state *state, const char *dir, const char *suffix);
+int state_pin_progs(const struct state *state, const struct pindir *pins, const char *suffix);
 
+/* Closes maps, programs and the pin directory; the lock stays. */
+void state_forget(struct state *state);
 void state_close(struct state *state);
 #define __cleanup_state __attribute__((cleanup(state_close)))
 
-/* Path of a pin; buf: STATE_PATH_LEN bytes. */
+/* Pins a map or a program, in place of nothing. 0 or -errno. */
+int state_pin(const struct pindir *pins, const char *name, int fd);
+/* Descriptor of what is pinned, or -errno. */
+int state_get(const struct pindir *pins, const char *name);
+
+/* Path of a pin, good while the state is open; buf: STATE_PATH_LEN bytes. */
 char *state_link_path(const struct state *state, int ifindex, char *buf);
 char *state_lookup_path(const struct state *state, char *buf);
 

@@ -3,194 +3,217 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "lib/util.h"
 
+#define STAGE "_stage"
+
 static const char *const subdirs[] = { "internal", "progs", "links" };
-
-int statedir_join(char *buf, const char *dir, const char *name)
-{
-	int len = snprintf(buf, STATE_PATH_LEN, "%s/%s", dir, name);
-
-	return len < STATE_PATH_LEN ? 0 : -ENAMETOOLONG;
-}
-
-static int parent_of(const char *dir, char *buf)
-{
-	const char *slash = strrchr(dir, '/');
-
-	if (dir[0] != '/' || !slash[1] || strlen(dir) >= STATE_PATH_LEN - 32)
-		return -EINVAL;
-	snprintf(buf, STATE_PATH_LEN, "%.*s", slash == dir ? 1 : (int)(slash - dir), dir);
-	return 0;
-}
-
-int statedir_check(const char *dir)
-{
-	char parent[STATE_PATH_LEN];
-	struct statfs fs;
-	int err = parent_of(dir, parent);
-
-	if (err)
-		return err;
-	if (strchr(strrchr(dir, '/'), '.'))
-		return -EINVAL; /* bpffs keeps dots for itself */
-	if (statfs(parent, &fs))
-		return -errno;
-	return fs.f_type == BPF_FS_MAGIC ? 0 : -EMEDIUMTYPE;
-}
-
-int statedir_lock(const char *dir)
-{
-	char parent[STATE_PATH_LEN];
-	__cleanup_close int fd = -1;
-	int err = parent_of(dir, parent);
-
-	if (err)
-		return err;
-	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while (flock(fd, LOCK_EX))
-		if (errno != EINTR)
-			return -errno;
-	return take_fd(&fd);
-}
-
-void statedir_stage(const char *dir, char *buf)
-{
-	snprintf(buf, STATE_PATH_LEN, "%s_stage", dir);
-}
-
-/* Removes the files of a directory and itself; the first error wins. */
-static int remove_flat(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	int err = 0;
-
-	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(dir))) {
-		if (entry->d_type == DT_DIR)
-			continue;
-		if (unlinkat(dirfd(dir), entry->d_name, 0) && !err)
-			err = -errno;
-	}
-	closedir(dir);
-	if (rmdir(path) && !err)
-		err = -errno;
-	return err;
-}
-
-static int remove_tree(const char *dir)
-{
-	char path[STATE_PATH_LEN];
-	int err = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
-		int failed = statedir_join(path, dir, subdirs[i]);
-
-		if (!failed)
-			failed = remove_flat(path);
-		if (failed && !err)
-			err = failed;
-	}
-	return err ? err : remove_flat(dir);
-}
-
-int statedir_remove(const char *dir)
-{
-	char stage[STATE_PATH_LEN];
-
-	statedir_stage(dir, stage);
-	remove_tree(stage);
-	if (rename(dir, stage))
-		return errno == ENOENT ? 0 : -errno;
-	return remove_tree(stage);
-}
-
-bool statedir_remove_stage(const char *dir)
-{
-	char stage[STATE_PATH_LEN];
-
-	statedir_stage(dir, stage);
-	if (access(stage, F_OK))
-		return false;
-	remove_tree(stage);
-	return true;
-}
-
-int statedir_link(const char *from_dir, const char *to_dir, const char *name)
-{
-	char from[STATE_PATH_LEN], to[STATE_PATH_LEN];
-	int err = statedir_join(from, from_dir, name);
-
-	if (!err)
-		err = statedir_join(to, to_dir, name);
-	if (err)
-		return err;
-	return link(from, to) ? -errno : 0;
-}
 
 static void close_dir(DIR **dir)
 {
 	if (*dir)
 		closedir(*dir);
 }
+#define __cleanup_dir __attribute__((cleanup(close_dir)))
 
-int statedir_link_all(const char *from_dir, const char *to_dir, const char *subdir)
+/* A directory for reading, from one that is open; NULL and errno. */
+static DIR *open_dir(int at, const char *name)
 {
-	char path[STATE_PATH_LEN], name[STATE_PATH_LEN];
-	DIR *dir __attribute__((cleanup(close_dir))) = NULL;
-	struct dirent *entry;
-	int err = statedir_join(path, from_dir, subdir);
+	__cleanup_close int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-	if (err)
-		return err;
-	dir = opendir(path);
+	if (dir)
+		fd = -1;
+	return dir;
+}
+
+/* ---- removing ------------------------------------------------------------- */
+
+/* The files in a directory, whatever they are; the first error wins. */
+static int remove_files(int at, const char *name)
+{
+	DIR *dir __cleanup_dir = open_dir(at, name);
+	struct dirent *entry;
+	int err = 0;
+
 	if (!dir)
 		return -errno;
-	while (!err && (entry = readdir(dir))) {
+	while ((entry = readdir(dir))) {
 		if (entry->d_type == DT_DIR)
 			continue;
-		err = statedir_join(name, subdir, entry->d_name);
-		if (!err)
-			err = statedir_link(from_dir, to_dir, name);
+		if (unlinkat(dirfd(dir), entry->d_name, 0) && !err)
+			err = -errno;
 	}
 	return err;
 }
 
-int statedir_exchange(const char *dir)
+static int remove_subdir(int at, const char *name)
 {
-	char stage[STATE_PATH_LEN];
+	int err = remove_files(at, name);
 
-	statedir_stage(dir, stage);
-	if (renameat2(AT_FDCWD, stage, AT_FDCWD, dir, RENAME_EXCHANGE))
-		return -errno;
-	remove_tree(stage); /* what is left of it, the next command removes */
+	if (err == -ENOENT)
+		return 0;
+	/* No directory, but a file or a link: those go with the files beside it. */
+	if (err == -ENOTDIR || err == -ELOOP)
+		return 0;
+	if (unlinkat(at, name, AT_REMOVEDIR) && !err)
+		err = -errno;
+	return err;
+}
+
+/* All of an open directory, and last its name. */
+static int remove_tree(const struct pindir *pins)
+{
+	int failed, err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
+		failed = remove_subdir(pins->dir, subdirs[i]);
+		err = err ? err : failed;
+	}
+	failed = remove_files(pins->dir, ".");
+	err = err ? err : failed;
+	if (!pindir_is_there(pins))
+		return err ? err : -ESTALE;
+	if (unlinkat(pins->parent, pins->name, AT_REMOVEDIR) && !err)
+		err = -errno;
+	return err;
+}
+
+static int remove_named(const struct pindir *pins, const char *suffix, char *why)
+{
+	struct pindir tree __cleanup_pindir = PINDIR_CLOSED;
+	int err = pindir_dup(pins, suffix, &tree);
+
+	if (!err)
+		err = pindir_enter(&tree, why);
+	return err ? err : remove_tree(&tree);
+}
+
+bool statedir_remove_stage(const struct pindir *pins)
+{
+	char why[PINDIR_WHY_LEN];
+	int err = remove_named(pins, STAGE, why);
+
+	return err != -ENOENT && err != -EUCLEAN;
+}
+
+static int rename_at(const struct pindir *from, const struct pindir *to, unsigned int how)
+{
+	return renameat2(from->parent, from->name, to->parent, to->name, how) ? -errno : 0;
+}
+
+/*
+ * Where another user has taken the name of the stage, it goes from its own place: one more
+ * interruption could then leave a part, which clean removes.
+ */
+int statedir_remove(struct pindir *pins, char *ret_why)
+{
+	struct pindir tree __cleanup_pindir = PINDIR_CLOSED;
+	struct pindir stage __cleanup_pindir = PINDIR_CLOSED;
+	int err = pindir_enter(pins, ret_why);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	err = pindir_dup(pins, "", &tree);
+	if (!err)
+		err = pindir_dup(pins, STAGE, &stage);
+	if (!err) {
+		statedir_remove_stage(pins);
+		if (!rename_at(&tree, &stage, RENAME_NOREPLACE))
+			memcpy(tree.name, stage.name, sizeof(tree.name));
+		err = remove_tree(&tree);
+	}
+	pindir_leave(pins);
+	if (err)
+		snprintf(ret_why, PINDIR_WHY_LEN, "%s", strerror(-err));
+	return err;
+}
+
+/* ---- stage ---------------------------------------------------------------- */
+
+int statedir_stage(const struct pindir *pins, struct pindir *ret_stage, char *ret_why)
+{
+	struct pindir stage __cleanup_pindir = PINDIR_CLOSED;
+	int err = pindir_dup(pins, STAGE, &stage);
+
+	if (!err)
+		err = pindir_make(&stage, ret_why);
+	if (err == -EEXIST)
+		return pindir_enter(&stage, ret_why) == -EUCLEAN ? -EUCLEAN : err;
+	for (size_t i = 0; i < ARRAY_SIZE(subdirs) && !err; i++)
+		err = mkdirat(stage.dir, subdirs[i], 0700) ? -errno : 0;
+	if (err)
+		return err;
+	*ret_stage = stage;
+	stage = PINDIR_CLOSED;
 	return 0;
 }
 
-int statedir_make(const char *dir)
+/* Between the check and the rename only root could have changed what the name leads to. */
+static int take_place(struct pindir *stage, struct pindir *pins)
 {
-	char path[STATE_PATH_LEN];
-
-	if (mkdir(dir, 0700))
-		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
-		int err = statedir_join(path, dir, subdirs[i]);
-
-		if (err)
-			return err;
-		if (mkdir(path, 0700))
-			return -errno;
-	}
+	memcpy(stage->name, pins->name, sizeof(stage->name));
+	if (!pindir_is_there(stage))
+		return -ESTALE;
+	pindir_leave(pins);
+	pins->dir = take_fd(&stage->dir);
+	pindir_close(stage);
 	return 0;
+}
+
+int statedir_publish(struct pindir *stage, struct pindir *pins, char *ret_why)
+{
+	int err = rename_at(stage, pins, RENAME_NOREPLACE);
+
+	if (err == -EEXIST && pindir_enter(pins, ret_why) == -EUCLEAN)
+		return -EUCLEAN;
+	return err ? err : take_place(stage, pins);
+}
+
+int statedir_exchange(struct pindir *stage, struct pindir *pins)
+{
+	char why[PINDIR_WHY_LEN];
+	int err = rename_at(stage, pins, RENAME_EXCHANGE);
+
+	if (!err)
+		err = take_place(stage, pins);
+	if (!err)
+		remove_named(pins, STAGE, why); /* what is left, the next command removes */
+	return err;
+}
+
+/* ---- pins ----------------------------------------------------------------- */
+
+int statedir_link(const struct pindir *from, const struct pindir *to, const char *name)
+{
+	return linkat(from->dir, name, to->dir, name, 0) ? -errno : 0;
+}
+
+int statedir_link_all(const struct pindir *from, const struct pindir *to, const char *subdir)
+{
+	DIR *dir __cleanup_dir = open_dir(from->dir, subdir);
+	char name[STATE_PATH_LEN];
+	struct dirent *entry;
+	int err = dir ? 0 : -errno;
+
+	while (!err && (entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", subdir, entry->d_name);
+		err = statedir_link(from, to, name);
+	}
+	return err;
+}
+
+int statedir_rename(const struct pindir *pins, const char *from, const char *to)
+{
+	return renameat(pins->dir, from, pins->dir, to) ? -errno : 0;
+}
+
+int statedir_unlink(const struct pindir *pins, const char *name)
+{
+	return unlinkat(pins->dir, name, 0) && errno != ENOENT ? -errno : 0;
 }

@@ -1,48 +1,51 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The pin directory as a directory of bpffs: its paths, its lock, its stage, its end. Knows
- * nothing of what is pinned in it; that is state.h.
+ * The files of the pin directory (pindir.h): its stage, how it is published, its end. Knows
+ * nothing of what is pinned in it; that is state.h. The caller holds the lock.
  *
- * A directory that is there is always a whole state: it is filled as "DIR_stage" and published
- * by rename, and moved back there before its files go. Errors are negative errno values.
+ * A directory that is there is always a whole state: it is filled as "NAME_stage" and published
+ * by rename, and moved back there before its files go. Errors are negative errno values; where
+ * there is a ret_why, it is as in pindir.h.
  */
 #ifndef TPROXY_STATEDIR_H
 #define TPROXY_STATEDIR_H
 
 #include <stdbool.h>
 
-#define STATE_PATH_LEN 256 /* of each path here */
+#include "lib/pindir.h"
 
-/* "DIR/NAME" into buf; 0 or -ENAMETOOLONG. */
-int statedir_join(char *buf, const char *dir, const char *name);
+#define STATE_PATH_LEN PINDIR_PATH_LEN
 
-/* -EMEDIUMTYPE: the parent of dir is no bpffs. -ENAMETOOLONG, -EINVAL for a bad dir. */
-int statedir_check(const char *dir);
+/* Makes the stage of a pin directory, readable for its owner only, and the directories in it. */
+int statedir_stage(const struct pindir *pins, struct pindir *ret_stage, char *ret_why);
 
-/* Waits for other invocations; returns a descriptor that is the caller's, and holds until closed. */
-int statedir_lock(const char *dir);
-
-/* The path of the stage. */
-void statedir_stage(const char *dir, char *buf);
-
-/* Makes dir, readable for its owner only, and the directories in it. */
-int statedir_make(const char *dir);
+/* The stage becomes the pin directory, which is not there yet; pins enters it. */
+int statedir_publish(struct pindir *stage, struct pindir *pins, char *ret_why);
 
 /*
- * Moves dir to the stage, then unlinks every pin and the directories; goes on after failures,
- * the first one is returned. 0 if there is none.
+ * The pin directory and its stage change places at once; what was the directory is removed.
+ * pins enters the new one.
  */
-int statedir_remove(const char *dir);
+int statedir_exchange(struct pindir *stage, struct pindir *pins);
+
+/*
+ * Moves the directory to the stage, then unlinks every pin and the directories, and leaves it;
+ * failures do not stop it, the first one is returned. 0 if there is none. -EUCLEAN: it is not
+ * ours, nothing was touched.
+ */
+int statedir_remove(struct pindir *pins, char *ret_why);
+
+/* Removes what an interruption left of the stage; true if there was something of ours. */
+bool statedir_remove_stage(const struct pindir *pins);
 
 /* A hard link of a pin: the same file, for those who know it by its inode. */
-int statedir_link(const char *from_dir, const char *to_dir, const char *name);
+int statedir_link(const struct pindir *from, const struct pindir *to, const char *name);
 /* As statedir_link, every pin in a directory below them. */
-int statedir_link_all(const char *from_dir, const char *to_dir, const char *subdir);
+int statedir_link_all(const struct pindir *from, const struct pindir *to, const char *subdir);
 
-/* dir and its stage change places at once; what was dir is removed. */
-int statedir_exchange(const char *dir);
-
-/* Removes what an interruption left of the stage; true if there was something. */
-bool statedir_remove_stage(const char *dir);
+/* A pin takes the place of another one in the same directory. */
+int statedir_rename(const struct pindir *pins, const char *from, const char *to);
+/* 0 also if there is none. */
+int statedir_unlink(const struct pindir *pins, const char *name);
 
 #endif

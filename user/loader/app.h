@@ -105,6 +105,8 @@ enum session_mode { SESSION_READ, SESSION_WRITE };
 int session_open(struct session *session, struct app *app, enum session_mode mode);
 /* As SESSION_WRITE, but an absent state is fine: *ret_present tells. */
 int session_open_any(struct session *session, struct app *app, bool *ret_present);
+/* Only takes the lock; the state is still closed. EXIT_DONE, or reports and returns the code. */
+int session_lock(struct session *session, struct app *app);
 void session_close(struct session *session);
 #define __cleanup_session __attribute__((cleanup(session_close)))
 #define SESSION_CLOSED                                                                             \
@@ -113,7 +115,11 @@ void session_close(struct session *session);
 		.state = STATE_CLOSED                                                              \
 	}
 
-/* Holds SIGINT, SIGTERM and SIGHUP back while the system is changed; opening for writing does. */
+/*
+ * Holds SIGINT, SIGTERM and SIGHUP back while the system is changed, and what would stop us with
+ * the lock in hand (Ctrl-Z, a terminal of the foreground); opening for writing does. Closing a
+ * session lets the latter through again.
+ */
 void app_hold_signals(bool hold);
 
 /* "tproxy-loader: COMMAND: unexpected argument …"; returns EXIT_USAGE. */

@@ -140,19 +140,19 @@ static void detach_salvaged(struct app *app)
 /* A directory that cannot be opened as a state is of no use to anybody. */
 static int clean_broken(struct app *app)
 {
-	struct state state __cleanup_state = STATE_CLOSED;
-	char what[64];
-	int err = state_lock(&state, app->pin_dir);
+	struct session session __cleanup_session = SESSION_CLOSED;
+	char what[PINDIR_WHY_LEN];
+	int err = session_lock(&session, app);
 
-	if (!err)
-		err = state_open(&state, app->pin_dir, what, sizeof(what));
-	if (err != -EMEDIUMTYPE)
+	if (err)
+		return err;
+	if (state_open(&session.state, app->pin_dir, what) != -EMEDIUMTYPE)
 		return 0; /* whole, absent, or something the next step reports */
 	detach_salvaged(app);
 	log_step("unpin %s, which is broken: %s", app->pin_dir, what);
-	err = statedir_remove(app->pin_dir);
+	err = statedir_remove(&session.state.pins, what);
 	if (err)
-		log_error("%s: cannot remove it: %s", app->pin_dir, strerror(-err));
+		log_error("%s: cannot remove it: %s", app->pin_dir, what);
 	return err;
 }
 
@@ -186,7 +186,7 @@ int cmd_clean(struct app *app, int argc, char **argv)
 		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	if (!statedir_check(app->pin_dir) && clean_broken(app))
+	if (clean_broken(app))
 		return EXIT_FAILED;
 	code = session_open_any(&session, app, &present);
 	if (code)

@@ -24,6 +24,8 @@
 #define SETTLE_MS 20
 /* Not every loss is announced (a tcx link is not), and counters never are. */
 #define LOOK_MS 1000
+/* Signals, and the watchdog, are not to wait for whoever holds the lock. */
+#define LOCK_MS 1000
 #define DOWN_REPORT_S 10
 #define PURGE_S 30
 
@@ -335,6 +337,7 @@ static int run(struct watch *w)
 	bool failed = false;
 
 	w->running = true;
+	w->app->lock_wait_ms = LOCK_MS;
 	notify_systemd("READY=1");
 	log_info("watching");
 	while (wait_for_news(w)) {

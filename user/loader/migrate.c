@@ -94,6 +94,10 @@ int migrate_state(struct session *session)
 		err = migrate_prepare(&m, state, free_df_mark(session));
 	if (!err)
 		err = move_over(session, &m);
+	if (err == -EUCLEAN) {
+		log_error("%s", m.why);
+		return err;
+	}
 	if (err) {
 		log_error("%s: cannot migrate it from ABI %u: %s (it works on as it is; -vv shows "
 			  "more)",

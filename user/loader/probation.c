@@ -75,11 +75,12 @@ static void sleep_ns(__u64 ns)
 /* Is it still this generation that the pin speaks of? Without the lock: only a look. */
 static bool still_armed(const struct app *app, __u32 generation, __u64 *ret_deadline)
 {
-	struct state state = STATE_CLOSED;
+	struct state state __cleanup_state = STATE_CLOSED;
+	char why[PINDIR_WHY_LEN];
 	struct pending pending;
 
-	snprintf(state.dir, sizeof(state.dir), "%s", app->pin_dir);
-	if (pending_read(&state, &pending) || pending.generation != generation)
+	if (state_enter(&state, app->pin_dir, why) || pending_read(&state, &pending) ||
+	    pending.generation != generation)
 		return false;
 	*ret_deadline = pending.deadline;
 	return true;

@@ -19,20 +19,6 @@ static bool have_capabilities(void)
 		capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN));
 }
 
-static int report_dir(const char *dir, int err)
-{
-	if (err == -EMEDIUMTYPE)
-		log_error("%s: not on a BPF file system (mount -t bpf bpf /sys/fs/bpf)", dir);
-	else if (err == -EINVAL)
-		log_error("%s: not a usable pin directory (give an absolute path whose last part "
-			  "has no dot)",
-			  dir);
-	else
-		log_error("%s: %s (give a directory below a mounted bpffs with --pin-dir)", dir,
-			  strerror(-err));
-	return EXIT_FAILED;
-}
-
 static int report_open(const struct session *session, int err, const char *what)
 {
 	const char *dir = session->app->pin_dir;
@@ -57,6 +43,9 @@ static int report_open(const struct session *session, int err, const char *what)
 			  "broken state)",
 			  dir, what);
 		break;
+	case -EUCLEAN:
+		log_error("%s", what);
+		break;
 	case -EACCES:
 	case -EPERM:
 		log_error("%s: permission denied (run as root)", dir);
@@ -68,12 +57,23 @@ static int report_open(const struct session *session, int err, const char *what)
 	return EXIT_FAILED;
 }
 
-/* A command that changes the system is not to be torn by Ctrl-C or a closing terminal. */
+static void fill_stops(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTSTP);
+	sigaddset(set, SIGTTIN);
+	sigaddset(set, SIGTTOU);
+}
+
+/*
+ * A command that changes the system is not to be torn by Ctrl-C or a closing terminal, nor
+ * stopped by Ctrl-Z while others wait for its lock.
+ */
 void app_hold_signals(bool hold)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
+	fill_stops(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
@@ -81,26 +81,53 @@ void app_hold_signals(bool hold)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Locks; then a stage directory can only be an interrupted attempt. */
-static int open_write(struct session *session)
+/* One process may open many sessions: what it has been told once, it knows. */
+static void remark(const struct app *app, const char *text)
 {
-	struct app *app = session->app;
+	static char told[PINDIR_WHY_LEN];
+
+	if (*text && strcmp(text, told))
+		log_warn("%s: %s", app->pin_dir, text);
+	snprintf(told, sizeof(told), "%s", text);
+}
+
+int session_lock(struct session *session, struct app *app)
+{
+	struct lock_wait wait = { .ms = app->lock_wait_ms };
+	char why[PINDIR_WHY_LEN];
+	sigset_t before;
 	int err;
 
+	session->app = app;
 	if (!have_capabilities()) {
 		log_error("permission denied: CAP_BPF and CAP_NET_ADMIN are needed (run as root)");
 		return EXIT_FAILED;
 	}
-	err = statedir_check(app->pin_dir);
-	if (err)
-		return report_dir(app->pin_dir, err);
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	wait.mask = &before;
 	app_hold_signals(true);
-	err = state_lock(&session->state, app->pin_dir);
-	if (err)
-		return report_dir(app->pin_dir, err);
-	if (statedir_remove_stage(app->pin_dir))
+	err = state_lock(&session->state, app->pin_dir, &wait, why);
+	if (!err) {
+		remark(app, wait.remark);
+		return EXIT_DONE;
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (session->state.pins.parent >= 0)
+		log_error("%s: %s", app->pin_dir, why);
+	else
+		log_error("%s", why);
+	return EXIT_FAILED;
+}
+
+/* With the lock, a stage directory can only be an interrupted attempt. */
+static int open_write(struct session *session)
+{
+	struct app *app = session->app;
+	int code = session_lock(session, app);
+
+	if (!code && statedir_remove_stage(&session->state.pins))
 		log_debug("%s: removed what an interrupted attach had staged", app->pin_dir);
-	return EXIT_DONE;
+	return code;
 }
 
 static bool is_other_netns(const struct session *session)
@@ -108,11 +135,11 @@ static bool is_other_netns(const struct session *session)
 	return session->state.config.netns != state_netns();
 }
 
-static int open_state(struct session *session, char *what, size_t size)
+static int open_state(struct session *session, char *what)
 {
 	char path[STATE_PATH_LEN];
 	struct state *state = &session->state;
-	int err = state_open(state, session->app->pin_dir, what, size);
+	int err = state_open(state, session->app->pin_dir, what);
 	bool older = err == -EPROTO && state_is_older(state);
 
 	if (err && !older)
@@ -187,7 +214,7 @@ static bool is_usable(const struct session *session, int err, enum session_mode 
 
 int session_open(struct session *session, struct app *app, enum session_mode mode)
 {
-	char what[64] = "";
+	char what[PINDIR_WHY_LEN] = "";
 	int opened, err, code;
 
 	session->app = app;
@@ -196,7 +223,7 @@ int session_open(struct session *session, struct app *app, enum session_mode mod
 		if (code)
 			return code;
 	}
-	opened = open_state(session, what, sizeof(what));
+	opened = open_state(session, what);
 	if (!is_usable(session, opened, mode))
 		return report_open(session, opened == -ESTALE ? -ENOENT : opened, what);
 	err = nl_open(&session->nl);
@@ -216,7 +243,7 @@ int session_open(struct session *session, struct app *app, enum session_mode mod
 
 int session_open_any(struct session *session, struct app *app, bool *ret_present)
 {
-	char what[64] = "";
+	char what[PINDIR_WHY_LEN] = "";
 	int err, code;
 
 	session->app = app;
@@ -228,13 +255,10 @@ int session_open_any(struct session *session, struct app *app, bool *ret_present
 		log_error("netlink: %s", strerror(-err));
 		return EXIT_FAILED;
 	}
-	err = open_state(session, what, sizeof(what));
+	err = open_state(session, what);
 	if (err == -ESTALE) {
-		int lock = take_fd(&session->state.lock);
-
-		state_close(&session->state);
-		session->state.lock = lock;
-		err = statedir_remove(app->pin_dir) ? -EBUSY : -ENOENT;
+		err = statedir_remove(&session->state.pins, what) ? -EBUSY : -ENOENT;
+		state_forget(&session->state);
 	}
 	*ret_present = is_usable(session, err, SESSION_WRITE);
 	if (*ret_present)
@@ -244,6 +268,12 @@ int session_open_any(struct session *session, struct app *app, bool *ret_present
 
 void session_close(struct session *session)
 {
+	bool locked = lock_is_held(&session->state.lock);
+	sigset_t stops;
+
 	nl_close(&session->nl);
 	state_close(&session->state);
+	fill_stops(&stops);
+	if (locked)
+		sigprocmask(SIG_UNBLOCK, &stops, NULL);
 }

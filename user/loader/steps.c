@@ -24,6 +24,7 @@ static const char *load_hint(int err)
 int steps_create_state(struct session *session, const struct tproxy_config *config)
 {
 	const char *dir = session->app->pin_dir;
+	char why[PINDIR_WHY_LEN];
 	int err;
 
 	log_step("load programs, pin maps in %s", dir);
@@ -31,8 +32,10 @@ int steps_create_state(struct session *session, const struct tproxy_config *conf
 		session->state.config = *config;
 		return 0;
 	}
-	err = state_create(&session->state, dir, config);
-	if (err)
+	err = state_create(&session->state, dir, config, why);
+	if (err == -EUCLEAN)
+		log_error("%s", why);
+	else if (err)
 		log_error("%s: cannot load or pin: %s (%s)", dir, strerror(-err), load_hint(err));
 	return err;
 }
@@ -90,15 +93,17 @@ int steps_replace_build(struct session *session)
 int steps_remove_state(struct session *session)
 {
 	const char *dir = session->app->pin_dir;
+	char why[PINDIR_WHY_LEN];
 	int err;
 
 	log_step("unpin %s", dir);
 	if (session->dry_run)
 		return 0;
-	err = statedir_remove(dir);
-	if (err)
-		log_error("%s: cannot remove all pins: %s (remove what is left by hand)", dir,
-			  strerror(-err));
+	err = statedir_remove(&session->state.pins, why);
+	if (err == -EUCLEAN)
+		log_error("%s", why);
+	else if (err)
+		log_error("%s: cannot remove all pins: %s (remove what is left by hand)", dir, why);
 	return err;
 }
 
