@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/pindir.h"
 #include "lib/util.h"
 #include "relay/localaddr.h"
 #include "relay/privs.h"
@@ -83,18 +84,30 @@ static bool same_netns(const struct tproxy_config *config)
 	       own.ino == config->netns;
 }
 
-/* 0, -EPROTO: other ABI, -EXDEV: other network namespace, or what the kernel said. */
+/* Whoever makes a directory of that name on a bpffs must not get our listeners. */
+static int check_dir(const struct watch_state *s)
+{
+	char why[PINDIR_WHY_LEN];
+
+	return pindir_check(s->pin_dir, why);
+}
+
+/*
+ * 0, -EPROTO: other ABI, -EXDEV: other network namespace, -EUCLEAN: others may change it, or
+ * what the kernel said.
+ */
 static int read_config(const struct watch_state *s, struct tproxy_config *ret_config)
 {
 	union {
 		struct tproxy_config config;
 		char room[CONFIG_ROOM]; /* the kernel writes all of it, whatever the ABI */
 	} value;
-	__cleanup_close int fd = bpf_obj_get(s->config);
+	int err = check_dir(s);
+	__cleanup_close int fd = err ? -1 : bpf_obj_get(s->config);
 	__u32 key = 0;
 
 	if (fd < 0)
-		return -errno;
+		return err ? err : -errno;
 	if (bpf_map_lookup_elem(fd, &key, &value))
 		return -errno;
 	if (value.config.abi != TPROXY_ABI)
@@ -161,7 +174,11 @@ static int fill_slots(const struct watch_state *s)
 
 static void tell_refusal(const struct watch_state *s, int err)
 {
-	if (err == -EPROTO)
+	char why[PINDIR_WHY_LEN];
+
+	if (err == -EUCLEAN && pindir_check(s->pin_dir, why) == err)
+		tell(s, RECORD_WARN, "not registered: %s", why);
+	else if (err == -EPROTO)
 		tell(s, RECORD_WARN,
 		     "%s: not registered: its maps have another ABI than %d (install loader and "
 		     "relay of one version)",
@@ -183,7 +200,7 @@ static void tell_refusal(const struct watch_state *s, int err)
  */
 static void note_addresses(const struct watch_state *s)
 {
-	__cleanup_close int map = bpf_obj_get(s->local);
+	__cleanup_close int map = check_dir(s) ? -1 : bpf_obj_get(s->local);
 	__u8 one = 1;
 
 	for (size_t i = 0; map >= 0 && i < s->addresses.count; i++)
