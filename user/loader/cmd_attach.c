@@ -5,169 +5,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "loader/attach.h"
 #include "loader/caveat.h"
 #include "loader/iface.h"
 #include "loader/learn.h"
-#include "loader/ruleopts.h"
-#include "loader/setup.h"
 
-#define MAX_IFACES 64
 /* How long a running relay gets to put its listeners into freshly made maps. */
 #define RELAY_WAIT_MS 200
-
-enum { OPT_DIVERT_ONLY = 3000, OPT_HOOK, OPT_MARK, OPT_TABLE, OPT_UNREADABLE, OPT_DRY_RUN };
-
-static const struct option options[] = {
-	RULE_LONG_OPTIONS,
-	{ "divert-only", no_argument, NULL, OPT_DIVERT_ONLY },
-	{ "hook", required_argument, NULL, OPT_HOOK },
-	{ "mark", required_argument, NULL, OPT_MARK },
-	{ "table", required_argument, NULL, OPT_TABLE },
-	{ "unreadable", required_argument, NULL, OPT_UNREADABLE },
-	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
-	LEARN_LONG_OPTION,
-	APP_LONG_OPTIONS,
-};
-
-struct request {
-	const char *names[MAX_IFACES]; /* names and globs, as given */
-	size_t n;
-	struct rule_options rule;
-	bool divert_only, dry_run;
-	bool has_unreadable;
-	enum tproxy_unreadable unreadable;
-	enum hook hook; /* HOOK_NONE: choose */
-	struct setup setup;
-	unsigned int learn; /* seconds */
-};
-
-/* What one interface was before, so that a failure can put it back. */
-struct target {
-	struct device device;
-	bool was_attached;
-	struct tproxy_iface before;
-	bool touched;
-};
-
-struct attach {
-	const struct request *request;
-	struct session *session;
-	struct target targets[MAX_IFACES];
-	size_t n;
-	struct policy before, after;
-	bool created, policy_changed;
-};
-
-/* ---- command line --------------------------------------------------------- */
-
-static int take_mark(const char *value, __u32 *ret_mark)
-{
-	char *end;
-	unsigned long mark = strtoul(value, &end, 0);
-
-	if (*value < '0' || *value > '9' || *end || !mark || mark > 0xffffffffUL ||
-	    (mark & (mark - 1))) {
-		log_error("--mark %s: not one bit of 32 (for example 0x1000000)", value);
-		return -EINVAL;
-	}
-	*ret_mark = (__u32)mark;
-	return 0;
-}
-
-static int take_table(const char *value, __u32 *ret_table)
-{
-	const char *why;
-
-	if (!parse_u32(value, 1, 0xfffffffe, ret_table, &why) &&
-	    (*ret_table < 253 || *ret_table > 255))
-		return 0;
-	log_error("--table %s: not a table number of our own (for example 15001)", value);
-	return -EINVAL;
-}
-
-static int take_hook(const char *value, enum hook *ret_hook)
-{
-	int hook;
-
-	if (!strcmp(value, "auto")) {
-		*ret_hook = HOOK_NONE;
-		return 0;
-	}
-	hook = parse_name(value, hook_names, HOOK_MAX);
-	if (hook <= HOOK_NONE) {
-		log_error("--hook %s: unknown value (auto, tcx or clsact)", value);
-		return -EINVAL;
-	}
-	*ret_hook = (enum hook)hook;
-	return 0;
-}
-
-static int take_unreadable(const char *value, struct request *request)
-{
-	int index = parse_name(value, policy_unreadable_names, TPROXY_UNREADABLE_MAX);
-
-	if (index < 0) {
-		log_error("--unreadable %s: unknown value (drop or pass)", value);
-		return -EINVAL;
-	}
-	request->unreadable = (enum tproxy_unreadable)index;
-	request->has_unreadable = true;
-	return 0;
-}
-
-static int take_option(struct request *request, int opt, const char *value)
-{
-	switch (opt) {
-	case OPT_DIVERT_ONLY:
-		request->divert_only = true;
-		return 0;
-	case OPT_DRY_RUN:
-		request->dry_run = true;
-		return 0;
-	case OPT_HOOK:
-		return take_hook(value, &request->hook);
-	case OPT_MARK:
-		return take_mark(value, &request->setup.mark);
-	case OPT_TABLE:
-		return take_table(value, &request->setup.table);
-	case OPT_UNREADABLE:
-		return take_unreadable(value, request);
-	case OPT_LEARN:
-		return learn_take_seconds(value, &request->learn);
-	default:
-		return rule_options_take(&request->rule, opt, value);
-	}
-}
-
-static int take_name(struct request *request, const char *name)
-{
-	if (request->n == MAX_IFACES) {
-		log_error("attach: more than %d interfaces at once (use several calls)",
-			  MAX_IFACES);
-		return -E2BIG;
-	}
-	request->names[request->n++] = name;
-	return 0;
-}
-
-static int parse_request(struct app *app, int argc, char **argv, struct request *request)
-{
-	const char *operand;
-	int opt;
-
-	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
-		if (opt == '?')
-			return EXIT_USAGE;
-		if (opt ? take_option(request, opt, optarg) : take_name(request, operand))
-			return EXIT_USAGE;
-	}
-	if (!request->n)
-		return app_usage_error("attach: which interface? (tproxy-loader attach IF)");
-	if (request->divert_only && request->rule.any)
-		return app_usage_error("attach: --divert-only takes no rule options (attach the "
-				       "other interfaces with them)");
-	return EXIT_DONE;
-}
 
 /* ---- checks --------------------------------------------------------------- */
 
@@ -188,9 +32,9 @@ static int add_target(struct attach *a, const struct device *device)
 	for (size_t i = 0; i < a->n; i++)
 		if (a->targets[i].device.ifindex == device->ifindex)
 			return 0;
-	if (a->n == MAX_IFACES) {
+	if (a->n == ATTACH_MAX_IFACES) {
 		log_error("attach: more than %d interfaces at once (use several calls)",
-			  MAX_IFACES);
+			  ATTACH_MAX_IFACES);
 		return -E2BIG;
 	}
 	a->targets[a->n++].device = *device;
@@ -238,87 +82,6 @@ static int add_name(struct attach *a, const char *name)
 	}
 	why = device_refusal(&device, &instead);
 	return why ? refuse_device(a->session, &device, why, instead) : add_target(a, &device);
-}
-
-/* ---- policy --------------------------------------------------------------- */
-
-static int plan_policy(struct attach *a)
-{
-	const struct rule_options *wanted = &a->request->rule;
-	int index, err = policy_copy(&a->before, &a->after);
-
-	if (a->request->has_unreadable)
-		a->after.unreadable = a->request->unreadable;
-	if (err || !wanted->any)
-		return err;
-	index = policy_find(&a->after, policy_default_rule);
-	if (index >= 0)
-		return rule_options_extend(wanted, &a->after.rules[index]);
-	index = policy_append_index(&a->after);
-	if (index < 0)
-		return index;
-	return rule_options_create(wanted, policy_default_rule, TPROXY_ACTION_PROXY,
-				   &a->after.rules[index]);
-}
-
-static void describe_rule(const struct rule *rule)
-{
-	char text[PREFIX_TEXT_LEN], proxy[PROXY_TEXT_LEN];
-	char services[256] = "", to[512] = "";
-	size_t len = 0;
-
-	for (size_t i = 0; i < rule->services.n && len < sizeof(services); i++)
-		len += (size_t)snprintf(services + len, sizeof(services) - len, " %s",
-					service_format(&rule->services.items[i], text));
-	len = 0;
-	for (size_t i = 0; i < rule->to.n && len < sizeof(to); i++)
-		len += (size_t)snprintf(to + len, sizeof(to) - len, " %s",
-					prefix_format(&rule->to.items[i], text));
-	log_step("rule %s:%s to%s: %s %s, on-down %s%s", rule->name, services,
-		 prefix_set_is_all(&rule->to) ? " all" : to, policy_action_names[rule->action],
-		 rule->action == TPROXY_ACTION_PROXY ? proxy_format(&rule->proxy, proxy) : "",
-		 policy_on_down_names[rule->on_down],
-		 rule->unrouted == TPROXY_UNROUTED_PROXY ? ", unrouted proxy" : "");
-}
-
-/* While the old policy is in force, and nothing yet on the new interfaces. */
-static void learn(struct attach *a)
-{
-	struct device new[MAX_IFACES];
-	const struct learn learn = { .before = &a->before,
-				     .after = &a->after,
-				     .seconds = a->request->learn,
-				     .new = new,
-				     .n_new = a->request->divert_only ? 0 : a->n };
-
-	for (size_t i = 0; i < a->n; i++)
-		new[i] = a->targets[i].device;
-	learn_flows(a->session, &learn);
-}
-
-static int change_policy(struct attach *a)
-{
-	int index, err, changes = live_policy_differs(&a->before, &a->after);
-
-	if (changes < 0)
-		log_error("rule %s: %s", policy_default_rule, strerror(-changes));
-	if (changes <= 0)
-		return changes;
-	if (a->before.unreadable != a->after.unreadable)
-		log_step("unreadable packets: %s", policy_unreadable_names[a->after.unreadable]);
-	index = policy_find(&a->after, policy_default_rule);
-	if (index >= 0 && a->request->rule.any) {
-		describe_rule(&a->after.rules[index]);
-		caveat_destinations(&a->after.rules[index], &a->request->rule.rule.to);
-	}
-	if (a->session->dry_run)
-		return 0;
-	a->policy_changed = true;
-	err = live_change_policy(&a->session->state, &a->before, &a->after);
-	if (err)
-		log_error("rule %s: cannot write the maps: %s", policy_default_rule,
-			  strerror(-err));
-	return err;
 }
 
 /* ---- one interface -------------------------------------------------------- */
@@ -425,16 +188,16 @@ static int attach_all(struct attach *a, bool present)
 	if (!err)
 		err = read_before(a);
 	if (!err) {
-		err = plan_policy(a);
+		err = attach_plan_policy(a);
 		if (err)
 			log_error("rule %s: %s", policy_default_rule,
 				  err == -ENOSPC ? "all 64 rules are in use (delete one)" :
 						   strerror(-err));
 	}
 	if (!err)
-		learn(a);
+		attach_learn(a);
 	if (!err)
-		err = change_policy(a);
+		err = attach_change_policy(a);
 	if (!err)
 		err = steps_lookup_on(a->session);
 	if (!err)
@@ -456,7 +219,7 @@ static void report(const struct attach *a)
 		 "22, or attach IF --port 22)");
 }
 
-static int attach(struct app *app, const struct request *request)
+static int attach(struct app *app, const struct attach_request *request)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	struct attach a = { .request = request, .session = &session };
@@ -483,8 +246,8 @@ static int attach(struct app *app, const struct request *request)
 
 int cmd_attach(struct app *app, int argc, char **argv)
 {
-	struct request request = { .learn = CONFIG_LEARN_DEFAULT_S };
-	int code = parse_request(app, argc, argv, &request);
+	struct attach_request request = { .learn = CONFIG_LEARN_DEFAULT_S };
+	int code = attach_parse(app, argc, argv, &request);
 
 	if (!code)
 		code = app_enter(app) ? attach(app, &request) : EXIT_FAILED;

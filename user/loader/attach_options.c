@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line of attach. */
+#include <string.h>
+
+#include "loader/attach.h"
+#include "loader/learn.h"
+
+enum { OPT_DIVERT_ONLY = 3000, OPT_HOOK, OPT_MARK, OPT_TABLE, OPT_UNREADABLE, OPT_DRY_RUN };
+
+static const struct option options[] = {
+	RULE_LONG_OPTIONS,
+	{ "divert-only", no_argument, NULL, OPT_DIVERT_ONLY },
+	{ "hook", required_argument, NULL, OPT_HOOK },
+	{ "mark", required_argument, NULL, OPT_MARK },
+	{ "table", required_argument, NULL, OPT_TABLE },
+	{ "unreadable", required_argument, NULL, OPT_UNREADABLE },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	LEARN_LONG_OPTION,
+	APP_LONG_OPTIONS,
+};
+
+static int take_mark(const char *value, __u32 *ret_mark)
+{
+	char *end;
+	unsigned long mark = strtoul(value, &end, 0);
+
+	if (*value < '0' || *value > '9' || *end || !mark || mark > 0xffffffffUL ||
+	    (mark & (mark - 1))) {
+		log_error("--mark %s: not one bit of 32 (for example 0x1000000)", value);
+		return -EINVAL;
+	}
+	*ret_mark = (__u32)mark;
+	return 0;
+}
+
+static int take_table(const char *value, __u32 *ret_table)
+{
+	const char *why;
+
+	if (!parse_u32(value, 1, 0xfffffffe, ret_table, &why) &&
+	    (*ret_table < 253 || *ret_table > 255))
+		return 0;
+	log_error("--table %s: not a table number of our own (for example 15001)", value);
+	return -EINVAL;
+}
+
+static int take_hook(const char *value, enum hook *ret_hook)
+{
+	int hook;
+
+	if (!strcmp(value, "auto")) {
+		*ret_hook = HOOK_NONE;
+		return 0;
+	}
+	hook = parse_name(value, hook_names, HOOK_MAX);
+	if (hook <= HOOK_NONE) {
+		log_error("--hook %s: unknown value (auto, tcx or clsact)", value);
+		return -EINVAL;
+	}
+	*ret_hook = (enum hook)hook;
+	return 0;
+}
+
+static int take_unreadable(const char *value, struct attach_request *request)
+{
+	int index = parse_name(value, policy_unreadable_names, TPROXY_UNREADABLE_MAX);
+
+	if (index < 0) {
+		log_error("--unreadable %s: unknown value (drop or pass)", value);
+		return -EINVAL;
+	}
+	request->unreadable = (enum tproxy_unreadable)index;
+	request->has_unreadable = true;
+	return 0;
+}
+
+static int take_option(struct attach_request *request, int opt, const char *value)
+{
+	switch (opt) {
+	case OPT_DIVERT_ONLY:
+		request->divert_only = true;
+		return 0;
+	case OPT_DRY_RUN:
+		request->dry_run = true;
+		return 0;
+	case OPT_HOOK:
+		return take_hook(value, &request->hook);
+	case OPT_MARK:
+		return take_mark(value, &request->setup.mark);
+	case OPT_TABLE:
+		return take_table(value, &request->setup.table);
+	case OPT_UNREADABLE:
+		return take_unreadable(value, request);
+	case OPT_LEARN:
+		return learn_take_seconds(value, &request->learn);
+	default:
+		return rule_options_take(&request->rule, opt, value);
+	}
+}
+
+static int take_name(struct attach_request *request, const char *name)
+{
+	if (request->n == ATTACH_MAX_IFACES) {
+		log_error("attach: more than %d interfaces at once (use several calls)",
+			  ATTACH_MAX_IFACES);
+		return -E2BIG;
+	}
+	request->names[request->n++] = name;
+	return 0;
+}
+
+int attach_parse(struct app *app, int argc, char **argv, struct attach_request *request)
+{
+	const char *operand;
+	int opt;
+
+	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		if (opt ? take_option(request, opt, optarg) : take_name(request, operand))
+			return EXIT_USAGE;
+	}
+	if (!request->n)
+		return app_usage_error("attach: which interface? (tproxy-loader attach IF)");
+	if (request->divert_only && request->rule.any)
+		return app_usage_error("attach: --divert-only takes no rule options (attach the "
+				       "other interfaces with them)");
+	return EXIT_DONE;
+}
