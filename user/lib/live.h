@@ -32,7 +32,7 @@ int live_update(int fd, const void *key, const void *value);
 int live_change_policy(struct state *state, const struct policy *from,
 		       const struct policy *to);
 
-/* 1 if the maps or settings of the two policies differ, 0 if not, or -ENOMEM. */
+/* 1 if the maps, settings or interfaces of the two policies differ, 0 if not, or -ENOMEM. */
 int live_policy_differs(const struct policy *from, const struct policy *to);
 
 /* Prints the same edits as bpftool commands, one a line, and makes none. */

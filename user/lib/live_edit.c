@@ -122,7 +122,7 @@ int live_policy_differs(const struct policy *from, const struct policy *to)
 	struct tables after __cleanup_tables = { 0 };
 	int err;
 
-	if (from->unreadable != to->unreadable)
+	if (from->unreadable != to->unreadable || rescoped(from, to))
 		return 1;
 	err = tables_compile(from, &before);
 	if (!err)

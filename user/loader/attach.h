@@ -38,17 +38,24 @@ struct attach {
 	struct target targets[ATTACH_MAX_IFACES];
 	size_t n;
 	struct policy before, after;
+	int rule;           /* that the rule options went into, or -1 */
+	int limited;        /* that is for the interfaces it had from now on, or -1 */
 	bool created, policy_changed;
 };
 
 /* attach_options.c: EXIT_DONE, or EXIT_USAGE after a reported error. */
 int attach_parse(struct app *app, int argc, char **argv, struct attach_request *request);
 
-/* attach_rule.c: the policy this call wants, out of the one before it. Reports. */
+/* attach_rule.c: the policy this call wants, out of the one before it. Reports its failure. */
 int attach_plan_policy(struct attach *a);
 /* UDP flows under way are found while the old policy is in force, see learn.h. */
 void attach_learn(struct attach *a);
 /* Writes the planned policy, and says what it does. */
 int attach_change_policy(struct attach *a);
+/*
+ * attach_default.c: puts the rule options into the rule `default` or one beside it, so that
+ * they concern the interfaces of this call and no others. Reports its failure.
+ */
+int attach_place_options(struct attach *a);
 
 #endif

@@ -8,29 +8,42 @@
 
 int attach_plan_policy(struct attach *a)
 {
-	const struct rule_options *wanted = &a->request->rule;
-	int index, err = policy_copy(&a->before, &a->after);
+	int err = policy_copy(&a->before, &a->after);
 
+	a->rule = a->limited = -1;
+	if (err) {
+		log_error("policy: %s", strerror(-err));
+		return err;
+	}
 	if (a->request->has_unreadable)
 		a->after.unreadable = a->request->unreadable;
-	if (err || !wanted->any)
-		return err;
-	index = policy_find(&a->after, policy_default_rule);
-	if (index >= 0)
-		return rule_options_extend(wanted, &a->after.rules[index]);
-	index = policy_append_index(&a->after);
-	if (index < 0)
-		return index;
-	return rule_options_create(wanted, policy_default_rule, TPROXY_ACTION_PROXY,
-				   &a->after.rules[index]);
+	return a->request->rule.any ? attach_place_options(a) : 0;
+}
+
+static void name_list(const struct name_set *set, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	*buf = '\0';
+	for (size_t i = 0; i < set->n && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, " %s", set->items[i]);
+}
+
+static void describe_limit(const struct rule *rule)
+{
+	char names[256];
+
+	name_list(&rule->interfaces, names, sizeof(names));
+	log_step("rule %s: for%s only, where it was until now", rule->name, names);
 }
 
 static void describe_rule(const struct rule *rule)
 {
 	char text[PREFIX_TEXT_LEN], proxy[PROXY_TEXT_LEN];
-	char services[256] = "", to[512] = "";
+	char services[256] = "", to[512] = "", names[256];
 	size_t len = 0;
 
+	name_list(&rule->interfaces, names, sizeof(names));
 	for (size_t i = 0; i < rule->services.n && len < sizeof(services); i++)
 		len += (size_t)snprintf(services + len, sizeof(services) - len, " %s",
 					service_format(&rule->services.items[i], text));
@@ -38,8 +51,9 @@ static void describe_rule(const struct rule *rule)
 	for (size_t i = 0; i < rule->to.n && len < sizeof(to); i++)
 		len += (size_t)snprintf(to + len, sizeof(to) - len, " %s",
 					prefix_format(&rule->to.items[i], text));
-	log_step("rule %s:%s to%s: %s %s, on-down %s%s", rule->name, services,
-		 prefix_set_is_all(&rule->to) ? " all" : to, policy_action_names[rule->action],
+	log_step("rule %s%s%s:%s to%s: %s %s, on-down %s%s", rule->name, *names ? " on" : "", names,
+		 services, prefix_set_is_all(&rule->to) ? " all" : to,
+		 policy_action_names[rule->action],
 		 rule->action == TPROXY_ACTION_PROXY ? proxy_format(&rule->proxy, proxy) : "",
 		 policy_on_down_names[rule->on_down],
 		 rule->unrouted == TPROXY_UNROUTED_PROXY ? ", unrouted proxy" : "");
@@ -62,25 +76,25 @@ void attach_learn(struct attach *a)
 
 int attach_change_policy(struct attach *a)
 {
-	int index, err, changes = live_policy_differs(&a->before, &a->after);
+	int err, changes = live_policy_differs(&a->before, &a->after);
 
 	if (changes < 0)
-		log_error("rule %s: %s", policy_default_rule, strerror(-changes));
+		log_error("policy: %s", strerror(-changes));
 	if (changes <= 0)
 		return changes;
 	if (a->before.unreadable != a->after.unreadable)
 		log_step("unreadable packets: %s", policy_unreadable_names[a->after.unreadable]);
-	index = policy_find(&a->after, policy_default_rule);
-	if (index >= 0 && a->request->rule.any) {
-		describe_rule(&a->after.rules[index]);
-		caveat_destinations(&a->after.rules[index], &a->request->rule.rule.to);
+	if (a->limited >= 0)
+		describe_limit(&a->after.rules[a->limited]);
+	if (a->rule >= 0) {
+		describe_rule(&a->after.rules[a->rule]);
+		caveat_destinations(&a->after.rules[a->rule], &a->request->rule.rule.to);
 	}
 	if (a->session->dry_run)
 		return 0;
 	a->policy_changed = true;
 	err = live_change_policy(&a->session->state, &a->before, &a->after);
 	if (err)
-		log_error("rule %s: cannot write the maps: %s", policy_default_rule,
-			  strerror(-err));
+		log_error("policy: cannot write the maps: %s (the old rules stay)", strerror(-err));
 	return err;
 }

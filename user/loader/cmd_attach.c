@@ -187,13 +187,8 @@ static int attach_all(struct attach *a, bool present)
 
 	if (!err)
 		err = read_before(a);
-	if (!err) {
+	if (!err)
 		err = attach_plan_policy(a);
-		if (err)
-			log_error("rule %s: %s", policy_default_rule,
-				  err == -ENOSPC ? "all 64 rules are in use (delete one)" :
-						   strerror(-err));
-	}
 	if (!err)
 		attach_learn(a);
 	if (!err)
@@ -213,10 +208,22 @@ static int attach_all(struct attach *a, bool present)
 
 static void report(const struct attach *a)
 {
-	if (a->request->divert_only || iface_active_rules(&a->after))
+	if (a->request->divert_only)
 		return;
-	log_info("attached, but no rule says what to intercept (tproxy-loader rule add NAME --port "
-		 "22, or attach IF --port 22)");
+	if (!iface_active_rules(&a->after)) {
+		log_info("attached, but no rule says what to intercept (tproxy-loader rule add "
+			 "NAME --port 22, or attach IF --port 22)");
+		return;
+	}
+	for (size_t i = 0; i < a->n; i++) {
+		const char *name = a->targets[i].device.name;
+
+		if (!policy_rules_on(&a->after, name))
+			log_warn("%s: attached, but every rule is for other interfaces "
+				 "(tproxy-loader attach %s --port 22, or rule add NAME --interface "
+				 "%s --port 22)",
+				 name, name, name);
+	}
 }
 
 static int attach(struct app *app, const struct attach_request *request)

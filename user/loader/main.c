@@ -33,8 +33,9 @@ static const struct command commands[] = {
 		    "  --table N         routing table to use (15001), set on the first attach\n"
 		    LEARN_HELP
 		    "  --dry-run         show the steps, take none\n\n"
-		    "Rule options make or extend the rule \"default\". Without --port and --udp-port\n"
-		    "it takes every TCP port; without --cidr every destination.\n",
+		    "Rule options make or extend the rule \"default\", and concern the interfaces of\n"
+		    "this call only. Without --port and --udp-port every TCP port is meant,\n"
+		    "without --cidr every destination.\n",
 	  cmd_attach },
 	{ "detach", "IF... | --all [--keep-flows [--wait]] [--dry-run]",
 	  "undo exactly what attach did",

@@ -43,6 +43,9 @@ int rule_options_create(const struct rule_options *options, const char *name,
 /* Adds what the options say to an existing rule; what was not said stays. */
 int rule_options_extend(const struct rule_options *options, struct rule *rule);
 
+/* Would that change nothing? */
+bool rule_options_within(const struct rule_options *options, const struct rule *rule);
+
 void rule_options_free(struct rule_options *options);
 #define __cleanup_rule_options __attribute__((cleanup(rule_options_free)))
 

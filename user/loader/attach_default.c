@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which rule takes the options of an attach: `default`, or a rule `default-IF` beside it.
+ * What one call asks for never reaches the interfaces of another.
+ */
+#include <ctype.h>
+#include <fnmatch.h>
+#include <string.h>
+
+#include "lib/cover.h"
+#include "loader/attach.h"
+
+struct placing {
+	struct attach *a;
+	struct rule full; /* what the options make of themselves; owned */
+	struct name_set named; /* interfaces of this call, as given; owned */
+	struct name_set attached; /* with the policy role, before this call; owned */
+	bool alone; /* no other interface is attached */
+	bool globs; /* interfaces that may come are named */
+	bool unnameable; /* an attached interface that no rule can name */
+};
+
+static void placing_free(struct placing *p)
+{
+	rule_free(&p->full);
+	free(p->named.items);
+	free(p->attached.items);
+}
+#define __cleanup_placing __attribute__((cleanup(placing_free)))
+
+/* ---- the situation -------------------------------------------------------- */
+
+static int read_attached(struct placing *p)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	const struct session *session = p->a->session;
+	size_t n = 0;
+	int err;
+
+	p->alone = true;
+	if (session->dry_run && session->state.map[MAP_IFACES] < 0)
+		return 0;
+	err = live_ifaces(&session->state, &ifaces, &n);
+	for (size_t i = 0; i < n && !err; i++) {
+		const char *name = (const char *)ifaces[i].value.name;
+
+		if (!(ifaces[i].value.roles & TPROXY_ROLE_POLICY))
+			continue;
+		p->unnameable |= !policy_ifname_is_valid(name);
+		p->alone &= name_set_matches(&p->named, name);
+		err = name_set_add(&p->attached, name);
+	}
+	return err;
+}
+
+static int read_situation(struct placing *p)
+{
+	const struct attach_request *request = p->a->request;
+	int err = 0;
+
+	for (size_t i = 0; i < request->n && !err; i++) {
+		p->unnameable |= !policy_ifname_is_valid(request->names[i]);
+		p->globs |= strpbrk(request->names[i], "*?[") != NULL;
+		err = name_set_add(&p->named, request->names[i]);
+	}
+	if (!err)
+		err = read_attached(p);
+	if (!err)
+		err = rule_options_create(&request->rule, policy_default_rule, TPROXY_ACTION_PROXY,
+					  &p->full);
+	return err;
+}
+
+/* ---- rules that attach made ----------------------------------------------- */
+
+static bool is_ours(const struct rule *rule)
+{
+	size_t len = strlen(policy_default_rule);
+
+	if (!rule->used || rule->action != TPROXY_ACTION_PROXY ||
+	    strncmp(rule->name, policy_default_rule, len))
+		return false;
+	return !rule->name[len] || (rule->name[len] == '-' && rule->interfaces.n);
+}
+
+static bool all_were_attached(const struct attach *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (!a->targets[i].was_attached ||
+		    !(a->targets[i].before.roles & TPROXY_ROLE_POLICY))
+			return false;
+	return a->n > 0;
+}
+
+/* Is the rule in force already on every interface of this call? */
+static bool is_on_all(const struct placing *p, const struct rule *rule)
+{
+	if (!rule->interfaces.n)
+		return all_were_attached(p->a);
+	for (size_t i = 0; i < p->named.n; i++)
+		if (!names_cover(&rule->interfaces, p->named.items[i]))
+			return false;
+	return true;
+}
+
+static bool has_all_options(const struct placing *p, const struct rule *rule)
+{
+	return is_on_all(p, rule) && rule_options_within(&p->a->request->rule, rule);
+}
+
+static bool is_for_the_same(const struct placing *p, const struct rule *rule)
+{
+	return rule->interfaces.n ? name_set_equal(&rule->interfaces, &p->named) : p->alone;
+}
+
+static bool is_for_all(const struct placing *p, const struct rule *rule)
+{
+	return !rule->interfaces.n;
+}
+
+static bool does_the_same(const struct placing *p, const struct rule *rule)
+{
+	return cover_same_flows(&p->full, rule);
+}
+
+static int find(const struct placing *p,
+		bool (*fits)(const struct placing *p, const struct rule *rule))
+{
+	const struct policy *policy = &p->a->after;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (is_ours(&policy->rules[i]) && fits(p, &policy->rules[i]))
+			return i;
+	return -ENOENT;
+}
+
+/* ---- another rule --------------------------------------------------------- */
+
+/* Names of interfaces may hold what names of rules may not, as the star of a glob. */
+static void choose_name(const struct placing *p, char *buf)
+{
+	char base[TPROXY_NAME_LEN - 4];
+	int turn = 1;
+
+	snprintf(buf, TPROXY_NAME_LEN, "%s", policy_default_rule);
+	if (policy_find(&p->a->after, buf) < 0)
+		return;
+	snprintf(base, sizeof(base), "%s-%s", policy_default_rule, p->named.items[0]);
+	for (char *c = base; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
+			*c = '_';
+	snprintf(buf, TPROXY_NAME_LEN, "%s", base);
+	while (policy_find(&p->a->after, buf) >= 0)
+		snprintf(buf, TPROXY_NAME_LEN, "%s-%d", base, ++turn);
+}
+
+/* A rule for every interface stays where it is now: the coming ones are not meant. */
+static int limit_default(struct placing *p)
+{
+	int index = find(p, is_for_all);
+
+	if (index < 0)
+		return 0;
+	p->a->limited = index;
+	return name_set_merge(&p->a->after.rules[index].interfaces, &p->attached);
+}
+
+/* "--on-down pass" alone would make a rule for every TCP port, and is hardly meant so. */
+static bool names_no_flows(const struct placing *p)
+{
+	const struct rule_options *o = &p->a->request->rule;
+
+	return !o->has_services && !o->has_to && !o->has_from && find(p, is_on_all) >= 0;
+}
+
+static int add_rule(struct placing *p)
+{
+	struct policy *policy = &p->a->after;
+	/* A glob is kept from the start: by the time it matters nobody knows it any more. */
+	bool for_all = p->alone && !p->globs && policy_find(policy, policy_default_rule) < 0;
+	int err, index = policy_append_index(policy);
+	char name[TPROXY_NAME_LEN];
+
+	if (index < 0)
+		return index;
+	if (names_no_flows(p))
+		return -ENOTUNIQ;
+	if (p->unnameable && !for_all)
+		return -EADDRNOTAVAIL;
+	choose_name(p, name);
+	err = limit_default(p);
+	if (!err)
+		err = rule_options_create(&p->a->request->rule, name, TPROXY_ACTION_PROXY,
+					  &policy->rules[index]);
+	if (!err && !for_all)
+		err = name_set_merge(&policy->rules[index].interfaces, &p->named);
+	p->a->rule = index;
+	return err;
+}
+
+/* ---- the whole ------------------------------------------------------------ */
+
+static int join(struct placing *p, struct rule *rule)
+{
+	if (!rule->interfaces.n)
+		return 0;
+	return p->unnameable ? -EADDRNOTAVAIL : name_set_merge(&rule->interfaces, &p->named);
+}
+
+static int place(struct placing *p)
+{
+	struct rule *rules = p->a->after.rules;
+	int *ret_rule = &p->a->rule;
+
+	*ret_rule = find(p, has_all_options);
+	if (*ret_rule >= 0)
+		return 0;
+	*ret_rule = find(p, does_the_same);
+	if (*ret_rule >= 0)
+		return join(p, &rules[*ret_rule]);
+	*ret_rule = find(p, is_for_the_same);
+	if (*ret_rule >= 0)
+		return rule_options_extend(&p->a->request->rule, &rules[*ret_rule]);
+	return add_rule(p);
+}
+
+static const char *cause(int err)
+{
+	switch (-err) {
+	case ENOSPC:
+		return "all 64 rules are in use (delete one)";
+	case ENOTUNIQ:
+		return "other interfaces have it too, and these options name no flows (add --port "
+		       "or --cidr for a rule of its own, or attach all its interfaces at once)";
+	case EADDRNOTAVAIL:
+		return "an interface has a name that no rule can hold, and other interfaces have "
+		       "other options (give all the same options, or rename it)";
+	default:
+		return strerror(-err);
+	}
+}
+
+int attach_place_options(struct attach *a)
+{
+	struct placing p __cleanup_placing = { .a = a };
+	int err = read_situation(&p);
+
+	if (!err)
+		err = place(&p);
+	if (err)
+		log_error("rule %s: %s", policy_default_rule, cause(err));
+	return err;
+}
