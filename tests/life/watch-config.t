@@ -32,7 +32,7 @@ ip -n "$ROUTER" link set late0 up
 attached() { loader -j status | json_value "[i['name'] for i in o['interfaces']]" | grep -q late0; }
 ok "an interface that matches is attached when it comes" wait_for 20 attached
 
-printf '[loader]\ninterfaces = r0 late*\n[rule web]\nports = 80\naction = pass\n' >"$conf"
+printf '[loader]\ninterfaces = r0 late*\ndivert = r1\n[rule web]\nports = 80\naction = pass\n' >"$conf"
 kill -HUP $watch
 ok "SIGHUP: the file is read again" wait_for 20 direct $SERVER4
 do_ok "and is the policy" loader diff "$conf"

@@ -36,7 +36,7 @@ refuses "a file that is not there" 1 'nosuch.conf: cannot be read' loader apply 
 refuses "a directory" 1 'cannot be read' loader apply "$WORK"
 refuses "no file" 2 'which file' loader apply
 refuses "two files" 2 'unexpected argument' loader apply a b
-printf '[loader]\nmark = 0x2000000\n' >"$WORK/mark.conf"
+printf '[loader]\nmark = 0x2000000\n[rule a]\n' >"$WORK/mark.conf"
 refuses "another mark" 1 'in use already' loader apply "$WORK/mark.conf"
 printf '[loader]\ninterfaces = lo\n' >"$WORK/lo.conf"
 try loader apply "$WORK/lo.conf"

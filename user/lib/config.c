@@ -273,6 +273,17 @@ static void set_defaults(struct reading *r)
 			r->config->policy.rules[i].on_down = r->config->on_down;
 }
 
+bool config_is_empty(const struct config *config)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (config->policy.rules[i].used)
+			return false;
+	for (size_t i = 0; i < config->n_pools; i++)
+		if (config->pools[i].n)
+			return false;
+	return true;
+}
+
 unsigned int config_learn_seconds(const struct config *config)
 {
 	return config->has_learn ? config->learn : CONFIG_LEARN_DEFAULT_S;

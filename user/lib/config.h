@@ -64,6 +64,9 @@ struct config_reader {
 /* Reads on after an error. 0, -EINVAL after reported errors, -ENOMEM. */
 int config_read(const struct config_reader *reader, FILE *in, struct config *ret_config);
 
+/* Neither a rule nor an address of a pool. */
+bool config_is_empty(const struct config *config);
+
 /* How long to watch for older UDP flows; 0: not at all. */
 unsigned int config_learn_seconds(const struct config *config);
 

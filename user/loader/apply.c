@@ -13,7 +13,7 @@
 #include "loader/probation.h"
 #include "loader/setup.h"
 
-/* From here on a progress line is worth its noise. */
+/* From here on a progress line is worth its noise, and a second look takes its time. */
 #define MANY_PREFIXES 50000
 
 /* ---- the policy ----------------------------------------------------------- */
@@ -108,6 +108,18 @@ static void learn(struct session *session, const struct apply *a, const struct p
 	learn_flows(session, &learn);
 }
 
+/* What is done with bpftool takes no lock, and filling the maps takes a while. */
+static int look_again(struct session *session, struct apply *a, const struct policy *from)
+{
+	struct policy now __cleanup_policy = { 0 };
+	int err;
+
+	if (!a->edits || conffile_size(from).prefixes >= MANY_PREFIXES)
+		return 0;
+	err = live_read_policy(&session->state, &now);
+	return err ? err : edits_report_dropped(a->edits, &session->state, &now, a->config);
+}
+
 static int replace(struct session *session, struct apply *a, const struct policy *from,
 		   const char *text, const struct devices *new)
 {
@@ -138,7 +150,12 @@ static int replace(struct session *session, struct apply *a, const struct policy
 	}
 	/* Not before the maps are filled, which may take a while: flows that begin now are new. */
 	learn(session, a, from, new);
-	err = a->confirm_within ? probation_arm(session, was + 1, a->confirm_within) : 0;
+	err = look_again(session, a, from);
+	if (err)
+		log_error("%s: cannot compare the policies: %s (the old policy stays)", state->dir,
+			  strerror(-err));
+	if (!err && a->confirm_within)
+		err = probation_arm(session, was + 1, a->confirm_within);
 	if (err)
 		return err;
 	err = generation_publish(state, &plan, &next);
@@ -188,6 +205,8 @@ static int apply_policy(struct session *session, struct apply *a, const struct d
 		err = changes_of_pools(changes, state, a->config);
 	if (!err)
 		err = changes_of_ifaces(changes, state, &before);
+	if (!err && changes->n && a->edits)
+		err = edits_report_dropped(a->edits, state, &before, a->config);
 	if (!err && !changes->n)
 		err = remember(state, &before, text);
 	if (err) {
@@ -300,6 +319,18 @@ int apply_interfaces(struct session *session, const struct config *config)
 	return walk_devices(session, config, attach_device, NULL);
 }
 
+static int attach_named(struct session *session, struct apply *a)
+{
+	struct changes count = { 0 }, *changes = a->changes ? a->changes : &count;
+	size_t before = changes->n;
+	int err = changes_of_devices(changes, session, a->config, CHANGES_BY_APPLY);
+
+	if (err)
+		log_error("interfaces: cannot be compared: %s", strerror(-err));
+	a->attached = changes->n - before;
+	return err ? err : apply_interfaces(session, a->config);
+}
+
 /* ---- the whole ------------------------------------------------------------ */
 
 /* An interface could not be attached: neither is the policy kept that was meant for it. */
@@ -317,6 +348,32 @@ static void undo(struct session *session, struct apply *apply, bool created)
 	log_warn("the policy before it is back");
 }
 
+/* An empty file is more often a mistake (a full disk, a template that failed) than a wish. */
+static int refuse_emptying(const struct session *session, const struct apply *a)
+{
+	struct policy live __cleanup_policy = { 0 };
+	struct pool_table pools __cleanup_pools = { 0 };
+	size_t rules = 0;
+	int err;
+
+	if (a->may_empty || !config_is_empty(a->config))
+		return 0;
+	err = live_read_rules(&session->state, &live);
+	if (!err)
+		err = pools_read(&session->state, &pools);
+	if (err) {
+		log_error("%s: cannot read the policy: %s", session->state.dir, strerror(-err));
+		return err;
+	}
+	rules = conffile_size(&live).rules;
+	if (!rules && !pools.n)
+		return 0;
+	log_error("%s: has no rule and no pool, and %zu rules and %zu addresses of pools are live: "
+		  "nothing is changed (tproxy-loader apply --empty %s, if that is meant)",
+		  a->path, rules, pools.n, a->path);
+	return -ENODATA;
+}
+
 int apply_config(struct session *session, struct apply *apply, bool present)
 {
 	const struct config *config = apply->config;
@@ -327,6 +384,8 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 
 	if (!err && present)
 		err = probation_refuse(session, "apply");
+	if (!err && present)
+		err = refuse_emptying(session, apply);
 	if (err)
 		return err;
 	err = setup_state(session, &wish, present, &created);
@@ -338,7 +397,7 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 	if (!err && (config->interfaces.n || config->divert.n || config->n_pools))
 		err = steps_lookup_on(session);
 	if (!err)
-		err = apply_interfaces(session, config);
+		err = attach_named(session, apply);
 	if (!err) {
 		tell_absent(session, &config->interfaces);
 		tell_absent(session, &config->divert);

@@ -7,9 +7,43 @@
 #include "lib/live.h"
 #include "lib/pending.h"
 
+#define LINE_LEN 384
+
 /* ---- one difference ------------------------------------------------------- */
 
-static void print_change(const struct changes *c, const struct policy_change *change)
+static void add_text(struct json_object *object, const char *key, const char *text)
+{
+	if (text)
+		json_object_object_add(object, key, json_object_new_string(text));
+}
+
+static struct json_object *item_json(const struct change_item *item)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_text(object, "change", item->change);
+	if (item->what)
+		add_text(object, item->what, item->name);
+	add_text(object, "role", item->role);
+	add_text(object, "key", item->key);
+	add_text(object, "value", item->value);
+	return object;
+}
+
+void changes_take(struct changes *c, const struct change_item *item)
+{
+	c->n++;
+	if (c->note)
+		c->note(item, c->arg);
+	if (c->limit && c->n > c->limit)
+		return;
+	if (c->out)
+		fprintf(c->out, "%s%s\n", c->indent, item->line);
+	if (c->array)
+		json_object_array_add(c->array, item_json(item));
+}
+
+static void describe(const struct policy_change *change, char *line)
 {
 	static const char *const words[CHANGE_MAX] = {
 		[CHANGE_RULE_NEW] = "+ rule",
@@ -20,42 +54,28 @@ static void print_change(const struct changes *c, const struct policy_change *ch
 	};
 
 	if (!change->rule)
-		fprintf(c->out, "%sloader: %s %s = %s\n", c->indent, words[change->kind],
-			change->field, change->text);
+		snprintf(line, LINE_LEN, "loader: %s %s = %s", words[change->kind], change->field,
+			 change->text);
 	else if (change->field)
-		fprintf(c->out, "%srule %s: %s %s = %s\n", c->indent, change->rule,
-			words[change->kind], change->field, change->text);
+		snprintf(line, LINE_LEN, "rule %s: %s %s = %s", change->rule, words[change->kind],
+			 change->field, change->text);
 	else
-		fprintf(c->out, "%s%s %s%s\n", c->indent, words[change->kind], change->rule,
-			change->kind == CHANGE_RULE_MOVED ? ": another place in the order" : "");
-}
-
-static struct json_object *change_json(const struct policy_change *change)
-{
-	struct json_object *object = json_object_new_object();
-
-	json_object_object_add(object, "change",
-			       json_object_new_string(policy_change_names[change->kind]));
-	if (change->rule)
-		json_object_object_add(object, "rule", json_object_new_string(change->rule));
-	if (change->field) {
-		json_object_object_add(object, "key", json_object_new_string(change->field));
-		json_object_object_add(object, "value", json_object_new_string(change->text));
-	}
-	return object;
+		snprintf(line, LINE_LEN, "%s %s%s", words[change->kind], change->rule,
+			 change->kind == CHANGE_RULE_MOVED ? ": another place in the order" : "");
 }
 
 static int take_change(const struct policy_change *change, void *arg)
 {
-	struct changes *c = arg;
+	char line[LINE_LEN];
+	const struct change_item item = { .change = policy_change_names[change->kind],
+					  .what = change->rule ? "rule" : NULL,
+					  .name = change->rule,
+					  .key = change->field,
+					  .value = change->field ? change->text : NULL,
+					  .line = line };
 
-	c->n++;
-	if (c->limit && c->n > c->limit)
-		return 0;
-	if (c->out)
-		print_change(c, change);
-	if (c->array)
-		json_object_array_add(c->array, change_json(change));
+	describe(change, line);
+	changes_take(arg, &item);
 	return 0;
 }
 
@@ -67,19 +87,14 @@ int changes_between(struct changes *changes, const struct policy *from, const st
 static void take_iface(struct changes *c, const struct live_iface *iface)
 {
 	const char *name = (const char *)iface->value.name;
-	struct json_object *object;
+	char line[LINE_LEN];
+	const struct change_item item = { .change = "interface_rules",
+					  .what = "interface",
+					  .name = name,
+					  .line = line };
 
-	c->n++;
-	if (c->limit && c->n > c->limit)
-		return;
-	if (c->out)
-		fprintf(c->out, "%sinterface %s: its rules were changed by hand\n", c->indent, name);
-	if (!c->array)
-		return;
-	object = json_object_new_object();
-	json_object_object_add(object, "change", json_object_new_string("interface_rules"));
-	json_object_object_add(object, "interface", json_object_new_string(name));
-	json_object_array_add(c->array, object);
+	snprintf(line, sizeof(line), "interface %s: its rules were changed by hand", name);
+	changes_take(c, &item);
 }
 
 int changes_of_ifaces(struct changes *changes, const struct state *state,
@@ -99,25 +114,16 @@ int changes_of_ifaces(struct changes *changes, const struct state *state,
 
 static void take_pool(const struct pool_entry *entry, bool gone, void *arg)
 {
-	const char *name = (const char *)entry->value.name;
-	struct json_object *object;
-	struct changes *c = arg;
-	char text[POOL_TEXT_LEN];
+	char text[POOL_TEXT_LEN], line[LINE_LEN];
+	const struct change_item item = { .change = gone ? "pool_gone" : "pool_new",
+					  .what = "pool",
+					  .name = (const char *)entry->value.name,
+					  .value = text,
+					  .line = line };
 
-	c->n++;
-	if (c->limit && c->n > c->limit)
-		return;
 	pool_format(entry, text);
-	if (c->out)
-		fprintf(c->out, "%spool %s: %c %s\n", c->indent, name, gone ? '-' : '+', text);
-	if (!c->array)
-		return;
-	object = json_object_new_object();
-	json_object_object_add(object, "change",
-			       json_object_new_string(gone ? "pool_gone" : "pool_new"));
-	json_object_object_add(object, "pool", json_object_new_string(name));
-	json_object_object_add(object, "value", json_object_new_string(text));
-	json_object_array_add(c->array, object);
+	snprintf(line, sizeof(line), "pool %s: %c %s", item.name, gone ? '-' : '+', text);
+	changes_take(arg, &item);
 }
 
 static int compare_pools(struct changes *changes, const struct state *state,
@@ -138,6 +144,30 @@ int changes_of_pools(struct changes *changes, const struct state *state,
 		     const struct config *config)
 {
 	return compare_pools(changes, state, config, false);
+}
+
+static void take_setting(struct changes *changes, const char *key, const char *was, const char *is)
+{
+	const struct policy_change gone = { CHANGE_VALUE_GONE, NULL, key, was };
+	const struct policy_change new = { CHANGE_VALUE_NEW, NULL, key, is };
+
+	take_change(&gone, changes);
+	take_change(&new, changes);
+}
+
+void changes_of_setup(struct changes *changes, const struct state *state,
+		      const struct config *config)
+{
+	char was[16], is[16];
+
+	snprintf(was, sizeof(was), "0x%x", state->config.mark);
+	snprintf(is, sizeof(is), "0x%x", config->mark);
+	if (config->mark && config->mark != state->config.mark)
+		take_setting(changes, "mark", was, is);
+	snprintf(was, sizeof(was), "%u", state->config.table);
+	snprintf(is, sizeof(is), "%u", config->table);
+	if (config->table && config->table != state->config.table)
+		take_setting(changes, "table", was, is);
 }
 
 /* ---- since the last apply ------------------------------------------------- */

@@ -13,19 +13,50 @@
 #include "lib/pools.h"
 #include "loader/app.h"
 
+/* One difference in full; all pointers are valid during the call only. */
+struct change_item {
+	const char *change;      /* "value_new", as JSON has it */
+	const char *what, *name; /* "rule", "pool" or "interface", and which; NULL: [loader] */
+	const char *key, *value; /* NULL: of it as a whole */
+	const char *role;        /* of an interface, or NULL */
+	const char *line;        /* the same for people */
+};
+
 struct changes {
 	struct json_object *array; /* owned; NULL: not wanted */
 	FILE *out;                 /* NULL: not wanted */
 	const char *indent;
 	size_t limit;              /* lines and objects at most; 0: all */
 	size_t n;                  /* differences found */
+	/* Each of them, whatever the limit; NULL: not wanted. */
+	void (*note)(const struct change_item *item, void *arg);
+	void *arg;
 };
+
+/* Counts one, and keeps or prints it as asked. */
+void changes_take(struct changes *changes, const struct change_item *item);
 
 /* Counts, and keeps or prints as asked. 0 or -errno. */
 int changes_between(struct changes *changes, const struct policy *from, const struct policy *to);
 /* Interfaces whose rules are not those that `policy` gives them, too. */
 int changes_of_ifaces(struct changes *changes, const struct state *state,
 		      const struct policy *policy);
+
+/* A mark or a table that is not the live one; apply refuses such a file. */
+void changes_of_setup(struct changes *changes, const struct state *state,
+		      const struct config *config);
+
+/*
+ * changes_devices.c: between the interfaces that are attached, with their roles, and those
+ * that a configuration names; nothing where it names none.
+ */
+enum changes_view {
+	CHANGES_BY_APPLY, /* what apply does */
+	CHANGES_TO_FILE,  /* and what is left that the file does not name */
+	CHANGES_SINCE,    /* what was done since `config` was applied */
+};
+int changes_of_devices(struct changes *changes, struct session *session,
+		       const struct config *config, enum changes_view view);
 
 /* Between the live pools and those of a configuration; gone: what only the live ones have. */
 int changes_of_pools(struct changes *changes, const struct state *state,

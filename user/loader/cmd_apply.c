@@ -9,10 +9,11 @@
 
 #define SHOWN_CHANGES 1000 /* in JSON; a list of a million prefixes is not repeated */
 
-enum { OPT_CONFIRM_WITHIN = 3000 };
+enum { OPT_CONFIRM_WITHIN = 3000, OPT_EMPTY };
 
 static const struct option options[] = {
 	{ "confirm-within", required_argument, NULL, OPT_CONFIRM_WITHIN },
+	{ "empty", no_argument, NULL, OPT_EMPTY },
 	LEARN_LONG_OPTION,
 	APP_LONG_OPTIONS,
 };
@@ -44,6 +45,7 @@ struct request {
 	__u64 within;       /* ns; 0: for good */
 	unsigned int learn; /* seconds */
 	bool has_learn;     /* else the file says */
+	bool may_empty;
 };
 
 static int report(const struct session *session, const struct apply *a, const char *path)
@@ -54,7 +56,8 @@ static int report(const struct session *session, const struct apply *a, const ch
 
 	if (!session->app->json) {
 		if (!a->changed)
-			log_info("%s: is the policy already", path);
+			log_info("%s: is the policy already%s", path,
+				 a->attached ? "; interfaces were attached" : "");
 		else if (a->memory >> 20)
 			log_info("%s: applied, at most %llu MiB of kernel memory", path, a->memory >> 20);
 		if (waits)
@@ -70,6 +73,10 @@ static int report(const struct session *session, const struct apply *a, const ch
 	json_object_object_add(root, "rules", json_object_new_uint64(size.rules));
 	json_object_object_add(root, "prefixes", json_object_new_uint64(size.prefixes));
 	json_object_object_add(root, "memory_bytes", json_object_new_uint64(a->memory));
+	json_object_object_add(root, "attached", json_object_new_uint64(a->attached));
+	json_object_object_add(root, "dropped_edits", json_object_get(a->edits->array));
+	json_object_object_add(root, "dropped_edit_count",
+			       json_object_new_uint64(a->edits->dropped));
 	json_object_object_add(root, "changes", json_object_get(a->changes->array));
 	json_object_object_add(root, "change_count", json_object_new_uint64(a->changes->n));
 	if (waits)
@@ -83,7 +90,11 @@ static int apply(struct app *app, const char *path, const struct config *config,
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	struct changes changes = { .limit = SHOWN_CHANGES };
+	struct edits edits __cleanup_edits = { 0 };
 	struct apply a = { .config = config,
+			   .path = path,
+			   .may_empty = request->may_empty,
+			   .edits = &edits,
 			   .confirm_within = request->within,
 			   .learn = request->has_learn ? request->learn :
 							 config_learn_seconds(config),
@@ -101,8 +112,10 @@ static int apply(struct app *app, const char *path, const struct config *config,
 		return EXIT_NOT_ATTACHED;
 	}
 	changes.array = json_object_new_array();
+	edits.array = json_object_new_array();
 	code = apply_config(&session, &a, present) ? EXIT_FAILED : report(&session, &a, path);
 	json_object_put(changes.array);
+	json_object_put(edits.array);
 	return code;
 }
 
@@ -122,6 +135,7 @@ int cmd_apply(struct app *app, int argc, char **argv)
 		if (opt == OPT_LEARN && learn_take_seconds(optarg, &request.learn))
 			return EXIT_USAGE;
 		request.has_learn |= opt == OPT_LEARN;
+		request.may_empty |= opt == OPT_EMPTY;
 		if (!opt && path)
 			return app_usage_error("apply: unexpected argument %s", operand);
 		if (!opt)

@@ -10,19 +10,33 @@
 #include "loader/conffile.h"
 #include "loader/show.h"
 
-static int compare(const struct session *session, const struct config *config,
-		   struct changes *changes)
+static int compare_since(struct session *session, const struct policy *live,
+			 struct changes *changes)
+{
+	struct config applied __cleanup_config = { 0 };
+	int err = changes_since_apply(changes, &session->state, live);
+
+	if (!err)
+		err = changes_applied(&session->state, &applied);
+	return err ? err : changes_of_devices(changes, session, &applied, CHANGES_SINCE);
+}
+
+static int compare(struct session *session, const struct config *config, struct changes *changes)
 {
 	struct policy live __cleanup_policy = { 0 };
 	int err = live_read_policy(&session->state, &live);
 
 	if (!err && !config)
-		return changes_since_apply(changes, &session->state, &live);
+		return compare_since(session, &live, changes);
+	if (!err)
+		changes_of_setup(changes, &session->state, config);
 	if (!err)
 		err = changes_between(changes, &live, &config->policy);
 	if (!err)
 		err = changes_of_pools(changes, &session->state, config);
-	return err ? err : changes_of_ifaces(changes, &session->state, &live);
+	if (!err)
+		err = changes_of_ifaces(changes, &session->state, &live);
+	return err ? err : changes_of_devices(changes, session, config, CHANGES_TO_FILE);
 }
 
 static int report(struct app *app, struct changes *changes)

@@ -48,6 +48,7 @@ struct watch {
 	size_t n;
 	const char *path;                      /* --config */
 	struct config config;                  /* as last read without errors */
+	struct config former;                  /* before that; empty once the new one is taken */
 	bool unread, unapplied;                /* the file, since start or SIGHUP */
 	bool running;                          /* past the first look, where errors end us */
 	struct monitor monitor;
@@ -200,6 +201,7 @@ static void check_build(struct watch *w, const struct state *state)
 /* A file with errors changes nothing: what was read before stays in force. */
 static int read_config(struct watch *w)
 {
+	struct conffile_report report = { 0 };
 	struct config config = { 0 };
 	int err;
 
@@ -207,13 +209,22 @@ static int read_config(struct watch *w)
 		return 0;
 	w->unread = false;
 	log_init("tproxy-loader", w->app->level); /* run() may have silenced it */
-	err = conffile_read(w->path, NULL, &config);
+	err = conffile_read(w->path, &report, &config);
 	if (err)
 		return err;
-	config_free(&w->config);
+	config_free(&w->former);
+	w->former = w->config;
 	w->config = config;
 	w->unapplied = true;
 	return 0;
+}
+
+/* A file that would leave no rule is not taken: what was read before it stays in force. */
+static void back_to_former(struct watch *w)
+{
+	config_free(&w->config);
+	w->config = w->former;
+	w->former = (struct config){ 0 };
 }
 
 /* A policy on probation is left alone until it is decided what becomes of it. */
@@ -228,7 +239,12 @@ static bool is_on_probation(const struct session *session)
 static int apply_file(struct watch *w, struct session *session, bool present)
 {
 	const bool learns = config_learn_seconds(&w->config) != 0;
-	struct apply apply = { .config = &w->config, .learn = learns, .no_watch = true };
+	struct edits edits __cleanup_edits = { 0 };
+	struct apply apply = { .config = &w->config,
+			       .path = w->path,
+			       .edits = &edits,
+			       .learn = learns,
+			       .no_watch = true };
 	int err;
 
 	if (!w->path || (!w->unapplied && !present))
@@ -237,6 +253,8 @@ static int apply_file(struct watch *w, struct session *session, bool present)
 		return apply_interfaces(session, &w->config);
 	err = apply_config(session, &apply, present);
 	w->unapplied = false;
+	if (err == -ENODATA)
+		back_to_former(w);
 	if (!err)
 		log_info("%s: %s", w->path, apply.changed ? "applied" : "is the policy already");
 	return err;
@@ -410,5 +428,6 @@ int cmd_watch(struct app *app, int argc, char **argv)
 	}
 	code = watch(&w);
 	config_free(&w.config);
+	config_free(&w.former);
 	return code;
 }

@@ -69,9 +69,10 @@ static const struct command commands[] = {
 	  cmd_check },
 	{ "diff", "[FILE]", "what applying a file would change; without FILE: what was edited since",
 	  "Exit 0 without a difference, 4 with one.\n", cmd_diff },
-	{ "apply", "FILE [--confirm-within TIME] [--learn SECONDS]",
+	{ "apply", "FILE [--confirm-within TIME] [--empty] [--learn SECONDS]",
 	  "make a file the live policy, as one step",
 	  "  --confirm-within TIME   go back unless `confirm` is run in time: 60s, 5m\n"
+	  "  --empty                 take away all rules and pools, if the file has none\n"
 	  "  --learn SECONDS         how long to look for UDP flows to leave alone; else as the\n"
 	  "                          file says, or 2; 0: take them over\n\n"
 	  "Interfaces that the file names are attached; others stay as they are.\n",
