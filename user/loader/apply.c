@@ -2,11 +2,11 @@
 #include "loader/apply.h"
 
 #include <bpf/bpf.h>
-#include <fnmatch.h>
 #include <string.h>
 
 #include "lib/document.h"
 #include "lib/generation.h"
+#include "loader/apply_devices.h"
 #include "loader/conffile.h"
 #include "loader/iface.h"
 #include "loader/learn.h"
@@ -89,14 +89,8 @@ static const char *replace_hint(int err)
 	}
 }
 
-/* Interfaces that will be attached for their rules. */
-struct devices {
-	struct device *items; /* owned */
-	size_t n, room;
-};
-
 static void learn(struct session *session, const struct apply *a, const struct policy *from,
-		  const struct devices *new)
+		  const struct apply_devices *new)
 {
 	const struct learn learn = { .before = from,
 				     .after = &a->config->policy,
@@ -121,7 +115,7 @@ static int look_again(struct session *session, struct apply *a, const struct pol
 }
 
 static int replace(struct session *session, struct apply *a, const struct policy *from,
-		   const char *text, const struct devices *new)
+		   const char *text, const struct apply_devices *new)
 {
 	struct state *state = &session->state;
 	struct state next __cleanup_state = STATE_CLOSED;
@@ -189,7 +183,7 @@ static int remember(const struct state *state, const struct policy *policy, char
 	return document_write(state, state->config.generation & 1, &doc);
 }
 
-static int apply_policy(struct session *session, struct apply *a, const struct devices *new)
+static int apply_policy(struct session *session, struct apply *a, const struct apply_devices *new)
 {
 	struct policy before __cleanup_policy = { 0 };
 	struct changes count = { 0 }, *changes = a->changes ? a->changes : &count;
@@ -221,103 +215,7 @@ static int apply_policy(struct session *session, struct apply *a, const struct d
 	return err;
 }
 
-/* ---- interfaces ----------------------------------------------------------- */
-
-struct walk {
-	struct session *session;
-	const struct name_set *names;
-	__u32 role;
-	tproxy_mask mask;
-	struct devices *devices;
-	int err;
-};
-
-/* A device named in full that cannot be served is an error; one that a glob meets is left out. */
-static int check_device(const struct device *device, void *arg)
-{
-	struct walk *w = arg;
-	const char *why;
-	int instead;
-
-	for (size_t i = 0; i < w->names->n; i++) {
-		if (strcmp(w->names->items[i], device->name))
-			continue;
-		why = device_refusal(device, &instead);
-		if (!why)
-			return 0;
-		log_error("%s: %s (name another interface)", device->name, why);
-		w->err = -EOPNOTSUPP;
-	}
-	return 0;
-}
-
-static int collect_device(const struct device *device, void *arg)
-{
-	struct walk *w = arg;
-	struct devices *d = w->devices;
-	int instead;
-
-	if (w->role != TPROXY_ROLE_POLICY || !name_set_matches(w->names, device->name) ||
-	    device_refusal(device, &instead))
-		return 0;
-	w->err = array_room((void **)&d->items, d->n, &d->room, sizeof(*d->items));
-	if (!w->err)
-		d->items[d->n++] = *device;
-	return w->err;
-}
-
-static int attach_device(const struct device *device, void *arg)
-{
-	struct walk *w = arg;
-	const struct iface_wish wish = { .roles = w->role, .mask = w->mask };
-	struct tproxy_iface entry = { 0 };
-	int instead;
-
-	if (w->err || !name_set_matches(w->names, device->name) ||
-	    device_refusal(device, &instead))
-		return 0;
-	live_iface_get(&w->session->state, (__u32)device->ifindex, &entry);
-	if ((entry.roles & w->role) && !(entry.roles & TPROXY_ROLE_DRAINING))
-		return 0;
-	w->err = iface_forget_stale(w->session, device);
-	if (!w->err)
-		w->err = iface_on(w->session, device, &wish);
-	return 0;
-}
-
-static int walk_devices(struct session *session, const struct config *config,
-			int (*fn)(const struct device *device, void *arg), struct devices *devices)
-{
-	struct walk w = { .session = session,
-			  .devices = devices,
-			  .names = &config->interfaces,
-			  .role = TPROXY_ROLE_POLICY,
-			  .mask = iface_active_rules(&config->policy) };
-	int err = device_walk(&session->nl, fn, &w);
-
-	w.names = &config->divert;
-	w.role = TPROXY_ROLE_DIVERT;
-	if (!err && !w.err)
-		err = device_walk(&session->nl, fn, &w);
-	return err ? err : w.err;
-}
-
-static void tell_absent(struct session *session, const struct name_set *names)
-{
-	struct device device;
-
-	for (size_t i = 0; i < names->n; i++)
-		if (!strpbrk(names->items[i], "*?[") &&
-		    device_by_name(&session->nl, names->items[i], &device) == -ENODEV)
-			log_info("%s: no such interface yet (tproxy-loader watch --config attaches "
-				 "it when it comes)",
-				 names->items[i]);
-}
-
-int apply_interfaces(struct session *session, const struct config *config)
-{
-	return walk_devices(session, config, attach_device, NULL);
-}
+/* ---- the whole ------------------------------------------------------------ */
 
 static int attach_named(struct session *session, struct apply *a)
 {
@@ -330,8 +228,6 @@ static int attach_named(struct session *session, struct apply *a)
 	a->attached = changes->n - before;
 	return err ? err : apply_interfaces(session, a->config);
 }
-
-/* ---- the whole ------------------------------------------------------------ */
 
 /* An interface could not be attached: neither is the policy kept that was meant for it. */
 static void undo(struct session *session, struct apply *apply, bool created)
@@ -378,9 +274,9 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 {
 	const struct config *config = apply->config;
 	const struct setup wish = { .mark = config->mark, .table = config->table };
-	struct devices devices = { 0 };
+	struct apply_devices devices = { 0 };
 	bool created = false;
-	int err = walk_devices(session, config, check_device, NULL);
+	int err = apply_check_devices(session, config);
 
 	if (!err && present)
 		err = probation_refuse(session, "apply");
@@ -390,7 +286,7 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 		return err;
 	err = setup_state(session, &wish, present, &created);
 	if (!err)
-		err = walk_devices(session, config, collect_device, &devices);
+		err = apply_collect_devices(session, config, &devices);
 	if (!err)
 		err = apply_policy(session, apply, &devices);
 	free(devices.items);
@@ -399,8 +295,8 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 	if (!err)
 		err = attach_named(session, apply);
 	if (!err) {
-		tell_absent(session, &config->interfaces);
-		tell_absent(session, &config->divert);
+		apply_report_absent(session, &config->interfaces);
+		apply_report_absent(session, &config->divert);
 	}
 	if (err)
 		undo(session, apply, created);
