@@ -54,8 +54,11 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB_OBJ    := $(call obj,$(LIB_SRC))
 LOADER_OBJ := $(call obj,$(LOADER_SRC))
 RELAY_OBJ  := $(call obj,$(RELAY_SRC))
-RELAY_LIB_OBJ := $(call obj,user/lib/log.c user/lib/parse.c user/lib/netlink.c user/lib/device.c \
-	user/lib/pindir.c)
+RELAY_LIB_OBJ := $(call obj,$(addprefix user/lib/,log.c parse.c netlink.c device.c pindir.c \
+	config.c config_keys.c config_list.c policy.c policy_text.c scope.c))
+# What [relay] means, for the loader's check of it: the relay's own tables, which open nothing.
+RELAY_KEYS_OBJ := $(call obj,$(addprefix user/relay/,section.c optionkeys.c optiondefaults.c \
+	settings.c access.c accesstree.c poolmap.c proxy.c dest.c recordlevel.c))
 SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h
 
 .DELETE_ON_ERROR:
@@ -64,7 +67,7 @@ SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h
 
 all: tproxy-loader tproxy-relay ## build ./tproxy-loader and ./tproxy-relay
 
-tproxy-loader: $(LOADER_OBJ) $(LIB_OBJ)
+tproxy-loader: $(LOADER_OBJ) $(RELAY_KEYS_OBJ) $(LIB_OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -o $@
 
@@ -118,7 +121,7 @@ $(NEXT)/state.o: user/lib/state.c $(NEXT)/tproxy.skel.h Makefile
 	$(say) CC $@
 	$(Q)$(CC) -I$(NEXT) $(ALL_CFLAGS) -c $< -o $@
 
-$(NEXT)/tproxy-loader: $(LOADER_OBJ) $(filter-out %/state.o,$(LIB_OBJ)) $(NEXT)/state.o
+$(NEXT)/tproxy-loader: $(LOADER_OBJ) $(RELAY_KEYS_OBJ) $(filter-out %/state.o,$(LIB_OBJ)) $(NEXT)/state.o
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -o $@
 

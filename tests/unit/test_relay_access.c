@@ -26,7 +26,7 @@ static const char *check(const char *client, const char *dst, uint16_t port)
 static void add(enum access_id id, const char *text)
 {
 	why = NULL;
-	if (access_add(&lists, id, text, &why))
+	if (access_add(&lists, id, NULL, text, &why))
 		fail_msg("%s: %s", text, why);
 }
 
@@ -132,7 +132,7 @@ static void test_empty_file(void **state)
 static void bad(enum access_id id, const char *text, const char *expected)
 {
 	why = NULL;
-	if (!access_add(&lists, id, text, &why))
+	if (!access_add(&lists, id, NULL, text, &why))
 		fail_msg("%s was taken", text);
 	assert_non_null(why);
 	if (!strstr(why, expected))

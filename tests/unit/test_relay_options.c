@@ -187,6 +187,13 @@ static void test_file(void **state)
 	assert_int_equal(o.settings->pools.n, 1);
 	assert_int_equal(parse_file("", ""), OPTIONS_RUN);
 	assert_int_equal(o.settings->pools.n, 0);
+	/* A line as long as the loader takes it. */
+	assert_int_equal(parse_file("[rule a]\nto = 10.0.0.0/8 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 "
+				    "10.0.0.5 10.0.0.6 10.0.0.7 10.0.0.8 10.0.0.9 10.0.0.10 "
+				    "10.0.0.11 10.0.0.12 10.0.0.13 10.0.0.14 10.0.0.15 10.0.0.16 "
+				    "10.0.0.17 10.0.0.18 10.0.0.19 10.0.0.20 10.0.0.21\n",
+				    ""),
+			 OPTIONS_RUN);
 }
 
 /* A colon parts key and value for libinih, and a bracket begins a section. */
@@ -232,7 +239,7 @@ static void test_lists(void **state)
 	assert_int_equal(parse_file("[relay]\ndeny = 10.9.0.0/16\n  192.0.2.0/24:25\n"
 				    "deny-from = 10.0.0.2\n deny = 1.1.1.1\n",
 				    ""),
-			 OPTIONS_FAILED); /* "deny" as a value of deny-from */
+			 OPTIONS_RUN); /* indented, but a key of its own */
 	assert_int_equal(parse_file("[relay]\ndeny = 10.9.0.0/16\n  192.0.2.0/24:25\n"
 				    "deny-from = 10.0.0.2\ndeny = 1.1.1.1\n",
 				    ""),
@@ -270,9 +277,9 @@ static void test_file_errors(void **state)
 	assert_file_error("[relay]\nworkers = many\n", ":2: workers = many: expected");
 	assert_file_error("[relay]\ndevice = sixteen--letters\n", ":2: device = sixteen--letters: too");
 	assert_file_error("[relay]\ndevice =\n", ":2: device = : empty");
-	assert_file_error("[realy]\nworkers = 1\n", ":2: [realy]: unknown section");
-	assert_file_error("workers = 1\n", ":1: []: unknown section");
-	assert_file_error("[rule ]\nports = 1\n", ":2: [rule ]: unknown section");
+	assert_file_error("[realy]\nworkers = 1\n", ":1: [realy]: unknown section");
+	assert_file_error("workers = 1\n", ":1: workers: stands before the first [section]");
+	assert_file_error("[rule ]\nports = 1\n", ":1: [rule ]: a name is letters");
 	assert_file_error("[relay]\nworkers = 1\nworkers = 2\n", ":3: workers = 2: given twice");
 	assert_file_error("[relay]\nlisten = 15002\n  15006\n", ":3:");
 	assert_file_error("[relay]\nworkers\n", ":2:");
@@ -280,7 +287,9 @@ static void test_file_errors(void **state)
 	assert_file_error("[relay]\nnetns = x\n", ":2: netns = x: unknown key");
 	assert_file_error("[relay]\ndeny = 10.0.0.0/8\n  10.0.0.1/8\n", ":3: deny = 10.0.0.1/8: ");
 	assert_file_error("[relay]\ndeny =\n", ":2: deny = : empty");
-	assert_file_error("[relay]\nupstream = socks5://user:secret@x:1\n", ":2: upstream = …: ");
+	assert_file_error("[relay]\ndeny = @nosuch\n", ": deny = @nosuch: /tmp/nosuch: cannot");
+	assert_file_error("[pool a]\n[pool a]\n", ":2: [pool a]: there is a pool of that name");
+	assert_file_error("[relay]\nupstream = socks5://user:secret@x:1\n", ":2: upstream = ...: ");
 	assert_null(strstr(why, "secret"));
 	assert_int_equal(parse("--upstream socks5://user:secret@x:1"), OPTIONS_USAGE);
 	assert_null(strstr(why, "secret"));

@@ -93,12 +93,19 @@ static int begin_named(struct reading *r, const char *kind, const char *name)
 	return 0;
 }
 
+static bool is_left_out(const struct reading *r)
+{
+	return r->place.reader->no_policy &&
+	       (r->section == SECTION_LOADER || r->section == SECTION_RULE ||
+		r->section == SECTION_ZONE);
+}
+
 static int end_section(struct reading *r)
 {
 	unsigned int line = r->place.line;
 	int err = 0;
 
-	if (r->section == SECTION_RULE)
+	if (r->section == SECTION_RULE && !is_left_out(r))
 		err = config_finish_rule(r);
 	r->place.line = line;
 	r->section = SECTION_NONE;
@@ -130,6 +137,7 @@ static int begin_section(struct reading *r, char *text)
 		if (r->config->has_relay)
 			fail(r, "[relay]: there is such a section already");
 		r->config->has_relay = true;
+		r->relay_line = r->place.line;
 		return 0;
 	}
 	return begin_named(r, kind ? kind : "", name);
@@ -215,7 +223,7 @@ static int take_line(void *arg, const char *section, const char *key, const char
 	int err = 0;
 
 	r->got_key = true;
-	if (r->err || r->skipping)
+	if (r->err || r->skipping || is_left_out(r))
 		return 1;
 	switch (r->section) {
 	case SECTION_LOADER:
@@ -266,6 +274,19 @@ static int resolve_zones(struct reading *r)
 	return err;
 }
 
+/* Keys of [relay] that are right one by one, and cannot be together. */
+static void finish_relay(struct reading *r)
+{
+	const struct config_relay *relay = r->place.reader->relay;
+	char why[256];
+
+	if (!r->config->has_relay || !relay || !relay->finish)
+		return;
+	r->place.line = r->relay_line;
+	if (relay->finish(relay->arg, why, sizeof(why)))
+		fail(r, "[relay]: %s", why);
+}
+
 static void set_defaults(struct reading *r)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
@@ -307,6 +328,8 @@ int config_read(const struct config_reader *reader, FILE *in, struct config *ret
 		err = end_section(&r);
 	if (!err)
 		err = resolve_zones(&r);
+	if (!err)
+		finish_relay(&r);
 	set_defaults(&r);
 	free(r.draft.plain.items);
 	free(r.line);

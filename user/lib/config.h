@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The configuration file: text to model and back. The loader's sections become a
- * policy and what belongs to it; [relay] is the relay's and only carried along. Does
- * not know the kernel: nothing here is applied.
+ * The configuration file: text to model and back, for the loader and for the relay. The
+ * loader's sections become a policy and what belongs to it; the keys of [relay] are
+ * carried along, and given to whoever knows them. Does not know the kernel: nothing here
+ * is applied.
  */
 #ifndef TPROXY_CONFIG_H
 #define TPROXY_CONFIG_H
@@ -51,9 +52,24 @@ struct config {
 	size_t n_relay, relay_room;
 };
 
+/* Who knows the keys of [relay]. */
+struct config_relay {
+	/* One key. 0, -ENOMEM, or another -errno with *ret_why saying what is wrong. */
+	int (*set)(void *arg, const char *key, const char *value, const char **ret_why);
+	/* May it be given several times, and over several lines? */
+	bool (*is_list)(const char *key);
+	/* The value as messages may have it. */
+	const char *(*shown)(const char *key, const char *value);
+	/* After all keys, if there is the section: 0, or -errno with a line in ret_why. May be NULL. */
+	int (*finish)(void *arg, char *ret_why, size_t size);
+	void *arg;
+};
+
 struct config_reader {
 	const char *name; /* of the file, for messages and as the place of @FILE lists */
 	bool no_lists;    /* refuse @FILE: the text comes from elsewhere */
+	bool no_policy;   /* [loader], [zone] and [rule]: only the headers, which say what follows */
+	const struct config_relay *relay; /* NULL: [relay] is only carried along */
 	/* Called for each error with one line: the offending text and what is wrong with it. */
 	void (*error)(const char *file, unsigned int line, const char *text, void *arg);
 	/* Likewise for what is allowed and does not do what it seems to; NULL: not wanted. */

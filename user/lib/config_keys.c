@@ -383,15 +383,11 @@ int config_take_zone(struct reading *r, const char *key, const char *value)
 
 /* ---- [relay] and [pool NAME] ---------------------------------------------- */
 
-int config_take_relay(struct reading *r, const char *key, const char *value)
+static int keep_relay_line(struct config *c, const char *key, const char *value)
 {
-	struct config *c = r->config;
 	char *copy = strdup(key), *text = strdup(value);
 	int err = copy && text ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < c->n_relay && !r->continued; i++)
-		if (!strcmp(c->relay[i].key, key))
-			fail(r, "%s: given twice", key);
 	if (!err)
 		err = array_room((void **)&c->relay, c->n_relay, &c->relay_room, sizeof(*c->relay));
 	if (err) {
@@ -401,6 +397,31 @@ int config_take_relay(struct reading *r, const char *key, const char *value)
 	}
 	c->relay[c->n_relay++] = (struct config_line){ copy, text };
 	return 0;
+}
+
+static bool has_relay_key(const struct config *c, const char *key)
+{
+	for (size_t i = 0; i < c->n_relay; i++)
+		if (!strcmp(c->relay[i].key, key))
+			return true;
+	return false;
+}
+
+int config_take_relay(struct reading *r, const char *key, const char *value)
+{
+	const struct config_relay *relay = r->place.reader->relay;
+	const char *why = "given twice";
+	int err = 0;
+
+	if (relay && !relay->is_list(key) && (r->continued || has_relay_key(r->config, key)))
+		err = -EEXIST;
+	else if (relay)
+		err = relay->set(relay->arg, key, value, &why);
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		fail(r, "%.80s = %.160s: %s", key, relay->shown(key, value), why);
+	return keep_relay_line(r->config, key, value);
 }
 
 static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)

@@ -40,6 +40,7 @@ struct reading {
 	enum section section;
 	unsigned int seen; /* keys of this section, by place in its table */
 	bool seen_loader;
+	unsigned int relay_line;
 	struct draft draft;
 	struct zone_use *uses;
 	size_t n_uses, uses_room;

@@ -9,6 +9,7 @@ static int check(struct app *app, const char *path)
 	struct conffile_report report = {
 		.errors = app->json ? json_object_new_array() : NULL,
 		.warnings = app->json ? json_object_new_array() : NULL,
+		.of_host = true,
 	};
 	int err = conffile_read(path, &report, &config);
 	int code = err ? EXIT_FAILED : report.n_warnings ? EXIT_REMARKS : EXIT_DONE;

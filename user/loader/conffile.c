@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "relay/section.h"
+
 static void note(struct json_object *array, const char *file, unsigned int line,
 		 const char *key, const char *text)
 {
@@ -56,12 +58,34 @@ static int open_path(const char *path, FILE **ret_file)
 	return 0;
 }
 
-int conffile_read(const char *path, struct conffile_report *report, struct config *ret_config)
+static int finish_on_host(void *arg, char *ret_why, size_t size)
 {
-	const struct config_reader reader = { .name = strcmp(path, "-") ? path : "stdin",
+	int err = options_check_whole(arg, ret_why, size);
+
+	return err ? err : relay_section_fits_host(arg, ret_why, size);
+}
+
+static int read_open(const char *name, FILE *file, struct conffile_report *report,
+		     struct config *ret_config)
+{
+	struct options options __cleanup_options = { 0 };
+	struct config_relay relay = relay_section(&options);
+	const struct config_reader reader = { .name = name,
+					      .relay = &relay,
 					      .error = on_error,
 					      .warning = report ? on_warning : NULL,
 					      .arg = report };
+	int err = options_defaults(&options);
+
+	options.config = name;
+	if (report && report->of_host)
+		relay.finish = finish_on_host;
+	return err ? err : config_read(&reader, file, ret_config);
+}
+
+int conffile_read(const char *path, struct conffile_report *report, struct config *ret_config)
+{
+	const char *name = strcmp(path, "-") ? path : "stdin";
 	__cleanup_file FILE *file = NULL;
 	int err = open_path(path, &file);
 
@@ -69,7 +93,7 @@ int conffile_read(const char *path, struct conffile_report *report, struct confi
 		log_error("%s: cannot be read: %s", path, strerror(-err));
 		return err;
 	}
-	err = config_read(&reader, file, ret_config);
+	err = read_open(name, file, report, ret_config);
 	if (err && err != -EINVAL)
 		log_error("%s: cannot be read: %s", path, strerror(-err));
 	return err;

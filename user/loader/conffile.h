@@ -14,6 +14,7 @@
 struct conffile_report {
 	struct json_object *errors, *warnings; /* arrays that get an object each, or NULL */
 	size_t n_warnings;
+	bool of_host; /* refuse what a start of the relay on this host would refuse, too */
 };
 
 /* "-": standard input. report: NULL: warnings are not wanted, errors are logged. */

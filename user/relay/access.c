@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/access.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -144,7 +145,21 @@ static int add_file(struct access *access, enum access_id id, const char *path)
 	return err;
 }
 
-int access_add(struct access *access, enum access_id id, const char *text, const char **ret_why)
+/* As for the lists of rules: whatever the working directory is. */
+static int add_file_beside(struct access *access, enum access_id id, const char *from,
+			   const char *name)
+{
+	const char *slash = from && *name != '/' ? strrchr(from, '/') : NULL;
+	char path[PATH_MAX];
+	int len = slash ? (int)(slash - from) + 1 : 0;
+
+	if (snprintf(path, sizeof(path), "%.*s%s", len, len ? from : "", name) >= PATH_MAX)
+		return explain(-ENAMETOOLONG, "%.80s...: too long", name);
+	return add_file(access, id, path);
+}
+
+int access_add(struct access *access, enum access_id id, const char *from, const char *text,
+	       const char **ret_why)
 {
 	char copy[4096];
 	char *rest = copy;
@@ -164,9 +179,9 @@ int access_add(struct access *access, enum access_id id, const char *text, const
 		/* Should memory run out, whatever is said is from before. */
 		explain(0, "%s: out of memory", item);
 		if (strlen(item) >= LINE_LEN)
-			err = explain(-E2BIG, "%.32s…: too long", item);
+			err = explain(-E2BIG, "%.32s...: too long", item);
 		else
-			err = item[0] == '@' ? add_file(access, id, item + 1) :
+			err = item[0] == '@' ? add_file_beside(access, id, from, item + 1) :
 					       add_item(access, id, item);
 	}
 	return err;

@@ -53,10 +53,12 @@ void access_tree_free(struct access_tree *tree);
 
 /*
  * Adds entries separated by blanks or commas: PREFIX, "all", @FILE with one entry a line,
- * and in lists of destinations also PREFIX:PORTS, [PREFIX6]:PORTS, all:PORTS. 0 or
+ * and in lists of destinations also PREFIX:PORTS, [PREFIX6]:PORTS, all:PORTS. A relative
+ * FILE is looked for beside the file that names it, `from`; NULL: where we are. 0 or
  * -errno; *ret_why lives until the next call.
  */
-int access_add(struct access *access, enum access_id id, const char *text, const char **ret_why);
+int access_add(struct access *access, enum access_id id, const char *from, const char *text,
+	       const char **ret_why);
 
 /* The name of the list that refuses the flow, or NULL. A deny list wins over an allow list. */
 const char *access_check(const struct access *access, const union saddr *client,

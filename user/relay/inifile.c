@@ -1,122 +1,62 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The configuration file as the relay sees it: its own section becomes options, pools
- * are read as the loader reads them, its other sections are skipped, anything else is
- * an error.
+ * The configuration file as the relay sees it: its own section becomes options, and pools
+ * become those of its settings. The loader's sections are left to the loader.
  */
-#include <ini.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/parse.h"
 #include "lib/util.h"
-#include "relay/options.h"
+#include "relay/section.h"
 
-struct ini_reader {
-	struct options *o;
-	FILE *in;
-	char line[512]; /* as it stands in the file: libinih parts IPv6 addresses at their ':' */
-	char why[768];
-	char seen[OPTIONS_MAX_KEYS][32]; /* keys of [relay] read so far */
-	size_t seen_count;
-	int err;
+struct first_error {
+	char *why;
+	size_t size;
 };
 
-static bool is_loader_section(const char *section)
+/* One line is all there is room for; `tproxy-loader check` shows the rest. */
+static void keep_first(const char *file, unsigned int line, const char *text, void *arg)
 {
-	static const char *const named[] = { "rule ", "zone " };
+	struct first_error *first = arg;
 
-	for (size_t i = 0; i < ARRAY_SIZE(named); i++)
-		if (!strncmp(section, named[i], strlen(named[i])) && section[strlen(named[i])])
-			return true;
-	return !strcmp(section, "loader");
+	if (!first->why[0])
+		snprintf(first->why, first->size, "%s:%u: %s", file, line, text);
 }
 
-/*
- * Also true for an indented second line, which libinih hands over under the same
- * key; a list goes on there.
- */
-static bool seen_before(struct ini_reader *r, const char *key)
+static int take_pools(struct options *o, const struct config *config)
 {
-	for (size_t i = 0; i < r->seen_count; i++)
-		if (!strcmp(r->seen[i], key))
-			return true;
-	if (r->seen_count < OPTIONS_MAX_KEYS)
-		snprintf(r->seen[r->seen_count++], sizeof(r->seen[0]), "%s", key);
-	return false;
-}
+	int err = 0;
 
-static char *next_line(char *buf, int size, void *arg)
-{
-	struct ini_reader *r = arg;
-
-	if (!fgets(buf, size, r->in))
-		return NULL;
-	snprintf(r->line, sizeof(r->line), "%s", buf);
-	if (parse_pool_begins(buf))
-		snprintf(buf, (size_t)size, "address = server\n");
-	return buf;
-}
-
-/* libinih's convention, as below. */
-static int take_pool(struct ini_reader *r)
-{
-	const char *why, *text = r->line + strspn(r->line, " \t");
-	int err;
-
-	r->line[strcspn(r->line, ";#\r\n")] = '\0';
-	err = poolmap_add(&r->o->settings->pools, text, &why);
-	if (!err)
-		return 1;
-	if (!r->err)
-		snprintf(r->why, sizeof(r->why), "%.160s: %s", text, why);
-	r->err = r->err ? r->err : err;
-	return 0;
-}
-
-/* libinih's convention: 0 is an error. Only the first one is kept. */
-static int take_key(void *arg, const char *section, const char *key, const char *value)
-{
-	struct ini_reader *r = arg;
-	const char *why = "given twice";
-	int err = -EEXIST;
-
-	if (is_loader_section(section))
-		return 1;
-	if (!strncmp(section, "pool ", 5) && section[5])
-		return take_pool(r);
-	if (strcmp(section, "relay")) {
-		if (!r->err)
-			snprintf(r->why, sizeof(r->why), "[%s]: unknown section", section);
-		r->err = r->err ? r->err : -EINVAL;
-		return 0;
-	}
-	if (options_is_list(key) || !seen_before(r, key))
-		err = options_set(r->o, key, value, &why);
-	if (!err)
-		return 1;
-	if (!r->err)
-		snprintf(r->why, sizeof(r->why), "%s = %s: %s", key,
-			 options_shown(key, value), why);
-	r->err = r->err ? r->err : err;
-	return 0;
+	for (size_t i = 0; i < config->n_pools; i++)
+		for (size_t j = 0; j < config->pools[i].n && !err; j++)
+			err = poolmap_add(&o->settings->pools, &config->pools[i].items[j].address,
+					  &config->pools[i].items[j].server);
+	return err;
 }
 
 int options_read_file(struct options *o, const char *path, char *ret_why, size_t size)
 {
+	struct config config __cleanup_config = { 0 };
+	struct first_error first = { ret_why, size };
+	struct config_relay relay = relay_section(o);
+	const struct config_reader reader = { .name = path,
+					      .no_policy = true,
+					      .relay = &relay,
+					      .error = keep_first,
+					      .arg = &first };
 	__cleanup_file FILE *in = fopen(path, "re");
-	struct ini_reader r = { .o = o, .in = in };
-	int line = in ? ini_parse_stream(next_line, &r, take_key, &r) : -1;
+	int err = in ? 0 : -errno;
 
-	if (!line && !ferror(in))
-		return 0;
-	if (line <= 0) {
-		int err = in ? (line ? ENOMEM : EIO) : errno;
-
+	*ret_why = '\0';
+	/* The command line, which comes later, has a word in what can be together. */
+	relay.finish = NULL;
+	o->config = path;
+	if (!err)
+		err = config_read(&reader, in, &config);
+	if (!err)
+		err = take_pools(o, &config);
+	if (err && !*ret_why)
 		snprintf(ret_why, size, "%s: cannot be read: %s (check the path given with -c)",
-			 path, strerror(err));
-		return -err;
-	}
-	snprintf(ret_why, size, "%s:%d: %s", path, line, r.err ? r.why : "not KEY = VALUE");
-	return r.err ? r.err : -EINVAL;
+			 path, strerror(-err));
+	return err;
 }

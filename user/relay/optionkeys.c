@@ -306,7 +306,7 @@ static bool is_flag(const char *key)
 
 const char *options_shown(const char *key, const char *value)
 {
-	return strcmp(key, "upstream") || !strchr(value, '@') ? value : "…";
+	return strcmp(key, "upstream") || !strchr(value, '@') ? value : "...";
 }
 
 bool options_is_list(const char *key)

@@ -8,41 +8,6 @@
 #include "relay/cmdline.h"
 #include "tproxy.h"
 
-static int set_defaults(struct options *o)
-{
-	options_free(o);
-	*o = (struct options){
-		.listen = { TPROXY_RELAY_PORT, TPROXY_RELAY_PORT_IN },
-		.listen_count = 2,
-		.log_level = RECORD_INFO,
-		.connect_timeout = 10,
-		.idle_timeout = 3600,
-		.half_closed_timeout = 60,
-		.drain_timeout = 30,
-		.udp_per_source = 4096,
-		.carry_ecn = true,
-		.settings = settings_new(),
-	};
-	return o->settings ? 0 : -ENOMEM;
-}
-
-void options_free(struct options *o)
-{
-	settings_unref(o->settings);
-	o->settings = NULL;
-}
-
-/* What cannot be together. */
-static int check_whole(const struct options *o, char *ret_why, size_t size)
-{
-	if (o->proxy.kind == PROXY_NONE || o->source == SOURCE_OWN)
-		return 0;
-	snprintf(ret_why, size, "source = %s: not with an upstream proxy, which connects from its "
-				"own address (set source = own, or upstream = direct)",
-		 source_names[o->source]);
-	return -EINVAL;
-}
-
 static int set_from_environment(struct options *o, char *ret_why, size_t size)
 {
 	static const struct {
@@ -92,12 +57,12 @@ enum options_result options_parse(struct options *o, int argc, char **argv, char
 	enum options_result r;
 
 	/* First pass for errors and -c, the second puts the flags above file and environment. */
-	if (set_defaults(o))
+	if (options_defaults(o))
 		return out_of_memory(ret_why, size);
 	r = cmdline_parse(&cl, argc, argv);
 	if (r != OPTIONS_RUN)
 		return r;
-	if (set_defaults(o))
+	if (options_defaults(o))
 		return out_of_memory(ret_why, size);
 	if (set_from_environment(o, ret_why, size))
 		return OPTIONS_FAILED;
@@ -105,7 +70,7 @@ enum options_result options_parse(struct options *o, int argc, char **argv, char
 		return OPTIONS_FAILED;
 	r = cmdline_parse(&cl, argc, argv);
 	set_pin_dir_default(o);
-	if (check_whole(o, ret_why, size))
+	if (options_check_whole(o, ret_why, size))
 		return OPTIONS_FAILED;
 	o->config = cl.config;
 	return r;

@@ -53,7 +53,7 @@ struct options {
 	bool no_seccomp;
 	struct proxy proxy;	     /* that TCP connections are sent through */
 	unsigned int proxy_protocol; /* version of the header sent onward, 0: none */
-	const char *config;	     /* -c, or NULL */
+	const char *config;	     /* -c, or NULL; lists in files are looked for beside it */
 	struct settings *settings;   /* one reference is ours */
 	bool udp_full_cone;
 	uint32_t udp_per_source;    /* flows */
@@ -75,7 +75,13 @@ enum options_result {
 enum options_result options_parse(struct options *o, int argc, char **argv, char *ret_why,
 				  size_t size);
 
+/* All to their defaults; o as for options_parse. 0 or -ENOMEM. */
+int options_defaults(struct options *o);
+/* What cannot be together: 0, or -errno with a line in ret_why. */
+int options_check_whole(const struct options *o, char *ret_why, size_t size);
+
 void options_free(struct options *o);
+#define __cleanup_options __attribute__((cleanup(options_free)))
 
 /* Name of key number i as an option, "" if it is none, NULL behind the last; whether it has a value. */
 const char *options_flag(size_t i, bool *ret_value);

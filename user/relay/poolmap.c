@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/parse.h"
 #include "relay/dest.h"
 #include "tproxy.h"
 
@@ -63,24 +62,16 @@ const union saddr *poolmap_find(const struct poolmap *map, const union saddr *ds
 	return &map->items[at].server;
 }
 
-int poolmap_add(struct poolmap *map, const char *line, const char **ret_why)
+int poolmap_add(struct poolmap *map, const struct endpoint *address,
+		const struct endpoint *server)
 {
-	struct poolmap_entry entry, *items;
-	struct endpoint address, server;
+	struct poolmap_entry entry = { saddr_of(address), saddr_of(server) }, *items;
 	size_t at;
-	int err = parse_pool(line, &address, &server, ret_why);
 
-	if (err)
-		return err;
-	entry.address = saddr_of(&address);
-	entry.server = saddr_of(&server);
-	*ret_why = "stands for a server already";
 	if (poolmap_find(map, &entry.address))
 		return -EEXIST;
-	*ret_why = "there are too many addresses of pools";
 	if (map->n == TPROXY_MAX_POOL_ENTRIES)
 		return -E2BIG;
-	*ret_why = "out of memory";
 	items = reallocarray(map->items, map->n + 1, sizeof(*items));
 	if (!items)
 		return -ENOMEM;

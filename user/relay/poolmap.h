@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "lib/parse.h"
 #include "relay/addr.h"
 
 struct poolmap_entry {
@@ -19,11 +20,9 @@ struct poolmap {
 	size_t n;
 };
 
-/*
- * One line of a [pool], without comment. 0, or -errno with *ret_why saying what is
- * wrong with it; -EEXIST: the address stands for a server already.
- */
-int poolmap_add(struct poolmap *map, const char *line, const char **ret_why);
+/* -EEXIST: the address stands for a server already; -E2BIG, -ENOMEM. */
+int poolmap_add(struct poolmap *map, const struct endpoint *address,
+		const struct endpoint *server);
 
 /* The server that dst stands for, or NULL. Valid until the next poolmap_add. */
 const union saddr *poolmap_find(const struct poolmap *map, const union saddr *dst);

@@ -105,6 +105,6 @@ int proxy_parse(const char *text, struct proxy *ret_proxy, const char **ret_why)
 			*ret_proxy = p;
 		return err;
 	}
-	*ret_why = "expected direct, socks5://[USER:PASS@]ADDRESS:PORT or http://…";
+	*ret_why = "expected direct, socks5://[USER:PASS@]ADDRESS:PORT or http://...";
 	return -EINVAL;
 }

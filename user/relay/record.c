@@ -8,13 +8,6 @@
 #include "relay/line.h"
 #include "relay/sink.h"
 
-const char *const record_level_names[RECORD_LEVEL_MAX] = {
-	[RECORD_DEBUG] = "debug",
-	[RECORD_INFO] = "info",
-	[RECORD_WARN] = "warn",
-	[RECORD_ERROR] = "error",
-};
-
 static const char *const end_names[END_MAX] = {
 #define X(symbol, name) [END_##symbol] = name,
 	FLOW_ENDS(X)

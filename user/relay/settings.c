@@ -35,22 +35,22 @@ void settings_unref(struct settings *s)
 
 int settings_set_allow(struct options *o, const char *value, const char **ret_why)
 {
-	return access_add(&o->settings->access, ACCESS_ALLOW, value, ret_why);
+	return access_add(&o->settings->access, ACCESS_ALLOW, o->config, value, ret_why);
 }
 
 int settings_set_deny(struct options *o, const char *value, const char **ret_why)
 {
-	return access_add(&o->settings->access, ACCESS_DENY, value, ret_why);
+	return access_add(&o->settings->access, ACCESS_DENY, o->config, value, ret_why);
 }
 
 int settings_set_allow_from(struct options *o, const char *value, const char **ret_why)
 {
-	return access_add(&o->settings->access, ACCESS_ALLOW_FROM, value, ret_why);
+	return access_add(&o->settings->access, ACCESS_ALLOW_FROM, o->config, value, ret_why);
 }
 
 int settings_set_deny_from(struct options *o, const char *value, const char **ret_why)
 {
-	return access_add(&o->settings->access, ACCESS_DENY_FROM, value, ret_why);
+	return access_add(&o->settings->access, ACCESS_DENY_FROM, o->config, value, ret_why);
 }
 
 /* 0 lifts a limit, so that a later place can undo an earlier one. */
