@@ -128,4 +128,13 @@ struct {
 	__type(value, struct tproxy_older);
 } older SEC(".maps");
 
+/* Programs that may run before ours. No program looks here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TPROXY_MAX_AFTER);
+	__type(key, struct tproxy_after_key);
+	__type(value, __u8);
+} after SEC(".maps");
+
 #endif

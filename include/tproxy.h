@@ -25,6 +25,7 @@
 #define TPROXY_MAX_POOL_ENTRIES 4096
 #define TPROXY_NAME_LEN 32   /* rule name, NUL included */
 #define TPROXY_IFNAME_LEN 16 /* IFNAMSIZ */
+#define TPROXY_PROG_LEN 16   /* BPF_OBJ_NAME_LEN */
 
 /*
  * The socket map is cut in groups, one a proxy; group 0 is tproxy-relay.
@@ -231,6 +232,17 @@ struct tproxy_local_key {
 };
 
 /*
+ * A program of somebody else that may run before ours on an interface (attach --after).
+ * The loader alone reads and writes these.
+ */
+struct tproxy_after_key {
+	__u32 ifindex;
+	__u32 zero;
+	__u8 name[TPROXY_PROG_LEN]; /* of the program, or "id:N" */
+};
+#define TPROXY_MAX_AFTER 256
+
+/*
  * One counter for each way out of the data path that is not "not ours".
  * X(symbol, name, meaning); names are part of the interface (`status`, JSON).
  */
@@ -295,6 +307,7 @@ _Static_assert(sizeof(struct tproxy_probe) == 16, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool_key) == 20, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool) == 52, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_after_key) == 24, "pinned ABI");
 _Static_assert(TPROXY_COUNT_MAX <= TPROXY_COUNT_ROOM, "a set of counters is a __u64");
 
 #endif /* TPROXY_H */

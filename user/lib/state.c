@@ -49,6 +49,7 @@ static const struct {
 	[MAP_ASKING] = { ".data.asking", "internal/asking", 2 },
 	[MAP_HEALTH] = { "health", "internal/health", 3 },
 	[MAP_PROBE] = { "probe", "internal/probe", 3 },
+	[MAP_AFTER] = { "after", "internal/after", 3 },
 };
 
 static const struct {
@@ -243,8 +244,10 @@ static int reuse_maps(struct bpf_object *obj, const struct state *state)
 {
 	for (int i = 0; i < MAP_MAX; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(obj, maps[i].name);
-		int err = map ? bpf_map__reuse_fd(map, state->map[i]) : -ENOENT;
+		int err = map ? 0 : -ENOENT;
 
+		if (!err && state->map[i] >= 0)
+			err = bpf_map__reuse_fd(map, state->map[i]);
 		if (err)
 			return err;
 	}

@@ -54,6 +54,7 @@ enum state_map {
 	MAP_ASKING,
 	MAP_HEALTH,
 	MAP_PROBE,
+	MAP_AFTER,
 	MAP_MAX
 };
 
