@@ -84,6 +84,15 @@ char *state_link_path(const struct state *state, int ifindex, char *buf)
 	return buf;
 }
 
+int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix,
+		    char *buf)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "progs/%s%s", progs[prog].name, suffix);
+	return pindir_path(&state->pins, name, buf);
+}
+
 char *state_lookup_path(const struct state *state, char *buf)
 {
 	pindir_path(&state->pins, "links/lookup", buf);
@@ -262,6 +271,18 @@ static int write_build(struct state *state, __u32 build)
 	return bpf_map_update_elem(state->map[MAP_CONFIG], &zero, &state->config, BPF_ANY);
 }
 
+/* Pinned before anything is attached: an interruption must not leave programs that nobody knows. */
+static int pin_next(const struct state *state)
+{
+	char pin[64];
+
+	for (int i = 0; i < PROG_MAX; i++) {
+		snprintf(pin, sizeof(pin), "progs/%s" STATE_NEXT, progs[i].name);
+		statedir_unlink(&state->pins, pin);
+	}
+	return state_pin_progs(state, &state->pins, STATE_NEXT);
+}
+
 int state_reload(struct state *state)
 {
 	struct tproxy_bpf *skel = tproxy_bpf__open();
@@ -275,6 +296,8 @@ int state_reload(struct state *state)
 	if (!err)
 		err = state_keep_progs(skel->obj, state);
 	if (!err)
+		err = pin_next(state);
+	if (!err)
 		err = write_build(state, 0);
 	tproxy_bpf__destroy(skel);
 	return err;
@@ -282,17 +305,11 @@ int state_reload(struct state *state)
 
 int state_publish_progs(struct state *state)
 {
-	static const char suffix[] = "_next";
 	char from[64], to[64];
-	int err;
+	int err = 0;
 
-	for (int i = 0; i < PROG_MAX; i++) {
-		snprintf(from, sizeof(from), "progs/%s%s", progs[i].name, suffix);
-		statedir_unlink(&state->pins, from);
-	}
-	err = state_pin_progs(state, &state->pins, suffix);
 	for (int i = 0; i < PROG_MAX && !err; i++) {
-		snprintf(from, sizeof(from), "progs/%s%s", progs[i].name, suffix);
+		snprintf(from, sizeof(from), "progs/%s" STATE_NEXT, progs[i].name);
 		snprintf(to, sizeof(to), "progs/%s", progs[i].name);
 		err = statedir_rename(&state->pins, from, to);
 	}

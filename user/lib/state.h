@@ -120,8 +120,8 @@ int state_create(struct state *state, const char *dir, const struct tproxy_confi
 __u32 state_build(void);
 
 /*
- * Loads the embedded programs on the maps of an open state and puts them in place
- * of state->prog; the caller moves attachments over, then calls state_publish_progs.
+ * Loads the embedded programs on the maps of an open state, pins them as STATE_NEXT and puts them
+ * in place of state->prog; the caller moves attachments over, then calls state_publish_progs.
  * Between the two the state has build 0: if that is what an interruption leaves,
  * the next attach, of whichever build, replaces all of them again.
  */
@@ -147,6 +147,10 @@ int state_get(const struct pindir *pins, const char *name);
 
 /* Path of a pin, good while the state is open; buf: STATE_PATH_LEN bytes. */
 char *state_link_path(const struct state *state, int ifindex, char *buf);
+/* suffix: "", or STATE_NEXT for the one that is to take over. 0 or -ENAMETOOLONG. */
+#define STATE_NEXT "_next"
+int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix,
+		    char *buf);
 char *state_lookup_path(const struct state *state, char *buf);
 
 /* Inode number of the current network namespace, or 0. */
