@@ -33,6 +33,7 @@ static int append(struct list *list, const struct inet_diag_msg *msg)
 		.protocol = list->protocol,
 		.state = msg->idiag_state,
 		.id = msg->id,
+		.inode = msg->idiag_inode,
 	};
 	return 0;
 }
@@ -80,6 +81,80 @@ int sockdiag_open(struct nl *ret_diag)
 {
 	return nl_open_bus(ret_diag, NETLINK_SOCK_DIAG);
 }
+
+/* ---- sockets without a peer ------------------------------------------------- */
+
+struct inodes {
+	const __u64 *cookies;
+	size_t n_cookies;
+	__u32 *items; /* owned */
+	size_t n, room;
+};
+
+static int compare_cookies(const void *a, const void *b)
+{
+	const __u64 *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static int compare_inodes(const void *a, const void *b)
+{
+	const __u32 *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static int read_inode(const struct nlmsghdr *msg, void *data)
+{
+	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+	struct inodes *inodes = data;
+	__u64 cookie = (__u64)diag->id.idiag_cookie[1] << 32 | diag->id.idiag_cookie[0];
+
+	if (!bsearch(&cookie, inodes->cookies, inodes->n_cookies, sizeof(cookie), compare_cookies))
+		return MNL_CB_OK;
+	if (array_room((void **)&inodes->items, inodes->n, &inodes->room, sizeof(__u32))) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
+	}
+	inodes->items[inodes->n++] = diag->idiag_inode;
+	return MNL_CB_OK;
+}
+
+static int dump_inodes(struct nl *diag, __u8 family, __u8 protocol, struct inodes *inodes)
+{
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg =
+		message(diag, buf, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, family, protocol);
+	struct inet_diag_req_v2 *req = mnl_nlmsg_get_payload(msg);
+
+	req->idiag_states = protocol == IPPROTO_TCP ? 1 << TCP_LISTEN : 1 << TCP_CLOSE;
+	return nl_query(diag, msg, read_inode, inodes);
+}
+
+int sockdiag_inodes(const __u64 *cookies, size_t n_cookies, __u32 **ret_inodes, size_t *ret_n)
+{
+	static const __u8 families[] = { AF_INET, AF_INET6 };
+	struct inodes inodes = { .cookies = cookies, .n_cookies = n_cookies };
+	struct nl diag __cleanup_nl = { 0 };
+	int err = sockdiag_open(&diag);
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !err; i++) {
+		err = dump_inodes(&diag, families[i], IPPROTO_TCP, &inodes);
+		if (!err)
+			err = dump_inodes(&diag, families[i], IPPROTO_UDP, &inodes);
+	}
+	if (err) {
+		free(inodes.items);
+		return err;
+	}
+	qsort(inodes.items, inodes.n, sizeof(__u32), compare_inodes);
+	*ret_inodes = inodes.items;
+	*ret_n = inodes.n;
+	return 0;
+}
+
+/* ---- sockets with a peer ---------------------------------------------------- */
 
 static int dump_families(struct nl *diag, __u8 protocol, struct list *list)
 {

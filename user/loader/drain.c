@@ -107,12 +107,27 @@ static int take_off(struct session *session, bool everything)
 	return everything ? iface_everything_off(session) : iface_last_off(session);
 }
 
+/* The state of the moment, which another command may have replaced, or removed. */
+static int count_flows(struct session *session, size_t *ret_flows)
+{
+	char why[PINDIR_WHY_LEN];
+	int err = state_open(&session->state, session->app->pin_dir, why);
+
+	*ret_flows = 0;
+	if (!err)
+		err = sever_count(session, ret_flows);
+	else
+		err = 0;
+	state_close(&session->state);
+	return err;
+}
+
 static int wait_for_flows(struct session *session, bool show)
 {
 	size_t flows, shown = 0;
 	int err;
 
-	while (!(err = sever_count(session, &flows)) && flows) {
+	while (!(err = count_flows(session, &flows)) && flows) {
 		if (show && flows != shown)
 			log_step("waiting for %zu flow%s to end", flows, flows == 1 ? "" : "s");
 		shown = flows;
@@ -132,6 +147,7 @@ static int wait_and_detach(struct app *app, bool everything, bool show)
 		log_error("netlink: %s", strerror(-err));
 		return err;
 	}
+	session.app = app;
 	/* The wait may be interrupted; the interfaces then stay as they are, draining. */
 	app_hold_signals(false);
 	err = wait_for_flows(&session, show);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/sockdiag.h"
+#include "lib/ownflow.h"
 
 struct tally {
 	size_t reset, stuck;
@@ -38,6 +38,25 @@ static void report(const struct tally *tally, const char *ifname)
 			 ifname, tally->stuck, strerror(-tally->why));
 }
 
+static int list_own(struct session *session, struct foreign_flow **ret_flows, size_t *ret_n)
+{
+	struct foreign_flow *flows = NULL;
+	size_t n = 0, own = 0;
+	int err = sockdiag_list_foreign(&session->nl, &flows, &n);
+
+	if (err)
+		return err;
+	err = ownflow_find(&session->state, flows, n);
+	if (err)
+		log_debug("flows: cannot tell whose they all are: %s", strerror(-err));
+	for (size_t i = 0; i < n; i++)
+		if (flows[i].ours)
+			flows[own++] = flows[i];
+	*ret_flows = flows;
+	*ret_n = own;
+	return 0;
+}
+
 void sever_flows(struct session *session, int ifindex, const char *ifname)
 {
 	__cleanup_free struct foreign_flow *flows = NULL;
@@ -48,7 +67,7 @@ void sever_flows(struct session *session, int ifindex, const char *ifname)
 
 	if (session->dry_run)
 		return;
-	err = sockdiag_list_foreign(&session->nl, &flows, &n);
+	err = list_own(session, &flows, &n);
 	if (!err)
 		err = sockdiag_open(&diag);
 	if (err) {
@@ -65,7 +84,7 @@ int sever_count(struct session *session, size_t *ret_alive)
 {
 	__cleanup_free struct foreign_flow *flows = NULL;
 	size_t n = 0, alive = 0;
-	int err = sockdiag_list_foreign(&session->nl, &flows, &n);
+	int err = list_own(session, &flows, &n);
 
 	if (err) {
 		log_error("flows: cannot list them: %s (detach without --keep-flows)",
