@@ -2,16 +2,12 @@
 #include "lib/hook.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <fcntl.h>
-#include <linux/pkt_sched.h>
 #include <string.h>
 
+#include "lib/clsact.h"
 #include "lib/log.h"
-#include "tproxy.h"
-
-/* Not in the headers of Linux 6.1 and libbpf 1.1: enum bpf_attach_type, include/uapi/linux/bpf.h. */
-#define ATTACH_TCX_INGRESS 46
+#include "lib/tcx.h"
 
 const char *const hook_names[HOOK_MAX] = {
 	[HOOK_NONE] = "none",
@@ -19,80 +15,81 @@ const char *const hook_names[HOOK_MAX] = {
 	[HOOK_CLSACT] = "clsact",
 };
 
-/* The smallest program the verifier takes: `return TCX_NEXT`. Descriptor or -errno. */
-static int probe_prog(void)
+void hook_site_make(struct hook_site *ret_site, struct nl *nl, int ifindex,
+		    const struct state *state, const struct state *to)
 {
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = -1 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tproxy_probe", "Dual BSD/GPL", insns,
-			       ARRAY_SIZE(insns), NULL);
-
-	return fd < 0 ? -errno : fd;
+	*ret_site = (struct hook_site){ .nl = nl, .ifindex = ifindex };
+	state_link_path(state, ifindex, ret_site->link_path);
+	owner_add(&ret_site->owner, state);
+	if (to && to != state)
+		owner_add(&ret_site->owner, to);
 }
 
-bool hook_tcx_supported(void)
-{
-	__cleanup_close int prog = probe_prog();
-	int link;
-
-	if (prog < 0)
-		return false;
-	/* No device has this index: ENODEV from tcx, EINVAL from a kernel without it. */
-	link = bpf_link_create(prog, 0x7fffffff, ATTACH_TCX_INGRESS, NULL);
-	if (link >= 0)
-		close(link);
-	return link < 0 && errno == ENODEV;
-}
-
-static int tc_query(int ifindex)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TPROXY_TC_HANDLE, .priority = TPROXY_TC_PRIORITY);
-
-	return bpf_tc_query(&hook, &opts);
-}
+/* ---- links ------------------------------------------------------------------ */
 
 /*
  * A pinned link that still does its work. One whose device or namespace died, or
  * that was detached a moment before its pin could be removed, is of no more use.
  */
-static int open_link(const char *link_path, bool (*alive)(const struct bpf_link_info *info, int arg),
-		     int arg)
+static int open_link(const char *link_path, bool (*alive)(const struct bpf_link_info *info),
+		     struct bpf_link_info *ret_info)
 {
 	__cleanup_close int link = bpf_obj_get(link_path);
-	struct bpf_link_info info = { 0 };
-	__u32 len = sizeof(info);
+	__u32 len = sizeof(*ret_info);
 
+	memset(ret_info, 0, sizeof(*ret_info));
 	if (link < 0)
 		return -errno;
-	if (bpf_obj_get_info_by_fd(link, &info, &len))
+	if (bpf_obj_get_info_by_fd(link, ret_info, &len))
 		return -errno;
-	return alive(&info, arg) ? take_fd(&link) : -ENOLINK;
+	return alive(ret_info) ? take_fd(&link) : -ENOLINK;
 }
 
 /*
  * struct bpf_link_info of 6.1 has no tcx member; its ifindex stands where xdp has
  * it, and is 0 once the device is gone.
  */
-static bool is_on_device(const struct bpf_link_info *info, int ifindex)
+static bool is_on_device(const struct bpf_link_info *info)
 {
-	return (int)info->xdp.ifindex == ifindex;
+	return info->xdp.ifindex != 0;
 }
 
-static bool is_on_netns(const struct bpf_link_info *info, int unused)
+static bool is_on_netns(const struct bpf_link_info *info)
 {
 	return info->netns.netns_ino != 0;
 }
 
-enum hook hook_present(int ifindex, const char *link_path)
+/* A number alone says nothing: in another namespace it is that of another device. */
+static bool has_link(int ifindex, __u32 link_id)
 {
-	__cleanup_close int link = open_link(link_path, is_on_device, ifindex);
+	struct tcx_chain chain;
 
-	if (link >= 0)
-		return HOOK_TCX;
-	return tc_query(ifindex) ? HOOK_NONE : HOOK_CLSACT;
+	if (tcx_query(ifindex, &chain))
+		return false;
+	for (size_t i = 0; i < chain.n; i++)
+		if (chain.items[i].link_id == link_id)
+			return true;
+	return false;
+}
+
+/* Our link, if it is on this device of this namespace. */
+static int open_tcx(const struct hook_site *site)
+{
+	struct bpf_link_info info;
+	__cleanup_close int link = open_link(site->link_path, is_on_device, &info);
+
+	if (link < 0)
+		return link;
+	return has_link(site->ifindex, info.id) ? take_fd(&link) : -ENOLINK;
+}
+
+bool hook_moved_away(const struct hook_site *site)
+{
+	struct bpf_link_info info;
+	__cleanup_close int link = open_link(site->link_path, is_on_device, &info);
+
+	return link >= 0 && !has_link(site->ifindex, info.id) &&
+	       !has_link((int)info.xdp.ifindex, info.id);
 }
 
 /* Pins a new link; takes the place of a dead one. */
@@ -103,33 +100,19 @@ static int pin_link(int link, const char *link_path)
 	return bpf_obj_pin(link, link_path) ? -errno : 0;
 }
 
-static int attach_tcx(int ifindex, int prog_fd, const char *link_path)
+static int attach_tcx(const struct hook_site *site, int prog_fd, const struct place *place)
 {
-	__cleanup_close int link = open_link(link_path, is_on_device, ifindex);
+	__u32 after = place ? place->after : 0;
+	__cleanup_close int old = open_tcx(site);
+	__cleanup_close int link = -1;
 
-	if (link >= 0)
-		return bpf_link_update(link, prog_fd, NULL) ? -errno : 0;
-	link = bpf_link_create(prog_fd, ifindex, ATTACH_TCX_INGRESS, NULL);
-	return link < 0 ? -errno : pin_link(link, link_path);
-}
-
-static int attach_clsact(int ifindex, int prog_fd)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TPROXY_TC_HANDLE, .priority = TPROXY_TC_PRIORITY,
-		    .prog_fd = prog_fd, .flags = BPF_TC_F_REPLACE);
-	int err = bpf_tc_hook_create(&hook);
-
-	if (err && err != -EEXIST)
-		return err;
-	return bpf_tc_attach(&hook, &opts);
-}
-
-int hook_attach(enum hook hook, int ifindex, int prog_fd, const char *link_path)
-{
-	if (hook == HOOK_TCX)
-		return attach_tcx(ifindex, prog_fd, link_path);
-	return attach_clsact(ifindex, prog_fd);
+	if (old >= 0 && !(place && place->move))
+		return bpf_link_update(old, prog_fd, NULL) ? -errno : 0;
+	if (old >= 0)
+		link = tcx_relink(old, prog_fd, site->ifindex, after);
+	else
+		link = tcx_link(prog_fd, site->ifindex, after);
+	return link < 0 ? link : pin_link(link, site->link_path);
 }
 
 /* Ends a link now: another holder of a descriptor must not keep the program running. */
@@ -145,94 +128,102 @@ static int detach_link(const char *link_path)
 	return unlink(link_path) ? -errno : 0;
 }
 
-int hook_detach(enum hook hook, int ifindex, const char *link_path)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook_opts, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TPROXY_TC_HANDLE, .priority = TPROXY_TC_PRIORITY);
+/* ---- filters ---------------------------------------------------------------- */
 
-	if (hook != HOOK_CLSACT)
-		return detach_link(link_path);
-	return tc_query(ifindex) ? 0 : bpf_tc_detach(&hook_opts, &opts);
+/* The first of ours, and how many more there are; an interrupted move leaves two. */
+static size_t own_filters(const struct hook_site *site, const struct clsact_list *list,
+			  const struct clsact_filter *ret_own[], size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n && n < max; i++)
+		if (list->items[i].prog_id &&
+		    owner_has(&site->owner, list->items[i].prog_id) == OWNED_YES)
+			ret_own[n++] = &list->items[i];
+	return n;
 }
 
-/* ---- clsact qdisc --------------------------------------------------------- */
+enum { MAX_OWN = 4 };
 
-struct tc_walk {
-	int ifindex;
-	bool clsact;
-	int filters;
-};
-
-static struct nlmsghdr *tc_message(struct nl *nl, char *buf, __u16 type, __u16 flags, int ifindex,
-				   __u32 parent)
+static int detach_filters(const struct hook_site *site, const struct clsact_filter *const own[],
+			  size_t n)
 {
-	struct nlmsghdr *msg = nl_message(nl, buf, type, flags);
-	struct tcmsg *tcm = mnl_nlmsg_put_extra_header(msg, sizeof(*tcm));
+	int result = 0;
 
-	tcm->tcm_family = AF_UNSPEC;
-	tcm->tcm_ifindex = ifindex;
-	tcm->tcm_parent = parent;
-	return msg;
-}
+	for (size_t i = 0; i < n; i++) {
+		int err = clsact_detach(site->ifindex, own[i]->priority, own[i]->handle);
 
-static int read_qdisc(const struct nlmsghdr *msg, void *data)
-{
-	const struct tcmsg *tcm = mnl_nlmsg_get_payload(msg);
-	const struct nlattr *attr[TCA_MAX + 1];
-	struct nl_attrs attrs = { attr, TCA_MAX };
-	struct tc_walk *walk = data;
-
-	nl_parse(msg, sizeof(*tcm), &attrs);
-	if (tcm->tcm_ifindex == walk->ifindex && attr[TCA_KIND] &&
-	    !strcmp(mnl_attr_get_str(attr[TCA_KIND]), "clsact"))
-		walk->clsact = true;
-	return MNL_CB_OK;
-}
-
-bool hook_qdisc_present(struct nl *nl, int ifindex)
-{
-	struct tc_walk walk = { .ifindex = ifindex };
-	char buf[NL_BUFFER];
-
-	nl_query(nl, tc_message(nl, buf, RTM_GETQDISC, NLM_F_DUMP, ifindex, 0), read_qdisc, &walk);
-	return walk.clsact;
-}
-
-static int read_filter(const struct nlmsghdr *msg, void *data)
-{
-	struct tc_walk *walk = data;
-
-	walk->filters++;
-	return MNL_CB_OK;
-}
-
-int hook_qdisc_remove_if_empty(struct nl *nl, int ifindex)
-{
-	static const __u32 parents[] = { TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
-					 TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS) };
-	struct tc_walk walk = { .ifindex = ifindex };
-	char buf[NL_BUFFER];
-	int err;
-
-	if (!hook_qdisc_present(nl, ifindex))
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(parents); i++) {
-		err = nl_query(nl, tc_message(nl, buf, RTM_GETTFILTER, NLM_F_DUMP, ifindex, parents[i]),
-			       read_filter, &walk);
-		if (err)
-			return err;
+		result = result ? result : err;
 	}
-	if (walk.filters)
-		return 0;
-	return nl_request(nl, tc_message(nl, buf, RTM_DELQDISC, 0, ifindex, TC_H_CLSACT));
+	return result;
 }
 
-/* ---- sk_lookup ------------------------------------------------------------ */
+static int attach_clsact(const struct hook_site *site, int prog_fd, const struct place *place)
+{
+	struct clsact_list list __cleanup_clsact = { 0 };
+	const struct clsact_filter *own[MAX_OWN];
+	__u32 priority = place ? place->priority : 1;
+	int err = clsact_filters(site->nl, site->ifindex, &list);
+	size_t n = err ? 0 : own_filters(site, &list, own, MAX_OWN);
+
+	if (err)
+		return err;
+	if (n && (!(place && place->move) || priority == own[0]->priority)) {
+		err = clsact_attach(site->ifindex, prog_fd, own[0]->priority, own[0]->handle, true);
+		return err ? err : detach_filters(site, own + 1, n - 1);
+	}
+	err = clsact_attach(site->ifindex, prog_fd, priority, TPROXY_TC_HANDLE, false);
+	return err ? err : detach_filters(site, own, n);
+}
+
+static bool has_filter(const struct hook_site *site)
+{
+	struct clsact_list list __cleanup_clsact = { 0 };
+	const struct clsact_filter *own[1];
+
+	return !clsact_filters(site->nl, site->ifindex, &list) && own_filters(site, &list, own, 1);
+}
+
+static int detach_clsact(const struct hook_site *site)
+{
+	struct clsact_list list __cleanup_clsact = { 0 };
+	const struct clsact_filter *own[MAX_OWN];
+	int err = clsact_filters(site->nl, site->ifindex, &list);
+
+	return err ? err : detach_filters(site, own, own_filters(site, &list, own, MAX_OWN));
+}
+
+/* ---- either ----------------------------------------------------------------- */
+
+enum hook hook_present(const struct hook_site *site)
+{
+	__cleanup_close int link = open_tcx(site);
+
+	if (link >= 0)
+		return HOOK_TCX;
+	return has_filter(site) ? HOOK_CLSACT : HOOK_NONE;
+}
+
+int hook_attach(const struct hook_site *site, enum hook hook, int prog_fd,
+		const struct place *place)
+{
+	if (hook == HOOK_TCX)
+		return attach_tcx(site, prog_fd, place);
+	return attach_clsact(site, prog_fd, place);
+}
+
+int hook_detach(const struct hook_site *site, enum hook hook)
+{
+	return hook == HOOK_CLSACT ? detach_clsact(site) : detach_link(site->link_path);
+}
+
+/* ---- sk_lookup -------------------------------------------------------------- */
 
 int hook_lookup_attach(int prog_fd, const char *link_path)
 {
+	struct bpf_link_info info;
 	__cleanup_close int netns = -1;
-	__cleanup_close int link = open_link(link_path, is_on_netns, 0);
+	__cleanup_close int link = open_link(link_path, is_on_netns, &info);
 
 	if (link >= 0)
 		return bpf_link_update(link, prog_fd, NULL) ? -errno : 0;
@@ -245,14 +236,16 @@ int hook_lookup_attach(int prog_fd, const char *link_path)
 
 bool hook_lookup_present(const char *link_path)
 {
-	__cleanup_close int link = open_link(link_path, is_on_netns, 0);
+	struct bpf_link_info info;
+	__cleanup_close int link = open_link(link_path, is_on_netns, &info);
 
 	return link >= 0;
 }
 
 bool hook_lookup_is_dead(const char *link_path)
 {
-	__cleanup_close int link = open_link(link_path, is_on_netns, 0);
+	struct bpf_link_info info;
+	__cleanup_close int link = open_link(link_path, is_on_netns, &info);
 
 	return link == -ENOLINK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Attaching programs: tcx link where the kernel has it, else a clsact filter with
- * our own priority and handle; the sk_lookup link of the network namespace.
- * Touches nobody else's filter or link. Attachments outlive the process.
+ * Attaching programs: tcx link where the kernel has it, else a clsact filter; the sk_lookup
+ * link of the network namespace. Ours is what identity says (program.h, the ids of links), not a
+ * name or number: nobody else's filter or link is touched. Attachments outlive the process.
  */
 #ifndef TPROXY_HOOK_H
 #define TPROXY_HOOK_H
@@ -10,28 +10,49 @@
 #include <stdbool.h>
 
 #include "netlink.h"
+#include "program.h"
+#include "statedir.h"
 
 enum hook { HOOK_NONE, HOOK_TCX, HOOK_CLSACT, HOOK_MAX };
 extern const char *const hook_names[HOOK_MAX];
 
-/* Does this kernel attach tcx links (6.6)? Asks it by an attachment that must fail. */
-bool hook_tcx_supported(void);
+/* The ingress of a device, seen by one state. */
+struct hook_site {
+	struct nl *nl;
+	int ifindex;
+	char link_path[STATE_PATH_LEN]; /* where its tcx link is, or would be pinned */
+	struct owner owner;
+};
 
-/* What of ours is on the device. link_path: where its tcx link would be pinned. */
-enum hook hook_present(int ifindex, const char *link_path);
+/* Fills a site; `to`: a state that takes over from the other one, or NULL. */
+void hook_site_make(struct hook_site *ret_site, struct nl *nl, int ifindex,
+		    const struct state *state, const struct state *to);
+
+/* What of ours is on the device. */
+enum hook hook_present(const struct hook_site *site);
+
+/* Is our tcx link at work, but on a device that left this network namespace? */
+bool hook_moved_away(const struct hook_site *site);
+
+/* Where a program is to be: see place.h. */
+struct place {
+	bool move;      /* also if ours is there already, at another place */
+	__u32 after;    /* tcx: id of the program to follow; 0: first */
+	__u32 priority; /* clsact */
+};
 
 /*
- * hook: HOOK_TCX or HOOK_CLSACT. 0 or -errno; a tcx link is pinned at link_path.
- * Replaces our own program in place if one is there.
+ * hook: HOOK_TCX or HOOK_CLSACT. 0 or -errno; a tcx link is pinned. Ours is replaced without a
+ * gap if it is there. place: NULL keeps its place.
  */
-int hook_attach(enum hook hook, int ifindex, int prog_fd, const char *link_path);
+int hook_attach(const struct hook_site *site, enum hook hook, int prog_fd,
+		const struct place *place);
 
-/* Removes our program; HOOK_NONE only the pin of a dead link. 0 also when there was none. */
-int hook_detach(enum hook hook, int ifindex, const char *link_path);
-
-bool hook_qdisc_present(struct nl *nl, int ifindex);
-/* Removes the clsact qdisc if no filter is left on it. */
-int hook_qdisc_remove_if_empty(struct nl *nl, int ifindex);
+/*
+ * Removes our program; HOOK_NONE only a link that is on no device here, wherever it is. 0 also
+ * when there was none.
+ */
+int hook_detach(const struct hook_site *site, enum hook hook);
 
 /* The sk_lookup link of the current namespace; updated in place if it is there. */
 int hook_lookup_attach(int prog_fd, const char *link_path);

@@ -6,6 +6,7 @@
 #ifndef TPROXY_LOADER_ATTACH_H
 #define TPROXY_LOADER_ATTACH_H
 
+#include "lib/after.h"
 #include "lib/live.h"
 #include "loader/ruleopts.h"
 #include "loader/setup.h"
@@ -20,6 +21,7 @@ struct attach_request {
 	bool has_unreadable;
 	enum tproxy_unreadable unreadable;
 	enum hook hook; /* HOOK_NONE: choose */
+	struct after after;
 	struct setup setup;
 	unsigned int learn; /* seconds */
 };

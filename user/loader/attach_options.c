@@ -5,12 +5,21 @@
 #include "loader/attach.h"
 #include "loader/learn.h"
 
-enum { OPT_DIVERT_ONLY = 3000, OPT_HOOK, OPT_MARK, OPT_TABLE, OPT_UNREADABLE, OPT_DRY_RUN };
+enum {
+	OPT_DIVERT_ONLY = 3000,
+	OPT_HOOK,
+	OPT_AFTER,
+	OPT_MARK,
+	OPT_TABLE,
+	OPT_UNREADABLE,
+	OPT_DRY_RUN,
+};
 
 static const struct option options[] = {
 	RULE_LONG_OPTIONS,
 	{ "divert-only", no_argument, NULL, OPT_DIVERT_ONLY },
 	{ "hook", required_argument, NULL, OPT_HOOK },
+	{ "after", required_argument, NULL, OPT_AFTER },
 	{ "mark", required_argument, NULL, OPT_MARK },
 	{ "table", required_argument, NULL, OPT_TABLE },
 	{ "unreadable", required_argument, NULL, OPT_UNREADABLE },
@@ -61,6 +70,40 @@ static int take_hook(const char *value, enum hook *ret_hook)
 	return 0;
 }
 
+static int take_after_one(const char *value, struct after *after)
+{
+	char name[TPROXY_PROG_LEN];
+	const char *why;
+	__u32 id;
+
+	if (!*value || strlen(value) >= sizeof(name)) {
+		log_error("--after %s: not the name or id of a program (tproxy-loader status shows "
+			  "who runs before)",
+			  value);
+		return -EINVAL;
+	}
+	snprintf(name, sizeof(name), "%s", value);
+	if (!parse_u32(value, 1, UINT32_MAX, &id, &why))
+		snprintf(name, sizeof(name), "id:%u", id);
+	if (!after_append(after, name))
+		return 0;
+	log_error("--after: more than %d programs", AFTER_MAX);
+	return -E2BIG;
+}
+
+static int take_after(const char *value, struct after *after)
+{
+	__cleanup_free char *list = strdup(value);
+	char *rest = list, *one;
+
+	if (!list)
+		return -ENOMEM;
+	while ((one = strsep(&rest, ",")))
+		if (take_after_one(one, after))
+			return -EINVAL;
+	return 0;
+}
+
 static int take_unreadable(const char *value, struct attach_request *request)
 {
 	int index = parse_name(value, policy_unreadable_names, TPROXY_UNREADABLE_MAX);
@@ -85,6 +128,8 @@ static int take_option(struct attach_request *request, int opt, const char *valu
 		return 0;
 	case OPT_HOOK:
 		return take_hook(value, &request->hook);
+	case OPT_AFTER:
+		return take_after(value, &request->after);
 	case OPT_MARK:
 		return take_mark(value, &request->setup.mark);
 	case OPT_TABLE:

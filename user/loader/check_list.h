@@ -7,8 +7,10 @@
 
 /* program-missing, enslaved, unfit-device, device-down, renamed, vrf-changed */
 void check_program(struct checkup *c, const struct checked_iface *iface);
-/* device-gone, lookup-missing, other-build */
+/* device-gone, moved, lookup-missing, other-build */
 void check_programs(struct checkup *c);
+/* earlier-program, order-unread */
+void check_order(struct checkup *c, const struct checked_iface *iface);
 /* rule-missing, route-missing */
 void check_routing(struct checkup *c, const struct checked_iface *iface);
 /* no-listener */

@@ -2,8 +2,8 @@
 /* Are our programs there, where packets pass? */
 #include <string.h>
 
-#include "lib/hook.h"
 #include "loader/check_list.h"
+#include "loader/steps.h"
 
 static void check_device(struct checkup *c, const struct checked_iface *iface) {
   const char *name = (const char *)iface->iface.value.name;
@@ -59,8 +59,6 @@ static void check_vrf(struct checkup *c, const struct checked_iface *iface) {
 
 void check_program(struct checkup *c, const struct checked_iface *iface) {
   const char *name = (const char *)iface->iface.value.name;
-  int ifindex = (int)iface->iface.ifindex;
-  char path[STATE_PATH_LEN];
   struct problem *p;
 
   check_name(c, iface);
@@ -71,8 +69,7 @@ void check_program(struct checkup *c, const struct checked_iface *iface) {
     problem_text(p, "it is down");
     problem_next(p, "ip link set %s up", iface->device.name);
   }
-  if (hook_present(ifindex, state_link_path(&c->session->state, ifindex,
-                                            path)) != HOOK_NONE)
+  if (steps_hook_present(c->session, iface->device.ifindex) != HOOK_NONE)
     return;
   p = problem_add(&c->problems, "program-missing", VERDICT_BROKEN, name, NULL);
   problem_text(p, "our program is not on it: everything passes");
@@ -84,6 +81,15 @@ static void check_gone(struct checkup *c, const struct checked_iface *iface) {
 
   if (iface->there)
     return;
+  if (steps_moved_away(c->session, (int)iface->iface.ifindex)) {
+    p = problem_add(&c->problems, "moved", VERDICT_DEGRADED,
+                    (const char *)iface->iface.value.name, NULL);
+    problem_text(p, "it left for another network namespace, where our program "
+                    "still meets its packets");
+    problem_next(p, "tproxy-loader clean detaches it there; tproxy-loader "
+                    "watch does so by itself");
+    return;
+  }
   p = problem_add(&c->problems, "device-gone", VERDICT_DEGRADED,
                   (const char *)iface->iface.value.name, NULL);
   problem_text(p, "the device is gone");

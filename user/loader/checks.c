@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "loader/check_list.h"
+#include "loader/iface.h"
 
 /* In the order in which a packet meets what they ask about. */
 static const struct check checks[] = {
@@ -12,14 +13,15 @@ static const struct check checks[] = {
      .of_all = check_programs},
     {.question = "Is a marked packet routed to this host, in both families?",
      .of_iface = check_routing},
+    {.question = "Do packets meet our program first?",
+     .of_iface = check_order},
     {.question = "Has every rule a listener?", .of_all = check_listeners},
 };
 
 static void look_at(struct checkup *c, struct checked_iface *iface,
                     const struct live_iface *live) {
   iface->iface = *live;
-  iface->there =
-      !device_by_index(&c->session->nl, (int)live->ifindex, &iface->device);
+  iface->there = iface_is_there(c->session, live, &iface->device);
   if (!iface->there)
     iface->device = (struct device){.ifindex = (int)live->ifindex};
 }

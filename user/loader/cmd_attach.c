@@ -7,6 +7,7 @@
 
 #include "loader/attach.h"
 #include "loader/caveat.h"
+#include "loader/check_list.h"
 #include "loader/iface.h"
 #include "loader/learn.h"
 
@@ -86,17 +87,53 @@ static int add_name(struct attach *a, const char *name)
 
 /* ---- one interface -------------------------------------------------------- */
 
+static int write_after(struct attach *a, const struct device *device)
+{
+	int err;
+
+	if (a->session->dry_run || !a->request->after.n)
+		return 0;
+	err = after_write(&a->session->state, (__u32)device->ifindex, &a->request->after);
+	if (err)
+		log_error("%s: cannot note who may run before: %s", device->name, strerror(-err));
+	return err;
+}
+
 static int attach_target(struct attach *a, struct target *target)
 {
 	const struct iface_wish wish = {
 		.roles = a->request->divert_only ? TPROXY_ROLE_DIVERT : TPROXY_ROLE_POLICY,
 		.mask = iface_active_rules(&a->after),
 		.hook = a->request->hook,
+		.follow = a->request->after.n != 0,
 	};
 	int err = iface_forget_stale(a->session, &target->device);
 
 	target->touched = true;
+	if (!err)
+		err = write_after(a, &target->device);
 	return err ? err : iface_on(a->session, &target->device, &wish);
+}
+
+/* Who runs before ours, and names of --after that nobody there has. */
+static void tell_order(struct attach *a, const struct target *target)
+{
+	const char *name = target->device.name;
+	struct checkup c __cleanup_checkup = { .session = a->session };
+	const struct checked_iface iface = { .device = target->device, .there = true };
+	char line[2 * PROBLEM_TEXT_LEN];
+	struct chain chain;
+
+	if (a->session->dry_run || !iface_chain(a->session, &target->device, &chain))
+		return;
+	check_order(&c, &iface);
+	for (size_t i = 0; i < c.problems.n; i++)
+		log_warn("%s", problem_line(&c.problems.items[i], line, sizeof(line)));
+	for (size_t i = 0; i < a->request->after.n; i++)
+		if (!chain_has(&chain, a->request->after.names[i]))
+			log_warn("%s: no program that runs before ours is called %s, as --after "
+				 "says (it is remembered)",
+				 name, a->request->after.names[i]);
 }
 
 /* ---- the whole ------------------------------------------------------------ */
@@ -203,6 +240,8 @@ static int attach_all(struct attach *a, bool present)
 	for (size_t i = 0; i < a->n && !err; i++)
 		if (!a->targets[i].was_attached)
 			caveat_warn(a->session, &a->targets[i].device);
+	for (size_t i = 0; i < a->n && !err; i++)
+		tell_order(a, &a->targets[i]);
 	return err;
 }
 

@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * clean: leftovers that no other command would meet. Rules and routes carry our
- * protocol number, filters our priority and handle, so what belongs to nobody
- * can be told from what an attached interface needs.
+ * clean: leftovers that no other command would meet. What carries our protocol number or our
+ * program's name may belong to another state that is alive: only what belongs to none is
+ * removed. Where that cannot be told it stays, and clean says how to remove it by hand.
  */
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/clsact.h"
+#include "lib/living.h"
 #include "loader/iface.h"
+
+struct cleaning {
+	struct session *session;
+	struct living living;
+	struct live_iface *ifaces; /* of this state, attached to devices that are there; owned */
+	size_t n;
+	size_t doubts;             /* what was left because nobody could say whose it is */
+	int result;                /* the first -errno of a device */
+};
+
+/* ---- rules ------------------------------------------------------------------ */
 
 struct rules {
 	struct route_rule *items; /* owned */
@@ -28,9 +41,48 @@ static int collect_rule(const struct route_rule *rule, void *arg)
 	return 0;
 }
 
-static int clean_rule(struct session *session, const struct route_rule *rule, bool route_too)
+/* A table that another state uses is needed; our own is not, without an interface. */
+static bool route_is_free(const struct cleaning *c, __u32 table)
 {
+	const struct tproxy_config *own = &c->session->state.config;
+
+	return !living_has_table(&c->living, table) || (own->abi && own->table == table);
+}
+
+static bool is_own_rule(const struct cleaning *c, const struct route_rule *rule)
+{
+	const struct route_key key = steps_route_key(c->session);
+
+	return c->session->state.config.abi && route_rule_is_ours(rule, &key);
+}
+
+/* Own ones while an interface needs them; of others, those of a state that is alive. */
+static bool rule_stays(struct cleaning *c, const struct route_rule *rule)
+{
+	const struct living_state *owner;
+	char text[STATE_PATH_LEN + 32];
+
+	if (is_own_rule(c, rule))
+		return steps_rule_needed(c->session, rule->family, rule->iif, c->ifaces, c->n);
+	owner = living_by_key(&c->living, rule->mark, rule->mask, rule->table);
+	if (owner)
+		log_debug("rule %u iif %s: of %s", rule->pref, rule->iif,
+			  living_text(owner, text, sizeof(text)));
+	if (owner || !c->living.blind)
+		return owner != NULL;
+	c->doubts++;
+	log_warn("rule %u iif %s: whose it is cannot be told: %s (ip -%c rule del pref %u iif %s "
+		 "lookup %u removes it)",
+		 rule->pref, rule->iif, strerror(-c->living.blind),
+		 rule->family == AF_INET ? '4' : '6', rule->pref, rule->iif, rule->table);
+	return true;
+}
+
+static int clean_rule(struct cleaning *c, const struct route_rule *rule)
+{
+	struct session *session = c->session;
 	struct route_key key = { rule->mark, rule->mask, rule->table };
+	bool route_too = !c->n && route_is_free(c, rule->table);
 	int err;
 
 	log_step("ip -%c rule del pref %u iif %s lookup %u protocol %u",
@@ -40,85 +92,132 @@ static int clean_rule(struct session *session, const struct route_rule *rule, bo
 	return err || !route_too ? err : route_local_del(&session->nl, rule->family, key.table);
 }
 
-static int clean_family(struct session *session, __u8 family, const struct live_iface *ifaces,
-			size_t n)
+static int clean_family(struct cleaning *c, __u8 family)
 {
 	struct rules rules = { 0 };
-	int err = route_rules(&session->nl, family, collect_rule, &rules);
+	int err = route_rules(&c->session->nl, family, collect_rule, &rules);
 
 	for (size_t i = 0; i < rules.n && !err; i++)
-		if (!steps_rule_needed(session, family, rules.items[i].iif, ifaces, n))
-			err = clean_rule(session, &rules.items[i], !n);
+		if (!rule_stays(c, &rules.items[i]))
+			err = clean_rule(c, &rules.items[i]);
 	free(rules.items);
 	return err;
 }
 
-static int clean_rules(struct session *session, const struct live_iface *ifaces, size_t n)
+static int clean_rules(struct cleaning *c)
 {
 	static const __u8 families[] = { AF_INET, AF_INET6 };
 	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families) && !err; i++)
 		if (route_family_present(families[i]))
-			err = clean_family(session, families[i], ifaces, n);
+			err = clean_family(c, families[i]);
 	if (err)
 		log_error("routing rules: cannot clean: %s", strerror(-err));
 	return err;
 }
 
-static bool is_attached(const struct live_iface *ifaces, size_t n, const char *name)
+/* ---- filters ---------------------------------------------------------------- */
+
+static bool is_attached(const struct cleaning *c, int ifindex)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp((const char *)ifaces[i].value.name, name))
+	for (size_t i = 0; i < c->n; i++)
+		if ((int)c->ifaces[i].ifindex == ifindex)
 			return true;
 	return false;
 }
 
-/* Filters with our priority and handle on interfaces that no state knows. */
-static int clean_filters(const struct live_iface *ifaces, size_t n_ifaces)
+static void doubt(struct cleaning *c, const char *ifname, const struct clsact_filter *filter,
+		  int err)
 {
-	struct if_nameindex *all = if_nameindex();
-	int result = 0;
-
-	for (struct if_nameindex *i = all; i && i->if_index; i++) {
-		int err;
-
-		if (is_attached(ifaces, n_ifaces, i->if_name) ||
-		    hook_present((int)i->if_index, "") != HOOK_CLSACT)
-			continue;
-		log_step("clsact: detach tproxy_ingress from %s", i->if_name);
-		err = hook_detach(HOOK_CLSACT, (int)i->if_index, "");
-		if (err)
-			log_error("%s: cannot detach: %s", i->if_name, strerror(-err));
-		if (!result)
-			result = err;
-	}
-	if_freenameindex(all);
-	return result;
+	c->doubts++;
+	log_warn("%s: whose the filter tproxy_ingress of priority %u is cannot be told: %s (tc "
+		 "filter del dev %s ingress prio %u handle %#x bpf removes it)",
+		 ifname, filter->priority, strerror(-err), ifname, filter->priority,
+		 filter->handle);
 }
 
-/* Entries of devices that are gone. */
-static int clean_ifaces(struct session *session, struct live_iface *ifaces, size_t *n)
+/* A tcx program needs no such care: it goes with the pins of its link. */
+static bool is_left_over(struct cleaning *c, const char *ifname,
+			 const struct clsact_filter *filter)
+{
+	struct program program;
+	int err;
+
+	if (!filter->prog_id || strcmp(filter->name, "tproxy_ingress"))
+		return false;
+	err = program_by_id(filter->prog_id, &program);
+	if (!err && living_owner(&c->living, &program))
+		return false;
+	if (!err && !c->living.blind)
+		return true;
+	doubt(c, ifname, filter, err ? err : c->living.blind);
+	return false;
+}
+
+static int clean_filter(const char *ifname, int ifindex, const struct clsact_filter *filter)
+{
+	int err;
+
+	log_step("clsact: detach tproxy_ingress, priority %u, from %s", filter->priority, ifname);
+	err = clsact_detach(ifindex, filter->priority, filter->handle);
+	if (err)
+		log_error("%s: cannot detach: %s", ifname, strerror(-err));
+	return err;
+}
+
+/* Of this state on an interface that it does not know. */
+static int clean_own(struct cleaning *c, const char *ifname, int ifindex)
+{
+	enum hook hook = steps_hook_present(c->session, ifindex);
+
+	if (hook != HOOK_CLSACT || is_attached(c, ifindex))
+		return 0;
+	return steps_hook_off(c->session, ifindex, ifname, hook);
+}
+
+static int clean_device(const struct device *device, void *arg)
+{
+	struct clsact_list list __cleanup_clsact = { 0 };
+	struct cleaning *c = arg;
+	int err = clean_own(c, device->name, device->ifindex);
+
+	if (!err)
+		err = clsact_filters(&c->session->nl, device->ifindex, &list);
+	for (size_t i = 0; i < list.n && !err; i++) {
+		if (!is_left_over(c, device->name, &list.items[i]))
+			continue;
+		err = clean_filter(device->name, device->ifindex, &list.items[i]);
+	}
+	c->result = c->result ? c->result : err;
+	return 0; /* on to the next device */
+}
+
+/* ---- interfaces ------------------------------------------------------------- */
+
+/* Entries of devices that are gone, or in another namespace. */
+static int clean_ifaces(struct cleaning *c)
 {
 	size_t kept = 0;
 	int result = 0;
 
-	for (size_t i = 0; i < *n; i++) {
+	for (size_t i = 0; i < c->n; i++) {
 		struct device device;
 		int err;
 
-		if (!device_by_index(&session->nl, (int)ifaces[i].ifindex, &device)) {
-			ifaces[kept++] = ifaces[i];
+		if (iface_is_there(c->session, &c->ifaces[i], &device)) {
+			c->ifaces[kept++] = c->ifaces[i];
 			continue;
 		}
-		log_step("forget %s, which is gone", ifaces[i].value.name);
-		err = iface_off(session, &ifaces[i]);
-		if (!result)
-			result = err;
+		log_step("forget %s, which is gone", c->ifaces[i].value.name);
+		err = iface_off(c->session, &c->ifaces[i]);
+		result = result ? result : err;
 	}
-	*n = kept;
+	c->n = kept;
 	return result;
 }
+
+/* ---- a broken state --------------------------------------------------------- */
 
 /* What of a broken state still names interfaces is used to detach them. */
 static void detach_salvaged(struct app *app)
@@ -156,24 +255,41 @@ static int clean_broken(struct app *app)
 	return err;
 }
 
-static int clean(struct session *session, bool present)
+/* ---- the whole -------------------------------------------------------------- */
+
+static int clean_all(struct cleaning *c, bool present)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
-	size_t n = 0;
+	struct session *session = c->session;
 	int err, result = 0;
 
 	if (present) {
-		result = live_ifaces(&session->state, &ifaces, &n);
-		err = result ? 0 : clean_ifaces(session, ifaces, &n);
+		result = live_ifaces(&session->state, &c->ifaces, &c->n);
+		err = result ? 0 : clean_ifaces(c);
 		result = result ? result : err;
 	}
-	err = clean_rules(session, ifaces, n);
+	err = clean_rules(c);
 	result = result ? result : err;
-	err = clean_filters(ifaces, n);
-	result = result ? result : err;
-	if (!present || n || result)
+	err = device_walk(&session->nl, clean_device, c);
+	result = result ? result : err ? err : c->result;
+	if (!present || c->n || result)
 		return result;
 	return iface_everything_off(session);
+}
+
+static int clean(struct session *session, bool present)
+{
+	struct cleaning c = { .session = session };
+	int err = living_read(session->app->pin_dir, &c.living);
+
+	if (err)
+		log_error("other states: cannot look for them: %s", strerror(-err));
+	else
+		err = clean_all(&c, present);
+	living_free(&c.living);
+	free(c.ifaces);
+	if (err)
+		return EXIT_FAILED;
+	return c.doubts ? EXIT_REMARKS : EXIT_DONE;
 }
 
 int cmd_clean(struct app *app, int argc, char **argv)
@@ -191,5 +307,5 @@ int cmd_clean(struct app *app, int argc, char **argv)
 	code = session_open_any(&session, app, &present);
 	if (code)
 		return code;
-	return clean(&session, present) ? EXIT_FAILED : EXIT_DONE;
+	return clean(&session, present);
 }

@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 
 #include "lib/hook.h"
+#include "lib/tcx.h"
 #include "lib/route.h"
 #include "loader/show.h"
 #include "loader/app.h"
@@ -41,7 +42,7 @@ static void probe(struct feature features[FEATURES])
 		{ "sk_lookup", has_prog(BPF_PROG_TYPE_SK_LOOKUP), "nothing works" },
 		{ "sockmap", has_map(BPF_MAP_TYPE_SOCKMAP), "tproxy-relay cannot register" },
 		{ "lpm_trie", has_map(BPF_MAP_TYPE_LPM_TRIE), "nothing works" },
-		{ "tcx", hook_tcx_supported(), "clsact is used" },
+		{ "tcx", tcx_supported(), "clsact is used" },
 		{ "ipv6", route_family_present(AF_INET6), "IPv4 only" },
 		{ "btf", !access("/sys/kernel/btf/vmlinux", R_OK), "not needed" },
 	};

@@ -7,6 +7,7 @@
 #include "lib/older.h"
 #include "lib/pools.h"
 #include "loader/changes.h"
+#include "loader/iface.h"
 #include "loader/show.h"
 #include "loader/steps.h"
 
@@ -58,17 +59,15 @@ struct view {
 
 static void look_at_iface(struct session *session, struct iface_view *v)
 {
-	char path[STATE_PATH_LEN];
 	struct device device = { 0 };
 
 	v->name = (const char *)v->iface.value.name;
 	snprintf(device.name, sizeof(device.name), "%s", v->name);
-	v->gone = device_by_index(&session->nl, (int)v->iface.ifindex, &device) != 0;
+	v->gone = !iface_is_there(session, &v->iface, &device);
 	v->up = !v->gone && (device.flags & IFF_UP);
 	if (!device_vrf(&device) || !if_indextoname((unsigned int)device_vrf(&device), v->vrf))
 		v->vrf[0] = '\0';
-	v->hook = hook_present((int)v->iface.ifindex,
-			       state_link_path(&session->state, (int)v->iface.ifindex, path));
+	v->hook = v->gone ? HOOK_NONE : steps_hook_present(session, device.ifindex);
 	v->routing4 = steps_routing(session, AF_INET, &device);
 	v->routing6 = steps_routing(session, AF_INET6, &device);
 }

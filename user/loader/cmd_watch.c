@@ -34,11 +34,11 @@ enum { OPT_CONFIG = 3000 };
 static const struct option options[] = { { "config", required_argument, NULL, OPT_CONFIG },
 					 APP_LONG_OPTIONS };
 
-#define MAX_LOST 16
+#define MAX_TOLD 32
 
-/* Devices that no longer serve; those over the limit are not told of. */
-struct lost {
-	char names[MAX_LOST][IF_NAMESIZE];
+/* What is wrong and cannot be repaired, one sentence each; what is over the limit is not told. */
+struct told {
+	char texts[MAX_TOLD][160];
 	size_t n;
 };
 
@@ -58,7 +58,8 @@ struct watch {
 	__u64 down[3];                         /* drop, pass, reset: reported so far */
 	time_t down_reported;
 	time_t purged;                         /* older UDP flows */
-	struct lost lost, lost_before;         /* at this look, and at the one before */
+	struct told told, told_before;         /* at this look, and at the one before */
+	struct patience_table patience;
 	bool absent;                           /* there was nothing attached at the last look */
 	bool outdated;                         /* told that another build has taken over */
 };
@@ -98,13 +99,16 @@ static void on_repair(enum repair what, const char *ifname, void *arg)
 	show_json_print(event);
 }
 
-static bool is_news(struct watch *w, const char *ifname)
+static bool is_news(struct watch *w, const char *ifname, const char *what)
 {
-	if (w->lost.n == MAX_LOST)
+	char *text = w->told.texts[w->told.n];
+
+	if (w->told.n == MAX_TOLD)
 		return false;
-	snprintf(w->lost.names[w->lost.n++], IF_NAMESIZE, "%s", ifname);
-	for (size_t i = 0; i < w->lost_before.n; i++)
-		if (!strcmp(w->lost_before.names[i], ifname))
+	snprintf(text, sizeof(w->told.texts[0]), "%s: %s", ifname, what);
+	w->told.n++;
+	for (size_t i = 0; i < w->told_before.n; i++)
+		if (!strcmp(w->told_before.texts[i], text))
 			return false;
 	return true;
 }
@@ -114,7 +118,7 @@ static void on_lost(const char *ifname, const char *why, void *arg)
 	struct watch *w = arg;
 	struct json_object *event;
 
-	if (!is_news(w, ifname))
+	if (!is_news(w, ifname, why))
 		return;
 	if (!w->app->json) {
 		log_warn("%s: its flows are no longer intercepted: %s", ifname, why);
@@ -123,6 +127,31 @@ static void on_lost(const char *ifname, const char *why, void *arg)
 	event = event_json("lost");
 	json_object_object_add(event, "interface", json_object_new_string(ifname));
 	json_object_object_add(event, "reason", json_object_new_string(why));
+	show_json_print(event);
+}
+
+static void on_earlier(const char *ifname, const struct chain_program *program, bool gave_up,
+		       void *arg)
+{
+	struct watch *w = arg;
+	struct json_object *event;
+	char text[128];
+
+	chain_text(program, text, sizeof(text));
+	if (!is_news(w, ifname, text) && !gave_up)
+		return;
+	if (!w->app->json) {
+		log_warn("%s: the %s on %s runs before ours%s (tproxy-loader attach %s --after "
+			 "%s if it lets packets continue, else remove it)",
+			 ifname, text, program->device,
+			 gave_up ? ", again and again: ours is not moved any more" : "", ifname,
+			 *program->name ? program->name : "ID");
+		return;
+	}
+	event = event_json(gave_up ? "gave_up" : "earlier_program");
+	json_object_object_add(event, "interface", json_object_new_string(ifname));
+	json_object_object_add(event, "device", json_object_new_string(program->device));
+	json_object_object_add(event, "program", json_object_new_string(text));
 	show_json_print(event);
 }
 
@@ -271,6 +300,8 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 				     .n_patterns = w->n,
 				     .repaired = on_repair,
 				     .lost = on_lost,
+				     .earlier = on_earlier,
+				     .patience = &w->patience,
 				     .arg = w };
 	bool created;
 	int err, failed = apply_file(w, session, present);
@@ -288,8 +319,8 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 	err = setup_state(session, &wish, present, &created);
 	w->monitor.table = session->state.config.table;
 	if (!err) {
-		w->lost_before = w->lost;
-		w->lost.n = 0;
+		w->told_before = w->told;
+		w->told.n = 0;
 		err = reconcile(&r);
 	}
 	if (!err)

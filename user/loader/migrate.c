@@ -73,11 +73,11 @@ static int move_over(struct session *session, struct migration *m)
 	int err = live_refresh_local(&m->next, &session->nl);
 
 	if (!err)
-		err = steps_move_programs(state, &m->next);
+		err = steps_move_programs(&session->nl, state, &m->next);
 	if (!err)
 		err = migrate_publish(m);
 	if (err)
-		steps_move_programs(state, state);
+		steps_move_programs(&session->nl, &m->next, state);
 	return err;
 }
 

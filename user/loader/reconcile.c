@@ -11,6 +11,7 @@ const char *const repair_names[REPAIR_MAX] = {
 	[REPAIR_PROGRAM] = "program",
 	[REPAIR_ROUTING] = "routing",
 	[REPAIR_LOOKUP] = "sk_lookup",
+	[REPAIR_ORDER] = "order",
 };
 
 /* ---- one attached interface ----------------------------------------------- */
@@ -29,13 +30,6 @@ static bool routing_is_whole(struct session *session, const struct live_iface *i
 	return true;
 }
 
-static bool program_is_there(const struct session *session, int ifindex)
-{
-	char path[STATE_PATH_LEN];
-
-	return hook_present(ifindex, state_link_path(&session->state, ifindex, path)) != HOOK_NONE;
-}
-
 static int switch_on(const struct reconcile *r, const struct device *device,
 		     const struct live_iface *as, enum repair what)
 {
@@ -50,14 +44,102 @@ static int switch_on(const struct reconcile *r, const struct device *device,
 	return err;
 }
 
-/* The new device first: until then nothing is attached to it, and the old one is gone. */
+/*
+ * The new device first: until then nothing is attached to it, and the old one is gone. But a
+ * device that left and came back under another number has our link still.
+ */
 static int move_to(const struct reconcile *r, const struct live_iface *iface,
 		   const struct device *device)
 {
-	int err = switch_on(r, device, iface, REPAIR_DEVICE);
+	const char *name = (const char *)iface->value.name;
+	int ifindex = (int)iface->ifindex;
+	int err = 0;
 
-	return err || (int)iface->ifindex == device->ifindex ? err : iface_off(r->session, iface);
+	if (steps_hook_present(r->session, ifindex) == HOOK_NONE)
+		err = steps_hook_off(r->session, ifindex, name, HOOK_NONE);
+	if (!err)
+		err = iface_inherit_after(r->session, iface->ifindex, (__u32)device->ifindex);
+	if (!err)
+		err = switch_on(r, device, iface, REPAIR_DEVICE);
+	return err ? err : iface_off(r->session, iface);
 }
+
+/* Its packets are another namespace's now, and must not meet our program there. */
+static int leave_elsewhere(const struct reconcile *r, const struct live_iface *iface)
+{
+	const char *name = (const char *)iface->value.name;
+	int err = 0;
+
+	if (!steps_moved_away(r->session, (int)iface->ifindex))
+		return 0;
+	err = steps_hook_off(r->session, (int)iface->ifindex, name, HOOK_NONE);
+	if (!err)
+		r->lost(name, "it left for another network namespace, and was detached there",
+			r->arg);
+	return err;
+}
+
+static int not_there(const struct reconcile *r, const struct live_iface *iface)
+{
+	const char *name = (const char *)iface->value.name;
+	struct device device;
+	int err = leave_elsewhere(r, iface);
+
+	if (err || device_by_name(&r->session->nl, name, &device))
+		return err;
+	return (int)iface->ifindex == device.ifindex ?
+		       switch_on(r, &device, iface, REPAIR_PROGRAM) :
+		       move_to(r, iface, &device);
+}
+
+/* ---- the order of programs ------------------------------------------------- */
+
+/* Who is before ours, and can or need not be passed: told, nothing more. */
+static void tell_earlier(const struct reconcile *r, const struct device *device)
+{
+	struct chain chain;
+
+	if (!iface_chain(r->session, device, &chain))
+		return;
+	for (size_t i = 0; i < chain.n; i++)
+		if (!chain.items[i].acknowledged)
+			r->earlier(device->name, &chain.items[i], false, r->arg);
+}
+
+static void tell_given_up(const struct reconcile *r, const struct device *device)
+{
+	const struct chain_program *program = NULL;
+	struct chain chain;
+
+	if (iface_chain(r->session, device, &chain))
+		program = chain_unknown(&chain);
+	if (program)
+		r->earlier(device->name, program, true, r->arg);
+}
+
+static int keep_place(const struct reconcile *r, const struct live_iface *iface,
+		      const struct device *device)
+{
+	struct patience *patience = patience_of(r->patience, iface->ifindex);
+
+	if (!iface_is_out_of_place(r->session, device->ifindex)) {
+		patience_calm(patience);
+		tell_earlier(r, device);
+		return 0;
+	}
+	switch (patience_ask(patience, monotonic_ms())) {
+	case PATIENCE_TRY:
+		return switch_on(r, device, iface, REPAIR_ORDER);
+	case PATIENCE_LOSE:
+		tell_given_up(r, device);
+		return 0;
+	default:
+		tell_earlier(r, device);
+		return 0;
+	}
+}
+
+/* ---- one attached interface, again ----------------------------------------- */
 
 /* The same device under another name, or in another VRF: its former rules serve nobody. */
 static int changed(const struct reconcile *r, const struct live_iface *iface,
@@ -76,18 +158,18 @@ static int check_iface(const struct reconcile *r, const struct live_iface *iface
 	const char *why;
 	int instead;
 
-	if (device_by_index(&session->nl, (int)iface->ifindex, &device))
-		return device_by_name(&session->nl, name, &device) ? 0 : move_to(r, iface, &device);
+	if (!iface_is_there(session, iface, &device))
+		return not_there(r, iface);
 	if (strcmp(device.name, name))
 		return changed(r, iface, &device, REPAIR_DEVICE);
 	why = device_refusal(&device, &instead);
 	if (why)
 		r->lost(name, why, r->arg);
-	if (!program_is_there(session, device.ifindex))
+	if (steps_hook_present(session, device.ifindex) == HOOK_NONE)
 		return switch_on(r, &device, iface, REPAIR_PROGRAM);
 	if (!routing_is_whole(session, iface, &device))
 		return changed(r, iface, &device, REPAIR_ROUTING);
-	return 0;
+	return keep_place(r, iface, &device);
 }
 
 /* ---- patterns ------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #define TPROXY_LOADER_RECONCILE_H
 
 #include "loader/iface.h"
+#include "loader/patience.h"
 
 enum repair {
 	REPAIR_ATTACHED,  /* a device that matches a pattern */
@@ -15,6 +16,7 @@ enum repair {
 	REPAIR_PROGRAM,
 	REPAIR_ROUTING,   /* rule or route */
 	REPAIR_LOOKUP,    /* the sk_lookup program */
+	REPAIR_ORDER,     /* our program runs before those that were not acknowledged again */
 	REPAIR_MAX
 };
 extern const char *const repair_names[REPAIR_MAX];
@@ -27,6 +29,10 @@ struct reconcile {
 	void (*repaired)(enum repair what, const char *ifname, void *arg);
 	/* Called at each pass for an attached device whose packets no longer reach its program. */
 	void (*lost)(const char *ifname, const char *why, void *arg);
+	/* The same for a program that runs before ours. gave_up: after too many moves before it. */
+	void (*earlier)(const char *ifname, const struct chain_program *program, bool gave_up,
+			void *arg);
+	struct patience_table *patience; /* with moves, from one pass to the next */
 	void *arg;
 };
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/clsact.h"
+
 /* ---- state ---------------------------------------------------------------- */
 
 static const char *load_hint(int err)
@@ -40,29 +42,28 @@ int steps_create_state(struct session *session, const struct tproxy_config *conf
 	return err;
 }
 
-static int replace_on_ifaces(const struct state *state, const struct state *to)
+static int replace_on_ifaces(struct nl *nl, const struct state *state, const struct state *to)
 {
 	__cleanup_free struct live_iface *ifaces = NULL;
-	char path[STATE_PATH_LEN];
 	size_t n = 0;
 	int err = live_ifaces(state, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
-		int ifindex = (int)ifaces[i].ifindex;
+		struct hook_site site;
 		enum hook hook;
 
-		state_link_path(state, ifindex, path);
-		hook = hook_present(ifindex, path);
+		hook_site_make(&site, nl, (int)ifaces[i].ifindex, state, to);
+		hook = hook_present(&site);
 		if (hook != HOOK_NONE)
-			err = hook_attach(hook, ifindex, to->prog[PROG_INGRESS], path);
+			err = hook_attach(&site, hook, to->prog[PROG_INGRESS], NULL);
 	}
 	return err;
 }
 
-int steps_move_programs(const struct state *state, const struct state *to)
+int steps_move_programs(struct nl *nl, const struct state *state, const struct state *to)
 {
 	char path[STATE_PATH_LEN];
-	int err = replace_on_ifaces(state, to);
+	int err = replace_on_ifaces(nl, state, to);
 
 	if (!err && hook_lookup_present(state_lookup_path(state, path)))
 		err = hook_lookup_attach(to->prog[PROG_LOOKUP], path);
@@ -81,7 +82,7 @@ int steps_replace_build(struct session *session)
 		return 0;
 	err = state_reload(state);
 	if (!err)
-		err = steps_move_programs(state, state);
+		err = steps_move_programs(&session->nl, state, state);
 	if (!err)
 		err = state_publish_progs(state);
 	if (err)
@@ -153,16 +154,51 @@ int steps_lookup_off(struct session *session)
 	return err;
 }
 
-int steps_hook_on(struct session *session, const struct device *device, enum hook hook)
+void steps_site(struct session *session, int ifindex, struct hook_site *ret_site)
 {
-	char path[STATE_PATH_LEN];
+	hook_site_make(ret_site, &session->nl, ifindex, &session->state, NULL);
+}
+
+enum hook steps_hook_present(struct session *session, int ifindex)
+{
+	struct hook_site site;
+
+	if (session->state.map[MAP_IFACES] < 0)
+		return HOOK_NONE; /* a dry run without a state */
+	steps_site(session, ifindex, &site);
+	return hook_present(&site);
+}
+
+bool steps_moved_away(struct session *session, int ifindex)
+{
+	struct hook_site site;
+
+	steps_site(session, ifindex, &site);
+	return hook_moved_away(&site);
+}
+
+static void show_hook_on(const struct device *device, enum hook hook, const struct place *place)
+{
+	char where[48] = "first";
+
+	if (hook == HOOK_CLSACT)
+		snprintf(where, sizeof(where), "priority %u", place->priority);
+	else if (place->after)
+		snprintf(where, sizeof(where), "after program %u", place->after);
+	log_step("%s: attach tproxy_ingress to %s, %s", hook_names[hook], device->name, where);
+}
+
+int steps_hook_on(struct session *session, const struct device *device, enum hook hook,
+		  const struct place *place)
+{
+	struct hook_site site;
 	int err;
 
-	log_step("%s: attach tproxy_ingress to %s", hook_names[hook], device->name);
+	show_hook_on(device, hook, place);
 	if (session->dry_run)
 		return 0;
-	state_link_path(&session->state, device->ifindex, path);
-	err = hook_attach(hook, device->ifindex, session->state.prog[PROG_INGRESS], path);
+	steps_site(session, device->ifindex, &site);
+	err = hook_attach(&site, hook, session->state.prog[PROG_INGRESS], place);
 	if (err)
 		log_error("%s: cannot attach by %s: %s (try --hook %s)", device->name,
 			  hook_names[hook], strerror(-err),
@@ -172,15 +208,19 @@ int steps_hook_on(struct session *session, const struct device *device, enum hoo
 
 int steps_hook_off(struct session *session, int ifindex, const char *name, enum hook hook)
 {
-	char path[STATE_PATH_LEN];
+	struct hook_site site;
 	int err;
 
-	/* With HOOK_NONE there may still be the pin of a link whose device is gone. */
+	steps_site(session, ifindex, &site);
+	/* With HOOK_NONE there may still be the pin of a link whose device is gone, or elsewhere. */
 	if (hook != HOOK_NONE)
 		log_step("%s: detach tproxy_ingress from %s", hook_names[hook], name);
+	else if (hook_moved_away(&site))
+		log_step("%s: detach tproxy_ingress from %s, in another network namespace",
+			 hook_names[HOOK_TCX], name);
 	if (session->dry_run)
 		return 0;
-	err = hook_detach(hook, ifindex, state_link_path(&session->state, ifindex, path));
+	err = hook_detach(&site, hook);
 	if (err)
 		log_error("%s: cannot detach: %s", name, strerror(-err));
 	return err;
@@ -190,10 +230,10 @@ int steps_qdisc_off(struct session *session, int ifindex, const char *name)
 {
 	int err;
 
-	if (!hook_qdisc_present(&session->nl, ifindex))
+	if (!clsact_present(&session->nl, ifindex))
 		return 0;
 	log_step("clsact: remove the qdisc from %s if nobody else uses it", name);
-	err = session->dry_run ? 0 : hook_qdisc_remove_if_empty(&session->nl, ifindex);
+	err = session->dry_run ? 0 : clsact_remove_if_empty(&session->nl, ifindex);
 	if (err)
 		log_error("%s: cannot remove the clsact qdisc: %s", name, strerror(-err));
 	return err;

@@ -19,7 +19,7 @@ int steps_create_state(struct session *session, const struct tproxy_config *conf
 /* Puts the embedded programs in place of older ones, on every interface, without a gap. */
 int steps_replace_build(struct session *session);
 /* Every attachment of a state gets the programs of another one, or of itself; shows nothing. */
-int steps_move_programs(const struct state *state, const struct state *to);
+int steps_move_programs(struct nl *nl, const struct state *state, const struct state *to);
 int steps_remove_state(struct session *session);
 
 int steps_refresh_local(struct session *session);
@@ -46,7 +46,14 @@ int steps_routes_off(struct session *session);
 int steps_lookup_on(struct session *session);
 int steps_lookup_off(struct session *session);
 
-int steps_hook_on(struct session *session, const struct device *device, enum hook hook);
+/* The ingress of a device as this state sees it, and what of ours is there. */
+void steps_site(struct session *session, int ifindex, struct hook_site *ret_site);
+enum hook steps_hook_present(struct session *session, int ifindex);
+/* Is our link at work on a device that left this network namespace? */
+bool steps_moved_away(struct session *session, int ifindex);
+
+int steps_hook_on(struct session *session, const struct device *device, enum hook hook,
+		  const struct place *place);
 int steps_hook_off(struct session *session, int ifindex, const char *name, enum hook hook);
 /* Removes the clsact qdisc unless a filter is left on it. */
 int steps_qdisc_off(struct session *session, int ifindex, const char *name);
