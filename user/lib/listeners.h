@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sockets of this network namespace that take new flows: TCP listeners and unconnected UDP
+ * sockets, as the kernel lists them (NETLINK_SOCK_DIAG). Knows nothing of rules.
+ */
+#ifndef TPROXY_LISTENERS_H
+#define TPROXY_LISTENERS_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct listener {
+	__u64 cookie;  /* as the socket map shows it */
+	__u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 family;   /* AF_INET, AF_INET6 */
+	bool v6only;
+	bool transparent; /* IP_TRANSPARENT: takes flows to foreign addresses */
+	__u16 port;       /* host byte order */
+	__u8 addr[16];    /* where it is bound, IPv4 as ::ffff:a.b.c.d; zero: any */
+	int device;       /* ifindex it is bound to; 0: any */
+	__u32 inode;      /* of the socket, as /proc/PID/fd shows it */
+};
+
+struct listeners {
+	struct listener *items; /* owned; sorted by cookie */
+	size_t n, room;
+	bool tcp, udp; /* the kernel could list them */
+};
+
+/* 0 or -errno; a protocol that the kernel cannot list (no tcp_diag, udp_diag) is no error. */
+int listeners_read(struct listeners *ret_listeners);
+void listeners_free(struct listeners *listeners);
+#define __cleanup_listeners __attribute__((cleanup(listeners_free)))
+
+/* Could those of this protocol be listed? */
+bool listeners_known(const struct listeners *listeners, __u8 protocol);
+/* NULL: there is none. */
+const struct listener *listeners_by_cookie(const struct listeners *listeners, __u64 cookie);
+
+/* May it take flows of this family? */
+bool listener_takes_family(const struct listener *listener, __u8 family);
+/* May it take flows that enter by this device, a member of that VRF, or of none with 0? */
+bool listener_takes_device(const struct listener *listener, int ifindex, int vrf);
+
+/* Where the data path looks for the listener of a rule that names a port. */
+struct listener_place {
+	__u8 protocol, family; /* of the flow */
+	__u8 addr[16];         /* of the proxy, IPv4 as ::ffff:a.b.c.d */
+	__u16 port;            /* host byte order */
+	int ifindex, vrf;      /* where the flow enters; both 0: on any device */
+};
+/* The one that a socket look-up finds: by exact address, else by the wildcard. NULL: none. */
+const struct listener *listeners_at(const struct listeners *listeners,
+				    const struct listener_place *place);
+
+/* "squid (pid 42)", from /proc. False when nobody is found: no right to look, or gone. */
+bool listener_holder(const struct listener *listener, char *ret_text, size_t size);
+
+#endif
