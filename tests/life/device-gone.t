@@ -24,7 +24,8 @@ ok "does not end it" steering $SERVER4 $SERVER6
 
 r ip link del r0
 try loader status
-is "status works with the interface gone" $RC 0
+is "status works with the interface gone, and is not content" $RC 4
+like "it says why" "$OUT" '! r0: the device is gone'
 ok "the interface is made again" recreate
 do_ok "attach the new one" loader attach r0 --port 80
 ok "flows go through the relay" steering $SERVER4 $SERVER6

@@ -29,7 +29,7 @@ like "the upstream side diverts" "$(loader -j status | json_value \
 
 ip -n "$ROUTER" link add late0 type veth peer name other0
 ip -n "$ROUTER" link set late0 up
-attached() { loader -j status | json_value "[i['name'] for i in o['interfaces']]" | grep -q late0; }
+attached() { [[ $(loader -j status | json_value "[i['name'] for i in o['interfaces']]") == *late0* ]]; }
 ok "an interface that matches is attached when it comes" wait_for 20 attached
 
 printf '[loader]\ninterfaces = r0 late*\ndivert = r1\n[rule web]\nports = 80\naction = pass\n' >"$conf"

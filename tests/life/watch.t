@@ -19,11 +19,12 @@ watch_stop() { stop "$WATCH_PID" "${1:-TERM}"; }
 # restored WHAT COUNT — that many repairs of this kind were told
 restored() { [[ $(grep -c "repaired: $1\$" "$WORK/log/watch") -ge $2 ]]; }
 healthy() {
-	loader --json status | python3 -c '
+	loader --json status >"$WORK/healthy"
+	python3 -c '
 import json, sys
-s = json.load(sys.stdin)
+s = json.load(open(sys.argv[2]))
 ok = s["sk_lookup"] and all(i["hook"] != "none" and i["routing4"] == i["routing6"] == "ok" for i in s["interfaces"])
-sys.exit(not (ok and len(s["interfaces"]) == int(sys.argv[1])))' "${1:-1}"
+sys.exit(not (ok and len(s["interfaces"]) == int(sys.argv[1])))' "${1:-1}" "$WORK/healthy"
 }
 # within_a_second DESCRIPTION CMD… — a generous second: the machine may be busy
 within_a_second() {

@@ -13,7 +13,7 @@ void check_programs(struct checkup *c);
 void check_order(struct checkup *c, const struct checked_iface *iface);
 /* rule-missing, route-missing */
 void check_routing(struct checkup *c, const struct checked_iface *iface);
-/* no-listener */
+/* no-listener, listener-not-transparent, listener-family, listener-device, listener-unknown */
 void check_listeners(struct checkup *c);
 
 #endif

@@ -79,7 +79,7 @@ void check_program(struct checkup *c, const struct checked_iface *iface) {
 static void check_gone(struct checkup *c, const struct checked_iface *iface) {
   struct problem *p;
 
-  if (iface->there)
+  if (iface->there || !checkup_means(c, iface))
     return;
   if (steps_moved_away(c->session, (int)iface->iface.ifindex)) {
     p = problem_add(&c->problems, "moved", VERDICT_DEGRADED,

@@ -10,7 +10,7 @@ static void check_family(struct checkup *c, const struct checked_iface *iface,
   const char *name = iface->device.name;
   enum routing routing = steps_routing(c->session, family, &iface->device);
   char digit = family == AF_INET ? '4' : '6';
-  struct problem *p;
+  struct problem *p = NULL;
 
   if (routing == ROUTING_NO_RULE) {
     p = problem_add(&c->problems, "rule-missing", VERDICT_BROKEN, name, NULL);
@@ -31,6 +31,7 @@ static void check_family(struct checkup *c, const struct checked_iface *iface,
     problem_next(p, "tproxy-loader attach %s; tproxy-loader watch restores it",
                  name);
   }
+  problem_concerns(p, family == AF_INET ? PROBLEM_IPV4 : PROBLEM_IPV6);
 }
 
 void check_routing(struct checkup *c, const struct checked_iface *iface) {

@@ -45,22 +45,25 @@ int checkup_open(struct checkup *c, struct session *session) {
   return 0;
 }
 
-static bool is_meant(const struct checked_iface *iface, const char *ifname) {
-  return !ifname || !strcmp(ifname, (const char *)iface->iface.value.name);
+bool checkup_means(const struct checkup *c, const struct checked_iface *iface)
+{
+	return !c->ifname || !strcmp(c->ifname, (const char *)iface->iface.value.name);
 }
 
-static void run(struct checkup *c, const struct check *check,
-                const char *ifname) {
-  for (size_t i = 0; i < c->n && check->of_iface; i++)
-    if (is_meant(&c->ifaces[i], ifname) && c->ifaces[i].there)
-      check->of_iface(c, &c->ifaces[i]);
-  if (check->of_all)
-    check->of_all(c);
+static void run(struct checkup *c, const struct check *check)
+{
+	for (size_t i = 0; i < c->n && check->of_iface; i++)
+		if (checkup_means(c, &c->ifaces[i]) && c->ifaces[i].there)
+			check->of_iface(c, &c->ifaces[i]);
+	if (check->of_all)
+		check->of_all(c);
 }
 
-void checkup_run(struct checkup *c, const char *ifname) {
-  for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
-    run(c, &checks[i], ifname);
+void checkup_run(struct checkup *c, const char *ifname)
+{
+	c->ifname = ifname;
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+		run(c, &checks[i]);
 }
 
 void checkup_close(struct checkup *c) {

@@ -26,6 +26,7 @@ struct checkup {
 	struct checked_iface *ifaces; /* owned */
 	size_t n;
 	struct policy policy;         /* the live one; owned */
+	const char *ifname;           /* the one that is looked at; NULL: all. Set by checkup_run */
 	bool may_probe;               /* a probe packet may be sent where something looks wrong */
 	bool must_probe;              /* … and everywhere else: --probe */
 	struct problems problems;     /* owned */
@@ -35,6 +36,8 @@ struct checkup {
 int checkup_open(struct checkup *c, struct session *session);
 /* All checks, of one interface (and what belongs to none) or, with NULL, of all. */
 void checkup_run(struct checkup *c, const char *ifname);
+/* Is this one of those that are looked at? */
+bool checkup_means(const struct checkup *c, const struct checked_iface *iface);
 void checkup_close(struct checkup *c);
 #define __cleanup_checkup __attribute__((cleanup(checkup_close)))
 

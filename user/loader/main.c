@@ -44,7 +44,9 @@ static const struct command commands[] = {
 	  "  --wait            stay until then, instead of a process in the background\n"
 	  "  --dry-run         show the steps, take none\n",
 	  cmd_detach },
-	{ "status", "[IF]", "what is attached and how it is doing (the default command)", NULL,
+	{ "status", "[IF]", "what is attached and how it is doing (the default command)",
+	  "Ends with what is wrong, a line each with its next step, and a verdict: ok (exit 0),\n"
+	  "degraded (4) or broken (5). What is attached is asked of the kernel now.\n",
 	  cmd_status },
 	{ "rule",
 	  "list | add NAME [options] | del NAME [--show-bpftool]",
@@ -113,8 +115,8 @@ static void print_help(void)
 	       "  -q                no steps, only errors\n"
 	       "  -h, --help        this text; behind a command: its options\n"
 	       "  -V, --version     print the version\n\n"
-	       "exit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (diff, import,\n"
-	       "check)\n");
+	       "exit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (status: degraded;\n"
+	       "diff, import, check), 5 broken (status)\n");
 }
 
 static void print_command_help(const struct command *command)

@@ -22,6 +22,7 @@ struct problem {
 	enum verdict verdict;           /* what this one alone makes of it; never VERDICT_OK */
 	char ifname[TPROXY_IFNAME_LEN]; /* empty: of no interface */
 	char rule[TPROXY_NAME_LEN];     /* empty: of no rule */
+	__u8 classes;                   /* of flows, bit N: enum tproxy_class N; 0: of all */
 	char text[PROBLEM_TEXT_LEN];    /* one sentence: what is seen, and what it means for flows */
 	char next[PROBLEM_TEXT_LEN];    /* the next step, a command where there is one */
 };
@@ -42,6 +43,10 @@ struct problem *problem_add(struct problems *problems, const char *id, enum verd
 /* Its text and its next step; p may be NULL. */
 void problem_text(struct problem *p, const char *fmt, ...) __printf(2, 3);
 void problem_next(struct problem *p, const char *fmt, ...) __printf(2, 3);
+/* It concerns flows of these classes only; p may be NULL. */
+void problem_concerns(struct problem *p, __u8 classes);
+#define PROBLEM_IPV4 (1 << TPROXY_TCP4 | 1 << TPROXY_UDP4)
+#define PROBLEM_IPV6 (1 << TPROXY_TCP6 | 1 << TPROXY_UDP6)
 
 /* The worst of all. */
 enum verdict problems_verdict(const struct problems *problems);

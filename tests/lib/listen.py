@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Sockets that listen and answer nobody, until they are killed.
+
+listen.py PORT PROTO[,PROTO] ADDRESS [transparent] [v6only] [dual] [device=NAME] [many=N]
+
+many: so many more sockets, on ports of the kernel's choice.
+"""
+import signal
+import socket
+import sys
+
+port, protos, address, *options = sys.argv[1:]
+device = [o.split("=")[1] for o in options if o.startswith("device=")]
+many = [int(o.split("=")[1]) for o in options if o.startswith("many=")]
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def listen(proto, number):
+    sock = socket.socket(family, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, "dual" not in options)
+    if "transparent" in options:
+        level, name = (socket.SOL_IP, 19) if family == socket.AF_INET else (socket.IPPROTO_IPV6, 75)
+        sock.setsockopt(level, name, 1)  # IP_TRANSPARENT, IPV6_TRANSPARENT
+    if device:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device[0].encode())
+    sock.bind((address, number))
+    if proto == "tcp":
+        sock.listen()
+    return sock
+
+
+kept = [listen(proto, 0) for proto in protos.split(",") for _ in range(many[0] if many else 0)]
+kept += [listen(proto, int(port)) for proto in protos.split(",")]
+signal.pause()
