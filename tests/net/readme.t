@@ -13,6 +13,9 @@ r ip link set eth1 up
 ip -n "$ROUTER" -6 addr replace $GATE6/64 dev eth0 nodad
 ip -n "$ROUTER" -6 addr replace $ROUTER6/64 dev eth1 nodad
 
+# the servers of examples/bastion.conf
+r ip route add 10.210.0.0/24 via $SERVER4
+
 # the two commands at the top are this very run and demo.t
 not_here='^(scripts/demo|scripts/test)'
 

@@ -11,7 +11,10 @@
 #include "lib/settings.h"
 #include "lib/trial.h"
 #include "loader/conffile.h"
-#include "loader/show.h"
+#include "loader/entry.h"
+#include "loader/listening.h"
+#include "loader/test_answer.h"
+#include "loader/wayback.h"
 
 #define CLIENT_PORT 40000
 
@@ -26,19 +29,6 @@ static const struct option options[] = {
 struct request {
 	const char *ifname, *config;
 	struct trial_flow flow;
-};
-
-static const char *const meanings[TRIAL_MAX] = {
-	[TRIAL_NONE] = "no rule concerns it: left alone",
-	[TRIAL_PROXY] = "to the proxy's listener",
-	[TRIAL_PASS] = "left alone",
-	[TRIAL_DROP] = "dropped",
-	[TRIAL_RESET] = "refused with a reset or ICMP error",
-	[TRIAL_LOCAL] = "addressed to this host: left alone",
-	[TRIAL_POOL] = "an address of a pool: tproxy-relay takes it to the server",
-	[TRIAL_OWNED] = "a socket here owns it, or is bound to its destination: delivered here",
-	[TRIAL_OLDER] = "it began before the rule: left alone until it is idle for a minute",
-	[TRIAL_UNROUTED] = "there is no route to its destination: left to the kernel",
 };
 
 /* ---- command line --------------------------------------------------------- */
@@ -69,12 +59,12 @@ static int take_operand(struct request *request, const char *operand)
 	struct trial_flow *flow = &request->flow;
 
 	if (!flow->proto) {
-		flow->proto = !strcmp(operand, "tcp") ? IPPROTO_TCP :
-			      !strcmp(operand, "udp") ? IPPROTO_UDP :
-							0;
-		return flow->proto ? EXIT_DONE :
-				     app_usage_error("test %s: not a protocol (tcp or udp)",
-						     operand);
+		flow->proto = !strcmp(operand, "tcp")   ? IPPROTO_TCP
+			      : !strcmp(operand, "udp") ? IPPROTO_UDP
+							: 0;
+		return flow->proto
+			       ? EXIT_DONE
+			       : app_usage_error("test %s: not a protocol (tcp or udp)", operand);
 	}
 	if (!flow->src.port)
 		return take_endpoint(operand, CLIENT_PORT, &flow->src);
@@ -109,22 +99,7 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 
 /* ---- the interface it enters by ------------------------------------------- */
 
-static int only_attached(const struct session *session, char *ret_name)
-{
-	__cleanup_free struct live_iface *ifaces = NULL;
-	size_t n = 0, found = 0;
-	int err = live_ifaces(&session->state, &ifaces, &n);
-
-	for (size_t i = 0; i < n; i++) {
-		if (!(ifaces[i].value.roles & TPROXY_ROLE_POLICY))
-			continue;
-		found++;
-		snprintf(ret_name, IF_NAMESIZE, "%.*s", IF_NAMESIZE - 1, ifaces[i].value.name);
-	}
-	return err ? err : found == 1 ? 0 : -ENOTUNIQ;
-}
-
-static int choose_interface(const struct request *request, const struct session *session,
+static int choose_interface(const struct request *request, struct session *session,
 			    const struct config *config, char *ret_name)
 {
 	if (request->ifname)
@@ -132,8 +107,8 @@ static int choose_interface(const struct request *request, const struct session 
 	else if (config && config->interfaces.n == 1 &&
 		 !strpbrk(config->interfaces.items[0], "*?["))
 		snprintf(ret_name, IF_NAMESIZE, "%s", config->interfaces.items[0]);
-	else if (session->state.map[MAP_IFACES] < 0 || only_attached(session, ret_name))
-		return app_usage_error("test: which interface does the flow enter by? (--in IF)");
+	else
+		return entry_of(session, &request->flow.src, ret_name);
 	return EXIT_DONE;
 }
 
@@ -168,82 +143,121 @@ static int fill(struct session *session, struct trial *trial, const struct confi
 	return err;
 }
 
-static int tell(const struct session *session, const struct trial *trial, const char *ifname,
-		const struct trial_result *r)
+static int read_rule(const struct trial *trial, int index, struct rule *ret_rule)
 {
 	struct policy rules __cleanup_policy = { 0 };
-	struct json_object *root;
-	char proxy[PROXY_TEXT_LEN] = "";
-	const char *name = NULL;
+	int err = index < 0 ? 0 : live_read_rules(&trial->maps, &rules);
 
-	if (!live_read_rules(&trial->maps, &rules) && r->rule >= 0) {
-		name = rules.rules[r->rule].name;
-		if (rules.rules[r->rule].action == TPROXY_ACTION_PROXY)
-			proxy_format(&rules.rules[r->rule].proxy, proxy);
-	}
-	if (!session->app->json) {
-		printf("in %s: ", ifname);
-		if (name)
-			printf("rule %d %s%s%s: ", r->rule, name, *proxy ? ": proxy " : "", proxy);
-		printf("%s%s\n", r->no_listener ? "there is no listener: " : "",
-		       meanings[r->verdict]);
-		return EXIT_DONE;
-	}
-	root = show_json_root();
-	json_object_object_add(root, "interface", json_object_new_string(ifname));
-	json_object_object_add(root, "verdict",
-			       json_object_new_string(trial_verdict_names[r->verdict]));
-	json_object_object_add(root, "rule", name ? json_object_new_string(name) : NULL);
-	json_object_object_add(root, "rule_index",
-			       name ? json_object_new_int(r->rule) : NULL);
-	json_object_object_add(root, "proxy", *proxy ? json_object_new_string(proxy) : NULL);
-	if (*proxy)
-		json_object_object_add(root, "listener",
-				       json_object_new_boolean(!r->no_listener));
-	return show_json_print(root);
+	if (err || index < 0)
+		return err;
+	*ret_rule = rules.rules[index];
+	ret_rule->interfaces = (struct name_set){ 0 }; /* they go with the policy */
+	return 0;
 }
 
-static int run_trial(struct session *session, struct trial *trial, struct request *request,
-		     const struct config *config, const char *ifname)
+static int run_trial(struct session *session, const struct request *request,
+		     const struct config *config, struct test_answer *answer)
 {
-	struct trial_result result;
-	int err = 0;
-
-	if (config)
-		err = fill(session, trial, config, ifname, request->flow.ifindex);
-	if (!err)
-		err = trial_run(trial, &request->flow, &result);
-	if (!err)
-		return tell(session, trial, ifname, &result);
-	log_error("test: %s (-v shows more)", strerror(-err));
-	return EXIT_FAILED;
-}
-
-static int test(struct session *session, struct request *request, const struct config *config)
-{
-	struct trial trial = TRIAL_CLOSED;
-	char ifname[IF_NAMESIZE] = "";
 	bool live = session->state.map[MAP_CONFIG] >= 0;
-	int err, code = choose_interface(request, session, config, ifname);
+	struct trial trial = TRIAL_CLOSED;
+	int err = trial_open(&trial, live ? &session->state : NULL, config != NULL);
 
-	if (code)
-		return code;
-	request->flow.ifindex = (int)if_nametoindex(ifname);
-	if (!request->flow.ifindex) {
-		log_error("%s: no such interface (ip link shows the interfaces)", ifname);
-		return EXIT_FAILED;
-	}
-	if (live && !config && session->state.config.build != state_build())
-		log_warn("the attached programs are of another build than this loader");
-	err = trial_open(&trial, live ? &session->state : NULL, config != NULL);
 	if (err) {
 		log_error("test: cannot load the programs: %s (-vv shows the verifier's log)",
 			  strerror(-err));
 		return EXIT_FAILED;
 	}
-	code = run_trial(session, &trial, request, config, ifname);
+	if (config)
+		err = fill(session, &trial, config, answer->ifname, request->flow.ifindex);
+	if (!err)
+		err = trial_run(&trial, &request->flow, &answer->trial);
+	if (!err)
+		err = read_rule(&trial, answer->trial.rule, &answer->rule);
 	trial_close(&trial);
-	return code;
+	if (err)
+		log_error("test: %s (-v shows more)", strerror(-err));
+	return err ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* ---- what is attached ----------------------------------------------------- */
+
+static bool concerns(const struct problem *p, const struct test_answer *answer, __u8 class)
+{
+	if (*p->ifname && strcmp(p->ifname, answer->ifname))
+		return false;
+	if (*p->rule && (answer->trial.rule < 0 || strcmp(p->rule, answer->rule.name)))
+		return false;
+	return !p->classes || (p->classes & class);
+}
+
+static void keep_concerning(struct checkup *c, struct test_answer *answer, __u8 class)
+{
+	struct problems *all = &c->problems;
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (concerns(&all->items[i], answer, class))
+			all->items[n++] = all->items[i];
+	all->n = n;
+	answer->problems = *all;
+	*all = (struct problems)PROBLEMS_NONE;
+}
+
+static void check_way_back(struct checkup *c, const struct request *request, __u8 class)
+{
+	const struct endpoint *src = &request->flow.src;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct client client = {
+			.iface = &c->ifaces[i],
+			.classes = class,
+			.family = src->family,
+			.addr = src->addr,
+		};
+
+		if ((int)c->ifaces[i].iface.ifindex == request->flow.ifindex)
+			wayback_check(c, &client);
+	}
+}
+
+/* The table of checks for its interface, and of that what concerns the flow. */
+static int check_live(struct session *session, const struct request *request,
+		      struct test_answer *answer)
+{
+	const struct trial_flow *flow = &request->flow;
+	const __u8 class = (__u8)(1 << listening_class(flow->proto, flow->dst.family));
+	struct checkup c __cleanup_checkup = { 0 };
+	int err = checkup_open(&c, session);
+
+	if (err) {
+		log_error("%s: cannot read the maps: %s", session->state.dir, strerror(-err));
+		return EXIT_FAILED;
+	}
+	checkup_run(&c, answer->ifname);
+	check_way_back(&c, request, class);
+	keep_concerning(&c, answer, class);
+	return EXIT_DONE;
+}
+
+static int test(struct session *session, struct request *request, const struct config *config)
+{
+	struct test_answer answer __cleanup_answer = { .policy_only = config != NULL };
+	char ifname[IF_NAMESIZE] = "";
+	int code = choose_interface(request, session, config, ifname);
+
+	if (code)
+		return code;
+	answer.ifname = ifname;
+	request->flow.ifindex = (int)if_nametoindex(ifname);
+	if (!request->flow.ifindex) {
+		log_error("%s: no such interface (ip link shows the interfaces)", ifname);
+		return EXIT_FAILED;
+	}
+	answer.attached = entry_is_attached(session, request->flow.ifindex);
+	code = run_trial(session, request, config, &answer);
+	if (!code && !config && answer.attached)
+		code = check_live(session, request, &answer);
+	return code ? code : test_answer_tell(&answer, session->app->json);
 }
 
 static int open_session(struct session *session, struct app *app, bool required)

@@ -83,10 +83,12 @@ static const struct command commands[] = {
 	{ "rollback", "", "bring the policy before the last apply back", NULL, cmd_rollback },
 	{ "save", "", "print the live policy as a configuration file", NULL, cmd_save },
 	{ "test", "[--in IF] [--config FILE] PROTO SRC[:PORT] DST:PORT",
-	  "what would happen to a flow, and by which rule",
-	  "  --in IF           the interface it enters by, if more than one is attached\n"
+	  "what would happen to a flow, by which rule, and would it arrive",
+	  "  --in IF           the interface it enters by; else that of the route back to SRC\n"
 	  "  --config FILE     ask this file instead of the live policy; nothing need be attached\n\n"
-	  "IPv6 addresses with a port stand in brackets. Nothing is sent or counted.\n",
+	  "IPv6 addresses with a port stand in brackets. Nothing is sent or counted.\n"
+	  "Exit 0: it would be proxied, and arrive; 4: so, with remarks; 5: it would be proxied, and\n"
+	  "not arrive; 6: it passes; 7: it is dropped or refused. A file knows 0, 6 and 7.\n",
 	  cmd_test },
 	{ "import", "[--ipv6] [FILE]", "translate iptables-save text into a configuration file",
 	  "  --ipv6            the text is from ip6tables-save; its head line says so, too\n\n"
@@ -116,7 +118,8 @@ static void print_help(void)
 	       "  -h, --help        this text; behind a command: its options\n"
 	       "  -V, --version     print the version\n\n"
 	       "exit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (status: degraded;\n"
-	       "diff, import, check), 5 broken (status)\n");
+	       "diff, import, check), 5 broken (status; test: would not arrive), 6 test: passes,\n"
+	       "7 test: dropped or refused\n");
 }
 
 static void print_command_help(const struct command *command)
