@@ -15,5 +15,7 @@ void check_order(struct checkup *c, const struct checked_iface *iface);
 void check_routing(struct checkup *c, const struct checked_iface *iface);
 /* no-listener, listener-not-transparent, listener-family, listener-device, listener-unknown */
 void check_listeners(struct checkup *c);
+/* not-delivered, input-filter, rp-filter, mark-lost, no-return-route, no-neighbour, wrong-interface */
+void check_delivery(struct checkup *c);
 
 #endif

@@ -228,15 +228,6 @@ static void look_at_class(struct finding *f, const struct listening *l,
 	}
 }
 
-/* One that drains takes no new flows. */
-static bool takes_flows(const struct checkup *c, const struct checked_iface *iface, int rule)
-{
-	const struct tproxy_iface *value = &iface->iface.value;
-
-	return checkup_means(c, iface) && iface->there && (value->roles & TPROXY_ROLE_POLICY) &&
-	       !(value->roles & TPROXY_ROLE_DRAINING) && (value->mask >> rule & 1);
-}
-
 static void look_on_iface(struct finding *f, const struct listening *l,
 			  const struct checked_iface *iface)
 {
@@ -257,7 +248,7 @@ static void check_rule(struct checkup *c, const struct listening *l, int index)
 	struct finding f = { .c = c, .rule = &c->policy.rules[index] };
 
 	for (size_t i = 0; i < c->n; i++)
-		if (takes_flows(c, &c->ifaces[i], index))
+		if (checkup_takes(c, &c->ifaces[i], index))
 			look_on_iface(&f, l, &c->ifaces[i]);
 	report_classes(&f);
 }

@@ -16,6 +16,8 @@ static const struct check checks[] = {
     {.question = "Do packets meet our program first?",
      .of_iface = check_order},
     {.question = "Has every rule a listener?", .of_all = check_listeners},
+    {.question = "Do flow starts come to be connections?",
+     .of_all = check_delivery},
 };
 
 static void look_at(struct checkup *c, struct checked_iface *iface,
@@ -31,7 +33,7 @@ int checkup_open(struct checkup *c, struct session *session) {
   size_t n = 0;
   int err;
 
-  *c = (struct checkup){.session = session};
+  *c = (struct checkup){.session = session, .guard = GUARD_NONE};
   err = live_ifaces(&session->state, &ifaces, &n);
   if (!err)
     err = live_read_policy(&session->state, &c->policy);
@@ -48,6 +50,19 @@ int checkup_open(struct checkup *c, struct session *session) {
 bool checkup_means(const struct checkup *c, const struct checked_iface *iface)
 {
 	return !c->ifname || !strcmp(c->ifname, (const char *)iface->iface.value.name);
+}
+
+bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, int rule)
+{
+	const struct tproxy_iface *value = &iface->iface.value;
+
+	return checkup_means(c, iface) && iface->there && (value->roles & TPROXY_ROLE_POLICY) &&
+	       !(value->roles & TPROXY_ROLE_DRAINING) && (value->mask >> rule & 1);
+}
+
+bool checkup_may_probe(struct checkup *c)
+{
+	return c->may_probe && (c->locked || guard_try(&c->guard, c->session->app));
 }
 
 static void run(struct checkup *c, const struct check *check)
@@ -67,8 +82,9 @@ void checkup_run(struct checkup *c, const char *ifname)
 }
 
 void checkup_close(struct checkup *c) {
+  guard_release(&c->guard);
   policy_free(&c->policy);
   problems_free(&c->problems);
   free(c->ifaces);
-  *c = (struct checkup){0};
+  *c = (struct checkup){.guard = GUARD_NONE};
 }

@@ -12,6 +12,7 @@
 #include "lib/live.h"
 #include "lib/policy.h"
 #include "loader/app.h"
+#include "loader/guard.h"
 #include "loader/problem.h"
 
 /* One attached interface, as the maps have it and as the kernel has it. */
@@ -29,6 +30,9 @@ struct checkup {
 	const char *ifname;           /* the one that is looked at; NULL: all. Set by checkup_run */
 	bool may_probe;               /* a probe packet may be sent where something looks wrong */
 	bool must_probe;              /* … and everywhere else: --probe */
+	bool locked;                  /* the state's lock is the caller's */
+	struct guard guard;           /* or taken for a probe */
+	unsigned int probes_sent, probes_arrived;
 	struct problems problems;     /* owned */
 };
 
@@ -38,6 +42,10 @@ int checkup_open(struct checkup *c, struct session *session);
 void checkup_run(struct checkup *c, const char *ifname);
 /* Is this one of those that are looked at? */
 bool checkup_means(const struct checkup *c, const struct checked_iface *iface);
+/* So is this, and may new flows that enter by it meet the rule? One that drains takes none. */
+bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, int rule);
+/* May a probe be sent? Then the lock is held from here on. */
+bool checkup_may_probe(struct checkup *c);
 void checkup_close(struct checkup *c);
 #define __cleanup_checkup __attribute__((cleanup(checkup_close)))
 

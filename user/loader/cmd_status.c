@@ -5,7 +5,10 @@
 #include "loader/show.h"
 #include "loader/status.h"
 
-static const struct option options[] = { APP_LONG_OPTIONS };
+enum { OPT_PROBE = 3000 };
+
+static const struct option options[] = { { "probe", no_argument, NULL, OPT_PROBE },
+					 APP_LONG_OPTIONS };
 
 /* With --json an absent state is an answer too. */
 static void print_absent_json(const struct app *app)
@@ -40,39 +43,54 @@ static int print(const struct status *s, const struct app *app)
 	return code ? code : exit_code_of(s);
 }
 
-static int status(struct app *app, const char *only)
+static int look_and_print(struct session *session, const struct status_wish *wish)
+{
+	struct status s __cleanup_status = { .n = 0 };
+	int err = status_look(&s, session, wish);
+
+	if (err) {
+		log_error("%s: cannot read the maps: %s", session->state.dir, strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (wish->ifname && !s.n) {
+		log_error("%s: not attached (tproxy-loader attach %s)", wish->ifname, wish->ifname);
+		return EXIT_NOT_ATTACHED;
+	}
+	return print(&s, session->app);
+}
+
+static int status(struct app *app, const struct status_wish *wish)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
-	struct status s __cleanup_status = { .n = 0 };
-	int err, code = session_open(&session, app, SESSION_READ);
+	struct guard guard = GUARD_NONE;
+	int code = session_open(&session, app, SESSION_READ);
 
 	if (code == EXIT_NOT_ATTACHED && app->json)
 		print_absent_json(app);
-	if (code)
-		return code;
-	err = status_look(&s, &session, only);
-	if (err) {
-		log_error("%s: cannot read the maps: %s", session.state.dir, strerror(-err));
-		return EXIT_FAILED;
-	}
-	if (only && !s.n) {
-		log_error("%s: not attached (tproxy-loader attach %s)", only, only);
-		return EXIT_NOT_ATTACHED;
-	}
-	return print(&s, app);
+	if (!code && wish->probe && !guard_wait(&guard, app))
+		code = EXIT_FAILED;
+	if (!code)
+		code = look_and_print(&session, wish);
+	guard_release(&guard);
+	return code;
 }
 
 int cmd_status(struct app *app, int argc, char **argv)
 {
-	const char *operand, *only = NULL;
+	struct status_wish wish = { 0 };
+	const char *operand;
 	int opt;
 
 	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
 		if (opt == '?')
 			return EXIT_USAGE;
-		if (only)
+		if (opt == OPT_PROBE) {
+			wish.probe = true;
+			continue;
+		}
+		if (wish.ifname)
 			return app_usage_error("status: one interface at most");
-		only = operand;
+		wish.ifname = operand;
 	}
-	return app_enter(app) ? status(app, only) : EXIT_FAILED;
+	return app_enter(app) ? status(app, &wish) : EXIT_FAILED;
 }

@@ -211,6 +211,7 @@ static void check_way_back(struct checkup *c, const struct request *request, __u
 		const struct client client = {
 			.iface = &c->ifaces[i],
 			.classes = class,
+			.dead_hop = VERDICT_BROKEN,
 			.family = src->family,
 			.addr = src->addr,
 		};

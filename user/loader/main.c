@@ -44,7 +44,8 @@ static const struct command commands[] = {
 	  "  --wait            stay until then, instead of a process in the background\n"
 	  "  --dry-run         show the steps, take none\n",
 	  cmd_detach },
-	{ "status", "[IF]", "what is attached and how it is doing (the default command)",
+	{ "status", "[IF] [--probe]", "what is attached and how it is doing (the default command)",
+	  "  --probe           send a probe packet for each kind of flow, and see whether it arrives\n\n"
 	  "Ends with what is wrong, a line each with its next step, and a verdict: ok (exit 0),\n"
 	  "degraded (4) or broken (5). What is attached is asked of the kernel now.\n",
 	  cmd_status },

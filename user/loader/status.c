@@ -77,7 +77,7 @@ static int look_at_ifaces(struct status *s)
 	return 0;
 }
 
-int status_look(struct status *s, struct session *session, const char *only)
+int status_look(struct status *s, struct session *session, const struct status_wish *wish)
 {
 	const struct state *state = &session->state;
 	char path[STATE_PATH_LEN];
@@ -85,7 +85,9 @@ int status_look(struct status *s, struct session *session, const char *only)
 
 	if (err)
 		return err;
-	checkup_run(&s->checkup, only);
+	s->checkup.may_probe = true;
+	s->checkup.must_probe = s->checkup.locked = wish->probe;
+	checkup_run(&s->checkup, wish->ifname);
 	err = look_at_ifaces(s);
 	if (!err)
 		err = pools_read(state, &s->pools);

@@ -132,6 +132,8 @@ int status_print_json(const struct status *s)
 	changes_add_status(c->session, &c->policy, root);
 	json_object_object_add(root, "older_udp_flows", json_object_new_uint64(s->older));
 	json_object_object_add(root, "counters", counters_json(s));
+	json_object_object_add(root, "probes_sent", json_object_new_int((int)c->probes_sent));
+	json_object_object_add(root, "probes_arrived", json_object_new_int((int)c->probes_arrived));
 	json_object_object_add(root, "problems", problems_json(&c->problems));
 	json_object_object_add(root, "verdict", json_object_new_string(verdict_names[verdict]));
 	return show_json_print(root);

@@ -94,6 +94,9 @@ static void print_verdict(const struct status *s)
 	if (s->n && !status_intercepts(s))
 		printf("nothing is intercepted: no rule that would is in force on these "
 		       "interfaces\n");
+	if (s->checkup.probes_sent)
+		printf("probes: %u sent, %u arrived\n", s->checkup.probes_sent,
+		       s->checkup.probes_arrived);
 	if (problems->n)
 		printf("problems:\n");
 	for (size_t i = 0; i < problems->n; i++)

@@ -6,10 +6,11 @@
 
 #include "lib/backroute.h"
 
-static struct problem *add(struct checkup *c, const struct client *client, const char *id)
+static struct problem *add(struct checkup *c, const struct client *client, const char *id,
+			   enum verdict verdict)
 {
 	struct problem *p =
-		problem_add(&c->problems, id, VERDICT_BROKEN,
+		problem_add(&c->problems, id, verdict,
 			    (const char *)client->iface->iface.value.name, client->rule);
 
 	problem_concerns(p, client->classes);
@@ -37,7 +38,7 @@ static bool is_strict(const struct client *client)
 
 static bool no_route(struct checkup *c, const struct client *client, const char *address, int err)
 {
-	struct problem *p = add(c, client, "no-return-route");
+	struct problem *p = add(c, client, "no-return-route", VERDICT_BROKEN);
 
 	problem_text(p, "there is no route back to %s: %s; its flows get no answer", address,
 		     strerror(-err));
@@ -50,7 +51,7 @@ static bool other_way(struct checkup *c, const struct client *client, const char
 		      const struct backroute *route)
 {
 	const char *name = client->iface->device.name;
-	struct problem *p = add(c, client, "rp-filter");
+	struct problem *p = add(c, client, "rp-filter", VERDICT_BROKEN);
 	char out[IF_NAMESIZE] = "another";
 
 	if_indextoname((unsigned int)route->ifindex, out);
@@ -66,7 +67,7 @@ static bool dead_hop(struct checkup *c, const struct client *client, const char 
 		     const struct backroute *route)
 {
 	char hop[INET6_ADDRSTRLEN], out[IF_NAMESIZE] = "its interface";
-	struct problem *p = add(c, client, "no-neighbour");
+	struct problem *p = add(c, client, "no-neighbour", client->dead_hop);
 
 	inet_ntop(route->hop_family, route->hop, hop, sizeof(hop));
 	if_indextoname((unsigned int)route->ifindex, out);

@@ -12,6 +12,7 @@ struct client {
 	const struct checked_iface *iface; /* where its flow comes in */
 	const char *rule;                  /* that takes it; NULL: it is not known */
 	__u8 classes;                      /* bit of the flow's enum tproxy_class */
+	enum verdict dead_hop;             /* what a first hop that does not answer makes of it */
 	__u8 family;
 	const __u8 *addr; /* 4 or 16 bytes */
 };

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Whatever keeps flows from a proxy or from its clients, status does not say ok: ten breakages, and
+# what it says of each. Nothing is broken, and it says so.
+TEST_LIMIT=300
+. "$(dirname "$0")/../lib/test.sh"
+
+SERVER_PORT=80
+# tries — new TCP flows of the client, which need not fare well
+tries() {
+	local to
+
+	for to in "$@"; do
+		for _ in 1 2 3; do
+			c timeout 0.3 curl -gs "http://$(bracket "$to"):$SERVER_PORT/whoami" >/dev/null
+		done
+	done
+}
+asks() { c dig +tries=1 +time=1 "@$1" test.tproxy >/dev/null; }
+
+# what status says: exit code and ids
+says() {
+	try loader -j status "$@"
+	echo "$RC $(json_value "' '.join(sorted(set(p['id'] for p in o['problems']))) or '-'" <<<"$OUT")"
+}
+# broken BREAKAGE WANTED [ARG…] — the answer is shown, in words as well
+broken() {
+	local what=$1 wanted=$2
+	shift 2
+
+	is "$what" "$(says "$@")" "$wanted"
+	loader status "$@" | sed -n '/^problems:/,$p' | sed "s/^/    $what: /" | tap_comment
+}
+well() { is "$1" "$(says)" "0 -"; }
+again() { do_ok "anew" eval 'loader detach --all && loader attach r0 --port 80 --udp-port 53'; }
+
+prepare nginx dns
+ok "the relay starts" relay_start
+do_ok "attach" loader attach r0 --port 80 --udp-port 53
+well "nothing is broken, and nothing was seen"
+ok "flows go through the relay" steering $SERVER4 $SERVER6
+asks $SERVER4
+well "flows arrive"
+is "all probes do" "$(loader -j status --probe | json_value "o['verdict'], o['probes_sent'] >= 4, o['probes_sent'] == o['probes_arrived']")" \
+	"('ok', True, True)"
+like "in words" "$(loader status --probe)" 'probes: [45] sent, [45] arrived.*verdict: ok$'
+do_ok "of one interface" loader status r0 --probe
+refuses "one that is not attached" 3 'not attached' loader status r1
+
+again
+r nft -f - <<-'NFT'
+	table inet fw {
+		chain input {
+			type filter hook input priority 0; policy drop;
+			iifname "lo" accept
+			ct state established accept
+			meta l4proto ipv6-icmp accept
+		}
+	}
+NFT
+tries $SERVER4
+broken "INPUT drops" "5 input-filter"
+again
+broken "INPUT drops, and nothing was seen" "5 input-filter" --probe
+again
+asks $SERVER4
+broken "INPUT drops datagrams" "5 input-filter"
+cure=$(loader status --probe | sed -n "s/.*(let marked packets in: nft '\(insert .* accept\)';.*/\1/p" | head -n 1)
+do_ok "the cure it names" r nft "${cure/filter input/fw input}"
+again
+tries $SERVER4
+well "helps"
+r nft delete table inet fw
+
+again
+r sysctl -qw net.ipv4.conf.r0.rp_filter=1
+r ip route add $CLIENT4/32 via $SERVER4
+tries $SERVER4
+broken "strict rp_filter, and another way back" "5 rp-filter"
+r sysctl -qw net.ipv4.conf.r0.rp_filter=0
+r ip route del $CLIENT4/32
+
+again
+c ip addr add 10.88.0.2/32 dev c0
+for _ in 1 2 3; do
+	c timeout 0.3 curl -s --interface 10.88.0.2 http://$SERVER4/ >/dev/null
+done
+broken "no return route" "5 no-return-route"
+c ip addr del 10.88.0.2/32 dev c0
+
+again
+c ip addr add 10.77.1.88/24 dev c0
+c sysctl -qw net.ipv4.conf.c0.arp_ignore=8
+r ip neigh flush dev r0
+for _ in 1 2 3; do
+	c timeout 2 curl -s --interface 10.77.1.88 http://$SERVER4/ >/dev/null
+done
+broken "no ARP" "4 no-neighbour"
+c sysctl -qw net.ipv4.conf.c0.arp_ignore=0
+c ip addr del 10.77.1.88/24 dev c0
+r ip neigh flush dev r0
+
+again
+r ip link add br0 type bridge
+r ip link set r0 master br0
+broken "bridge port" "5 enslaved"
+r ip link del br0
+
+again
+r ip rule add from 10.77.1.0/24 pref 100 lookup main
+tries $SERVER4
+like "earlier rule" "$(says)" '^5 .*(earlier-rule|mark-lost)'
+loader status | sed -n '/^problems:/,$p' | sed "s/^/    earlier rule: /" | tap_comment
+r ip rule del pref 100
+
+again
+r nft -f - <<-'NFT'
+	table inet other {
+		chain prerouting { type filter hook prerouting priority -150; meta mark set 0; }
+	}
+NFT
+tries $SERVER4
+broken "mark lost" "5 mark-lost"
+again
+asks $SERVER6
+broken "mark lost by datagrams" "5 mark-lost"
+r nft delete table inet other
+
+do_ok "detach" loader detach --all
+do_ok "attach the servers' side" loader attach r1 --port 80
+tries $SERVER4 $SERVER6
+broken "wrong interface" "4 wrong-interface"
+do_ok "detach" loader detach --all
+
+again
+relay_stop
+broken "relay down" "5 no-listener"
+do_ok "detach" loader detach --all
+serve_run opaque "$ROUTER" python3 "$LIB/listen.py" 3129 tcp 0.0.0.0
+wait_for 10 listening "$ROUTER" tcp 3129
+do_ok "attach" loader attach r0 --port 80 --proxy 3129 --cidr 10.77.2.0/24
+broken "not transparent" "5 listener-not-transparent"
+
+# what is no breakage
+do_ok "detach" loader detach --all
+do_ok "attach without a rule" loader attach r0
+well "nothing is intercepted: that is ok"
+like "and said" "$(loader status)" 'nothing is intercepted: no rule.*verdict: ok$'
+do_ok "divert only" loader attach r1 --divert-only
+well "is ok"
+r ip link set r1 down
+broken "down" "4 device-down"
+r ip link set r1 up
+ok "the program is taken away" r rm "$PINS/links/$(r cat /sys/class/net/r1/ifindex 2>/dev/null || r ip -o link show r1 | cut -d: -f1)"
+like "which shows" "$(says)" '^5 .*program-missing'
+is "not on the other interface" "$(says r0)" "0 -"
+do_ok "detach" loader detach --all
+finish
