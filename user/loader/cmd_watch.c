@@ -18,6 +18,7 @@
 #include "loader/reconcile.h"
 #include "loader/setup.h"
 #include "loader/show.h"
+#include "loader/watch_report.h"
 
 #define MAX_PATTERNS 64
 /* Changes come in bursts; the first of one is answered after this pause. */
@@ -33,14 +34,6 @@ enum { OPT_CONFIG = 3000 };
 
 static const struct option options[] = { { "config", required_argument, NULL, OPT_CONFIG },
 					 APP_LONG_OPTIONS };
-
-#define MAX_TOLD 32
-
-/* What is wrong and cannot be repaired, one sentence each; what is over the limit is not told. */
-struct told {
-	char texts[MAX_TOLD][160];
-	size_t n;
-};
 
 struct watch {
 	struct app *app;
@@ -58,29 +51,14 @@ struct watch {
 	__u64 down[3];                         /* drop, pass, reset: reported so far */
 	time_t down_reported;
 	time_t purged;                         /* older UDP flows */
-	struct told told, told_before;         /* at this look, and at the one before */
-	struct patience_table patience;
+	struct watch_report report;            /* of the checks */
+	struct patience_table patience;        /* with places that others take again and again */
+	bool changed;                          /* a change was announced before this look */
 	bool absent;                           /* there was nothing attached at the last look */
 	bool outdated;                         /* told that another build has taken over */
 };
 
 /* ---- events --------------------------------------------------------------- */
-
-static struct json_object *event_json(const char *event)
-{
-	struct json_object *object = show_json_root();
-	struct timespec now;
-	struct tm tm;
-	char text[40], full[48];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(full, sizeof(full), "%s.%03ldZ", text, now.tv_nsec / 1000000);
-	json_object_object_add(object, "time", json_object_new_string(full));
-	json_object_object_add(object, "event", json_object_new_string(event));
-	return object;
-}
 
 static void on_repair(enum repair what, const char *ifname, void *arg)
 {
@@ -92,66 +70,26 @@ static void on_repair(enum repair what, const char *ifname, void *arg)
 		log_info("%s%srepaired: %s", ifname, *ifname ? ": " : "", repair_names[what]);
 		return;
 	}
-	event = event_json("repair");
+	event = watch_event("repair");
 	json_object_object_add(event, "what", json_object_new_string(repair_names[what]));
 	if (*ifname)
 		json_object_object_add(event, "interface", json_object_new_string(ifname));
 	show_json_print(event);
 }
 
-static bool is_news(struct watch *w, const char *ifname, const char *what)
-{
-	char *text = w->told.texts[w->told.n];
-
-	if (w->told.n == MAX_TOLD)
-		return false;
-	snprintf(text, sizeof(w->told.texts[0]), "%s: %s", ifname, what);
-	w->told.n++;
-	for (size_t i = 0; i < w->told_before.n; i++)
-		if (!strcmp(w->told_before.texts[i], text))
-			return false;
-	return true;
-}
-
-static void on_lost(const char *ifname, const char *why, void *arg)
+static void on_gave_up(const char *ifname, const char *whom, void *arg)
 {
 	struct watch *w = arg;
 	struct json_object *event;
 
-	if (!is_news(w, ifname, why))
-		return;
 	if (!w->app->json) {
-		log_warn("%s: its flows are no longer intercepted: %s", ifname, why);
+		log_warn("%s: %s comes before ours again and again: ours is not moved any more",
+			 ifname, whom);
 		return;
 	}
-	event = event_json("lost");
+	event = watch_event("gave_up");
 	json_object_object_add(event, "interface", json_object_new_string(ifname));
-	json_object_object_add(event, "reason", json_object_new_string(why));
-	show_json_print(event);
-}
-
-static void on_earlier(const char *ifname, const struct chain_program *program, bool gave_up,
-		       void *arg)
-{
-	struct watch *w = arg;
-	struct json_object *event;
-	char text[128];
-
-	chain_text(program, text, sizeof(text));
-	if (!is_news(w, ifname, text) && !gave_up)
-		return;
-	if (!w->app->json) {
-		log_warn("%s: the %s on %s runs before ours%s (tproxy-loader attach %s --after "
-			 "%s if it lets packets continue, else remove it)",
-			 ifname, text, program->device,
-			 gave_up ? ", again and again: ours is not moved any more" : "", ifname,
-			 *program->name ? program->name : "ID");
-		return;
-	}
-	event = event_json(gave_up ? "gave_up" : "earlier_program");
-	json_object_object_add(event, "interface", json_object_new_string(ifname));
-	json_object_object_add(event, "device", json_object_new_string(program->device));
-	json_object_object_add(event, "program", json_object_new_string(text));
+	json_object_object_add(event, "whom", json_object_new_string(whom));
 	show_json_print(event);
 }
 
@@ -165,7 +103,7 @@ static void report_down(struct watch *w, const __u64 now[3])
 			 now[0] - w->down[0], now[1] - w->down[1], now[2] - w->down[2]);
 		return;
 	}
-	event = event_json("no_listener");
+	event = watch_event("no_listener");
 	for (int i = 0; i < 3; i++)
 		json_object_object_add(event, names[i],
 				       json_object_new_uint64(now[i] - w->down[i]));
@@ -299,8 +237,7 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 				     .patterns = w->patterns,
 				     .n_patterns = w->n,
 				     .repaired = on_repair,
-				     .lost = on_lost,
-				     .earlier = on_earlier,
+				     .gave_up = on_gave_up,
 				     .patience = &w->patience,
 				     .arg = w };
 	bool created;
@@ -312,23 +249,24 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 	if (!present && !w->n) {
 		if (!w->absent)
 			log_info("nothing is attached: waiting (tproxy-loader attach IF)");
+		watch_report_forget(&w->report);
 		w->absent = true;
 		return 0;
 	}
 	w->absent = false;
 	err = setup_state(session, &wish, present, &created);
 	w->monitor.table = session->state.config.table;
-	if (!err) {
-		w->told_before = w->told;
-		w->told.n = 0;
+	if (!err)
 		err = reconcile(&r);
-	}
 	if (!err)
 		check_down(w, &session->state);
 	if (!err)
 		check_build(w, &session->state);
 	if (!err)
 		purge_older(w, &session->state);
+	if (!err)
+		watch_report_look(&w->report, session, w->changed);
+	w->changed = false;
 	return err;
 }
 
@@ -372,6 +310,7 @@ static bool wait_for_news(struct watch *w)
 		if (n > 0 && fds[1].revents && monitor_read(&w->monitor)) {
 			usleep(SETTLE_MS * 1000);
 			monitor_read(&w->monitor);
+			w->changed = true;
 			return true;
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -457,8 +396,10 @@ int cmd_watch(struct app *app, int argc, char **argv)
 			return app_usage_error("watch: more than %d patterns", MAX_PATTERNS);
 		w.patterns[w.n++] = operand;
 	}
+	w.report.json = app->json;
 	code = watch(&w);
 	config_free(&w.config);
 	config_free(&w.former);
+	watch_report_forget(&w.report);
 	return code;
 }

@@ -84,10 +84,8 @@ char *problem_line(const struct problem *p, char *buf, size_t size)
 	return buf;
 }
 
-static struct json_object *problem_json(const struct problem *p)
+void problem_add_json(const struct problem *p, struct json_object *object)
 {
-	struct json_object *object = json_object_new_object();
-
 	json_object_object_add(object, "id", json_object_new_string(p->id));
 	json_object_object_add(object, "verdict",
 			       json_object_new_string(verdict_names[p->verdict]));
@@ -97,6 +95,13 @@ static struct json_object *problem_json(const struct problem *p)
 		json_object_object_add(object, "rule", json_object_new_string(p->rule));
 	json_object_object_add(object, "text", json_object_new_string(p->text));
 	json_object_object_add(object, "next", json_object_new_string(p->next));
+}
+
+static struct json_object *problem_json(const struct problem *p)
+{
+	struct json_object *object = json_object_new_object();
+
+	problem_add_json(p, object);
 	return object;
 }
 

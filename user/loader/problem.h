@@ -56,7 +56,9 @@ const struct problem *problems_find(const struct problems *problems, const struc
 
 /* "IF: rule R: TEXT (NEXT)" into buf. Returns buf. */
 char *problem_line(const struct problem *p, char *buf, size_t size);
-/* [{id, verdict, interface, rule, text, next}, …] */
+/* Adds id, verdict, interface, rule, text and next. */
+void problem_add_json(const struct problem *p, struct json_object *object);
+/* An array of such objects. */
 struct json_object *problems_json(const struct problems *problems);
 
 void problems_free(struct problems *problems);

@@ -11,6 +11,7 @@ const char *const repair_names[REPAIR_MAX] = {
 	[REPAIR_PROGRAM] = "program",
 	[REPAIR_ROUTING] = "routing",
 	[REPAIR_LOOKUP] = "sk_lookup",
+	[REPAIR_LEFT] = "detached in the network namespace it left for",
 	[REPAIR_ORDER] = "order",
 };
 
@@ -74,8 +75,7 @@ static int leave_elsewhere(const struct reconcile *r, const struct live_iface *i
 		return 0;
 	err = steps_hook_off(r->session, (int)iface->ifindex, name, HOOK_NONE);
 	if (!err)
-		r->lost(name, "it left for another network namespace, and was detached there",
-			r->arg);
+		r->repaired(REPAIR_LEFT, name, r->arg);
 	return err;
 }
 
@@ -94,27 +94,16 @@ static int not_there(const struct reconcile *r, const struct live_iface *iface)
 
 /* ---- the order of programs ------------------------------------------------- */
 
-/* Who is before ours, and can or need not be passed: told, nothing more. */
-static void tell_earlier(const struct reconcile *r, const struct device *device)
-{
-	struct chain chain;
-
-	if (!iface_chain(r->session, device, &chain))
-		return;
-	for (size_t i = 0; i < chain.n; i++)
-		if (!chain.items[i].acknowledged)
-			r->earlier(device->name, &chain.items[i], false, r->arg);
-}
-
 static void tell_given_up(const struct reconcile *r, const struct device *device)
 {
 	const struct chain_program *program = NULL;
 	struct chain chain;
+	char text[128];
 
 	if (iface_chain(r->session, device, &chain))
 		program = chain_unknown(&chain);
 	if (program)
-		r->earlier(device->name, program, true, r->arg);
+		r->gave_up(device->name, chain_text(program, text, sizeof(text)), r->arg);
 }
 
 static int keep_place(const struct reconcile *r, const struct live_iface *iface,
@@ -124,7 +113,6 @@ static int keep_place(const struct reconcile *r, const struct live_iface *iface,
 
 	if (!iface_is_out_of_place(r->session, device->ifindex)) {
 		patience_calm(patience);
-		tell_earlier(r, device);
 		return 0;
 	}
 	switch (patience_ask(patience, monotonic_ms())) {
@@ -134,7 +122,6 @@ static int keep_place(const struct reconcile *r, const struct live_iface *iface,
 		tell_given_up(r, device);
 		return 0;
 	default:
-		tell_earlier(r, device);
 		return 0;
 	}
 }
@@ -155,16 +142,11 @@ static int check_iface(const struct reconcile *r, const struct live_iface *iface
 	const char *name = (const char *)iface->value.name;
 	struct session *session = r->session;
 	struct device device;
-	const char *why;
-	int instead;
 
 	if (!iface_is_there(session, iface, &device))
 		return not_there(r, iface);
 	if (strcmp(device.name, name))
 		return changed(r, iface, &device, REPAIR_DEVICE);
-	why = device_refusal(&device, &instead);
-	if (why)
-		r->lost(name, why, r->arg);
 	if (steps_hook_present(session, device.ifindex) == HOOK_NONE)
 		return switch_on(r, &device, iface, REPAIR_PROGRAM);
 	if (!routing_is_whole(session, iface, &device))

@@ -16,6 +16,7 @@ enum repair {
 	REPAIR_PROGRAM,
 	REPAIR_ROUTING,   /* rule or route */
 	REPAIR_LOOKUP,    /* the sk_lookup program */
+	REPAIR_LEFT,      /* a device that left for another network namespace: ours stays here */
 	REPAIR_ORDER,     /* our program runs before those that were not acknowledged again */
 	REPAIR_MAX
 };
@@ -27,11 +28,8 @@ struct reconcile {
 	size_t n_patterns;
 	/* Called after each repair; ifname "" for what belongs to no interface. */
 	void (*repaired)(enum repair what, const char *ifname, void *arg);
-	/* Called at each pass for an attached device whose packets no longer reach its program. */
-	void (*lost)(const char *ifname, const char *why, void *arg);
-	/* The same for a program that runs before ours. gave_up: after too many moves before it. */
-	void (*earlier)(const char *ifname, const struct chain_program *program, bool gave_up,
-			void *arg);
+	/* Called once when somebody has come before ours too often; `whom`: a program or a rule. */
+	void (*gave_up)(const char *ifname, const char *whom, void *arg);
 	struct patience_table *patience; /* with moves, from one pass to the next */
 	void *arg;
 };
