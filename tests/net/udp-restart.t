@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A million datagrams of one flow, through promotion, the relief of the relay by another one, and
+# A million datagrams of one flow, through promotion, the relief of the relay by one that joined it, and
 # demotion at the end of the drain: none is lost.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
@@ -29,7 +29,7 @@ for to in $SERVER4 $SERVER6; do
 	ok "and goes on" wait_for 20 answers_reach "$to" 20000
 done
 first=$RELAY_PID
-ok "another relay takes over" relay_start --listen 15012
+ok "another relay joins it" relay_start --listen 15012 --join
 ok "it is registered" relay_says "registered in"
 before=$(answers $SERVER4)
 kill -TERM "$first"

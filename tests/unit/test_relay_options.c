@@ -116,7 +116,9 @@ static void test_flags(void **state)
 	assert_int_equal(o.user_timeout, 5);
 	assert_true(o.allow_local);
 	assert_false(o.carry_ecn);
-	assert_int_equal(parse("--netns x --pin-dir /p --device fifteen-letters"), OPTIONS_RUN);
+	assert_false(o.join);
+	assert_int_equal(parse("--netns x --pin-dir /p --device fifteen-letters --join"), OPTIONS_RUN);
+	assert_true(o.join);
 	assert_string_equal(o.device, "fifteen-letters");
 	assert_string_equal(o.pin_dir, "/p");
 	assert_int_equal(parse("--max-flows 1000000 --max-flows-per-source 2 --flow-rate 3 "
@@ -152,7 +154,7 @@ static void test_usage_errors(void **state)
 		"--drain-timeout 999999999999",		"--allow-local=maybe",
 		"--netns ../x",	   "--netns a/b",	"--user=",	   "--pin-dir=",
 		"--deny all",	   "--allow=all",	"--no-seccomp=maybe",
-		"--carry-ecn",	   "--carry-ecn=maybe",
+		"--carry-ecn",	   "--carry-ecn=maybe",	"--join=yes",
 		"--max-flows -1",  "--max-flows 1000001",		"--flow-rate 1/s",
 		"--source-prefix6 0",			"--source-prefix6 129",
 		"--bandwidth 1T",  "--bandwidth M",	"--bandwidth 1.5M",

@@ -12,6 +12,7 @@
 
 #include "lib/log.h"
 #include "lib/notify.h"
+#include "relay/conflict.h"
 #include "relay/daemon.h"
 #include "relay/privs.h"
 #include "relay/record.h"
@@ -106,6 +107,16 @@ static int get_listeners(struct daemon *d, int *ret_line)
 	return complain(err, why);
 }
 
+/* Who takes over from another relay has its slots. */
+static int refuse_conflict(const struct daemon *d, bool takes_over)
+{
+	char why[DAEMON_WHY_LEN];
+
+	if (takes_over || d->options.join || d->listeners.device)
+		return 0;
+	return complain(conflict_check(d->options.pin_dir, &d->listeners, why, sizeof(why)), why);
+}
+
 /* What needs the user's privileges. 0 or -errno, after saying why. */
 static int start_privileged(struct daemon *d, int *ret_line)
 {
@@ -130,9 +141,11 @@ static int start_privileged(struct daemon *d, int *ret_line)
 		return err;
 	}
 	err = get_listeners(d, ret_line);
+	if (!err)
+		err = refuse_conflict(d, *ret_line >= 0);
 	if (err)
 		return err;
-	err = registrar_start(o->pin_dir, &d->listeners, &d->registrar);
+	err = registrar_start(o->pin_dir, &d->listeners, o->join, &d->registrar);
 	if (err)
 		log_error("registrar: cannot be started: %s (check the limit of processes)",
 			  strerror(-err));

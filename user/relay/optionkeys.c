@@ -26,6 +26,8 @@ const char options_help[] =
 	"  -c, --config FILE             read section [relay] of FILE\n"
 	"  -n, --netns NAME              work in the network namespace NAME\n"
 	"      --pin-dir DIR             pinned maps (default /sys/fs/bpf/tproxy[-NETNS])\n"
+	"      --join                    share the flows with another relay for the same pins;\n"
+	"                                without it a second one is refused\n"
 	"      --listen PORT[,PORT…]     ports on loopback; the first is registered\n"
 	"                                (default 15002,15006)\n"
 	"      --device IF               take flows that come in by IF only, such as a member of\n"
@@ -165,9 +167,25 @@ static int set_user(struct options *o, const char *value, const char **ret_why)
 	return copy_text(o->user, sizeof(o->user), value, ret_why);
 }
 
+static int set_flag(bool *flag, const char *value, const char **ret_why)
+{
+	if (!strcmp(value, "yes"))
+		*flag = true;
+	else if (!strcmp(value, "no"))
+		*flag = false;
+	else
+		*ret_why = "expected yes or no";
+	return *ret_why ? -EINVAL : 0;
+}
+
 static int set_pin_dir(struct options *o, const char *value, const char **ret_why)
 {
 	return copy_text(o->pin_dir, sizeof(o->pin_dir), value, ret_why);
+}
+
+static int set_join(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->join, value, ret_why);
 }
 
 static int set_seconds(uint32_t *seconds, const char *value, const char **ret_why)
@@ -199,17 +217,6 @@ static int set_drain_timeout(struct options *o, const char *value, const char **
 static int set_user_timeout(struct options *o, const char *value, const char **ret_why)
 {
 	return set_seconds(&o->user_timeout, value, ret_why);
-}
-
-static int set_flag(bool *flag, const char *value, const char **ret_why)
-{
-	if (!strcmp(value, "yes"))
-		*flag = true;
-	else if (!strcmp(value, "no"))
-		*flag = false;
-	else
-		*ret_why = "expected yes or no";
-	return *ret_why ? -EINVAL : 0;
 }
 
 static int set_allow_local(struct options *o, const char *value, const char **ret_why)
@@ -272,6 +279,7 @@ static const struct {
 	{ "log-file", set_log_file },
 	{ "user", set_user },
 	{ "pin-dir", set_pin_dir },
+	{ "join", set_join },
 	{ "connect-timeout", set_connect_timeout },
 	{ "idle-timeout", set_idle_timeout },
 	{ "half-closed-timeout", set_half_closed_timeout },
@@ -301,7 +309,7 @@ _Static_assert(ARRAY_SIZE(keys) <= OPTIONS_MAX_KEYS, "there is room for all");
 static bool is_flag(const char *key)
 {
 	return !strcmp(key, "allow-local") || !strcmp(key, "no-seccomp") ||
-	       !strcmp(key, "udp-full-cone");
+	       !strcmp(key, "udp-full-cone") || !strcmp(key, "join");
 }
 
 const char *options_shown(const char *key, const char *value)

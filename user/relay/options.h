@@ -43,6 +43,7 @@ struct options {
 	char user[OPTIONS_TEXT_LEN]; /* empty: tproxy, or else nobody */
 	char netns[OPTIONS_TEXT_LEN]; /* empty: the one we are in */
 	char pin_dir[PATH_MAX];
+	bool join; /* share the flows with another relay that is registered there */
 	uint32_t connect_timeout; /* this and the next ones: seconds */
 	uint32_t idle_timeout;
 	uint32_t half_closed_timeout;

@@ -18,10 +18,12 @@
 #include "lib/util.h"
 #include "relay/localaddr.h"
 #include "relay/privs.h"
+#include "relay/slots.h"
 
 /* inotify tells at once; the poll finds what it cannot, such as a bpffs mounted later. */
 #define POLL_MS 250
 #define CONFIG_ROOM 1024 /* above what any version of struct tproxy_config will take */
+#define REFILL_QUIET_MS 10000
 
 struct file_id {
 	dev_t dev;
@@ -33,6 +35,7 @@ struct watch_state {
 	int inotify;
 	int watch;		   /* of the parent directory, -1: none */
 	const struct listener_set *set;
+	bool join;
 	const char *pin_dir;
 	char parent[PATH_MAX];
 	char socks[PATH_MAX + 8];
@@ -40,6 +43,9 @@ struct watch_state {
 	char ifaces[PATH_MAX + 8];
 	char local[PATH_MAX + 16];
 	struct local_set addresses;
+	struct slots slots;
+	bool looked;		   /* for the socket map, once */
+	uint64_t refill_said;	   /* ms of CLOCK_MONOTONIC, 0: never */
 	struct file_id parent_id;  /* what is watched */
 	struct file_id registered; /* the socket map we are in */
 	struct file_id refused;	   /* the socket map we warned about, and why */
@@ -151,27 +157,6 @@ static void report_config(struct watch_state *s)
 		s->reported = report.config;
 }
 
-static int fill_slots(const struct watch_state *s)
-{
-	__cleanup_close int map = bpf_obj_get(s->socks);
-
-	if (map < 0)
-		return -errno;
-	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
-		bool one = s->set->udp_one_worker && !class_is_tcp((enum tproxy_class)class);
-		unsigned int count = one ? s->set->way_count[class] > 0 : s->set->way_count[class];
-
-		for (unsigned int way = 0; way < TPROXY_GROUP_WAYS && count; way++) {
-			__u32 slot = TPROXY_SLOT(0u, (__u32)class, way);
-			__u64 value = (__u64)s->set->ways[way % count][class];
-
-			if (bpf_map_update_elem(map, &slot, &value, BPF_ANY))
-				return -errno;
-		}
-	}
-	return 0;
-}
-
 static void tell_refusal(const struct watch_state *s, int err)
 {
 	char why[PINDIR_WHY_LEN];
@@ -187,6 +172,11 @@ static void tell_refusal(const struct watch_state *s, int err)
 		tell(s, RECORD_WARN,
 		     "%s: not registered: it belongs to another network namespace (start the relay "
 		     "with --netns)",
+		     s->pin_dir);
+	else if (err == -EBUSY)
+		tell(s, RECORD_WARN,
+		     "%s: not registered: another relay is (this one is when that one ends; --join "
+		     "shares the flows)",
 		     s->pin_dir);
 	else
 		tell(s, RECORD_WARN, "%s: not registered: %s (trying again)", s->pin_dir,
@@ -208,33 +198,79 @@ static void note_addresses(const struct watch_state *s)
 			bpf_map_update_elem(map, s->addresses.entries[i].addr, &one, BPF_ANY);
 }
 
-/* Registers if there is a socket map that we are not in. */
-static void sync_slots(struct watch_state *s)
+/* Once for each map and cause, for this comes four times a second. */
+static void report_refusal(struct watch_state *s, const struct file_id *map, int err)
+{
+	if (!file_id_same(map, &s->refused) || err != s->refused_err)
+		tell_refusal(s, err);
+	s->refused = *map;
+	s->refused_err = err;
+}
+
+/* Registers in a socket map that we are not in. */
+static void register_slots(struct watch_state *s, const struct file_id *map)
 {
 	struct tproxy_config config;
-	struct file_id now;
-	int err;
+	int err = read_config(s, &config);
 
-	if (!file_id_get(s->socks, &now)) {
-		s->registered = (struct file_id){ 0 };
-		return;
-	}
-	if (file_id_same(&now, &s->registered))
-		return;
-	err = read_config(s, &config);
 	if (!err)
-		err = fill_slots(s);
-	if (!err) {
-		s->registered = now;
-		note_addresses(s);
-		tell(s, RECORD_INFO, "registered in %s", s->pin_dir);
+		err = slots_enter(&s->slots, s->socks, s->join);
+	if (err) {
+		report_refusal(s, map, err);
 		return;
 	}
-	/* Once for each map and cause, for this comes four times a second. */
-	if (!file_id_same(&now, &s->refused) || err != s->refused_err)
-		tell_refusal(s, err);
-	s->refused = now;
-	s->refused_err = err;
+	s->registered = *map;
+	s->refused = (struct file_id){ 0 };
+	note_addresses(s);
+	tell(s, RECORD_INFO, "registered in %s%s", s->pin_dir,
+	     s->slots.others ? ", beside another relay" : "");
+}
+
+static void report_refill(struct watch_state *s, unsigned int count)
+{
+	uint64_t now = monotonic_ms();
+
+	if (s->refill_said && now - s->refill_said < REFILL_QUIET_MS)
+		return;
+	s->refill_said = now;
+	tell(s, RECORD_INFO, "%s: %u slots had become empty, and are filled again", s->pin_dir,
+	     count);
+}
+
+static void refill_slots(struct watch_state *s)
+{
+	unsigned int filled;
+	int err = slots_refill(&s->slots, s->socks, s->join, &filled);
+
+	if (err)
+		report_refusal(s, &s->registered, err);
+	else if (filled)
+		report_refill(s, filled);
+}
+
+static void report_waiting(struct watch_state *s)
+{
+	if (!s->looked)
+		tell(s, RECORD_INFO,
+		     "%s: not there yet, waiting to register (tproxy-loader attach IF makes it; "
+		     "another one is chosen by --pin-dir)",
+		     s->pin_dir);
+}
+
+static void sync_slots(struct watch_state *s)
+{
+	struct file_id now;
+	bool there = file_id_get(s->socks, &now);
+
+	if (!there)
+		report_waiting(s);
+	s->looked = true;
+	if (!there)
+		s->registered = (struct file_id){ 0 };
+	else if (file_id_same(&now, &s->registered))
+		refill_slots(s);
+	else
+		register_slots(s, &now);
 }
 
 /* Follows the parent directory, which may be mounted or made after us. */
@@ -292,25 +328,46 @@ static void registrar_loop(struct watch_state *s)
 	}
 }
 
-static int registrar_main(int sock, const char *pin_dir, const struct listener_set *set)
+static void init_state(struct watch_state *s, const char *pin_dir, const struct listener_set *set)
 {
-	struct watch_state s = { .sock = sock, .watch = -1, .set = set, .pin_dir = pin_dir };
 	char copy[PATH_MAX];
 
-	drop_everything();
+	*s = (struct watch_state){ .sock = -1, .watch = -1, .set = set, .pin_dir = pin_dir };
 	snprintf(copy, sizeof(copy), "%s", pin_dir);
-	snprintf(s.parent, sizeof(s.parent), "%s", dirname(copy));
-	snprintf(s.socks, sizeof(s.socks), "%s/socks", pin_dir);
-	snprintf(s.config, sizeof(s.config), "%s/config", pin_dir);
-	snprintf(s.ifaces, sizeof(s.ifaces), "%s/ifaces", pin_dir);
-	snprintf(s.local, sizeof(s.local), "%s/internal/local", pin_dir);
+	snprintf(s->parent, sizeof(s->parent), "%s", dirname(copy));
+	snprintf(s->socks, sizeof(s->socks), "%s/socks", pin_dir);
+	snprintf(s->config, sizeof(s->config), "%s/config", pin_dir);
+	snprintf(s->ifaces, sizeof(s->ifaces), "%s/ifaces", pin_dir);
+	snprintf(s->local, sizeof(s->local), "%s/internal/local", pin_dir);
+	slots_init(&s->slots, set);
+}
+
+static int registrar_main(int sock, const char *pin_dir, const struct listener_set *set, bool join)
+{
+	static struct watch_state s;
+
+	drop_everything();
+	init_state(&s, pin_dir, set);
+	s.sock = sock;
+	s.join = join;
 	local_open(&s.addresses); /* without it the loader's commands do, later */
 	s.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	registrar_loop(&s);
 	return 0;
 }
 
-int registrar_start(const char *pin_dir, const struct listener_set *set,
+uint64_t registrar_find_other(const char *pin_dir, const struct listener_set *set)
+{
+	__cleanup_free struct watch_state *s = malloc(sizeof(*s));
+	struct tproxy_config config;
+
+	if (!s)
+		return 0;
+	init_state(s, pin_dir, set);
+	return read_config(s, &config) ? 0 : slots_find_other(&s->slots, s->socks);
+}
+
+int registrar_start(const char *pin_dir, const struct listener_set *set, bool join,
 		    struct registrar *ret_registrar)
 {
 	int pair[2];
@@ -328,7 +385,7 @@ int registrar_start(const char *pin_dir, const struct listener_set *set,
 	}
 	if (!pid) {
 		close(pair[0]);
-		_exit(registrar_main(pair[1], pin_dir, set));
+		_exit(registrar_main(pair[1], pin_dir, set, join));
 	}
 	close(pair[1]);
 	*ret_registrar = (struct registrar){ .fd = pair[0], .pid = pid };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Puts the listeners into the pinned socket map, as soon as the pins exist and
- * again whenever they are replaced. A process of its own: the pins belong to
+ * again whenever they are replaced; slots that become empty are filled again. A process of its own: the pins belong to
  * root, and the relay gives up being root. It keeps uid 0 but no capability,
  * and ends with the relay, since its copies of the listeners keep slots filled.
  * It also reports what the pinned configuration says, whenever that changes.
@@ -43,11 +43,15 @@ struct registrar_report {
 
 /*
  * Forks. It waits for registrar_go. A set that is bound to a device is not registered: for
- * such a relay the configuration is reported only. pin_dir and set are used in the
- * child only. 0 or -errno.
+ * such a relay the configuration is reported only. join: slots are shared with a relay that
+ * has them, instead of waiting for its end. pin_dir and set are used in the child only. 0 or
+ * -errno.
  */
-int registrar_start(const char *pin_dir, const struct listener_set *set,
+int registrar_start(const char *pin_dir, const struct listener_set *set, bool join,
 		    struct registrar *ret_registrar);
+
+/* A listener (its cookie) of another relay that is registered where none of ours is, or 0. */
+uint64_t registrar_find_other(const char *pin_dir, const struct listener_set *set);
 
 /* From now on the listeners may be registered. */
 void registrar_go(const struct registrar *r);
