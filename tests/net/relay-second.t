@@ -28,7 +28,7 @@ second() {
 	SECOND_LOG=$WORK/log/second.$((SECOND_RUN += 1))
 	"$RELAY" -n "$ROUTER" "$@" >"$SECOND_LOG" 2>&1 </dev/null &
 	SECOND=$!
-	disown $SECOND
+	disown "$SECOND"
 	wait_for 10 grep -q listening "$SECOND_LOG"
 }
 second_says() { wait_for 10 grep -Eq -- "$1" "$SECOND_LOG"; }
@@ -59,9 +59,9 @@ is "one sentence says who is there, and what to do" "$(<"$WORK/err")" \
 is "the first one has all slots" "$(filled "$WORK/first")" 64
 ok "and serves" via_relay $SERVER4
 ok "other pins are no conflict" second --listen 15012 --pin-dir /sys/fs/bpf/other
-stop $SECOND
+stop "$SECOND"
 ok "nor are listeners of a device" second --device r0 --listen 15012
-stop $SECOND
+stop "$SECOND"
 
 # shared
 ok "with --join it starts" second --listen 15012 --workers 2 --join
@@ -89,7 +89,7 @@ takes_all "they are filled again"
 like "a line says it" "$(cat "$RELAY_LOG" "$SECOND_LOG")" 'slots had become empty, and are filled again'
 
 # the second one ends, then the first one
-stop $SECOND
+stop "$SECOND"
 takes_all "the second ends: the first one has its slots"
 is "and no others" "$(filled "$WORK/first")" 64
 ok "it serves" via_relay $SERVER4
@@ -115,7 +115,7 @@ ok "a restart takes over its part" relay_start -c "$conf" --workers 1
 ok "the old one ends" wait_for 20 process_gone "$old"
 cookies | cut -d' ' -f2 | sort -u >"$WORK/later"
 same_text "nothing has changed hands" "$WORK/three" "$WORK/later"
-stop $SECOND
+stop "$SECOND"
 takes_all "alone it has all"
 relay_stop
 is "with both ended the slots are empty" "$(filled)" 0
@@ -130,7 +130,7 @@ waits() { grep -lq "not registered: another relay is .*--join" "$RELAY_LOG" "$SE
 ok "one of them waits, and says so" wait_for 10 waits
 ok "flows are relayed" steering $SERVER4
 if grep -q "not registered" "$RELAY_LOG"; then
-	stop $SECOND
+	stop "$SECOND"
 else
 	relay_stop
 fi
@@ -138,7 +138,7 @@ takes_all "the one that has them ends: the other takes them"
 ok "flows are relayed" steering $SERVER6
 is "it has warned once" "$(cat "$RELAY_LOG" "$SECOND_LOG" | grep -c 'not registered')" 1
 
-stop $SECOND
+stop "$SECOND"
 relay_stop
 ok "a relay by itself" relay_start --workers 1
 ok "is registered" relay_says "registered in"

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "lib/generation.h"
+#include "loader/cgroup.h"
 
 #define LOOK_NS 1000000000ULL
 
@@ -72,58 +73,147 @@ static void sleep_ns(__u64 ns)
 	nanosleep(&ts, NULL);
 }
 
-/* Is it still this generation that the pin speaks of? Without the lock: only a look. */
+/* Nothing about the state: the next look may tell. */
+static bool is_shortage(int err)
+{
+	return err == -ENOMEM || err == -EMFILE || err == -ENFILE || err == -EINTR;
+}
+
+/*
+ * Is it still this generation that the pin speaks of? Without the lock: only a look.
+ * *ret_deadline is left alone where the pin could not be read.
+ */
 static bool still_armed(const struct app *app, __u32 generation, __u64 *ret_deadline)
 {
 	struct state state __cleanup_state = STATE_CLOSED;
 	char why[PINDIR_WHY_LEN];
 	struct pending pending;
+	int err;
 
-	if (state_enter(&state, app->pin_dir, why) || pending_read(&state, &pending) ||
-	    pending.generation != generation)
-		return false;
+	err = state_enter(&state, app->pin_dir, why);
+	if (!err)
+		err = pending_read(&state, &pending);
+	if (err || pending.generation != generation)
+		return is_shortage(err);
 	*ret_deadline = pending.deadline;
 	return true;
 }
 
-static void guard(struct app *app, __u32 generation)
+/* False: it was confirmed, or replaced. */
+static bool wait_for_deadline(const struct app *app, __u32 generation)
 {
-	struct session session __cleanup_session = SESSION_CLOSED;
-	__u64 deadline, now;
+	__u64 deadline = ~0ULL, now;
 
-	for (;;) {
-		if (!still_armed(app, generation, &deadline))
-			return;
+	while (still_armed(app, generation, &deadline)) {
 		now = pending_now();
 		if (now >= deadline)
-			break;
+			return true;
 		sleep_ns(deadline - now < LOOK_NS ? deadline - now : LOOK_NS);
 	}
-	if (session_open(&session, app, SESSION_WRITE))
-		syslog(LOG_ERR, "%s: generation %u was not confirmed, and cannot be left",
-		       app->pin_dir, generation);
-	else
-		syslog(LOG_WARNING, "%s: generation %u was not confirmed in time", app->pin_dir,
-		       generation);
+	return false;
+}
+
+/* Opening it goes back, see probation_settle. Somebody may hold the lock. */
+static void try_to_go_back(struct app *app)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+
+	session_open(&session, app, SESSION_WRITE);
+}
+
+static void guard(struct app *app, __u32 generation)
+{
+	bool reported = false;
+
+	while (wait_for_deadline(app, generation)) {
+		__u64 deadline;
+
+		try_to_go_back(app);
+		if (!still_armed(app, generation, &deadline)) {
+			syslog(LOG_WARNING, "%s: generation %u was not confirmed in time",
+			       app->pin_dir, generation);
+			return;
+		}
+		if (!reported)
+			syslog(LOG_ERR,
+			       "%s: generation %u was not confirmed, and cannot be left yet (is "
+			       "another loader stuck? trying again every second)",
+			       app->pin_dir, generation);
+		reported = true;
+		sleep_ns(LOOK_NS);
+	}
 }
 
 /*
- * Signals stay held back as the session did: the end of a login session asks all its
- * processes to end, and that is when this one is needed.
+ * The end of a login session asks all its processes to end, and that is when this one is
+ * needed.
  */
-static void become_guard(struct app *app, __u32 generation)
+static void hold_all_signals(void)
 {
-	int null = open("/dev/null", O_RDWR);
+	static const int held[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,
+				    SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU };
+	sigset_t set;
 
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+		sigaddset(&set, held[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void leave_login_session(__u32 generation)
+{
+	char scope[64];
+	int err;
+
+	/* One number may be on probation in several states. */
+	snprintf(scope, sizeof(scope), "tproxy-guard-%u-%d.scope", generation, (int)getpid());
+	err = cgroup_leave(scope);
+	if (err)
+		log_warn("the process that goes back cannot leave its control group: %s (if a "
+			 "logout ends it, watch or any later command goes back)",
+			 strerror(-err));
+}
+
+/* ready: closed when it is out of reach. The lock is not to be held meanwhile. */
+static void become_guard(struct app *app, __u32 generation, int ready)
+{
+	enum { READY = 3 };
+	int null;
+
+	dup2(ready, READY);
+	close_range(READY + 1, ~0U, 0);
+	hold_all_signals();
+	prctl(PR_SET_NAME, "tproxy-guard");
+	leave_login_session(generation);
+	null = open("/dev/null", O_RDWR);
 	for (int fd = 0; fd <= 2 && null >= 0; fd++)
 		dup2(null, fd);
-	close_range(3, ~0U, 0);
+	close_range(READY, ~0U, 0);
 	if (chdir("/"))
 		_exit(1);
-	prctl(PR_SET_NAME, "tproxy-guard");
 	openlog("tproxy-loader", 0, LOG_DAEMON);
 	guard(app, generation);
 	_exit(0);
+}
+
+/* Returns when it is out of reach. */
+static int fork_guard(struct app *app, __u32 generation)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	if (setsid() < 0 || pipe2(ready, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid)
+		become_guard(app, generation, ready[1]);
+	close(ready[1]);
+	while (read(ready[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	return 0;
 }
 
 static int start_guard(struct app *app, __u32 generation)
@@ -133,14 +223,9 @@ static int start_guard(struct app *app, __u32 generation)
 
 	if (child < 0)
 		return -errno;
-	if (!child) {
-		/* Not a child of ours, not in our session: nothing that ends us ends it. */
-		pid_t grandchild = setsid() < 0 ? -1 : fork();
-
-		if (!grandchild)
-			become_guard(app, generation);
-		_exit(grandchild < 0);
-	}
+	/* Not a child of ours, not in our session: nothing that ends us ends it. */
+	if (!child)
+		_exit(fork_guard(app, generation) < 0);
 	if (waitpid(child, &status, 0) < 0)
 		return -errno;
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EAGAIN;
