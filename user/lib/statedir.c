@@ -134,6 +134,22 @@ int statedir_remove(struct pindir *pins, char *ret_why)
 
 /* ---- stage ---------------------------------------------------------------- */
 
+/* The name is in use: by whom? */
+static int refuse_taken(struct pindir *pins, char *why)
+{
+	int err = pindir_enter(pins, why);
+
+	pindir_leave(pins);
+	if (!err)
+		return -EEXIST;
+	if (err != -EUCLEAN)
+		snprintf(why, PINDIR_WHY_LEN,
+			 "%s: another process took the name and left it again (chmod 700 the "
+			 "directory above keeps other users out)",
+			 pins->name);
+	return -EUCLEAN;
+}
+
 int statedir_stage(const struct pindir *pins, struct pindir *ret_stage, char *ret_why)
 {
 	struct pindir stage __cleanup_pindir = PINDIR_CLOSED;
@@ -142,7 +158,7 @@ int statedir_stage(const struct pindir *pins, struct pindir *ret_stage, char *re
 	if (!err)
 		err = pindir_make(&stage, ret_why);
 	if (err == -EEXIST)
-		return pindir_enter(&stage, ret_why) == -EUCLEAN ? -EUCLEAN : err;
+		return refuse_taken(&stage, ret_why);
 	for (size_t i = 0; i < ARRAY_SIZE(subdirs) && !err; i++)
 		err = mkdirat(stage.dir, subdirs[i], 0700) ? -errno : 0;
 	if (err)
@@ -168,8 +184,8 @@ int statedir_publish(struct pindir *stage, struct pindir *pins, char *ret_why)
 {
 	int err = rename_at(stage, pins, RENAME_NOREPLACE);
 
-	if (err == -EEXIST && pindir_enter(pins, ret_why) == -EUCLEAN)
-		return -EUCLEAN;
+	if (err == -EEXIST)
+		return refuse_taken(pins, ret_why);
 	return err ? err : take_place(stage, pins);
 }
 

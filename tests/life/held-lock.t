@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Who waits for the lock, for how long, and what he is told of the one who holds it.
+TEST_LIMIT=300
+. "$(dirname "$0")/../lib/test.sh"
+
+prepare nginx
+umount -q /sys/fs/bpf
+mount -t bpf bpf /sys/fs/bpf
+HELD=$(stat -c 'lock-%Hd:%Ld-%i' /sys/fs/bpf)-${PINS##*/}
+HOLDER=
+
+as_nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups -- env PATH=/usr/bin:/bin)
+attach() { loader attach r0 --port 80; }
+# Learning holds the lock for as long as it is told to; each time it needs another rule for UDP.
+port=9000
+holder_start() { # SECONDS
+	: >"$WORK/log/holder"
+	((++port))
+	"$LOADER" -n "$ROUTER" port add --learn "$1" udp/$port >"$WORK/log/holder" 2>&1 </dev/null &
+	HOLDER=$!
+	wait_for 10 grep -q 'learn UDP flows' "$WORK/log/holder"
+}
+is_held() { ! flock -n "/run/tproxy/$HELD" true; }
+took() { # CMD… — seconds, in SECONDS_TAKEN
+	local from=$SECONDS
+	"$@"
+	SECONDS_TAKEN=$((SECONDS - from))
+}
+
+snapshot >"$WORK/before"
+
+# --- one of ours ---
+
+do_ok "attach" attach
+is "the lock is a file for root" "$(stat -c '%a %U' /run/tproxy "/run/tproxy/$HELD")" $'700 root\n600 root'
+ok "a loader holds it" holder_start 60
+took refuses "another one does not wait for ever, and says for whom" 1 \
+	"$PINS: process $HOLDER \(tproxy-loader\) holds the lock since [0-9:]+ \(wait, or end it: kill $HOLDER\)" \
+	loader cidr add 10.88.0.0/24
+ok "but for 5 s (it took $SECONDS_TAKEN)" test $SECONDS_TAKEN -ge 4 -a $SECONDS_TAKEN -le 10
+do_ok "what only reads does not wait" loader status
+freeze $HOLDER
+refuses "if it is stopped, that is said" 1 "process $HOLDER \(tproxy-loader\), stopped, .*kill -CONT $HOLDER" \
+	loader cidr add 10.88.0.0/24
+mkdir "$WORK/bind"
+mount --bind /sys/fs/bpf "$WORK/bind"
+refuses "by another path too" 1 "process $HOLDER" \
+	loader --pin-dir "$WORK/bind/${PINS##*/}" cidr add 10.88.0.0/24
+umount "$WORK/bind"
+refuses "clean" 1 "process $HOLDER" loader clean
+kill -KILL $HOLDER
+wait $HOLDER 2>/dev/null
+do_ok "killed, it holds nothing" loader cidr add 10.88.0.0/24
+
+ok "a loader holds it" holder_start 4
+do_ok "the next one gets it after it" loader cidr add 10.89.0.0/24
+wait $HOLDER
+is "both have done their work" $? 0
+
+ok "a loader holds it" holder_start 3
+kill -TSTP $HOLDER
+kill -TTOU $HOLDER
+do_ok "Ctrl-Z does not stop it before it is done" loader cidr add 10.90.0.0/24
+kill -CONT $HOLDER
+wait $HOLDER
+is "and it is done" $? 0
+
+# --- watch ---
+
+"$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
+watch=$!
+ok "watch runs" wait_for 10 grep -q watching "$WORK/log/watch"
+ok "a loader holds the lock" holder_start 60
+said() { [[ $(grep -c "process $HOLDER .*holds the lock" "$WORK/log/watch") -ge 1 ]]; }
+ok "watch says so" wait_for 10 said
+sleep 4 # it tries again every two seconds
+is "once" "$(grep -c 'holds the lock' "$WORK/log/watch")" 1
+kill -KILL $HOLDER
+wait $HOLDER 2>/dev/null
+ip -n "$ROUTER" -4 rule del pref 150
+repaired() { ip -n "$ROUTER" -4 rule | grep -q '^150:'; }
+ok "then it repairs again" wait_for 5 repaired
+freeze_for_watch() { holder_start 60 && freeze $HOLDER; }
+ok "a stopped loader holds the lock" freeze_for_watch
+took stop $watch
+ok "watch ends when it is told to (it took $SECONDS_TAKEN s)" test $SECONDS_TAKEN -le 3
+kill -KILL $HOLDER
+wait $HOLDER 2>/dev/null
+
+# --- the lock of older builds: anybody can hold that one ---
+
+lock_bpffs() { # CMD… — a process that holds it
+	: >"$WORK/log/flock"
+	"$@" python3 -c '
+import fcntl, os, signal
+fd = os.open("/sys/fs/bpf", os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_EX)
+print("locked", flush=True)
+signal.pause()' >"$WORK/log/flock" &
+	HOLDER=$!
+	wait_for 10 grep -q locked "$WORK/log/flock"
+}
+ok "another user holds it" lock_bpffs "${as_nobody[@]}"
+took do_ok "a command works" loader cidr add 10.91.0.0/24
+ok "at once (it took $SECONDS_TAKEN s)" test $SECONDS_TAKEN -le 3
+like "and says who it is" "$ERR" "warning: $PINS: process $HOLDER \(python3\) of user nobody \(uid [0-9]+\) holds the lock"
+do_ok "detach" loader detach --all
+do_ok "attach" attach
+stop $HOLDER
+
+# the process that locked has left the descriptor to its child
+"${as_nobody[@]}" python3 -c '
+import fcntl, os, signal
+fd = os.open("/sys/fs/bpf", os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_EX)
+if os.fork():
+    os._exit(0)
+print("locked", os.getpid(), flush=True)
+signal.pause()' >"$WORK/log/heir"
+took do_ok "a child of a process that is gone holds it: a command works" loader cidr add 10.92.0.0/24
+ok "not later than after 5 s (it took $SECONDS_TAKEN)" test $SECONDS_TAKEN -le 10
+like "and says that it does not see who it is" "$ERR" "cannot be seen from here"
+kill "$(sed -n 's/locked //p' "$WORK/log/heir")"
+
+ok "a process of root's holds it, as an older build would" lock_bpffs env
+refuses "that one is waited for" 1 "process $HOLDER \(python3\) holds the lock" loader cidr add 10.93.0.0/24
+stop $HOLDER
+do_ok "it is free" loader cidr add 10.93.0.0/24
+
+# --- where /run cannot be written to ---
+
+without_run() { # CMD… — on the router, and with a /run that is read-only
+	# shellcheck disable=SC2016
+	r unshare --mount bash -c 'mount -t tmpfs -o ro tmpfs /run && exec "$@"' - "$@"
+}
+cp "$LOADER" /dev/shm/loader.$$
+LOADER_COPY=/dev/shm/loader.$$
+do_ok "without a /run for the lock" without_run "$LOADER_COPY" --pin-dir "$PINS" cidr add 10.94.0.0/24
+like "there is a warning" "$ERR" "warning: $PINS: cannot lock in /run/tproxy: Read-only file system"
+ok "another user holds what is left" lock_bpffs "${as_nobody[@]}"
+refuses "then it is refused" 1 "process $HOLDER \(python3\) of user nobody" \
+	without_run "$LOADER_COPY" -q --pin-dir "$PINS" cidr add 10.95.0.0/24
+stop $HOLDER
+chmod 700 /sys/fs/bpf
+do_ok "where others cannot get at it" without_run "$LOADER_COPY" --pin-dir "$PINS" cidr add 10.95.0.0/24
+is "there is none" "$(grep 'cannot lock' <<<"$ERR")" ""
+rm -f "$LOADER_COPY"
+chmod 1777 /sys/fs/bpf
+chown nobody /run/tproxy
+refuses "a /run/tproxy that is not root's" 1 "$PINS: cannot be locked: /run/tproxy .*\(rm -r /run/tproxy\)" attach
+rm -r /run/tproxy
+do_ok "cured" attach
+do_ok "detach" loader detach --all
+unchanged "nothing is left" "$WORK/before"
+finish
