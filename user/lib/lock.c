@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/lock.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -11,10 +12,12 @@
 #include "lib/holder.h"
 #include "lib/util.h"
 
-#define RUN_DIR   "/run"
-#define PAUSE_MS  20
-/* Where the lock goes from hand to hand, nobody is to be blamed before this many waits. */
-#define MAX_WAITS 12
+#define RUN_DIR	     "/run"
+#define LOCK_PREFIX  "lock-"
+#define DIR_FLAGS    (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define PAUSE_MAX_MS 100
+/* Where the lock goes from hand to hand, no single holder is to blame. */
+#define ALL_MS	     60000
 
 /* ---- waiting -------------------------------------------------------------- */
 
@@ -24,6 +27,7 @@ struct waiting {
 	bool signed_file;         /* the time of the file tells since when */
 	struct timespec since;
 	uint64_t until, end;      /* ms */
+	long pause_ms;
 };
 
 static int wait_ms(const struct lock_wait *how)
@@ -43,7 +47,7 @@ static void look(struct waiting *w, int fd)
 	    st.st_mtim.tv_nsec != w->since.tv_nsec)
 		w->until = monotonic_ms() + (uint64_t)wait_ms(w->how);
 	if (!w->end)
-		w->end = monotonic_ms() + (uint64_t)wait_ms(w->how) * MAX_WAITS;
+		w->end = monotonic_ms() + (uint64_t)(w->how->ms ? w->how->ms : ALL_MS);
 	w->holder = holder;
 	w->since = st.st_mtim;
 }
@@ -55,11 +59,14 @@ static bool is_over(const struct waiting *w)
 	return w->how->ms >= 0 && (now >= w->until || now >= w->end);
 }
 
-static void pause_short(const struct lock_wait *how)
+/* Short ones first: most commands hold the lock for some milliseconds. */
+static void pause_more(struct waiting *w)
 {
-	const struct timespec time = { .tv_nsec = PAUSE_MS * 1000000 };
+	struct timespec time = { 0 };
 
-	ppoll(NULL, 0, &time, how->mask);
+	w->pause_ms += w->pause_ms < PAUSE_MAX_MS ? 5 : 0;
+	time.tv_nsec = w->pause_ms * 1000000;
+	ppoll(NULL, 0, &time, w->how->mask);
 }
 
 /* 0: taken, -EAGAIN: somebody holds it. */
@@ -78,7 +85,7 @@ static int wait_for(int fd, struct waiting *w)
 		look(w, fd);
 		if (is_over(w))
 			return -ETIMEDOUT;
-		pause_short(w->how);
+		pause_more(w);
 	}
 	return err;
 }
@@ -144,7 +151,7 @@ static int open_dir(void)
 		return -EUCLEAN;
 	if (mkdirat(run, "tproxy", 0700) && errno != EEXIST)
 		return -errno;
-	dir = openat(run, "tproxy", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir = openat(run, "tproxy", DIR_FLAGS);
 	if (dir < 0)
 		return errno == ENOTDIR || errno == ELOOP ? -EUCLEAN : -errno;
 	return is_roots(dir) ? take_fd(&dir) : -EUCLEAN;
@@ -158,8 +165,8 @@ static int name_file(const struct pindir *pins, struct lock *lock)
 
 	if (fstat(pins->parent, &st))
 		return -errno;
-	len = snprintf(lock->name, sizeof(lock->name), "lock-%u:%u-%lu-%s", major(st.st_dev),
-		       minor(st.st_dev), (unsigned long)st.st_ino, pins->name);
+	len = snprintf(lock->name, sizeof(lock->name), LOCK_PREFIX "%u:%u-%lu-%s",
+		       major(st.st_dev), minor(st.st_dev), (unsigned long)st.st_ino, pins->name);
 	return len < (int)sizeof(lock->name) ? 0 : -ENAMETOOLONG;
 }
 
@@ -205,22 +212,70 @@ static int take_file(struct lock *lock, struct waiting *w)
 
 static int open_older(const struct pindir *pins, struct lock *lock)
 {
-	lock->older = openat(pins->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	lock->older = openat(pins->parent, ".", DIR_FLAGS);
 	return lock->older < 0 ? -errno : 0;
 }
 
-/* Whoever has taken the lock in /run/tproxy need not wait for those who cannot. */
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+static bool holds_file(const struct lock *lock, const char *name, pid_t pid)
+{
+	__cleanup_close int fd = openat(lock->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct holder holder = { 0 };
+
+	if (fd >= 0)
+		holder_find(fd, &holder);
+	return holder.pid == pid;
+}
+
+/* A loader of this build that works on another pin directory below the same parent. */
+static bool works_elsewhere(const struct lock *lock, pid_t pid)
+{
+	DIR *dir __attribute__((cleanup(close_dir))) = fdopendir(openat(lock->dir, ".", DIR_FLAGS));
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, LOCK_PREFIX, strlen(LOCK_PREFIX)) &&
+		    holds_file(lock, entry->d_name, pid))
+			return true;
+	return false;
+}
+
+/*
+ * 0: we can do without the lock, for the one in /run/tproxy is ours. Another user's process need
+ * not be waited for. A loader of this build is, as two states may share a network namespace,
+ * but it may be stopped.
+ */
+static int may_ignore(const struct lock *lock, const struct waiting *w, uint64_t began)
+{
+	bool late = monotonic_ms() - began >= LOCK_WAIT_MS;
+
+	if (lock->dir < 0)
+		return -EAGAIN;
+	if (w->holder.pid && !holder_is_trusted(&w->holder))
+		return 0;
+	if (late || is_over(w))
+		return !w->holder.pid || works_elsewhere(lock, w->holder.pid) ? 0 : -EAGAIN;
+	return -EAGAIN;
+}
+
+/* -EPERM: it is another's, and to be ignored. */
 static int take_older(struct lock *lock, struct waiting *w)
 {
+	uint64_t began = monotonic_ms();
 	int err;
 
 	while ((err = try(lock->older)) == -EAGAIN) {
 		look(w, lock->older);
-		if (lock->dir >= 0 && w->holder.pid && !holder_is_trusted(&w->holder))
+		if (!may_ignore(lock, w, began))
 			return -EPERM;
 		if (is_over(w))
-			return w->holder.pid || lock->dir < 0 ? -ETIMEDOUT : -EPERM;
-		pause_short(w->how);
+			return -ETIMEDOUT;
+		pause_more(w);
 	}
 	return err;
 }
@@ -231,6 +286,8 @@ static void remark_older(struct lock *lock, const struct waiting *w, char *remar
 
 	cleanup_fd(&lock->older);
 	lock->older = -1;
+	if (holder_is_trusted(&w->holder))
+		return;
 	name_holder(w, holder, sizeof(holder));
 	snprintf(remark, PINDIR_WHY_LEN,
 		 "%s of the directory above: only older builds of tproxy-loader wait for it (end "

@@ -25,8 +25,8 @@
 #define SETTLE_MS 20
 /* Not every loss is announced (a tcx link is not), and counters never are. */
 #define LOOK_MS 1000
-/* Signals, and the watchdog, are not to wait for whoever holds the lock. */
-#define LOCK_MS 1000
+/* Signals are not to wait for long; but learning by another command is no reason to complain. */
+#define LOCK_MS ((CONFIG_LEARN_DEFAULT_S + 1) * 1000)
 #define DOWN_REPORT_S 10
 #define PURGE_S 30
 
