@@ -28,6 +28,7 @@ static int begin_rule(struct reading *r, const char *name)
 	policy->rules[index].used = true;
 	policy->rules[index].action = TPROXY_ACTION_PROXY;
 	snprintf(policy->rules[index].name, sizeof(policy->rules[index].name), "%s", name);
+	r->config->rule_lines[index] = r->place.line;
 	r->draft = (struct draft){ .index = index, .line = r->place.line };
 	r->section = SECTION_RULE;
 	return 0;

@@ -43,6 +43,7 @@ struct config {
 	bool has_learn;
 	unsigned int learn;                 /* seconds, see config_learn_seconds */
 	struct policy policy;               /* zones resolved, prefixes sorted */
+	unsigned int rule_lines[TPROXY_MAX_RULES]; /* of their headers */
 	struct config_zone *zones;
 	size_t n_zones, zones_room;
 	struct config_pool *pools;

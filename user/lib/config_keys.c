@@ -57,14 +57,26 @@ static int take_index(struct reading *r, const char *key, const char *value,
 
 /* ---- [loader] ------------------------------------------------------------- */
 
+/* Names of devices to attach. A glob may meet lo, which is left out then. */
+static int take_devices(struct reading *r, const char *key, const char *value, struct name_set *set)
+{
+	int err = take_names(r, value, set);
+
+	for (size_t i = 0; i < set->n && !err; i++)
+		if (!strcmp(set->items[i], "lo"))
+			fail(r, "%s = lo: the host's own traffic is not intercepted by an interface",
+			     key);
+	return err;
+}
+
 static int loader_interfaces(struct reading *r, const char *value)
 {
-	return take_names(r, value, &r->config->interfaces);
+	return take_devices(r, "interfaces", value, &r->config->interfaces);
 }
 
 static int loader_divert(struct reading *r, const char *value)
 {
-	return take_names(r, value, &r->config->divert);
+	return take_devices(r, "divert", value, &r->config->divert);
 }
 
 static int loader_mark(struct reading *r, const char *value)

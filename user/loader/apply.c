@@ -11,6 +11,7 @@
 #include "loader/iface.h"
 #include "loader/learn.h"
 #include "loader/probation.h"
+#include "loader/review.h"
 #include "loader/setup.h"
 
 /* From here on a progress line is worth its noise, and a second look takes its time. */
@@ -284,6 +285,8 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 		err = refuse_emptying(session, apply);
 	if (err)
 		return err;
+	if (apply->report)
+		review_addresses(apply->report, conffile_name(apply->path), config, &session->nl);
 	err = setup_state(session, &wish, present, &created);
 	if (!err)
 		err = apply_collect_devices(session, config, &devices);

@@ -6,12 +6,14 @@
 #include "lib/config.h"
 #include "lib/device.h"
 #include "loader/changes.h"
+#include "loader/conffile.h"
 #include "loader/edits.h"
 #include "loader/steps.h"
 
 struct apply {
 	const struct config *config;
 	const char *path;        /* that it was read from, for messages */
+	struct conffile_report *report; /* gets warnings about this host; may be NULL */
 	__u64 confirm_within;    /* ns; 0: for good */
 	bool progress;           /* somebody looks */
 	unsigned int learn;      /* seconds to watch for older UDP flows; 0: learn nothing */

@@ -86,13 +86,14 @@ static int report(const struct session *session, const struct apply *a, const ch
 }
 
 static int apply(struct app *app, const char *path, const struct config *config,
-		 const struct request *request)
+		 const struct request *request, struct conffile_report *warnings)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	struct changes changes = { .limit = SHOWN_CHANGES };
 	struct edits edits __cleanup_edits = { 0 };
 	struct apply a = { .config = config,
 			   .path = path,
+			   .report = warnings,
 			   .may_empty = request->may_empty,
 			   .edits = &edits,
 			   .confirm_within = request->within,
@@ -145,5 +146,5 @@ int cmd_apply(struct app *app, int argc, char **argv)
 		return app_usage_error("apply: which file? (apply FILE)");
 	if (conffile_read(path, &report, &config) || !app_enter(app))
 		return EXIT_FAILED;
-	return apply(app, path, &config, &request);
+	return apply(app, path, &config, &request, &report);
 }

@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* check FILE: is it a configuration? Asks the file only. */
+/* check FILE: is it a configuration, and can it work on this host? */
 #include "loader/conffile.h"
+#include "loader/review.h"
 #include "loader/show.h"
+
+/* A host that does not tell its addresses is no reason to fail. */
+static void look_at_host(const char *path, const struct config *config,
+			 struct conffile_report *report)
+{
+	struct nl nl;
+
+	if (nl_open(&nl))
+		return;
+	review_addresses(report, conffile_name(path), config, &nl);
+	nl_close(&nl);
+}
 
 static int check(struct app *app, const char *path)
 {
@@ -11,11 +24,13 @@ static int check(struct app *app, const char *path)
 		.warnings = app->json ? json_object_new_array() : NULL,
 		.of_host = true,
 	};
-	int err = conffile_read(path, &report, &config);
-	int code = err ? EXIT_FAILED : report.n_warnings ? EXIT_REMARKS : EXIT_DONE;
+	int code, err = conffile_read(path, &report, &config);
 	const struct conffile_size size = conffile_size(&config.policy);
 	struct json_object *root;
 
+	if (!err)
+		look_at_host(path, &config, &report);
+	code = err ? EXIT_FAILED : report.n_warnings ? EXIT_REMARKS : EXIT_DONE;
 	if (!app->json) {
 		if (!err)
 			log_info("%s: %zu rules, %zu prefixes", path, size.rules, size.prefixes);
@@ -41,5 +56,5 @@ int cmd_check(struct app *app, int argc, char **argv)
 		return EXIT_USAGE;
 	if (!path)
 		return app_usage_error("check: which file? (check FILE)");
-	return check(app, path);
+	return app_enter(app) ? check(app, path) : EXIT_FAILED;
 }

@@ -206,9 +206,11 @@ static bool is_on_probation(const struct session *session)
 static int apply_file(struct watch *w, struct session *session, bool present)
 {
 	const bool learns = config_learn_seconds(&w->config) != 0;
+	struct conffile_report report = { 0 };
 	struct edits edits __cleanup_edits = { 0 };
 	struct apply apply = { .config = &w->config,
 			       .path = w->path,
+			       .report = &report,
 			       .edits = &edits,
 			       .learn = learns,
 			       .no_watch = true };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/conffile.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "loader/review.h"
 #include "relay/section.h"
 
 static void note(struct json_object *array, const char *file, unsigned int line,
@@ -36,6 +38,23 @@ static void on_warning(const char *file, unsigned int line, const char *text, vo
 	log_warn("%s:%u: %s", file, line, text);
 	report->n_warnings++;
 	note(report->warnings, file, line, "warning", text);
+}
+
+void conffile_warn(struct conffile_report *report, const char *file, unsigned int line,
+		   const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	on_warning(file, line, text, report);
+}
+
+const char *conffile_name(const char *path)
+{
+	return strcmp(path, "-") ? path : "stdin";
 }
 
 static int open_path(const char *path, FILE **ret_file)
@@ -85,7 +104,7 @@ static int read_open(const char *name, FILE *file, struct conffile_report *repor
 
 int conffile_read(const char *path, struct conffile_report *report, struct config *ret_config)
 {
-	const char *name = strcmp(path, "-") ? path : "stdin";
+	const char *name = conffile_name(path);
 	__cleanup_file FILE *file = NULL;
 	int err = open_path(path, &file);
 
@@ -94,6 +113,8 @@ int conffile_read(const char *path, struct conffile_report *report, struct confi
 		return err;
 	}
 	err = read_open(name, file, report, ret_config);
+	if (!err && report)
+		review_config(report, name, ret_config);
 	if (err && err != -EINVAL)
 		log_error("%s: cannot be read: %s", path, strerror(-err));
 	return err;

@@ -17,6 +17,12 @@ struct conffile_report {
 	bool of_host; /* refuse what a start of the relay on this host would refuse, too */
 };
 
+/* One more warning of a file, with the line it is about. */
+void conffile_warn(struct conffile_report *report, const char *file, unsigned int line,
+		   const char *fmt, ...) __printf(4, 5);
+/* The name of a file in messages. */
+const char *conffile_name(const char *path);
+
 /* "-": standard input. report: NULL: warnings are not wanted, errors are logged. */
 int conffile_read(const char *path, struct conffile_report *report, struct config *ret_config);
 

@@ -67,8 +67,9 @@ static const struct command commands[] = {
 	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_port },
 	{ "check", "FILE", "is this file a valid configuration? Tells every error",
-	  "FILE may be - for standard input. Nothing but the file is looked at.\n"
-	  "Exit 4 if there are only warnings: of rules and destinations that can never match.\n",
+	  "FILE may be - for standard input. Refuses what this program or tproxy-relay would.\n"
+	  "Exit 4 if there are only warnings: rules and destinations that can never match,\n"
+	  "interfaces that nothing covers, destinations that are this host, an empty policy.\n",
 	  cmd_check },
 	{ "diff", "[FILE]", "what applying a file would change; without FILE: what was edited since",
 	  "Exit 0 without a difference, 4 with one.\n", cmd_diff },

@@ -39,11 +39,9 @@ int options_read_file(struct options *o, const char *path, char *ret_why, size_t
 	struct config config __cleanup_config = { 0 };
 	struct first_error first = { ret_why, size };
 	struct config_relay relay = relay_section(o);
-	const struct config_reader reader = { .name = path,
-					      .no_policy = true,
-					      .relay = &relay,
-					      .error = keep_first,
-					      .arg = &first };
+	const struct config_reader reader = {
+		.name = path, .no_policy = true, .relay = &relay, .error = keep_first, .arg = &first
+	};
 	__cleanup_file FILE *in = fopen(path, "re");
 	int err = in ? 0 : -errno;
 

@@ -40,8 +40,9 @@ int options_check_whole(const struct options *o, char *ret_why, size_t size)
 	}
 	if (o->proxy.kind == PROXY_NONE || o->source == SOURCE_OWN)
 		return 0;
-	snprintf(ret_why, size, "source = %s: not with an upstream proxy, which connects from its "
-				"own address (set source = own, or upstream = direct)",
+	snprintf(ret_why, size,
+		 "source = %s: not with an upstream proxy, which connects from its "
+		 "own address (set source = own, or upstream = direct)",
 		 source_names[o->source]);
 	return -EINVAL;
 }
