@@ -16,8 +16,7 @@
 #define TPROXY_DEFAULT_TABLE 15001u
 #define TPROXY_RULE_PREF 150u   /* before l3mdev (1000), Tailscale (5200…), main (32766) */
 #define TPROXY_RT_PROTOCOL 84   /* rtm_protocol / FRA_PROTOCOL of all we install */
-#define TPROXY_TC_PRIORITY 7402 /* our clsact filter, so that we remove only our own */
-#define TPROXY_TC_HANDLE 0x7402
+#define TPROXY_TC_HANDLE 0x7402 /* of our clsact filter, or the next free one */
 #define TPROXY_RELAY_PORT 15002
 #define TPROXY_RELAY_PORT_IN 15006
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/chain.h"
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -279,24 +281,29 @@ static int place_tcx(const struct hook_site *site, const struct after *after, bo
 	return 0;
 }
 
-static bool is_taken(const struct hook_site *site, const struct clsact_list *list,
-		     __u32 priority)
+static bool is_ours(const struct hook_site *site, const struct clsact_filter *filter)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (list->items[i].priority == priority &&
-		    !(list->items[i].prog_id &&
-		      owner_has(&site->owner, list->items[i].prog_id) == OWNED_YES))
-			return true;
-	return false;
+	return filter->prog_id && owner_has(&site->owner, filter->prog_id) == OWNED_YES;
 }
 
-static __u32 own_priority(const struct hook_site *site, const struct clsact_list *list)
+/* BPF programs share a priority, and a new one is the first there (cls_bpf_change). */
+static bool is_open(const struct hook_site *site, const struct clsact_list *list, __u32 priority)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (list->items[i].prog_id &&
-		    owner_has(&site->owner, list->items[i].prog_id) == OWNED_YES)
-			return list->items[i].priority;
-	return 0;
+		if (list->items[i].priority == priority && !is_ours(site, &list->items[i]) &&
+		    (strcmp(list->items[i].kind, "bpf") ||
+		     list->items[i].protocol != htons(ETH_P_ALL)))
+			return false;
+	return true;
+}
+
+static size_t count_before(const struct clsact_list *list, __u32 priority)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++)
+		n += list->items[i].priority < priority;
+	return n;
 }
 
 static int place_filter(const struct hook_site *site, const struct after *after, bool follow,
@@ -304,24 +311,28 @@ static int place_filter(const struct hook_site *site, const struct after *after,
 {
 	struct clsact_list list __cleanup_clsact = { 0 };
 	int err = clsact_filters(site->nl, site->ifindex, &list);
-	__u32 ours, last = 0;
+	size_t ours, last = 0; /* last: place after the last acknowledged one */
+	__u32 priority;
 
 	if (err)
 		return err;
-	ours = own_priority(site, &list);
-	for (size_t i = 0; i < list.n; i++) {
+	for (ours = 0; ours < list.n; ours++)
+		if (is_ours(site, &list.items[ours]))
+			break;
+	for (size_t i = 0; i < (follow ? list.n : ours); i++) {
 		const struct clsact_filter *filter = &list.items[i];
 
-		if (ours && filter->priority >= ours && !follow)
-			break;
 		if (is_acknowledged(after, filter->prog_id,
 				    filter->prog_id ? filter->name : filter->kind))
-			last = filter->priority;
+			last = i + 1;
 	}
-	for (place->priority = last + 1; is_taken(site, &list, place->priority);)
-		place->priority++;
-	place->move = !ours || place->priority < ours || (follow && last > ours);
-	return place->priority > MAX_PRIORITY ? -ENOSPC : 0;
+	priority = last ? list.items[last - 1].priority + 1 : 1;
+	while (!is_open(site, &list, priority))
+		priority++;
+	place->priority = priority;
+	place->move = ours == list.n || last > ours || count_before(&list, priority) < ours ||
+		      priority < list.items[ours].priority;
+	return priority > MAX_PRIORITY ? -ENOSPC : 0;
 }
 
 int chain_place(const struct hook_site *site, enum hook hook, const struct after *after,

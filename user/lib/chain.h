@@ -37,7 +37,8 @@ void chain_read(const struct hook_site *site, const struct device *device, enum 
 
 /*
  * Directly after the last acknowledged program that runs before ours (with `follow`: that is there
- * at all), else first. Of filters, at the first free priority from there on.
+ * at all), else first. Of filters, at the first priority from there on that is free or that BPF
+ * programs share.
  */
 int chain_place(const struct hook_site *site, enum hook hook, const struct after *after,
 		bool follow, struct place *ret_place);

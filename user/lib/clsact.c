@@ -55,7 +55,8 @@ static int read_filter(const struct nlmsghdr *msg, void *data)
 	const struct tcmsg *tcm = mnl_nlmsg_get_payload(msg);
 	const struct nlattr *attr[TCA_MAX + 1];
 	struct nl_attrs attrs = { attr, TCA_MAX };
-	struct clsact_filter filter = { .priority = TC_H_MAJ(tcm->tcm_info) >> 16 };
+	struct clsact_filter filter = { .priority = TC_H_MAJ(tcm->tcm_info) >> 16,
+					.protocol = (__be16)TC_H_MIN(tcm->tcm_info) };
 	bool bpf;
 
 	nl_parse(msg, sizeof(*tcm), &attrs);

@@ -11,7 +11,8 @@
 #include "netlink.h"
 
 struct clsact_filter {
-	__u32 priority; /* the smaller, the earlier */
+	__u32 priority; /* the smaller, the earlier; of one priority, the newest BPF program first */
+	__be16 protocol; /* one for each priority; ETH_P_ALL here */
 	__u32 handle;   /* 0: of a kind that is listed once a priority */
 	__u32 prog_id;  /* 0: not a BPF program */
 	char kind[16];  /* "bpf", "u32", "flower", … */

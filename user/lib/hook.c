@@ -158,6 +158,20 @@ static int detach_filters(const struct hook_site *site, const struct clsact_filt
 	return result;
 }
 
+/* Filters of one priority share it by different handles. */
+static __u32 free_handle(const struct clsact_list *list, __u32 priority)
+{
+	__u32 handle = TPROXY_TC_HANDLE;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->items[i].priority != priority || list->items[i].handle != handle)
+			continue;
+		handle++;
+		i = (size_t)-1; /* from the beginning */
+	}
+	return handle;
+}
+
 static int attach_clsact(const struct hook_site *site, int prog_fd, const struct place *place)
 {
 	struct clsact_list list __cleanup_clsact = { 0 };
@@ -168,11 +182,11 @@ static int attach_clsact(const struct hook_site *site, int prog_fd, const struct
 
 	if (err)
 		return err;
-	if (n && (!(place && place->move) || priority == own[0]->priority)) {
+	if (n && !(place && place->move)) {
 		err = clsact_attach(site->ifindex, prog_fd, own[0]->priority, own[0]->handle, true);
 		return err ? err : detach_filters(site, own + 1, n - 1);
 	}
-	err = clsact_attach(site->ifindex, prog_fd, priority, TPROXY_TC_HANDLE, false);
+	err = clsact_attach(site->ifindex, prog_fd, priority, free_handle(&list, priority), false);
 	return err ? err : detach_filters(site, own, n);
 }
 
