@@ -17,7 +17,7 @@ struct attach_request {
 	const char *names[ATTACH_MAX_IFACES]; /* names and globs, as given */
 	size_t n;
 	struct rule_options rule;
-	bool divert_only, dry_run;
+	bool divert_only, probe, dry_run;
 	bool has_unreadable;
 	enum tproxy_unreadable unreadable;
 	enum hook hook; /* HOOK_NONE: choose */

@@ -12,6 +12,7 @@ enum {
 	OPT_MARK,
 	OPT_TABLE,
 	OPT_UNREADABLE,
+	OPT_PROBE,
 	OPT_DRY_RUN,
 };
 
@@ -23,6 +24,7 @@ static const struct option options[] = {
 	{ "mark", required_argument, NULL, OPT_MARK },
 	{ "table", required_argument, NULL, OPT_TABLE },
 	{ "unreadable", required_argument, NULL, OPT_UNREADABLE },
+	{ "probe", no_argument, NULL, OPT_PROBE },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	LEARN_LONG_OPTION,
 	APP_LONG_OPTIONS,
@@ -122,6 +124,9 @@ static int take_option(struct attach_request *request, int opt, const char *valu
 	switch (opt) {
 	case OPT_DIVERT_ONLY:
 		request->divert_only = true;
+		return 0;
+	case OPT_PROBE:
+		request->probe = true;
 		return 0;
 	case OPT_DRY_RUN:
 		request->dry_run = true;

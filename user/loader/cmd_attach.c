@@ -265,6 +265,26 @@ static void report(const struct attach *a)
 	}
 }
 
+/* What attach has not said yet of the checks, with probes. EXIT_REMARKS if anything is wrong. */
+static int probe(struct attach *a)
+{
+	struct checkup c __cleanup_checkup = { .guard = GUARD_NONE };
+	char line[2 * PROBLEM_TEXT_LEN];
+	int err = checkup_open(&c, a->session);
+
+	if (err) {
+		log_error("%s: cannot read the maps: %s", a->session->state.dir, strerror(-err));
+		return EXIT_FAILED;
+	}
+	c.locked = c.may_probe = c.must_probe = true;
+	checkup_run(&c, NULL);
+	for (size_t i = 0; i < c.problems.n; i++)
+		if (strcmp(c.problems.items[i].id, "earlier-program"))
+			log_warn("%s", problem_line(&c.problems.items[i], line, sizeof(line)));
+	log_info("probes: %u sent, %u arrived", c.probes_sent, c.probes_arrived);
+	return problems_verdict(&c.problems) == VERDICT_OK ? EXIT_DONE : EXIT_REMARKS;
+}
+
 static int attach(struct app *app, const struct attach_request *request)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
@@ -285,9 +305,11 @@ static int attach(struct app *app, const struct attach_request *request)
 		else
 			report(&a);
 	}
+	if (!err && request->probe && !request->dry_run)
+		code = probe(&a);
 	policy_free(&a.before);
 	policy_free(&a.after);
-	return err ? EXIT_FAILED : EXIT_DONE;
+	return err ? EXIT_FAILED : code;
 }
 
 int cmd_attach(struct app *app, int argc, char **argv)
