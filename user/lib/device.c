@@ -41,38 +41,62 @@ static int read_link(const struct nlmsghdr *msg, void *data)
 	return MNL_CB_OK;
 }
 
-struct device_list {
+struct device_array {
 	struct device *items;
-	size_t n;
+	size_t n, room;
 };
+
+/* One that changed while it was asked for may come twice: the later answer is the newer one. */
+static struct device *place_for(struct device_array *array, int ifindex)
+{
+	for (size_t i = 0; i < array->n; i++)
+		if (array->items[i].ifindex == ifindex)
+			return &array->items[i];
+	if (array_room((void **)&array->items, array->n, &array->room, sizeof(*array->items)))
+		return NULL;
+	return &array->items[array->n++];
+}
 
 static int collect_link(const struct nlmsghdr *msg, void *data)
 {
-	struct device_list *list = data;
-	struct device *more = reallocarray(list->items, list->n + 1, sizeof(*list->items));
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(msg);
+	struct device *device = place_for(data, info->ifi_index);
 
-	if (!more) {
+	if (!device) {
 		errno = ENOMEM;
 		return MNL_CB_ERROR;
 	}
-	list->items = more;
-	more[list->n] = (struct device){ 0 };
-	return read_link(msg, &more[list->n++]);
+	*device = (struct device){ 0 };
+	return read_link(msg, device);
 }
 
-/* The list first: a callback may want the same socket. */
-int device_walk(struct nl *nl, int (*cb)(const struct device *device, void *arg), void *arg)
+int device_list(struct nl *nl, struct device **ret_devices, size_t *ret_n)
 {
 	char buf[NL_BUFFER];
 	struct nlmsghdr *msg = nl_message(nl, buf, RTM_GETLINK, NLM_F_DUMP);
-	struct device_list list = { 0 };
+	struct device_array array = { 0 };
 	int err;
 
 	mnl_nlmsg_put_extra_header(msg, sizeof(struct ifinfomsg));
-	err = nl_query(nl, msg, collect_link, &list);
-	for (size_t i = 0; i < list.n && !err; i++)
-		err = cb(&list.items[i], arg);
-	free(list.items);
+	mnl_attr_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	err = nl_query(nl, msg, collect_link, &array);
+	if (err) {
+		free(array.items);
+		return err;
+	}
+	*ret_devices = array.items;
+	*ret_n = array.n;
+	return 0;
+}
+
+int device_walk(struct nl *nl, int (*cb)(const struct device *device, void *arg), void *arg)
+{
+	__cleanup_free struct device *devices = NULL;
+	size_t n = 0;
+	int err = device_list(nl, &devices, &n);
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = cb(&devices[i], arg);
 	return err;
 }
 
@@ -165,9 +189,8 @@ static int read_address(const struct nlmsghdr *msg, void *data)
 	address.family = info->ifa_family;
 	address.len = info->ifa_prefixlen;
 	memcpy(address.addr, mnl_attr_get_payload(own), want);
-	if (!walk->result)
-		walk->result = walk->cb(&address, walk->arg);
-	return MNL_CB_OK; /* to the end: what is not read would be the next query's answer */
+	walk->result = walk->cb(&address, walk->arg);
+	return walk->result ? MNL_CB_STOP : MNL_CB_OK;
 }
 
 int device_addresses(struct nl *nl, int (*cb)(const struct address *address, void *arg), void *arg)

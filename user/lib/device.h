@@ -22,7 +22,9 @@ struct device {
 int device_by_name(struct nl *nl, const char *name, struct device *ret_device);
 int device_by_index(struct nl *nl, int ifindex, struct device *ret_device);
 
-/* Every device of the namespace; cb's non-zero result ends the walk with it. */
+/* Every device of the namespace; the caller frees *ret_devices. */
+int device_list(struct nl *nl, struct device **ret_devices, size_t *ret_n);
+/* Each of them; cb's non-zero result ends the walk with it. */
 int device_walk(struct nl *nl, int (*cb)(const struct device *device, void *arg), void *arg);
 
 /*

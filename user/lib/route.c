@@ -99,9 +99,8 @@ static int read_rule(const struct nlmsghdr *msg, void *data)
 		rule.protocol = mnl_attr_get_u8(attr[FRA_PROTOCOL]);
 	if (attr[FRA_IIFNAME])
 		snprintf(rule.iif, sizeof(rule.iif), "%s", mnl_attr_get_str(attr[FRA_IIFNAME]));
-	if (!walk->result)
-		walk->result = walk->cb(&rule, walk->arg);
-	return MNL_CB_OK; /* to the end: what is not read would be the next query's answer */
+	walk->result = walk->cb(&rule, walk->arg);
+	return walk->result ? MNL_CB_STOP : MNL_CB_OK;
 }
 
 int route_rules(struct nl *nl, __u8 family, int (*cb)(const struct route_rule *rule, void *arg),

@@ -269,7 +269,7 @@ static int clean_all(struct cleaning *c, bool present)
 	}
 	err = clean_rules(c);
 	result = result ? result : err;
-	err = device_walk(&session->nl, clean_device, c);
+	err = steps_walk_devices(session, clean_device, c);
 	result = result ? result : err ? err : c->result;
 	if (!present || c->n || result)
 		return result;

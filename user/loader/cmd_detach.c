@@ -78,7 +78,7 @@ static int detach_named(struct session *session, const struct request *request)
 {
 	__cleanup_free struct live_iface *ifaces = NULL;
 	size_t n = 0;
-	int err, result = live_ifaces(&session->state, &ifaces, &n);
+	int err, result = steps_ifaces(session, &ifaces, &n);
 
 	for (size_t i = 0; i < request->n && ifaces; i++) {
 		err = detach_one(session, request, ifaces, n, request->names[i]);
@@ -96,7 +96,7 @@ static int detach_all(struct session *session, const struct request *request)
 
 	if (!request->keep_flows)
 		return iface_everything_off(session);
-	err = live_ifaces(&session->state, &ifaces, &n);
+	err = steps_ifaces(session, &ifaces, &n);
 	for (size_t i = 0; i < n && !err; i++)
 		err = drain_iface(session, &ifaces[i]);
 	return err;

@@ -79,7 +79,7 @@ static int end_all_rules(struct session *session)
 {
 	__cleanup_free struct live_iface *ifaces = NULL;
 	size_t n = 0;
-	int err = live_ifaces(&session->state, &ifaces, &n);
+	int err = steps_ifaces(session, &ifaces, &n);
 
 	if (err)
 		return err;
@@ -94,7 +94,7 @@ static int take_off(struct session *session, bool everything)
 {
 	__cleanup_free struct live_iface *ifaces = NULL;
 	size_t n = 0, left = 0;
-	int err = live_ifaces(&session->state, &ifaces, &n);
+	int err = steps_ifaces(session, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
 		if (ifaces[i].value.roles & TPROXY_ROLE_DRAINING)

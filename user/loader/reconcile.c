@@ -202,7 +202,7 @@ static int check_patterns(const struct reconcile *r)
 		return err;
 	}
 	walk.mask = iface_active_rules(&policy);
-	err = device_walk(&r->session->nl, attach_if_wanted, &walk);
+	err = steps_walk_devices(r->session, attach_if_wanted, &walk);
 	return err ? err : walk.err;
 }
 
@@ -226,7 +226,7 @@ int reconcile(const struct reconcile *r)
 {
 	__cleanup_free struct live_iface *ifaces = NULL;
 	size_t n = 0;
-	int err, result = live_ifaces(&r->session->state, &ifaces, &n);
+	int err, result = steps_ifaces(r->session, &ifaces, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		err = check_iface(r, &ifaces[i]);

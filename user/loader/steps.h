@@ -13,6 +13,11 @@
 #include "lib/route.h"
 #include "loader/app.h"
 
+/* What several steps begin with: the attached interfaces (the caller frees them), all devices. */
+int steps_ifaces(struct session *session, struct live_iface **ret_ifaces, size_t *ret_n);
+int steps_walk_devices(struct session *session, int (*cb)(const struct device *device, void *arg),
+		       void *arg);
+
 struct route_key steps_route_key(const struct session *session);
 
 int steps_create_state(struct session *session, const struct tproxy_config *config);

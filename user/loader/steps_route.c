@@ -256,7 +256,7 @@ int steps_route_off(struct session *session, int ifindex)
 {
 	__cleanup_free struct live_iface *ifaces = NULL;
 	size_t n = 0, others = 0;
-	int err, result = live_ifaces(&session->state, &ifaces, &n);
+	int err, result = steps_ifaces(session, &ifaces, &n);
 
 	if (result)
 		return result;
