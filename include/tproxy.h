@@ -15,7 +15,13 @@
 #define TPROXY_DEFAULT_MARK 0x1000000u
 #define TPROXY_DEFAULT_TABLE 15001u
 #define TPROXY_RULE_PREF 150u   /* before l3mdev (1000), Tailscale (5200…), main (32766) */
-#define TPROXY_RT_PROTOCOL 84   /* rtm_protocol / FRA_PROTOCOL of all we install */
+/*
+ * rtm_protocol and FRA_PROTOCOL of all we install. Neither the kernel (rtnetlink.h), iproute2
+ * (rt_protos) nor FRR, BIRD or OVN use 116. Builds before had 84, which is OVN's: of that number
+ * only what has exactly this state's mark and table is taken for ours, and replaced.
+ */
+#define TPROXY_RT_PROTOCOL 116
+#define TPROXY_RT_PROTOCOL_OLD 84
 #define TPROXY_TC_HANDLE 0x7402 /* of our clsact filter, or the next free one */
 #define TPROXY_RELAY_PORT 15002
 #define TPROXY_RELAY_PORT_IN 15006
