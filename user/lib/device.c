@@ -193,14 +193,22 @@ static int read_address(const struct nlmsghdr *msg, void *data)
 	return walk->result ? MNL_CB_STOP : MNL_CB_OK;
 }
 
-int device_addresses(struct nl *nl, int (*cb)(const struct address *address, void *arg), void *arg)
+int device_addresses_of(struct nl *nl, __u8 family, int ifindex,
+			int (*cb)(const struct address *address, void *arg), void *arg)
 {
 	struct address_walk walk = { .cb = cb, .arg = arg };
 	char buf[NL_BUFFER];
 	struct nlmsghdr *msg = nl_message(nl, buf, RTM_GETADDR, NLM_F_DUMP);
+	struct ifaddrmsg *info = mnl_nlmsg_put_extra_header(msg, sizeof(*info));
 	int err;
 
-	mnl_nlmsg_put_extra_header(msg, sizeof(struct ifaddrmsg));
+	info->ifa_family = family;
+	info->ifa_index = (__u32)ifindex;
 	err = nl_query(nl, msg, read_address, &walk);
 	return err ? err : walk.result;
+}
+
+int device_addresses(struct nl *nl, int (*cb)(const struct address *address, void *arg), void *arg)
+{
+	return device_addresses_of(nl, AF_UNSPEC, 0, cb, arg);
 }

@@ -45,5 +45,8 @@ struct address {
 
 /* Every address of the namespace; cb's non-zero result ends the walk with it. */
 int device_addresses(struct nl *nl, int (*cb)(const struct address *address, void *arg), void *arg);
+/* Those of one family on one device. */
+int device_addresses_of(struct nl *nl, __u8 family, int ifindex,
+			int (*cb)(const struct address *address, void *arg), void *arg);
 
 #endif

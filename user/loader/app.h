@@ -98,6 +98,7 @@ struct session {
 	struct state state;
 	struct nl nl;
 	bool dry_run;
+	bool hold_rules; /* our routing rules are not moved: somebody moves his before them */
 };
 
 /* Opens netlink and the state. EXIT_DONE, or reports and returns the exit code. */

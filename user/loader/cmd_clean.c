@@ -33,7 +33,7 @@ static int collect_rule(const struct route_rule *rule, void *arg)
 {
 	struct rules *rules = arg;
 
-	if (rule->protocol != TPROXY_RT_PROTOCOL || rule->pref != TPROXY_RULE_PREF)
+	if (!rule_is_tproxys(rule))
 		return 0;
 	if (array_room((void **)&rules->items, rules->n, &rules->room, sizeof(*rules->items)))
 		return -ENOMEM;
@@ -87,7 +87,7 @@ static int clean_rule(struct cleaning *c, const struct route_rule *rule)
 
 	log_step("ip -%c rule del pref %u iif %s lookup %u protocol %u",
 		 rule->family == AF_INET ? '4' : '6', rule->pref, rule->iif, rule->table,
-		 TPROXY_RT_PROTOCOL);
+		 rule->protocol);
 	err = route_rule_del(&session->nl, rule->family, &key, rule->iif);
 	return err || !route_too ? err : route_local_del(&session->nl, rule->family, key.table);
 }

@@ -94,5 +94,7 @@ int setup_state(struct session *session, const struct setup *wish, bool present,
 		err = create(session, wish, ret_created);
 	if (!err && present && !wish->keep_build)
 		err = steps_replace_build(session);
+	if (!err && present)
+		err = steps_route_renew(session);
 	return err ? err : steps_refresh_local(session);
 }

@@ -17,35 +17,18 @@ static const char *const routing_names[ROUTING_MAX] = {
 	[ROUTING_OK] = "ok",
 	[ROUTING_NO_RULE] = "rule missing",
 	[ROUTING_NO_ROUTE] = "route missing",
+	[ROUTING_EARLIER] = "an earlier rule decides",
 	[ROUTING_ABSENT] = "no such family",
 };
-
-/* Rule and route may be there, and an earlier rule decide: what the checks have found. */
-static bool is_decided_earlier(const struct status *s, const char *name, __u8 classes)
-{
-	for (size_t i = 0; i < s->checkup.problems.n; i++) {
-		const struct problem *p = &s->checkup.problems.items[i];
-
-		if (!strcmp(p->id, "earlier-rule") && (!*p->ifname || !strcmp(p->ifname, name)) &&
-		    (!p->classes || (p->classes & classes)))
-			return true;
-	}
-	return false;
-}
 
 static const char *routing_of(const struct status *s, const struct checked_iface *iface,
 			      __u8 family)
 {
 	struct device device = iface->device;
 	const char *name = (const char *)iface->iface.value.name;
-	enum routing routing;
 
 	snprintf(device.name, sizeof(device.name), "%s", name);
-	routing = steps_routing(s->checkup.session, family, &device);
-	if (routing == ROUTING_OK &&
-	    is_decided_earlier(s, name, family == AF_INET ? PROBLEM_IPV4 : PROBLEM_IPV6))
-		return "an earlier rule decides";
-	return routing_names[routing];
+	return routing_names[steps_routing(s->checkup.session, family, &device)];
 }
 
 static void look_at_iface(const struct status *s, const struct checked_iface *iface,

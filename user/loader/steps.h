@@ -30,7 +30,14 @@ int steps_remove_state(struct session *session);
 int steps_refresh_local(struct session *session);
 
 /* Is what a family needs of an attached interface there? */
-enum routing { ROUTING_OK, ROUTING_NO_RULE, ROUTING_NO_ROUTE, ROUTING_ABSENT, ROUTING_MAX };
+enum routing {
+	ROUTING_OK,
+	ROUTING_NO_RULE,
+	ROUTING_NO_ROUTE,
+	ROUTING_EARLIER, /* rule and route are there, but another rule may decide before ours */
+	ROUTING_ABSENT,
+	ROUTING_MAX
+};
 enum routing steps_routing(struct session *session, __u8 family, const struct device *device);
 
 /* The device that a rule for this one names: itself, but its VRF for IPv6. 0 or -errno. */
@@ -38,8 +45,19 @@ int steps_rule_device(struct session *session, __u8 family, const struct device 
 		      struct device *ret_device);
 /* Does the interface need rule and route for this family? */
 bool steps_family_wanted(__u8 family, const char *ifname);
-/* Rules, local route and, where the kernel can tell, the proof by route look-up. */
+/* What may help when a rule or a route cannot be added. */
+const char *steps_route_hint(int err);
+/*
+ * Our rule before all that may decide about marked packets: added first, then removed where it
+ * was. With session->hold_rules it stays where it is. Then the proof: by the rules, and, where
+ * the kernel can tell, by route look-ups.
+ */
+int steps_rule_on(struct session *session, __u8 family, const struct device *device);
+int steps_rule_off(struct session *session, const struct route_rule *rule);
+/* Local route and rule of each family that the device speaks. */
 int steps_route_on(struct session *session, const struct device *device);
+/* Rules and routes that an older build left of an attached interface become this build's. */
+int steps_route_renew(struct session *session);
 /* The rules that no attached interface but this needs; 0: those that none needs. */
 int steps_route_off(struct session *session, int ifindex);
 /* Does one of these interfaces need our rule with this iif? */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "loader/ruleorder.h"
 #include "loader/steps.h"
 
 static const __u8 families[] = { AF_INET, AF_INET6 };
@@ -34,16 +35,16 @@ int steps_rule_device(struct session *session, __u8 family, const struct device 
 
 enum routing steps_routing(struct session *session, __u8 family, const struct device *device)
 {
-	struct route_key key = steps_route_key(session);
-	struct device named;
+	struct ruleorder order __cleanup_ruleorder = { 0 };
+	__u32 table = session->state.config.table;
 
 	if (!route_family_present(family))
 		return ROUTING_ABSENT;
-	if (steps_rule_device(session, family, device, &named) ||
-	    route_rule_present(&session->nl, family, &key, named.name) != 1)
+	if (ruleorder_read(session, family, device, &order) || !order.there)
 		return ROUTING_NO_RULE;
-	return route_local_present(&session->nl, family, key.table) == 1 ? ROUTING_OK :
-									   ROUTING_NO_ROUTE;
+	if (route_local_present(&session->nl, family, table) != 1)
+		return ROUTING_NO_ROUTE;
+	return order.earlier == RULE_NEVER ? ROUTING_OK : ROUTING_EARLIER;
 }
 
 /* ---- rules and routes an interface needs ------------------------------------ */
@@ -58,7 +59,8 @@ static bool family_disabled(__u8 family, const char *ifname)
 		return false;
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", ifname);
 	file = fopen(path, "re");
-	return file && fgetc(file) == '1';
+	/* A device whose MTU is too small for IPv6 has no such file. */
+	return file ? fgetc(file) == '1' : errno == ENOENT;
 }
 
 bool steps_family_wanted(__u8 family, const char *ifname)
@@ -66,7 +68,7 @@ bool steps_family_wanted(__u8 family, const char *ifname)
 	return route_family_present(family) && !family_disabled(family, ifname);
 }
 
-static const char *route_hint(int err)
+const char *steps_route_hint(int err)
 {
 	if (err == -ENETDOWN)
 		return "ip link set lo up";
@@ -75,92 +77,59 @@ static const char *route_hint(int err)
 	return "-v shows more";
 }
 
-static int local_route_on(struct session *session, __u8 family, __u32 table)
+static void show_local(const char *verb, __u8 family, __u32 table, int protocol)
 {
-	int present = session->dry_run ? 0 : route_local_present(&session->nl, family, table);
-	int err = present < 0 ? present : 0;
-
-	if (present > 0)
-		return 0;
-	if (!err) {
-		log_step("ip -%c route add local default dev lo table %u proto %u",
-			 family_digit(family), table, TPROXY_RT_PROTOCOL);
-		if (!session->dry_run)
-			err = route_local_add(&session->nl, family, table);
-	}
-	if (err)
-		log_error("table %u: cannot add the local IPv%c route: %s (%s)", table,
-			  family_digit(family), strerror(-err), route_hint(err));
-	return err;
+	log_step("ip -%c route %s local default dev lo table %u proto %d", family_digit(family),
+		 verb, table, protocol);
 }
 
-static int rule_on(struct session *session, __u8 family, const struct route_key *key,
-		   const char *ifname)
-{
-	int present = session->dry_run ? 0 :
-					 route_rule_present(&session->nl, family, key, ifname);
-	int err = present < 0 ? present : 0;
-
-	if (present > 0)
-		return 0;
-	if (!err) {
-		log_step("ip -%c rule add pref %u iif %s fwmark 0x%x/0x%x lookup %u protocol %u",
-			 family_digit(family), TPROXY_RULE_PREF, ifname, key->mark, key->mask,
-			 key->table, TPROXY_RT_PROTOCOL);
-		if (!session->dry_run)
-			err = route_rule_add(&session->nl, family, key, ifname);
-	}
-	if (err)
-		log_error("%s: cannot add the IPv%c rule: %s (%s)", ifname, family_digit(family),
-			  strerror(-err), route_hint(err));
-	return err;
-}
-
-/* Read back and proved: a mark that is not delivered here is a bypass. */
-static int prove(struct session *session, __u8 family, const struct route_key *key,
-		 const struct device *device, const struct device *named)
+/* That of an older build goes when ours is there. */
+static int replace_local(struct session *session, __u8 family, __u32 table)
 {
 	int err;
 
-	if (session->dry_run)
-		return 0;
-	if (route_rule_present(&session->nl, family, key, named->name) != 1 ||
-	    route_local_present(&session->nl, family, key->table) != 1) {
-		log_error("%s: the IPv%c rule or route vanished after it was added (something "
-			  "else manages rules: see ip monitor rule)",
-			  device->name, family_digit(family));
-		return -ESTALE;
+	show_local(family == AF_INET ? "append" : "replace", family, table, TPROXY_RT_PROTOCOL);
+	err = route_local_add_over_old(&session->nl, family, table);
+	if (!err && family == AF_INET) {
+		show_local("del", family, table, TPROXY_RT_PROTOCOL_OLD);
+		err = route_local_del_old(&session->nl, family, table);
 	}
-	err = route_prove(&session->nl, family, key, named->ifindex, device->ifindex);
-	if (err == -EAGAIN) {
-		log_debug("%s: no IPv%c address to prove the route with", device->name,
-			  family_digit(family));
+	return err;
+}
+
+static int add_local(struct session *session, __u8 family, __u32 table)
+{
+	struct route_table found = { 0 };
+	int err = 0;
+
+	if (!session->dry_run)
+		err = route_table_read(&session->nl, family, table, &found);
+	if (err || (found.ours && !found.old))
+		return err;
+	/* To replace could hit what somebody else has put there; the old one serves as well. */
+	if (found.old && found.foreign && family == AF_INET6)
 		return 0;
-	}
+	if (found.old)
+		return replace_local(session, family, table);
+	show_local("add", family, table, TPROXY_RT_PROTOCOL);
+	return session->dry_run ? 0 : route_local_add(&session->nl, family, table);
+}
+
+static int local_route_on(struct session *session, __u8 family, __u32 table)
+{
+	int err = add_local(session, family, table);
+
 	if (err)
-		log_error("%s: a marked IPv%c packet would not be delivered here: %s (a rule before "
-			  "pref %u may decide first: see ip -%c rule)",
-			  device->name, family_digit(family),
-			  err == -EXDEV ? "the route look-up says so" : strerror(-err),
-			  TPROXY_RULE_PREF, family_digit(family));
+		log_error("table %u: cannot add the local IPv%c route: %s (%s)", table,
+			  family_digit(family), strerror(-err), steps_route_hint(err));
 	return err;
 }
 
 static int family_on(struct session *session, __u8 family, const struct device *device)
 {
-	struct route_key key = steps_route_key(session);
-	struct device named;
-	int err = steps_rule_device(session, family, device, &named);
+	int err = local_route_on(session, family, session->state.config.table);
 
-	if (err) {
-		log_error("%s: cannot find its VRF: %s (ip link show %s)", device->name,
-			  strerror(-err), device->name);
-		return err;
-	}
-	err = local_route_on(session, family, key.table);
-	if (!err)
-		err = rule_on(session, family, &key, named.name);
-	return err ? err : prove(session, family, &key, device, &named);
+	return err ? err : steps_rule_on(session, family, device);
 }
 
 int steps_route_on(struct session *session, const struct device *device)
@@ -174,6 +143,52 @@ int steps_route_on(struct session *session, const struct device *device)
 			log_debug("%s: no IPv%c here", device->name, family_digit(families[i]));
 	}
 	return err;
+}
+
+static int is_old(const struct route_rule *rule, void *arg)
+{
+	return route_rule_is_old(rule) && route_rule_is_ours(rule, arg);
+}
+
+/* 1 if an older build's rule or route is there, 0 or -errno. */
+static int has_old(struct session *session)
+{
+	struct route_key key = steps_route_key(session);
+	struct route_table table = { 0 };
+	int found = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !found; i++) {
+		if (!route_family_present(families[i]))
+			continue;
+		found = route_rules(&session->nl, families[i], is_old, &key);
+		if (!found)
+			found = route_table_read(&session->nl, families[i], key.table, &table);
+		if (!found)
+			found = table.old;
+	}
+	return found;
+}
+
+int steps_route_renew(struct session *session)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	struct device device;
+	size_t n = 0;
+	int err, result, found = session->dry_run ? 0 : has_old(session);
+
+	if (found < 0)
+		log_error("routing: cannot read rules and routes: %s (try again)",
+			  strerror(-found));
+	if (found <= 0)
+		return found;
+	result = steps_ifaces(session, &ifaces, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (device_by_index(&session->nl, (int)ifaces[i].ifindex, &device))
+			continue;
+		err = steps_route_on(session, &device);
+		result = result ? result : err;
+	}
+	return result;
 }
 
 /* ---- rules nobody needs ---------------------------------------------------- */
@@ -200,55 +215,24 @@ bool steps_rule_needed(struct session *session, __u8 family, const char *iif,
 	return false;
 }
 
-struct rule_names {
-	struct route_key key;
-	char (*names)[IF_NAMESIZE];
-	size_t n, room;
-};
-
-static int collect_rule(const struct route_rule *rule, void *arg)
-{
-	struct rule_names *rules = arg;
-
-	if (!route_rule_is_ours(rule, &rules->key))
-		return 0;
-	if (array_room((void **)&rules->names, rules->n, &rules->room, sizeof(*rules->names)))
-		return -ENOMEM;
-	memcpy(rules->names[rules->n++], rule->iif, IF_NAMESIZE);
-	return 0;
-}
-
-static int rule_off(struct session *session, __u8 family, const struct route_key *key,
-		    const char *iif)
-{
-	int err;
-
-	log_step("ip -%c rule del pref %u iif %s fwmark 0x%x/0x%x lookup %u protocol %u",
-		 family_digit(family), TPROXY_RULE_PREF, iif, key->mark, key->mask, key->table,
-		 TPROXY_RT_PROTOCOL);
-	err = session->dry_run ? 0 : route_rule_del(&session->nl, family, key, iif);
-	if (err)
-		log_error("%s: cannot remove the IPv%c rule: %s", iif, family_digit(family),
-			  strerror(-err));
-	return err;
-}
-
 static int family_off(struct session *session, __u8 family, const struct live_iface *ifaces,
 		      size_t n)
 {
-	struct rule_names rules = { .key = steps_route_key(session) };
-	int result = route_rules(&session->nl, family, collect_rule, &rules);
+	struct rule_list list __cleanup_rules = { 0 };
+	struct route_key key = steps_route_key(session);
+	int result = rules_read(&session->nl, family, &list);
 
 	if (result)
-		log_error("routing rules: cannot read them: %s", strerror(-result));
-	for (size_t i = 0; i < rules.n; i++) {
+		log_error("routing rules: cannot read them: %s (try again)", strerror(-result));
+	for (size_t i = 0; i < list.n; i++) {
+		const struct route_rule *rule = &list.items[i];
 		int err = 0;
 
-		if (!steps_rule_needed(session, family, rules.names[i], ifaces, n))
-			err = rule_off(session, family, &rules.key, rules.names[i]);
+		if (route_rule_is_ours(rule, &key) &&
+		    !steps_rule_needed(session, family, rule->iif, ifaces, n))
+			err = steps_rule_off(session, rule);
 		result = result ? result : err;
 	}
-	free(rules.names);
 	return result;
 }
 
@@ -274,27 +258,33 @@ int steps_route_off(struct session *session, int ifindex)
 
 /* ---- the local routes ------------------------------------------------------ */
 
+static int local_route_off(struct session *session, __u8 family, __u32 table)
+{
+	struct route_table found;
+	int err = route_table_read(&session->nl, family, table, &found);
+
+	if (!err && found.ours)
+		show_local("del", family, table, TPROXY_RT_PROTOCOL);
+	if (!err && found.old)
+		show_local("del", family, table, TPROXY_RT_PROTOCOL_OLD);
+	if (!err && (found.ours || found.old) && !session->dry_run)
+		err = route_local_del(&session->nl, family, table);
+	if (err)
+		log_error("table %u: cannot remove the local IPv%c route: %s (try again)", table,
+			  family_digit(family), strerror(-err));
+	return err;
+}
+
 int steps_routes_off(struct session *session)
 {
-	__u32 table = session->state.config.table;
 	int result = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		__u8 family = families[i];
-		int err = 0, present = 0;
+		int err = 0;
 
-		if (route_family_present(family))
-			present = route_local_present(&session->nl, family, table);
-		if (!present)
-			continue;
-		log_step("ip -%c route del local default dev lo table %u proto %u",
-			 family_digit(family), table, TPROXY_RT_PROTOCOL);
-		err = session->dry_run ? 0 : route_local_del(&session->nl, family, table);
-		if (err)
-			log_error("table %u: cannot remove the local IPv%c route: %s", table,
-				  family_digit(family), strerror(-err));
-		if (err && !result)
-			result = err;
+		if (route_family_present(families[i]))
+			err = local_route_off(session, families[i], session->state.config.table);
+		result = result ? result : err;
 	}
 	return result;
 }
