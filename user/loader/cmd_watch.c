@@ -52,7 +52,8 @@ struct watch {
 	time_t down_reported;
 	time_t purged;                         /* older UDP flows */
 	struct watch_report report;            /* of the checks */
-	struct patience_table patience;        /* with places that others take again and again */
+	struct patience_table patience;        /* about the place of our programs */
+	struct rulefight fight;                /* about the place of our routing rules */
 	bool changed;                          /* a change was announced before this look */
 	bool absent;                           /* there was nothing attached at the last look */
 	bool outdated;                         /* told that another build has taken over */
@@ -91,6 +92,26 @@ static void on_gave_up(const char *ifname, const char *whom, void *arg)
 	json_object_object_add(event, "interface", json_object_new_string(ifname));
 	json_object_object_add(event, "whom", json_object_new_string(whom));
 	show_json_print(event);
+}
+
+static void on_fight(const struct rulefight *fight, bool over, void *arg)
+{
+	struct watch *w = arg;
+	struct json_object *event;
+
+	if (w->app->json) {
+		event = watch_event(over ? "rule_fight_over" : "rule_fight");
+		json_object_object_add(event, "interface", json_object_new_string(fight->ifname));
+		json_object_object_add(event, "rule", json_object_new_string(fight->rule));
+		show_json_print(event);
+	} else if (over) {
+		log_info("%s: our routing rule stays first now", fight->ifname);
+	} else {
+		log_warn("%s: its flows do not all arrive: the rule \"%s\" is put before ours "
+			 "again and again (ours was moved %d times in a minute, and is left for a "
+			 "minute; ip monitor rule shows who else moves)",
+			 fight->ifname, fight->rule, RULEFIGHT_MOVES);
+	}
 }
 
 static void report_down(struct watch *w, const __u64 now[3])
@@ -241,6 +262,8 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 				     .repaired = on_repair,
 				     .gave_up = on_gave_up,
 				     .patience = &w->patience,
+				     .fought = on_fight,
+				     .fight = &w->fight,
 				     .arg = w };
 	bool created;
 	int err, failed = apply_file(w, session, present);

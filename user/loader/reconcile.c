@@ -5,11 +5,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "loader/ruleorder.h"
+
 const char *const repair_names[REPAIR_MAX] = {
 	[REPAIR_ATTACHED] = "attached",
 	[REPAIR_DEVICE] = "device",
 	[REPAIR_PROGRAM] = "program",
 	[REPAIR_ROUTING] = "routing",
+	[REPAIR_RULE_ORDER] = "rule order",
 	[REPAIR_LOOKUP] = "sk_lookup",
 	[REPAIR_LEFT] = "detached in the network namespace it left for",
 	[REPAIR_ORDER] = "order",
@@ -17,18 +20,44 @@ const char *const repair_names[REPAIR_MAX] = {
 
 /* ---- one attached interface ----------------------------------------------- */
 
-static bool routing_is_whole(struct session *session, const struct live_iface *iface,
-			     const struct device *device)
+/* Both families of one interface. */
+struct routing_look {
+	bool whole;            /* rule and route are there */
+	bool misplaced;        /* the rule is to be elsewhere … */
+	bool early;            /* … because another one may decide first: */
+	struct route_rule rule;
+};
+
+static void look_at_family(struct session *session, __u8 family, const struct device *device,
+			   struct routing_look *look)
+{
+	struct ruleorder order __cleanup_ruleorder = { 0 };
+	__u32 table = session->state.config.table;
+
+	if (ruleorder_read(session, family, device, &order) || !order.there ||
+	    route_local_present(&session->nl, family, table) != 1) {
+		look->whole = false;
+		return;
+	}
+	look->misplaced |= ruleorder_is_misplaced(&order);
+	if (order.earlier == RULE_NEVER)
+		return;
+	look->early = true;
+	look->rule = order.worst;
+}
+
+static struct routing_look look_at_routing(struct session *session, const struct live_iface *iface,
+					   const struct device *device)
 {
 	static const __u8 families[] = { AF_INET, AF_INET6 };
+	struct routing_look look = {
+		.whole = (int)iface->value.vrf == device_vrf(device),
+	};
 
-	if ((int)iface->value.vrf != device_vrf(device))
-		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		if (steps_family_wanted(families[i], device->name) &&
-		    steps_routing(session, families[i], device) != ROUTING_OK)
-			return false;
-	return true;
+		if (steps_family_wanted(families[i], device->name))
+			look_at_family(session, families[i], device, &look);
+	return look;
 }
 
 static int switch_on(const struct reconcile *r, const struct device *device,
@@ -137,11 +166,35 @@ static int changed(const struct reconcile *r, const struct live_iface *iface,
 	return err ? err : steps_route_off(r->session, 0);
 }
 
+/* The way back waits until it is calm: who adds a rule and removes it may add it again. */
+static int check_order(const struct reconcile *r, const struct live_iface *iface,
+		       const struct device *device, const struct routing_look *look)
+{
+	if (look->early)
+		rulefight_see(r->fight, device->name, &look->rule);
+	if (!look->misplaced || rulefight_holds(r->fight) ||
+	    (!look->early && !rulefight_is_calm(r->fight)))
+		return 0;
+	rulefight_move(r->fight);
+	return changed(r, iface, device, REPAIR_RULE_ORDER);
+}
+
+static int check_routing(const struct reconcile *r, const struct live_iface *iface,
+			 const struct device *device)
+{
+	const struct routing_look look = look_at_routing(r->session, iface, device);
+
+	if (!look.whole)
+		return changed(r, iface, device, REPAIR_ROUTING);
+	return check_order(r, iface, device, &look);
+}
+
 static int check_iface(const struct reconcile *r, const struct live_iface *iface)
 {
 	const char *name = (const char *)iface->value.name;
 	struct session *session = r->session;
 	struct device device;
+	int err;
 
 	if (!iface_is_there(session, iface, &device))
 		return not_there(r, iface);
@@ -149,9 +202,8 @@ static int check_iface(const struct reconcile *r, const struct live_iface *iface
 		return changed(r, iface, &device, REPAIR_DEVICE);
 	if (steps_hook_present(session, device.ifindex) == HOOK_NONE)
 		return switch_on(r, &device, iface, REPAIR_PROGRAM);
-	if (!routing_is_whole(session, iface, &device))
-		return changed(r, iface, &device, REPAIR_ROUTING);
-	return keep_place(r, iface, &device);
+	err = check_routing(r, iface, &device);
+	return err ? err : keep_place(r, iface, &device);
 }
 
 /* ---- patterns ------------------------------------------------------------- */
@@ -222,11 +274,22 @@ static int check_lookup(const struct reconcile *r)
 	return err;
 }
 
+static void end_pass(const struct reconcile *r)
+{
+	enum rulefight_news news = rulefight_end_pass(r->fight);
+
+	if (news != RULEFIGHT_NO_NEWS)
+		r->fought(r->fight, news == RULEFIGHT_ENDS, r->arg);
+}
+
 int reconcile(const struct reconcile *r)
 {
 	__cleanup_free struct live_iface *ifaces = NULL;
 	size_t n = 0;
-	int err, result = steps_ifaces(r->session, &ifaces, &n);
+	int err, result;
+
+	r->session->hold_rules = rulefight_holds(r->fight);
+	result = steps_ifaces(r->session, &ifaces, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		err = check_iface(r, &ifaces[i]);
@@ -238,5 +301,6 @@ int reconcile(const struct reconcile *r)
 		err = check_lookup(r);
 		result = result ? result : err;
 	}
+	end_pass(r);
 	return result;
 }

@@ -9,12 +9,14 @@
 
 #include "loader/iface.h"
 #include "loader/patience.h"
+#include "loader/rulefight.h"
 
 enum repair {
 	REPAIR_ATTACHED,  /* a device that matches a pattern */
 	REPAIR_DEVICE,    /* a device that came back or was renamed */
 	REPAIR_PROGRAM,
 	REPAIR_ROUTING,   /* rule or route */
+	REPAIR_RULE_ORDER, /* the rule was moved: another one would decide first, or none does */
 	REPAIR_LOOKUP,    /* the sk_lookup program */
 	REPAIR_LEFT,      /* a device that left for another network namespace: ours stays here */
 	REPAIR_ORDER,     /* our program runs before those that were not acknowledged again */
@@ -28,9 +30,12 @@ struct reconcile {
 	size_t n_patterns;
 	/* Called after each repair; ifname "" for what belongs to no interface. */
 	void (*repaired)(enum repair what, const char *ifname, void *arg);
-	/* Called once when somebody has come before ours too often; `whom`: a program or a rule. */
+	/* Called once when another program was put before ours too often. */
 	void (*gave_up)(const char *ifname, const char *whom, void *arg);
-	struct patience_table *patience; /* with moves, from one pass to the next */
+	struct patience_table *patience; /* outlives this pass */
+	/* Another rule is put before ours again and again, and ours is not moved for now; or over. */
+	void (*fought)(const struct rulefight *fight, bool over, void *arg);
+	struct rulefight *fight; /* outlives this pass */
 	void *arg;
 };
 
