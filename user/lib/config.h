@@ -33,6 +33,7 @@ struct config_pool {
 
 struct config_line {
 	char *key, *value;
+	bool continued; /* of the line before */
 };
 
 /* All owned. */

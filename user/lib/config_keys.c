@@ -395,8 +395,9 @@ int config_take_zone(struct reading *r, const char *key, const char *value)
 
 /* ---- [relay] and [pool NAME] ---------------------------------------------- */
 
-static int keep_relay_line(struct config *c, const char *key, const char *value)
+static int keep_relay_line(struct reading *r, const char *key, const char *value)
 {
+	struct config *c = r->config;
 	char *copy = strdup(key), *text = strdup(value);
 	int err = copy && text ? 0 : -ENOMEM;
 
@@ -407,7 +408,7 @@ static int keep_relay_line(struct config *c, const char *key, const char *value)
 		free(text);
 		return err;
 	}
-	c->relay[c->n_relay++] = (struct config_line){ copy, text };
+	c->relay[c->n_relay++] = (struct config_line){ copy, text, r->continued };
 	return 0;
 }
 
@@ -433,7 +434,7 @@ int config_take_relay(struct reading *r, const char *key, const char *value)
 		return err;
 	if (err)
 		fail(r, "%.80s = %.160s: %s", key, relay->shown(key, value), why);
-	return keep_relay_line(r->config, key, value);
+	return keep_relay_line(r, key, value);
 }
 
 static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)

@@ -107,20 +107,18 @@ static void print_pool(FILE *out, const struct config_pool *pool)
 			proxy_format(&pool->items[i].server, server));
 }
 
-/* A value that went over several lines has come under its key several times. */
 static void print_relay(FILE *out, const struct config *config)
 {
-	const char *key = "";
-
 	if (!config->has_relay)
 		return;
 	fputs("\n[relay]\n", out);
 	for (size_t i = 0; i < config->n_relay; i++) {
-		if (strcmp(config->relay[i].key, key))
-			fprintf(out, "%s = %s\n", config->relay[i].key, config->relay[i].value);
+		const struct config_line *line = &config->relay[i];
+
+		if (line->continued)
+			fprintf(out, "    %s\n", line->value);
 		else
-			fprintf(out, "    %s\n", config->relay[i].value);
-		key = config->relay[i].key;
+			fprintf(out, "%s = %s\n", line->key, line->value);
 	}
 }
 

@@ -17,5 +17,11 @@ void check_routing(struct checkup *c, const struct checked_iface *iface);
 void check_listeners(struct checkup *c);
 /* not-delivered, input-filter, rp-filter, mark-lost, no-return-route, no-neighbour, wrong-interface */
 void check_delivery(struct checkup *c);
+/* not-covered */
+void check_coverage(struct checkup *c);
+/* never-matches */
+void check_rules(struct checkup *c);
+/* drift */
+void check_drift(struct checkup *c);
 
 #endif

@@ -18,6 +18,11 @@ static const struct check checks[] = {
     {.question = "Has every rule a listener?", .of_all = check_listeners},
     {.question = "Do flow starts come to be connections?",
      .of_all = check_delivery},
+    {.question = "Is every interface that a rule is for attached?",
+     .of_all = check_coverage},
+    {.question = "Can every rule match?", .of_all = check_rules},
+    {.question = "Is the policy the file that was applied?",
+     .of_all = check_drift},
 };
 
 static void look_at(struct checkup *c, struct checked_iface *iface,
