@@ -327,6 +327,72 @@ static void test_interfaces_and_masks(void **unused)
 }
 
 /* Warnings of a text that has no errors, one a line. */
+/* ---- [relay], by whoever knows its keys ----------------------------------- */
+
+static int take_relay(void *arg, const char *key, const char *value, const char **ret_why)
+{
+	*ret_why = "no such thing";
+	return strcmp(value, "bad") ? 0 : -EINVAL;
+}
+
+static bool is_relay_list(const char *key)
+{
+	return !strcmp(key, "list");
+}
+
+static const char *relay_shown(const char *key, const char *value)
+{
+	return strcmp(key, "secret") ? value : "...";
+}
+
+static int finish_relay(void *arg, char *ret_why, size_t size)
+{
+	snprintf(ret_why, size, "not together");
+	return *(const bool *)arg ? 0 : -EINVAL;
+}
+
+static void expect_relay_errors(const char *text, bool together, const char *expected)
+{
+	const struct config_relay relay = { take_relay, is_relay_list, relay_shown, finish_relay,
+					    &together };
+	const struct config_reader reader = { .name = "file", .error = on_error, .relay = &relay,
+					      .no_policy = true };
+	struct config config __cleanup_config = { 0 };
+	__cleanup_file FILE *in = fmemopen((void *)text, strlen(text), "r");
+
+	errors[0] = '\0';
+	assert_non_null(in);
+	assert_int_equal(config_read(&reader, in, &config), *expected ? -EINVAL : 0);
+	assert_string_equal(errors, expected);
+}
+
+static void test_relay(void **unused)
+{
+	expect_relay_errors("[relay]\na = 1\nlist = 1\n  2\nlist = 3\n", true, "");
+	expect_relay_errors("[relay]\na = bad\nsecret = bad\n", true,
+			    "2: a = bad: no such thing\n3: secret = ...: no such thing\n");
+	expect_relay_errors("[relay]\na = 1\n  2\nb = 1\nb = 2\n", true,
+			    "3: a = 2: given twice\n5: b = 2: given twice\n");
+	expect_relay_errors("\n[relay]\na = 1\n", false, "2: [relay]: not together\n");
+	expect_relay_errors("[rule a]\n", false, "");
+	expect_relay_errors("[loader]\nx = y\n[rule a]\nports = z\n[zone z]\nx = y\n", true, "");
+	expect_relay_errors("[rule a]\n[rule a]\n[realy]\n", true,
+			    "2: [rule a]: there is a rule of that name already\n"
+			    "3: [realy]: unknown section\n");
+}
+
+/* Carried along as it is: a value may look like a key of its own. */
+static void test_relay_lines(void **unused)
+{
+	static const char text[] = "[loader]\n\n[relay]\na = x=y\na = z=w\n    v\n";
+	struct config config __cleanup_config = { 0 };
+	__cleanup_free char *out = NULL;
+
+	expect_config(text, &config);
+	out = printed(&config);
+	assert_string_equal(out, text);
+}
+
 static void expect_warnings(const char *text, const char *expected)
 {
 	static const struct config_reader reader = { .name = "test", .error = on_error,
@@ -377,6 +443,8 @@ int main(void)
 		cmocka_unit_test(test_many_rules),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_interfaces_and_masks),
+		cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_relay_lines),
 		cmocka_unit_test(test_never_forwarded),
 	};
 
