@@ -244,13 +244,13 @@ static int check_own(const struct pindir *pins, int fd, char *why)
 	if (!is_trusted(st.st_uid) || !S_ISDIR(st.st_mode))
 		return refuse_owner(pins, &st, why);
 	path_of(fd, path);
-	if (st.st_mode & 022)
-		return fail(why, -EUCLEAN, "%s: other users may write to it (chmod 700 %s)", path,
-			    path);
 	if (st.st_dev != above.st_dev)
 		return fail(why, -EUCLEAN,
 			    "%s: something is mounted there (umount %s, or use another --pin-dir)",
 			    path, path);
+	if (st.st_mode & 022)
+		return fail(why, -EUCLEAN, "%s: other users may write to it (chmod 700 %s)", path,
+			    path);
 	return 0;
 }
 

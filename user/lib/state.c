@@ -390,9 +390,9 @@ static int open_parent(struct state *state, const char *dir, char *ret_why)
 {
 	int err = pindir_open_parent(&state->pins, dir, ret_why);
 
-	if (err == -EMEDIUMTYPE)
-		return access(dir, F_OK) ? -ENOENT : -EUCLEAN;
-	return err;
+	if (err == -EMEDIUMTYPE && access(dir, F_OK))
+		return -ENOENT;
+	return !err || err == -ENOENT || err == -EACCES ? err : -EUCLEAN;
 }
 
 int state_enter(struct state *state, const char *dir, char *ret_why)
