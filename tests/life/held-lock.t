@@ -17,7 +17,7 @@ port=9000
 holder_start() { # SECONDS
 	: >"$WORK/log/holder"
 	((++port))
-	"$LOADER" -n "$ROUTER" port add --learn "$1" udp/$port >"$WORK/log/holder" 2>&1 </dev/null &
+	"$LOADER" -n "$ROUTER" port add --learn "$1" "udp/$port" >"$WORK/log/holder" 2>&1 </dev/null &
 	HOLDER=$!
 	wait_for 10 grep -q 'learn UDP flows' "$WORK/log/holder"
 }
@@ -40,7 +40,7 @@ took refuses "another one does not wait for ever, and says for whom" 1 \
 	loader cidr add 10.88.0.0/24
 ok "but for 5 s (it took $SECONDS_TAKEN)" test $SECONDS_TAKEN -ge 4 -a $SECONDS_TAKEN -le 10
 do_ok "what only reads does not wait" loader status
-freeze $HOLDER
+freeze "$HOLDER"
 refuses "if it is stopped, that is said" 1 "process $HOLDER \(tproxy-loader\), stopped, .*kill -CONT $HOLDER" \
 	loader cidr add 10.88.0.0/24
 mkdir "$WORK/bind"
@@ -49,21 +49,21 @@ refuses "by another path too" 1 "process $HOLDER" \
 	loader --pin-dir "$WORK/bind/${PINS##*/}" cidr add 10.88.0.0/24
 umount "$WORK/bind"
 refuses "clean" 1 "process $HOLDER" loader clean
-kill -KILL $HOLDER
-wait $HOLDER 2>/dev/null
+kill -KILL "$HOLDER"
+wait "$HOLDER" 2>/dev/null
 do_ok "killed, it holds nothing" loader cidr add 10.88.0.0/24
 
 ok "a loader holds it" holder_start 4
 do_ok "the next one gets it after it" loader cidr add 10.89.0.0/24
-wait $HOLDER
+wait "$HOLDER"
 is "both have done their work" $? 0
 
 ok "a loader holds it" holder_start 3
-kill -TSTP $HOLDER
-kill -TTOU $HOLDER
+kill -TSTP "$HOLDER"
+kill -TTOU "$HOLDER"
 do_ok "Ctrl-Z does not stop it before it is done" loader cidr add 10.90.0.0/24
-kill -CONT $HOLDER
-wait $HOLDER
+kill -CONT "$HOLDER"
+wait "$HOLDER"
 is "and it is done" $? 0
 
 # --- another network namespace ---
@@ -72,12 +72,12 @@ is "and it is done" $? 0
 "$LOADER" -n "$SERVER" attach s0 --udp-port 9000 --learn 60 >"$WORK/log/holder" 2>&1 </dev/null &
 HOLDER=$!
 ok "a loader works in another network namespace" wait_for 10 grep -q 'learn UDP flows' "$WORK/log/holder"
-freeze $HOLDER
+freeze "$HOLDER"
 took do_ok "stopped, it does not block this one" loader cidr add 10.90.1.0/24
 ok "for more than 5 s (it took $SECONDS_TAKEN)" test $SECONDS_TAKEN -le 10
 unlike "and needs no warning" "$ERR" 'holds the lock'
-kill -KILL $HOLDER
-wait $HOLDER 2>/dev/null
+kill -KILL "$HOLDER"
+wait "$HOLDER" 2>/dev/null
 do_ok "detach there" "$LOADER" -n "$SERVER" detach --all
 
 # --- watch ---
@@ -90,17 +90,17 @@ said() { [[ $(grep -c "process $HOLDER .*holds the lock" "$WORK/log/watch") -ge 
 ok "watch says so" wait_for 10 said
 sleep 8 # it tries again every four seconds
 is "once" "$(grep -c 'holds the lock' "$WORK/log/watch")" 1
-kill -KILL $HOLDER
-wait $HOLDER 2>/dev/null
+kill -KILL "$HOLDER"
+wait "$HOLDER" 2>/dev/null
 ip -n "$ROUTER" -4 rule del pref 150
 repaired() { ip -n "$ROUTER" -4 rule | grep -q '^150:'; }
 ok "then it repairs again" wait_for 10 repaired
-freeze_for_watch() { holder_start 60 && freeze $HOLDER; }
+freeze_for_watch() { holder_start 60 && freeze "$HOLDER"; }
 ok "a stopped loader holds the lock" freeze_for_watch
-took stop $watch
+took stop "$watch"
 ok "watch ends when it is told to (it took $SECONDS_TAKEN s)" test $SECONDS_TAKEN -le 6
-kill -KILL $HOLDER
-wait $HOLDER 2>/dev/null
+kill -KILL "$HOLDER"
+wait "$HOLDER" 2>/dev/null
 
 # --- the lock of older builds: anybody can hold that one ---
 
@@ -121,7 +121,7 @@ ok "at once (it took $SECONDS_TAKEN s)" test $SECONDS_TAKEN -le 3
 like "and says who it is" "$ERR" "warning: $PINS: process $HOLDER \(python3\) of user nobody \(uid [0-9]+\) holds the lock"
 do_ok "detach" loader detach --all
 do_ok "attach" attach
-stop $HOLDER
+stop "$HOLDER"
 
 # the process that locked has left the descriptor to its child
 "${as_nobody[@]}" python3 -c '
@@ -139,7 +139,7 @@ kill "$(sed -n 's/locked //p' "$WORK/log/heir")"
 
 ok "a process of root's holds it, as an older build would" lock_bpffs env
 refuses "that one is waited for" 1 "process $HOLDER \(python3\) holds the lock" loader cidr add 10.93.0.0/24
-stop $HOLDER
+stop "$HOLDER"
 do_ok "it is free" loader cidr add 10.93.0.0/24
 
 # --- where /run cannot be written to ---
@@ -155,7 +155,7 @@ like "there is a warning" "$ERR" "warning: $PINS: cannot lock in /run/tproxy: Re
 ok "another user holds what is left" lock_bpffs "${as_nobody[@]}"
 refuses "then it is refused" 1 "process $HOLDER \(python3\) of user nobody" \
 	without_run "$LOADER_COPY" -q --pin-dir "$PINS" cidr add 10.95.0.0/24
-stop $HOLDER
+stop "$HOLDER"
 chmod 700 /sys/fs/bpf
 do_ok "where others cannot get at it" without_run "$LOADER_COPY" --pin-dir "$PINS" cidr add 10.95.0.0/24
 is "there is none" "$(grep 'cannot lock' <<<"$ERR")" ""

@@ -118,8 +118,7 @@ for trick in dir link tree; do
 done
 do_ok "attach" attach
 is "another user can do nothing in it" "$(nobody sh -c "mv $PINS $PINS-x; mv $PINS/dst4 $PINS/x
-	rm -rf $PINS; ln $PINS/socks /sys/fs/bpf/mine; mkdir $PINS/x; cat $PINS/config" 2>/dev/null; ls /sys/fs/bpf)" \
-	"$(printf '%s\n' maps.debug progs.debug "${PINS##*/}")"
+	rm -rf $PINS; ln $PINS/socks /sys/fs/bpf/mine; mkdir $PINS/x; cat $PINS/config" 2>/dev/null; ls -I '*.debug' /sys/fs/bpf)" "${PINS##*/}"
 chmod 777 "$PINS"
 refuses "a pin directory that others may write to" 1 "$PINS: other users may write to it" \
 	loader cidr add 10.88.0.0/24
@@ -157,7 +156,7 @@ for _ in {1..30}; do
 		esac
 	done
 done
-stop $squatter
+stop "$squatter"
 is "60 commands: $done_ done, $refused refused for him; others" $other 0
 victim_is_whole "after the loop"
 loader detach --all >>"$WORK/log/loop" 2>&1

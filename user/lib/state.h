@@ -72,7 +72,8 @@ struct state {
 #define STATE_CLOSED                                                                               \
 	(struct state)                                                                             \
 	{                                                                                          \
-		.pins = PINDIR_CLOSED, .lock = LOCK_OPEN, .map = { [0 ... MAP_MAX - 1] = -1 },                                   \
+		.pins = PINDIR_CLOSED, .lock = LOCK_OPEN,                                          \
+		.map = { [0 ... MAP_MAX - 1] = -1 },                                               \
 		.prog = { [0 ... PROG_MAX - 1] = -1 },                                             \
 	}
 
