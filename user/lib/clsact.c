@@ -24,6 +24,13 @@ static struct nlmsghdr *tc_message(struct nl *nl, char *buf, __u16 type, __u16 f
 
 /* ---- filters ---------------------------------------------------------------- */
 
+/* libbpf adds the id to the program's name, tc the section to that of its file: ":[…]". */
+static void read_name(const struct nlattr *attr, struct clsact_filter *filter)
+{
+	snprintf(filter->name, sizeof(filter->name), "%s", mnl_attr_get_str(attr));
+	filter->name[strcspn(filter->name, ":")] = '\0';
+}
+
 static void read_bpf(const struct nlattr *options, struct clsact_filter *filter)
 {
 	const struct nlattr *attr[TCA_BPF_MAX + 1];
@@ -33,8 +40,7 @@ static void read_bpf(const struct nlattr *options, struct clsact_filter *filter)
 	if (attr[TCA_BPF_ID])
 		filter->prog_id = mnl_attr_get_u32(attr[TCA_BPF_ID]);
 	if (attr[TCA_BPF_NAME])
-		snprintf(filter->name, sizeof(filter->name), "%s",
-			 mnl_attr_get_str(attr[TCA_BPF_NAME]));
+		read_name(attr[TCA_BPF_NAME], filter);
 }
 
 static int append(struct clsact_list *list, const struct clsact_filter *filter)
