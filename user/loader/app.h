@@ -17,7 +17,7 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NOT_ATTACHED = 3,
-	/* diff: differences; import: notes; check: warnings; status: degraded */
+	/* diff: differences; import: notes; check: warnings; status: degraded; clean: doubts */
 	EXIT_REMARKS = 4,
 	EXIT_BROKEN = 5,  /* status: broken; test: would not arrive */
 	EXIT_PASSES = 6,  /* test: left alone */

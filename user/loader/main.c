@@ -21,13 +21,15 @@ static const struct command commands[] = {
 	  "IF... [--port LIST] [--udp-port LIST] [--cidr LIST] [--from LIST]\n"
 	  "       [--proxy [ADDR:]PORT] [--on-down drop|pass|reset]\n"
 	  "       [--unrouted pass|proxy] [--unreadable drop|pass] [--divert-only]\n"
-	  "       [--hook auto|tcx|clsact] [--mark BIT] [--table N] [--learn SECONDS]\n"
-	  "       [--dry-run]",
+	  "       [--hook auto|tcx|clsact] [--after NAME|ID] [--mark BIT] [--table N]\n"
+	  "       [--learn SECONDS] [--dry-run]",
 	  "intercept flows that enter these interfaces",
 	  RULE_HELP "  --divert-only     no rules here: only keep packets of sockets on foreign addresses\n"
 		    "  --unreadable WHAT packets whose ports or flags cannot be read: drop (default) or\n"
 		    "                    pass, for all rules\n"
 		    "  --hook HOOK       auto (default), tcx or clsact\n"
+		    "  --after LIST      programs, by name or id, that may run before ours; else ours is\n"
+		    "                    the first, and attach warns of whoever is before it\n"
 		    "  --mark BIT        packet mark to use (0x1000000), set on the first attach; the\n"
 		    "                    next bit is used as well\n"
 		    "  --table N         routing table to use (15001), set on the first attach\n"
@@ -101,7 +103,10 @@ static const struct command commands[] = {
 	  "Interfaces and globs given here are attached as they appear; those that are attached\n"
 	  "already are watched in any case. Ends on SIGTERM and leaves everything attached.\n",
 	  cmd_watch },
-	{ "clean", "", "remove what interrupted commands left behind", NULL, cmd_clean },
+	{ "clean", "", "remove what interrupted commands left behind",
+	  "What belongs to another state that is alive stays. Exit 4 if something stays because\n"
+	  "nobody can say whose it is; the command to remove it by hand is shown.\n",
+	  cmd_clean },
 	{ "features", "", "what this kernel supports", NULL, cmd_features },
 	{ "version", "", "print the version", NULL, cmd_version },
 };
@@ -120,8 +125,8 @@ static void print_help(void)
 	       "  -h, --help        this text; behind a command: its options\n"
 	       "  -V, --version     print the version\n\n"
 	       "exit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (status: degraded;\n"
-	       "diff, import, check), 5 broken (status; test: would not arrive), 6 test: passes,\n"
-	       "7 test: dropped or refused\n");
+	       "diff, import, check, clean, attach --probe), 5 broken (status; test: would not\n"
+	       "arrive), 6 test: passes, 7 test: dropped or refused\n");
 }
 
 static void print_command_help(const struct command *command)
