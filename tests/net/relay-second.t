@@ -68,8 +68,8 @@ ok "with --join it starts" second --listen 15012 --workers 2 --join
 ok "and is registered" second_says "registered in $PINS, beside another relay"
 is "half of the slots are its own" "$(filled) $(filled "$WORK/first")" "64 32"
 both_serve() {
-	whoami_at $SERVER4
-	whoami_at $SERVER6
+	whoami_at "$SERVER4"
+	whoami_at "$SERVER6"
 	grep -q ' tcp ' "$RELAY_LOG" && grep -q ' tcp ' "$SECOND_LOG"
 }
 ok "new flows go to both" wait_for 20 both_serve
