@@ -30,7 +30,21 @@ is "counters are numbers" "$(json_value "all(isinstance(v, int) for v in o['coun
 is "steered flows are counted" "$(json_value "o['counters']['steered'] > 0" <<<"$OUT")" True
 is "each counter of the header is there" "$(json_value "' '.join(sorted(o['counters']))" <<<"$OUT")" \
 	"$(sed -n 's/^	X([A-Z_0-9]*, "\([a-z_]*\)".*/\1/p' "$TOP/include/tproxy.h" | LC_ALL=C sort | xargs)"
+is "the verdict" "$(json_value "o['verdict'], o['problems']" <<<"$OUT")" "('ok', [])"
+is "the rule's listeners" "$(json_value "o['rules'][0]['listeners']" <<<"$OUT")" \
+	"{'tcp4': 'ok', 'tcp6': 'ok', 'udp4': 'ok', 'udp6': 'ok'}"
 valid "status of one interface" status r0 --json
+valid "with probes" status --probe --json
+is "which arrive" "$(json_value "o['probes_sent'] == o['probes_arrived'] > 3" <<<"$OUT")" True
+ip -n "$ROUTER" -4 rule del pref 150
+try loader -j status
+is "a broken state: exit code, verdict" "$RC $(json_value "o['verdict']" <<<"$OUT")" "5 broken"
+is "a problem has all keys" "$(json_value "[sorted(p.items()) for p in o['problems']][0][:4]" <<<"$OUT")" \
+	"[('id', 'rule-missing'), ('interface', 'r0'), ('next', 'tproxy-loader attach r0; tproxy-loader watch restores it'), ('text', 'the IPv4 routing rule is missing: intercepted IPv4 flows do not arrive')]"
+do_ok "attach repairs it" loader attach r0
+valid "a test" test tcp $CLIENT4 $SERVER4:80 --json
+is "its keys" "$(json_value "' '.join(sorted(o))" <<<"$OUT")" \
+	"arrives attached interface listener problems proxy rule rule_index schema verdict"
 valid "the rule list" rule list --json
 ok "-j before the verb is the same" loader -j status
 is "the default command is status" "$(loader -j | json_value "o['schema']")" 1
