@@ -21,7 +21,7 @@ static const struct command commands[] = {
 	  "IF... [--port LIST] [--udp-port LIST] [--cidr LIST] [--from LIST]\n"
 	  "       [--proxy [ADDR:]PORT] [--on-down drop|pass|reset]\n"
 	  "       [--unrouted pass|proxy] [--unreadable drop|pass] [--divert-only]\n"
-	  "       [--hook auto|tcx|clsact] [--after NAME|ID] [--mark BIT] [--table N]\n"
+	  "       [--hook auto|tcx|clsact] [--after NAME|ID] [--mark BIT] [--table N] [--probe]\n"
 	  "       [--learn SECONDS] [--dry-run]",
 	  "intercept flows that enter these interfaces",
 	  RULE_HELP "  --divert-only     no rules here: only keep packets of sockets on foreign addresses\n"
@@ -34,6 +34,8 @@ static const struct command commands[] = {
 		    "                    next bit is used as well\n"
 		    "  --table N         routing table to use (15001), set on the first attach\n"
 		    LEARN_HELP
+		    "  --probe           send probe packets when attached, and say what is wrong; exit 4\n"
+		    "                    then\n"
 		    "  --dry-run         show the steps, take none\n\n"
 		    "Rule options make or extend the rule \"default\", and concern the interfaces of\n"
 		    "this call only. Without --port and --udp-port every TCP port is meant,\n"
