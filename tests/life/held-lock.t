@@ -39,7 +39,7 @@ took refuses "another one does not wait for ever, and says for whom" 1 \
 	"$PINS: process $HOLDER \(tproxy-loader\) holds the lock since [0-9:]+ \(wait, or end it: kill $HOLDER\)" \
 	loader cidr add 10.88.0.0/24
 ok "but for 5 s (it took $SECONDS_TAKEN)" test $SECONDS_TAKEN -ge 4 -a $SECONDS_TAKEN -le 10
-do_ok "what only reads does not wait" loader status
+do_ok "what only reads does not wait" loader rule list
 freeze "$HOLDER"
 refuses "if it is stopped, that is said" 1 "process $HOLDER \(tproxy-loader\), stopped, .*kill -CONT $HOLDER" \
 	loader cidr add 10.88.0.0/24

@@ -88,7 +88,7 @@ moves() { # HOOK
 	ok "$hook: watch detaches it there" wait_for 10 answered_there
 	if [[ $hook == tcx ]]; then
 		ok "$hook: and says so" wait_for 5 grep -q \
-			'r0: its flows are no longer intercepted: it left for another network namespace' \
+			'r0: repaired: detached in the network namespace it left for' \
 			"$WORK/log/watch"
 	fi
 	ok "$hook: r0 comes back" come_back

@@ -28,6 +28,11 @@ static int check(struct app *app, const char *path)
 	const struct conffile_size size = conffile_size(&config.policy);
 	struct json_object *root;
 
+	/* apply says so by itself, and refuses it where there are some. */
+	if (!err && config_is_empty(&config))
+		conffile_warn(&report, conffile_name(path), 1,
+			      "no rule and no pool: nothing is intercepted (apply wants --empty "
+			      "where there are some)");
 	if (!err)
 		look_at_host(path, &config, &report);
 	code = err ? EXIT_FAILED : report.n_warnings ? EXIT_REMARKS : EXIT_DONE;

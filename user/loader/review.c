@@ -75,10 +75,6 @@ void review_config(struct conffile_report *report, const char *name, const struc
 		if (config->policy.rules[i].used)
 			review_interfaces(&r, i);
 	review_shadows(&r);
-	if (config_is_empty(config))
-		conffile_warn(report, name, 1,
-			      "no rule and no pool: nothing is intercepted (apply wants --empty "
-			      "where there are some)");
 }
 
 /* ---- addresses of this host ----------------------------------------------- */
