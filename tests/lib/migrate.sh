@@ -13,8 +13,8 @@ rules() { # LOADER — without their counters, and without what the other has no
 	loader_json "$1" "[{k: v for k, v in sorted(r.items()) if k not in ('flows', 'packets', 'bytes', 'unrouted')} for r in o['rules']]" rule list
 }
 rule_flows() { loader_json "$1" "sum(r['flows'] for r in o['rules'])" rule list; }
-view() { # LOADER — what status says and a migration must not change
-	loader_json "$1" "(o['interfaces'], o['generation'], o['mark'], o['table'], o['relay'], o['pools'], o['applied'], o['sk_lookup'])" status
+view() { # LOADER — what status says and a migration must not change; old ones do not say who is before
+	loader_json "$1" "([{k: v for k, v in i.items() if k != 'before'} for i in o['interfaces']], o['generation'], o['mark'], o['table'], o['relay'], o['pools'], o['applied'], o['sk_lookup'])" status
 }
 steered() { loader_json "$1" "o['counters']['steered']" status; }
 sockets() { stat -c %i "$PINS/socks"; }

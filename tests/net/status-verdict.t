@@ -4,6 +4,8 @@
 # and on clsact, and what it says of each. Nothing is broken, and it says so.
 TEST_LIMIT=400
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/foreign.sh
+. "$TOP/tests/lib/foreign.sh"
 
 HOOK=
 # tries — new TCP flows of the client, which need not fare well
@@ -185,6 +187,24 @@ for HOOK in $hooks; do
 	led_astray
 	nobody_takes_them
 done
+
+# who runs before
+echo 'SEC("xdp") int look(void *ctx) { return 2; }' | foreign_build look
+ok "an XDP program is on the interface" r bpftool prog load "$WORK/look.o" /sys/fs/bpf/look
+r ip link set r0 xdpgeneric pinned /sys/fs/bpf/look
+do_ok "attach" loader attach r0 --port 80
+broken "an earlier program" "4 earlier-program"
+like "is listed" "$(loader status)" 'before it: [^,]*look \(id [0-9]+\) on r0'
+is "in JSON too" "$(loader -j status | json_value "[(p['name'], p['device'], p['acknowledged']) for p in o['interfaces'][0]['before']]")" \
+	"[('look', 'r0', False)]"
+try loader test tcp $CLIENT4 $SERVER4:80
+like "test names it" "$OUT" "to the proxy's listener.*! r0: .*look .*runs before ours"
+is "as a remark" $RC 4
+do_ok "it is acknowledged" loader attach r0 --after look
+is "then all is well" "$(says)" "0 -"
+like "and it is listed" "$(loader status)" 'look \(id [0-9]+\) on r0, acknowledged'
+r ip link set r0 xdpgeneric off
+loader -q detach --all
 
 # what is no breakage
 do_ok "attach without a rule" loader attach r0

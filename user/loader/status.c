@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "lib/older.h"
+#include "loader/iface.h"
 #include "loader/steps.h"
 
 const struct counter_text counter_texts[TPROXY_COUNT_MAX] = {
@@ -43,6 +44,8 @@ static void look_at_iface(const struct status *s, const struct checked_iface *if
 	if (!vrf || !if_indextoname((unsigned int)vrf, v->vrf))
 		v->vrf[0] = '\0';
 	v->hook = iface->there ? steps_hook_present(session, iface->device.ifindex) : HOOK_NONE;
+	if (v->hook != HOOK_NONE)
+		iface_chain(session, &iface->device, &v->chain);
 	v->routing4 = routing_of(s, iface, AF_INET);
 	v->routing6 = routing_of(s, iface, AF_INET6);
 }

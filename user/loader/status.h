@@ -6,6 +6,7 @@
 #ifndef TPROXY_LOADER_STATUS_H
 #define TPROXY_LOADER_STATUS_H
 
+#include "lib/chain.h"
 #include "lib/hook.h"
 #include "lib/pools.h"
 #include "loader/checks.h"
@@ -18,6 +19,7 @@ struct iface_view {
 	enum hook hook;
 	const char *routing4, *routing6; /* "ok", or what is wrong; asked now */
 	char vrf[IF_NAMESIZE];           /* whose member it is; or empty */
+	struct chain chain;              /* who runs before our program */
 };
 
 struct status {

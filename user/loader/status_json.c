@@ -17,6 +17,29 @@ static struct json_object *roles_json(__u32 roles)
 	return array;
 }
 
+static struct json_object *program_json(const struct chain_program *program)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "device", json_object_new_string(program->device));
+	json_object_object_add(object, "what", json_object_new_string(program->what));
+	json_object_object_add(object, "name", json_object_new_string(program->name));
+	json_object_object_add(object, "id", json_object_new_int64(program->id));
+	json_object_object_add(object, "acknowledged",
+			       json_object_new_boolean(program->acknowledged));
+	return object;
+}
+
+/* In the order in which they run. */
+static struct json_object *chain_json(const struct chain *chain)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < chain->n; i++)
+		json_object_array_add(array, program_json(&chain->items[i]));
+	return array;
+}
+
 static struct json_object *iface_json(const struct iface_view *v)
 {
 	struct json_object *object = json_object_new_object();
@@ -27,6 +50,7 @@ static struct json_object *iface_json(const struct iface_view *v)
 	json_object_object_add(object, "present", json_object_new_boolean(v->checked->there));
 	json_object_object_add(object, "up", json_object_new_boolean(v->up));
 	json_object_object_add(object, "hook", json_object_new_string(hook_names[v->hook]));
+	json_object_object_add(object, "before", chain_json(&v->chain));
 	json_object_object_add(object, "roles", roles_json(iface->value.roles));
 	if (v->vrf[0])
 		json_object_object_add(object, "vrf", json_object_new_string(v->vrf));

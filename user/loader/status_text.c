@@ -4,6 +4,22 @@
 #include "loader/show.h"
 #include "loader/status.h"
 
+static void print_chain(const struct chain *chain)
+{
+	char text[128];
+
+	for (size_t i = 0; i < chain->n; i++) {
+		const struct chain_program *program = &chain->items[i];
+
+		printf("    before it: %s on %s%s\n", chain_text(program, text, sizeof(text)),
+		       program->device, program->acknowledged ? ", acknowledged" : "");
+	}
+	if (chain->more)
+		printf("    and %zu more\n", chain->more);
+	if (chain->blind)
+		printf("    who runs before it cannot be read\n");
+}
+
 static void print_iface(const struct iface_view *v)
 {
 	const __u32 roles = v->checked->iface.value.roles;
@@ -20,6 +36,7 @@ static void print_iface(const struct iface_view *v)
 	if (v->vrf[0])
 		printf(", in VRF %s", v->vrf);
 	printf(", routing IPv4 %s, IPv6 %s\n", v->routing4, v->routing6);
+	print_chain(&v->chain);
 }
 
 static void print_relay(const struct status *s)
