@@ -45,6 +45,20 @@ static bool is_acknowledged(const struct after *after, __u32 id, const char *oth
 	return after_has(after, program.name, id);
 }
 
+/* That of another state: it lets packets continue, and neither state is to pass the other for ever. */
+static bool is_neutral(const char *name)
+{
+	return !strcmp(name, "tproxy_ingress");
+}
+
+static bool is_neutral_id(__u32 id)
+{
+	struct chain_program program = { .id = id };
+
+	name_program(&program, "");
+	return is_neutral(program.name);
+}
+
 static void add(struct reading *r, const struct device *device, struct chain_program *program)
 {
 	struct chain *chain = r->chain;
@@ -56,7 +70,8 @@ static void add(struct reading *r, const struct device *device, struct chain_pro
 		return;
 	}
 	snprintf(program->device, sizeof(program->device), "%s", device->name);
-	program->acknowledged = after_has(r->after, program->name, program->id);
+	program->acknowledged = is_neutral(program->name) ||
+				after_has(r->after, program->name, program->id);
 	chain->items[chain->n++] = *program;
 }
 
@@ -276,6 +291,8 @@ static int place_tcx(const struct hook_site *site, const struct after *after, bo
 	for (size_t i = 0; i < (follow ? tcx.n : ours); i++)
 		if (i != ours && is_acknowledged(after, tcx.items[i].prog_id, ""))
 			last = i + 1;
+	while (last < ours && is_neutral_id(tcx.items[last].prog_id))
+		last++;
 	place->after = last ? tcx.items[last - 1].prog_id : 0;
 	place->move = ours != last;
 	return 0;
@@ -306,6 +323,16 @@ static size_t count_before(const struct clsact_list *list, __u32 priority)
 	return n;
 }
 
+/* Are there filters between, and only those of other states? */
+static bool is_after_neutral(const struct clsact_list *list, size_t from, size_t ours)
+{
+	if (from >= ours)
+		return false;
+	while (from < ours && is_neutral_id(list->items[from].prog_id))
+		from++;
+	return from == ours;
+}
+
 static int place_filter(const struct hook_site *site, const struct after *after, bool follow,
 			struct place *place)
 {
@@ -327,6 +354,11 @@ static int place_filter(const struct hook_site *site, const struct after *after,
 			last = i + 1;
 	}
 	priority = last ? list.items[last - 1].priority + 1 : 1;
+	if (ours < list.n && is_after_neutral(&list, last, ours)) {
+		place->priority = list.items[ours].priority;
+		place->move = false;
+		return 0;
+	}
 	while (!is_open(site, &list, priority))
 		priority++;
 	place->priority = priority;
