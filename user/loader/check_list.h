@@ -11,7 +11,7 @@ void check_program(struct checkup *c, const struct checked_iface *iface);
 void check_programs(struct checkup *c);
 /* earlier-program, order-unread */
 void check_order(struct checkup *c, const struct checked_iface *iface);
-/* rule-missing, route-missing */
+/* rule-missing, route-missing, ipv6-half, earlier-rule, not-delivered, routing-unknown */
 void check_routing(struct checkup *c, const struct checked_iface *iface);
 /* no-listener, listener-not-transparent, listener-family, listener-device, listener-unknown */
 void check_listeners(struct checkup *c);
