@@ -78,6 +78,9 @@ is "$CYCLES times attached and detached, with failures" "$failed$said" 0
 
 do_ok "attach" loader attach r0 --port 80
 ok "flows are relayed" steering $SERVER4 $SERVER6
+relay_stop
+ok "a relay starts" relay_start
+ok "and relays" steering $SERVER4 $SERVER6
 relay_stop # it would keep the addresses up to date itself
 failed=0 missing=0
 for i in {1..20}; do

@@ -137,17 +137,27 @@ static void discard(int fd)
 		;
 }
 
+static void keep_from(struct builder *b, size_t start)
+{
+	b->count -= start;
+	memmove(b->entries, b->entries + start, b->count * sizeof(*b->entries));
+}
+
 static int reload(struct local_set *set)
 {
 	struct builder b = { 0 };
+	size_t start = 0;
 	int err = -EAGAIN;
 
 	for (int tries = 0; err == -EAGAIN && tries < 5; tries++) {
 		discard(set->dump);
-		b.count = 0;
+		start = b.count;
 		err = dump(set->dump, &b);
 	}
-	if (err) {
+	if (!err && start)
+		keep_from(&b, start);
+	/* Where changes never pause: one that was there all the time is in some of the tries. */
+	if (err && err != -EAGAIN) {
 		free(b.entries);
 		return err;
 	}
