@@ -36,18 +36,18 @@ declare -A prefix=([4]=10.77.0.0/16 [6]=fd77::/32)
 
 # place FAMILY RULE WANTED — ours is there once attach has seen the rule, and back when it has gone
 place() {
-	local family=$1 spec=$2 other=$((10 - $1)) placed
+	local version=$1 spec=$2 other=$((10 - $1)) placed
 
-	spec=${spec//PREFIX/${prefix[$family]}} spec=${spec//T/777}
+	spec=${spec//PREFIX/${prefix[$version]}} spec=${spec//T/777}
 	# shellcheck disable=SC2086 # words of ip
-	r ip "-$family" rule add pref 100 $spec 2>"$WORK/refused" || {
-		tap_result 0 "IPv$family: $spec # SKIP $(<"$WORK/refused")"
+	r ip "-$version" rule add pref 100 $spec 2>"$WORK/refused" || {
+		tap_result 0 "IPv$version: $spec # SKIP $(<"$WORK/refused")"
 		return
 	}
-	placed="$(loader -q attach r0 2>&1)$(our_pref "$family") $(our_pref $other)"
-	r ip "-$family" rule del pref 100
-	placed+=" $(loader -q attach r0 2>&1)$(our_pref "$family") $(our_pref $other)"
-	is "IPv$family: $spec" "$placed" "$3 150 150 150"
+	placed="$(loader -q attach r0 2>&1)$(our_pref "$version") $(our_pref $other)"
+	r ip "-$version" rule del pref 100
+	placed+=" $(loader -q attach r0 2>&1)$(our_pref "$version") $(our_pref $other)"
+	is "IPv$version: $spec" "$placed" "$3 150 150 150"
 }
 
 do_ok "attach" loader attach r0 --port 80 --udp-port 53
@@ -98,7 +98,7 @@ for family in 4 6; do
 	r ip -$family rule del pref 0 table 777
 	do_ok "IPv$family: attach when it is gone" loader attach r0
 	is "IPv$family: the usual place" "$(our_pref $family)" 150
-	r ip -$family rule add pref 0 to ${prefix[$family]} lookup main
+	r ip -$family rule add pref 0 to "${prefix[$family]}" lookup main
 	do_ok "IPv$family: no room before one that takes some" loader attach r0
 	like "IPv$family: it is said" "$ERR" \
 		"warning: r0: the IPv$family rule \"0: from all to ${prefix[$family]} lookup main\" decides about some"
@@ -114,6 +114,7 @@ watch=$!
 disown $watch
 ok "watch starts" wait_for 10 grep -q watching "$WORK/log/watch"
 is_at() { [[ $(our_pref "$1") == "$2" ]]; }
+is_somewhere() { [[ -n $(our_pref 4) ]]; }
 # tables 4|6 — where rules lead to, in their order
 tables() { r ip "-$1" rule | sed -n 's/.* lookup \([a-z0-9]*\).*/\1/p' | xargs; }
 leads() { [[ $(tables "$1") == "$2"* ]]; }
@@ -152,7 +153,7 @@ moves() { grep -c 'repaired: rule order' "$WORK/log/watch"; }
 told=$(moves)
 r ip rule add pref $((kept - 2)) lookup main
 do_ok "a rule that is missing is restored all the same" r ip rule del table 15001
-ok "soon" wait_for 5 eval '[[ -n $(our_pref 4) ]]'
+ok "soon" wait_for 5 is_somewhere
 is "ours is not moved for now" "$(moves)" "$told"
 is "this is told once" "$(grep -c "$again" "$WORK/log/watch")" 1
 fought_out() {

@@ -30,7 +30,7 @@ cat >"$WORK/wg/wgq.conf" <<-CONF
 	Endpoint = $SERVER4:51820
 CONF
 
-# our_place 4|6 — whether ours is before everything but the table local
+# first 4|6 — ours is before everything but the table local
 first() { [[ $(r ip "-$1" rule | sed -n 2p) == *' iif r0 lookup 15001 proto 116' ]]; }
 preference() { r ip "-$1" rule | sed -n 's/^\([0-9]*\):.* iif r0 lookup 15001 proto 116$/\1/p'; }
 # theirs 4|6 — the tables of its rules, in their order
@@ -39,8 +39,10 @@ theirs() { r ip "-$1" rule | sed -n 's/.*lookup main suppress_prefixlength 0.*/m
 snapshot_quick >"$WORK/before"
 ok "the relay starts" relay_start
 do_ok "attach" loader attach r0 --port 7007 --udp-port 7007
-ok "watch starts" eval '"$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
-	WATCH=$!; disown; wait_for 10 grep -q watching "$WORK/log/watch"'
+"$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
+watch=$!
+disown $watch
+ok "watch starts" wait_for 10 grep -q watching "$WORK/log/watch"
 soak_state attached
 soak_load old forever -- $SERVER4 $SERVER6
 soak_load new new new long -- $SERVER4 $SERVER6
@@ -86,7 +88,7 @@ at_most "established flows broke in that second, if at all" "$(soaked old 3)" 4
 at_most "and new ones" "$(soaked new 3)" 8
 soak_stop
 is "no TCP flow was direct" "$(soaked old 2) $(soaked new 2)" "0 0"
-stop "$WATCH"
+stop $watch
 do_ok "detach" loader detach --all
 r sysctl -qw net.ipv4.conf.all.src_valid_mark=0
 snapshot_quick >"$WORK/now"
