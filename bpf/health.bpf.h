@@ -37,6 +37,9 @@ __noinline int health_start(struct __sk_buff *skb, const struct flow *f, __u32 r
 		return 0;
 	h->started[0]++;
 	h->last_ns = bpf_ktime_get_ns();
+	if (!h->since)
+		h->since_ns = h->last_ns;
+	h->since++;
 	h->last = flow_key(f);
 	h->ifindex = skb->ingress_ifindex;
 	return 1;
@@ -46,8 +49,11 @@ static __always_inline void health_arrive(__u32 rule)
 {
 	struct tproxy_health *h = health_of(rule, false);
 
-	if (h)
-		h->delivered[0]++;
+	if (!h)
+		return;
+	h->delivered[0]++;
+	h->delivered_ns = bpf_ktime_get_ns();
+	h->since = 0;
 }
 
 /* The client answers the SYN-ACK of a listener: its SYN has arrived, and so has the answer. */

@@ -191,6 +191,10 @@ struct tproxy_health {
 	__u32 delivered[2]; /* TCP: handshakes that came to their end; UDP: always 0 */
 	__u64 last_ns;      /* CLOCK_MONOTONIC of the latest start; 0: none yet */
 	struct tproxy_flow_key last;
+	__u64 delivered_ns; /* of the latest that was delivered */
+	__u64 since_ns;     /* of the first start after that */
+	__u32 since;        /* starts after that */
+	__u32 zero;
 };
 
 #define TPROXY_HEALTH_SHIFT 35 /* 34 s */
@@ -307,7 +311,7 @@ _Static_assert(sizeof(struct tproxy_rule) == 64, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_rulestat) == 24, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_config) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_flow_key) == 40, "pinned ABI");
-_Static_assert(sizeof(struct tproxy_health) == 72, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_health) == 96, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_probe) == 16, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool_key) == 20, "pinned ABI");

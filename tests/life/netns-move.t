@@ -13,12 +13,12 @@ programs() { r python3 "$LIB/net.py" attached "$1"; }
 # leave — r0 goes, and works where it is: the client reaches a server there
 leave() {
 	ip -n "$ROUTER" link set r0 netns "$AWAY" &&
-		topo_address "$AWAY" r0 $GATE4/24 $GATE6/64 && ip -n "$AWAY" link set lo up &&
-		ip -n "$AWAY" addr replace $SERVER4/32 dev lo &&
-		ip -n "$AWAY" addr replace $SERVER6/128 dev lo nodad
+		topo_address "$AWAY" r0 "$GATE4"/24 "$GATE6"/64 && ip -n "$AWAY" link set lo up &&
+		ip -n "$AWAY" addr replace "$SERVER4"/32 dev lo &&
+		ip -n "$AWAY" addr replace "$SERVER6"/128 dev lo nodad
 }
 come_back() {
-	ip -n "$AWAY" link set r0 netns "$ROUTER" && topo_address "$ROUTER" r0 $GATE4/24 $GATE6/64
+	ip -n "$AWAY" link set r0 netns "$ROUTER" && topo_address "$ROUTER" r0 "$GATE4"/24 "$GATE6"/64
 }
 # answered — yes or no, for either family
 answered() {

@@ -44,7 +44,7 @@ is "interfaces that cannot be served are found before anything happens" "$RC $(g
 # what fails behind the flip takes the policy back with it
 printf '[loader]\ninterfaces = r0 r1\n[rule a]\nports = 80\naction = pass\n' >"$WORK/r1.conf"
 r ip route add unreachable default table 200
-r ip rule add pref 100 iif r1 lookup 200 # decides before our rule could
+r ip rule add pref 0 iif r1 lookup 200 # there is no place before it
 try loader apply "$WORK/r1.conf"
 is "an interface that cannot be attached: exit 1" $RC 1
 like "the policy goes back" "$ERR" 'the policy before it is back'

@@ -34,6 +34,8 @@ priorities() {
 	r tc filter show dev r0 ingress | sed -n 's/.* pref \([0-9]*\) .* tproxy_ingress .*/\1/p' |
 		paste -sd' '
 }
+has_priority() { [[ $(priorities) == "$1" ]]; }
+runs_in_order() { [[ $(order) == "$1" ]]; }
 first_filter_is_ours() {
 	r tc filter show dev r0 ingress | grep ' handle ' | head -1 | grep -q ' tproxy_ingress '
 }
@@ -270,14 +272,14 @@ watch_tests() { # HOOK
 			"$WORK/log/watch"
 		is "ours is next" "$(priorities)" 2
 		r tc filter del dev r0 ingress pref 1
-		ok "ours has priority 1 when it can" wait_for 10 eval '[[ $(priorities) == 1 ]]'
+		ok "ours has priority 1 when it can" wait_for 10 has_priority 1
 		filter r0 1 stop
 		ok "clsact: watch takes the first place back" wait_for 10 first_filter_is_ours
 		ok "and says so" wait_for 5 grep -q 'r0: repaired: order' "$WORK/log/watch"
 		intercepted "clsact, taken back by watch"
 	else
 		tcx r0 stop before
-		ok "tcx: watch takes the first place back" wait_for 10 eval '[[ $(order) == "tproxy_ingress stop" ]]'
+		ok "tcx: watch takes the first place back" wait_for 10 runs_in_order "tproxy_ingress stop"
 		ok "and says so" wait_for 5 grep -q 'r0: repaired: order' "$WORK/log/watch"
 		intercepted "tcx, taken back by watch"
 		contend &
@@ -288,7 +290,7 @@ watch_tests() { # HOOK
 		untcx r0 stop
 		wait_for 3 false
 		tcx r0 stop before
-		ok "when that one has gone, watch tries again" wait_for 10 eval '[[ $(order) == "tproxy_ingress stop" ]]'
+		ok "when that one has gone, watch tries again" wait_for 10 runs_in_order "tproxy_ingress stop"
 		try loader attach r0 --after stop
 		untcx r0 stop
 		tcx r0 stop before

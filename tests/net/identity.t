@@ -127,7 +127,7 @@ leftovers
 THEIRS=()
 if r nft -c 'table inet probe { chain p { type filter hook prerouting priority mangle
 	tcp dport 1 tproxy to :1 accept; }; }' 2>/dev/null && foreign_proxy; then
-	THEIRS=($EXTRA4 $EXTRA6)
+	THEIRS=("$EXTRA4" "$EXTRA6")
 else
 	tap_result 0 "flows of another proxy # SKIP the kernel has no nft tproxy"
 fi
@@ -149,7 +149,7 @@ for how in '' clsact; do
 	like "ours were reset, and only these" "$ERR" 'r0: reset 2 relayed flows'
 	held "${THEIRS[@]}" "${SERVICE[@]}"
 	for to in $SERVER4 $SERVER6; do
-		unlike "the flow to $to has not" "$(tail -1 "$WORK/hold$to")" done
+		unlike "the flow to $to has not" "$(tail -1 "$WORK/hold$to")" "done"
 	done
 done
 

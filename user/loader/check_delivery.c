@@ -18,6 +18,8 @@
 #include "loader/wayback.h"
 
 #define FRESH_NS (60 * 1000000000ULL)
+/* Longer than a handshake takes: the SYN is sent again by then (RFC 6298 2.1). */
+#define PATIENCE_NS 1000000000ULL
 
 /* The flow that was seen last of a rule and protocol. */
 struct sample {
@@ -93,6 +95,14 @@ static enum proved prove(struct checkup *c, const struct sample *s)
 
 /* ---- one rule ------------------------------------------------------------- */
 
+/* By the minute, or because none has come through lately, which a good half minute before hides. */
+static bool looks_bad(const struct health *h)
+{
+	if (h->started >= 2 && 2 * h->delivered < h->started)
+		return true;
+	return h->unanswered >= 2 && monotonic_ns() - h->unanswered_ns >= PATIENCE_NS;
+}
+
 static void report_figure(struct checkup *c, const struct sample *s, enum proved proved)
 {
 	struct problem *p = problem_add(&c->problems, "not-delivered", VERDICT_DEGRADED,
@@ -101,8 +111,8 @@ static void report_figure(struct checkup *c, const struct sample *s, enum proved
 	problem_concerns(p, s->classes);
 	problem_text(p,
 		     "%llu flow starts were handed to the listener in the last minute, %llu of "
-		     "them came to be connections%s",
-		     s->health.started, s->health.delivered,
+		     "them came to be connections, and none of the latest %llu%s",
+		     s->health.started, s->health.delivered, s->health.unanswered,
 		     proved == PROVED_ARRIVES ? "; a probe does arrive" : "");
 	if (proved == PROVED_ARRIVES)
 		problem_next(p,
@@ -124,8 +134,7 @@ static void check_tcp(struct checkup *c, const struct sample *s)
 	};
 	enum proved proved;
 
-	if (s->health.started < 2 || 2 * s->health.delivered >= s->health.started ||
-	    is_explained(c, s) || wayback_check(c, &client))
+	if (!looks_bad(&s->health) || is_explained(c, s) || wayback_check(c, &client))
 		return;
 	proved = prove(c, s);
 	if (proved != PROVED_LOST)
