@@ -28,6 +28,7 @@
     tunnel NETNS IF NETNS IF          an L3 link between two namespaces, until killed
     tcx IF PIN before|after           attach a program on tcx ingress, first or last
     untcx IF PIN
+    contend IF PIN                    puts it first again and again
 """
 import ctypes
 import errno
@@ -672,6 +673,13 @@ def cmd_tcx(device, pin, where):
 
 def cmd_untcx(device, pin):
     tcx(BPF_PROG_DETACH, device, pin, 0)
+
+
+def cmd_contend(device, pin):
+    while True:
+        cmd_untcx(device, pin)
+        cmd_tcx(device, pin, "before")
+        time.sleep(0.3)
 
 
 def cmd_segments(port):

@@ -61,7 +61,8 @@ migrates() { # NAME COMMAND… — and says so
 
 	do_ok "$name" "$@"
 	like "$name: it migrates" "$ERR" "\[#\] migrate $PINS from ABI $OLD_ABI to 3"
-	unlike "$name: and warns of nothing" "$ERR" warning
+	# watch tells of the edit by hand
+	unlike "$name: and warns of nothing" "$(grep -v "live policy is not the file" <<<"$ERR")" warning
 	is "$name: the maps are of ABI 3" "$(abi)" 3
 	ok "$name: no stage is left" test ! -e "$STAGE"
 }
@@ -152,7 +153,7 @@ killed_anywhere() {
 
 	do_ok "ABI $OLD_ABI is attached" old_attach "$hook"
 	was_rules=$(rules "$OLD_LOADER")
-	strace -f -qq -e trace=bpf,link,renameat2,mkdir,unlink,rmdir -o "$WORK/trace" "$LOADER" -n "$ROUTER" -q attach r0
+	strace -f -qq -e trace=bpf,linkat,renameat,renameat2,mkdirat,unlinkat -o "$WORK/trace" "$LOADER" -n "$ROUTER" -q attach r0
 	is "traced: it is migrated" "$(abi)" 3
 	do_ok "detach --all" loader detach --all
 	snapshot_quick >"$WORK/quick"
@@ -162,10 +163,9 @@ killed_anywhere() {
 		/BPF_PROG_LOAD/ { loaded = n["bpf"] }
 		/BPF_LINK_UPDATE/ { print "bpf", n["bpf"] }
 		/BPF_OBJ_PIN/ && !(pinned++ % 3) { print "bpf", n["bpf"] }
-		call == "link" && !(linked++ % 9) { print "link", n[call] }
-		call == "renameat2" { print "renameat2", n[call] }
-		call == "unlink" && !(removed++ % 15) { print "unlink", n[call] }
-		call == "rmdir" { print "rmdir", n[call] }
+		call == "linkat" && !(linked++ % 9) { print call, n[call] }
+		call ~ /^renameat/ { print call, n[call] }
+		call == "unlinkat" && !(removed++ % 9) { print call, n[call] }
 		END { print "bpf", loaded }' "$WORK/trace")
 	like "a migration makes such calls" "$(wc -l <<<"$points")" '^(1[0-9]|2[0-9])$'
 	while read -r call n; do

@@ -245,13 +245,6 @@ below() {
 }
 
 # contend — comes first again, each time that ours does, until watch gives up
-contend() {
-	while ! grep -q 'again and again' "$WORK/log/watch"; do
-		[[ $(order) != tproxy_ingress* ]] || { untcx r0 stop && tcx r0 stop before; }
-		sleep 0.05
-	done
-}
-
 watch_start() { # ARGS…
 	"$LOADER" -n "$ROUTER" "$@" watch >"$WORK/log/watch.out" 2>"$WORK/log/watch" </dev/null &
 	WATCH_PID=$!
@@ -282,11 +275,14 @@ watch_tests() { # HOOK
 		ok "tcx: watch takes the first place back" wait_for 10 runs_in_order "tproxy_ingress stop"
 		ok "and says so" wait_for 5 grep -q 'r0: repaired: order' "$WORK/log/watch"
 		intercepted "tcx, taken back by watch"
-		contend &
+		nsenter --net="/run/netns/$ROUTER" -- python3 "$LIB/corner.py" contend r0 \
+			/sys/fs/bpf/stop 2>"$WORK/log/contend" &
+		contender=$!
+		disown $contender
 		ok "after ten moves it gives up, and says before whom" wait_for 90 grep -q \
 			'r0: the tcx program stop .* comes before ours again and again' \
 			"$WORK/log/watch"
-		wait $!
+		stop $contender
 		untcx r0 stop
 		wait_for 3 false
 		tcx r0 stop before

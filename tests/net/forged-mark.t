@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A neighbour before us that sets our mark bit cannot have a flow delivered here: the bit is cleared.
+# A program before ours that sets our mark bit cannot have a flow delivered here: the bit is cleared.
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/foreign.sh
 . "$TOP/tests/lib/foreign.sh"
@@ -58,7 +58,7 @@ check() { # NAME
 r tc qdisc add dev r0 clsact
 r tc filter add dev r0 ingress pref 10 handle 7 bpf da pinned /sys/fs/bpf/foreign/prog ||
 	fatal "the foreign filter is added"
-do_ok "attach by clsact" loader attach r0 --port 80 --hook clsact
+do_ok "attach by clsact, after it" loader attach r0 --port 80 --hook clsact --after forge
 check clsact
 r tc filter del dev r0 ingress pref 10
 do_ok "detach" loader detach --all

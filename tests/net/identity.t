@@ -74,6 +74,7 @@ leftovers() {
 
 	# its pins go with the file system: nobody has the rest
 	umount -l /run/elsewhere
+	rm -f /run/tproxy/lock-*-tp # nobody is left to remove it
 	ok "the state dies with its pins" wait_for 10 lookup_gone
 	do_ok "clean" loader clean
 	like "removes the filter" "$ERR" 'clsact: detach tproxy_ingress, priority 1, from r0'

@@ -392,7 +392,15 @@ static int open_parent(struct state *state, const char *dir, char *ret_why)
 
 	if (err == -EMEDIUMTYPE && access(dir, F_OK))
 		return -ENOENT;
-	return !err || err == -ENOENT || err == -EACCES ? err : -EUCLEAN;
+	switch (err) {
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE: /* which say nothing about the directory */
+		snprintf(ret_why, PINDIR_WHY_LEN, "it");
+		return err;
+	default:
+		return !err || err == -ENOENT || err == -EACCES ? err : -EUCLEAN;
+	}
 }
 
 int state_enter(struct state *state, const char *dir, char *ret_why)

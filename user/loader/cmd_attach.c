@@ -144,7 +144,7 @@ static void undo(struct attach *a)
 
 	if (session->dry_run)
 		return;
-	if (a->created) {
+	if (a->created && session->state.map[MAP_IFACES] >= 0) {
 		iface_everything_off(session);
 		return;
 	}

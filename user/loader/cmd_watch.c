@@ -84,7 +84,7 @@ static void on_gave_up(const char *ifname, const char *whom, void *arg)
 	struct json_object *event;
 
 	if (!w->app->json) {
-		log_warn("%s: %s comes before ours again and again: ours is not moved any more",
+		log_warn("%s: the %s comes before ours again and again: ours is not moved any more",
 			 ifname, whom);
 		return;
 	}
