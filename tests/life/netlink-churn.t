@@ -90,7 +90,8 @@ for i in {1..20}; do
 			>"$WORK/known"
 	[[ $(<"$WORK/known") -eq 5000 ]] || missing=$((missing + 1))
 	try loader port del tcp/81 || failed=$((failed + 1))
-	try loader status || failed=$((failed + 1))
+	try loader status
+	[[ $RC -eq 5 ]] || failed=$((failed + 1)) # there is no relay
 done
 is "commands that edit and read do not fail either" $failed 0
 is "no address is missed" "$missing ($(<"$WORK/known"))" "0 (5000)"

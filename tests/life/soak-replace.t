@@ -114,7 +114,7 @@ next=$(program_tags)
 r ip rule del pref 150 iif r0
 ok "watch repairs what got lost" wait_for 5 eval "[[ \$(r ip rule) == *'iif r0'* ]]"
 is "but leaves the programs as they are" "$(program_tags)" "$next"
-ok "and says so, once" [ "$(grep -c 'another build' "$WORK/log/watch")" -eq 1 ]
+ok "and says so, once" [ "$(grep -c 'another build of tproxy-loader' "$WORK/log/watch")" -eq 1 ]
 stop $watch
 do_ok "detach --all" loader detach --all
 finish
