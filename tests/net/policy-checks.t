@@ -13,8 +13,6 @@ problems() {
 		if p['id'] in ('not-covered', 'never-matches', 'drift')))"
 }
 
-loader -q attach r0 --port 80
-loader -j status | grep -q '"problems"' || skip_inside "status does not list problems yet"
 do_ok "attach" loader attach r0 --port 80
 is "nothing is wrong" "$(problems)" ""
 cat >"$conf" <<-'CONF'
