@@ -74,11 +74,11 @@ kept() {
 
 	hook=${name%%:*}
 	do_ok "$name: ABI $OLD_ABI is attached" old_attach "$hook"
-	ok "$name: and relays" wait_for 10 recorded $SERVER4
+	ok "$name: and relays" wait_for 10 recorded "$SERVER4"
 	rm -f "$WORK/states"
 	bypass_reset
 	soak_state attached
-	soak_load load new new new long forever udp -- $SERVER4 $SERVER6
+	soak_load load new new new long forever udp -- "$SERVER4" "$SERVER6"
 	ok "$name: load is relayed" wait_for 20 soaked_more load 1 20
 	old_loader save >"$WORK/saved.conf"
 	was_rules=$(rules "$OLD_LOADER") was_view=$(view "$OLD_LOADER") was_socks=$(sockets)
@@ -113,6 +113,7 @@ migrate_prepare() {
 	ok "the relay of ABI $OLD_ABI starts" old_relay_start -c "$WORK/now.conf"
 	HOOKS=clsact
 	do_ok "attach" old_loader attach r0
+	# shellcheck disable=SC2034 # for the test
 	[[ $(r python3 "$LIB/net.py" attached r0) == no-hook* ]] || HOOKS="clsact tcx"
 	ok "the relay registers" relay_says 'registered in'
 	REGISTERED=1
@@ -135,11 +136,11 @@ hit() { # CALL N — the migration is killed there; flows go on, and the next co
 	strace -f -qq -o /dev/null -e trace="$1" -e "inject=$1:signal=KILL:when=$2" \
 		"$LOADER" -n "$ROUTER" -q attach r0 >>"$WORK/log/killed" 2>&1
 	is "killed at call $2 of $1" $? 137
-	ok "flows are relayed all the same" recorded $SERVER4
+	ok "flows are relayed all the same" recorded "$SERVER4"
 	do_ok "the next attach ends it" loader attach r0
 	is "the maps are of ABI 3" "$(abi)" 3
 	is "the rules are there" "$(rules "$LOADER")" "$was_rules"
-	ok "flows are relayed" recorded $SERVER6
+	ok "flows are relayed" recorded "$SERVER6"
 	ok "no stage is left" test ! -e "$STAGE"
 	do_ok "detach --all" loader detach --all
 	snapshot_quick >"$WORK/now"
