@@ -25,10 +25,10 @@ shut() { ! c curl -gsS -m 1 "http://$(bracket "$1")/whoami" >"$WORK/get" 2>&1; }
 # grows NAME ERE CMD… — CMD works, and adds "started delivered" as ERE says. What is half a minute
 # old goes away meanwhile: tried again, then.
 grows() {
-	local name=$1 pattern=$2 before after grown try
+	local name=$1 pattern=$2 before after grown
 	shift 2
 
-	for try in 1 2 3; do
+	for _ in 1 2 3; do
 		before=$(health 0 tcp)
 		"$@" || break
 		after=$(health 0 tcp)

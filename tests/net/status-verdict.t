@@ -37,7 +37,7 @@ well() { is "$HOOK: $1" "$(says)" "0 -"; }
 # again ARG… — attached anew, so that nothing was seen before
 again() {
 	loader -q detach --all
-	do_ok "$HOOK: attach" loader attach r0 --hook $HOOK --port 80 --udp-port 53 "$@"
+	do_ok "$HOOK: attach" loader attach r0 --hook "$HOOK" --port 80 --udp-port 53 "$@"
 }
 
 prepare nginx dns
@@ -70,7 +70,7 @@ filter_drops() {
 	NFT
 	for to in $SERVER4 $SERVER6; do
 		again
-		tries $to
+		tries "$to"
 		broken "INPUT drops, flows to $to" "5 input-filter"
 	done
 	again
@@ -135,7 +135,7 @@ led_astray() {
 		again
 		r ip rule add from 10.77.1.0/24 pref 100 lookup main
 		r ip -6 rule add from fd77:1::/64 pref 100 lookup main
-		tries $to
+		tries "$to"
 		like "$HOOK: earlier rule, flows to $to" "$(says)" '^[45] .*(earlier-rule|mark-lost)'
 		loader status | sed -n '/^problems:/,$p' | sed "s/^/    earlier rule: /" | tap_comment
 		r ip rule del pref 100
@@ -149,16 +149,16 @@ led_astray() {
 	NFT
 	for to in $SERVER4 $SERVER6; do
 		again
-		tries $to
+		tries "$to"
 		broken "mark lost, flows to $to" "5 mark-lost"
 		again
-		asks $to
+		asks "$to"
 		broken "mark lost, datagrams to $to" "5 mark-lost"
 	done
 	r nft delete table inet other
 
 	loader -q detach --all
-	do_ok "$HOOK: attach the servers' side" loader attach r1 --hook $HOOK --port 80
+	do_ok "$HOOK: attach the servers' side" loader attach r1 --hook "$HOOK" --port 80
 	tries $SERVER4 $SERVER6
 	broken "wrong interface" "4 wrong-interface"
 }
