@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/holder.h"
 
-#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -41,19 +40,13 @@ static bool fd_has_lock(const char *dir, const char *name, const struct stat *fi
 	return false;
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /*
  * The process that locked may have ended and left the descriptor to a child: its number may
  * be another process's by now.
  */
 static bool really_holds(pid_t pid, const struct stat *file)
 {
-	DIR *dir __attribute__((cleanup(close_dir))) = NULL;
+	__cleanup_dir DIR *dir = NULL;
 	struct dirent *entry;
 	char path[32];
 

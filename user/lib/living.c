@@ -2,7 +2,6 @@
 #include "lib/living.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -48,15 +47,9 @@ static int add_dir(struct living *living, const char *dir)
 	return append(living, &found);
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 static int add_dirs(struct living *living, const char *parent)
 {
-	DIR *dir __attribute__((cleanup(close_dir))) = opendir(parent);
+	__cleanup_dir DIR *dir = opendir(parent);
 	char path[STATE_PATH_LEN];
 	struct dirent *entry;
 	int err = 0;

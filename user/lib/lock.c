@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/lock.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -216,12 +215,6 @@ static int open_older(const struct pindir *pins, struct lock *lock)
 	return lock->older < 0 ? -errno : 0;
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 static bool holds_file(const struct lock *lock, const char *name, pid_t pid)
 {
 	__cleanup_close int fd = openat(lock->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -235,7 +228,7 @@ static bool holds_file(const struct lock *lock, const char *name, pid_t pid)
 /* A loader of this build that works on another pin directory below the same parent. */
 static bool works_elsewhere(const struct lock *lock, pid_t pid)
 {
-	DIR *dir __attribute__((cleanup(close_dir))) = fdopendir(openat(lock->dir, ".", DIR_FLAGS));
+	__cleanup_dir DIR *dir = fdopendir(openat(lock->dir, ".", DIR_FLAGS));
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))

@@ -3,7 +3,6 @@
 
 #include <bpf/bpf.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -161,16 +160,10 @@ static int add_descriptor(int dir, const char *name, struct inodes *inodes)
 	return err;
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* Sockets of a process, sorted; none of one that is gone or that may not be looked at. */
 static int read_process(const char *pid, struct inodes *inodes)
 {
-	DIR *dir __attribute__((cleanup(close_dir))) = NULL;
+	__cleanup_dir DIR *dir = NULL;
 	struct dirent *entry;
 	char path[64];
 	int err = 0;
@@ -195,7 +188,7 @@ static bool holds_any(const struct inodes *inodes, const __u32 *of, size_t n)
 static int walk_processes(const __u32 *registered, size_t n_registered,
 			  struct foreign_flow *flows, size_t n)
 {
-	DIR *dir __attribute__((cleanup(close_dir))) = opendir("/proc");
+	__cleanup_dir DIR *dir = opendir("/proc");
 	struct inodes inodes = { 0 };
 	struct dirent *entry;
 	int err = dir ? 0 : -errno;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/statedir.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,13 +10,6 @@
 #define STAGE "_stage"
 
 static const char *const subdirs[] = { "internal", "progs", "links" };
-
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-#define __cleanup_dir __attribute__((cleanup(close_dir)))
 
 /* A directory for reading, from one that is open; NULL and errno. */
 static DIR *open_dir(int at, const char *name)
@@ -35,7 +27,7 @@ static DIR *open_dir(int at, const char *name)
 /* The files in a directory, whatever they are; the first error wins. */
 static int remove_files(int at, const char *name)
 {
-	DIR *dir __cleanup_dir = open_dir(at, name);
+	__cleanup_dir DIR *dir = open_dir(at, name);
 	struct dirent *entry;
 	int err = 0;
 
@@ -210,7 +202,7 @@ int statedir_link(const struct pindir *from, const struct pindir *to, const char
 
 int statedir_link_all(const struct pindir *from, const struct pindir *to, const char *subdir)
 {
-	DIR *dir __cleanup_dir = open_dir(from->dir, subdir);
+	__cleanup_dir DIR *dir = open_dir(from->dir, subdir);
 	char name[STATE_PATH_LEN];
 	struct dirent *entry;
 	int err = dir ? 0 : -errno;

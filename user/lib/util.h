@@ -7,6 +7,7 @@
 #ifndef TPROXY_UTIL_H
 #define TPROXY_UTIL_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,9 +40,16 @@ static inline void cleanup_file(FILE **f)
 		fclose(*f);
 }
 
+static inline void cleanup_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
 #define __cleanup_close __attribute__((cleanup(cleanup_fd)))
 #define __cleanup_free __attribute__((cleanup(cleanup_free)))
 #define __cleanup_file __attribute__((cleanup(cleanup_file)))
+#define __cleanup_dir __attribute__((cleanup(cleanup_dir)))
 #define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* CLOCK_MONOTONIC, which is what bpf_ktime_get_ns() counts. */
