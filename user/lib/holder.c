@@ -68,7 +68,7 @@ static void make_printable(char *text)
 			*text = '?';
 }
 
-static bool describe(pid_t pid, struct holder *ret_holder)
+bool holder_describe(pid_t pid, struct holder *ret_holder)
 {
 	struct holder holder = { .pid = pid };
 	__cleanup_file FILE *status = NULL;
@@ -108,7 +108,7 @@ void holder_find(int fd, struct holder *ret_holder)
 		return;
 	while (!holder_is_trusted(&found) && fgets(line, sizeof(line), locks))
 		if (parse_lock(line, &file, &pid) && pid > 0 && really_holds(pid, &file) &&
-		    describe(pid, &one))
+		    holder_describe(pid, &one))
 			found = one;
 	*ret_holder = found;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who holds a lock of flock(2), as /proc tells. Only looks.
+ * Processes that hold something others want: a lock of flock(2), as /proc tells, or a socket
+ * (listeners.h). Only looks.
  */
 #ifndef TPROXY_HOLDER_H
 #define TPROXY_HOLDER_H
@@ -20,6 +21,9 @@ struct holder {
  * own user's comes first.
  */
 void holder_find(int fd, struct holder *ret_holder);
+
+/* What /proc says of a process; its name is printable. False: it is gone. */
+bool holder_describe(pid_t pid, struct holder *ret_holder);
 
 /* Is it a process of root or of our own user? */
 bool holder_is_trusted(const struct holder *holder);

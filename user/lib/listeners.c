@@ -3,8 +3,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -12,7 +10,7 @@
 #include <string.h>
 
 #include "lib/mapped.h"
-#include "lib/sockdiag.h"
+#include "lib/netlink.h"
 
 /* ---- reading -------------------------------------------------------------- */
 
@@ -101,7 +99,7 @@ int listeners_read(struct listeners *ret_listeners)
 {
 	struct nl diag __cleanup_nl = { 0 };
 	struct listeners listeners = { 0 };
-	int err = sockdiag_open(&diag);
+	int err = nl_open_bus(&diag, NETLINK_SOCK_DIAG);
 
 	if (err == -EPROTONOSUPPORT) /* no sock_diag at all */
 		err = 0;
@@ -192,62 +190,42 @@ const struct listener *listeners_at(const struct listeners *listeners,
 
 #define MAX_LOOKED_AT 200000 /* descriptors: a busy proxy has this many, and it takes a second */
 
-static bool has_socket(int proc, const char *pid, const char *link, size_t *looked_at)
+static bool has_socket(const char *pid, const char *link, size_t *looked_at)
 {
+	__cleanup_dir DIR *dir = NULL;
 	char path[64], target[64];
 	struct dirent *entry;
-	bool found = false;
-	DIR *dir;
-	int fd;
 
-	snprintf(path, sizeof(path), "%.16s/fd", pid);
-	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir)) && (*looked_at)++ < MAX_LOOKED_AT) {
+	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)) && (*looked_at)++ < MAX_LOOKED_AT) {
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
 
-		found = len > 0 && (size_t)len == strlen(link) &&
-			!memcmp(target, link, (size_t)len);
+		target[len < 0 ? 0 : len] = '\0';
+		if (!strcmp(target, link))
+			return true;
 	}
-	closedir(dir);
-	return found;
+	return false;
 }
 
-static void name_process(const char *pid, char *ret_text, size_t size)
+/* systemd keeps the sockets that it activates services with: it counts if nobody else has it. */
+bool listener_holder(const struct listener *listener, struct holder *ret_holder)
 {
-	__cleanup_file FILE *file = NULL;
-	char path[64], name[32] = "";
-
-	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(name, sizeof(name), file))
-		snprintf(name, sizeof(name), "a process");
-	name[strcspn(name, "\n")] = '\0';
-	for (char *c = name; *c; c++) /* a process names itself */
-		*c = isprint((unsigned char)*c) ? *c : '?';
-	snprintf(ret_text, size, "%s (pid %.16s)", name, pid);
-}
-
-bool listener_holder(const struct listener *listener, char *ret_text, size_t size)
-{
+	__cleanup_dir DIR *proc = opendir("/proc");
 	size_t looked_at = 0;
 	struct dirent *entry;
 	bool found = false;
 	char link[64];
-	DIR *proc = opendir("/proc");
 
-	if (!proc)
-		return false;
 	snprintf(link, sizeof(link), "socket:[%u]", listener->inode);
-	while (!found && (entry = readdir(proc)) && looked_at < MAX_LOOKED_AT) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
+	while (proc && (entry = readdir(proc)) && looked_at < MAX_LOOKED_AT) {
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		    !has_socket(entry->d_name, link, &looked_at) ||
+		    !holder_describe(atoi(entry->d_name), ret_holder))
 			continue;
-		found = has_socket(dirfd(proc), entry->d_name, link, &looked_at);
-		if (found)
-			name_process(entry->d_name, ret_text, size);
+		found = true;
+		if (ret_holder->pid != 1)
+			break;
 	}
-	closedir(proc);
 	return found;
 }

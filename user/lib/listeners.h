@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "holder.h"
+
 struct listener {
 	__u64 cookie;  /* as the socket map shows it */
 	__u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP */
@@ -54,7 +56,7 @@ struct listener_place {
 const struct listener *listeners_at(const struct listeners *listeners,
 				    const struct listener_place *place);
 
-/* "squid (pid 42)", from /proc. False when nobody is found: no right to look, or gone. */
-bool listener_holder(const struct listener *listener, char *ret_text, size_t size);
+/* Whose it is. False when nobody is found: no right to look, or gone. */
+bool listener_holder(const struct listener *listener, struct holder *ret_holder);
 
 #endif

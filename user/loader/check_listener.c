@@ -11,8 +11,6 @@
 #include "loader/listening.h"
 #include "loader/steps.h"
 
-#define HOLDER_LEN 64
-
 /* What is seen of one rule, in bits of enum tproxy_class. */
 struct finding {
 	struct checkup *c;
@@ -121,13 +119,15 @@ static void report_partly(const struct finding *f)
 /* TCP gets no connection; datagrams arrive, and who answers them needs another socket. */
 static void report_opaque(const struct finding *f)
 {
-	char holder[HOLDER_LEN] = "the listener", hint[PROBLEM_TEXT_LEN];
+	char holder[64] = "the listener", hint[PROBLEM_TEXT_LEN];
 	const struct rule *rule = f->rule;
 	const bool tcp = f->opaque & TCP_CLASSES;
+	struct holder process;
 	struct problem *p = problem_add(&f->c->problems, "listener-not-transparent",
 					tcp ? VERDICT_BROKEN : VERDICT_DEGRADED, NULL, rule->name);
 
-	listener_holder(f->holder, holder, sizeof(holder));
+	if (listener_holder(f->holder, &process))
+		snprintf(holder, sizeof(holder), "%s (pid %d)", process.comm, (int)process.pid);
 	problem_concerns(p, f->opaque);
 	problem_text(p, "%s on port %u (%s) is not transparent: %s", holder, f->holder->port,
 		     protocols(f->opaque),

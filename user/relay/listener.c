@@ -173,7 +173,7 @@ int listener_open_all(struct listener_set *set, const struct options *o, struct 
 	return err;
 }
 
-void listener_close(struct listeners *l)
+void listener_close(struct worker_listeners *l)
 {
 	for (int row = 0; row < LISTENER_ROWS; row++) {
 		for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {

@@ -25,14 +25,14 @@
 #define LISTENERS_MAX ((OPTIONS_MAX_PORTS + OPTIONS_MAX_WORKERS) * TPROXY_CLASS_MAX)
 
 /* One worker's sockets, by enum tproxy_class; -1: none. */
-struct listeners {
+struct worker_listeners {
 	int fds[LISTENER_ROWS][TPROXY_CLASS_MAX];
 };
 
 struct listener_set {
 	int device; /* to bind to, 0: none; set before listener_open_all */
 	unsigned int workers;
-	struct listeners worker[OPTIONS_MAX_WORKERS];
+	struct worker_listeners worker[OPTIONS_MAX_WORKERS];
 	/* What is registered, borrowed from the workers: the first port and its ways. */
 	int ways[OPTIONS_MAX_WORKERS][TPROXY_CLASS_MAX];
 	unsigned int way_count[TPROXY_CLASS_MAX];
@@ -65,6 +65,6 @@ int *listener_way(struct listener_set *set, unsigned int way);
 /* Options that no bind depends on, also for sockets that others have opened. 0 or -errno. */
 int listener_set_options(int fd, enum tproxy_class class);
 
-void listener_close(struct listeners *l);
+void listener_close(struct worker_listeners *l);
 
 #endif

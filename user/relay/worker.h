@@ -93,7 +93,7 @@ struct worker {
 	unsigned int index;
 	pthread_t thread;
 	const struct relay *relay;
-	struct listeners *listeners;
+	struct worker_listeners *listeners;
 	int epoll;
 	struct io command; /* eventfd: look at `order` */
 	_Atomic int order; /* enum worker_order */
