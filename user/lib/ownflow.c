@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/flowset.h"
+#include "lib/listeners.h"
 #include "lib/live.h"
 
 /* ---- by the table of flows that began at a proxy ---------------------------- */
@@ -109,13 +110,6 @@ struct inodes {
 	size_t n, room;
 };
 
-static int compare_cookies(const void *a, const void *b)
-{
-	const __u64 *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static int compare_inodes(const void *a, const void *b)
 {
 	const __u32 *x = a, *y = b;
@@ -123,23 +117,35 @@ static int compare_inodes(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static bool has_inode(const __u32 *inodes, size_t n, __u32 inode)
+static bool has_inode(const struct inodes *inodes, __u32 inode)
 {
-	return inode && bsearch(&inode, inodes, n, sizeof(inode), compare_inodes);
+	return inode && inodes->n &&
+	       bsearch(&inode, inodes->items, inodes->n, sizeof(inode), compare_inodes);
 }
 
-/* Those that a proxy put there itself; the program lends the other slots. */
-static int registered_inodes(const struct state *state, __u32 **ret_inodes, size_t *ret_n)
+static int append(struct inodes *inodes, __u32 inode)
 {
-	__u64 cookies[TPROXY_LENT_SLOT(0, 0)];
-	size_t n = 0;
+	int err = array_room((void **)&inodes->items, inodes->n, &inodes->room, sizeof(__u32));
 
-	for (__u32 slot = 0; slot < ARRAY_SIZE(cookies); slot++) {
-		cookies[n] = live_slot_cookie(state, slot);
-		n += cookies[n] != 0;
+	if (!err)
+		inodes->items[inodes->n++] = inode;
+	return err;
+}
+
+/* Sockets that a proxy put into the map itself; the program lends the other slots. */
+static int read_registered(const struct state *state, struct inodes *inodes)
+{
+	struct listeners all __cleanup_listeners = { 0 };
+	int err = listeners_read(&all);
+
+	for (__u32 slot = 0; slot < TPROXY_LENT_SLOT(0, 0) && !err; slot++) {
+		const struct listener *listener =
+			listeners_by_cookie(&all, live_slot_cookie(state, slot));
+
+		if (listener)
+			err = append(inodes, listener->inode);
 	}
-	qsort(cookies, n, sizeof(*cookies), compare_cookies);
-	return sockdiag_inodes(cookies, n, ret_inodes, ret_n);
+	return err;
 }
 
 static int add_descriptor(int dir, const char *name, struct inodes *inodes)
@@ -147,17 +153,11 @@ static int add_descriptor(int dir, const char *name, struct inodes *inodes)
 	char target[64];
 	ssize_t len = readlinkat(dir, name, target, sizeof(target) - 1);
 	unsigned int inode;
-	int err;
 
 	if (len < 0)
 		return 0;
 	target[len] = '\0';
-	if (sscanf(target, "socket:[%u]", &inode) != 1)
-		return 0;
-	err = array_room((void **)&inodes->items, inodes->n, &inodes->room, sizeof(__u32));
-	if (!err)
-		inodes->items[inodes->n++] = inode;
-	return err;
+	return sscanf(target, "socket:[%u]", &inode) == 1 ? append(inodes, inode) : 0;
 }
 
 /* Sockets of a process, sorted; none of one that is gone or that may not be looked at. */
@@ -173,20 +173,20 @@ static int read_process(const char *pid, struct inodes *inodes)
 	dir = opendir(path);
 	while (dir && !err && (entry = readdir(dir)))
 		err = add_descriptor(dirfd(dir), entry->d_name, inodes);
-	qsort(inodes->items, inodes->n, sizeof(__u32), compare_inodes);
+	if (inodes->n)
+		qsort(inodes->items, inodes->n, sizeof(__u32), compare_inodes);
 	return err;
 }
 
-static bool holds_any(const struct inodes *inodes, const __u32 *of, size_t n)
+static bool holds_any(const struct inodes *inodes, const struct inodes *of)
 {
-	for (size_t i = 0; i < n; i++)
-		if (has_inode(inodes->items, inodes->n, of[i]))
+	for (size_t i = 0; i < of->n; i++)
+		if (has_inode(inodes, of->items[i]))
 			return true;
 	return false;
 }
 
-static int walk_processes(const __u32 *registered, size_t n_registered,
-			  struct foreign_flow *flows, size_t n)
+static int walk_processes(const struct inodes *registered, struct foreign_flow *flows, size_t n)
 {
 	__cleanup_dir DIR *dir = opendir("/proc");
 	struct inodes inodes = { 0 };
@@ -197,10 +197,10 @@ static int walk_processes(const __u32 *registered, size_t n_registered,
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		err = read_process(entry->d_name, &inodes);
-		if (err || !holds_any(&inodes, registered, n_registered))
+		if (err || !holds_any(&inodes, registered))
 			continue;
 		for (size_t i = 0; i < n; i++)
-			flows[i].ours |= has_inode(inodes.items, inodes.n, flows[i].inode);
+			flows[i].ours |= has_inode(&inodes, flows[i].inode);
 	}
 	free(inodes.items);
 	return err;
@@ -208,13 +208,13 @@ static int walk_processes(const __u32 *registered, size_t n_registered,
 
 static int find_by_process(const struct state *state, struct foreign_flow *flows, size_t n)
 {
-	__cleanup_free __u32 *registered = NULL;
-	size_t n_registered = 0;
-	int err = registered_inodes(state, &registered, &n_registered);
+	struct inodes registered = { 0 };
+	int err = read_registered(state, &registered);
 
-	if (err || !n_registered)
-		return err;
-	return walk_processes(registered, n_registered, flows, n);
+	if (!err && registered.n)
+		err = walk_processes(&registered, flows, n);
+	free(registered.items);
+	return err;
 }
 
 /* ---- either ----------------------------------------------------------------- */

@@ -25,12 +25,6 @@ int sockdiag_list_foreign(struct nl *route, struct foreign_flow **ret_flows, siz
 /* The same for every connected UDP socket, whatever its local address. */
 int sockdiag_list_udp(struct foreign_flow **ret_flows, size_t *ret_n);
 
-/*
- * Inodes of the sockets without a peer that have one of these cookies (sorted): listeners, and
- * unconnected UDP sockets. The caller frees *ret_inodes, which is sorted.
- */
-int sockdiag_inodes(const __u64 *cookies, size_t n_cookies, __u32 **ret_inodes, size_t *ret_n);
-
 /* True for a flow with somebody at its other end, false in TIME_WAIT. */
 bool sockdiag_is_alive(const struct foreign_flow *flow);
 
