@@ -80,6 +80,7 @@ leftovers() {
 	like "removes the filter" "$ERR" 'clsact: detach tproxy_ingress, priority 1, from r0'
 	like "and the rules" "$ERR" 'rule del .* iif r0'
 	r tc qdisc del dev r0 clsact # whose that was, nobody knows
+	rm /run/tproxy/lock-*-tp     # of a directory that no command will see any more
 	unchanged "nothing is left" "$WORK/before"
 }
 lookup_gone() { [[ $(r python3 "$LIB/net.py" attached-netns "/run/netns/$ROUTER") == - ]]; }

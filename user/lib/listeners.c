@@ -139,7 +139,7 @@ const struct listener *listeners_by_cookie(const struct listeners *listeners, __
 	return bsearch(&key, listeners->items, listeners->n, sizeof(key), by_cookie);
 }
 
-bool listener_takes_family(const struct listener *listener, __u8 family)
+static bool listener_takes_family(const struct listener *listener, __u8 family)
 {
 	if (listener->family == AF_INET || family == AF_INET6)
 		return listener->family == family;

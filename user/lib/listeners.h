@@ -40,8 +40,6 @@ bool listeners_known(const struct listeners *listeners, __u8 protocol);
 /* NULL: there is none. */
 const struct listener *listeners_by_cookie(const struct listeners *listeners, __u64 cookie);
 
-/* May it take flows of this family? */
-bool listener_takes_family(const struct listener *listener, __u8 family);
 /* May it take flows that enter by this device, a member of that VRF, or of none with 0? */
 bool listener_takes_device(const struct listener *listener, int ifindex, int vrf);
 

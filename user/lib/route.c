@@ -52,9 +52,10 @@ int route_rule_add(struct nl *nl, __u8 family, const struct route_key *key, cons
 	return nl_request(nl, msg);
 }
 
+/* Without a preference the request would also take a rule that has more selectors. */
 int route_rule_del_at(struct nl *nl, const struct route_rule *rule)
 {
-	const struct route_key key = route_rule_key(rule);
+	const struct route_key key = { rule->mark, rule->mask, rule->table };
 	char buf[NL_BUFFER];
 	struct nlmsghdr *msg = rule_message(nl, buf, RTM_DELRULE, 0, rule->family);
 	int err;
@@ -63,29 +64,6 @@ int route_rule_del_at(struct nl *nl, const struct route_rule *rule)
 	put_rule(msg, &key, rule->iif, rule->protocol);
 	err = nl_request(nl, msg);
 	return err == -ENOENT ? 0 : err;
-}
-
-/* Not by one request without a preference: that would take a rule that has more selectors, too. */
-struct removal {
-	struct nl *nl;
-	const struct route_key *key;
-	const char *iif;
-};
-
-static int remove_if_ours(const struct route_rule *rule, void *arg)
-{
-	const struct removal *r = arg;
-
-	if (!route_rule_is_ours(rule, r->key) || strcmp(rule->iif, r->iif))
-		return 0;
-	return route_rule_del_at(r->nl, rule);
-}
-
-int route_rule_del(struct nl *nl, __u8 family, const struct route_key *key, const char *iif)
-{
-	struct removal r = { nl, key, iif };
-
-	return route_rules(nl, family, remove_if_ours, &r);
 }
 
 int route_rules(struct nl *nl, __u8 family, int (*cb)(const struct route_rule *rule, void *arg),
@@ -119,11 +97,6 @@ int route_rules_of_tproxy(struct nl *nl, __u8 family,
 	return route_rules(nl, family, pass_if_tproxys, &filter);
 }
 
-struct route_key route_rule_key(const struct route_rule *rule)
-{
-	return (struct route_key){ rule->mark, rule->mask, rule->table };
-}
-
 bool route_rule_is_old(const struct route_rule *rule)
 {
 	return rule->protocol == TPROXY_RT_PROTOCOL_OLD;
@@ -133,25 +106,6 @@ bool route_rule_is_ours(const struct route_rule *rule, const struct route_key *k
 {
 	return rule_is_tproxys(rule) && rule->mark == key->mark && rule->mask == key->mask &&
 	       rule->table == key->table;
-}
-
-struct rule_wanted {
-	const struct route_key *key;
-	const char *iif;
-};
-
-static int is_wanted(const struct route_rule *rule, void *arg)
-{
-	const struct rule_wanted *want = arg;
-
-	return route_rule_is_ours(rule, want->key) && !strcmp(rule->iif, want->iif);
-}
-
-int route_rule_present(struct nl *nl, __u8 family, const struct route_key *key, const char *iif)
-{
-	struct rule_wanted want = { .key = key, .iif = iif };
-
-	return route_rules(nl, family, is_wanted, &want);
 }
 
 /* ---- conflicts ------------------------------------------------------------ */

@@ -38,11 +38,6 @@ int route_rule_add(struct nl *nl, __u8 family, const struct route_key *key, cons
 		   __u32 pref);
 /* Removes exactly this one of ours: its preference and protocol. 0 also when it was gone. */
 int route_rule_del_at(struct nl *nl, const struct route_rule *rule);
-/* Removes all of ours with this iif, at whichever preference. 0 also when there was none. */
-int route_rule_del(struct nl *nl, __u8 family, const struct route_key *key, const char *iif);
-
-/* 1 present, 0 absent, or -errno. */
-int route_rule_present(struct nl *nl, __u8 family, const struct route_key *key, const char *iif);
 
 /* Every rule of a family; cb's non-zero result ends the walk with it. cb may use nl. */
 int route_rules(struct nl *nl, __u8 family, int (*cb)(const struct route_rule *rule, void *arg),
@@ -50,7 +45,6 @@ int route_rules(struct nl *nl, __u8 family, int (*cb)(const struct route_rule *r
 /* As route_rules, those of every state of tproxy, with their keys: also of states without pins. */
 int route_rules_of_tproxy(struct nl *nl, __u8 family,
 			  int (*cb)(const struct route_rule *rule, void *arg), void *arg);
-struct route_key route_rule_key(const struct route_rule *rule);
 
 /* Did we make it, with this key? */
 bool route_rule_is_ours(const struct route_rule *rule, const struct route_key *key);

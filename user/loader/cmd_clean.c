@@ -23,24 +23,6 @@ struct cleaning {
 
 /* ---- rules ------------------------------------------------------------------ */
 
-struct rules {
-	struct route_rule *items; /* owned */
-	size_t n, room;
-};
-
-/* Needed ones too: telling them apart takes queries, which must wait for the end of the dump. */
-static int collect_rule(const struct route_rule *rule, void *arg)
-{
-	struct rules *rules = arg;
-
-	if (!rule_is_tproxys(rule))
-		return 0;
-	if (array_room((void **)&rules->items, rules->n, &rules->room, sizeof(*rules->items)))
-		return -ENOMEM;
-	rules->items[rules->n++] = *rule;
-	return 0;
-}
-
 /* A table that another state uses is needed; our own is not, without an interface. */
 static bool route_is_free(const struct cleaning *c, __u32 table)
 {
@@ -81,26 +63,28 @@ static bool rule_stays(struct cleaning *c, const struct route_rule *rule)
 static int clean_rule(struct cleaning *c, const struct route_rule *rule)
 {
 	struct session *session = c->session;
-	struct route_key key = { rule->mark, rule->mask, rule->table };
 	bool route_too = !c->n && route_is_free(c, rule->table);
-	int err;
+	int err = steps_rule_off(session, rule);
 
-	log_step("ip -%c rule del pref %u iif %s lookup %u protocol %u",
-		 rule->family == AF_INET ? '4' : '6', rule->pref, rule->iif, rule->table,
-		 rule->protocol);
-	err = route_rule_del(&session->nl, rule->family, &key, rule->iif);
-	return err || !route_too ? err : route_local_del(&session->nl, rule->family, key.table);
+	if (err || !route_too)
+		return err;
+	err = route_local_del(&session->nl, rule->family, rule->table);
+	if (err)
+		log_error("table %u: cannot remove its local route: %s (try again)", rule->table,
+			  strerror(-err));
+	return err;
 }
 
 static int clean_family(struct cleaning *c, __u8 family)
 {
-	struct rules rules = { 0 };
-	int err = route_rules(&c->session->nl, family, collect_rule, &rules);
+	struct rule_list list __cleanup_rules = { 0 };
+	int err = rules_read(&c->session->nl, family, &list);
 
-	for (size_t i = 0; i < rules.n && !err; i++)
-		if (!rule_stays(c, &rules.items[i]))
-			err = clean_rule(c, &rules.items[i]);
-	free(rules.items);
+	if (err)
+		log_error("routing rules: cannot read them: %s (try again)", strerror(-err));
+	for (size_t i = 0; i < list.n && !err; i++)
+		if (rule_is_tproxys(&list.items[i]) && !rule_stays(c, &list.items[i]))
+			err = clean_rule(c, &list.items[i]);
 	return err;
 }
 
@@ -112,8 +96,6 @@ static int clean_rules(struct cleaning *c)
 	for (size_t i = 0; i < ARRAY_SIZE(families) && !err; i++)
 		if (route_family_present(families[i]))
 			err = clean_family(c, families[i]);
-	if (err)
-		log_error("routing rules: cannot clean: %s", strerror(-err));
 	return err;
 }
 
