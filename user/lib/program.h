@@ -22,7 +22,6 @@ struct program {
 	size_t n;
 };
 
-int program_by_fd(int fd, struct program *ret_program);
 /* -ENOENT: there is none. -EPERM without CAP_SYS_ADMIN, which ids take. */
 int program_by_id(__u32 id, struct program *ret_program);
 bool program_uses(const struct program *program, __u32 map_id);

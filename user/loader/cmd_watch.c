@@ -17,7 +17,7 @@
 #include "loader/probation.h"
 #include "loader/reconcile.h"
 #include "loader/setup.h"
-#include "loader/show.h"
+#include "loader/watch_events.h"
 #include "loader/watch_report.h"
 
 #define MAX_PATTERNS 64
@@ -27,7 +27,6 @@
 #define LOOK_MS 1000
 /* Signals are not to wait for long; but learning by another command is no reason to complain. */
 #define LOCK_MS ((CONFIG_LEARN_DEFAULT_S + 1) * 1000)
-#define DOWN_REPORT_S 10
 #define PURGE_S 30
 
 enum { OPT_CONFIG = 3000 };
@@ -46,11 +45,9 @@ struct watch {
 	bool running;                          /* past the first look, where errors end us */
 	struct monitor monitor;
 	int signals;
-	unsigned long repairs;
 	unsigned long overruns;                /* reported so far */
-	__u64 down[3];                         /* drop, pass, reset: reported so far */
-	time_t down_reported;
 	time_t purged;                         /* older UDP flows */
+	struct watch_events events;
 	struct watch_report report;            /* of the checks */
 	struct patience_table patience;        /* about the place of our programs */
 	struct rulefight fight;                /* about the place of our routing rules */
@@ -59,97 +56,7 @@ struct watch {
 	bool outdated;                         /* told that another build has taken over */
 };
 
-/* ---- events --------------------------------------------------------------- */
-
-static void on_repair(enum repair what, const char *ifname, void *arg)
-{
-	struct watch *w = arg;
-	struct json_object *event;
-
-	w->repairs++;
-	if (!w->app->json) {
-		log_info("%s%srepaired: %s", ifname, *ifname ? ": " : "", repair_names[what]);
-		return;
-	}
-	event = watch_event("repair");
-	json_object_object_add(event, "what", json_object_new_string(repair_names[what]));
-	if (*ifname)
-		json_object_object_add(event, "interface", json_object_new_string(ifname));
-	show_json_print(event);
-}
-
-static void on_gave_up(const char *ifname, const char *whom, void *arg)
-{
-	struct watch *w = arg;
-	struct json_object *event;
-
-	if (!w->app->json) {
-		log_warn("%s: the %s comes before ours again and again: ours is not moved any more",
-			 ifname, whom);
-		return;
-	}
-	event = watch_event("gave_up");
-	json_object_object_add(event, "interface", json_object_new_string(ifname));
-	json_object_object_add(event, "whom", json_object_new_string(whom));
-	show_json_print(event);
-}
-
-static void on_fight(const struct rulefight *fight, bool over, void *arg)
-{
-	struct watch *w = arg;
-	struct json_object *event;
-
-	if (w->app->json) {
-		event = watch_event(over ? "rule_fight_over" : "rule_fight");
-		json_object_object_add(event, "interface", json_object_new_string(fight->ifname));
-		json_object_object_add(event, "rule", json_object_new_string(fight->rule));
-		show_json_print(event);
-	} else if (over) {
-		log_info("%s: our routing rule stays first now", fight->ifname);
-	} else {
-		log_warn("%s: its flows do not all arrive: the rule \"%s\" is put before ours "
-			 "again and again (ours was moved %d times in a minute, and is left for a "
-			 "minute; ip monitor rule shows who else moves)",
-			 fight->ifname, fight->rule, RULEFIGHT_MOVES);
-	}
-}
-
-static void report_down(struct watch *w, const __u64 now[3])
-{
-	static const char *const names[] = { "dropped", "passed", "reset" };
-	struct json_object *event;
-
-	if (!w->app->json) {
-		log_warn("no listener: %llu packets dropped, %llu passed, %llu reset",
-			 now[0] - w->down[0], now[1] - w->down[1], now[2] - w->down[2]);
-		return;
-	}
-	event = watch_event("no_listener");
-	for (int i = 0; i < 3; i++)
-		json_object_object_add(event, names[i],
-				       json_object_new_uint64(now[i] - w->down[i]));
-	show_json_print(event);
-}
-
-/* on-down is a counter in the program; here it becomes an event, now and then. */
-static void check_down(struct watch *w, const struct state *state)
-{
-	__u64 counters[TPROXY_COUNT_MAX], now[3];
-	time_t time_now = time(NULL);
-
-	if (live_counters(state, counters))
-		return;
-	now[0] = counters[TPROXY_COUNT_DOWN_DROP];
-	now[1] = counters[TPROXY_COUNT_DOWN_PASS];
-	now[2] = counters[TPROXY_COUNT_DOWN_RESET];
-	if (now[0] < w->down[0] || now[1] < w->down[1] || now[2] < w->down[2])
-		memset(w->down, 0, sizeof(w->down)); /* a new state counts from zero */
-	if (!memcmp(now, w->down, sizeof(now)) || time_now - w->down_reported < DOWN_REPORT_S)
-		return;
-	report_down(w, now);
-	memcpy(w->down, now, sizeof(now));
-	w->down_reported = time_now;
-}
+/* ---- at each look ---------------------------------------------------------- */
 
 static void purge_older(struct watch *w, const struct state *state)
 {
@@ -259,12 +166,12 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 	const struct reconcile r = { .session = session,
 				     .patterns = w->patterns,
 				     .n_patterns = w->n,
-				     .repaired = on_repair,
-				     .gave_up = on_gave_up,
+				     .repaired = watch_events_repaired,
+				     .gave_up = watch_events_gave_up,
 				     .patience = &w->patience,
-				     .fought = on_fight,
+				     .fought = watch_events_fought,
 				     .fight = &w->fight,
-				     .arg = w };
+				     .arg = &w->events };
 	bool created;
 	int err, failed = apply_file(w, session, present);
 
@@ -284,7 +191,7 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 	if (!err)
 		err = reconcile(&r);
 	if (!err)
-		check_down(w, &session->state);
+		watch_events_down(&w->events, &session->state);
 	if (!err)
 		check_build(w, &session->state);
 	if (!err)
@@ -366,7 +273,7 @@ static int run(struct watch *w)
 	}
 	log_init("tproxy-loader", w->app->level);
 	notify_systemd("STOPPING=1");
-	log_info("%lu repairs; everything stays attached", w->repairs);
+	log_info("%lu repairs; everything stays attached", w->events.repairs);
 	return EXIT_DONE;
 }
 
@@ -421,6 +328,7 @@ int cmd_watch(struct app *app, int argc, char **argv)
 			return app_usage_error("watch: more than %d patterns", MAX_PATTERNS);
 		w.patterns[w.n++] = operand;
 	}
+	w.events.json = app->json;
 	w.report.json = app->json;
 	code = watch(&w);
 	config_free(&w.config);

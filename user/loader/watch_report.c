@@ -4,28 +4,13 @@
 #include <string.h>
 
 #include "loader/show.h"
+#include "loader/watch_events.h"
 
 #define EVERY_MS 10000
 #define PROBES_EVERY_MS 60000
 #define PAUSE_MS 200
 /* Changes without end are not to keep a processor busy with checks. */
 #define SHARE 20
-
-struct json_object *watch_event(const char *event)
-{
-	struct json_object *object = show_json_root();
-	struct timespec now;
-	struct tm tm;
-	char text[40], full[48];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(full, sizeof(full), "%s.%03ldZ", text, now.tv_nsec / 1000000);
-	json_object_object_add(object, "time", json_object_new_string(full));
-	json_object_object_add(object, "event", json_object_new_string(event));
-	return object;
-}
 
 /* ---- reports -------------------------------------------------------------- */
 

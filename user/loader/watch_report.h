@@ -22,7 +22,4 @@ void watch_report_look(struct watch_report *r, struct session *session, bool cha
 /* Nothing is attached any more. */
 void watch_report_forget(struct watch_report *r);
 
-/* A JSON object for an event, with its time; show_json_print prints it. */
-struct json_object *watch_event(const char *event);
-
 #endif
