@@ -63,7 +63,7 @@ static __always_inline bool same_flow(const struct tproxy_flow_key *a,
 
 enum began_how {
 	BEGAN_HERE,   /* is it noted? */
-	BEGAN_FORGET, /* it begins anew, and passes */
+	BEGAN_FORGET, /* it begins again, and passes */
 };
 
 /*

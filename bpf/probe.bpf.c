@@ -43,7 +43,7 @@ struct sk_buff {
 	__u16 network_header;
 } __attribute__((preserve_access_index));
 
-/* Addresses, and the ports behind a header without options: what no other packet has. */
+/* Addresses, and the ports after a header without options: what no other packet has. */
 static __always_inline bool is_ours(const struct sk_buff *skb)
 {
 	const unsigned char *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);

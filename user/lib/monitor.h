@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Tells that something changed which concerns us: devices, addresses, rules, routes
- * of our table, tc filters. Not what: whoever listens looks at everything anew, so
+ * of our table, tc filters. Not what: whoever listens looks at everything again, so
  * that a lost message (ENOBUFS) costs nothing but one more look.
  */
 #ifndef TPROXY_MONITOR_H

@@ -137,7 +137,7 @@ static int read_answer(struct nl_reader *r)
 	return more;
 }
 
-/* The kernel starts no dump while another one is under way, and goes on with that at each read. */
+/* The kernel starts no dump while another one is under way, and continues that one at each read. */
 static void drain(struct nl *nl)
 {
 	int fd = mnl_socket_get_fd(nl->socket);

@@ -61,7 +61,7 @@ int cmd_clean(struct app *app, int argc, char **argv);
 int cmd_features(struct app *app, int argc, char **argv);
 int cmd_version(struct app *app, int argc, char **argv);
 
-/* Global options, valid before and behind the command. Values above all command options. */
+/* Global options, valid before and after the command. Values above all command options. */
 #define APP_SHORT_OPTIONS ":jvqn:hV"
 enum { APP_OPT_PIN_DIR = 1000 };
 #define APP_LONG_OPTIONS                                                                           \

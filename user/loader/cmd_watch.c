@@ -73,7 +73,7 @@ static void check_overruns(struct watch *w)
 	if (w->overruns == w->monitor.overruns)
 		return;
 	w->overruns = w->monitor.overruns;
-	log_debug("netlink messages were lost %lu times so far: everything is read anew",
+	log_debug("netlink messages were lost %lu times so far: everything is read again",
 		  w->overruns);
 }
 

@@ -136,7 +136,7 @@ static int wait_for_flows(struct session *session, bool show)
 	return err;
 }
 
-/* Waits without the lock, so that other commands work, then looks at everything anew. */
+/* Waits without the lock, so that other commands work, then looks at everything again. */
 static int wait_and_detach(struct app *app, bool everything, bool show)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;

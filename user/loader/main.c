@@ -70,7 +70,7 @@ static const struct command commands[] = {
 	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP
 	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
 	  cmd_port },
-	{ "check", "FILE", "is this file a valid configuration? Tells every error",
+	{ "check", "FILE", "is this file a valid configuration, and can it work?",
 	  "FILE may be - for standard input. Refuses what this program or tproxy-relay would.\n"
 	  "Exit 4 if there are only warnings: rules and destinations that can never match,\n"
 	  "interfaces that nothing covers, destinations that are this host, an empty policy.\n",
@@ -124,7 +124,7 @@ static void print_help(void)
 	       "  -j, --json        machine-readable output\n"
 	       "  -v, -vv           debug messages, libbpf and verifier output\n"
 	       "  -q                no steps, only errors\n"
-	       "  -h, --help        this text; behind a command: its options\n"
+	       "  -h, --help        this text; after a command: its options\n"
 	       "  -V, --version     print the version\n\n"
 	       "exit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (status: degraded;\n"
 	       "diff, import, check, clean, attach --probe), 5 broken (status; test: would not\n"
@@ -147,7 +147,7 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-/* True if a -h or --help stands behind the command: help wins over every other argument. */
+/* True if a -h or --help comes after the command: help wins over every other argument. */
 static bool wants_help(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)

@@ -13,7 +13,7 @@ struct search {
 	bool found;
 };
 
-/* Is the rest behind the prefix all zeros or all ones? These are no host's in IPv4. */
+/* Is the rest after the prefix all zeros or all ones? These are no host's in IPv4. */
 static bool is_edge(const __u8 *addr, unsigned int len)
 {
 	bool zeros = true, ones = true;

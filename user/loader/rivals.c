@@ -12,7 +12,7 @@
 struct rivals {
 	const struct tproxy_config *config; /* what we want */
 	struct living living;
-	struct route_rule rule;             /* one that stands against it */
+	struct route_rule rule;             /* one that conflicts with it */
 };
 
 static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
@@ -44,7 +44,7 @@ static int check_alive(const struct rivals *r)
 /* ---- rules without a state -------------------------------------------------- */
 
 /* What an exact copy of our state has left is ours, if we know that it is dead. */
-static int stands_against(const struct route_rule *rule, void *arg)
+static int conflicts(const struct route_rule *rule, void *arg)
 {
 	struct rivals *r = arg;
 	bool same = rule->mask == r->config->mask && rule->table == r->config->table;
@@ -65,7 +65,7 @@ static int check_rules(struct session *session, struct rivals *r)
 
 	for (size_t i = 0; i < ARRAY_SIZE(families) && !found; i++)
 		if (route_family_present(families[i]))
-			found = route_rules_of_tproxy(&session->nl, families[i], stands_against, r);
+			found = route_rules_of_tproxy(&session->nl, families[i], conflicts, r);
 	if (found <= 0)
 		return found;
 	log_error("mark 0x%x, table %u: the rule \"%s\" of %s uses them (" CHOOSE

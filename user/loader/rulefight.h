@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * When watch moves our routing rule before another one, and somebody moves that one before ours
- * again: how long to go on. After ten moves within a minute ours stays where it is for a minute.
+ * again: for how long. After ten moves within a minute ours stays where it is for a minute.
  * Owns the memory of this only; reconcile.c moves.
  */
 #ifndef TPROXY_LOADER_RULEFIGHT_H

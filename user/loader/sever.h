@@ -12,7 +12,7 @@
 
 /*
  * Ends the flows on foreign addresses whose peer is reached through this interface.
- * Only flows that are shown to be this state's (ownflow.h). What cannot be ended is reported; never an error, for detaching must go on.
+ * Only flows that are shown to be this state's (ownflow.h). What cannot be ended is reported; never an error, for detaching must continue.
  */
 void sever_flows(struct session *session, int ifindex, const char *ifname);
 

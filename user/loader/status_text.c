@@ -109,8 +109,7 @@ static void print_verdict(const struct status *s)
 	char line[2 * PROBLEM_TEXT_LEN + 128];
 
 	if (s->n && !status_intercepts(s))
-		printf("nothing is intercepted: no rule that would is in force on these "
-		       "interfaces\n");
+		printf("nothing is intercepted: no rule applies to these interfaces\n");
 	if (s->checkup.probes_sent)
 		printf("probes: %u sent, %u arrived\n", s->checkup.probes_sent,
 		       s->checkup.probes_arrived);
