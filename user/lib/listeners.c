@@ -56,6 +56,7 @@ static int read_listener(const struct nlmsghdr *msg, void *data)
 		.transparent = options.transparent,
 		.port = ntohs(diag->id.idiag_sport),
 		.device = (int)diag->id.idiag_if,
+		.waiting = diag->idiag_rqueue,
 		.inode = diag->idiag_inode,
 	};
 	read_address(diag, listener);

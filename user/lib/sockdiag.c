@@ -128,6 +128,56 @@ int sockdiag_list_udp(struct foreign_flow **ret_flows, size_t *ret_n)
 	return hand_over(&list, err, ret_flows, ret_n);
 }
 
+/* ---- handshakes ------------------------------------------------------------- */
+
+#define HALF_A_MINUTE 4 /* times: it is sent again after 1, 3, 7, 15 and 31 seconds */
+
+struct half_open {
+	struct addrset local;
+	size_t n;
+};
+
+static int count_half_open(const struct nlmsghdr *msg, void *data)
+{
+	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+	struct half_open *half = data;
+	struct addrset_key key;
+
+	addrset_key(diag->idiag_family, diag->id.idiag_src, &key);
+	if (diag->idiag_retrans && diag->idiag_retrans <= HALF_A_MINUTE &&
+	    !addrset_is_loopback(&key) && !addrset_has(&half->local, &key))
+		half->n++;
+	return MNL_CB_OK;
+}
+
+static int dump_half_open(struct nl *diag, __u8 family, struct half_open *half)
+{
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg =
+		message(diag, buf, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, family, IPPROTO_TCP);
+	struct inet_diag_req_v2 *req = mnl_nlmsg_get_payload(msg);
+
+	req->idiag_states = 1 << TCP_SYN_RECV;
+	return nl_query(diag, msg, count_half_open, half);
+}
+
+int sockdiag_half_open(struct nl *route, size_t *ret_n)
+{
+	struct nl diag __cleanup_nl = { 0 };
+	struct half_open half = { .n = 0 };
+	int err = sockdiag_open(&diag);
+
+	if (!err)
+		err = addrset_read(&half.local, route);
+	if (!err)
+		err = dump_half_open(&diag, AF_INET, &half);
+	if (!err)
+		err = dump_half_open(&diag, AF_INET6, &half);
+	addrset_free(&half.local);
+	*ret_n = half.n;
+	return err;
+}
+
 bool sockdiag_is_alive(const struct foreign_flow *flow)
 {
 	return flow->state != TCP_TIME_WAIT;

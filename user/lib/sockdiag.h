@@ -25,6 +25,12 @@ int sockdiag_list_foreign(struct nl *route, struct foreign_flow **ret_flows, siz
 /* The same for every connected UDP socket, whatever its local address. */
 int sockdiag_list_udp(struct foreign_flow **ret_flows, size_t *ret_n);
 
+/*
+ * How many TCP handshakes with foreign local addresses are half open, of the last half minute,
+ * though the SYN-ACK was sent again.
+ */
+int sockdiag_half_open(struct nl *route, size_t *ret_n);
+
 /* True for a flow with somebody at its other end, false in TIME_WAIT. */
 bool sockdiag_is_alive(const struct foreign_flow *flow);
 

@@ -15,6 +15,10 @@ void check_order(struct checkup *c, const struct checked_iface *iface);
 void check_routing(struct checkup *c, const struct checked_iface *iface);
 /* no-listener, listener-not-transparent, listener-family, listener-device, listener-unknown */
 void check_listeners(struct checkup *c);
+/* not-accepted */
+void check_accepting(struct checkup *c);
+/* half-open */
+void check_handshakes(struct checkup *c);
 /* not-delivered, input-filter, rp-filter, mark-lost, no-return-route, no-neighbour, wrong-interface */
 void check_delivery(struct checkup *c);
 /* not-covered */

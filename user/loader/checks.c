@@ -15,6 +15,8 @@ static const struct check checks[] = {
 	  .of_iface = check_routing },
 	{ .question = "Do packets meet our program first?", .of_iface = check_order },
 	{ .question = "Has every rule a listener?", .of_all = check_listeners },
+	{ .question = "Does it take what waits for it?", .of_all = check_accepting },
+	{ .question = "Do the answers of clients arrive?", .of_all = check_handshakes },
 	{ .question = "Do flow starts come to be connections?", .of_all = check_delivery },
 	{ .question = "Is every interface that a rule is for attached?", .of_all = check_coverage },
 	{ .question = "Can every rule match?", .of_all = check_rules },

@@ -85,7 +85,7 @@ static void forwarded(struct checkup *c, const struct proof *proof,
 	char flow[FLOW_TEXT_LEN];
 
 	problem_text(p,
-		     "a probe (%s) is not delivered here but forwarded (%s): its mark is gone when "
+		     "a probe (%s) is not delivered here but routed on (%s): its mark is gone when "
 		     "it is routed, or another rule comes first",
 		     flow_text(&proof->flow, flow), report->where);
 	problem_next(p,
@@ -118,6 +118,13 @@ static void lost(struct checkup *c, const struct proof *proof, const struct prob
 	problem_next(p, "nft list ruleset, ip rule and ip route show what may be in its way");
 }
 
+/* It fell to the host's own routes, which have another way for it, or none. */
+static bool is_routed_on(const struct probe_report *report)
+{
+	return !strncmp(report->where, "ip_forward", 10) ||
+	       !strncmp(report->where, "ip6_forward", 11) || strstr(report->why, "INNOROUTES");
+}
+
 static void explain(struct checkup *c, const struct proof *proof, const struct probe_report *report)
 {
 	if (report->result == PROBE_UNSEEN)
@@ -126,8 +133,7 @@ static void explain(struct checkup *c, const struct proof *proof, const struct p
 		filtered(c, proof, report);
 	else if (strstr(report->why, "RPFILTER"))
 		wrong_way(c, proof);
-	else if (!strncmp(report->where, "ip_forward", 10) ||
-		 !strncmp(report->where, "ip6_forward", 11))
+	else if (is_routed_on(report))
 		forwarded(c, proof, report);
 	else
 		lost(c, proof, report);

@@ -113,6 +113,9 @@ static void print_verdict(const struct status *s)
 	if (s->checkup.probes_sent)
 		printf("probes: %u sent, %u arrived\n", s->checkup.probes_sent,
 		       s->checkup.probes_arrived);
+	else if (s->checkup.must_probe)
+		printf("probes: none sent: no rule takes flows there, or no address of an interface "
+		       "tells what a client's is (-v shows more)\n");
 	if (problems->n)
 		printf("problems:\n");
 	for (size_t i = 0; i < problems->n; i++)
