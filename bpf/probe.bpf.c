@@ -13,6 +13,7 @@
 
 #define TC_ACT_SHOT 2
 #define BPF_F_INGRESS 1
+#define BPF_HDR_START_NET 1
 
 /* The loader's order, and what was seen. */
 struct probe_order order SEC(".data.order");
@@ -33,7 +34,16 @@ int tproxy_put(struct __sk_buff *skb)
 SEC("socket")
 int tproxy_arrive(struct __sk_buff *skb)
 {
+	__u16 dport = 0;
+
 	sight.mark = skb->mark;
+	/* Filters see a packet from its TCP or UDP header on. */
+	bpf_skb_load_bytes(skb, 2, &dport, sizeof(dport));
+	sight.dport = dport;
+	if (order.family == PROBE_IPV4)
+		bpf_skb_load_bytes_relative(skb, 16, sight.dst, 4, BPF_HDR_START_NET);
+	else
+		bpf_skb_load_bytes_relative(skb, 24, sight.dst, 16, BPF_HDR_START_NET);
 	__sync_fetch_and_add(&sight.arrived, 1);
 	return 0;
 }

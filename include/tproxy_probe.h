@@ -28,7 +28,8 @@ struct probe_sight {
 	__u32 arrived; /* packets that reached the listener */
 	__u32 mark;    /* that of the latest */
 	__u32 drops;   /* packets of the flow that the kernel freed; the first are noted */
-	__u32 zero;
+	__u32 dport;   /* where that one goes: network byte order, 16 bits */
+	__u32 dst[4];  /* IPv4: the first */
 	struct {
 		__u64 location; /* where in the kernel */
 		__u32 reason;   /* enum skb_drop_reason, whose numbers change from kernel to kernel */

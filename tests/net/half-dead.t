@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Flow starts arrive, or most of them do, and clients get nothing all the same: packets after the
-# first lose their mark, the relay is stopped, one family or one interface of several is cut off
+# first lose their mark, the relay is stopped, a DNAT rule is left over, one family or one interface of several is cut off
 # while the others are busy. `status` says ok to none.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
@@ -75,6 +75,16 @@ like "the relay is stopped: it takes nothing" "$(says)" '^4 not-accepted$'
 like "the relay is stopped: in words" "$(loader status)" 'tproxy-relay \(pid [0-9]+\) on port 15002 does not take'
 signal_relay CONT
 ok "it runs again" wait_for 10 via_relay $SERVER4
+
+for family in ip:$SERVER4 ip6:$SERVER6; do
+	again "a DNAT rule of before, ${family%%:*}"
+	r nft "add table ${family%%:*} old; add chain ${family%%:*} old pre { type nat hook prerouting priority -100; }; add rule ${family%%:*} old pre iifname r0 tcp dport 80 redirect to :8080"
+	tries "${family#*:}" 2
+	try loader -j status --probe
+	like "a DNAT rule of before, ${family%%:*}: status --probe" \
+		"$RC $(json_value "' '.join(p['id'] for p in o['problems'])" <<<"$OUT")" '^5 (.* )?rewritten( |$)'
+	r nft delete table "${family%%:*}" old
+done
 
 again "IPv6 is cut off, IPv4 is busy"
 input_drops ip6 "meta l4proto tcp"

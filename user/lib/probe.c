@@ -229,6 +229,10 @@ static int look(const struct probe_try *t, struct probe_report *report)
 	if (sight->arrived) {
 		report->result = PROBE_DELIVERED;
 		report->mark = sight->mark;
+		report->dst = t->flow.dst;
+		report->dst.port = ntohs((__u16)sight->dport);
+		memcpy(report->dst.addr, (const void *)sight->dst,
+		       t->flow.dst.family == AF_INET ? 4 : 16);
 		return 0;
 	}
 	report->result = probe.seen ? PROBE_LOST : PROBE_UNSEEN;

@@ -31,6 +31,7 @@ struct probe_report {
 	char why[64];   /* the kernel's reason, "NETFILTER_DROP"; empty: it does not say */
 	char where[64]; /* its function, "nft_do_chain"; empty as above */
 	__u32 mark;     /* at the socket; 0: not delivered */
+	struct endpoint dst; /* there, too: another one than was sent, if somebody rewrote it */
 };
 
 /*

@@ -19,7 +19,10 @@ void check_listeners(struct checkup *c);
 void check_accepting(struct checkup *c);
 /* half-open */
 void check_handshakes(struct checkup *c);
-/* not-delivered, input-filter, rp-filter, mark-lost, no-return-route, no-neighbour, wrong-interface */
+/*
+ * not-delivered, input-filter, rp-filter, mark-lost, rewritten, no-return-route, no-neighbour,
+ * wrong-interface
+ */
 void check_delivery(struct checkup *c);
 /* not-covered */
 void check_coverage(struct checkup *c);

@@ -118,6 +118,26 @@ static void lost(struct checkup *c, const struct proof *proof, const struct prob
 	problem_next(p, "nft list ruleset, ip rule and ip route show what may be in its way");
 }
 
+/* It arrives, and the proxy would take it for a flow to somebody else. */
+static bool is_rewritten(const struct probe_flow *flow, const struct endpoint *dst)
+{
+	return dst->port != flow->dst.port ||
+	       memcmp(dst->addr, flow->dst.addr, flow->dst.family == AF_INET ? 4 : 16) != 0;
+}
+
+static void rewritten(struct checkup *c, const struct proof *proof, const struct endpoint *dst)
+{
+	const struct probe_flow seen = { .proto = proof->flow.proto, .dst = *dst };
+	struct problem *p = add(c, proof, "rewritten");
+	char sent[FLOW_TEXT_LEN], arrived[FLOW_TEXT_LEN];
+
+	problem_text(p, "a probe (%s) reaches the listener as %s: the proxy takes it for a flow there",
+		     flow_text(&proof->flow, sent), flow_text(&seen, arrived));
+	problem_next(p, "remove what rewrites the destination in prerouting (nft list ruleset, "
+			"iptables-save -t nat: DNAT, REDIRECT), or let it skip mark 0x%x",
+		     c->session->state.config.mark);
+}
+
 /* It fell to the host's own routes, which have another way for it, or none. */
 static bool is_routed_on(const struct probe_report *report)
 {
@@ -158,7 +178,10 @@ enum proved proving_run(struct checkup *c, const struct proof *proof)
 		  report.result, report.mark, report.why, report.where);
 	if (report.result == PROBE_DELIVERED) {
 		c->probes_arrived++;
-		return PROVED_ARRIVES;
+		if (!is_rewritten(&proof->flow, &report.dst))
+			return PROVED_ARRIVES;
+		rewritten(c, proof, &report.dst);
+		return PROVED_LOST;
 	}
 	explain(c, proof, &report);
 	return PROVED_LOST;

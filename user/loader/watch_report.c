@@ -77,7 +77,7 @@ static bool is_due(struct watch_report *r, bool changed)
 static bool may_probe(const struct watch_report *r)
 {
 	static const char *const ids[] = { "not-delivered", "input-filter", "rp-filter",
-					   "mark-lost" };
+					   "mark-lost", "rewritten" };
 
 	for (size_t i = 0; i < r->known.n; i++)
 		for (size_t k = 0; k < ARRAY_SIZE(ids); k++)
