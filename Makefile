@@ -55,8 +55,8 @@ LIB_OBJ    := $(call obj,$(LIB_SRC))
 LOADER_OBJ := $(call obj,$(LOADER_SRC))
 RELAY_OBJ  := $(call obj,$(RELAY_SRC))
 RELAY_LIB_OBJ := $(call obj,$(addprefix user/lib/,log.c parse.c netlink.c nl_dump.c device.c pindir.c \
-	config.c config_keys.c config_list.c config_relay.c policy.c policy_text.c scope.c holder.c \
-	listeners.c))
+	config.c config_keys.c config_list.c config_relay.c line.c policy.c policy_text.c scope.c \
+	holder.c listeners.c))
 # What [relay] means, for the loader's check of it: the relay's own tables, which open nothing.
 RELAY_KEYS_OBJ := $(call obj,$(addprefix user/relay/,section.c optionkeys.c optiondefaults.c \
 	settings.c access.c accesstree.c poolmap.c proxy.c dest.c recordlevel.c))
@@ -171,7 +171,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 # All in one command: what is fuzzed is instrumented, and so must not share objects.
 FUZZ_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
 FUZZED   := $(addprefix user/lib/,config.c config_keys.c config_list.c config_print.c \
-	config_relay.c import.c iptables.c iptables_match.c parse.c policy.c policy_text.c scope.c)
+	config_relay.c import.c iptables.c iptables_match.c line.c parse.c policy.c policy_text.c scope.c)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZED) Makefile
 	$(say) FUZZ $@

@@ -63,6 +63,7 @@ TCX=
 # direct flows first: after many relayed ones, TIME_WAIT sockets may swallow some of them
 
 refuses "an empty name is no program" 2 'after.*name or id' "${attach[@]}" --after ''
+refuses "nor are control characters" 2 'after.*name or id' "${attach[@]}" --after $'a\eb'
 refuses "nor is one that is too long" 2 'after.*name or id' "${attach[@]}" \
 	--after "$(printf 'a%.0s' {1..16})"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/config_reading.h"
+#include "lib/line.h"
 #include "lib/util.h"
 
 #define MAX_LINE 65536
@@ -200,7 +201,7 @@ static char *next_line(char *buf, int size, void *arg)
 
 	check_taken(r);
 	do {
-		len = r->err ? -1 : getline(&r->line, &r->room, r->in);
+		len = r->err ? -1 : line_read(&r->line, &r->room, r->in);
 		if (len < 0)
 			return NULL;
 		r->place.line++;
@@ -323,7 +324,7 @@ int config_read(const struct config_reader *reader, FILE *in, struct config *ret
 	ini_max_line = ini_initial_alloc = MAX_LINE;
 	err = ini_parse_stream(next_line, &r, take_line, &r);
 	err = err == -2 ? -ENOMEM : r.err;
-	if (!err && ferror(in))
+	if (!err && (ferror(in) || errno == EFBIG))
 		fail(&r, "cannot be read: %s", strerror(errno));
 	if (!err)
 		err = end_section(&r);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/line.h"
 #include "lib/scope.h"
 #include "lib/util.h"
 
@@ -119,7 +120,7 @@ static int read_lines(struct config_place *place, FILE *file, struct prefix_set 
 	ssize_t len;
 	int err = 0;
 
-	while (!err && (len = getline(&line, &room, file)) >= 0) {
+	while (!err && (len = line_read(&line, &room, file)) >= 0) {
 		char *text;
 
 		place->line++;
@@ -134,7 +135,7 @@ static int read_lines(struct config_place *place, FILE *file, struct prefix_set 
 		if (*text)
 			err = take_prefix(place, text, set);
 	}
-	if (!err && ferror(file))
+	if (!err && (ferror(file) || errno == EFBIG))
 		config_error(place, "cannot be read: %s", strerror(errno));
 	return err;
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "lib/iptables.h"
+#include "lib/line.h"
 #include "lib/util.h"
 
 #define MAX_DEPTH 16
@@ -362,10 +363,10 @@ int import_iptables(struct import *import, FILE *in, struct config *ret_config)
 	size_t room = 0;
 	int err = 0;
 
-	for (unsigned int number = 1; !err && getline(&text, &room, in) >= 0; number++)
+	for (unsigned int number = 1; !err && line_read(&text, &room, in) >= 0; number++)
 		err = take_line(&r, number, text);
-	if (!err && ferror(in))
-		err = -EIO;
+	if (!err && (ferror(in) || errno == EFBIG))
+		err = ferror(in) ? -EIO : -EFBIG;
 	if (!err)
 		err = end_table(&r);
 	forget_lines(&r);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command line of attach. */
+#include <ctype.h>
 #include <string.h>
 
 #include "loader/attach.h"
@@ -72,13 +73,20 @@ static int take_hook(const char *value, enum hook *ret_hook)
 	return 0;
 }
 
+static bool is_printable(const char *text)
+{
+	while (isgraph((unsigned char)*text))
+		text++;
+	return !*text;
+}
+
 static int take_after_one(const char *value, struct after *after)
 {
 	char name[TPROXY_PROG_LEN];
 	const char *why;
 	__u32 id;
 
-	if (!*value || strlen(value) >= sizeof(name)) {
+	if (!*value || strlen(value) >= sizeof(name) || !is_printable(value)) {
 		log_error("--after %s: not the name or id of a program (tproxy-loader status shows "
 			  "who runs before)",
 			  value);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Does a listener take what waits for it? The kernel finishes handshakes, and keeps datagrams, for a
- * proxy that is stopped or hangs: to everybody else such flows look well.
+ * Does a listener take what waits for it? The kernel finishes handshakes, and keeps datagrams, for
+ * a proxy that is stopped or hangs: to everybody else such flows look well.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static bool serves(const struct listening *l, const struct rule *rule,
 		return false;
 	if (rule->proxy.port)
 		return listener->port == rule->proxy.port;
-	for (int class = 0; class < TPROXY_CLASS_MAX; class++)
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++)
 		for (int way = 0; way < TPROXY_GROUP_WAYS; way++)
 			if (l->slots[class][way] == listener->cookie)
 				return true;

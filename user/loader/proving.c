@@ -131,10 +131,12 @@ static void rewritten(struct checkup *c, const struct proof *proof, const struct
 	struct problem *p = add(c, proof, "rewritten");
 	char sent[FLOW_TEXT_LEN], arrived[FLOW_TEXT_LEN];
 
-	problem_text(p, "a probe (%s) reaches the listener as %s: the proxy takes it for a flow there",
+	problem_text(p,
+		     "a probe (%s) reaches the listener as %s: the proxy takes it for a flow there",
 		     flow_text(&proof->flow, sent), flow_text(&seen, arrived));
-	problem_next(p, "remove what rewrites the destination in prerouting (nft list ruleset, "
-			"iptables-save -t nat: DNAT, REDIRECT), or let it skip mark 0x%x",
+	problem_next(p,
+		     "remove what rewrites the destination in prerouting (nft list ruleset, "
+		     "iptables-save -t nat: DNAT, REDIRECT), or let it skip mark 0x%x",
 		     c->session->state.config.mark);
 }
 
