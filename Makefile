@@ -118,11 +118,11 @@ $(NEXT)/tproxy.skel.h: $(NEXT)/tproxy.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name tproxy_bpf > $@
 
-$(NEXT)/state.o: user/lib/state.c $(NEXT)/tproxy.skel.h Makefile
+$(NEXT)/state_make.o: user/lib/state_make.c $(NEXT)/tproxy.skel.h Makefile
 	$(say) CC $@
 	$(Q)$(CC) -I$(NEXT) $(ALL_CFLAGS) -c $< -o $@
 
-$(NEXT)/tproxy-loader: $(LOADER_OBJ) $(RELAY_KEYS_OBJ) $(filter-out %/state.o,$(LIB_OBJ)) $(NEXT)/state.o
+$(NEXT)/tproxy-loader: $(LOADER_OBJ) $(RELAY_KEYS_OBJ) $(filter-out %/state_make.o,$(LIB_OBJ)) $(NEXT)/state_make.o
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -o $@
 

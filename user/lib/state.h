@@ -80,6 +80,8 @@ struct state {
 const char *state_map_name(enum state_map map);
 /* Where it is pinned, below the pin directory. */
 const char *state_map_pin(enum state_map map);
+/* The kernel's name of a program of ours. */
+const char *state_prog_name(enum state_prog prog);
 
 /*
  * Opens the parent of the pin directory and waits for other invocations; the lock holds across
