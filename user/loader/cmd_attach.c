@@ -121,14 +121,14 @@ static void tell_order(struct attach *a, const struct target *target)
 	const char *name = target->device.name;
 	struct checkup c __cleanup_checkup = { .session = a->session };
 	const struct checked_iface iface = { .device = target->device, .there = true };
-	char line[2 * PROBLEM_TEXT_LEN];
+	char line[PROBLEM_LINE_LEN];
 	struct chain chain;
 
 	if (a->session->dry_run || !iface_chain(a->session, &target->device, &chain))
 		return;
 	check_order(&c, &iface);
 	for (size_t i = 0; i < c.problems.n; i++)
-		log_warn("%s", problem_line(&c.problems.items[i], line, sizeof(line)));
+		log_warn("%s", problem_line(&c.problems.items[i], line));
 	for (size_t i = 0; i < a->request->after.n; i++)
 		if (!chain_has(&chain, a->request->after.names[i]))
 			log_warn("%s: no program that runs before ours is called %s, as --after "
@@ -269,7 +269,7 @@ static void report(const struct attach *a)
 static int probe(struct attach *a)
 {
 	struct checkup c __cleanup_checkup = { .guard = GUARD_NONE };
-	char line[2 * PROBLEM_TEXT_LEN];
+	char line[PROBLEM_LINE_LEN];
 	int err = checkup_open(&c, a->session);
 
 	if (err) {
@@ -280,7 +280,7 @@ static int probe(struct attach *a)
 	checkup_run(&c, NULL);
 	for (size_t i = 0; i < c.problems.n; i++)
 		if (strcmp(c.problems.items[i].id, "earlier-program"))
-			log_warn("%s", problem_line(&c.problems.items[i], line, sizeof(line)));
+			log_warn("%s", problem_line(&c.problems.items[i], line));
 	log_info("probes: %u sent, %u arrived", c.probes_sent, c.probes_arrived);
 	return problems_verdict(&c.problems) == VERDICT_OK ? EXIT_DONE : EXIT_REMARKS;
 }

@@ -76,12 +76,21 @@ const struct problem *problems_find(const struct problems *problems, const struc
 	return NULL;
 }
 
-char *problem_line(const struct problem *p, char *buf, size_t size)
+char *problem_line(const struct problem *p, char *buf)
 {
-	snprintf(buf, size, "%s%s%s%s%s%s%s%s%s", p->ifname, *p->ifname ? ": " : "",
+	snprintf(buf, PROBLEM_LINE_LEN, "%s%s%s%s%s%s%s%s%s", p->ifname, *p->ifname ? ": " : "",
 		 *p->rule ? "rule " : "", p->rule, *p->rule ? ": " : "", p->text,
 		 *p->next ? " (" : "", p->next, *p->next ? ")" : "");
 	return buf;
+}
+
+void problems_print(const struct problems *problems)
+{
+	char line[PROBLEM_LINE_LEN];
+
+	for (size_t i = 0; i < problems->n; i++)
+		printf("  %c %s\n", problems->items[i].verdict == VERDICT_BROKEN ? 'x' : '!',
+		       problem_line(&problems->items[i], line));
 }
 
 void problem_add_json(const struct problem *p, struct json_object *object)

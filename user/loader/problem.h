@@ -54,8 +54,11 @@ enum verdict problems_verdict(const struct problems *problems);
 bool problem_same(const struct problem *a, const struct problem *b);
 const struct problem *problems_find(const struct problems *problems, const struct problem *like);
 
-/* "IF: rule R: TEXT (NEXT)" into buf. Returns buf. */
-char *problem_line(const struct problem *p, char *buf, size_t size);
+#define PROBLEM_LINE_LEN (2 * PROBLEM_TEXT_LEN + TPROXY_IFNAME_LEN + TPROXY_NAME_LEN + 16)
+/* "IF: rule R: TEXT (NEXT)" into buf, of PROBLEM_LINE_LEN bytes. Returns buf. */
+char *problem_line(const struct problem *p, char *buf);
+/* "  x LINE", or "!" where it is not broken, for each; on standard output. */
+void problems_print(const struct problems *problems);
 /* Adds id, verdict, interface, rule, text and next. */
 void problem_add_json(const struct problem *p, struct json_object *object);
 /* An array of such objects. */

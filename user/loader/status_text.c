@@ -106,7 +106,6 @@ static void print_counters(const struct status *s)
 static void print_verdict(const struct status *s)
 {
 	const struct problems *problems = &s->checkup.problems;
-	char line[2 * PROBLEM_TEXT_LEN + 128];
 
 	if (s->n && !status_intercepts(s))
 		printf("nothing is intercepted: no rule applies to these interfaces\n");
@@ -118,9 +117,7 @@ static void print_verdict(const struct status *s)
 		       "tells what a client's is (-v shows more)\n");
 	if (problems->n)
 		printf("problems:\n");
-	for (size_t i = 0; i < problems->n; i++)
-		printf("  %c %s\n", problems->items[i].verdict == VERDICT_BROKEN ? 'x' : '!',
-		       problem_line(&problems->items[i], line, sizeof(line)));
+	problems_print(problems);
 	if (problems->incomplete)
 		printf("  ! there was no memory for all problems\n");
 	printf("verdict: %s\n", verdict_names[problems_verdict(problems)]);

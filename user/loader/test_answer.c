@@ -60,7 +60,7 @@ static int exit_code_of(const struct test_answer *answer)
 static void print_text(const struct test_answer *answer)
 {
 	const struct trial_result *r = &answer->trial;
-	char line[2 * PROBLEM_TEXT_LEN + 128], proxy[PROXY_TEXT_LEN];
+	char proxy[PROXY_TEXT_LEN];
 
 	printf("in %s: ", answer->ifname);
 	if (!answer->policy_only && !answer->attached) {
@@ -73,9 +73,7 @@ static void print_text(const struct test_answer *answer)
 		printf("proxy %s: ", proxy_format(&answer->rule.proxy, proxy));
 	printf("%s%s%s\n", r->no_listener ? "there is no listener: " : "", meanings[r->verdict],
 	       is_kept_here(answer) && !arrives(answer) ? ", but it does not arrive" : "");
-	for (size_t i = 0; i < answer->problems.n; i++)
-		printf("  %c %s\n", answer->problems.items[i].verdict == VERDICT_BROKEN ? 'x' : '!',
-		       problem_line(&answer->problems.items[i], line, sizeof(line)));
+	problems_print(&answer->problems);
 }
 
 /* ---- JSON ----------------------------------------------------------------- */

@@ -24,25 +24,25 @@ static void print_event(const char *event, const struct problem *p)
 
 static void report_new(const struct watch_report *r, const struct problem *p)
 {
-	char line[2 * PROBLEM_TEXT_LEN + 128];
+	char line[PROBLEM_LINE_LEN];
 
 	if (r->json)
 		print_event("problem", p);
 	else
-		log_warn("%s", problem_line(p, line, sizeof(line)));
+		log_warn("%s", problem_line(p, line));
 }
 
 static void report_gone(const struct watch_report *r, const struct problem *p)
 {
 	struct problem was = *p;
-	char line[2 * PROBLEM_TEXT_LEN + 128];
+	char line[PROBLEM_LINE_LEN];
 
 	if (r->json) {
 		print_event("solved", p);
 		return;
 	}
 	was.next[0] = '\0';
-	log_info("no longer: %s", problem_line(&was, line, sizeof(line)));
+	log_info("no longer: %s", problem_line(&was, line));
 }
 
 static void compare(struct watch_report *r, struct problems *now)
