@@ -43,8 +43,7 @@ static void close_try(struct probe_try *t)
 }
 #define __cleanup_try __attribute__((cleanup(close_try)))
 
-/* ---- programs -------------------------------------------------------------
- */
+/* ---- programs ------------------------------------------------------------- */
 
 static struct probe_bpf *load(bool traced)
 {
@@ -64,8 +63,7 @@ static struct probe_bpf *load(bool traced)
 	return NULL;
 }
 
-/* Without BTF, or the right to trace, a lost packet has no reason; the answer
- * is as sound. */
+/* Without BTF, or the right to trace, a lost packet has no reason; the answer is as sound. */
 static int open_programs(struct probe_try *t)
 {
 	t->skel = load(true);
@@ -76,8 +74,7 @@ static int open_programs(struct probe_try *t)
 	return t->skel ? 0 : -errno;
 }
 
-/* ---- the listener ---------------------------------------------------------
- */
+/* ---- the listener --------------------------------------------------------- */
 
 static int bind_loopback(int fd, __u8 family)
 {
@@ -119,8 +116,7 @@ static int open_listener(struct probe_try *t)
 											  0;
 }
 
-/* ---- the packet -----------------------------------------------------------
- */
+/* ---- the packet ----------------------------------------------------------- */
 
 static void give_order(struct probe_try *t)
 {
@@ -145,8 +141,7 @@ static int make_frame(struct probe_try *t)
 
 	if (err)
 		return err;
-	/* Without such a header on the device, lo decides to whom the frame is
-   * addressed. */
+	/* Without such a header on the device, lo decides to whom the frame is addressed. */
 	if (!ethernet)
 		memset(address, 0, sizeof(address));
 	frame_make(&t->frame, t->flow.proto, &t->flow.src, &t->flow.dst, address);
@@ -155,8 +150,7 @@ static int make_frame(struct probe_try *t)
 	return 0;
 }
 
-/* Our bit, by which the program knows that there is something to look at, and
- * others by chance. */
+/* Our bit, by which the program knows that there is something to look at, and others by chance. */
 static int choose_mark(struct probe_try *t)
 {
 	struct tproxy_probe probe = { 0 };
@@ -187,8 +181,7 @@ static int send_frame(const struct probe_try *t)
 	return t->skel->data_sight->sight.put < 0 ? (int)t->skel->data_sight->sight.put : 0;
 }
 
-/* ---- what became of it ----------------------------------------------------
- */
+/* ---- what became of it ---------------------------------------------------- */
 
 static void pause_ms(void)
 {
@@ -197,8 +190,7 @@ static void pause_ms(void)
 	nanosleep(&ms, NULL);
 }
 
-/* The first place where it was dropped; the original, which only its copy left,
- * does not count. */
+/* The first place where it was dropped; the original, which only its copy left, does not count. */
 static bool find_drop(const struct probe_sight *sight, struct probe_report *report)
 {
 	__u32 n = sight->drops < PROBE_DROPS ? sight->drops : PROBE_DROPS;
@@ -220,8 +212,7 @@ static int look(const struct probe_try *t, struct probe_report *report)
 	struct tproxy_probe probe;
 	__u32 zero = 0;
 
-	/* One drop is that of the original; with a second one, or an arrival, it is
-   * over. */
+	/* One drop is that of the original; with a second one, or an arrival, it is over. */
 	for (int i = 0; i < WAIT_MS && !sight->arrived && sight->drops < 2; i++)
 		pause_ms();
 	if (bpf_map_lookup_elem(t->state->map[MAP_PROBE], &zero, &probe))
