@@ -29,7 +29,7 @@ static int way_back(struct session *session, const struct endpoint *src, int vrf
 	return route.own ? -EADDRINUSE : route.ifindex;
 }
 
-/* In which VRF the source is, nobody says: the first that has a route to it by an attached member. */
+/* Nobody says in which VRF the source is: the first that routes to it by an attached member. */
 static int way_back_in_vrf(struct session *session, const struct endpoint *src)
 {
 	__cleanup_free struct live_iface *ifaces = NULL;

@@ -12,11 +12,12 @@
 
 /*
  * Ends the flows on foreign addresses whose peer is reached through this interface.
- * Only flows that are shown to be this state's (ownflow.h). What cannot be ended is reported; never an error, for detaching must continue.
+ * Only flows that are shown to be this state's (ownflow.h). What cannot be ended is reported;
+ * never an error, for detaching must continue.
  */
 void sever_flows(struct session *session, int ifindex, const char *ifname);
 
-/* Number of this state's living flows on foreign addresses, on all interfaces; or a reported -errno. */
+/* How many flows on foreign addresses this state has, on all interfaces; or a reported -errno. */
 int sever_count(struct session *session, size_t *ret_alive);
 
 #endif

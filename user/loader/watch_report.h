@@ -17,7 +17,7 @@ struct watch_report {
 	bool changed;          /* something has changed since */
 };
 
-/* With the lock held, at each look; `changed`: because of a change. Runs the table when it is due. */
+/* At each look, with the lock held. Runs the table when it is due; `changed`: something has. */
 void watch_report_look(struct watch_report *r, struct session *session, bool changed);
 /* Nothing is attached any more. */
 void watch_report_forget(struct watch_report *r);
