@@ -27,6 +27,8 @@ is "the rule" "$(json_value "[(r['index'], r['name'], r['action']) for r in o['r
 	"[(0, 'default', 'proxy')]"
 is "its flows are a number above none" "$(json_value "o['rules'][0]['flows'] > 0" <<<"$OUT")" True
 is "counters are numbers" "$(json_value "all(isinstance(v, int) for v in o['counters'].values())" <<<"$OUT")" True
+is "and how they fared in the last minute" \
+	"$(json_value "(lambda m: m['started'] > 0 and m['delivered'] == m['started'])(o['rules'][0]['last_minute'])" <<<"$OUT")" True
 is "steered flows are counted" "$(json_value "o['counters']['steered'] > 0" <<<"$OUT")" True
 is "each counter of the header is there" "$(json_value "' '.join(sorted(o['counters']))" <<<"$OUT")" \
 	"$(sed -n 's/^	X([A-Z_0-9]*, "\([a-z_]*\)".*/\1/p' "$TOP/include/tproxy.h" | LC_ALL=C sort | xargs)"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/show.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
+#include "lib/health.h"
 #include "loader/app.h"
 
 struct json_object *show_json_root(void)
@@ -57,6 +59,26 @@ static struct json_object *names_json(const struct name_set *set)
 	return array;
 }
 
+/* TCP flow starts that the listener was to get, and those that came to be connections. */
+static struct health last_minute(const struct state *state, int index)
+{
+	struct health health = { 0 };
+
+	if (health_read(state, (__u32)index, IPPROTO_TCP, &health))
+		log_debug("rule %d: cannot read how its flows fare", index);
+	return health;
+}
+
+static struct json_object *last_minute_json(const struct state *state, int index)
+{
+	struct json_object *object = json_object_new_object();
+	const struct health health = last_minute(state, index);
+
+	json_object_object_add(object, "started", json_object_new_uint64(health.started));
+	json_object_object_add(object, "delivered", json_object_new_uint64(health.delivered));
+	return object;
+}
+
 static struct json_object *rule_json(const struct state *state, int index, const struct rule *rule)
 {
 	struct json_object *object = json_object_new_object();
@@ -82,6 +104,7 @@ static struct json_object *rule_json(const struct state *state, int index, const
 	json_object_object_add(object, "flows", json_object_new_uint64(stat.flows));
 	json_object_object_add(object, "packets", json_object_new_uint64(stat.packets));
 	json_object_object_add(object, "bytes", json_object_new_uint64(stat.bytes));
+	json_object_object_add(object, "last_minute", last_minute_json(state, index));
 	return object;
 }
 
@@ -163,6 +186,16 @@ void show_pools_text(const struct pool_table *pools)
 		printf("  and %zu more\n", pools->n - SHOWN);
 }
 
+static void print_last_minute(const struct state *state, int index)
+{
+	const struct health health = last_minute(state, index);
+
+	if (health.started)
+		printf("; last minute: %llu of %llu TCP flow starts delivered", health.delivered,
+		       health.started);
+	printf(")\n");
+}
+
 void show_rules_text(const struct state *state, const struct policy *policy, const char *indent)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
@@ -184,7 +217,8 @@ void show_rules_text(const struct state *state, const struct policy *policy, con
 			       policy_on_down_names[rule->on_down]);
 		if (rule->action == TPROXY_ACTION_PROXY && rule->unrouted != TPROXY_UNROUTED_PASS)
 			printf(", unrouted %s", policy_unrouted_names[rule->unrouted]);
-		printf("  (%llu flows, %llu packets, %llu bytes)\n", stat.flows, stat.packets,
+		printf("  (%llu flows, %llu packets, %llu bytes", stat.flows, stat.packets,
 		       stat.bytes);
+		print_last_minute(state, i);
 	}
 }

@@ -13,7 +13,7 @@ struct json_object *show_json_root(void);
 /* Prints it on stdout and drops the reference. Returns an enum exit_code. */
 int show_json_print(struct json_object *root);
 
-/* [{index, name, action, …, flows, packets, bytes}, …] */
+/* [{index, name, action, …, flows, packets, bytes, last_minute: {started, delivered}}, …] */
 struct json_object *show_rules_json(const struct state *state, const struct policy *policy);
 void show_rules_text(const struct state *state, const struct policy *policy, const char *indent);
 
