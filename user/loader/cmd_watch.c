@@ -196,13 +196,10 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 		check_build(w, &session->state);
 	if (!err)
 		purge_older(w, &session->state);
-	if (!err)
-		watch_report_look(&w->report, session, w->changed);
-	w->changed = false;
 	return err;
 }
 
-static int look(struct watch *w)
+static int look_and_repair(struct watch *w)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	bool present;
@@ -211,6 +208,16 @@ static int look(struct watch *w)
 	if ((err && !w->running) || session_open_any(&session, w->app, &present))
 		return -EIO;
 	return look_at_state(w, &session, present);
+}
+
+static int look(struct watch *w)
+{
+	int err = look_and_repair(w);
+
+	if (!err && !w->absent)
+		watch_report_look(&w->report, w->app, w->changed);
+	w->changed = false;
+	return err;
 }
 
 static bool stop_asked(struct watch *w)

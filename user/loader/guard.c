@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/guard.h"
 
-#include <signal.h>
-
 static bool take(struct guard *guard, const struct app *app, int ms, char *ret_why)
 {
-	struct lock_wait wait = { .ms = ms };
-	sigset_t before;
+	struct lock_wait wait = { .ms = ms, .mask = &guard->before };
 	int err;
 
-	sigprocmask(SIG_SETMASK, NULL, &before);
-	wait.mask = &before;
+	sigprocmask(SIG_SETMASK, NULL, &guard->before);
 	err = pindir_open_parent(&guard->pins, app->pin_dir, ret_why);
 	app_hold_signals(true);
 	if (!err)
@@ -18,7 +14,7 @@ static bool take(struct guard *guard, const struct app *app, int ms, char *ret_w
 	guard->held = !err;
 	if (err) {
 		pindir_close(&guard->pins);
-		sigprocmask(SIG_SETMASK, &before, NULL);
+		sigprocmask(SIG_SETMASK, &guard->before, NULL);
 	}
 	return guard->held;
 }
@@ -46,6 +42,6 @@ void guard_release(struct guard *guard)
 		return;
 	lock_release(&guard->lock, &guard->pins);
 	pindir_close(&guard->pins);
-	app_hold_signals(false);
+	sigprocmask(SIG_SETMASK, &guard->before, NULL);
 	guard->held = false;
 }

@@ -6,6 +6,7 @@
 #ifndef TPROXY_LOADER_GUARD_H
 #define TPROXY_LOADER_GUARD_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "loader/app.h"
@@ -14,6 +15,7 @@ struct guard {
 	struct pindir pins;
 	struct lock lock;
 	bool held;
+	sigset_t before; /* signals that were held back before */
 };
 #define GUARD_NONE                                                                                 \
 	(struct guard)                                                                             \

@@ -86,18 +86,18 @@ static bool may_probe(const struct watch_report *r)
 	return !r->probed_ms || monotonic_ms() - r->probed_ms >= PROBES_EVERY_MS;
 }
 
-void watch_report_look(struct watch_report *r, struct session *session, bool changed)
+void watch_report_look(struct watch_report *r, struct app *app, bool changed)
 {
+	struct session session __cleanup_session = SESSION_CLOSED;
 	struct checkup c __cleanup_checkup = { .guard = GUARD_NONE };
 	const uint64_t start = monotonic_ms();
 
-	if (!is_due(r, changed))
+	if (!is_due(r, changed) || session_open(&session, app, SESSION_READ))
 		return;
-	if (checkup_open(&c, session)) {
-		log_debug("%s: cannot read what is to be checked", session->state.dir);
+	if (checkup_open(&c, &session)) {
+		log_debug("%s: cannot read what is to be checked", session.state.dir);
 		return;
 	}
-	c.locked = true;
 	c.may_probe = may_probe(r);
 	checkup_run(&c, NULL);
 	if (c.probes_sent)

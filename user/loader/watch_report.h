@@ -17,8 +17,11 @@ struct watch_report {
 	bool changed;          /* something has changed since */
 };
 
-/* At each look, with the lock held. Runs the table when it is due; `changed`: something has. */
-void watch_report_look(struct watch_report *r, struct session *session, bool changed);
+/*
+ * After each look; `changed`: because of a change. Runs the table when it is due, without the
+ * lock: with a million prefixes it takes a while, and other commands are not to wait for it.
+ */
+void watch_report_look(struct watch_report *r, struct app *app, bool changed);
 /* Nothing is attached any more. */
 void watch_report_forget(struct watch_report *r);
 
