@@ -29,7 +29,7 @@ reply_bound() { r ss -Huna state unconnected "sport = :$1" | grep -qE '127\.83\.
 
 # strays_passed FROM — the client has got what it sent from port 7007
 strays_passed() {
-	[[ $1 == *:* ]] && set -- stray6 || set -- stray4
+	if [[ $1 == *:* ]]; then set -- stray6; else set -- stray4; fi
 	[[ $(packets c inet stray "$1") -gt 0 ]]
 }
 
