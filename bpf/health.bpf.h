@@ -9,11 +9,11 @@
 
 #include "began.bpf.h"
 
-static __always_inline struct tproxy_health *health_of(__u32 rule, bool udp)
+static __always_inline struct tproxy_health *health_of(__u32 rule, bool udp, __u64 now)
 {
 	__u32 key = 2 * rule + udp;
 	struct tproxy_health *h = bpf_map_lookup_elem(&health, &key);
-	__u32 epoch = bpf_ktime_get_ns() >> TPROXY_HEALTH_SHIFT;
+	__u32 epoch = now >> TPROXY_HEALTH_SHIFT;
 
 	if (!h || h->epoch == epoch)
 		return h;
@@ -28,17 +28,18 @@ static __always_inline struct tproxy_health *health_of(__u32 rule, bool udp)
 /* A listener is to get this SYN or datagram. */
 __noinline int health_start(struct __sk_buff *skb, const struct flow *f, __u32 rule)
 {
+	__u64 now = bpf_ktime_get_ns();
 	struct tproxy_health *h;
 
 	if (!f)
 		return 0;
-	h = health_of(rule, f->proto == IPPROTO_UDP);
+	h = health_of(rule, f->proto == IPPROTO_UDP, now);
 	if (!h)
 		return 0;
 	h->started[0]++;
-	h->last_ns = bpf_ktime_get_ns();
+	h->last_ns = now;
 	if (!h->since)
-		h->since_ns = h->last_ns;
+		h->since_ns = now;
 	h->since++;
 	h->last = flow_key(f);
 	h->ifindex = skb->ingress_ifindex;
@@ -47,12 +48,13 @@ __noinline int health_start(struct __sk_buff *skb, const struct flow *f, __u32 r
 
 static __always_inline void health_arrive(__u32 rule)
 {
-	struct tproxy_health *h = health_of(rule, false);
+	__u64 now = bpf_ktime_get_ns();
+	struct tproxy_health *h = health_of(rule, false, now);
 
 	if (!h)
 		return;
 	h->delivered[0]++;
-	h->delivered_ns = bpf_ktime_get_ns();
+	h->delivered_ns = now;
 	h->since = 0;
 }
 
