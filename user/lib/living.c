@@ -71,18 +71,14 @@ static void find_maps(const struct program *program, struct living_state *state)
 	for (size_t i = 0; i < program->n; i++) {
 		__cleanup_close int fd = bpf_map_get_fd_by_id(program->maps[i]);
 		struct bpf_map_info info = { 0 };
-		__u32 len = sizeof(info), zero = 0;
-		__u8 value[256] = { 0 };
+		__u32 len = sizeof(info);
 
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 			continue;
 		if (!strcmp(info.name, state_map_name(MAP_SOCKS)))
 			state->maps[1] = info.id;
-		if (strcmp(info.name, state_map_name(MAP_CONFIG)) ||
-		    info.value_size > sizeof(value) || bpf_map_lookup_elem(fd, &zero, value))
-			continue;
-		state->maps[0] = info.id;
-		memcpy(&state->config, value, sizeof(state->config));
+		if (!state_read_config(fd, &state->config))
+			state->maps[0] = info.id;
 	}
 }
 

@@ -7,6 +7,11 @@
 
 #include "tproxy.h"
 
+char route_family_digit(__u8 family)
+{
+	return family == AF_INET ? '4' : '6';
+}
+
 bool route_family_present(__u8 family)
 {
 	return family == AF_INET || !access("/proc/net/if_inet6", F_OK);

@@ -30,6 +30,8 @@ __u32 route_df_mark(__u32 mark);
 
 /* True if the kernel has this address family at all. */
 bool route_family_present(__u8 family);
+/* '4' or '6', as in `ip -4`. */
+char route_family_digit(__u8 family);
 
 /* ---- rules ------------------------------------------------------------------ */
 

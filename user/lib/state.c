@@ -151,23 +151,29 @@ static int open_pin(const struct state *state, const char *pin, int *ret_fd)
 	return 0;
 }
 
-/* Of whichever ABI: it comes first in the value, and values only ever grew. */
-static int open_config(struct state *state)
+int state_read_config(int fd, struct tproxy_config *ret_config)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info), zero = 0;
 	__u8 value[CONFIG_MAX_SIZE] = { 0 };
-	int err = open_pin(state, maps[MAP_CONFIG].pin, &state->map[MAP_CONFIG]);
 
-	if (err)
-		return err;
-	if (bpf_obj_get_info_by_fd(state->map[MAP_CONFIG], &info, &len) ||
-	    !map_is_ours(state->map[MAP_CONFIG], MAP_CONFIG) ||
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || !map_is_ours(fd, MAP_CONFIG) ||
 	    info.value_size > sizeof(value))
 		return -EMEDIUMTYPE;
-	if (bpf_map_lookup_elem(state->map[MAP_CONFIG], &zero, value))
+	if (bpf_map_lookup_elem(fd, &zero, value))
 		return -errno;
-	memcpy(&state->config, value, sizeof(state->config));
+	memcpy(ret_config, value, sizeof(*ret_config));
+	return 0;
+}
+
+static int open_config(struct state *state)
+{
+	int err = open_pin(state, maps[MAP_CONFIG].pin, &state->map[MAP_CONFIG]);
+
+	if (!err)
+		err = state_read_config(state->map[MAP_CONFIG], &state->config);
+	if (err)
+		return err;
 	return state->config.abi == TPROXY_ABI ? 0 : -EPROTO;
 }
 

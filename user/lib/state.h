@@ -100,6 +100,12 @@ int state_enter(struct state *state, const char *dir, char *ret_why);
  */
 int state_open(struct state *state, const char *dir, char *ret_what);
 
+/*
+ * What a config map says, of whichever ABI: that comes first in the value, and values only ever
+ * grew. -EMEDIUMTYPE: it is another map.
+ */
+int state_read_config(int fd, struct tproxy_config *ret_config);
+
 /* Is it of an ABI that this build can migrate? */
 bool state_is_older(const struct state *state);
 /* Did states of this ABI pin the map? */

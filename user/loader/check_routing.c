@@ -133,7 +133,7 @@ void check_routing(struct checkup *c, const struct checked_iface *iface)
 		struct family_look look = { .c = c,
 					    .iface = iface,
 					    .family = families[i],
-					    .digit = families[i] == AF_INET ? '4' : '6' };
+					    .digit = route_family_digit(families[i]) };
 
 		if (steps_family_wanted(families[i], iface->device.name))
 			check_family(&look);

@@ -56,7 +56,7 @@ static bool rule_stays(struct cleaning *c, const struct route_rule *rule)
 	log_warn("rule %u iif %s: whose it is cannot be told: %s (ip -%c rule del pref %u iif %s "
 		 "lookup %u removes it)",
 		 rule->pref, rule->iif, strerror(-c->living.blind),
-		 rule->family == AF_INET ? '4' : '6', rule->pref, rule->iif, rule->table);
+		 route_family_digit(rule->family), rule->pref, rule->iif, rule->table);
 	return true;
 }
 

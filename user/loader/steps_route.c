@@ -8,11 +8,6 @@
 
 static const __u8 families[] = { AF_INET, AF_INET6 };
 
-static char family_digit(__u8 family)
-{
-	return family == AF_INET ? '4' : '6';
-}
-
 struct route_key steps_route_key(const struct session *session)
 {
 	const struct tproxy_config *config = &session->state.config;
@@ -79,8 +74,8 @@ const char *steps_route_hint(int err)
 
 static void show_local(const char *verb, __u8 family, __u32 table, int protocol)
 {
-	log_step("ip -%c route %s local default dev lo table %u proto %d", family_digit(family),
-		 verb, table, protocol);
+	log_step("ip -%c route %s local default dev lo table %u proto %d",
+		 route_family_digit(family), verb, table, protocol);
 }
 
 /* That of an older build goes when ours is there. */
@@ -121,7 +116,7 @@ static int local_route_on(struct session *session, __u8 family, __u32 table)
 
 	if (err)
 		log_error("table %u: cannot add the local IPv%c route: %s (%s)", table,
-			  family_digit(family), strerror(-err), steps_route_hint(err));
+			  route_family_digit(family), strerror(-err), steps_route_hint(err));
 	return err;
 }
 
@@ -140,7 +135,8 @@ int steps_route_on(struct session *session, const struct device *device)
 		if (steps_family_wanted(families[i], device->name))
 			err = family_on(session, families[i], device);
 		else
-			log_debug("%s: no IPv%c here", device->name, family_digit(families[i]));
+			log_debug("%s: no IPv%c here", device->name,
+				  route_family_digit(families[i]));
 	}
 	return err;
 }
@@ -271,7 +267,7 @@ static int local_route_off(struct session *session, __u8 family, __u32 table)
 		err = route_local_del(&session->nl, family, table);
 	if (err)
 		log_error("table %u: cannot remove the local IPv%c route: %s (try again)", table,
-			  family_digit(family), strerror(-err));
+			  route_family_digit(family), strerror(-err));
 	return err;
 }
 

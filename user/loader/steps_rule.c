@@ -9,16 +9,11 @@
 /* Others may add rules while we look for a place. */
 #define PLACE_TRIES 5
 
-static char family_digit(__u8 family)
-{
-	return family == AF_INET ? '4' : '6';
-}
-
 static void show_rule(const char *verb, const struct route_rule *rule)
 {
 	log_step("ip -%c rule %s pref %u iif %s fwmark 0x%x/0x%x lookup %u protocol %u",
-		 family_digit(rule->family), verb, rule->pref, rule->iif, rule->mark, rule->mask,
-		 rule->table, rule->protocol);
+		 route_family_digit(rule->family), verb, rule->pref, rule->iif, rule->mark,
+		 rule->mask, rule->table, rule->protocol);
 }
 
 /* ---- placing ---------------------------------------------------------------- */
@@ -28,8 +23,7 @@ static bool is_in_place(const struct route_rule *rule, __u32 pref)
 	return rule->pref == pref && !route_rule_is_old(rule);
 }
 
-static bool has_one_in_place(const struct ruleorder *order, const struct route_key *key,
-			     __u32 pref)
+static bool has_one_in_place(const struct ruleorder *order, const struct route_key *key, __u32 pref)
 {
 	for (size_t i = 0; i < order->list.n; i++)
 		if (ruleorder_is_ours(order, key, &order->list.items[i]) &&
@@ -102,7 +96,7 @@ static int prove_order(__u8 family, const struct ruleorder *order)
 	if (!order->there) {
 		log_error("%s: the IPv%c rule vanished after it was added (something else manages "
 			  "rules: see ip monitor rule)",
-			  name, family_digit(family));
+			  name, route_family_digit(family));
 		return -ESTALE;
 	}
 	if (order->earlier == RULE_NEVER)
@@ -112,13 +106,13 @@ static int prove_order(__u8 family, const struct ruleorder *order)
 		log_error("%s: marked IPv%c packets would not be delivered here: the rule \"%s\" "
 			  "decides before ours, and there is no room before it (ip -%c rule del "
 			  "pref %u, or add it with a higher one)",
-			  name, family_digit(family), text, family_digit(family),
+			  name, route_family_digit(family), text, route_family_digit(family),
 			  order->worst.pref);
 		return -EXDEV;
 	}
 	log_warn("%s: the IPv%c rule \"%s\" decides about some marked packets before ours, and "
 		 "there is no room before it (give it a higher preference)",
-		 name, family_digit(family), text);
+		 name, route_family_digit(family), text);
 	return 0;
 }
 
@@ -130,22 +124,22 @@ static int prove_lookup(struct session *session, __u8 family, const struct ruleo
 
 	if (err <= 0) {
 		log_error("%s: the local IPv%c route %s (see ip monitor route)", name,
-			  family_digit(family),
+			  route_family_digit(family),
 			  err ? "cannot be read back" : "vanished after it was added");
 		return err ? err : -ESTALE;
 	}
 	err = route_prove(&session->nl, family, &key, order->named.ifindex, order->device.ifindex);
 	if (err == -EAGAIN) {
 		log_debug("%s: no IPv%c address to prove the route with", name,
-			  family_digit(family));
+			  route_family_digit(family));
 		return 0;
 	}
 	if (err)
 		log_error("%s: a marked IPv%c packet would not be delivered here: %s (see ip -%c "
 			  "rule, and ip -%c route show table %u)",
-			  name, family_digit(family),
+			  name, route_family_digit(family),
 			  err == -EXDEV ? "the route look-up says so" : strerror(-err),
-			  family_digit(family), family_digit(family), key.table);
+			  route_family_digit(family), route_family_digit(family), key.table);
 	return err;
 }
 
@@ -169,7 +163,7 @@ int steps_rule_on(struct session *session, __u8 family, const struct device *dev
 
 	if (err) {
 		log_error("%s: cannot set its IPv%c rule: %s (%s)", device->name,
-			  family_digit(family), strerror(-err), steps_route_hint(err));
+			  route_family_digit(family), strerror(-err), steps_route_hint(err));
 		return err;
 	}
 	return prove(session, family, &order);
@@ -183,6 +177,6 @@ int steps_rule_off(struct session *session, const struct route_rule *rule)
 	err = session->dry_run ? 0 : route_rule_del_at(&session->nl, rule);
 	if (err)
 		log_error("%s: cannot remove the IPv%c rule: %s (try again)", rule->iif,
-			  family_digit(rule->family), strerror(-err));
+			  route_family_digit(rule->family), strerror(-err));
 	return err;
 }

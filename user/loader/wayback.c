@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/backroute.h"
+#include "lib/route.h"
 
 static struct problem *add(struct checkup *c, const struct client *client, const char *id,
 			   enum verdict verdict)
@@ -43,7 +44,7 @@ static bool no_route(struct checkup *c, const struct client *client, const char 
 	problem_text(p, "there is no route back to %s: %s; its flows get no answer", address,
 		     strerror(-err));
 	problem_next(p, "ip -%c route add PREFIX dev %s, for its clients",
-		     client->family == AF_INET ? '4' : '6', client->iface->device.name);
+		     route_family_digit(client->family), client->iface->device.name);
 	return true;
 }
 
