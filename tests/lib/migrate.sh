@@ -120,6 +120,15 @@ migrate_prepare() {
 	do_ok "detach" old_loader detach --all
 }
 
+# migrated_with_least_rights HOOK — by a command that cannot open maps by their ids; ERR is what it says
+migrated_with_least_rights() {
+	do_ok "ABI $OLD_ABI is attached" old_attach "$1"
+	was_rules=$(rules "$OLD_LOADER")
+	do_ok "attach without CAP_SYS_ADMIN" r setpriv --bounding-set=-sys_admin \
+		--inh-caps=-sys_admin "$LOADER" --pin-dir "$PINS" attach r0
+	like "it migrates" "$ERR" "from ABI $OLD_ABI to 3"
+}
+
 run_watch() { # until it watches
 	"$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
 	local watch=$! rc

@@ -34,11 +34,7 @@ do_ok "detach --all" loader detach --all
 unchanged "nothing is left" "$WORK/clean"
 
 # --- with the least rights: no map can be opened by its id ---
-do_ok "ABI 2 is attached" old_attach "$hook"
-was_rules=$(rules "$OLD_LOADER")
-do_ok "attach without CAP_SYS_ADMIN" r setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin \
-	"$LOADER" --pin-dir "$PINS" attach r0
-like "it migrates" "$ERR" 'from ABI 2 to 3'
+migrated_with_least_rights "$hook"
 unlike "flows that began at a proxy are kept" "$ERR" 'were forgotten'
 is "with the same rules" "$(rules "$LOADER")" "$was_rules"
 ok "flows are relayed" recorded $SERVER6

@@ -68,11 +68,7 @@ do_ok "detach --all" loader detach --all
 unchanged "nothing is left" "$WORK/clean"
 
 # --- with the least rights: no map can be opened by its id ---
-do_ok "ABI 1 is attached" old_attach "$hook"
-was_rules=$(rules "$OLD_LOADER")
-do_ok "attach without CAP_SYS_ADMIN" r setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin \
-	"$LOADER" --pin-dir "$PINS" attach r0
-like "it migrates" "$ERR" 'from ABI 1 to 3'
+migrated_with_least_rights "$hook"
 like "without the flows that began at a proxy, and says so" "$ERR" 'warning: .* were forgotten'
 like "without the way back, and says so" "$ERR" 'warning: .*there is no rollback'
 is "with the same rules" "$(rules "$LOADER")" "$was_rules"
