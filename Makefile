@@ -4,6 +4,7 @@
 VERSION   := 0.1.0
 
 CC        ?= gcc
+AR        ?= ar
 CLANG     ?= clang
 BPFTOOL   ?= bpftool
 PKG_CONFIG ?= pkg-config
@@ -41,9 +42,10 @@ Q := @
 say = @printf '  %-8s %s\n'
 endif
 
-LIB_SRC    := $(wildcard user/lib/*.c)
-LOADER_SRC := $(wildcard user/loader/*.c)
-RELAY_SRC  := $(wildcard user/relay/*.c)
+sources = $(sort $(shell find $(addprefix user/,$(1)) -name '*.c'))
+LIB_SRC    := $(call sources,lib policy kernel)
+LOADER_SRC := $(call sources,loader)
+RELAY_SRC  := $(call sources,relay)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 BPFTEST_SRC := $(wildcard tests/bpf/test_*.c)
 HELPER_SRC := $(filter-out %/preload.c,$(wildcard tests/helpers/*.c))
@@ -54,12 +56,10 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB_OBJ    := $(call obj,$(LIB_SRC))
 LOADER_OBJ := $(call obj,$(LOADER_SRC))
 RELAY_OBJ  := $(call obj,$(RELAY_SRC))
-RELAY_LIB_OBJ := $(call obj,$(addprefix user/lib/,log.c parse.c netlink.c nl_dump.c device.c pindir.c \
-	config.c config_keys.c config_list.c config_relay.c line.c policy.c policy_text.c scope.c \
-	holder.c listeners.c))
-# What [relay] means, for the loader's check of it: the relay's own tables, which open nothing.
-RELAY_KEYS_OBJ := $(call obj,$(addprefix user/relay/,section.c optionkeys.c optiondefaults.c \
-	settings.c access.c accesstree.c poolmap.c proxy.c dest.c recordlevel.c))
+# Of an archive the linker takes what a program uses: the relay little of the kernel's room, the
+# loader nothing of the relay but its configuration (for `check`).
+LIB_A      := $(BUILD)/tproxy.a
+RELAY_A    := $(BUILD)/relay.a
 SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h
 
 .DELETE_ON_ERROR:
@@ -68,13 +68,21 @@ SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h
 
 all: tproxy-loader tproxy-relay ## build ./tproxy-loader and ./tproxy-relay
 
-tproxy-loader: $(LOADER_OBJ) $(RELAY_KEYS_OBJ) $(LIB_OBJ)
+tproxy-loader: $(LOADER_OBJ) $(RELAY_A) $(LIB_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -o $@
 
-tproxy-relay: $(RELAY_OBJ) $(RELAY_LIB_OBJ)
+tproxy-relay: $(RELAY_OBJ) $(LIB_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(RELAY_LIBS) -o $@
+
+$(LIB_A): $(LIB_OBJ)
+$(RELAY_A): $(filter-out %/main.o,$(RELAY_OBJ))
+# P: members keep their folders, for some share a name.
+$(LIB_A) $(RELAY_A):
+	$(say) AR $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcsP $@ $^
 
 $(BUILD)/%.o: %.c Makefile
 	$(say) CC $<
@@ -97,7 +105,6 @@ UNIT_BIN    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 BPFTEST_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BPFTEST_SRC))
 HELPER_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(HELPER_SRC))
 BENCH_BIN   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BENCH_SRC))
-RELAY_TEST_OBJ := $(filter-out %/main.o,$(RELAY_OBJ))
 PARSE_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 MUTATE_OBJ  := $(call obj,$(wildcard tests/bpf/reference*.c tests/bpf/mutate*.c))
 # The same loader with other programs in it: what an upgrade looks like to it.
@@ -118,30 +125,31 @@ $(NEXT)/tproxy.skel.h: $(NEXT)/tproxy.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name tproxy_bpf > $@
 
-$(NEXT)/state_make.o: user/lib/state_make.c $(NEXT)/tproxy.skel.h Makefile
+$(NEXT)/%.o: %.c $(NEXT)/tproxy.skel.h Makefile
 	$(say) CC $@
+	@mkdir -p $(@D)
 	$(Q)$(CC) -I$(NEXT) $(ALL_CFLAGS) -c $< -o $@
 
-$(NEXT)/tproxy-loader: $(LOADER_OBJ) $(RELAY_KEYS_OBJ) $(filter-out %/state_make.o,$(LIB_OBJ)) $(NEXT)/state_make.o
+$(NEXT)/tproxy-loader: $(LOADER_OBJ) $(NEXT)/user/kernel/state/state_make.o $(RELAY_A) $(LIB_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -o $@
 
-$(BUILD)/tests/unit/test_relay_%: $(BUILD)/tests/unit/test_relay_%.o $(RELAY_TEST_OBJ) $(RELAY_LIB_OBJ)
+$(BUILD)/tests/unit/test_relay_%: $(BUILD)/tests/unit/test_relay_%.o $(RELAY_A) $(LIB_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(RELAY_LIBS) -lcmocka -o $@
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_OBJ)
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_A)
 	$(say) LINK $@
-	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -lcmocka -o $@
+	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LOADER_LIBS) -lcmocka -o $@
 
 # The data path's parser as plain C: with the kernel's types, and always under the sanitizers.
 $(BUILD)/tests/unit/bpf_parse.o: private ALL_CFLAGS += -Ivmlinux -Ibpf $(if $(SANITIZE),,$(PARSE_SANITIZE))
 $(BUILD)/tests/unit/test_packet: private LDFLAGS += $(if $(SANITIZE),,$(PARSE_SANITIZE))
 $(BUILD)/tests/unit/test_packet: $(BUILD)/tests/unit/bpf_parse.o $(MUTATE_OBJ)
 
-$(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(LIB_OBJ)
+$(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(LIB_A)
 	$(say) LINK $@
-	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -lcmocka -o $@
+	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LOADER_LIBS) -lcmocka -o $@
 
 $(BUILD)/tests/bpf/test_mutate: $(MUTATE_OBJ)
 
@@ -160,7 +168,7 @@ $(SANITIZED)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -O1 $(PARSE_SANITIZE) -fno-omit-frame-pointer -c $< -o $@
 
-$(SANITIZED)/tproxy-relay: $(patsubst $(BUILD)/%,$(SANITIZED)/%,$(RELAY_OBJ) $(RELAY_LIB_OBJ))
+$(SANITIZED)/tproxy-relay: $(patsubst $(BUILD)/%,$(SANITIZED)/%,$(RELAY_OBJ) $(call obj,$(call sources,lib policy)))
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $(PARSE_SANITIZE) $^ $(RELAY_LIBS) -o $@
 
@@ -170,8 +178,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 
 # All in one command: what is fuzzed is instrumented, and so must not share objects.
 FUZZ_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
-FUZZED   := $(addprefix user/lib/,config.c config_keys.c config_list.c config_print.c \
-	config_relay.c import.c iptables.c iptables_match.c line.c parse.c policy.c policy_text.c scope.c)
+FUZZED   := user/lib/parse.c user/lib/line.c $(call sources,policy)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZED) Makefile
 	$(say) FUZZ $@

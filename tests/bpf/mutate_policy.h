@@ -3,7 +3,7 @@
 #ifndef MUTATE_POLICY_H
 #define MUTATE_POLICY_H
 
-#include "lib/policy.h"
+#include "policy/policy.h"
 #include "mutate.h"
 
 enum mutate_group {

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/policy.h"
+#include "policy/policy.h"
 #include "tproxy.h"
 
 struct ref_addr {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/config.h"
+#include "policy/config/config.h"
 #include "lib/util.h"
 
 static void ignore(const char *file, unsigned int line, const char *text, void *arg)

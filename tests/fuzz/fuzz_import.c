@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/import.h"
+#include "policy/import/import.h"
 #include "lib/util.h"
 
 static void left_out(unsigned int line, const char *text, const char *why, bool needless,

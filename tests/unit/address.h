@@ -6,7 +6,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "relay/addr.h"
+#include "relay/net/addr.h"
 
 /* port: host byte order. */
 static inline union saddr address(const char *text, uint16_t port)

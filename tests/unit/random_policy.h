@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "lib/tables.h"
+#include "policy/tables.h"
 #include "lib/util.h"
 
 #define NO_RULE (-1)

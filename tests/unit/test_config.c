@@ -10,8 +10,8 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "lib/config.h"
-#include "lib/tables.h"
+#include "policy/config/config.h"
+#include "policy/tables.h"
 #include "lib/util.h"
 
 static char errors[8192];

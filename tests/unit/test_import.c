@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "lib/import.h"
+#include "policy/import/import.h"
 #include "lib/util.h"
 
 static char remarks[4096];

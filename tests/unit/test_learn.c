@@ -17,10 +17,10 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
-#include "lib/capture.h"
-#include "lib/conntrack.h"
-#include "lib/flowset.h"
-#include "lib/takes.h"
+#include "kernel/flows/capture.h"
+#include "kernel/flows/conntrack.h"
+#include "kernel/flows/flowset.h"
+#include "policy/takes.h"
 #include "random_policy.h"
 
 /* ---- packets -------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 
-#include "lib/policy.h"
+#include "policy/policy.h"
 #include "lib/util.h"
 #include "prefix.h"
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "lib/pools.h"
+#include "kernel/maps/pools.h"
 
 static void report(const char *file, unsigned int line, const char *text, void *arg)
 {

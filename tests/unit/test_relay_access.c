@@ -11,7 +11,7 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/access.h"
+#include "relay/config/access.h"
 
 static struct access lists;
 static const char *why;

@@ -11,8 +11,8 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/dest.h"
-#include "relay/localaddr.h"
+#include "relay/admit/dest.h"
+#include "relay/admit/localaddr.h"
 
 #define OWN_PORT 15002
 

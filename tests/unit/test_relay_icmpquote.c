@@ -11,7 +11,7 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/icmpquote.h"
+#include "relay/net/icmpquote.h"
 
 /* Headers with an option each, ICMP "fragmentation needed", MTU 1300. */
 static const uint8_t error4[] = {

@@ -12,8 +12,8 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/ipfields.h"
-#include "relay/udppath.h"
+#include "relay/net/ipfields.h"
+#include "relay/udp/path.h"
 
 #define MARK 0x1000000u
 #define DF_MARK 0x2000000u

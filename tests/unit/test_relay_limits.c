@@ -12,7 +12,7 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/limits.h"
+#include "relay/admit/limits.h"
 
 #define NOW 1000000 /* ms; any */
 

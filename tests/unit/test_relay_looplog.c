@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "address.h"
-#include "relay/looplog.h"
+#include "relay/log/looplog.h"
 
 #define NOW 1000000u
 

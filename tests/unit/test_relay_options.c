@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/util.h"
-#include "relay/options.h"
+#include "relay/config/options.h"
 
 static struct options o;
 static char why[768];

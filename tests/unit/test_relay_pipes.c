@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 #include "lib/util.h"
-#include "relay/pipes.h"
+#include "relay/tcp/pipes.h"
 
 #define NOW 1000000
 

@@ -12,7 +12,7 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/poolmap.h"
+#include "relay/config/poolmap.h"
 
 static struct poolmap map;
 

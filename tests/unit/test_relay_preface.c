@@ -14,8 +14,8 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/preface.h"
-#include "relay/proxyproto.h"
+#include "relay/upstream/handshake.h"
+#include "relay/upstream/proxyproto.h"
 
 static void expect_header(unsigned int version, const char *client, const char *dst,
 			  const char *expected, size_t len)

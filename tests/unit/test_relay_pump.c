@@ -13,8 +13,8 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/pump.h"
-#include "relay/rawudp.h"
+#include "relay/tcp/pump.h"
+#include "relay/net/rawudp.h"
 
 static uint8_t scratch[PUMP_BUFFER_SIZE];
 

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 
 #include "address.h"
-#include "relay/record.h"
-#include "relay/sink.h"
+#include "relay/log/record.h"
+#include "relay/log/sink.h"
 
 static const struct timespec now = { .tv_sec = 1795242600, .tv_nsec = 123456789 };
 static char line[RECORD_MAX];

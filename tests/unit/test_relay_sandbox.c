@@ -19,7 +19,7 @@
 
 #include "lib/notify.h"
 #include "lib/util.h"
-#include "relay/sandbox.h"
+#include "relay/process/seccomp.h"
 
 /* Runs it behind the filter; returns the status as wait does. */
 static int status_of(void (*act)(void))

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "lib/util.h"
-#include "relay/timer.h"
+#include "relay/loop/timer.h"
 
 #define START_MS 123456789ULL
 #define COUNT 2000

@@ -12,9 +12,9 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/rawicmp.h"
-#include "relay/socks5udp.h"
-#include "relay/udpsource.h"
+#include "relay/net/rawicmp.h"
+#include "relay/upstream/socks5_udp.h"
+#include "relay/udp/source.h"
 
 static void test_socks_header(void **state)
 {

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/util.h"
-#include "relay/udptrain.h"
+#include "relay/udp/train.h"
 
 static uint8_t bytes[1 << 20];
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "lib/rules.h"
+#include "kernel/routing/rules.h"
 #include "tproxy.h"
 
 #define MARK 0x1000000

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "lib/config.h"
-#include "lib/policy_diff.h"
+#include "policy/config/config.h"
+#include "policy/policy_diff.h"
 #include "random_policy.h"
 
 #define SEED 77000u

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "lib/config.h"
-#include "lib/cover.h"
-#include "lib/shadow.h"
+#include "policy/config/config.h"
+#include "policy/cover.h"
+#include "policy/shadow.h"
 #include "random_policy.h"
 
 #define SEED 20240229u

@@ -10,7 +10,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "lib/state.h"
+#include "kernel/state/state.h"
 
 static int find_map(const char *name)
 {

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 
-#include "lib/tables.h"
+#include "policy/tables.h"
 #include "lib/util.h"
 #include "prefix.h"
 #include "random_policy.h"

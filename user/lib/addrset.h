@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A set of addresses of both families, and this host's own ones as such a set. */
-#ifndef TPROXY_ADDRSET_H
-#define TPROXY_ADDRSET_H
+#ifndef TPROXY_LIB_ADDRSET_H
+#define TPROXY_LIB_ADDRSET_H
 
 #include <stdbool.h>
 
-#include "netlink.h"
+#include "lib/netlink.h"
 #include "tproxy.h"
 
 struct addrset_key {

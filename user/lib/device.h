@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the kernel says about network devices and addresses. Reads only. */
-#ifndef TPROXY_DEVICE_H
-#define TPROXY_DEVICE_H
+#ifndef TPROXY_LIB_DEVICE_H
+#define TPROXY_LIB_DEVICE_H
 
 #include <linux/types.h>
 #include <net/if.h>
 
-#include "netlink.h"
+#include "lib/netlink.h"
 
 struct device {
 	int ifindex;

@@ -3,8 +3,8 @@
  * Processes that hold something others want: a lock of flock(2), as /proc tells, or a socket
  * (listeners.h). Only looks.
  */
-#ifndef TPROXY_HOLDER_H
-#define TPROXY_HOLDER_H
+#ifndef TPROXY_LIB_HOLDER_H
+#define TPROXY_LIB_HOLDER_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -2,8 +2,8 @@
 /*
  * The Internet checksum, RFC 1071: words are added, folded at the end. Pure.
  */
-#ifndef TPROXY_INETSUM_H
-#define TPROXY_INETSUM_H
+#ifndef TPROXY_LIB_INETSUM_H
+#define TPROXY_LIB_INETSUM_H
 
 #include <arpa/inet.h>
 #include <stddef.h>

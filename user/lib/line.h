@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One line of a file that may have no end: getline, bounded. */
-#ifndef TPROXY_LINE_H
-#define TPROXY_LINE_H
+#ifndef TPROXY_LIB_LINE_H
+#define TPROXY_LIB_LINE_H
 
 #include <stdio.h>
 #include <sys/types.h>

@@ -3,14 +3,14 @@
  * The sockets of this network namespace that take new flows: TCP listeners and unconnected UDP
  * sockets, as the kernel lists them (NETLINK_SOCK_DIAG). Knows nothing of rules.
  */
-#ifndef TPROXY_LISTENERS_H
-#define TPROXY_LISTENERS_H
+#ifndef TPROXY_LIB_LISTENERS_H
+#define TPROXY_LIB_LISTENERS_H
 
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "holder.h"
+#include "lib/holder.h"
 
 struct listener {
 	__u64 cookie;  /* as the socket map shows it */

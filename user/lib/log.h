@@ -3,10 +3,10 @@
  * Diagnostics of the command line programs: everything goes to stderr, one line
  * each, prefixed with the program's name. Data never goes through here.
  */
-#ifndef TPROXY_LOG_H
-#define TPROXY_LOG_H
+#ifndef TPROXY_LIB_LOG_H
+#define TPROXY_LIB_LOG_H
 
-#include "util.h"
+#include "lib/util.h"
 
 enum log_level { LOG_SILENT = -2 /* not even errors */, LOG_QUIET = -1, LOG_NORMAL = 0, LOG_DEBUG = 1, LOG_TRACE = 2 };
 

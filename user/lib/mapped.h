@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* IPv4 addresses as IPv4-mapped IPv6 ones (RFC 4291, 2.5.5.2), for what has one form for both. */
-#ifndef TPROXY_MAPPED_H
-#define TPROXY_MAPPED_H
+#ifndef TPROXY_LIB_MAPPED_H
+#define TPROXY_LIB_MAPPED_H
 
 #include <linux/types.h>
 #include <stdbool.h>

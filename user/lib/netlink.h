@@ -6,15 +6,15 @@
  * A query never meets what an earlier one left unread, and a dump of routing or devices is
  * whole when its callback sees it: nl_dump.h.
  */
-#ifndef TPROXY_NETLINK_H
-#define TPROXY_NETLINK_H
+#ifndef TPROXY_LIB_NETLINK_H
+#define TPROXY_LIB_NETLINK_H
 
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdbool.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 struct nl {
 	struct mnl_socket *socket;

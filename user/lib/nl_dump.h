@@ -8,10 +8,10 @@
  * given, each message once: what was there all the time is missed by one try, not by all of
  * them, and what went meanwhile might as well have gone a moment later.
  */
-#ifndef TPROXY_NL_DUMP_H
-#define TPROXY_NL_DUMP_H
+#ifndef TPROXY_LIB_NL_DUMP_H
+#define TPROXY_LIB_NL_DUMP_H
 
-#include "netlink.h"
+#include "lib/netlink.h"
 
 /* Runs the reader's query, then its callback on each message. 0 or -errno. */
 int nl_dump(struct nl_reader *reader);

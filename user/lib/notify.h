@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sd_notify where libsystemd was there at build, nothing elsewhere. */
-#ifndef TPROXY_NOTIFY_H
-#define TPROXY_NOTIFY_H
+#ifndef TPROXY_LIB_NOTIFY_H
+#define TPROXY_LIB_NOTIFY_H
 
 #include <stdint.h>
 #include <unistd.h>

@@ -5,8 +5,8 @@
  * failure; where `ret_why` is taken it is set to a static string that says what
  * is wrong, fit for "WHAT: WHY".
  */
-#ifndef TPROXY_PARSE_H
-#define TPROXY_PARSE_H
+#ifndef TPROXY_LIB_PARSE_H
+#define TPROXY_LIB_PARSE_H
 
 #include <linux/types.h>
 #include <stdbool.h>

@@ -8,8 +8,8 @@
  * Errors are negative errno values; -EUCLEAN: refused, because others have a hand in it. With
  * every error ret_why, of PINDIR_WHY_LEN bytes, has the sentence for the user.
  */
-#ifndef TPROXY_PINDIR_H
-#define TPROXY_PINDIR_H
+#ifndef TPROXY_LIB_PINDIR_H
+#define TPROXY_LIB_PINDIR_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  * Must not know anything about tproxy. Functions here that jump past a cleanup
  * variable with goto are forbidden: clang refuses them, gcc may be silent.
  */
-#ifndef TPROXY_UTIL_H
-#define TPROXY_UTIL_H
+#ifndef TPROXY_LIB_UTIL_H
+#define TPROXY_LIB_UTIL_H
 
 #include <dirent.h>
 #include <errno.h>

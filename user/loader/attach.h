@@ -6,10 +6,10 @@
 #ifndef TPROXY_LOADER_ATTACH_H
 #define TPROXY_LOADER_ATTACH_H
 
-#include "lib/after.h"
-#include "lib/live.h"
-#include "loader/ruleopts.h"
-#include "loader/setup.h"
+#include "kernel/hook/after.h"
+#include "kernel/maps/policy_maps.h"
+#include "loader/edit/ruleopts.h"
+#include "loader/steps/setup.h"
 
 #define ATTACH_MAX_IFACES 64
 

@@ -7,7 +7,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "lib/cover.h"
+#include "policy/cover.h"
 #include "loader/attach.h"
 
 struct placing {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "loader/attach.h"
-#include "loader/learn.h"
+#include "loader/steps/learn.h"
 
 enum {
 	OPT_DIVERT_ONLY = 3000,

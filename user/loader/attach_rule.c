@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "loader/attach.h"
-#include "loader/caveat.h"
-#include "loader/learn.h"
+#include "loader/edit/caveat.h"
+#include "loader/steps/learn.h"
 
 int attach_plan_policy(struct attach *a)
 {

@@ -2,10 +2,10 @@
 /* apply FILE: the file becomes the policy, at once and as a whole. */
 #include <string.h>
 
-#include "loader/apply.h"
-#include "loader/conffile.h"
-#include "loader/learn.h"
-#include "loader/show.h"
+#include "loader/edit/apply.h"
+#include "loader/edit/conffile.h"
+#include "loader/steps/learn.h"
+#include "loader/show/show.h"
 
 #define SHOWN_CHANGES 1000 /* in JSON; a list of a million prefixes is not repeated */
 

@@ -6,10 +6,10 @@
 #include <time.h>
 
 #include "loader/attach.h"
-#include "loader/caveat.h"
-#include "loader/check_list.h"
-#include "loader/iface.h"
-#include "loader/learn.h"
+#include "loader/edit/caveat.h"
+#include "loader/check/list.h"
+#include "loader/steps/iface.h"
+#include "loader/steps/learn.h"
 
 /* How long a running relay gets to put its listeners into freshly made maps. */
 #define RELAY_WAIT_MS 200

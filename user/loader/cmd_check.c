@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* check FILE: is it a configuration, and can it work on this host? */
-#include "loader/conffile.h"
-#include "loader/review.h"
-#include "loader/show.h"
+#include "loader/edit/conffile.h"
+#include "loader/edit/review.h"
+#include "loader/show/show.h"
 
 /* A host that does not tell its addresses is no reason to fail. */
 static void look_at_host(const char *path, const struct config *config,

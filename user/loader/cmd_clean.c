@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "lib/clsact.h"
-#include "lib/living.h"
-#include "loader/iface.h"
+#include "kernel/hook/clsact.h"
+#include "kernel/state/living.h"
+#include "loader/steps/iface.h"
 
 struct cleaning {
 	struct session *session;

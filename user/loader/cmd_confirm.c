@@ -2,8 +2,8 @@
 /* confirm: the policy that was applied for a time stays. */
 #include <string.h>
 
-#include "loader/probation.h"
-#include "loader/show.h"
+#include "loader/steps/confirm_guard.h"
+#include "loader/show/show.h"
 
 static int report(const struct session *session, bool confirmed)
 {

@@ -2,9 +2,9 @@
 /* detach: the reverse of attach, for some interfaces or for everything. */
 #include <string.h>
 
-#include "lib/takes.h"
-#include "loader/drain.h"
-#include "loader/iface.h"
+#include "policy/takes.h"
+#include "loader/steps/drain.h"
+#include "loader/steps/iface.h"
 
 enum { OPT_ALL = 3000, OPT_DRY_RUN, OPT_KEEP_FLOWS, OPT_WAIT };
 

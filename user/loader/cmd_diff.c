@@ -5,10 +5,10 @@
  */
 #include <string.h>
 
-#include "lib/live.h"
-#include "loader/changes.h"
-#include "loader/conffile.h"
-#include "loader/show.h"
+#include "kernel/maps/policy_maps.h"
+#include "loader/edit/changes.h"
+#include "loader/edit/conffile.h"
+#include "loader/show/show.h"
 
 static int compare_since(struct session *session, const struct policy *live,
 			 struct changes *changes)

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "lib/hook.h"
-#include "lib/tcx.h"
-#include "lib/route.h"
-#include "loader/show.h"
-#include "loader/app.h"
+#include "kernel/hook/hook.h"
+#include "kernel/hook/tcx.h"
+#include "kernel/routing/route.h"
+#include "loader/show/show.h"
+#include "loader/app/app.h"
 
 struct feature {
 	const char *name;

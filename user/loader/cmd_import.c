@@ -2,9 +2,9 @@
 /* import: iptables-save text in, a configuration file out; what could not be said is listed. */
 #include <string.h>
 
-#include "lib/import.h"
-#include "loader/app.h"
-#include "loader/show.h"
+#include "policy/import/import.h"
+#include "loader/app/app.h"
+#include "loader/show/show.h"
 
 enum { OPT_IPV6 = 3000 };
 

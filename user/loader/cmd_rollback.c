@@ -2,9 +2,9 @@
 /* rollback: the policy before the last apply. It is still in the kernel, so this is one write. */
 #include <string.h>
 
-#include "lib/generation.h"
-#include "loader/probation.h"
-#include "loader/show.h"
+#include "kernel/maps/generation.h"
+#include "loader/steps/confirm_guard.h"
+#include "loader/show/show.h"
 
 static int rollback(struct session *session)
 {

@@ -2,11 +2,11 @@
 /* rule list, rule add NAME, rule del NAME. */
 #include <string.h>
 
-#include "loader/caveat.h"
-#include "loader/edit.h"
-#include "loader/learn.h"
-#include "loader/ruleopts.h"
-#include "loader/show.h"
+#include "loader/edit/caveat.h"
+#include "loader/edit/edit.h"
+#include "loader/steps/learn.h"
+#include "loader/edit/ruleopts.h"
+#include "loader/show/show.h"
 
 enum { OPT_BEFORE = 3000 };
 

@@ -2,9 +2,9 @@
 /* save: the live policy as a configuration file. */
 #include <string.h>
 
-#include "lib/live.h"
-#include "loader/changes.h"
-#include "loader/show.h"
+#include "kernel/maps/policy_maps.h"
+#include "loader/edit/changes.h"
+#include "loader/show/show.h"
 
 /* Attached interfaces that the applied file's names and globs do not cover are added. */
 static int add_interfaces(const struct state *state, struct config *config)

@@ -2,9 +2,9 @@
 /* cidr add|del and port add|del: members of a rule's sets. */
 #include <string.h>
 
-#include "loader/caveat.h"
-#include "loader/edit.h"
-#include "loader/learn.h"
+#include "loader/edit/caveat.h"
+#include "loader/edit/edit.h"
+#include "loader/steps/learn.h"
 
 static const struct option options[] = {
 	{ "rule", required_argument, NULL, OPT_RULE },

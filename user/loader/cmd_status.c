@@ -2,8 +2,8 @@
 /* status: what is attached, and a verdict. */
 #include <string.h>
 
-#include "loader/show.h"
-#include "loader/status.h"
+#include "loader/show/show.h"
+#include "loader/show/status.h"
 
 enum { OPT_PROBE = 3000 };
 

@@ -5,16 +5,16 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "lib/live.h"
-#include "lib/pools.h"
-#include "lib/route.h"
-#include "lib/settings.h"
-#include "lib/trial.h"
-#include "loader/conffile.h"
-#include "loader/entry.h"
-#include "loader/listening.h"
-#include "loader/test_answer.h"
-#include "loader/wayback.h"
+#include "kernel/maps/policy_maps.h"
+#include "kernel/maps/pools.h"
+#include "kernel/routing/route.h"
+#include "kernel/maps/settings.h"
+#include "kernel/probe/simulate.h"
+#include "loader/edit/conffile.h"
+#include "loader/check/entry.h"
+#include "loader/check/listening.h"
+#include "loader/show/test_answer.h"
+#include "loader/check/wayback.h"
 
 #define CLIENT_PORT 40000
 

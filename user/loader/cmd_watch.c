@@ -9,16 +9,16 @@
 #include <sys/signalfd.h>
 #include <time.h>
 
-#include "lib/monitor.h"
+#include "kernel/monitor.h"
 #include "lib/notify.h"
-#include "lib/older.h"
-#include "loader/apply.h"
-#include "loader/conffile.h"
-#include "loader/probation.h"
-#include "loader/reconcile.h"
-#include "loader/setup.h"
-#include "loader/watch_events.h"
-#include "loader/watch_report.h"
+#include "kernel/maps/older.h"
+#include "loader/edit/apply.h"
+#include "loader/edit/conffile.h"
+#include "loader/steps/confirm_guard.h"
+#include "loader/watch/reconcile.h"
+#include "loader/steps/setup.h"
+#include "loader/watch/events.h"
+#include "loader/watch/report.h"
 
 #define MAX_PATTERNS 64
 /* Changes come in bursts; the first of one is answered after this pause. */

@@ -2,7 +2,7 @@
 /* tproxy-loader: the command table, help, and nothing else. */
 #include <string.h>
 
-#include "loader/app.h"
+#include "loader/app/app.h"
 
 #define RULE_HELP                                                                                  \
 	"  --port LIST       TCP ports and ranges: 22,80,8000-8010\n"                              \

@@ -9,7 +9,7 @@
 
 #include "lib/notify.h"
 #include "lib/util.h"
-#include "relay/record.h"
+#include "relay/log/record.h"
 
 static void order_all(struct daemon *d, enum worker_order order)
 {

@@ -7,9 +7,9 @@
 #ifndef TPROXY_RELAY_DAEMON_H
 #define TPROXY_RELAY_DAEMON_H
 
-#include "relay/handover.h"
-#include "relay/registrar.h"
-#include "relay/worker.h"
+#include "relay/process/handover.h"
+#include "relay/process/registrar.h"
+#include "relay/loop/worker.h"
 
 #define DAEMON_WHY_LEN 1024
 

@@ -12,12 +12,12 @@
 
 #include "lib/log.h"
 #include "lib/notify.h"
-#include "relay/conflict.h"
+#include "relay/process/conflict.h"
 #include "relay/daemon.h"
-#include "relay/privs.h"
-#include "relay/record.h"
-#include "relay/sandbox.h"
-#include "relay/sink.h"
+#include "relay/process/privs.h"
+#include "relay/log/record.h"
+#include "relay/process/seccomp.h"
+#include "relay/log/sink.h"
 
 #define LOG_FLUSH_MS 1000
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ingress filters of a device, below a clsact or an ingress qdisc (they exclude each other, and
+ * have the same place for them). Reads and makes; decides nothing, and knows nobody.
+ */
+#ifndef TPROXY_KERNEL_HOOK_CLSACT_H
+#define TPROXY_KERNEL_HOOK_CLSACT_H
+
+#include <stddef.h>
+
+#include "lib/netlink.h"
+
+struct clsact_filter {
+	__u32 priority; /* the smaller, the earlier; of one priority, the newest BPF program first */
+	__be16 protocol; /* one for each priority; ETH_P_ALL here */
+	__u32 handle;   /* 0: of a kind that is listed once a priority */
+	__u32 prog_id;  /* 0: not a BPF program */
+	char kind[16];  /* "bpf", "u32", "flower", … */
+	char name[32];  /* as its owner called a BPF program */
+};
+
+struct clsact_list {
+	struct clsact_filter *items; /* owned; in the order in which they run */
+	size_t n, room;
+};
+
+/* Those that packets meet first: of chain 0. */
+int clsact_filters(struct nl *nl, int ifindex, struct clsact_list *ret_list);
+void clsact_free(struct clsact_list *list);
+#define __cleanup_clsact __attribute__((cleanup(clsact_free)))
+
+/* Makes the qdisc if there is none. With `replace`, what has this priority and handle. */
+int clsact_attach(int ifindex, int prog_fd, __u32 priority, __u32 handle, bool replace);
+int clsact_detach(int ifindex, __u32 priority, __u32 handle);
+
+/* Is there a qdisc for ingress filters, of either kind? */
+bool clsact_present(struct nl *nl, int ifindex);
+/* Removes a clsact qdisc if no filter is left on it. */
+int clsact_remove_if_empty(struct nl *nl, int ifindex);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tcx hook of a device (Linux 6.6): who is on it, in which order, and links at a place of
+ * choice. On raw bpf(2): libbpf 1.1 knows nothing of it. Reads and makes; decides nothing.
+ */
+#ifndef TPROXY_KERNEL_HOOK_TCX_H
+#define TPROXY_KERNEL_HOOK_TCX_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TCX_MAX 64 /* BPF_MPROG_MAX of the kernel */
+
+struct tcx_program {
+	__u32 prog_id;
+	__u32 link_id; /* 0: attached without a link */
+};
+
+struct tcx_chain {
+	struct tcx_program items[TCX_MAX]; /* in the order in which they run */
+	size_t n;
+};
+
+/* Asks the kernel by an attachment that must fail. */
+bool tcx_supported(void);
+
+/* The ingress of a device of this namespace; empty where the kernel has no tcx. */
+int tcx_query(int ifindex, struct tcx_chain *ret_chain);
+
+/* A new link directly after the program of that id, or first (0). Descriptor or -errno. */
+int tcx_link(int prog_fd, int ifindex, __u32 after);
+
+/*
+ * As tcx_link, in place of the link `old`, which is detached. No packet passes without one of
+ * the two; some may meet the program twice.
+ */
+int tcx_relink(int old, int prog_fd, int ifindex, __u32 after);
+
+#endif

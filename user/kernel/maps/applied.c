@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/maps/applied.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <zlib.h>
+
+#define MAGIC 0x74707232u
+#define MAGIC_ABI1 0x74707231u /* without settings */
+#define CHUNK 4096u
+
+/* In front of the pinned bytes; scopes and the compressed text follow. */
+struct head {
+	__u32 magic;
+	__u32 ids[DOCUMENT_MAPS];
+	__u32 scopes_len;
+	__u32 text_len; /* uncompressed; 0: none */
+	__u32 zip_len;
+	__u8 unreadable, link_local, zero[2];
+};
+
+static const char *const names[] = { "internal/document0", "internal/document1",
+				     "internal/document_next" };
+#define STAGED names[2]
+
+void document_free(struct document *doc)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		free(doc->scopes[i].items);
+	free(doc->text);
+	*doc = (struct document){ 0 };
+}
+
+_Static_assert(MAP_DST4 == 0 && MAP_RULES == DOCUMENT_MAPS - 1, "the policy maps come first");
+
+int document_ids(const struct state *state, __u32 *ret_ids)
+{
+	for (int map = 0; map < DOCUMENT_MAPS; map++) {
+		struct bpf_map_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(state->map[map], &info, &len))
+			return -errno;
+		ret_ids[map] = info.id;
+	}
+	return 0;
+}
+
+/* ---- scopes as bytes: rule, number of names, names ------------------------- */
+
+static size_t pack_scopes(const struct document *doc, __u8 *to)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		const struct name_set *set = &doc->scopes[i];
+		__u16 n = (__u16)set->n;
+
+		if (!set->n)
+			continue;
+		if (to) {
+			to[len] = (__u8)i;
+			memcpy(to + len + 1, &n, sizeof(n));
+			memcpy(to + len + 3, set->items, set->n * sizeof(*set->items));
+		}
+		len += 3 + set->n * sizeof(*set->items);
+	}
+	return len;
+}
+
+static int unpack_scopes(const __u8 *from, size_t len, struct document *doc)
+{
+	size_t at = 0;
+
+	while (at + 3 <= len) {
+		__u8 rule = from[at];
+		__u16 n;
+
+		memcpy(&n, from + at + 1, sizeof(n));
+		at += 3;
+		if (rule >= TPROXY_MAX_RULES || at + n * sizeof(*doc->scopes->items) > len)
+			return -EBADMSG;
+		for (__u16 i = 0; i < n; i++, at += TPROXY_IFNAME_LEN) {
+			char name[TPROXY_IFNAME_LEN];
+			int err;
+
+			memcpy(name, from + at, sizeof(name));
+			name[sizeof(name) - 1] = '\0';
+			err = name_set_add(&doc->scopes[rule], name);
+			if (err)
+				return err;
+		}
+	}
+	return at == len ? 0 : -EBADMSG;
+}
+
+/* ---- the pinned map ------------------------------------------------------- */
+
+struct view {
+	void *at;
+	size_t len;
+};
+
+static void unmap(struct view *view)
+{
+	if (view->at)
+		munmap(view->at, view->len);
+}
+#define __cleanup_view __attribute__((cleanup(unmap)))
+
+static int map_bytes(int fd, struct view *view)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	void *at;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size != CHUNK)
+		return -EMEDIUMTYPE;
+	view->len = (size_t)info.max_entries * CHUNK;
+	at = mmap(NULL, view->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	view->at = at;
+	return 0;
+}
+
+static size_t head_size(const struct head *head)
+{
+	return head->magic == MAGIC_ABI1 ? offsetof(struct head, unreadable) : sizeof(*head);
+}
+
+static bool head_fits(const struct head *head, size_t len)
+{
+	return (head->magic == MAGIC || head->magic == MAGIC_ABI1) &&
+	       (__u64)head_size(head) + head->scopes_len + head->zip_len <= len;
+}
+
+/* 0 and a mapped view if this pin describes the maps, -ENOENT if not. */
+static int open_pin(const struct state *state, const char *name, const __u32 *ids,
+		    struct view *view)
+{
+	__cleanup_close int fd = state_get(&state->pins, name);
+	const struct head *head;
+	int err = fd < 0 ? fd : map_bytes(fd, view);
+
+	if (err)
+		return err;
+	head = view->at;
+	if (head_fits(head, view->len) && !memcmp(head->ids, ids, sizeof(head->ids)))
+		return 0;
+	unmap(view);
+	*view = (struct view){ 0 };
+	return -ENOENT;
+}
+
+static int unpack(const struct view *view, bool with_text, struct document *doc)
+{
+	const struct head *head = view->at;
+	const __u8 *scopes = (const __u8 *)head + head_size(head);
+	uLongf len = head->text_len;
+	int err = unpack_scopes(scopes, head->scopes_len, doc);
+
+	doc->packed = view->len;
+	memcpy(doc->ids, head->ids, sizeof(doc->ids));
+	if (head->magic == MAGIC)
+		doc->settings = (struct settings){ head->unreadable, head->link_local };
+	if (err || !with_text || !head->text_len)
+		return err;
+	doc->text = malloc(len + 1);
+	if (!doc->text)
+		return -ENOMEM;
+	if (uncompress((Bytef *)doc->text, &len, scopes + head->scopes_len, head->zip_len) != Z_OK ||
+	    len != head->text_len)
+		return -EBADMSG;
+	doc->text[len] = '\0';
+	doc->len = len;
+	return 0;
+}
+
+static int read_any(const struct state *state, const __u32 *ids, bool with_text,
+		    struct document *ret_doc)
+{
+	struct document doc __cleanup_document = { 0 };
+	struct view view __cleanup_view = { 0 };
+	int err = -ENOENT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && err; i++) {
+		err = open_pin(state, names[i], ids, &view);
+		if (err && err != -ENOENT)
+			return err;
+	}
+	if (!err)
+		err = unpack(&view, with_text, &doc);
+	if (err)
+		return err;
+	*ret_doc = doc;
+	doc = (struct document){ 0 };
+	return 0;
+}
+
+int document_read(const struct state *state, const __u32 *ids, struct document *ret_doc)
+{
+	return read_any(state, ids, true, ret_doc);
+}
+
+int document_read_scopes(const struct state *state, const __u32 *ids, struct document *ret_doc)
+{
+	return read_any(state, ids, false, ret_doc);
+}
+
+/* A map with the document's bytes. Descriptor or -errno. */
+static int make_map(const struct document *doc)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	struct head head = { .magic = MAGIC,
+			     .text_len = (__u32)doc->len,
+			     .unreadable = doc->settings.unreadable,
+			     .link_local = doc->settings.link_local };
+	struct view view __cleanup_view = { 0 };
+	__cleanup_close int fd = -1;
+	__cleanup_free Bytef *zip = NULL;
+	uLongf zip_len = doc->len ? compressBound(doc->len) : 0;
+	__u8 *to;
+	int err;
+
+	zip = malloc(zip_len + 1);
+	if (!zip || (doc->len && compress2(zip, &zip_len, (const Bytef *)doc->text, doc->len,
+					   Z_BEST_SPEED) != Z_OK))
+		return -ENOMEM;
+	memcpy(head.ids, doc->ids, sizeof(head.ids));
+	head.scopes_len = (__u32)pack_scopes(doc, NULL);
+	head.zip_len = (__u32)zip_len;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "document", sizeof(__u32), CHUNK,
+			    (__u32)((sizeof(head) + head.scopes_len + zip_len) / CHUNK + 1), &opts);
+	if (fd < 0)
+		return -errno;
+	err = map_bytes(fd, &view);
+	if (err)
+		return err;
+	to = view.at;
+	memcpy(to, &head, sizeof(head));
+	pack_scopes(doc, to + sizeof(head));
+	memcpy(to + sizeof(head) + head.scopes_len, zip, zip_len);
+	return take_fd(&fd);
+}
+
+int document_stage(const struct state *state, const struct document *doc)
+{
+	__cleanup_close int fd = make_map(doc);
+	int err = fd < 0 ? fd : statedir_unlink(&state->pins, STAGED);
+
+	return err ? err : state_pin(&state->pins, STAGED, fd);
+}
+
+int document_write(const struct state *state, __u32 slot, const struct document *doc)
+{
+	int err = document_stage(state, doc);
+
+	return err ? err : statedir_rename(&state->pins, STAGED, names[slot]);
+}
+
+int document_settle(const struct state *state, __u32 slot, const __u32 *ids)
+{
+	struct view view __cleanup_view = { 0 };
+	int err = open_pin(state, STAGED, ids, &view);
+
+	if (!err)
+		return statedir_rename(&state->pins, STAGED, names[slot]);
+	return statedir_unlink(&state->pins, STAGED);
+}
+
+/* ---- scopes --------------------------------------------------------------- */
+
+int document_take_scopes(struct document *doc, const struct policy *policy)
+{
+	int err = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++) {
+		doc->scopes[i].n = 0;
+		if (policy->rules[i].used)
+			err = name_set_merge(&doc->scopes[i], &policy->rules[i].interfaces);
+	}
+	return err;
+}
+
+int document_give_scopes(const struct document *doc, struct policy *policy)
+{
+	int err = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++)
+		if (policy->rules[i].used)
+			err = name_set_merge(&policy->rules[i].interfaces, &doc->scopes[i]);
+	return err;
+}

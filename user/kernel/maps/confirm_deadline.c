@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/maps/confirm_deadline.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <time.h>
+
+#define PIN "internal/pending"
+
+/* Goes on during suspend: an operator's minute is a minute. */
+__u64 pending_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (__u64)ts.tv_sec * 1000000000ULL + (__u64)ts.tv_nsec;
+}
+
+int pending_read(const struct state *state, struct pending *ret_pending)
+{
+	struct pending pending = { 0 };
+	__cleanup_close int fd = state_get(&state->pins, PIN);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info), zero = 0;
+
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	if (fd >= 0) {
+		if (bpf_obj_get_info_by_fd(fd, &info, &len))
+			return -errno;
+		if (info.value_size != sizeof(pending))
+			return -EMEDIUMTYPE;
+		if (bpf_map_lookup_elem(fd, &zero, &pending))
+			return -errno;
+	}
+	*ret_pending = pending;
+	return 0;
+}
+
+int pending_write(const struct state *state, const struct pending *pending)
+{
+	__cleanup_close int fd = state_get(&state->pins, PIN);
+	__u32 zero = 0;
+
+	if (fd == -ENOENT) {
+		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pending", sizeof(zero), sizeof(*pending),
+				    1, NULL);
+		if (fd < 0)
+			return -errno;
+		/* Filled before it is pinned: whoever finds it may act upon it. */
+		if (bpf_map_update_elem(fd, &zero, pending, BPF_ANY))
+			return -errno;
+		return state_pin(&state->pins, PIN, fd);
+	}
+	if (fd < 0)
+		return fd;
+	return bpf_map_update_elem(fd, &zero, pending, BPF_ANY) ? -errno : 0;
+}
+
+bool pending_is_armed(const struct state *state, const struct pending *pending)
+{
+	return pending->generation && pending->generation == state->config.generation;
+}
+
+bool pending_fell_back(const struct state *state, const struct pending *pending)
+{
+	return pending->fell_back && pending->fell_back + 1 == state->config.generation;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A policy on probation: the time by which it has to be confirmed, pinned beside the
+ * maps. It outlives whoever applied it, so that anyone can keep the promise.
+ */
+#ifndef TPROXY_KERNEL_MAPS_CONFIRM_DEADLINE_H
+#define TPROXY_KERNEL_MAPS_CONFIRM_DEADLINE_H
+
+#include "kernel/state/state.h"
+
+struct pending {
+	__u32 generation; /* on probation; 0: none */
+	__u32 fell_back;  /* generation that was not confirmed and has been left; 0: none */
+	__u64 deadline;   /* CLOCK_BOOTTIME, ns */
+};
+
+__u64 pending_now(void);
+
+/* All zero without the pin. */
+int pending_read(const struct state *state, struct pending *ret_pending);
+int pending_write(const struct state *state, const struct pending *pending);
+
+/* Is the live generation on probation? */
+bool pending_is_armed(const struct state *state, const struct pending *pending);
+/* Is the live generation the one that an unconfirmed one made way for? */
+bool pending_fell_back(const struct state *state, const struct pending *pending);
+
+#endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/migrate/migrate.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "kernel/maps/applied.h"
+#include "kernel/maps/generation.h"
+#include "kernel/maps/policy_maps.h"
+#include "lib/log.h"
+#include "kernel/migrate/vars.h"
+
+#define TAGS_ABI1 (1 << 16) /* of flows that began at a proxy */
+
+/* ABI 1 had no `unrouted`. */
+struct rule_abi1 {
+	__u8 head[28]; /* action … proxy6 */
+	__u8 name[TPROXY_NAME_LEN];
+};
+
+_Static_assert(sizeof(struct rule_abi1) == 60, "as ABI 1 pinned it");
+_Static_assert(offsetof(struct tproxy_rule, unrouted) == 28, "the head is the same");
+
+/* ---- what is shared ------------------------------------------------------- */
+
+/* ABI 2 gave rules another layout, and pinned what its programs remember of flows. */
+static bool has_abi2(const struct migration *m)
+{
+	return m->old->config.abi >= 2;
+}
+
+static bool is_made_new(const struct migration *m, enum state_map map)
+{
+	if (map == MAP_RULES || map == MAP_RULES_GEN)
+		return !has_abi2(m);
+	return map == MAP_CONFIG || map == MAP_COUNTERS;
+}
+
+static bool is_same_kind(const struct bpf_map *map, int fd)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == bpf_map__type(map) &&
+	       info.key_size == bpf_map__key_size(map) &&
+	       info.value_size == bpf_map__value_size(map) &&
+	       info.max_entries == bpf_map__max_entries(map) &&
+	       info.map_flags == bpf_map__map_flags(map);
+}
+
+/* Caches of the moment may begin empty where their layout has changed; nothing else may. */
+static bool may_begin_empty(enum state_map map)
+{
+	return map == MAP_TICKETS || map == MAP_FRAGS || map == MAP_LOCAL;
+}
+
+static int share_map(struct migration *m, const struct bpf_object *obj, enum state_map which)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, state_map_name(which));
+	int fd = m->old->map[which];
+
+	if (!map)
+		return -ENOENT;
+	if (fd < 0 || is_made_new(m, which))
+		return 0;
+	if (!is_same_kind(map, fd))
+		return may_begin_empty(which) ? 0 : -EMEDIUMTYPE;
+	return bpf_map__reuse_fd(map, fd);
+}
+
+static int share_maps(struct migration *m, const struct bpf_object *obj)
+{
+	int err = 0;
+
+	for (int i = 0; i < MAP_MAX && !err; i++)
+		err = share_map(m, obj, i);
+	return err;
+}
+
+/* ---- flows that began at a proxy, and SYN cookies ------------------------- */
+
+static int share_began(const struct migration *m, const struct bpf_object *obj)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, state_map_name(MAP_BEGAN));
+	__cleanup_close int fd = vars_open_map(m->old->prog[PROG_INGRESS], "began");
+
+	if (fd < 0)
+		return fd;
+	if (!map || !is_same_kind(map, fd))
+		return -EMEDIUMTYPE;
+	return bpf_map__reuse_fd(map, fd);
+}
+
+/* The initial bytes of a section of variables, before the object is loaded. */
+static int set_section(const struct bpf_object *obj, enum state_map which, const void *bytes,
+		       size_t size)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, state_map_name(which));
+
+	return map ? bpf_map__set_initial_value(map, bytes, size) : -ENOENT;
+}
+
+/*
+ * The old programs kept the rest in their .bss. Without the right to open maps by id
+ * (CAP_SYS_ADMIN) these flows are forgotten, as with every earlier upgrade.
+ */
+static int take_began(struct migration *m, const struct bpf_object *obj)
+{
+	size_t size = TAGS_ABI1 * sizeof(*m->tags);
+	__u32 cookie_at;
+	__u64 cookie;
+	int err;
+
+	m->vars = vars_open(m->old->prog[PROG_INGRESS]);
+	if (m->vars < 0)
+		return m->vars;
+	m->tags = malloc(size);
+	if (!m->tags)
+		return -ENOMEM;
+	err = vars_find(m->vars, "began_tags", size, &m->tags_at);
+	if (!err)
+		err = vars_read(m->vars, m->tags_at, m->tags, size);
+	if (!err)
+		err = set_section(obj, MAP_BEGAN_TAGS, m->tags, size);
+	if (!err)
+		err = share_began(m, obj);
+	if (!err && !vars_find(m->vars, "cookie_seen", sizeof(cookie), &cookie_at) &&
+	    !vars_read(m->vars, cookie_at, &cookie, sizeof(cookie)))
+		err = set_section(obj, MAP_COOKIE, &cookie, sizeof(cookie));
+	return err;
+}
+
+/* What the old programs noted since: no packet sees them any more. */
+static void take_late_tags(const struct migration *m)
+{
+	size_t size = TAGS_ABI1 * sizeof(*m->tags);
+	__cleanup_free __u16 *now = malloc(size);
+	__u16 *live;
+
+	if (!m->tags || !m->kept_began || !now || vars_read(m->vars, m->tags_at, now, size))
+		return;
+	live = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, m->next.map[MAP_BEGAN_TAGS], 0);
+	if (live == MAP_FAILED)
+		return;
+	for (size_t i = 0; i < TAGS_ABI1; i++)
+		if (now[i] != m->tags[i] && live[i] == m->tags[i])
+			live[i] = now[i];
+	munmap(live, size);
+}
+
+/* ---- loading -------------------------------------------------------------- */
+
+static int keep_maps(const struct bpf_object *obj, struct state *next)
+{
+	for (int i = 0; i < MAP_MAX; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, state_map_name(i));
+
+		next->map[i] = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0);
+		if (next->map[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void close_object(struct bpf_object **obj)
+{
+	bpf_object__close(*obj);
+}
+
+static int load(struct migration *m)
+{
+	struct bpf_object *obj __attribute__((cleanup(close_object))) = state_object();
+	int err;
+
+	if (!obj)
+		return -errno;
+	err = share_maps(m, obj);
+	if (err)
+		return err;
+	err = has_abi2(m) ? 0 : take_began(m, obj);
+	m->kept_began = !err;
+	if (err)
+		log_debug("flows that began at a proxy: cannot reach them: %s", strerror(-err));
+	err = bpf_object__load(obj);
+	if (!err)
+		err = keep_maps(obj, &m->next);
+	return err ? err : state_keep_progs(obj, &m->next);
+}
+
+/* ---- filling what is made new --------------------------------------------- */
+
+static int copy_rules(int from, int to)
+{
+	for (__u32 i = 0; i < TPROXY_MAX_RULES; i++) {
+		struct tproxy_rule rule = { 0 };
+		struct rule_abi1 was;
+
+		if (bpf_map_lookup_elem(from, &i, &was))
+			return -errno;
+		memcpy(&rule, was.head, sizeof(was.head));
+		memcpy(rule.name, was.name, sizeof(rule.name));
+		if (bpf_map_update_elem(to, &i, &rule, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static int copy_counters(int from, int to)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	__cleanup_free __u64 *values = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	values = calloc((size_t)cpus, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	if (bpf_obj_get_info_by_fd(from, &info, &len))
+		return -errno;
+	for (__u32 i = 0; i < info.max_entries && i < TPROXY_COUNT_MAX; i++)
+		if (bpf_map_lookup_elem(from, &i, values) ||
+		    bpf_map_update_elem(to, &i, values, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+/* Its scopes and text stay; its maps may have other ids now. Settings came with ABI 2. */
+static int copy_document(const struct migration *m, const struct state *was,
+			 const struct state *is, __u32 slot)
+{
+	struct document doc __cleanup_document = { 0 };
+	struct policy policy __cleanup_policy = { 0 };
+	__u32 ids[DOCUMENT_MAPS];
+	int err = document_ids(was, ids);
+
+	if (!err)
+		err = document_read(was, ids, &doc);
+	if (!err)
+		err = document_ids(is, doc.ids);
+	if (!err && !has_abi2(m))
+		err = live_read_policy(is, &policy);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (!has_abi2(m))
+		doc.settings = settings_of(&policy);
+	return document_write(is, slot, &doc);
+}
+
+/* One slot of the generations; `is`: its maps, of which those of ABI 1 have no rules yet. */
+static int convert_slot(const struct migration *m, __u32 slot, const struct state *was,
+			const struct state *is)
+{
+	int fd = is->map[MAP_RULES];
+	int err = has_abi2(m) ? 0 : copy_rules(was->map[MAP_RULES], fd);
+
+	if (err)
+		return err;
+	if (!has_abi2(m) && bpf_map_update_elem(m->next.map[MAP_RULES_GEN], &slot, &fd, BPF_ANY))
+		return -errno;
+	return copy_document(m, was, is, slot);
+}
+
+/* The idle policy is for the way back only: where it cannot be had, there is none. */
+static int convert_idle(struct migration *m, __u32 slot)
+{
+	struct state was __cleanup_state = STATE_CLOSED;
+	struct state is __cleanup_state = STATE_CLOSED;
+	int err;
+
+	if (!has_abi2(m))
+		bpf_map_delete_elem(m->next.map[MAP_RULES_GEN], &slot);
+	err = generation_open_slot(m->old, slot, &was);
+	if (!err)
+		err = generation_open_slot(m->old, slot, &is);
+	m->kept_idle = err == -ENOENT;
+	if (err)
+		return 0;
+	if (!has_abi2(m)) {
+		close(is.map[MAP_RULES]);
+		is.map[MAP_RULES] = generation_empty_map(m->next.map[MAP_RULES],
+							 state_map_name(MAP_RULES));
+	}
+	pindir_close(&is.pins);
+	err = pindir_dup(&m->next.pins, "", &is.pins);
+	if (!err && is.map[MAP_RULES] >= 0)
+		err = convert_slot(m, slot, &was, &is);
+	m->kept_idle = is.map[MAP_RULES] >= 0 && !err;
+	return 0;
+}
+
+static int write_config(struct migration *m, __u32 df_mark)
+{
+	struct policy policy __cleanup_policy = { 0 };
+	struct tproxy_config *config = &m->next.config;
+	__u32 zero = 0;
+	int err = live_read_policy(&m->next, &policy);
+
+	if (err)
+		return err;
+	settings_put(settings_of(&policy), config);
+	config->abi = TPROXY_ABI;
+	config->build = state_build();
+	config->df_mark = df_mark;
+	return bpf_map_update_elem(m->next.map[MAP_CONFIG], &zero, config, BPF_ANY) ? -errno : 0;
+}
+
+static int fill(struct migration *m, __u32 df_mark)
+{
+	__u32 slot = m->old->config.generation & 1;
+	int err = convert_slot(m, slot, m->old, &m->next);
+
+	if (!err)
+		err = convert_idle(m, !slot);
+	if (!err)
+		err = copy_counters(m->old->map[MAP_COUNTERS], m->next.map[MAP_COUNTERS]);
+	return err ? err : write_config(m, df_mark);
+}
+
+/* ---- the stage ------------------------------------------------------------ */
+
+static bool is_same_map(int a, int b)
+{
+	struct bpf_map_info x = { 0 }, y = { 0 };
+	__u32 x_len = sizeof(x), y_len = sizeof(y);
+
+	return !bpf_obj_get_info_by_fd(a, &x, &x_len) && !bpf_obj_get_info_by_fd(b, &y, &y_len) &&
+	       x.id == y.id;
+}
+
+/* tproxy-relay knows the socket map by the inode of its pin: a shared map keeps its pin. */
+static int pin_map(const struct migration *m, enum state_map map)
+{
+	const struct pindir *old = &m->old->pins, *next = &m->next.pins;
+
+	if (m->old->map[map] >= 0 && is_same_map(m->old->map[map], m->next.map[map]))
+		return statedir_link(old, next, state_map_pin(map));
+	return state_pin(next, state_map_pin(map), m->next.map[map]);
+}
+
+static int pin_all(const struct migration *m)
+{
+	const struct pindir *old = &m->old->pins, *next = &m->next.pins;
+	int err = 0;
+
+	for (int i = 0; i < MAP_MAX && !err; i++)
+		err = pin_map(m, i);
+	if (!err)
+		err = state_pin_progs(&m->next, next, "");
+	if (!err)
+		err = statedir_link_all(old, next, "links");
+	if (err)
+		return err;
+	err = statedir_link(old, next, "internal/pending");
+	return err == -ENOENT ? 0 : err;
+}
+
+int migrate_prepare(struct migration *m, struct state *old, __u32 df_mark)
+{
+	int err;
+
+	*m = (struct migration){ .old = old, .next = STATE_CLOSED, .vars = -1 };
+	m->next.config = old->config;
+	statedir_remove_stage(&old->pins);
+	err = load(m);
+	if (!err)
+		err = statedir_stage(&old->pins, &m->next.pins, m->why);
+	if (!err)
+		err = fill(m, df_mark);
+	return err ? err : pin_all(m);
+}
+
+int migrate_publish(struct migration *m)
+{
+	struct state *old = m->old;
+	int err;
+
+	take_late_tags(m);
+	err = statedir_exchange(&m->next.pins, &old->pins);
+	if (err)
+		return err;
+	snprintf(m->next.dir, sizeof(m->next.dir), "%s", old->dir);
+	m->next.lock = old->lock;
+	old->lock = LOCK_OPEN;
+	m->next.pins = old->pins;
+	old->pins = PINDIR_CLOSED;
+	state_close(old);
+	*old = m->next;
+	m->next = STATE_CLOSED;
+	return 0;
+}
+
+void migrate_close(struct migration *m)
+{
+	state_close(&m->next);
+	cleanup_fd(&m->vars);
+	free(m->tags);
+	m->tags = NULL;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/probe/probe.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "kernel/probe/dropsite.h"
+#include "kernel/probe/frame.h"
+#include "lib/log.h"
+#include "tproxy_probe.h"
+
+#include "probe.skel.h" /* which takes its types from there */
+
+#define WAIT_MS 500
+#define PORT_MIN 20000
+#define PORT_RANGE 12000
+
+struct probe_try {
+	const struct state *state;
+	struct probe_flow flow;
+	struct probe_bpf *skel; /* owned */
+	int listener; /* owned */
+	__u32 slot;
+	__u32 mark; /* the packet's */
+	struct frame frame;
+};
+
+static void close_try(struct probe_try *t)
+{
+	struct tproxy_probe none = { 0 };
+	__u32 zero = 0;
+
+	bpf_map_update_elem(t->state->map[MAP_PROBE], &zero, &none, BPF_ANY);
+	if (t->listener >= 0)
+		close(t->listener); /* which empties its slot */
+	probe_bpf__destroy(t->skel);
+}
+#define __cleanup_try __attribute__((cleanup(close_try)))
+
+/* ---- programs ------------------------------------------------------------- */
+
+static struct probe_bpf *load(bool traced)
+{
+	struct probe_bpf *skel = probe_bpf__open();
+	int err;
+
+	if (!skel)
+		return NULL;
+	bpf_program__set_autoload(skel->progs.tproxy_drop, traced);
+	err = probe_bpf__load(skel);
+	if (!err && traced)
+		err = probe_bpf__attach(skel);
+	if (!err)
+		return skel;
+	probe_bpf__destroy(skel);
+	errno = -err;
+	return NULL;
+}
+
+/* Without BTF, or the right to trace, a lost packet has no reason; the answer is as sound. */
+static int open_programs(struct probe_try *t)
+{
+	t->skel = load(true);
+	if (!t->skel) {
+		log_debug("probe: the kernel does not let us see its drops: %s", strerror(errno));
+		t->skel = load(false);
+	}
+	return t->skel ? 0 : -errno;
+}
+
+/* ---- the listener --------------------------------------------------------- */
+
+static int bind_loopback(int fd, __u8 family)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int one = 1, err;
+
+	if (family == AF_INET)
+		err = setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one));
+	else
+		err = setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &one, sizeof(one));
+	if (err)
+		return -errno;
+	err = family == AF_INET ? bind(fd, (const void *)&v4, sizeof(v4)) :
+				  bind(fd, (const void *)&v6, sizeof(v6));
+	return err ? -errno : 0;
+}
+
+static int open_listener(struct probe_try *t)
+{
+	int filter = bpf_program__fd(t->skel->progs.tproxy_arrive);
+	bool tcp = t->flow.proto == IPPROTO_TCP;
+	__u64 value;
+	int err;
+
+	t->listener =
+		socket(t->flow.dst.family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+	if (t->listener < 0)
+		return -errno;
+	err = bind_loopback(t->listener, t->flow.dst.family);
+	if (err)
+		return err;
+	if (setsockopt(t->listener, SOL_SOCKET, SO_ATTACH_BPF, &filter, sizeof(filter)) ||
+	    (tcp && listen(t->listener, 1)))
+		return -errno;
+	value = (__u64)t->listener;
+	return bpf_map_update_elem(t->state->map[MAP_SOCKS], &t->slot, &value, BPF_ANY) ? -errno :
+											  0;
+}
+
+/* ---- the packet ----------------------------------------------------------- */
+
+static void give_order(struct probe_try *t)
+{
+	struct probe_order *order = &t->skel->data_order->order;
+	const struct endpoint *src = &t->flow.src, *dst = &t->flow.dst;
+	bool v4 = dst->family == AF_INET;
+	size_t len = v4 ? 4 : 16;
+
+	order->ifindex = (__u32)t->flow.ifindex;
+	order->family = v4 ? PROBE_IPV4 : PROBE_IPV6;
+	memcpy(order->tuple.addrs, src->addr, len);
+	memcpy((__u8 *)order->tuple.addrs + len, dst->addr, len);
+	order->tuple.ports[0] = htons(src->port);
+	order->tuple.ports[1] = htons(dst->port);
+}
+
+static int make_frame(struct probe_try *t)
+{
+	__u8 address[ETH_ALEN];
+	bool ethernet;
+	int err = frame_device(t->flow.ifindex, address, &ethernet);
+
+	if (err)
+		return err;
+	/* Without such a header on the device, lo decides to whom the frame is addressed. */
+	if (!ethernet)
+		memset(address, 0, sizeof(address));
+	frame_make(&t->frame, t->flow.proto, &t->flow.src, &t->flow.dst, address);
+	/* Where our program does not meet it, no server is to. */
+	frame_end_here(&t->frame);
+	return 0;
+}
+
+/* Our bit, by which the program knows that there is something to look at, and others by chance. */
+static int choose_mark(struct probe_try *t)
+{
+	struct tproxy_probe probe = { 0 };
+	__u32 zero = 0, numbers[2];
+
+	if (getrandom(numbers, sizeof(numbers), 0) != sizeof(numbers))
+		return -errno;
+	t->mark = numbers[0] | t->state->config.mask;
+	if (!t->flow.src.port)
+		t->flow.src.port = (__u16)(PORT_MIN + numbers[1] % PORT_RANGE);
+	probe.mark = t->mark;
+	probe.class = (t->flow.proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4) +
+		      (t->flow.dst.family == AF_INET6);
+	t->slot = TPROXY_PROBE_SLOT(probe.class);
+	return bpf_map_update_elem(t->state->map[MAP_PROBE], &zero, &probe, BPF_ANY) ? -errno : 0;
+}
+
+static int send_frame(const struct probe_try *t)
+{
+	struct __sk_buff ctx = { .mark = t->mark };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = t->frame.data,
+		    .data_size_in = (__u32)t->frame.len, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
+		    .repeat = 1);
+	int err = bpf_prog_test_run_opts(bpf_program__fd(t->skel->progs.tproxy_put), &opts);
+
+	if (err)
+		return err;
+	return t->skel->data_sight->sight.put < 0 ? (int)t->skel->data_sight->sight.put : 0;
+}
+
+/* ---- what became of it ---------------------------------------------------- */
+
+static void pause_ms(void)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	nanosleep(&ms, NULL);
+}
+
+/* The first place where it was dropped; the original, which only its copy left, does not count. */
+static bool find_drop(const struct probe_sight *sight, struct probe_report *report)
+{
+	__u32 n = sight->drops < PROBE_DROPS ? sight->drops : PROBE_DROPS;
+
+	for (__u32 i = 0; i < n; i++) {
+		dropsite_function(sight->drop[i].location, report->where, sizeof(report->where));
+		if (!strcmp(report->where, "bpf_prog_test_run_skb"))
+			continue;
+		dropsite_reason(sight->drop[i].reason, report->why, sizeof(report->why));
+		return true;
+	}
+	report->where[0] = '\0';
+	return false;
+}
+
+static int look(const struct probe_try *t, struct probe_report *report)
+{
+	const volatile struct probe_sight *sight = &t->skel->data_sight->sight;
+	struct tproxy_probe probe;
+	__u32 zero = 0;
+
+	/* One drop is that of the original; with a second one, or an arrival, it is over. */
+	for (int i = 0; i < WAIT_MS && !sight->arrived && sight->drops < 2; i++)
+		pause_ms();
+	if (bpf_map_lookup_elem(t->state->map[MAP_PROBE], &zero, &probe))
+		return -errno;
+	if (sight->arrived) {
+		report->result = PROBE_DELIVERED;
+		report->mark = sight->mark;
+		report->dst = t->flow.dst;
+		report->dst.port = ntohs((__u16)sight->dport);
+		memcpy(report->dst.addr, (const void *)sight->dst,
+		       t->flow.dst.family == AF_INET ? 4 : 16);
+		return 0;
+	}
+	report->result = probe.seen ? PROBE_LOST : PROBE_UNSEEN;
+	find_drop((const struct probe_sight *)sight, report);
+	return 0;
+}
+
+int probe_run(const struct state *state, const struct probe_flow *flow,
+	      struct probe_report *ret_report)
+{
+	struct probe_try t __cleanup_try = { .state = state, .flow = *flow, .listener = -1 };
+	struct probe_report report = { 0 };
+	int err = open_programs(&t);
+
+	if (!err)
+		err = choose_mark(&t);
+	if (!err)
+		err = open_listener(&t);
+	if (!err)
+		err = make_frame(&t);
+	if (err)
+		return err;
+	give_order(&t);
+	err = send_frame(&t);
+	if (!err)
+		err = look(&t, &report);
+	if (!err)
+		*ret_report = report;
+	return err;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/probe/simulate.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_ether.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "kernel/flows/flowset.h"
+#include "kernel/probe/frame.h"
+#include "kernel/maps/policy_maps.h"
+#include "kernel/maps/pools.h"
+#include "tproxy.skel.h"
+
+#define TC_SHOT 2
+#define TC_REDIRECT 7
+#define MOVED(result, symbol) ((result)->counters >> TPROXY_COUNT_##symbol & 1)
+
+const char *const trial_verdict_names[TRIAL_MAX] = {
+	[TRIAL_NONE] = "none",	 [TRIAL_PROXY] = "proxy", [TRIAL_PASS] = "pass",
+	[TRIAL_DROP] = "drop",	 [TRIAL_RESET] = "reset", [TRIAL_LOCAL] = "local",
+	[TRIAL_OWNED] = "owned", [TRIAL_UNROUTED] = "unrouted",
+	[TRIAL_OLDER] = "older", [TRIAL_POOL] = "pool",
+};
+
+/* ---- programs and maps ---------------------------------------------------- */
+
+/* What a packet leaves behind must not be left in the live maps. */
+static bool is_private(enum state_map map, bool own_policy)
+{
+	switch (map) {
+	case MAP_COUNTERS:
+	case MAP_RULESTATS:
+	case MAP_TICKETS:
+	case MAP_FRAGS:
+	case MAP_OLDER: /* a look at an entry renews it */
+	case MAP_BEGAN:
+	case MAP_BEGAN_TAGS:
+	case MAP_COOKIE:
+	case MAP_ASKING:
+	case MAP_HEALTH:
+	case MAP_PROBE:
+		return true;
+	case MAP_SOCKS:
+		return false;
+	default:
+		return own_policy;
+	}
+}
+
+static int share_maps(struct tproxy_bpf *skel, const struct state *live, bool own_policy)
+{
+	for (int i = 0; i < MAP_MAX && live; i++) {
+		struct bpf_map *map =
+			bpf_object__find_map_by_name(skel->obj, state_map_name(i));
+		int err = map ? 0 : -ENOENT;
+
+		if (!err && !is_private(i, own_policy))
+			err = bpf_map__reuse_fd(map, live->map[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int trial_open(struct trial *trial, const struct state *live, bool own_policy)
+{
+	struct tproxy_bpf *skel = tproxy_bpf__open();
+	int err;
+
+	if (!skel)
+		return -errno;
+	err = share_maps(skel, live, own_policy);
+	if (!err)
+		err = tproxy_bpf__load(skel);
+	if (err) {
+		tproxy_bpf__destroy(skel);
+		return err;
+	}
+	trial->skel = skel;
+	trial->older = live ? live->map[MAP_OLDER] : -1;
+	for (int i = 0; i < MAP_MAX; i++)
+		trial->maps.map[i] = bpf_map__fd(
+			bpf_object__find_map_by_name(skel->obj, state_map_name(i)));
+	return 0;
+}
+
+void trial_close(struct trial *trial)
+{
+	tproxy_bpf__destroy(trial->skel);
+	*trial = (struct trial)TRIAL_CLOSED;
+}
+
+/* ---- the packet ----------------------------------------------------------- */
+
+/* One that is not addressed to the device's own address is nobody's. */
+static int make_frame(const struct trial_flow *flow, struct frame *ret_frame)
+{
+	__u8 address[ETH_ALEN];
+	bool ethernet;
+	int err = frame_device(flow->ifindex, address, &ethernet);
+
+	if (!err)
+		frame_make(ret_frame, flow->proto, &flow->src, &flow->dst, address);
+	return err;
+}
+
+/* The one entry that concerns the flow, for the time of a run. */
+static int lend_older(const struct trial *trial, const struct trial_flow *flow, bool take_back)
+{
+	int fd = trial->maps.map[MAP_OLDER];
+	struct tproxy_flow_key key;
+	struct tproxy_older value;
+
+	if (trial->older < 0 || flow->proto != IPPROTO_UDP)
+		return 0;
+	flow_key_make(&key, flow->src.family, flow->src.addr, flow->dst.addr);
+	key.sport = htons(flow->src.port);
+	key.dport = htons(flow->dst.port);
+	if (take_back)
+		return bpf_map_delete_elem(fd, &key) && errno != ENOENT ? -errno : 0;
+	if (bpf_map_lookup_elem(trial->older, &key, &value))
+		return 0;
+	return bpf_map_update_elem(fd, &key, &value, BPF_ANY) ? -errno : 0;
+}
+
+/* ---- the verdict ---------------------------------------------------------- */
+
+static int look_at_counters(const struct trial *trial, struct trial_result *result)
+{
+	__u64 counters[TPROXY_COUNT_MAX];
+	struct tproxy_rulestat stat;
+	int err = live_counters(&trial->maps, counters);
+
+	result->rule = -1;
+	for (int i = 0; i < TPROXY_COUNT_MAX && !err; i++)
+		if (counters[i])
+			result->counters |= 1ULL << i;
+	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++) {
+		err = live_rulestat(&trial->maps, i, &stat);
+		if (!err && stat.packets)
+			result->rule = (int)i;
+		if (!err)
+			err = live_set_rulestat(&trial->maps, i, NULL);
+	}
+	return err;
+}
+
+/*
+ * bpf_sk_assign refuses a packet that no device has received, with every listener that
+ * was found fit, and only then: it is what a flow to a proxy looks like here.
+ */
+static enum trial_verdict verdict_of(const struct trial_result *r, __u32 retval)
+{
+	if (MOVED(r, ASSIGN_FAILED) || MOVED(r, STEERED) || MOVED(r, TIME_WAIT))
+		return TRIAL_PROXY;
+	if (MOVED(r, OWNED) || MOVED(r, FOREIGN_LISTENER))
+		return TRIAL_OWNED;
+	if (MOVED(r, OLDER))
+		return TRIAL_OLDER;
+	if (MOVED(r, LOCAL_DST))
+		return TRIAL_LOCAL;
+	if (MOVED(r, UNROUTED))
+		return TRIAL_UNROUTED;
+	if (retval == TC_REDIRECT)
+		return TRIAL_RESET;
+	if (retval == TC_SHOT)
+		return TRIAL_DROP;
+	return MOVED(r, RULE_PASS) || MOVED(r, DOWN_PASS) ? TRIAL_PASS : TRIAL_NONE;
+}
+
+int trial_run(const struct trial *trial, const struct trial_flow *flow,
+	      struct trial_result *ret_result)
+{
+	struct __sk_buff ctx = { .ifindex = (__u32)flow->ifindex,
+				 .ingress_ifindex = (__u32)flow->ifindex };
+	struct trial_result result = { 0 };
+	struct frame p;
+	__u8 out[512];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p.data, .data_out = out,
+		    .data_size_out = sizeof(out), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
+		    .repeat = 1);
+	int err = make_frame(flow, &p);
+
+	opts.data_size_in = (__u32)p.len;
+	if (!err)
+		err = lend_older(trial, flow, false);
+	if (!err)
+		err = bpf_prog_test_run_opts(bpf_program__fd(trial->skel->progs.tproxy_ingress),
+					     &opts);
+	if (!err)
+		err = look_at_counters(trial, &result);
+	if (!err)
+		err = lend_older(trial, flow, true);
+	if (err)
+		return err;
+	result.verdict = verdict_of(&result, opts.retval);
+	/* Seen by sk_lookup, once the packet is let through. */
+	if ((result.verdict == TRIAL_NONE || result.verdict == TRIAL_LOCAL ||
+	     result.verdict == TRIAL_UNROUTED) && pools_have(&trial->maps, &flow->dst))
+		result.verdict = TRIAL_POOL;
+	result.no_listener = !MOVED(&result, ASSIGN_FAILED) &&
+			     (MOVED(&result, DOWN_DROP) || MOVED(&result, DOWN_PASS) ||
+			      MOVED(&result, DOWN_RESET));
+	*ret_result = result;
+	return 0;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The local routes, and what the kernel's look-up says with them. */
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/device.h"
+#include "kernel/routing/route.h"
+#include "tproxy.h"
+
+static const __u8 protocols[] = { TPROXY_RT_PROTOCOL, TPROXY_RT_PROTOCOL_OLD };
+
+static __u32 attr_u32(const struct nlattr *attr, __u32 otherwise)
+{
+	return attr ? mnl_attr_get_u32(attr) : otherwise;
+}
+
+/* ---- routes --------------------------------------------------------------- */
+
+static struct nlmsghdr *route_message(struct nl *nl, char *buf, __u16 type, __u16 flags,
+				      __u8 family)
+{
+	struct nlmsghdr *msg = nl_message(nl, buf, type, flags);
+	struct rtmsg *hdr = mnl_nlmsg_put_extra_header(msg, sizeof(*hdr));
+
+	hdr->rtm_family = family;
+	return msg;
+}
+
+/* local default dev lo table T proto P */
+static struct nlmsghdr *local_message(struct nl *nl, char *buf, __u16 type, __u16 flags,
+				      __u8 family)
+{
+	struct nlmsghdr *msg = route_message(nl, buf, type, flags, family);
+	struct rtmsg *hdr = mnl_nlmsg_get_payload(msg);
+
+	hdr->rtm_type = RTN_LOCAL;
+	hdr->rtm_scope = family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+	hdr->rtm_protocol = TPROXY_RT_PROTOCOL;
+	hdr->rtm_table = RT_TABLE_UNSPEC;
+	mnl_attr_put_u32(msg, RTA_OIF, if_nametoindex("lo"));
+	return msg;
+}
+
+static int add_local(struct nl *nl, __u8 family, __u32 table, __u16 flags)
+{
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg = local_message(nl, buf, RTM_NEWROUTE, NLM_F_CREATE | flags, family);
+	int err;
+
+	mnl_attr_put_u32(msg, RTA_TABLE, table);
+	err = nl_request(nl, msg);
+	return err == -EEXIST ? 0 : err;
+}
+
+int route_local_add(struct nl *nl, __u8 family, __u32 table)
+{
+	return add_local(nl, family, table, NLM_F_EXCL);
+}
+
+/* IPv6 takes one that differs by its protocol only for the same (fib6_add_rt2node). */
+int route_local_add_over_old(struct nl *nl, __u8 family, __u32 table)
+{
+	return add_local(nl, family, table, family == AF_INET ? NLM_F_APPEND : NLM_F_REPLACE);
+}
+
+static int del_local(struct nl *nl, __u8 family, __u32 table, __u8 protocol)
+{
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg = local_message(nl, buf, RTM_DELROUTE, 0, family);
+	struct rtmsg *hdr = mnl_nlmsg_get_payload(msg);
+	int err;
+
+	hdr->rtm_protocol = protocol;
+	mnl_attr_put_u32(msg, RTA_TABLE, table);
+	err = nl_request(nl, msg);
+	return err == -ESRCH || err == -ENOENT ? 0 : err;
+}
+
+int route_local_del_old(struct nl *nl, __u8 family, __u32 table)
+{
+	return del_local(nl, family, table, TPROXY_RT_PROTOCOL_OLD);
+}
+
+int route_local_del(struct nl *nl, __u8 family, __u32 table)
+{
+	int err, result = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+		err = del_local(nl, family, table, protocols[i]);
+		result = result ? result : err;
+	}
+	return result;
+}
+
+struct table_walk {
+	__u32 table;
+	struct route_table found;
+};
+
+static int read_table_route(const struct nlmsghdr *msg, void *data)
+{
+	const struct rtmsg *hdr = mnl_nlmsg_get_payload(msg);
+	const struct nlattr *attr[RTA_MAX + 1];
+	struct nl_attrs attrs = { attr, RTA_MAX };
+	struct table_walk *walk = data;
+	bool local = hdr->rtm_type == RTN_LOCAL && !hdr->rtm_dst_len;
+
+	nl_parse(msg, sizeof(*hdr), &attrs);
+	if (attr_u32(attr[RTA_TABLE], hdr->rtm_table) != walk->table)
+		return MNL_CB_OK;
+	if (local && hdr->rtm_protocol == TPROXY_RT_PROTOCOL)
+		walk->found.ours = true;
+	else if (local && hdr->rtm_protocol == TPROXY_RT_PROTOCOL_OLD)
+		walk->found.old = true;
+	else
+		walk->found.foreign = true;
+	return MNL_CB_OK;
+}
+
+int route_table_read(struct nl *nl, __u8 family, __u32 table, struct route_table *ret_table)
+{
+	struct table_walk walk = { .table = table };
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg = route_message(nl, buf, RTM_GETROUTE, NLM_F_DUMP, family);
+	int err;
+
+	mnl_attr_put_u32(msg, RTA_TABLE, table);
+	err = nl_query(nl, msg, read_table_route, &walk);
+	if (err && err != -ENOENT) /* no such table: no routes in it */
+		return err;
+	*ret_table = walk.found;
+	return 0;
+}
+
+int route_local_present(struct nl *nl, __u8 family, __u32 table)
+{
+	struct route_table found;
+	int err = route_table_read(nl, family, table, &found);
+
+	return err ? err : found.ours || found.old;
+}
+
+static int read_output(const struct nlmsghdr *msg, void *data)
+{
+	const struct nlattr *attr[RTA_MAX + 1];
+	struct nl_attrs attrs = { attr, RTA_MAX };
+	int *ifindex = data;
+
+	nl_parse(msg, sizeof(struct rtmsg), &attrs);
+	*ifindex = (int)attr_u32(attr[RTA_OIF], 0);
+	return MNL_CB_OK;
+}
+
+int route_output(struct nl *nl, __u8 family, const void *addr)
+{
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg = route_message(nl, buf, RTM_GETROUTE, 0, family);
+	struct rtmsg *hdr = mnl_nlmsg_get_payload(msg);
+	__u16 len = family == AF_INET ? 4 : 16;
+	int ifindex = 0;
+	int err;
+
+	hdr->rtm_dst_len = (__u8)(len * 8);
+	mnl_attr_put(msg, RTA_DST, len, addr);
+	err = nl_query(nl, msg, read_output, &ifindex);
+	return err ? err : ifindex;
+}
+
+static const __u8 families[] = { AF_INET, AF_INET6 };
+
+int route_table_conflict(struct nl *nl, __u32 table, char *ret_text, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct route_table found;
+		int err;
+
+		if (!route_family_present(families[i]))
+			continue;
+		err = route_table_read(nl, families[i], table, &found);
+		if (err)
+			return err;
+		if (!found.foreign)
+			continue;
+		snprintf(ret_text, size, "table %u: it holds routes that are not ours", table);
+		return 1;
+	}
+	return 0;
+}
+
+/* ---- proof ---------------------------------------------------------------- */
+
+struct neighbour {
+	int ifindex;
+	__u8 family;
+	bool found;
+	__u8 addr[16];
+};
+
+/* A plausible sender on the link: our own address there with its last bit turned. */
+static int pick_neighbour(const struct address *address, void *arg)
+{
+	struct neighbour *n = arg;
+	unsigned int last = n->family == AF_INET ? 3 : 15;
+
+	if (address->ifindex != n->ifindex || address->family != n->family)
+		return 0;
+	memcpy(n->addr, address->addr, sizeof(n->addr));
+	n->addr[last] ^= 1;
+	n->found = true;
+	return 0;
+}
+
+static int read_route_type(const struct nlmsghdr *msg, void *data)
+{
+	const struct rtmsg *hdr = mnl_nlmsg_get_payload(msg);
+	int *type = data;
+
+	*type = hdr->rtm_type;
+	return MNL_CB_OK;
+}
+
+/* Would a packet to this address be delivered here? */
+static int prove_one(struct nl *nl, const struct route_key *key, int iif,
+		     const struct neighbour *from, const void *to)
+{
+	__u16 len = from->family == AF_INET ? 4 : 16;
+	char buf[NL_BUFFER];
+	struct nlmsghdr *msg = route_message(nl, buf, RTM_GETROUTE, 0, from->family);
+	struct rtmsg *hdr = mnl_nlmsg_get_payload(msg);
+	int type = RTN_UNSPEC;
+	int err;
+
+	hdr->rtm_dst_len = (__u8)(len * 8);
+	hdr->rtm_src_len = (__u8)(len * 8);
+	mnl_attr_put(msg, RTA_DST, len, to);
+	mnl_attr_put(msg, RTA_SRC, len, from->addr);
+	mnl_attr_put_u32(msg, RTA_IIF, (__u32)iif);
+	mnl_attr_put_u32(msg, RTA_MARK, key->mark);
+	err = nl_query(nl, msg, read_route_type, &type);
+	/* The sender we made up may be refused (martian, rp_filter): that proves nothing. */
+	if (err == -EINVAL || err == -EXDEV)
+		return -EAGAIN;
+	if (err == -EHOSTUNREACH || err == -ENETUNREACH)
+		return -EXDEV;
+	if (err)
+		return err;
+	return type == RTN_LOCAL ? 0 : -EXDEV;
+}
+
+/* Prefixes for documentation (RFC 5737, 3849, 9637): nobody's addresses. */
+static const __u8 nobodys4[][4] = { { 192, 0, 2, 1 }, { 198, 51, 100, 1 }, { 203, 0, 113, 1 } };
+static const __u8 nobodys6[][16] = { { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 },
+				     { 0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, [15] = 1 },
+				     { 0x3f, 0xff, [15] = 1 } };
+_Static_assert(ARRAY_SIZE(nobodys4) == ARRAY_SIZE(nobodys6), "as many of each family");
+
+int route_prove(struct nl *nl, __u8 family, const struct route_key *key, int iif, int link)
+{
+	struct neighbour from = { .ifindex = link, .family = family };
+	int err = device_addresses_of(nl, family, link, pick_neighbour, &from);
+
+	if (err)
+		return err;
+	if (!from.found)
+		return -EAGAIN;
+	for (size_t i = 0; i < ARRAY_SIZE(nobodys4) && !err; i++)
+		err = prove_one(nl, key, iif, &from,
+				family == AF_INET ? (const void *)nobodys4[i] : nobodys6[i]);
+	return err;
+}

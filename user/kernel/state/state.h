@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is pinned in the pin directory (statedir.h): everything tproxy knows, and its only
+ * memory. Owns creating and opening it, and the descriptors of the maps and programs.
+ *
+ * Closing is not destroying: state_close drops descriptors and the lock; maps,
+ * programs and links stay pinned until statedir_remove.
+ *
+ * Layout, below the pin directory:
+ *   dst4 … config      the maps of the user contract
+ *   internal/          maps nobody needs to edit
+ *   progs/             programs, for interfaces that are attached later
+ *   links/lookup       sk_lookup link;  links/N: tcx link of ifindex N
+ */
+#ifndef TPROXY_KERNEL_STATE_STATE_H
+#define TPROXY_KERNEL_STATE_STATE_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "kernel/state/lock.h"
+#include "kernel/state/pindir_stage.h"
+#include "tproxy.h"
+#include "lib/util.h"
+
+enum state_map {
+	MAP_DST4,
+	MAP_DST6,
+	MAP_SRC4,
+	MAP_SRC6,
+	MAP_PORTS,
+	MAP_IFACES,
+	MAP_RULES,
+	MAP_SOCKS,
+	MAP_COUNTERS,
+	MAP_RULESTATS,
+	MAP_CONFIG,
+	MAP_LOCAL,
+	MAP_TICKETS,
+	MAP_FRAGS,
+	MAP_POOLS,
+	MAP_DST4_GEN,
+	MAP_DST6_GEN,
+	MAP_SRC4_GEN,
+	MAP_SRC6_GEN,
+	MAP_PORTS_GEN,
+	MAP_IFACES_GEN,
+	MAP_RULES_GEN,
+	MAP_POOLS_GEN,
+	MAP_OLDER,
+	MAP_BEGAN,
+	MAP_BEGAN_TAGS,
+	MAP_COOKIE,
+	MAP_ASKING,
+	MAP_HEALTH,
+	MAP_PROBE,
+	MAP_AFTER,
+	MAP_MAX
+};
+
+enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_MAX };
+
+struct state {
+	char dir[STATE_PATH_LEN]; /* as the user names it: for messages only */
+	struct pindir pins;
+	struct lock lock;
+	int map[MAP_MAX];
+	int prog[PROG_MAX];
+	struct tproxy_config config;
+};
+
+#define STATE_CLOSED                                                                               \
+	(struct state)                                                                             \
+	{                                                                                          \
+		.pins = PINDIR_CLOSED, .lock = LOCK_OPEN,                                          \
+		.map = { [0 ... MAP_MAX - 1] = -1 },                                               \
+		.prog = { [0 ... PROG_MAX - 1] = -1 },                                             \
+	}
+
+const char *state_map_name(enum state_map map);
+/* Where it is pinned, below the pin directory. */
+const char *state_map_pin(enum state_map map);
+/* The kernel's name of a program of ours. */
+const char *state_prog_name(enum state_prog prog);
+
+/*
+ * Opens the parent of the pin directory and waits for other invocations; the lock holds across
+ * removal. Errors and ret_why as in lock.h, or as in pindir.h.
+ */
+int state_lock(struct state *state, const char *dir, struct lock_wait *wait, char *ret_why);
+
+/* Opens the pin directory and nothing in it. -ENOENT: there is none. As in pindir.h. */
+int state_enter(struct state *state, const char *dir, char *ret_why);
+
+/*
+ * Opens maps and programs. -ENOENT: nothing there. -EPROTO: another ABI, see
+ * state->config.abi; with the one before ours all it has is open, for migrate.h.
+ * -EMEDIUMTYPE: something there is not ours; ret_what names it. -EUCLEAN: the directory is
+ * refused; ret_what, of PINDIR_WHY_LEN bytes, is the sentence.
+ */
+int state_open(struct state *state, const char *dir, char *ret_what);
+
+/*
+ * What a config map says, of whichever ABI: that comes first in the value, and values only ever
+ * grew. -EMEDIUMTYPE: it is another map.
+ */
+int state_read_config(int fd, struct tproxy_config *ret_config);
+
+/* Is it of an ABI that this build can migrate? */
+bool state_is_older(const struct state *state);
+/* Did states of this ABI pin the map? */
+bool state_map_is_in(enum state_map map, __u32 abi);
+
+/*
+ * Opens what is needed to detach the interfaces of a broken state: config and
+ * ifaces. False when these are gone too; close the state either way.
+ */
+bool state_salvage(struct state *state, const char *dir);
+
+/*
+ * Loads the programs, fills `config` and publishes by rename. abi, build and netns
+ * of config are set here. Leftovers of an earlier attempt are removed first. -EUCLEAN: see
+ * ret_why, of pindir.h.
+ */
+int state_create(struct state *state, const char *dir, const struct tproxy_config *config,
+		 char *ret_why);
+
+/* CRC-32 of the embedded BPF object. */
+__u32 state_build(void);
+
+/*
+ * Loads the embedded programs on the maps of an open state, pins them as STATE_NEXT and puts them
+ * in place of state->prog; the caller moves attachments over, then calls state_publish_progs.
+ * Between the two the state has build 0: if that is what an interruption leaves,
+ * the next attach, of whichever build, replaces all of them again.
+ */
+int state_reload(struct state *state);
+int state_publish_progs(struct state *state);
+
+/* The parts of loading that migrate.h needs. The object is not loaded; the caller closes it. */
+struct bpf_object;
+struct bpf_object *state_object(void);
+/* Duplicates the descriptors of its programs; the object closes its own. */
+int state_keep_progs(const struct bpf_object *obj, struct state *state);
+int state_pin_progs(const struct state *state, const struct pindir *pins, const char *suffix);
+
+/* Closes maps, programs and the pin directory; the lock stays. */
+void state_forget(struct state *state);
+void state_close(struct state *state);
+#define __cleanup_state __attribute__((cleanup(state_close)))
+
+/* Pins a map or a program, in place of nothing. 0 or -errno. */
+int state_pin(const struct pindir *pins, const char *name, int fd);
+/* Descriptor of what is pinned, or -errno. */
+int state_get(const struct pindir *pins, const char *name);
+
+/* Path of a pin, good while the state is open; buf: STATE_PATH_LEN bytes. */
+char *state_link_path(const struct state *state, int ifindex, char *buf);
+/* suffix: "", or STATE_NEXT for the one that is to take over. 0 or -ENAMETOOLONG. */
+#define STATE_NEXT "_next"
+int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix,
+		    char *buf);
+char *state_lookup_path(const struct state *state, char *buf);
+
+/* Inode number of the current network namespace, or 0. */
+__u64 state_netns(void);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/app/app.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define NETNS_DIR "/var/run/netns"
+#define DEFAULT_PIN_DIR "/sys/fs/bpf/tproxy"
+
+int app_usage_error(const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	log_error("%s", text);
+	return EXIT_USAGE;
+}
+
+/* ---- options -------------------------------------------------------------- */
+
+/* The contract has no abbreviations, getopt_long has: only exact names pass. */
+static bool is_exact(const char *arg, const struct option *options)
+{
+	size_t len = strcspn(arg + 2, "=");
+
+	for (; options->name; options++)
+		if (strlen(options->name) == len && !strncmp(options->name, arg + 2, len))
+			return true;
+	return false;
+}
+
+static bool global_option(struct app *app, int opt)
+{
+	switch (opt) {
+	case 'j':
+		app->json = true;
+		return true;
+	case 'v':
+		app->level = app->level < LOG_DEBUG ? LOG_DEBUG : LOG_TRACE;
+		log_init("tproxy-loader", app->level);
+		return true;
+	case 'q':
+		app->level = LOG_QUIET;
+		log_init("tproxy-loader", app->level);
+		return true;
+	case 'n':
+		app->netns = optarg;
+		return true;
+	case 'h':
+		app->help = true;
+		return true;
+	case 'V':
+		app->version = true;
+		return true;
+	case APP_OPT_PIN_DIR:
+		if (strlen(optarg) >= sizeof(app->pin_dir) - 32) {
+			log_error("--pin-dir: path too long (use at most %zu characters)",
+				  sizeof(app->pin_dir) - 33);
+			return false;
+		}
+		snprintf(app->pin_dir, sizeof(app->pin_dir), "%s", optarg);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_global(int opt)
+{
+	return opt == APP_OPT_PIN_DIR || (opt && opt != ':' && strchr(APP_SHORT_OPTIONS, opt));
+}
+
+int app_getopt(struct app *app, int argc, char **argv, const struct option *options)
+{
+	for (;;) {
+		int at = optind ? optind : 1;
+		const char *arg = at < argc ? argv[at] : NULL;
+		int opt;
+
+		if (arg && !strncmp(arg, "--", 2) && arg[2] && !is_exact(arg, options)) {
+			log_error("%s: unknown option (see tproxy-loader --help)", arg);
+			return '?';
+		}
+		/* '+': stop at the first operand; the caller takes it and goes on. */
+		opt = getopt_long(argc, argv, "+" APP_SHORT_OPTIONS, options, NULL);
+		if (opt == ':') {
+			log_error("%s: needs a value (see tproxy-loader --help)", arg);
+			return '?';
+		}
+		if (opt == '?') {
+			log_error("%s: unknown option or unexpected value (see tproxy-loader --help)",
+				  arg);
+			return '?';
+		}
+		if (opt < 0 || !is_global(opt))
+			return opt;
+		if (!global_option(app, opt))
+			return '?';
+	}
+}
+
+int app_next(struct app *app, int argc, char **argv, const struct option *options,
+	     const char **ret_operand)
+{
+	int opt = app_getopt(app, argc, argv, options);
+
+	if (opt != -1 || optind >= argc)
+		return opt;
+	*ret_operand = argv[optind++];
+	return 0;
+}
+
+static const struct option global_options[] = { APP_LONG_OPTIONS };
+
+int app_no_operand(struct app *app, int argc, char **argv, const char *refusal)
+{
+	const char *operand = "";
+	int opt = app_next(app, argc, argv, global_options, &operand);
+
+	if (opt)
+		return opt == -1 ? EXIT_DONE : EXIT_USAGE;
+	if (refusal)
+		return app_usage_error("%s: %s", argv[0], refusal);
+	return app_usage_error("%s: unexpected argument %s", argv[0], operand);
+}
+
+int app_one_operand(struct app *app, int argc, char **argv, const char **ret_operand)
+{
+	int opt = app_next(app, argc, argv, global_options, ret_operand);
+
+	if (opt)
+		return opt == -1 ? EXIT_DONE : EXIT_USAGE;
+	return app_no_operand(app, argc, argv, NULL);
+}
+
+/* ---- namespace ------------------------------------------------------------ */
+
+static bool settle_pin_dir(struct app *app)
+{
+	const char *env = getenv("TPROXY_PIN_DIR");
+
+	if (app->pin_dir[0])
+		return true;
+	if (env && *env && strlen(env) < sizeof(app->pin_dir) - 32)
+		snprintf(app->pin_dir, sizeof(app->pin_dir), "%s", env);
+	else if (app->netns)
+		snprintf(app->pin_dir, sizeof(app->pin_dir), DEFAULT_PIN_DIR "-%s", app->netns);
+	else
+		snprintf(app->pin_dir, sizeof(app->pin_dir), "%s", DEFAULT_PIN_DIR);
+	return true;
+}
+
+/* Only the network namespace: /sys, and with it every pin, stays what it is. */
+bool app_enter(struct app *app)
+{
+	__cleanup_close int fd = -1;
+	char path[STATE_PATH_LEN];
+
+	if (!app->netns)
+		return settle_pin_dir(app);
+	if (!*app->netns || strchr(app->netns, '/') || strlen(app->netns) > 128) {
+		log_error("-n %s: not a name of a network namespace (see ip netns list)",
+			  app->netns);
+		return false;
+	}
+	snprintf(path, sizeof(path), NETNS_DIR "/%s", app->netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		log_error("-n %s: %s (see ip netns list)", app->netns,
+			  errno == ENOENT ? "no such network namespace" : strerror(errno));
+		return false;
+	}
+	if (setns(fd, CLONE_NEWNET)) {
+		log_error("-n %s: cannot enter the network namespace: %s (run as root)",
+			  app->netns, strerror(errno));
+		return false;
+	}
+	return settle_pin_dir(app);
+}

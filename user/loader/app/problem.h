@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is wrong, as a list: the answer of every check (checks.h), and what `status`, `test`,
+ * `attach` and `watch` report. Knows nothing of what is checked. An id never changes its meaning:
+ * scripts read it.
+ */
+#ifndef TPROXY_LOADER_APP_PROBLEM_H
+#define TPROXY_LOADER_APP_PROBLEM_H
+
+#include <json-c/json.h>
+
+#include "lib/util.h"
+#include "tproxy.h"
+
+enum verdict { VERDICT_OK, VERDICT_DEGRADED, VERDICT_BROKEN, VERDICT_MAX };
+extern const char *const verdict_names[VERDICT_MAX];
+
+#define PROBLEM_TEXT_LEN 320
+
+struct problem {
+	const char *id;                 /* "earlier-rule"; a string constant */
+	enum verdict verdict;           /* what this one alone makes of it; never VERDICT_OK */
+	char ifname[TPROXY_IFNAME_LEN]; /* empty: of no interface */
+	char rule[TPROXY_NAME_LEN];     /* empty: of no rule */
+	__u8 classes;                   /* of flows, bit N: enum tproxy_class N; 0: of all */
+	char text[PROBLEM_TEXT_LEN];    /* one sentence: what is seen, and what it means for flows */
+	char next[PROBLEM_TEXT_LEN];    /* the next step, a command where there is one */
+};
+
+struct problems {
+	struct problem *items; /* owned */
+	size_t n, room;
+	bool incomplete;       /* there was no memory for one */
+};
+#define PROBLEMS_NONE { .items = NULL }
+
+/*
+ * Appends one with empty text; NULL without memory, which problems_verdict takes for degraded.
+ * ifname and rule may be NULL.
+ */
+struct problem *problem_add(struct problems *problems, const char *id, enum verdict verdict,
+			    const char *ifname, const char *rule);
+/* Its text and its next step; p may be NULL. */
+void problem_text(struct problem *p, const char *fmt, ...) __printf(2, 3);
+void problem_next(struct problem *p, const char *fmt, ...) __printf(2, 3);
+/* It concerns flows of these classes only; p may be NULL. */
+void problem_concerns(struct problem *p, __u8 classes);
+#define PROBLEM_IPV4 (1 << TPROXY_TCP4 | 1 << TPROXY_UDP4)
+#define PROBLEM_IPV6 (1 << TPROXY_TCP6 | 1 << TPROXY_UDP6)
+
+/* The worst of all. */
+enum verdict problems_verdict(const struct problems *problems);
+/* The same problem: id, interface and rule. */
+bool problem_same(const struct problem *a, const struct problem *b);
+const struct problem *problems_find(const struct problems *problems, const struct problem *like);
+
+#define PROBLEM_LINE_LEN (2 * PROBLEM_TEXT_LEN + TPROXY_IFNAME_LEN + TPROXY_NAME_LEN + 16)
+/* "IF: rule R: TEXT (NEXT)" into buf, of PROBLEM_LINE_LEN bytes. Returns buf. */
+char *problem_line(const struct problem *p, char *buf);
+/* "  x LINE", or "!" where it is not broken, for each; on standard output. */
+void problems_print(const struct problems *problems);
+/* Adds id, verdict, interface, rule, text and next. */
+void problem_add_json(const struct problem *p, struct json_object *object);
+/* An array of such objects. */
+struct json_object *problems_json(const struct problems *problems);
+
+void problems_free(struct problems *problems);
+#define __cleanup_problems __attribute__((cleanup(problems_free)))
+
+#endif

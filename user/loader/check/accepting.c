@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Does a listener take what waits for it? The kernel finishes handshakes, and keeps datagrams, for
+ * a proxy that is stopped or hangs: to everybody else such flows look well.
+ */
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+
+#include "loader/check/list.h"
+#include "loader/check/listening.h"
+
+#define LOOKS 6 /* a busy proxy empties its queue between two of them, now and then */
+#define PAUSE_NS 100000000
+
+static __u8 protocols_of(const struct rule *rule)
+{
+	__u8 wanted = listening_wanted(rule);
+
+	return (__u8)((wanted & (1 << TPROXY_TCP4 | 1 << TPROXY_TCP6) ? 1 : 0) |
+		      (wanted & (1 << TPROXY_UDP4 | 1 << TPROXY_UDP6) ? 2 : 0));
+}
+
+static bool serves(const struct listening *l, const struct rule *rule,
+		   const struct listener *listener)
+{
+	if (!(protocols_of(rule) & (listener->protocol == IPPROTO_TCP ? 1 : 2)))
+		return false;
+	if (rule->proxy.port)
+		return listener->port == rule->proxy.port;
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++)
+		for (int way = 0; way < TPROXY_GROUP_WAYS; way++)
+			if (l->slots[class][way] == listener->cookie)
+				return true;
+	return false;
+}
+
+static bool is_proxied(const struct rule *rule)
+{
+	return rule->used && rule->action == TPROXY_ACTION_PROXY;
+}
+
+static bool serves_any(const struct checkup *c, const struct listening *l,
+		       const struct listener *listener)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (is_proxied(&c->policy.rules[i]) && serves(l, &c->policy.rules[i], listener))
+			return true;
+	return false;
+}
+
+/* What does not wait, or is not a rule's, is of no interest. Returns how many are. */
+static size_t keep_waiting(const struct checkup *c, struct listening *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->listeners.n; i++) {
+		struct listener *listener = &l->listeners.items[i];
+
+		if (listener->waiting && !serves_any(c, l, listener))
+			listener->waiting = 0;
+		n += listener->waiting > 0;
+	}
+	return n;
+}
+
+/* Of those that wait, the ones that wait still, and have not become fewer. */
+static size_t look_again(struct listening *l)
+{
+	struct listeners now __cleanup_listeners = { 0 };
+	size_t n = 0;
+
+	if (listeners_read(&now))
+		return 0;
+	for (size_t i = 0; i < l->listeners.n; i++) {
+		struct listener *before = &l->listeners.items[i];
+		const struct listener *after = listeners_by_cookie(&now, before->cookie);
+
+		if (!before->waiting)
+			continue;
+		before->waiting = after && after->waiting >= before->waiting ? after->waiting : 0;
+		n += before->waiting > 0;
+	}
+	return n;
+}
+
+static void report(struct checkup *c, const struct rule *rule, const struct listener *listener)
+{
+	char holder[64] = "the listener";
+	struct holder process;
+	struct problem *p =
+		problem_add(&c->problems, "not-accepted", VERDICT_DEGRADED, NULL, rule->name);
+
+	if (listener_holder(listener, &process))
+		snprintf(holder, sizeof(holder), "%s (pid %d)", process.comm, (int)process.pid);
+	problem_text(p, "%s on port %u does not take what waits for it: %u %s", holder,
+		     listener->port, listener->waiting,
+		     listener->protocol == IPPROTO_TCP ? "connections" : "bytes of datagrams");
+	problem_next(p,
+		     "it is stopped, hangs or is overloaded: see its log, and ps; ss -ln%s shows "
+		     "the queue",
+		     listener->protocol == IPPROTO_TCP ? "t" : "u");
+}
+
+/* One for each rule: the first listener of it tells enough. */
+static void report_rule(struct checkup *c, const struct listening *l, const struct rule *rule)
+{
+	for (size_t i = 0; i < l->listeners.n; i++) {
+		const struct listener *listener = &l->listeners.items[i];
+
+		if (!listener->waiting || !serves(l, rule, listener))
+			continue;
+		report(c, rule, listener);
+		return;
+	}
+}
+
+void check_accepting(struct checkup *c)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	struct listening l __cleanup_listening = { .slots = { { 0 } } };
+	size_t n = listening_open(&l, &c->session->state) ? 0 : keep_waiting(c, &l);
+
+	for (int look = 1; look < LOOKS && n; look++) {
+		nanosleep(&pause, NULL);
+		n = look_again(&l);
+	}
+	for (int i = 0; i < TPROXY_MAX_RULES && n; i++)
+		if (is_proxied(&c->policy.rules[i]))
+			report_rule(c, &l, &c->policy.rules[i]);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/check/checks.h"
+
+#include <string.h>
+
+#include "loader/check/list.h"
+#include "loader/steps/iface.h"
+
+/* In the order in which a packet meets what they ask about. */
+static const struct check checks[] = {
+	{ .question = "Is our program on the interface, and of this build?",
+	  .of_iface = check_program,
+	  .of_all = check_programs },
+	{ .question = "Is a marked packet routed to this host, in both families?",
+	  .of_iface = check_routing },
+	{ .question = "Do packets meet our program first?", .of_iface = check_order },
+	{ .question = "Has every rule a listener?", .of_all = check_listeners },
+	{ .question = "Does it take what waits for it?", .of_all = check_accepting },
+	{ .question = "Do the answers of clients arrive?", .of_all = check_handshakes },
+	{ .question = "Do flow starts come to be connections?", .of_all = check_delivery },
+	{ .question = "Is every interface that a rule is for attached?", .of_all = check_coverage },
+	{ .question = "Can every rule match?", .of_all = check_rules },
+	{ .question = "Is the policy the file that was applied?", .of_all = check_drift },
+};
+
+static void look_at(struct checkup *c, struct checked_iface *iface, const struct live_iface *live)
+{
+	iface->iface = *live;
+	iface->there = iface_is_there(c->session, live, &iface->device);
+	if (!iface->there)
+		iface->device = (struct device){ .ifindex = (int)live->ifindex };
+}
+
+int checkup_open(struct checkup *c, struct session *session)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err;
+
+	*c = (struct checkup){ .session = session, .guard = GUARD_NONE };
+	err = live_ifaces(&session->state, &ifaces, &n);
+	if (!err)
+		err = live_read_policy(&session->state, &c->policy);
+	if (err)
+		return err;
+	c->ifaces = calloc(n ? n : 1, sizeof(*c->ifaces));
+	if (!c->ifaces)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		look_at(c, &c->ifaces[c->n++], &ifaces[i]);
+	return 0;
+}
+
+bool checkup_means(const struct checkup *c, const struct checked_iface *iface)
+{
+	return !c->ifname || !strcmp(c->ifname, (const char *)iface->iface.value.name);
+}
+
+bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, int rule)
+{
+	const struct tproxy_iface *value = &iface->iface.value;
+
+	return checkup_means(c, iface) && iface->there && (value->roles & TPROXY_ROLE_POLICY) &&
+	       !(value->roles & TPROXY_ROLE_DRAINING) && (value->mask >> rule & 1);
+}
+
+bool checkup_may_probe(struct checkup *c)
+{
+	return c->may_probe && (c->locked || guard_try(&c->guard, c->session->app));
+}
+
+static void run(struct checkup *c, const struct check *check)
+{
+	for (size_t i = 0; i < c->n && check->of_iface; i++)
+		if (checkup_means(c, &c->ifaces[i]) && c->ifaces[i].there)
+			check->of_iface(c, &c->ifaces[i]);
+	if (check->of_all)
+		check->of_all(c);
+}
+
+void checkup_run(struct checkup *c, const char *ifname)
+{
+	c->ifname = ifname;
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+		run(c, &checks[i]);
+}
+
+void checkup_close(struct checkup *c)
+{
+	guard_release(&c->guard);
+	policy_free(&c->policy);
+	problems_free(&c->problems);
+	free(c->ifaces);
+	*c = (struct checkup){ .guard = GUARD_NONE };
+}

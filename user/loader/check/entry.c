@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/check/entry.h"
+
+#include <net/if.h>
+#include <string.h>
+
+#include "kernel/routing/backroute.h"
+#include "kernel/maps/policy_maps.h"
+
+bool entry_is_attached(const struct session *session, int ifindex)
+{
+	struct tproxy_iface entry;
+
+	return session->state.map[MAP_IFACES] >= 0 &&
+	       !live_iface_get(&session->state, (__u32)ifindex, &entry);
+}
+
+/* ifindex, -ENETUNREACH without a way back, or -EADDRINUSE for an address of this host. */
+static int way_back(struct session *session, const struct endpoint *src, int vrf)
+{
+	const struct backroute_query query = { .family = src->family,
+					       .addr = src->addr,
+					       .vrf = vrf };
+	struct backroute route;
+	int err = backroute_find(&session->nl, &query, &route);
+
+	if (err)
+		return err;
+	return route.own ? -EADDRINUSE : route.ifindex;
+}
+
+/* Nobody says in which VRF the source is: the first that routes to it by an attached member. */
+static int way_back_in_vrf(struct session *session, const struct endpoint *src)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	int ifindex = -ENETUNREACH;
+	size_t n = 0;
+
+	if (session->state.map[MAP_IFACES] < 0 || live_ifaces(&session->state, &ifaces, &n))
+		return ifindex;
+	for (size_t i = 0; i < n; i++) {
+		if (!ifaces[i].value.vrf)
+			continue;
+		ifindex = way_back(session, src, (int)ifaces[i].value.vrf);
+		if (ifindex > 0 && entry_is_attached(session, ifindex))
+			return ifindex;
+	}
+	return -ENETUNREACH;
+}
+
+/* Without a way back: where it can only be. */
+static int only_attached(const struct session *session, char *ret_name)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0, found = 0;
+
+	if (session->state.map[MAP_IFACES] < 0 || live_ifaces(&session->state, &ifaces, &n))
+		return -ENOENT;
+	for (size_t i = 0; i < n; i++) {
+		if (!(ifaces[i].value.roles & TPROXY_ROLE_POLICY))
+			continue;
+		found++;
+		snprintf(ret_name, IF_NAMESIZE, "%.*s", IF_NAMESIZE - 1, ifaces[i].value.name);
+	}
+	return found == 1 ? 0 : -ENOTUNIQ;
+}
+
+int entry_of(struct session *session, const struct endpoint *src, char *ret_name)
+{
+	int main_table = way_back(session, src, 0), ifindex = main_table;
+
+	if (ifindex < 0 || !entry_is_attached(session, ifindex))
+		ifindex = way_back_in_vrf(session, src);
+	if (ifindex < 0)
+		ifindex = main_table;
+	if (ifindex == -EADDRINUSE)
+		return app_usage_error("test: the source is an address of this host, whose own "
+				       "flows enter by no interface (--in IF)");
+	if (ifindex > 0 && if_indextoname((unsigned int)ifindex, ret_name))
+		return EXIT_DONE;
+	if (!only_attached(session, ret_name))
+		return EXIT_DONE;
+	return app_usage_error("test: no route leads back to the source: which interface does the "
+			       "flow enter by? (--in IF)");
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The checks themselves, for the table in checks.c only. Each comment lists the ids it gives. */
+#ifndef TPROXY_LOADER_CHECK_LIST_H
+#define TPROXY_LOADER_CHECK_LIST_H
+
+#include "loader/check/checks.h"
+
+/* program-missing, enslaved, unfit-device, device-down, renamed, vrf-changed */
+void check_program(struct checkup *c, const struct checked_iface *iface);
+/* device-gone, moved, lookup-missing, other-build */
+void check_programs(struct checkup *c);
+/* earlier-program, order-unread */
+void check_order(struct checkup *c, const struct checked_iface *iface);
+/* rule-missing, route-missing, ipv6-half, earlier-rule, not-delivered, routing-unknown */
+void check_routing(struct checkup *c, const struct checked_iface *iface);
+/* no-listener, listener-not-transparent, listener-family, listener-device, listener-unknown */
+void check_listeners(struct checkup *c);
+/* not-accepted */
+void check_accepting(struct checkup *c);
+/* half-open */
+void check_handshakes(struct checkup *c);
+/*
+ * not-delivered, input-filter, rp-filter, mark-lost, rewritten, no-return-route, no-neighbour,
+ * wrong-interface
+ */
+void check_delivery(struct checkup *c);
+/* not-covered */
+void check_coverage(struct checkup *c);
+/* never-matches */
+void check_rules(struct checkup *c);
+/* drift */
+void check_drift(struct checkup *c);
+
+#endif

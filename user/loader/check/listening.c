@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/check/listening.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "kernel/maps/policy_maps.h"
+#include "lib/mapped.h"
+
+const char *const listening_class_names[TPROXY_CLASS_MAX] = {
+	[TPROXY_TCP4] = "tcp4",
+	[TPROXY_TCP6] = "tcp6",
+	[TPROXY_UDP4] = "udp4",
+	[TPROXY_UDP6] = "udp6",
+};
+
+const char *const found_names[FOUND_MAX] = {
+	[FOUND_OK] = "ok",
+	[FOUND_NONE] = "none",
+	[FOUND_PARTLY] = "partly",
+	[FOUND_OPAQUE] = "not transparent",
+	[FOUND_ELSEWHERE] = "on another device",
+	[FOUND_UNKNOWN] = "unknown",
+};
+
+int listening_open(struct listening *l, const struct state *state)
+{
+	*l = (struct listening){ 0 };
+	for (__u32 class = 0; class < TPROXY_CLASS_MAX; class++)
+		for (__u32 way = 0; way < TPROXY_GROUP_WAYS; way++)
+			l->slots[class][way] = live_slot_cookie(state, TPROXY_SLOT(0, class, way));
+	return listeners_read(&l->listeners);
+}
+
+void listening_close(struct listening *l)
+{
+	listeners_free(&l->listeners);
+}
+
+/* ---- classes -------------------------------------------------------------- */
+
+static __u8 class_protocol(enum tproxy_class class)
+{
+	return class == TPROXY_TCP4 || class == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
+}
+
+static __u8 class_family(enum tproxy_class class)
+{
+	return class == TPROXY_TCP4 || class == TPROXY_UDP4 ? AF_INET : AF_INET6;
+}
+
+enum tproxy_class listening_class(__u8 protocol, __u8 family)
+{
+	if (protocol == IPPROTO_TCP)
+		return family == AF_INET ? TPROXY_TCP4 : TPROXY_TCP6;
+	return family == AF_INET ? TPROXY_UDP4 : TPROXY_UDP6;
+}
+
+static bool has_family(const struct prefix_set *set, __u8 family)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->items[i].family == family)
+			return true;
+	return false;
+}
+
+static bool has_protocol(const struct service_set *set, __u8 protocol)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->items[i].proto == protocol)
+			return true;
+	return false;
+}
+
+__u8 listening_wanted(const struct rule *rule)
+{
+	__u8 wanted = 0;
+
+	for (enum tproxy_class class = 0; class < TPROXY_CLASS_MAX; class++)
+		if (has_protocol(&rule->services, class_protocol(class)) &&
+		    has_family(&rule->to, class_family(class)) &&
+		    has_family(&rule->from, class_family(class)))
+			wanted |= (__u8)(1 << class);
+	return wanted;
+}
+
+__u8 listening_relay(const struct listening *l)
+{
+	__u8 classes = 0;
+
+	for (int class = 0; class < TPROXY_CLASS_MAX; class++)
+		for (int way = 0; way < TPROXY_GROUP_WAYS; way++)
+			if (l->slots[class][way])
+				classes |= (__u8)(1 << class);
+	return classes;
+}
+
+/* ---- finding -------------------------------------------------------------- */
+
+/* One that is in the map, and not in the list, has closed or belongs to another namespace. */
+static enum found judge(const struct listener *listener, __u8 family, const struct device *device)
+{
+	if (!listener)
+		return FOUND_NONE;
+	if (device && !listener_takes_device(listener, device->ifindex, device_vrf(device)))
+		return FOUND_ELSEWHERE;
+	/* IPv6 answers a SYN from any address (inet6_csk_route_req); IPv4 wants a transparent one. */
+	if (!listener->transparent && (listener->protocol == IPPROTO_UDP || family == AF_INET))
+		return FOUND_OPAQUE;
+	return FOUND_OK;
+}
+
+static enum found find_relay(const struct listening *l, enum tproxy_class class,
+			     const struct device *device, const struct listener **ret_listener)
+{
+	int empty = 0;
+
+	for (int way = 0; way < TPROXY_GROUP_WAYS; way++) {
+		const __u64 cookie = l->slots[class][way];
+		const struct listener *listener = listeners_by_cookie(&l->listeners, cookie);
+		enum found found;
+
+		if (!cookie ||
+		    (!listener && listeners_known(&l->listeners, class_protocol(class)))) {
+			empty++;
+			continue;
+		}
+		/* The relay sees to that by itself, where nobody can look. */
+		found = listener ? judge(listener, class_family(class), device) : FOUND_OK;
+		*ret_listener = listener;
+		if (found != FOUND_OK)
+			return found;
+	}
+	if (empty == TPROXY_GROUP_WAYS)
+		return FOUND_NONE;
+	return empty ? FOUND_PARTLY : FOUND_OK;
+}
+
+/* Without an address, the loopback one of the flow's family (tables.c). */
+static void put_address(struct listener_place *place, const struct endpoint *proxy)
+{
+	static const __u8 loopback4[4] = { 127, 0, 0, 1 };
+	static const __u8 loopback6[16] = { [15] = 1 };
+	const __u8 *addr = place->family == AF_INET ? loopback4 : loopback6;
+
+	mapped_from(place->family, proxy->family == place->family ? proxy->addr : addr,
+		    place->addr);
+}
+
+static enum found find_port(const struct listening *l, const struct endpoint *proxy,
+			    struct listener_place *place, const struct device *device,
+			    const struct listener **ret_listener)
+{
+	const struct listener *fits, *somewhere;
+
+	if (!listeners_known(&l->listeners, place->protocol))
+		return FOUND_UNKNOWN;
+	put_address(place, proxy);
+	somewhere = listeners_at(&l->listeners, place);
+	if (!device) {
+		*ret_listener = somewhere;
+		return judge(somewhere, place->family, NULL);
+	}
+	place->ifindex = device->ifindex;
+	place->vrf = device_vrf(device);
+	fits = listeners_at(&l->listeners, place);
+	*ret_listener = fits ? fits : somewhere;
+	return judge(*ret_listener, place->family, device);
+}
+
+enum found listening_find(const struct listening *l, const struct rule *rule,
+			  enum tproxy_class class, const struct device *device,
+			  const struct listener **ret_listener)
+{
+	struct listener_place place = { .protocol = class_protocol(class),
+					.family = class_family(class),
+					.port = rule->proxy.port };
+
+	*ret_listener = NULL;
+	if (!rule->proxy.port)
+		return find_relay(l, class, device, ret_listener);
+	return find_port(l, &rule->proxy, &place, device, ret_listener);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/check/proving.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "kernel/routing/backroute.h"
+#include "loader/check/listening.h"
+
+#define FLOW_TEXT_LEN (INET6_ADDRSTRLEN + 32)
+
+/* "TCP to 192.0.2.1 port 80" */
+static const char *flow_text(const struct probe_flow *flow, char *buf)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	inet_ntop(flow->dst.family, flow->dst.addr, address, sizeof(address));
+	snprintf(buf, FLOW_TEXT_LEN, "%s to %s port %u", flow->proto == IPPROTO_TCP ? "TCP" : "UDP",
+		 address, flow->dst.port);
+	return buf;
+}
+
+/* NULL if there is such a problem already: of another class, then. */
+static struct problem *add(struct checkup *c, const struct proof *proof, const char *id)
+{
+	const struct probe_flow *flow = &proof->flow;
+	const __u8 class = (__u8)(1 << listening_class(flow->proto, flow->dst.family));
+	const char *name = (const char *)proof->iface->iface.value.name;
+	struct problem *p = problem_add(&c->problems, id, VERDICT_BROKEN, name, proof->rule);
+
+	problem_concerns(p, class);
+	for (size_t i = 0; p && i + 1 < c->problems.n; i++) {
+		struct problem *before = &c->problems.items[i];
+
+		if (before->verdict != VERDICT_BROKEN || !problem_same(before, p))
+			continue;
+		before->classes |= before->classes ? class : 0;
+		c->problems.n--;
+		return NULL;
+	}
+	return p;
+}
+
+/* ---- one sentence for each way to get lost --------------------------------- */
+
+static void filtered(struct checkup *c, const struct proof *proof,
+		     const struct probe_report *report)
+{
+	const __u32 mark = c->session->state.config.mark;
+	struct problem *p = add(c, proof, "input-filter");
+	char flow[FLOW_TEXT_LEN];
+
+	problem_text(p, "a probe (%s) is dropped by a packet filter of this host (%s in %s)",
+		     flow_text(&proof->flow, flow), report->why, report->where);
+	problem_next(
+		p,
+		"let marked packets in: nft 'insert rule inet filter input meta mark & 0x%x == "
+		"0x%x accept'; with ufw and firewalld a rule for this mark before theirs",
+		mark, mark);
+}
+
+static void wrong_way(struct checkup *c, const struct proof *proof)
+{
+	const struct probe_flow *flow = &proof->flow;
+	const struct backroute_query query = { .family = flow->src.family, .addr = flow->src.addr };
+	const char *name = proof->iface->device.name;
+	char client[INET6_ADDRSTRLEN], out[IF_NAMESIZE] = "";
+	struct problem *p = add(c, proof, "rp-filter");
+	struct backroute back;
+
+	inet_ntop(flow->src.family, flow->src.addr, client, sizeof(client));
+	if (!backroute_find(&c->session->nl, &query, &back))
+		if_indextoname((unsigned int)back.ifindex, out);
+	problem_text(p,
+		     "a probe from %s is dropped by rp_filter: the route back to it leaves by %s",
+		     client, *out ? out : "another interface");
+	problem_next(p, "sysctl net.ipv4.conf.%s.rp_filter=2, or a route back by %s", name, name);
+}
+
+static void forwarded(struct checkup *c, const struct proof *proof,
+		      const struct probe_report *report)
+{
+	struct problem *p = add(c, proof, "mark-lost");
+	char flow[FLOW_TEXT_LEN];
+
+	problem_text(p,
+		     "a probe (%s) is not delivered here but routed on (%s): its mark is gone when "
+		     "it is routed, or another rule comes first",
+		     flow_text(&proof->flow, flow), report->where);
+	problem_next(p,
+		     "look for what writes the packet mark in prerouting (nft list ruleset, "
+		     "iptables-save -t mangle), and let it leave 0x%x alone",
+		     c->session->state.config.mask);
+}
+
+static void unseen(struct checkup *c, const struct proof *proof)
+{
+	struct problem *p = add(c, proof, "not-delivered");
+
+	problem_text(p, "a probe did not meet our program: another one takes packets before it");
+	problem_next(p, "tc filter show dev %s ingress; bpftool net show dev %s",
+		     proof->iface->device.name, proof->iface->device.name);
+}
+
+static void lost(struct checkup *c, const struct proof *proof, const struct probe_report *report)
+{
+	struct problem *p = add(c, proof, "not-delivered");
+	char flow[FLOW_TEXT_LEN];
+
+	flow_text(&proof->flow, flow);
+	if (*report->where)
+		problem_text(p, "a probe (%s) gets no further than %s, which drops it%s%s", flow,
+			     report->where, *report->why ? ": " : "", report->why);
+	else
+		problem_text(p, "a probe (%s) does not arrive, and the kernel does not say why",
+			     flow);
+	problem_next(p, "nft list ruleset, ip rule and ip route show what may be in its way");
+}
+
+/* It arrives, and the proxy would take it for a flow to somebody else. */
+static bool is_rewritten(const struct probe_flow *flow, const struct endpoint *dst)
+{
+	return dst->port != flow->dst.port ||
+	       memcmp(dst->addr, flow->dst.addr, flow->dst.family == AF_INET ? 4 : 16) != 0;
+}
+
+static void rewritten(struct checkup *c, const struct proof *proof, const struct endpoint *dst)
+{
+	const struct probe_flow seen = { .proto = proof->flow.proto, .dst = *dst };
+	struct problem *p = add(c, proof, "rewritten");
+	char sent[FLOW_TEXT_LEN], arrived[FLOW_TEXT_LEN];
+
+	problem_text(p,
+		     "a probe (%s) reaches the listener as %s: the proxy takes it for a flow there",
+		     flow_text(&proof->flow, sent), flow_text(&seen, arrived));
+	problem_next(p,
+		     "remove what rewrites the destination in prerouting (nft list ruleset, "
+		     "iptables-save -t nat: DNAT, REDIRECT), or let it skip mark 0x%x",
+		     c->session->state.config.mark);
+}
+
+/* It fell to the host's own routes, which have another way for it, or none. */
+static bool is_routed_on(const struct probe_report *report)
+{
+	return !strncmp(report->where, "ip_forward", 10) ||
+	       !strncmp(report->where, "ip6_forward", 11) || strstr(report->why, "INNOROUTES");
+}
+
+static void explain(struct checkup *c, const struct proof *proof, const struct probe_report *report)
+{
+	if (report->result == PROBE_UNSEEN)
+		unseen(c, proof);
+	else if (strstr(report->why, "NETFILTER_DROP"))
+		filtered(c, proof, report);
+	else if (strstr(report->why, "RPFILTER"))
+		wrong_way(c, proof);
+	else if (is_routed_on(report))
+		forwarded(c, proof, report);
+	else
+		lost(c, proof, report);
+}
+
+enum proved proving_run(struct checkup *c, const struct proof *proof)
+{
+	struct probe_report report = { 0 };
+	int err;
+
+	if (!checkup_may_probe(c))
+		return PROVED_NOTHING;
+	err = probe_run(&c->session->state, &proof->flow, &report);
+	if (err) {
+		if (c->must_probe)
+			log_warn("%s: cannot send a probe: %s (-v shows more)",
+				 proof->iface->device.name, strerror(-err));
+		return PROVED_NOTHING;
+	}
+	c->probes_sent++;
+	log_debug("%s: probe: result %d, mark 0x%x, %s %s", proof->iface->device.name,
+		  report.result, report.mark, report.why, report.where);
+	if (report.result == PROBE_DELIVERED) {
+		c->probes_arrived++;
+		if (!is_rewritten(&proof->flow, &report.dst))
+			return PROVED_ARRIVES;
+		rewritten(c, proof, &report.dst);
+		return PROVED_LOST;
+	}
+	explain(c, proof, &report);
+	return PROVED_LOST;
+}

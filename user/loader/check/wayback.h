@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Does a proxy's answer reach the client, as far as this host's tables tell? For one client, of
+ * the flow that `test` asks about or that was seen last.
+ */
+#ifndef TPROXY_LOADER_CHECK_WAYBACK_H
+#define TPROXY_LOADER_CHECK_WAYBACK_H
+
+#include "loader/check/checks.h"
+
+struct client {
+	const struct checked_iface *iface; /* where its flow comes in */
+	const char *rule;                  /* that takes it; NULL: it is not known */
+	__u8 classes;                      /* bit of the flow's enum tproxy_class */
+	enum verdict dead_hop;             /* what a first hop that does not answer makes of it */
+	__u8 family;
+	const __u8 *addr; /* 4 or 16 bytes */
+};
+
+/* Adds no-return-route, rp-filter or no-neighbour. True if it added one. */
+bool wayback_check(struct checkup *c, const struct client *client);
+
+#endif

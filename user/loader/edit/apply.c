@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/edit/apply.h"
+
+#include <bpf/bpf.h>
+#include <string.h>
+
+#include "kernel/maps/applied.h"
+#include "kernel/maps/generation.h"
+#include "loader/edit/apply_devices.h"
+#include "loader/edit/conffile.h"
+#include "loader/steps/iface.h"
+#include "loader/steps/learn.h"
+#include "loader/steps/confirm_guard.h"
+#include "loader/edit/review.h"
+#include "loader/steps/setup.h"
+
+/* From here on a progress line is worth its noise, and a second look takes its time. */
+#define MANY_PREFIXES 50000
+
+/* ---- the policy ----------------------------------------------------------- */
+
+static char *config_text(const struct config *config)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	int err = out ? config_print(config, out) : -ENOMEM;
+
+	if (out)
+		fclose(out);
+	if (!err)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static void show_progress(size_t done, size_t total)
+{
+	static size_t shown;
+
+	if (done - shown < total / 50 && done > shown)
+		return;
+	shown = done;
+	fprintf(stderr, "\r[#] %zu of %zu prefixes", done, total);
+}
+
+static void end_progress(void)
+{
+	fputs("\r\033[K", stderr);
+}
+
+/* What the kernel says a map takes; 0 where it does not say. */
+static __u64 map_memory(int fd)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	return bytes;
+}
+
+/*
+ * An estimate from above. What the kernel tells of a trie leaves out the inner nodes
+ * and the rounding: a prefix takes a node and at worst an inner one, of 64 bytes each.
+ */
+static __u64 policy_memory(const struct state *state, const struct policy *policy)
+{
+	__u64 bytes = conffile_size(policy).prefixes * 128;
+
+	for (int map = MAP_PORTS; map < DOCUMENT_MAPS; map++)
+		bytes += map_memory(state->map[map]);
+	return bytes;
+}
+
+static const char *replace_hint(int err)
+{
+	switch (-err) {
+	case ENOMEM:
+		return "not enough memory; the old policy stays";
+	case ENOSPC:
+	case E2BIG:
+		return "a map or the bpffs is full; the old policy stays";
+	default:
+		return "the old policy stays";
+	}
+}
+
+static void learn(struct session *session, const struct apply *a, const struct policy *from,
+		  const struct apply_devices *new)
+{
+	const struct learn learn = { .before = from,
+				     .after = &a->config->policy,
+				     .seconds = a->learn,
+				     .no_watch = a->no_watch,
+				     .new = new->items,
+				     .n_new = new->n };
+
+	learn_flows(session, &learn);
+}
+
+/* What is done with bpftool takes no lock, and filling the maps takes a while. */
+static int look_again(struct session *session, struct apply *a, const struct policy *from)
+{
+	struct policy now __cleanup_policy = { 0 };
+	int err;
+
+	if (!a->edits || conffile_size(from).prefixes >= MANY_PREFIXES)
+		return 0;
+	err = live_read_policy(&session->state, &now);
+	return err ? err : edits_report_dropped(a->edits, &session->state, &now, a->config);
+}
+
+static int replace(struct session *session, struct apply *a, const struct policy *from,
+		   const char *text, const struct apply_devices *new)
+{
+	struct state *state = &session->state;
+	struct state next __cleanup_state = STATE_CLOSED;
+	const struct conffile_size size = conffile_size(&a->config->policy);
+	struct pool_table pools __cleanup_pools = { 0 };
+	const bool progress = a->progress && size.prefixes >= MANY_PREFIXES;
+	const struct generation_plan plan = { .from = from,
+					      .to = &a->config->policy,
+					      .pools = &pools,
+					      .text = text,
+					      .progress = progress ? show_progress : NULL };
+	__u32 was = state->config.generation;
+	int err;
+
+	log_step("policy: generation %u, %zu rules, %zu prefixes", was + 1, size.rules,
+		 size.prefixes);
+	err = pools_compile(a->config, &pools);
+	if (!err)
+		err = generation_prepare(state, &plan, &next);
+	if (progress)
+		end_progress();
+	if (err) {
+		log_error("%s: cannot prepare the policy: %s (%s)", state->dir, strerror(-err),
+			  replace_hint(err));
+		return err;
+	}
+	/* Not before the maps are filled, which may take a while: flows that begin now are new. */
+	learn(session, a, from, new);
+	err = look_again(session, a, from);
+	if (err)
+		log_error("%s: cannot compare the policies: %s (the old policy stays)", state->dir,
+			  strerror(-err));
+	if (!err && a->confirm_within)
+		err = probation_arm(session, was + 1, a->confirm_within);
+	if (err)
+		return err;
+	err = generation_publish(state, &plan, &next);
+	if (err)
+		log_error("%s: cannot publish the policy: %s (%s)", state->dir, strerror(-err),
+			  state->config.generation == was ? replace_hint(err) :
+							    "it is live already");
+	a->changed = state->config.generation != was;
+	return err;
+}
+
+/* The same rules, perhaps from another file: remembered as applied. */
+static int remember(const struct state *state, const struct policy *policy, char *text)
+{
+	struct document doc __cleanup_document = { 0 };
+	__u32 ids[DOCUMENT_MAPS];
+	int err = document_ids(state, ids);
+
+	if (!err)
+		err = document_read(state, ids, &doc);
+	if (err && err != -ENOENT)
+		return err;
+	if (!err && doc.text && !strcmp(doc.text, text))
+		return 0;
+	memcpy(doc.ids, ids, sizeof(ids));
+	free(doc.text);
+	doc.text = strdup(text);
+	doc.len = strlen(text);
+	if (!doc.text)
+		return -ENOMEM;
+	return document_write(state, state->config.generation & 1, &doc);
+}
+
+static int apply_policy(struct session *session, struct apply *a, const struct apply_devices *new)
+{
+	struct policy before __cleanup_policy = { 0 };
+	struct changes count = { 0 }, *changes = a->changes ? a->changes : &count;
+	__cleanup_free char *text = config_text(a->config);
+	struct state *state = &session->state;
+	int err = text ? 0 : -ENOMEM;
+
+	if (!err)
+		err = live_read_policy(state, &before);
+	if (!err)
+		err = changes_between(changes, &before, &a->config->policy);
+	if (!err)
+		err = changes_of_pools(changes, state, a->config);
+	if (!err)
+		err = changes_of_ifaces(changes, state, &before);
+	if (!err && changes->n && a->edits)
+		err = edits_report_dropped(a->edits, state, &before, a->config);
+	if (!err && !changes->n)
+		err = remember(state, &before, text);
+	if (err) {
+		log_error("%s: cannot compare the policies: %s", state->dir, strerror(-err));
+		return err;
+	}
+	if (changes->n)
+		err = replace(session, a, &before, text, new);
+	else
+		learn(session, a, &before, new);
+	a->memory = policy_memory(state, &a->config->policy);
+	return err;
+}
+
+/* ---- the whole ------------------------------------------------------------ */
+
+static int attach_named(struct session *session, struct apply *a)
+{
+	struct changes count = { 0 }, *changes = a->changes ? a->changes : &count;
+	size_t before = changes->n;
+	int err = changes_of_devices(changes, session, a->config, CHANGES_BY_APPLY);
+
+	if (err)
+		log_error("interfaces: cannot be compared: %s", strerror(-err));
+	a->attached = changes->n - before;
+	return err ? err : apply_interfaces(session, a->config);
+}
+
+/* An interface could not be attached: neither is the policy kept that was meant for it. */
+static void undo(struct session *session, struct apply *apply, bool created)
+{
+	if (created && session->state.map[MAP_IFACES] >= 0) {
+		iface_everything_off(session);
+		return;
+	}
+	if (!apply->changed || generation_rollback(&session->state))
+		return;
+	apply->changed = false;
+	if (apply->confirm_within)
+		probation_end(session, 0);
+	log_warn("the policy before it is back");
+}
+
+/* An empty file is more often a mistake (a full disk, a template that failed) than a wish. */
+static int refuse_emptying(const struct session *session, const struct apply *a)
+{
+	struct policy live __cleanup_policy = { 0 };
+	struct pool_table pools __cleanup_pools = { 0 };
+	size_t rules = 0;
+	int err;
+
+	if (a->may_empty || !config_is_empty(a->config))
+		return 0;
+	err = live_read_rules(&session->state, &live);
+	if (!err)
+		err = pools_read(&session->state, &pools);
+	if (err) {
+		log_error("%s: cannot read the policy: %s", session->state.dir, strerror(-err));
+		return err;
+	}
+	rules = conffile_size(&live).rules;
+	if (!rules && !pools.n)
+		return 0;
+	log_error("%s: has no rule and no pool, and %zu rules and %zu addresses of pools are live: "
+		  "nothing is changed (tproxy-loader apply --empty %s, if that is meant)",
+		  a->path, rules, pools.n, a->path);
+	return -ENODATA;
+}
+
+int apply_config(struct session *session, struct apply *apply, bool present)
+{
+	const struct config *config = apply->config;
+	const struct setup wish = { .mark = config->mark, .table = config->table };
+	struct apply_devices devices = { 0 };
+	bool created = false;
+	int err = apply_check_devices(session, config);
+
+	if (!err && present)
+		err = probation_refuse(session, "apply");
+	if (!err && present)
+		err = refuse_emptying(session, apply);
+	if (err)
+		return err;
+	if (apply->report)
+		review_addresses(apply->report, conffile_name(apply->path), config, &session->nl);
+	err = setup_state(session, &wish, present, &created);
+	if (!err)
+		err = apply_collect_devices(session, config, &devices);
+	if (!err)
+		err = apply_policy(session, apply, &devices);
+	free(devices.items);
+	if (!err && (config->interfaces.n || config->divert.n || config->n_pools))
+		err = steps_lookup_on(session);
+	if (!err)
+		err = attach_named(session, apply);
+	if (!err) {
+		apply_report_absent(session, &config->interfaces);
+		apply_report_absent(session, &config->divert);
+	}
+	if (err)
+		undo(session, apply, created);
+	return err;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The devices that a configuration names, for apply.c only. apply_interfaces is in apply.h. */
+#ifndef TPROXY_LOADER_EDIT_APPLY_DEVICES_H
+#define TPROXY_LOADER_EDIT_APPLY_DEVICES_H
+
+#include "policy/config/config.h"
+#include "lib/device.h"
+#include "loader/app/app.h"
+
+/* Interfaces that will be attached for their rules. */
+struct apply_devices {
+	struct device *items; /* owned by the caller */
+	size_t n, room;
+};
+
+/* Reports one that is named in full and cannot be served. */
+int apply_check_devices(struct session *session, const struct config *config);
+int apply_collect_devices(struct session *session, const struct config *config,
+			  struct apply_devices *devices);
+void apply_report_absent(struct session *session, const struct name_set *names);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/edit/edit.h"
+
+#include <string.h>
+
+#include "kernel/maps/generation.h"
+#include "loader/steps/learn.h"
+#include "loader/steps/confirm_guard.h"
+
+static int write_in_place(struct state *state, const struct policy *before,
+			  const struct policy *after)
+{
+	int err = live_change_policy(state, before, after);
+
+	if (err)
+		live_change_policy(state, after, before);
+	/* A new rule starts to count at zero, whoever had its number before. */
+	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++)
+		if (after->rules[i].used && !before->rules[i].used)
+			err = live_set_rulestat(state, i, NULL);
+	return err;
+}
+
+static int write_policy(const struct edit *edit, struct state *state, const struct policy *before,
+			const struct policy *after)
+{
+	const struct generation_plan plan = { .from = before, .to = after };
+	int err = edit->renumbers ? generation_replace(state, &plan) :
+				    write_in_place(state, before, after);
+
+	if (!err)
+		return EXIT_DONE;
+	log_error("%s: cannot write the maps: %s (%s)", state->dir, strerror(-err),
+		  err == -ENOSPC || err == -E2BIG ? "a map is full; the old rules stay" :
+						    "the old rules stay");
+	return EXIT_FAILED;
+}
+
+static int run_open(const struct edit *edit, struct session *session)
+{
+	struct state *state = &session->state;
+	struct policy before __cleanup_policy = { 0 };
+	struct policy after __cleanup_policy = { 0 };
+	int err = live_read_policy(state, &before);
+
+	if (!err)
+		err = policy_copy(&before, &after);
+	if (err) {
+		log_error("%s: cannot read the policy: %s", state->dir, strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (edit->renumbers && probation_refuse(session, "rule"))
+		return EXIT_FAILED;
+	if (edit->change(&after, edit->arg))
+		return EXIT_FAILED;
+	if (!edit->show_bpftool) {
+		const struct learn learn = { .before = &before,
+					     .after = &after,
+					     .seconds = edit->learn };
+
+		learn_flows(session, &learn);
+		return write_policy(edit, state, &before, &after);
+	}
+	err = live_print_bpftool(state, &before, &after, stdout);
+	if (!err)
+		return EXIT_DONE;
+	log_error("rules: cannot compile them: %s", strerror(-err));
+	return EXIT_FAILED;
+}
+
+int edit_run(const struct edit *edit)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	int code;
+
+	if (!app_enter(edit->app))
+		return EXIT_FAILED;
+	session.dry_run = edit->show_bpftool;
+	code = session_open(&session, edit->app, SESSION_WRITE);
+	return code ? code : run_open(edit, &session);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/edit/edits.h"
+
+#include <string.h>
+
+#define SHOWN_EDITS 20
+#define ID_LEN 320
+
+struct edit_note {
+	char *id; /* what it concerns, whichever way it went; owned */
+	char *line; /* owned */
+	char rule[TPROXY_NAME_LEN]; /* empty: of no rule */
+	bool added; /* the rule as such */
+	bool undone, reported;
+};
+
+struct look {
+	struct edits seen; /* sorted by id once all are in */
+	bool has_added; /* rules */
+	int err;
+};
+
+/* ---- the edits ------------------------------------------------------------ */
+
+/* The same for an edit and for its undoing: "value_new" and "value_gone" are one. */
+static void identify(const struct change_item *item, char *id)
+{
+	int len = (int)strcspn(item->change, "_");
+
+	snprintf(id, ID_LEN, "%.*s\n%s\n%s\n%s", len, item->change, item->name ? item->name : "",
+		 item->key ? item->key : "", item->value ? item->value : "");
+}
+
+static void note_edit(const struct change_item *item, void *arg)
+{
+	struct look *look = arg;
+	struct edits *seen = &look->seen;
+	struct edit_note note = { .added = !strcmp(item->change, "rule_new") };
+	char id[ID_LEN];
+
+	if (!look->err)
+		look->err = array_room((void **)&seen->items, seen->n, &seen->room,
+				       sizeof(*seen->items));
+	if (look->err)
+		return;
+	identify(item, id);
+	note.id = strdup(id);
+	note.line = strdup(item->line);
+	look->has_added |= note.added;
+	if (item->what && !strcmp(item->what, "rule"))
+		snprintf(note.rule, sizeof(note.rule), "%s", item->name);
+	/* A new generation gives every interface the rules that are meant for it. */
+	note.undone = !strcmp(item->change, "interface_rules");
+	seen->items[seen->n++] = note;
+	if (!note.id || !note.line)
+		look->err = -ENOMEM;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct edit_note *x = a, *y = b;
+
+	return strcmp(x->id, y->id);
+}
+
+/* ---- what undoes them ----------------------------------------------------- */
+
+/* A rule that goes takes its edits with it; one that was added is another one with other values. */
+static void undo_of_rule(struct look *look, const struct change_item *item)
+{
+	bool gone = !strcmp(item->change, "rule_gone");
+
+	for (size_t i = 0; i < look->seen.n; i++) {
+		struct edit_note *note = &look->seen.items[i];
+
+		if (!strcmp(note->rule, item->name) && (gone || note->added))
+			note->undone = true;
+	}
+}
+
+static void note_undoing(const struct change_item *item, void *arg)
+{
+	struct look *look = arg;
+	char id[ID_LEN];
+	const struct edit_note key = { .id = id };
+	struct edit_note *found;
+
+	identify(item, id);
+	found = bsearch(&key, look->seen.items, look->seen.n, sizeof(key), by_id);
+	if (found)
+		found->undone = true;
+	if (item->what && !strcmp(item->what, "rule") && (!item->key || look->has_added))
+		undo_of_rule(look, item);
+}
+
+static int look_for_edits(struct look *look, const struct state *state, const struct policy *live,
+			  const struct config *config)
+{
+	struct changes since = { .note = note_edit, .arg = look };
+	struct changes coming = { .note = note_undoing, .arg = look };
+	int err = changes_since_apply(&since, state, live);
+
+	if (!err)
+		err = look->err;
+	if (err || !look->seen.n)
+		return err == -ENOENT ? 0 : err;
+	qsort(look->seen.items, look->seen.n, sizeof(*look->seen.items), by_id);
+	err = changes_between(&coming, live, &config->policy);
+	return err ? err : changes_of_pools(&coming, state, config);
+}
+
+/* ---- reporting ------------------------------------------------------------ */
+
+static bool was_reported(const struct edits *before, const struct edit_note *note)
+{
+	const struct edit_note *found = NULL;
+
+	if (before->n)
+		found = bsearch(note, before->items, before->n, sizeof(*note), by_id);
+	return found && found->reported && !strcmp(found->line, note->line);
+}
+
+static void report(struct edits *edits, struct edit_note *note)
+{
+	note->reported = true;
+	if (++edits->dropped <= SHOWN_EDITS)
+		log_warn("edit dropped: %s", note->line);
+	if (edits->array && edits->dropped <= SHOWN_EDITS)
+		json_object_array_add(edits->array, json_object_new_string(note->line));
+}
+
+static void report_all(struct edits *edits, struct edits *seen)
+{
+	size_t before = edits->dropped;
+
+	for (size_t i = 0; i < seen->n; i++)
+		if (seen->items[i].undone)
+			seen->items[i].reported = was_reported(edits, &seen->items[i]);
+	for (size_t i = 0; i < seen->n; i++)
+		if (seen->items[i].undone && !seen->items[i].reported)
+			report(edits, &seen->items[i]);
+	if (edits->dropped > SHOWN_EDITS && edits->dropped > before)
+		log_warn("edits dropped: %zu in all", edits->dropped);
+}
+
+int edits_report_dropped(struct edits *edits, const struct state *state, const struct policy *live,
+			 const struct config *config)
+{
+	struct look look = { 0 };
+	int err = look_for_edits(&look, state, live, config);
+	struct edits before = *edits;
+
+	if (!err) {
+		report_all(edits, &look.seen);
+		edits->items = look.seen.items;
+		edits->n = look.seen.n;
+		edits->room = look.seen.room;
+		look.seen = before;
+	}
+	look.seen.array = NULL;
+	edits_free(&look.seen);
+	return err;
+}
+
+void edits_free(struct edits *edits)
+{
+	for (size_t i = 0; i < edits->n; i++) {
+		free(edits->items[i].id);
+		free(edits->items[i].line);
+	}
+	free(edits->items);
+	edits->items = NULL;
+	edits->n = edits->room = 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Edits that were made to the live policy since a file was applied, by hand or by commands,
+ * and that another file would undo. Only looks and reports.
+ */
+#ifndef TPROXY_LOADER_EDIT_EDITS_H
+#define TPROXY_LOADER_EDIT_EDITS_H
+
+#include "loader/edit/changes.h"
+
+struct edit_note;
+
+/* What was reported so far; a second look reports only what has come since. */
+struct edits {
+	struct edit_note *items; /* owned */
+	size_t n, room;
+	size_t dropped;
+	struct json_object *array; /* gets the lines; NULL: not wanted */
+};
+
+/*
+ * Reports each edit that `live` has and `config` does not. live: as read from the maps.
+ * 0 or -errno; no file applied yet is no error, and there is nothing to drop then.
+ */
+int edits_report_dropped(struct edits *edits, const struct state *state, const struct policy *live,
+			 const struct config *config);
+
+void edits_free(struct edits *edits);
+#define __cleanup_edits __attribute__((cleanup(edits_free)))
+
+#endif

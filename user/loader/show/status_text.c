@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What `status` shows, as text. */
+#include "loader/edit/changes.h"
+#include "loader/show/show.h"
+#include "loader/show/status.h"
+
+static void print_chain(const struct chain *chain)
+{
+	char text[128];
+
+	for (size_t i = 0; i < chain->n; i++) {
+		const struct chain_program *program = &chain->items[i];
+
+		printf("    before it: %s on %s%s\n", chain_text(program, text, sizeof(text)),
+		       program->device, program->acknowledged ? ", acknowledged" : "");
+	}
+	if (chain->more)
+		printf("    and %zu more\n", chain->more);
+	if (chain->blind)
+		printf("    who runs before it cannot be read\n");
+}
+
+static void print_iface(const struct iface_view *v)
+{
+	const __u32 roles = v->checked->iface.value.roles;
+	const bool policy = roles & TPROXY_ROLE_POLICY, divert = roles & TPROXY_ROLE_DIVERT;
+
+	printf("  %s: ", v->name);
+	if (!v->checked->there) {
+		printf("gone (tproxy-loader clean)\n");
+		return;
+	}
+	printf("%s%s%s%s%s", v->hook == HOOK_NONE ? "PROGRAM MISSING" : hook_names[v->hook],
+	       policy ? ", policy" : "", divert ? (policy ? "+divert" : ", divert") : "",
+	       v->up ? "" : ", down", roles & TPROXY_ROLE_DRAINING ? ", draining" : "");
+	if (v->vrf[0])
+		printf(", in VRF %s", v->vrf);
+	printf(", routing IPv4 %s, IPv6 %s\n", v->routing4, v->routing6);
+	print_chain(&v->chain);
+}
+
+static void print_relay(const struct status *s)
+{
+	const __u8 classes = listening_relay(&s->listening);
+
+	printf("relay:");
+	for (int i = 0; i < TPROXY_CLASS_MAX; i++)
+		if (classes >> i & 1)
+			printf(" %s", listening_class_names[i]);
+	printf("%s\n", classes ? " registered" : " not registered (start tproxy-relay)");
+}
+
+static void print_listener(const struct status *s, const struct rule *rule)
+{
+	const __u8 wanted = listening_wanted(rule);
+	const struct listener *listener;
+	char proxy[PROXY_TEXT_LEN];
+	const char *separator = "";
+
+	printf("  rule %s, %s: ", rule->name, proxy_format(&rule->proxy, proxy));
+	for (enum tproxy_class class = 0; class < TPROXY_CLASS_MAX; class++) {
+		enum found found;
+
+		if (!(wanted >> class & 1))
+			continue;
+		found = listening_find(&s->listening, rule, class, NULL, &listener);
+		printf("%s%s %s", separator, listening_class_names[class], found_names[found]);
+		separator = ", ";
+	}
+	printf("\n");
+}
+
+/* Of the rules that name a port. */
+static void print_listeners(const struct status *s)
+{
+	bool any = false;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		const struct rule *rule = &s->checkup.policy.rules[i];
+
+		if (!rule->used || rule->action != TPROXY_ACTION_PROXY || !rule->proxy.port)
+			continue;
+		if (!any)
+			printf("listeners:\n");
+		any = true;
+		print_listener(s, rule);
+	}
+}
+
+static void print_counters(const struct status *s)
+{
+	bool any = false;
+
+	printf("packets:\n");
+	for (int i = 0; i < TPROXY_COUNT_MAX; i++) {
+		if (!s->counters[i])
+			continue;
+		any = true;
+		printf("  %-17s %12llu  %s\n", counter_texts[i].name, s->counters[i],
+		       counter_texts[i].meaning);
+	}
+	if (!any)
+		printf("  none yet\n");
+}
+
+static void print_verdict(const struct status *s)
+{
+	const struct problems *problems = &s->checkup.problems;
+
+	if (s->n && !status_intercepts(s))
+		printf("nothing is intercepted: no rule applies to these interfaces\n");
+	if (s->checkup.probes_sent)
+		printf("probes: %u sent, %u arrived\n", s->checkup.probes_sent,
+		       s->checkup.probes_arrived);
+	else if (s->checkup.must_probe)
+		printf("probes: none sent: no rule takes flows there, or no address of an interface "
+		       "tells what a client's is (-v shows more)\n");
+	if (problems->n)
+		printf("problems:\n");
+	problems_print(problems);
+	if (problems->incomplete)
+		printf("  ! there was no memory for all problems\n");
+	printf("verdict: %s\n", verdict_names[problems_verdict(problems)]);
+}
+
+void status_print_text(const struct status *s)
+{
+	const struct session *session = s->checkup.session;
+	const struct tproxy_config *config = &session->state.config;
+	const struct policy *policy = &s->checkup.policy;
+
+	printf("pins %s, generation %u, mark 0x%x, table %u, unreadable %s%s\n", session->state.dir,
+	       config->generation, config->mark, config->table,
+	       policy_unreadable_names[policy->unreadable],
+	       s->lookup || !s->n ? "" : ", SK_LOOKUP MISSING");
+	printf("interfaces:%s\n", s->n ? "" : " none");
+	for (size_t i = 0; i < s->n; i++)
+		print_iface(&s->ifaces[i]);
+	print_relay(s);
+	print_listeners(s);
+	printf("rules:\n");
+	show_rules_text(&session->state, policy, "  ");
+	show_pools_text(&s->pools);
+	changes_print_status(session, policy);
+	if (s->older)
+		printf("older UDP flows: %zu, left alone until idle for a minute\n", s->older);
+	print_counters(s);
+	print_verdict(s);
+}

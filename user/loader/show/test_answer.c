@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/show/test_answer.h"
+
+#include "loader/show/show.h"
+
+static const char *const meanings[TRIAL_MAX] = {
+	[TRIAL_NONE] = "no rule concerns it: left alone",
+	[TRIAL_PROXY] = "to the proxy's listener",
+	[TRIAL_PASS] = "left alone",
+	[TRIAL_DROP] = "dropped",
+	[TRIAL_RESET] = "refused with a reset or ICMP error",
+	[TRIAL_LOCAL] = "addressed to this host: left alone",
+	[TRIAL_POOL] = "an address of a pool: tproxy-relay takes it to the server",
+	[TRIAL_OWNED] = "a socket here owns it, or is bound to its destination: delivered here",
+	[TRIAL_OLDER] = "it began before the rule: left alone until it is idle for a minute",
+	[TRIAL_UNROUTED] = "there is no route to its destination: left to the kernel",
+};
+
+static bool is_kept_here(const struct test_answer *answer)
+{
+	switch (answer->trial.verdict) {
+	case TRIAL_PROXY:
+	case TRIAL_POOL:
+	case TRIAL_OWNED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool arrives(const struct test_answer *answer)
+{
+	return is_kept_here(answer) && problems_verdict(&answer->problems) != VERDICT_BROKEN;
+}
+
+static bool is_for_proxy(const struct test_answer *answer)
+{
+	return answer->trial.rule >= 0 && answer->rule.action == TPROXY_ACTION_PROXY;
+}
+
+static int exit_code_of(const struct test_answer *answer)
+{
+	static const int codes[VERDICT_MAX] = {
+		[VERDICT_OK] = EXIT_DONE,
+		[VERDICT_DEGRADED] = EXIT_REMARKS,
+		[VERDICT_BROKEN] = EXIT_BROKEN,
+	};
+	const struct trial_result *r = &answer->trial;
+
+	/* Whether anybody listens is no question to a file. */
+	if (is_kept_here(answer) || (answer->policy_only && r->no_listener))
+		return codes[problems_verdict(&answer->problems)];
+	if (r->verdict != TRIAL_DROP && r->verdict != TRIAL_RESET)
+		return EXIT_PASSES;
+	return r->no_listener ? EXIT_BROKEN : EXIT_DROPPED;
+}
+
+/* ---- text ----------------------------------------------------------------- */
+
+static void print_text(const struct test_answer *answer)
+{
+	const struct trial_result *r = &answer->trial;
+	char proxy[PROXY_TEXT_LEN];
+
+	printf("in %s: ", answer->ifname);
+	if (!answer->policy_only && !answer->attached) {
+		printf("it is not attached: left alone\n");
+		return;
+	}
+	if (r->rule >= 0)
+		printf("rule %d %s: ", r->rule, answer->rule.name);
+	if (is_for_proxy(answer))
+		printf("proxy %s: ", proxy_format(&answer->rule.proxy, proxy));
+	printf("%s%s%s\n", r->no_listener ? "there is no listener: " : "", meanings[r->verdict],
+	       is_kept_here(answer) && !arrives(answer) ? ", but it does not arrive" : "");
+	problems_print(&answer->problems);
+}
+
+/* ---- JSON ----------------------------------------------------------------- */
+
+static int print_json(const struct test_answer *answer)
+{
+	const struct trial_result *r = &answer->trial;
+	struct json_object *root = show_json_root(), *name = NULL, *index = NULL, *to = NULL;
+	const bool for_proxy = is_for_proxy(answer);
+	char proxy[PROXY_TEXT_LEN];
+
+	if (r->rule >= 0) {
+		name = json_object_new_string(answer->rule.name);
+		index = json_object_new_int(r->rule);
+	}
+	if (for_proxy)
+		to = json_object_new_string(proxy_format(&answer->rule.proxy, proxy));
+	json_object_object_add(root, "interface", json_object_new_string(answer->ifname));
+	json_object_object_add(root, "verdict",
+			       json_object_new_string(trial_verdict_names[r->verdict]));
+	json_object_object_add(root, "rule", name);
+	json_object_object_add(root, "rule_index", index);
+	json_object_object_add(root, "proxy", to);
+	if (for_proxy)
+		json_object_object_add(root, "listener", json_object_new_boolean(!r->no_listener));
+	if (!answer->policy_only) {
+		json_object_object_add(root, "attached", json_object_new_boolean(answer->attached));
+		json_object_object_add(root, "arrives", json_object_new_boolean(arrives(answer)));
+		json_object_object_add(root, "problems", problems_json(&answer->problems));
+	}
+	return show_json_print(root);
+}
+
+int test_answer_tell(const struct test_answer *answer, bool json)
+{
+	int code = EXIT_DONE;
+
+	if (json)
+		code = print_json(answer);
+	else
+		print_text(answer);
+	return code ? code : exit_code_of(answer);
+}
+
+void test_answer_free(struct test_answer *answer)
+{
+	problems_free(&answer->problems);
+}

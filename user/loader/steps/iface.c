@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/steps/iface.h"
+
+#include <string.h>
+
+#include "kernel/hook/clsact.h"
+#include "kernel/hook/tcx.h"
+#include "loader/steps/reset_flows.h"
+
+tproxy_mask iface_active_rules(const struct policy *policy)
+{
+	tproxy_mask mask = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (policy->rules[i].used)
+			mask |= 1ULL << i;
+	return mask;
+}
+
+bool iface_is_there(struct session *session, const struct live_iface *iface,
+		    struct device *ret_device)
+{
+	struct device device;
+
+	if (device_by_index(&session->nl, (int)iface->ifindex, &device) ||
+	    (strcmp(device.name, (const char *)iface->value.name) &&
+	     steps_hook_present(session, device.ifindex) == HOOK_NONE))
+		return false;
+	*ret_device = device;
+	return true;
+}
+
+int iface_inherit_after(struct session *session, __u32 from, __u32 to)
+{
+	struct after after;
+
+	after_read(&session->state, from, &after);
+	return after.n ? after_write(&session->state, to, &after) : 0;
+}
+
+/* ---- on --------------------------------------------------------------------- */
+
+/* An entry of another device that had the number before: nothing of it is true for this one. */
+static void read_entry(struct session *session, const struct device *device, enum hook present,
+		       struct tproxy_iface *ret_entry)
+{
+	__u32 ifindex = (__u32)device->ifindex;
+	struct live_iface old = { .ifindex = ifindex };
+
+	*ret_entry = (struct tproxy_iface){ 0 };
+	if (live_iface_get(&session->state, ifindex, &old.value))
+		return;
+	if (!strcmp((const char *)old.value.name, device->name) || present != HOOK_NONE)
+		*ret_entry = old.value;
+	else
+		iface_off(session, &old);
+}
+
+static int write_entry(struct session *session, const struct device *device,
+		       const struct iface_wish *wish, enum hook hook, enum hook present)
+{
+	struct tproxy_iface entry;
+	int err;
+
+	if (session->dry_run)
+		return 0;
+	read_entry(session, device, present, &entry);
+	snprintf((char *)entry.name, sizeof(entry.name), "%s", device->name);
+	entry.vrf = (__u32)device_vrf(device);
+	entry.roles |= wish->roles;
+	entry.roles &= ~(__u32)TPROXY_ROLE_DRAINING;
+	if (entry.roles & TPROXY_ROLE_POLICY) {
+		err = live_rules_on(&session->state, device->name, wish->mask, &entry.mask);
+		if (err)
+			log_error("%s: cannot read its rules: %s", device->name, strerror(-err));
+		if (err)
+			return err;
+	}
+	if (hook == HOOK_CLSACT && !clsact_present(&session->nl, device->ifindex))
+		entry.roles |= TPROXY_ROLE_MADE_QDISC;
+	err = live_iface_set(&session->state, (__u32)device->ifindex, &entry);
+	if (err)
+		log_error("%s: cannot write its entry: %s", device->name, strerror(-err));
+	return err;
+}
+
+static int find_place(struct session *session, int ifindex, enum hook hook, bool follow,
+		      struct place *ret_place)
+{
+	struct hook_site site;
+	struct after after;
+
+	steps_site(session, ifindex, &site);
+	after_read(&session->state, (__u32)ifindex, &after);
+	return chain_place(&site, hook, &after, follow, ret_place);
+}
+
+bool iface_is_out_of_place(struct session *session, int ifindex)
+{
+	enum hook hook = steps_hook_present(session, ifindex);
+	struct place place;
+
+	return hook != HOOK_NONE && !find_place(session, ifindex, hook, false, &place) &&
+	       place.move;
+}
+
+bool iface_chain(struct session *session, const struct device *device, struct chain *ret_chain)
+{
+	enum hook hook = steps_hook_present(session, device->ifindex);
+	struct hook_site site;
+	struct after after;
+
+	if (hook == HOOK_NONE)
+		return false;
+	steps_site(session, device->ifindex, &site);
+	after_read(&session->state, (__u32)device->ifindex, &after);
+	chain_read(&site, device, hook, &after, ret_chain);
+	return true;
+}
+
+/* The new program first, then the other hook's: never neither. */
+static int move_hook(struct session *session, const struct device *device, enum hook hook,
+		     enum hook present, bool follow)
+{
+	struct place place;
+	int err = find_place(session, device->ifindex, hook, follow, &place);
+
+	if (err) {
+		log_error("%s: cannot find a place for our program: %s (tc filter show dev %s "
+			  "ingress)",
+			  device->name, strerror(-err), device->name);
+		return err;
+	}
+	if (hook == present && !place.move)
+		return 0;
+	err = steps_hook_on(session, device, hook, &place);
+	if (!err && present != HOOK_NONE && present != hook)
+		err = steps_hook_off(session, device->ifindex, device->name, present);
+	return err;
+}
+
+int iface_on(struct session *session, const struct device *device, const struct iface_wish *wish)
+{
+	enum hook present = steps_hook_present(session, device->ifindex);
+	enum hook hook = wish->hook;
+	int err;
+
+	if (hook == HOOK_NONE)
+		hook = present;
+	if (hook == HOOK_NONE)
+		hook = tcx_supported() ? HOOK_TCX : HOOK_CLSACT;
+	err = write_entry(session, device, wish, hook, present);
+	if (!err)
+		err = steps_route_on(session, device);
+	return err ? err : move_hook(session, device, hook, present, wish->follow);
+}
+
+/* ---- off -------------------------------------------------------------------- */
+
+int iface_off(struct session *session, const struct live_iface *iface)
+{
+	const char *name = (const char *)iface->value.name;
+	int ifindex = (int)iface->ifindex;
+	struct device device;
+	bool there = iface_is_there(session, iface, &device);
+	enum hook hook;
+	int err;
+
+	/* An interrupted change of the hook leaves both; the last turn removes a dead link's pin. */
+	do {
+		hook = steps_hook_present(session, ifindex);
+		err = steps_hook_off(session, ifindex, name, hook);
+	} while (!err && hook != HOOK_NONE && !session->dry_run);
+	if (!err && there)
+		sever_flows(session, ifindex, name);
+	if (!err && there && (iface->value.roles & TPROXY_ROLE_MADE_QDISC))
+		err = steps_qdisc_off(session, ifindex, name);
+	if (!err)
+		err = steps_route_off(session, ifindex);
+	if (err || session->dry_run)
+		return err;
+	after_forget(&session->state, iface->ifindex);
+	err = live_iface_del(&session->state, iface->ifindex);
+	if (err)
+		log_error("%s: cannot remove its entry: %s", name, strerror(-err));
+	return err;
+}
+
+int iface_forget_stale(struct session *session, const struct device *device)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err;
+
+	if (session->dry_run)
+		return 0;
+	err = steps_ifaces(session, &ifaces, &n);
+	for (size_t i = 0; i < n && !err; i++) {
+		if (strcmp((const char *)ifaces[i].value.name, device->name) ||
+		    (int)ifaces[i].ifindex == device->ifindex)
+			continue;
+		log_step("forget the %s that was ifindex %u", device->name, ifaces[i].ifindex);
+		err = iface_inherit_after(session, ifaces[i].ifindex, (__u32)device->ifindex);
+		if (!err)
+			err = iface_off(session, &ifaces[i]);
+	}
+	return err;
+}
+
+int iface_last_off(struct session *session)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err = steps_ifaces(session, &ifaces, &n);
+
+	if (err || n || session->dry_run)
+		return err;
+	err = steps_lookup_off(session);
+	return err ? err : steps_routes_off(session);
+}
+
+int iface_everything_off(struct session *session)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err, result = steps_ifaces(session, &ifaces, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		err = iface_off(session, &ifaces[i]);
+		result = result ? result : err;
+	}
+	err = steps_lookup_off(session);
+	result = result ? result : err;
+	err = steps_routes_off(session);
+	result = result ? result : err;
+	/* With something still attached the pins are the only way to remove it later. */
+	return result ? result : steps_remove_state(session);
+}

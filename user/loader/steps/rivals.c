@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/steps/rivals.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "kernel/state/living.h"
+#include "kernel/routing/route.h"
+
+#define CHOOSE "choose others with --mark and --table"
+
+struct rivals {
+	const struct tproxy_config *config; /* what we want */
+	struct living living;
+	struct route_rule rule;             /* one that conflicts with it */
+};
+
+static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
+{
+	return (config->mask & mask) || config->table == table;
+}
+
+/* ---- states that live ------------------------------------------------------- */
+
+static int check_alive(const struct rivals *r)
+{
+	char text[STATE_PATH_LEN + 32];
+
+	for (size_t i = 0; i < r->living.n; i++) {
+		const struct tproxy_config *other = &r->living.items[i].config;
+
+		if (!clashes(r->config, other->mask, other->table))
+			continue;
+		log_error("mark 0x%x, table %u: %s uses mark 0x%x and table %u (" CHOOSE
+			  ", or detach that one, with its --pin-dir)",
+			  r->config->mark, r->config->table,
+			  living_text(&r->living.items[i], text, sizeof(text)), other->mark,
+			  other->table);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* ---- rules without a state -------------------------------------------------- */
+
+/* What an exact copy of our state has left is ours, if we know that it is dead. */
+static int conflicts(const struct route_rule *rule, void *arg)
+{
+	struct rivals *r = arg;
+	bool same = rule->mask == r->config->mask && rule->table == r->config->table;
+
+	if (!clashes(r->config, rule->mask, rule->table) ||
+	    living_by_key(&r->living, rule->mark, rule->mask, rule->table) ||
+	    (same && !r->living.blind))
+		return 0;
+	r->rule = *rule;
+	return 1;
+}
+
+static int check_rules(struct session *session, struct rivals *r)
+{
+	static const __u8 families[] = { AF_INET, AF_INET6 };
+	char text[RULE_TEXT_LEN];
+	int found = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !found; i++)
+		if (route_family_present(families[i]))
+			found = route_rules_of_tproxy(&session->nl, families[i], conflicts, r);
+	if (found <= 0)
+		return found;
+	log_error("mark 0x%x, table %u: the rule \"%s\" of %s uses them (" CHOOSE
+		  "; tproxy-loader clean removes what is left of a state that is gone)",
+		  r->config->mark, r->config->table, rule_text(&r->rule, text),
+		  r->living.blind ? "another tproxy state, or of one that is gone," :
+			       "a tproxy state that is gone");
+	return -EBUSY;
+}
+
+/* ---- everybody else --------------------------------------------------------- */
+
+static int check_foreign(struct session *session, const struct tproxy_config *config)
+{
+	char text[160];
+	int found = route_mark_conflict(&session->nl, config->mask, text, sizeof(text));
+
+	if (!found)
+		found = route_table_conflict(&session->nl, config->table, text, sizeof(text));
+	if (found > 0)
+		log_error("%s (" CHOOSE ")", text);
+	if (!found) {
+		found = route_mark_conflict(&session->nl, config->df_mark, text, sizeof(text));
+		if (found > 0)
+			log_error("%s, and it is used with mark 0x%x for datagrams that forbid "
+				  "fragments (choose another with --mark)",
+				  text, config->mark);
+	}
+	if (found < 0)
+		log_error("routing: cannot read rules and routes: %s (try again)",
+			  strerror(-found));
+	return found > 0 ? -EBUSY : found;
+}
+
+int rivals_check(struct session *session, const struct tproxy_config *config)
+{
+	struct rivals r = { .config = config };
+	int err = living_read(session->app->pin_dir, &r.living);
+
+	if (err) {
+		log_error("other states: cannot look for them: %s (try again)", strerror(-err));
+		return err;
+	}
+	err = check_alive(&r);
+	if (!err) {
+		err = check_rules(session, &r);
+		if (err && err != -EBUSY)
+			log_error("routing rules: cannot read them: %s (try again)", strerror(-err));
+	}
+	living_free(&r.living);
+	return err ? err : check_foreign(session, config);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The session: the state opened for reading or writing, with clear errors. */
+#include <cap-ng.h>
+#include <signal.h>
+#include <string.h>
+
+#include "kernel/maps/generation.h"
+#include "kernel/hook/hook.h"
+#include "kernel/maps/policy_maps.h"
+#include "loader/steps/migrate.h"
+#include "loader/steps/confirm_guard.h"
+
+static bool have_capabilities(void)
+{
+	if (capng_get_caps_process())
+		return false;
+	return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) &&
+	       (capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) ||
+		capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN));
+}
+
+static int report_open(const struct session *session, int err, const char *what)
+{
+	const char *dir = session->app->pin_dir;
+
+	switch (err) {
+	case -ENOENT:
+		log_error("%s: tproxy is not attached (tproxy-loader attach IF)", dir);
+		return EXIT_NOT_ATTACHED;
+	case -EPROTO:
+		if (state_is_older(&session->state)) {
+			log_error("%s: its maps have ABI %u, this loader speaks %u (tproxy-loader "
+				  "attach IF, or watch, migrates them)",
+				  dir, session->state.config.abi, TPROXY_ABI);
+			break;
+		}
+		log_error("%s: its maps have ABI %u, this loader speaks %u (use the loader that "
+			  "made them, or its detach --all)",
+			  dir, session->state.config.abi, TPROXY_ABI);
+		break;
+	case -EMEDIUMTYPE:
+		log_error("%s: %s is missing or no pin of tproxy (tproxy-loader clean removes a "
+			  "broken state)",
+			  dir, what);
+		break;
+	case -EUCLEAN:
+		log_error("%s", what);
+		break;
+	case -EACCES:
+	case -EPERM:
+		log_error("%s: permission denied (run as root)", dir);
+		break;
+	default:
+		log_error("%s: cannot open %s: %s (tproxy-loader clean removes a broken state)",
+			  dir, what, strerror(-err));
+	}
+	return EXIT_FAILED;
+}
+
+static void fill_stops(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTSTP);
+	sigaddset(set, SIGTTIN);
+	sigaddset(set, SIGTTOU);
+}
+
+/*
+ * A command that changes the system is not to be torn by Ctrl-C or a closing terminal, nor
+ * stopped by Ctrl-Z while others wait for its lock.
+ */
+void app_hold_signals(bool hold)
+{
+	sigset_t set;
+
+	fill_stops(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* One process may open many sessions: what it has been told once, it knows. */
+static void remark(const struct app *app, const char *text)
+{
+	static char told[PINDIR_WHY_LEN];
+
+	if (*text && strcmp(text, told))
+		log_warn("%s: %s", app->pin_dir, text);
+	snprintf(told, sizeof(told), "%s", text);
+}
+
+int session_lock(struct session *session, struct app *app)
+{
+	struct lock_wait wait = { .ms = app->lock_wait_ms };
+	char why[PINDIR_WHY_LEN];
+	sigset_t before;
+	int err;
+
+	session->app = app;
+	if (!have_capabilities()) {
+		log_error("permission denied: CAP_BPF and CAP_NET_ADMIN are needed (run as root)");
+		return EXIT_FAILED;
+	}
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	wait.mask = &before;
+	app_hold_signals(true);
+	err = state_lock(&session->state, app->pin_dir, &wait, why);
+	if (!err) {
+		remark(app, wait.remark);
+		return EXIT_DONE;
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (session->state.pins.parent >= 0)
+		log_error("%s: %s", app->pin_dir, why);
+	else
+		log_error("%s", why);
+	return EXIT_FAILED;
+}
+
+/* With the lock, a stage directory can only be an interrupted attempt. */
+static int open_write(struct session *session)
+{
+	struct app *app = session->app;
+	int code = session_lock(session, app);
+
+	if (!code && statedir_remove_stage(&session->state.pins))
+		log_debug("%s: removed what an interrupted attach had staged", app->pin_dir);
+	return code;
+}
+
+static bool is_other_netns(const struct session *session)
+{
+	return session->state.config.netns != state_netns();
+}
+
+static int open_state(struct session *session, char *what)
+{
+	char path[STATE_PATH_LEN];
+	struct state *state = &session->state;
+	int err = state_open(state, session->app->pin_dir, what);
+	bool older = err == -EPROTO && state_is_older(state);
+
+	if (err && !older)
+		return err;
+	/* Another namespace, and it is gone with all its attachments: nothing is attached. */
+	if (is_other_netns(session) && hook_lookup_is_dead(state_lookup_path(state, path))) {
+		log_debug("%s: its network namespace is gone", state->dir);
+		return -ESTALE;
+	}
+	return err;
+}
+
+static int refuse_other_netns(const struct session *session)
+{
+	log_error("%s: belongs to another network namespace (use -n NAME, or another --pin-dir)",
+		  session->app->pin_dir);
+	return EXIT_FAILED;
+}
+
+/* Whatever the command is to do, it must be possible without them: detach, above all. */
+static void refresh_local(struct session *session)
+{
+	int err = session->dry_run ? 0 : live_refresh_local(&session->state, &session->nl);
+
+	if (err)
+		log_warn("local addresses: cannot read them into the map: %s (what is addressed to "
+			 "this host is decided by those of before)",
+			 strerror(-err));
+}
+
+/* An edit must meet the live maps, not what an interrupted replacement left pinned. */
+static int make_true(struct session *session)
+{
+	int err = generation_repair_pins(&session->state);
+
+	if (err) {
+		log_error("%s: cannot reach the live maps: %s (run as root)", session->state.dir,
+			  strerror(-err));
+		return EXIT_FAILED;
+	}
+	probation_settle(session);
+	refresh_local(session);
+	return EXIT_DONE;
+}
+
+static int migrate(struct session *session)
+{
+	if (!session->dry_run)
+		return migrate_state(session) ? EXIT_FAILED : EXIT_DONE;
+	log_error("%s: its maps have ABI %u, and what changes nothing cannot migrate them "
+		  "(tproxy-loader attach IF does)",
+		  session->state.dir, session->state.config.abi);
+	return EXIT_FAILED;
+}
+
+static int open_for_writing(struct session *session, int err)
+{
+	int code = EXIT_DONE;
+
+	if (is_other_netns(session))
+		return refuse_other_netns(session);
+	if (err == -EPROTO)
+		code = migrate(session);
+	return code ? code : make_true(session);
+}
+
+/* With the one before ours, a writer's first step is to migrate it. */
+static bool is_usable(const struct session *session, int err, enum session_mode mode)
+{
+	return !err || (mode == SESSION_WRITE && err == -EPROTO && state_is_older(&session->state));
+}
+
+int session_open(struct session *session, struct app *app, enum session_mode mode)
+{
+	char what[PINDIR_WHY_LEN] = "";
+	int opened, err, code;
+
+	session->app = app;
+	if (mode == SESSION_WRITE) {
+		code = open_write(session);
+		if (code)
+			return code;
+	}
+	opened = open_state(session, what);
+	if (!is_usable(session, opened, mode))
+		return report_open(session, opened == -ESTALE ? -ENOENT : opened, what);
+	err = nl_open(&session->nl);
+	if (err) {
+		log_error("netlink: %s", strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (mode == SESSION_WRITE)
+		return open_for_writing(session, opened);
+	if (is_other_netns(session))
+		return refuse_other_netns(session);
+	err = generation_follow(&session->state);
+	if (err)
+		log_error("%s: cannot read the live maps: %s", session->state.dir, strerror(-err));
+	return err ? EXIT_FAILED : EXIT_DONE;
+}
+
+int session_open_any(struct session *session, struct app *app, bool *ret_present)
+{
+	char what[PINDIR_WHY_LEN] = "";
+	int err, code;
+
+	session->app = app;
+	code = open_write(session);
+	if (code)
+		return code;
+	err = nl_open(&session->nl);
+	if (err) {
+		log_error("netlink: %s", strerror(-err));
+		return EXIT_FAILED;
+	}
+	err = open_state(session, what);
+	if (err == -ESTALE) {
+		err = statedir_remove(&session->state.pins, what) ? -EBUSY : -ENOENT;
+		state_forget(&session->state);
+	}
+	*ret_present = is_usable(session, err, SESSION_WRITE);
+	if (*ret_present)
+		return open_for_writing(session, err);
+	return err == -ENOENT ? EXIT_DONE : report_open(session, err, what);
+}
+
+void session_close(struct session *session)
+{
+	bool locked = lock_is_held(&session->state.lock);
+	sigset_t stops;
+
+	nl_close(&session->nl);
+	state_close(&session->state);
+	fill_stops(&stops);
+	if (locked)
+		sigprocmask(SIG_UNBLOCK, &stops, NULL);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/steps/steps.h"
+
+#include <string.h>
+
+#include "kernel/hook/clsact.h"
+
+int steps_ifaces(struct session *session, struct live_iface **ret_ifaces, size_t *ret_n)
+{
+	int err = live_ifaces(&session->state, ret_ifaces, ret_n);
+
+	if (err)
+		log_error("%s: cannot read what is attached: %s (try again)", session->state.dir,
+			  strerror(-err));
+	return err;
+}
+
+/* What cb fails with, it has reported. */
+int steps_walk_devices(struct session *session, int (*cb)(const struct device *device, void *arg),
+		       void *arg)
+{
+	__cleanup_free struct device *devices = NULL;
+	size_t n = 0;
+	int err = device_list(&session->nl, &devices, &n);
+
+	if (err)
+		log_error("interfaces: cannot list them: %s (try again)", strerror(-err));
+	for (size_t i = 0; i < n && !err; i++)
+		err = cb(&devices[i], arg);
+	return err;
+}
+
+/* ---- state ---------------------------------------------------------------- */
+
+static const char *load_hint(int err)
+{
+	switch (-err) {
+	case EPERM:
+	case EACCES:
+		return "the kernel refused: lockdown, missing capabilities or the verifier; -vv "
+		       "shows its log";
+	case ENOMEM:
+		return "not enough memory for the maps";
+	case ENOSPC:
+		return "no space on the bpffs";
+	default:
+		return "-vv shows libbpf's and the verifier's log";
+	}
+}
+
+int steps_create_state(struct session *session, const struct tproxy_config *config)
+{
+	const char *dir = session->app->pin_dir;
+	char why[PINDIR_WHY_LEN];
+	int err;
+
+	log_step("load programs, pin maps in %s", dir);
+	if (session->dry_run) {
+		session->state.config = *config;
+		return 0;
+	}
+	err = state_create(&session->state, dir, config, why);
+	if (err == -EUCLEAN)
+		log_error("%s", why);
+	else if (err)
+		log_error("%s: cannot load or pin: %s (%s)", dir, strerror(-err), load_hint(err));
+	return err;
+}
+
+static int replace_on_ifaces(struct nl *nl, const struct state *state, const struct state *to)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err = live_ifaces(state, &ifaces, &n);
+
+	for (size_t i = 0; i < n && !err; i++) {
+		struct hook_site site;
+		enum hook hook;
+
+		hook_site_make(&site, nl, (int)ifaces[i].ifindex, state, to);
+		hook = hook_present(&site);
+		if (hook != HOOK_NONE)
+			err = hook_attach(&site, hook, to->prog[PROG_INGRESS], NULL);
+	}
+	return err;
+}
+
+int steps_move_programs(struct nl *nl, const struct state *state, const struct state *to)
+{
+	char path[STATE_PATH_LEN];
+	int err = replace_on_ifaces(nl, state, to);
+
+	if (!err && hook_lookup_present(state_lookup_path(state, path)))
+		err = hook_lookup_attach(to->prog[PROG_LOOKUP], path);
+	return err;
+}
+
+int steps_replace_build(struct session *session)
+{
+	struct state *state = &session->state;
+	int err;
+
+	if (state->config.build == state_build())
+		return 0;
+	log_step("replace the programs of another build in place");
+	if (session->dry_run)
+		return 0;
+	err = state_reload(state);
+	if (!err)
+		err = steps_move_programs(&session->nl, state, state);
+	if (!err)
+		err = state_publish_progs(state);
+	if (err)
+		log_error("%s: cannot replace the programs: %s (%s)", state->dir, strerror(-err),
+			  load_hint(err));
+	return err;
+}
+
+int steps_remove_state(struct session *session)
+{
+	const char *dir = session->app->pin_dir;
+	char why[PINDIR_WHY_LEN];
+	int err;
+
+	log_step("unpin %s", dir);
+	if (session->dry_run)
+		return 0;
+	err = statedir_remove(&session->state.pins, why);
+	if (err == -EUCLEAN)
+		log_error("%s", why);
+	else if (err)
+		log_error("%s: cannot remove all pins: %s (remove what is left by hand)", dir, why);
+	return err;
+}
+
+int steps_refresh_local(struct session *session)
+{
+	int err;
+
+	if (session->dry_run)
+		return 0;
+	err = live_refresh_local(&session->state, &session->nl);
+	if (err)
+		log_error("local addresses: cannot read them into the map: %s", strerror(-err));
+	return err;
+}
+
+/* ---- programs ------------------------------------------------------------- */
+
+int steps_lookup_on(struct session *session)
+{
+	char path[STATE_PATH_LEN];
+	int err;
+
+	if (!session->dry_run && hook_lookup_present(state_lookup_path(&session->state, path)))
+		return 0;
+	log_step("sk_lookup: attach tproxy_lookup to the network namespace");
+	if (session->dry_run)
+		return 0;
+	err = hook_lookup_attach(session->state.prog[PROG_LOOKUP], path);
+	if (err)
+		log_error("sk_lookup: cannot attach: %s (tproxy-loader features shows what this "
+			  "kernel has)",
+			  strerror(-err));
+	return err;
+}
+
+int steps_lookup_off(struct session *session)
+{
+	char path[STATE_PATH_LEN];
+	int err;
+
+	if (!hook_lookup_present(state_lookup_path(&session->state, path)))
+		return 0;
+	log_step("sk_lookup: detach tproxy_lookup");
+	err = session->dry_run ? 0 : hook_lookup_detach(path);
+	if (err)
+		log_error("sk_lookup: cannot detach: %s", strerror(-err));
+	return err;
+}
+
+void steps_site(struct session *session, int ifindex, struct hook_site *ret_site)
+{
+	hook_site_make(ret_site, &session->nl, ifindex, &session->state, NULL);
+}
+
+enum hook steps_hook_present(struct session *session, int ifindex)
+{
+	struct hook_site site;
+
+	if (session->state.map[MAP_IFACES] < 0)
+		return HOOK_NONE; /* a dry run without a state */
+	steps_site(session, ifindex, &site);
+	return hook_present(&site);
+}
+
+bool steps_moved_away(struct session *session, int ifindex)
+{
+	struct hook_site site;
+
+	steps_site(session, ifindex, &site);
+	return hook_moved_away(&site);
+}
+
+static void show_hook_on(const struct device *device, enum hook hook, const struct place *place)
+{
+	char where[48] = "first";
+
+	if (hook == HOOK_CLSACT)
+		snprintf(where, sizeof(where), "priority %u", place->priority);
+	else if (place->after)
+		snprintf(where, sizeof(where), "after program %u", place->after);
+	log_step("%s: attach tproxy_ingress to %s, %s", hook_names[hook], device->name, where);
+}
+
+int steps_hook_on(struct session *session, const struct device *device, enum hook hook,
+		  const struct place *place)
+{
+	struct hook_site site;
+	int err;
+
+	show_hook_on(device, hook, place);
+	if (session->dry_run)
+		return 0;
+	steps_site(session, device->ifindex, &site);
+	err = hook_attach(&site, hook, session->state.prog[PROG_INGRESS], place);
+	if (err)
+		log_error("%s: cannot attach by %s: %s (try --hook %s)", device->name,
+			  hook_names[hook], strerror(-err),
+			  hook == HOOK_TCX ? hook_names[HOOK_CLSACT] : hook_names[HOOK_TCX]);
+	return err;
+}
+
+int steps_hook_off(struct session *session, int ifindex, const char *name, enum hook hook)
+{
+	struct hook_site site;
+	int err;
+
+	steps_site(session, ifindex, &site);
+	/* With HOOK_NONE there may still be the pin of a link whose device is gone, or elsewhere. */
+	if (hook != HOOK_NONE)
+		log_step("%s: detach tproxy_ingress from %s", hook_names[hook], name);
+	else if (hook_moved_away(&site))
+		log_step("%s: detach tproxy_ingress from %s, in another network namespace",
+			 hook_names[HOOK_TCX], name);
+	if (session->dry_run)
+		return 0;
+	err = hook_detach(&site, hook);
+	if (err)
+		log_error("%s: cannot detach: %s", name, strerror(-err));
+	return err;
+}
+
+int steps_qdisc_off(struct session *session, int ifindex, const char *name)
+{
+	int err;
+
+	if (!clsact_present(&session->nl, ifindex))
+		return 0;
+	log_step("clsact: remove the qdisc from %s if nobody else uses it", name);
+	err = session->dry_run ? 0 : clsact_remove_if_empty(&session->nl, ifindex);
+	if (err)
+		log_error("%s: cannot remove the clsact qdisc: %s", name, strerror(-err));
+	return err;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The steps that concern rules and routes. */
+#include <string.h>
+#include <sys/socket.h>
+
+#include "loader/steps/ruleorder.h"
+#include "loader/steps/steps.h"
+
+static const __u8 families[] = { AF_INET, AF_INET6 };
+
+struct route_key steps_route_key(const struct session *session)
+{
+	const struct tproxy_config *config = &session->state.config;
+
+	return (struct route_key){ config->mark, config->mask, config->table };
+}
+
+/*
+ * A VRF gives IPv6 packets of its members its own name before they are routed, IPv4 packets only
+ * after (ip6_rcv_finish, ip_rcv_finish).
+ */
+int steps_rule_device(struct session *session, __u8 family, const struct device *device,
+		      struct device *ret_device)
+{
+	if (family == AF_INET6 && device_vrf(device))
+		return device_by_index(&session->nl, device_vrf(device), ret_device);
+	*ret_device = *device;
+	return 0;
+}
+
+enum routing steps_routing(struct session *session, __u8 family, const struct device *device)
+{
+	struct ruleorder order __cleanup_ruleorder = { 0 };
+	__u32 table = session->state.config.table;
+
+	if (!route_family_present(family))
+		return ROUTING_ABSENT;
+	if (ruleorder_read(session, family, device, &order) || !order.there)
+		return ROUTING_NO_RULE;
+	if (route_local_present(&session->nl, family, table) != 1)
+		return ROUTING_NO_ROUTE;
+	return order.earlier == RULE_NEVER ? ROUTING_OK : ROUTING_EARLIER;
+}
+
+/* ---- rules and routes an interface needs ------------------------------------ */
+
+/* A family the interface does not speak needs no rule: none of its packets get that far. */
+static bool family_disabled(__u8 family, const char *ifname)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[128];
+
+	if (family == AF_INET)
+		return false;
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", ifname);
+	file = fopen(path, "re");
+	/* A device whose MTU is too small for IPv6 has no such file. */
+	return file ? fgetc(file) == '1' : errno == ENOENT;
+}
+
+bool steps_family_wanted(__u8 family, const char *ifname)
+{
+	return route_family_present(family) && !family_disabled(family, ifname);
+}
+
+const char *steps_route_hint(int err)
+{
+	if (err == -ENETDOWN)
+		return "ip link set lo up";
+	if (err == -EPERM)
+		return "run as root";
+	return "-v shows more";
+}
+
+static void show_local(const char *verb, __u8 family, __u32 table, int protocol)
+{
+	log_step("ip -%c route %s local default dev lo table %u proto %d",
+		 route_family_digit(family), verb, table, protocol);
+}
+
+/* That of an older build goes when ours is there. */
+static int replace_local(struct session *session, __u8 family, __u32 table)
+{
+	int err;
+
+	show_local(family == AF_INET ? "append" : "replace", family, table, TPROXY_RT_PROTOCOL);
+	err = route_local_add_over_old(&session->nl, family, table);
+	if (!err && family == AF_INET) {
+		show_local("del", family, table, TPROXY_RT_PROTOCOL_OLD);
+		err = route_local_del_old(&session->nl, family, table);
+	}
+	return err;
+}
+
+static int add_local(struct session *session, __u8 family, __u32 table)
+{
+	struct route_table found = { 0 };
+	int err = 0;
+
+	if (!session->dry_run)
+		err = route_table_read(&session->nl, family, table, &found);
+	if (err || (found.ours && !found.old))
+		return err;
+	/* To replace could hit what somebody else has put there; the old one serves as well. */
+	if (found.old && found.foreign && family == AF_INET6)
+		return 0;
+	if (found.old)
+		return replace_local(session, family, table);
+	show_local("add", family, table, TPROXY_RT_PROTOCOL);
+	return session->dry_run ? 0 : route_local_add(&session->nl, family, table);
+}
+
+static int local_route_on(struct session *session, __u8 family, __u32 table)
+{
+	int err = add_local(session, family, table);
+
+	if (err)
+		log_error("table %u: cannot add the local IPv%c route: %s (%s)", table,
+			  route_family_digit(family), strerror(-err), steps_route_hint(err));
+	return err;
+}
+
+static int family_on(struct session *session, __u8 family, const struct device *device)
+{
+	int err = local_route_on(session, family, session->state.config.table);
+
+	return err ? err : steps_rule_on(session, family, device);
+}
+
+int steps_route_on(struct session *session, const struct device *device)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !err; i++) {
+		if (steps_family_wanted(families[i], device->name))
+			err = family_on(session, families[i], device);
+		else
+			log_debug("%s: no IPv%c here", device->name,
+				  route_family_digit(families[i]));
+	}
+	return err;
+}
+
+static int is_old(const struct route_rule *rule, void *arg)
+{
+	return route_rule_is_old(rule) && route_rule_is_ours(rule, arg);
+}
+
+/* 1 if an older build's rule or route is there, 0 or -errno. */
+static int has_old(struct session *session)
+{
+	struct route_key key = steps_route_key(session);
+	struct route_table table = { 0 };
+	int found = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !found; i++) {
+		if (!route_family_present(families[i]))
+			continue;
+		found = route_rules(&session->nl, families[i], is_old, &key);
+		if (!found)
+			found = route_table_read(&session->nl, families[i], key.table, &table);
+		if (!found)
+			found = table.old;
+	}
+	return found;
+}
+
+int steps_route_renew(struct session *session)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	struct device device;
+	size_t n = 0;
+	int err, result, found = session->dry_run ? 0 : has_old(session);
+
+	if (found < 0)
+		log_error("routing: cannot read rules and routes: %s (try again)",
+			  strerror(-found));
+	if (found <= 0)
+		return found;
+	result = steps_ifaces(session, &ifaces, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (device_by_index(&session->nl, (int)ifaces[i].ifindex, &device))
+			continue;
+		err = steps_route_on(session, &device);
+		result = result ? result : err;
+	}
+	return result;
+}
+
+/* ---- rules nobody needs ---------------------------------------------------- */
+
+/* A VRF's name comes from the kernel: a VRF may be renamed, or gone. */
+static bool vrf_is(struct session *session, __u32 vrf, const char *name)
+{
+	struct device device;
+
+	return vrf && !device_by_index(&session->nl, (int)vrf, &device) &&
+	       !strcmp(device.name, name);
+}
+
+bool steps_rule_needed(struct session *session, __u8 family, const char *iif,
+		       const struct live_iface *ifaces, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct tproxy_iface *value = &ifaces[i].value;
+
+		if (family == AF_INET6 && value->vrf ? vrf_is(session, value->vrf, iif) :
+						       !strcmp((const char *)value->name, iif))
+			return true;
+	}
+	return false;
+}
+
+static int family_off(struct session *session, __u8 family, const struct live_iface *ifaces,
+		      size_t n)
+{
+	struct rule_list list __cleanup_rules = { 0 };
+	struct route_key key = steps_route_key(session);
+	int result = rules_read(&session->nl, family, &list);
+
+	if (result)
+		log_error("routing rules: cannot read them: %s (try again)", strerror(-result));
+	for (size_t i = 0; i < list.n; i++) {
+		const struct route_rule *rule = &list.items[i];
+		int err = 0;
+
+		if (route_rule_is_ours(rule, &key) &&
+		    !steps_rule_needed(session, family, rule->iif, ifaces, n))
+			err = steps_rule_off(session, rule);
+		result = result ? result : err;
+	}
+	return result;
+}
+
+int steps_route_off(struct session *session, int ifindex)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0, others = 0;
+	int err, result = steps_ifaces(session, &ifaces, &n);
+
+	if (result)
+		return result;
+	for (size_t i = 0; i < n; i++)
+		if ((int)ifaces[i].ifindex != ifindex)
+			ifaces[others++] = ifaces[i];
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		if (!route_family_present(families[i]))
+			continue;
+		err = family_off(session, families[i], ifaces, others);
+		result = result ? result : err;
+	}
+	return result;
+}
+
+/* ---- the local routes ------------------------------------------------------ */
+
+static int local_route_off(struct session *session, __u8 family, __u32 table)
+{
+	struct route_table found;
+	int err = route_table_read(&session->nl, family, table, &found);
+
+	if (!err && found.ours)
+		show_local("del", family, table, TPROXY_RT_PROTOCOL);
+	if (!err && found.old)
+		show_local("del", family, table, TPROXY_RT_PROTOCOL_OLD);
+	if (!err && (found.ours || found.old) && !session->dry_run)
+		err = route_local_del(&session->nl, family, table);
+	if (err)
+		log_error("table %u: cannot remove the local IPv%c route: %s (try again)", table,
+			  route_family_digit(family), strerror(-err));
+	return err;
+}
+
+int steps_routes_off(struct session *session)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		int err = 0;
+
+		if (route_family_present(families[i]))
+			err = local_route_off(session, families[i], session->state.config.table);
+		result = result ? result : err;
+	}
+	return result;
+}

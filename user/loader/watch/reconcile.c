@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/watch/reconcile.h"
+
+#include <fnmatch.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "loader/steps/ruleorder.h"
+
+const char *const repair_names[REPAIR_MAX] = {
+	[REPAIR_ATTACHED] = "attached",
+	[REPAIR_DEVICE] = "device",
+	[REPAIR_PROGRAM] = "program",
+	[REPAIR_ROUTING] = "routing",
+	[REPAIR_RULE_ORDER] = "rule order",
+	[REPAIR_LOOKUP] = "sk_lookup",
+	[REPAIR_LEFT] = "detached in the network namespace it left for",
+	[REPAIR_ORDER] = "order",
+};
+
+/* ---- one attached interface ----------------------------------------------- */
+
+/* Both families of one interface. */
+struct routing_look {
+	bool whole;            /* rule and route are there */
+	bool misplaced;        /* the rule is to be elsewhere … */
+	bool early;            /* … because another one may decide first: */
+	struct route_rule rule;
+};
+
+static void look_at_family(struct session *session, __u8 family, const struct device *device,
+			   struct routing_look *look)
+{
+	struct ruleorder order __cleanup_ruleorder = { 0 };
+	__u32 table = session->state.config.table;
+
+	if (ruleorder_read(session, family, device, &order) || !order.there ||
+	    route_local_present(&session->nl, family, table) != 1) {
+		look->whole = false;
+		return;
+	}
+	look->misplaced |= ruleorder_is_misplaced(&order);
+	if (order.earlier == RULE_NEVER)
+		return;
+	look->early = true;
+	look->rule = order.worst;
+}
+
+static struct routing_look look_at_routing(struct session *session, const struct live_iface *iface,
+					   const struct device *device)
+{
+	static const __u8 families[] = { AF_INET, AF_INET6 };
+	struct routing_look look = {
+		.whole = (int)iface->value.vrf == device_vrf(device),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		if (steps_family_wanted(families[i], device->name))
+			look_at_family(session, families[i], device, &look);
+	return look;
+}
+
+static int switch_on(const struct reconcile *r, const struct device *device,
+		     const struct live_iface *as, enum repair what)
+{
+	const struct iface_wish wish = {
+		.roles = as->value.roles & (TPROXY_ROLE_POLICY | TPROXY_ROLE_DIVERT),
+		.mask = as->value.mask,
+	};
+	int err = iface_on(r->session, device, &wish);
+
+	if (!err)
+		r->repaired(what, device->name, r->arg);
+	return err;
+}
+
+/*
+ * The new device first: until then nothing is attached to it, and the old one is gone. But a
+ * device that left and came back under another number has our link still.
+ */
+static int move_to(const struct reconcile *r, const struct live_iface *iface,
+		   const struct device *device)
+{
+	const char *name = (const char *)iface->value.name;
+	int ifindex = (int)iface->ifindex;
+	int err = 0;
+
+	if (steps_hook_present(r->session, ifindex) == HOOK_NONE)
+		err = steps_hook_off(r->session, ifindex, name, HOOK_NONE);
+	if (!err)
+		err = iface_inherit_after(r->session, iface->ifindex, (__u32)device->ifindex);
+	if (!err)
+		err = switch_on(r, device, iface, REPAIR_DEVICE);
+	return err ? err : iface_off(r->session, iface);
+}
+
+/* Its packets are another namespace's now, and must not meet our program there. */
+static int leave_elsewhere(const struct reconcile *r, const struct live_iface *iface)
+{
+	const char *name = (const char *)iface->value.name;
+	int err = 0;
+
+	if (!steps_moved_away(r->session, (int)iface->ifindex))
+		return 0;
+	err = steps_hook_off(r->session, (int)iface->ifindex, name, HOOK_NONE);
+	if (!err)
+		r->repaired(REPAIR_LEFT, name, r->arg);
+	return err;
+}
+
+static int not_there(const struct reconcile *r, const struct live_iface *iface)
+{
+	const char *name = (const char *)iface->value.name;
+	struct device device;
+	int err = leave_elsewhere(r, iface);
+
+	if (err || device_by_name(&r->session->nl, name, &device))
+		return err;
+	return (int)iface->ifindex == device.ifindex ?
+		       switch_on(r, &device, iface, REPAIR_PROGRAM) :
+		       move_to(r, iface, &device);
+}
+
+/* ---- the order of programs ------------------------------------------------- */
+
+static void tell_given_up(const struct reconcile *r, const struct device *device)
+{
+	const struct chain_program *program = NULL;
+	struct chain chain;
+	char text[128];
+
+	if (iface_chain(r->session, device, &chain))
+		program = chain_unknown(&chain);
+	if (program)
+		r->gave_up(device->name, chain_text(program, text, sizeof(text)), r->arg);
+}
+
+static int keep_place(const struct reconcile *r, const struct live_iface *iface,
+		      const struct device *device)
+{
+	struct patience *patience = patience_of(r->patience, iface->ifindex);
+
+	if (!iface_is_out_of_place(r->session, device->ifindex)) {
+		patience_calm(patience);
+		return 0;
+	}
+	switch (patience_ask(patience, monotonic_ms())) {
+	case PATIENCE_TRY:
+		return switch_on(r, device, iface, REPAIR_ORDER);
+	case PATIENCE_LOSE:
+		tell_given_up(r, device);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* ---- one attached interface, again ----------------------------------------- */
+
+/* The same device under another name, or in another VRF: its former rules serve nobody. */
+static int changed(const struct reconcile *r, const struct live_iface *iface,
+		   const struct device *device, enum repair what)
+{
+	int err = switch_on(r, device, iface, what);
+
+	return err ? err : steps_route_off(r->session, 0);
+}
+
+/* The way back waits until it is calm: who adds a rule and removes it may add it again. */
+static int check_order(const struct reconcile *r, const struct live_iface *iface,
+		       const struct device *device, const struct routing_look *look)
+{
+	if (look->early)
+		rulefight_see(r->fight, device->name, &look->rule);
+	if (!look->misplaced || rulefight_holds(r->fight) ||
+	    (!look->early && !rulefight_is_calm(r->fight)))
+		return 0;
+	rulefight_move(r->fight);
+	return changed(r, iface, device, REPAIR_RULE_ORDER);
+}
+
+static int check_routing(const struct reconcile *r, const struct live_iface *iface,
+			 const struct device *device)
+{
+	const struct routing_look look = look_at_routing(r->session, iface, device);
+
+	if (!look.whole)
+		return changed(r, iface, device, REPAIR_ROUTING);
+	return check_order(r, iface, device, &look);
+}
+
+static int check_iface(const struct reconcile *r, const struct live_iface *iface)
+{
+	const char *name = (const char *)iface->value.name;
+	struct session *session = r->session;
+	struct device device;
+	int err;
+
+	if (!iface_is_there(session, iface, &device))
+		return not_there(r, iface);
+	if (strcmp(device.name, name))
+		return changed(r, iface, &device, REPAIR_DEVICE);
+	if (steps_hook_present(session, device.ifindex) == HOOK_NONE)
+		return switch_on(r, &device, iface, REPAIR_PROGRAM);
+	err = check_routing(r, iface, &device);
+	return err ? err : keep_place(r, iface, &device);
+}
+
+/* ---- patterns ------------------------------------------------------------- */
+
+struct pattern_walk {
+	const struct reconcile *r;
+	tproxy_mask mask;
+	int err;
+};
+
+static bool matches(const struct reconcile *r, const char *ifname)
+{
+	for (size_t i = 0; i < r->n_patterns; i++)
+		if (!fnmatch(r->patterns[i], ifname, 0))
+			return true;
+	return false;
+}
+
+static int attach_if_wanted(const struct device *device, void *arg)
+{
+	struct pattern_walk *walk = arg;
+	const struct reconcile *r = walk->r;
+	const struct live_iface new = {
+		.value = { .roles = TPROXY_ROLE_POLICY, .mask = walk->mask },
+	};
+	struct tproxy_iface entry;
+	int instead, err;
+
+	if (!matches(r, device->name) || device_refusal(device, &instead) ||
+	    !live_iface_get(&r->session->state, (__u32)device->ifindex, &entry))
+		return 0;
+	err = switch_on(r, device, &new, REPAIR_ATTACHED);
+	walk->err = walk->err ? walk->err : err;
+	return 0;
+}
+
+static int check_patterns(const struct reconcile *r)
+{
+	struct pattern_walk walk = { .r = r };
+	struct policy policy __cleanup_policy = { 0 };
+	int err;
+
+	if (!r->n_patterns)
+		return 0;
+	err = live_read_policy(&r->session->state, &policy);
+	if (err) {
+		log_error("%s: cannot read the policy: %s", r->session->state.dir, strerror(-err));
+		return err;
+	}
+	walk.mask = iface_active_rules(&policy);
+	err = steps_walk_devices(r->session, attach_if_wanted, &walk);
+	return err ? err : walk.err;
+}
+
+/* ---- the whole ------------------------------------------------------------ */
+
+static int check_lookup(const struct reconcile *r)
+{
+	struct state *state = &r->session->state;
+	char path[STATE_PATH_LEN];
+	int err;
+
+	if (hook_lookup_present(state_lookup_path(state, path)))
+		return 0;
+	err = steps_lookup_on(r->session);
+	if (!err)
+		r->repaired(REPAIR_LOOKUP, "", r->arg);
+	return err;
+}
+
+static void end_pass(const struct reconcile *r)
+{
+	enum rulefight_news news = rulefight_end_pass(r->fight);
+
+	if (news != RULEFIGHT_NO_NEWS)
+		r->fought(r->fight, news == RULEFIGHT_ENDS, r->arg);
+}
+
+int reconcile(const struct reconcile *r)
+{
+	__cleanup_free struct live_iface *ifaces = NULL;
+	size_t n = 0;
+	int err, result;
+
+	r->session->hold_rules = rulefight_holds(r->fight);
+	result = steps_ifaces(r->session, &ifaces, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		err = check_iface(r, &ifaces[i]);
+		result = result ? result : err;
+	}
+	err = check_patterns(r);
+	result = result ? result : err;
+	if (n || r->n_patterns) {
+		err = check_lookup(r);
+		result = result ? result : err;
+	}
+	end_pass(r);
+	return result;
+}

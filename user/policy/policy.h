@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The policy as people think of it: an ordered list of rules, each with sets of
+ * prefixes and ports. Command line, files and the live maps all become this, and
+ * everything is printed from it. Pure data; tables.h compiles it for the maps.
+ */
+#ifndef TPROXY_POLICY_POLICY_H
+#define TPROXY_POLICY_POLICY_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/parse.h"
+#include "tproxy.h"
+
+struct prefix_set {
+	struct prefix *items; /* owned */
+	size_t n, room;
+};
+
+struct service {
+	__u8 proto; /* IPPROTO_TCP, IPPROTO_UDP */
+	struct port_range range;
+};
+
+struct service_set {
+	struct service *items; /* owned */
+	size_t n, room;
+};
+
+/* Names of interfaces and globs; a device need not exist to be named. */
+struct name_set {
+	char (*items)[TPROXY_IFNAME_LEN]; /* owned */
+	size_t n, room;
+};
+
+struct rule {
+	bool used;
+	char name[TPROXY_NAME_LEN];
+	enum tproxy_action action;
+	enum tproxy_on_down on_down;
+	enum tproxy_unrouted unrouted;
+	struct endpoint proxy; /* port 0: tproxy-relay; family 0: loopback of the flow's family */
+	struct prefix_set to;  /* empty: nothing; both defaults: everything */
+	struct prefix_set from;
+	struct service_set services;
+	struct name_set interfaces; /* empty: every attached interface */
+};
+
+struct policy {
+	struct rule rules[TPROXY_MAX_RULES]; /* index = match order = bit in the masks */
+	enum tproxy_unreadable unreadable;
+};
+
+extern const char *const policy_action_names[TPROXY_ACTION_MAX];
+extern const char *const policy_on_down_names[TPROXY_ON_DOWN_MAX];
+extern const char *const policy_unrouted_names[TPROXY_UNROUTED_MAX];
+extern const char *const policy_unreadable_names[TPROXY_UNREADABLE_MAX];
+extern const char policy_default_rule[]; /* the rule that attach makes or extends */
+
+/* All of these: 0 or -ENOMEM; adding what is there already is no error. */
+int prefix_set_add(struct prefix_set *set, const struct prefix *prefix);
+int prefix_set_append(struct prefix_set *set, const struct prefix *prefix); /* known to be new */
+int prefix_set_add_all(struct prefix_set *set); /* 0.0.0.0/0 and ::/0 */
+int service_set_add(struct service_set *set, __u8 proto, struct port_range range);
+void prefix_set_sort(struct prefix_set *set); /* in prefix_cmp's order, each once */
+int prefix_set_merge(struct prefix_set *to, const struct prefix_set *from);
+int name_set_add(struct name_set *set, const char *name); /* a valid one */
+int name_set_merge(struct name_set *to, const struct name_set *from);
+int service_set_merge(struct service_set *to, const struct service_set *from);
+
+/* -ENOENT when it is not in the set. A range of services may cut existing ones in two. */
+int prefix_set_del(struct prefix_set *set, const struct prefix *prefix);
+int service_set_del(struct service_set *set, __u8 proto, struct port_range range);
+
+bool prefix_set_is_all(const struct prefix_set *set);
+bool service_covers(const struct service *service, __u8 proto, __u16 port);
+
+bool name_set_matches(const struct name_set *set, const char *ifname);
+bool name_set_equal(const struct name_set *a, const struct name_set *b); /* in any order */
+/* What the kernel takes as a name, or a glob of such. */
+bool policy_ifname_is_valid(const char *name);
+
+bool rule_is_on(const struct rule *rule, const char *ifname);
+/* The mask of an interface with the policy role. */
+tproxy_mask policy_rules_on(const struct policy *policy, const char *ifname);
+
+/* -ENOENT without a rule of that name; index of the rule otherwise. */
+int policy_find(const struct policy *policy, const char *name);
+/* First index behind every used one, or -ENOSPC. */
+int policy_append_index(const struct policy *policy);
+/*
+ * Makes room before rule `index` by moving the rules from there on, up to the next
+ * unused number, one further. -ENOSPC when all are used.
+ */
+int policy_make_room(struct policy *policy, int index);
+/* Letters, digits, '-', '_', '.'; at most TPROXY_NAME_LEN - 1 of them. */
+bool policy_name_is_valid(const char *name);
+
+int policy_copy(const struct policy *from, struct policy *ret_to); /* deep */
+void rule_free(struct rule *rule); /* frees what it owns and marks it unused */
+void policy_free(struct policy *policy);
+#define __cleanup_policy __attribute__((cleanup(policy_free)))
+
+/* "22,80,1000-2000", of one protocol. arg-free list parsers for options and files. */
+int policy_parse_services(const char *text, __u8 proto, struct service_set *set,
+			  const char **ret_why);
+/* "10.0.0.0/8,2001:db8::/32" or "all". */
+int policy_parse_prefixes(const char *text, struct prefix_set *set, const char **ret_why);
+/* "tcp/22", "udp/5000-5010", "tcp" (every port). */
+int policy_parse_service(const char *text, struct service *ret_service, const char **ret_why);
+/* "eth0,wg*". */
+int policy_parse_interfaces(const char *text, struct name_set *set, const char **ret_why);
+/* "relay" or an endpoint. */
+int policy_parse_proxy(const char *text, struct endpoint *ret_proxy, const char **ret_why);
+
+#define SERVICE_TEXT_LEN 32
+#define PROXY_TEXT_LEN 64
+char *service_format(const struct service *service, char *buf);
+char *proxy_format(const struct endpoint *proxy, char *buf);
+
+#endif

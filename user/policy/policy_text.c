@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Policies as people write them on a command line: lists of ports, prefixes, interfaces. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "policy/policy.h"
+#include "lib/util.h"
+
+struct list_parse {
+	__u8 proto;
+	struct service_set *services;
+	struct prefix_set *prefixes;
+	struct name_set *names;
+	const char **ret_why;
+};
+
+static int parse_service_item(const char *item, void *arg)
+{
+	struct list_parse *p = arg;
+	struct port_range range;
+	int err = parse_port_range(item, &range, p->ret_why);
+
+	return err ? err : service_set_add(p->services, p->proto, range);
+}
+
+int policy_parse_services(const char *text, __u8 proto, struct service_set *set,
+			  const char **ret_why)
+{
+	struct list_parse p = { .proto = proto, .services = set, .ret_why = ret_why };
+
+	*ret_why = "out of memory";
+	return parse_list(text, parse_service_item, &p);
+}
+
+static int parse_prefix_item(const char *item, void *arg)
+{
+	struct list_parse *p = arg;
+	struct prefix prefix;
+	int err;
+
+	if (!strcmp(item, "all"))
+		return prefix_set_add_all(p->prefixes);
+	err = parse_prefix(item, &prefix, p->ret_why);
+	return err ? err : prefix_set_add(p->prefixes, &prefix);
+}
+
+int policy_parse_prefixes(const char *text, struct prefix_set *set, const char **ret_why)
+{
+	struct list_parse p = { .prefixes = set, .ret_why = ret_why };
+
+	*ret_why = "out of memory";
+	return parse_list(text, parse_prefix_item, &p);
+}
+
+static int parse_interface_item(const char *item, void *arg)
+{
+	struct list_parse *p = arg;
+
+	if (policy_ifname_is_valid(item))
+		return name_set_add(p->names, item);
+	*p->ret_why = "not a name of an interface, or a glob";
+	return -EINVAL;
+}
+
+int policy_parse_interfaces(const char *text, struct name_set *set, const char **ret_why)
+{
+	struct list_parse p = { .names = set, .ret_why = ret_why };
+
+	*ret_why = "out of memory";
+	return parse_list(text, parse_interface_item, &p);
+}
+
+int policy_parse_service(const char *text, struct service *ret_service, const char **ret_why)
+{
+	struct service service = { 0 };
+	const char *rest;
+	int err;
+
+	if (!strncmp(text, "tcp", 3)) {
+		service.proto = IPPROTO_TCP;
+	} else if (!strncmp(text, "udp", 3)) {
+		service.proto = IPPROTO_UDP;
+	} else {
+		*ret_why = "expected tcp/PORT or udp/PORT";
+		return -EINVAL;
+	}
+	rest = text + 3;
+	if (*rest == '/') {
+		err = parse_port_range(rest + 1, &service.range, ret_why);
+		if (err)
+			return err;
+	} else if (*rest) {
+		*ret_why = "expected tcp/PORT or udp/PORT";
+		return -EINVAL;
+	}
+	*ret_service = service;
+	return 0;
+}
+
+int policy_parse_proxy(const char *text, struct endpoint *ret_proxy, const char **ret_why)
+{
+	if (!strcmp(text, "relay")) {
+		*ret_proxy = (struct endpoint){ 0 };
+		return 0;
+	}
+	return parse_endpoint(text, ret_proxy, ret_why);
+}
+
+char *service_format(const struct service *service, char *buf)
+{
+	const char *proto = service->proto == IPPROTO_TCP ? "tcp" : "udp";
+
+	if (!service->range.first)
+		snprintf(buf, SERVICE_TEXT_LEN, "%s", proto);
+	else if (service->range.first == service->range.last)
+		snprintf(buf, SERVICE_TEXT_LEN, "%s/%u", proto, service->range.first);
+	else
+		snprintf(buf, SERVICE_TEXT_LEN, "%s/%u-%u", proto, service->range.first,
+			 service->range.last);
+	return buf;
+}
+
+char *proxy_format(const struct endpoint *proxy, char *buf)
+{
+	char addr[INET6_ADDRSTRLEN] = "";
+
+	if (!proxy->port)
+		snprintf(buf, PROXY_TEXT_LEN, "relay");
+	else if (!proxy->family)
+		snprintf(buf, PROXY_TEXT_LEN, "%u", proxy->port);
+	else if (inet_ntop(proxy->family, proxy->addr, addr, sizeof(addr)))
+		snprintf(buf, PROXY_TEXT_LEN, proxy->family == AF_INET ? "%s:%u" : "[%s]:%u", addr,
+			 proxy->port);
+	return buf;
+}

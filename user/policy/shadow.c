@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/shadow.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "policy/cover.h"
+#include "policy/tables.h"
+#include "lib/util.h"
+
+/* From here on the answer is "it may decide", which is never wrong. */
+#define MAX_MASKS 1024
+#define MAX_STEPS 1000000
+
+/* Different masks that some value of a dimension has: all that matters of its values. */
+struct masks {
+	tproxy_mask *items; /* owned */
+	size_t n, room;
+};
+
+struct dimensions {
+	struct masks dst[2], src[2]; /* IPv4, IPv6 */
+	struct masks ports;
+};
+
+static int masks_append(struct masks *masks, tproxy_mask mask)
+{
+	int err = array_room((void **)&masks->items, masks->n, &masks->room, sizeof(*masks->items));
+
+	if (!err)
+		masks->items[masks->n++] = mask;
+	return err;
+}
+
+static int mask_order(const void *a, const void *b)
+{
+	const tproxy_mask x = *(const tproxy_mask *)a, y = *(const tproxy_mask *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void masks_unique(struct masks *masks)
+{
+	size_t kept = 0;
+
+	if (!masks->n)
+		return;
+	qsort(masks->items, masks->n, sizeof(*masks->items), mask_order);
+	for (size_t i = 1; i < masks->n; i++)
+		if (masks->items[i] != masks->items[kept])
+			masks->items[++kept] = masks->items[i];
+	masks->n = kept + 1;
+}
+
+static void dimensions_free(struct dimensions *d)
+{
+	for (int i = 0; i < 2; i++) {
+		free(d->dst[i].items);
+		free(d->src[i].items);
+	}
+	free(d->ports.items);
+}
+#define __cleanup_dimensions __attribute__((cleanup(dimensions_free)))
+
+/* ---- values of a dimension ------------------------------------------------ */
+
+/* Number of addresses; for length 0 of IPv6 it wraps to 0, and so does the sum of its parts. */
+static unsigned __int128 prefix_size(const struct prefix *p)
+{
+	unsigned int bits = (p->family == AF_INET ? 32 : 128) - p->len;
+
+	return bits < 128 ? (unsigned __int128)1 << bits : 0;
+}
+
+struct frame {
+	const struct prefix_mask *entry;
+	unsigned __int128 inside; /* addresses that longer prefixes have */
+	bool parted;
+};
+
+/* An entry counts if an address finds it: if longer prefixes do not have all of it. */
+static int leave(struct masks *masks, const struct frame *frame)
+{
+	const struct prefix *prefix = &frame->entry->prefix;
+
+	if (frame->parted && frame->inside == prefix_size(prefix))
+		return 0;
+	return masks_append(&masks[prefix->family != AF_INET], frame->entry->mask);
+}
+
+static int collect_prefixes(const struct prefix_table *table, struct masks *masks)
+{
+	struct frame stack[130];
+	size_t depth = 0;
+	int err = 0;
+
+	for (size_t i = 0; i <= table->n && !err; i++) {
+		const struct prefix_mask *entry = i < table->n ? &table->items[i] : NULL;
+
+		while (depth && !err &&
+		       !(entry && prefix_covers(&stack[depth - 1].entry->prefix, &entry->prefix)))
+			err = leave(masks, &stack[--depth]);
+		if (!entry)
+			break;
+		if (depth) {
+			stack[depth - 1].inside += prefix_size(&entry->prefix);
+			stack[depth - 1].parted = true;
+		}
+		stack[depth++] = (struct frame){ .entry = entry };
+	}
+	masks_unique(&masks[0]);
+	masks_unique(&masks[1]);
+	return err;
+}
+
+/* Each port that is named, with the rules for every port of its protocol; and any other port. */
+static int collect_ports(const struct port_table *table, struct masks *masks)
+{
+	tproxy_mask any[256] = { 0 };
+	int err = 0;
+
+	for (size_t i = 0; i < table->n; i++)
+		if (!table->items[i].port)
+			any[table->items[i].proto] |= table->items[i].mask;
+	for (size_t i = 0; i < table->n && !err; i++)
+		err = masks_append(masks, table->items[i].mask | any[table->items[i].proto]);
+	masks_unique(masks);
+	return err;
+}
+
+static int collect(const struct policy *policy, struct dimensions *d)
+{
+	struct tables tables __cleanup_tables = { 0 };
+	int err = tables_compile(policy, &tables);
+
+	if (!err)
+		err = collect_prefixes(&tables.dst, d->dst);
+	if (!err)
+		err = collect_prefixes(&tables.src, d->src);
+	return err ? err : collect_ports(&tables.ports, &d->ports);
+}
+
+/* ---- one rule ------------------------------------------------------------- */
+
+/* Rules before `rule` on the values that it accepts; without what is no harder to get past. */
+static int before_rule(const struct masks *all, int rule, struct masks *ret_masks)
+{
+	struct masks masks = { 0 };
+	size_t kept = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < all->n && !err; i++)
+		if (all->items[i] >> rule & 1)
+			err = masks_append(&masks, all->items[i] & ((1ULL << rule) - 1));
+	masks_unique(&masks);
+	for (size_t i = 0; i < masks.n && masks.n <= MAX_MASKS; i++) {
+		bool harder = false;
+
+		/* A subset is a smaller number, and so comes before. */
+		for (size_t j = 0; j < kept; j++)
+			harder |= (masks.items[j] & ~masks.items[i]) == 0;
+		if (!harder)
+			masks.items[kept++] = masks.items[i];
+	}
+	masks.n = masks.n <= MAX_MASKS ? kept : masks.n;
+	*ret_masks = masks;
+	return err;
+}
+
+/* Rules before `rule` that are in force on every interface that a glob of it can mean. */
+static tproxy_mask certainly_on(const struct policy *policy, int rule, const char *glob)
+{
+	tproxy_mask mask = 0;
+
+	for (int i = 0; i < rule; i++) {
+		const struct rule *earlier = &policy->rules[i];
+
+		if (earlier->used &&
+		    (!earlier->interfaces.n || names_cover(&earlier->interfaces, glob)))
+			mask |= 1ULL << i;
+	}
+	return mask;
+}
+
+static int before_on_ifaces(const struct policy *policy, int rule, struct masks *ret_masks)
+{
+	const struct name_set *names = &policy->rules[rule].interfaces;
+	int err = 0;
+
+	if (!names->n) /* no pattern but "*" covers this one */
+		return masks_append(ret_masks, certainly_on(policy, rule, "*"));
+	for (size_t i = 0; i < names->n && !err; i++)
+		err = masks_append(ret_masks, certainly_on(policy, rule, names->items[i]));
+	masks_unique(ret_masks);
+	return err;
+}
+
+struct search {
+	struct masks dst, src, ports, ifaces; /* owned */
+	size_t steps;
+	tproxy_mask by;
+};
+
+static void search_free(struct search *s)
+{
+	free(s->dst.items);
+	free(s->src.items);
+	free(s->ports.items);
+	free(s->ifaces.items);
+}
+#define __cleanup_search __attribute__((cleanup(search_free)))
+
+/* Is there a port and an interface on which none of `mask` is before the rule? */
+static bool gets_past(struct search *s, tproxy_mask mask)
+{
+	for (size_t p = 0; p < s->ports.n; p++) {
+		for (size_t i = 0; i < s->ifaces.n; i++) {
+			tproxy_mask left = mask & s->ports.items[p] & s->ifaces.items[i];
+
+			if (!left || ++s->steps > MAX_STEPS)
+				return true;
+			s->by |= left & -left;
+		}
+	}
+	return false;
+}
+
+static bool finds_a_way(struct search *s)
+{
+	for (size_t d = 0; d < s->dst.n; d++)
+		for (size_t i = 0; i < s->src.n; i++)
+			if (gets_past(s, s->dst.items[d] & s->src.items[i]))
+				return true;
+	return false;
+}
+
+static int search_family(const struct policy *policy, const struct dimensions *d, int rule,
+			 int family, struct shadow *shadow)
+{
+	struct search s __cleanup_search = { 0 };
+	int err = before_rule(&d->dst[family], rule, &s.dst);
+
+	if (!err)
+		err = before_rule(&d->src[family], rule, &s.src);
+	if (!err)
+		err = before_rule(&d->ports, rule, &s.ports);
+	if (!err)
+		err = before_on_ifaces(policy, rule, &s.ifaces);
+	if (err || !s.dst.n || !s.src.n)
+		return err;
+	if (finds_a_way(&s)) {
+		shadow->kind = SHADOW_NONE;
+		return 0;
+	}
+	if (shadow->kind == SHADOW_FAMILIES)
+		shadow->kind = SHADOW_EARLIER;
+	shadow->by |= s.by;
+	return 0;
+}
+
+static int look_at(const struct policy *policy, const struct dimensions *d, int rule,
+		   struct shadow *ret_shadow)
+{
+	const struct rule *r = &policy->rules[rule];
+	struct shadow shadow = { .kind = SHADOW_FAMILIES };
+	int err = 0;
+
+	if (!r->to.n || !r->from.n || !r->services.n)
+		shadow.kind = SHADOW_NOTHING;
+	for (int family = 0; family < 2 && !err && shadow.kind > SHADOW_NOTHING; family++)
+		err = search_family(policy, d, rule, family, &shadow);
+	*ret_shadow = shadow;
+	return err;
+}
+
+/* ---- the whole ------------------------------------------------------------ */
+
+static bool is_too_much(const struct policy *policy)
+{
+	size_t prefixes = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		prefixes += policy->rules[i].to.n + policy->rules[i].from.n;
+	return prefixes > SHADOW_MAX_PREFIXES;
+}
+
+int shadow_find(const struct policy *policy, struct shadow ret_shadows[TPROXY_MAX_RULES])
+{
+	struct dimensions d __cleanup_dimensions = { 0 };
+	struct shadow shadows[TPROXY_MAX_RULES] = { 0 };
+	int err = is_too_much(policy) ? -E2BIG : collect(policy, &d);
+
+	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++)
+		if (policy->rules[i].used)
+			err = look_at(policy, &d, i, &shadows[i]);
+	if (!err)
+		memcpy(ret_shadows, shadows, sizeof(shadows));
+	return err;
+}
+
+#define NAMED_RULES 3
+
+static void format_rules(const struct policy *policy, tproxy_mask mask, char *buf, size_t size)
+{
+	int n = 0, all = __builtin_popcountll(mask);
+	size_t len = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES && n < NAMED_RULES && len < size; i++) {
+		const char *before = n == 0 ? "" : n + 1 == all ? " and " : ", ";
+
+		if (!(mask >> i & 1))
+			continue;
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", before,
+					policy->rules[i].name);
+		n++;
+	}
+	if (all > n && len < size)
+		snprintf(buf + len, size - len, " and %d more", all - n);
+}
+
+char *shadow_format(const struct policy *policy, const struct shadow *shadow, char *buf,
+		    size_t size)
+{
+	char rules[4 * TPROXY_NAME_LEN + 32] = "";
+
+	format_rules(policy, shadow->by, rules, sizeof(rules));
+	if (shadow->kind == SHADOW_NOTHING)
+		snprintf(buf, size, "it has no destination, no source or no port");
+	else if (shadow->kind == SHADOW_FAMILIES)
+		snprintf(buf, size,
+			 "its sources and destinations are of different address families");
+	else
+		snprintf(buf, size, "earlier rules take all that it matches: %s", rules);
+	return buf;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/takes.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "lib/mapped.h"
+#include "lib/util.h"
+
+/* ---- one flow ------------------------------------------------------------- */
+
+static struct prefix host_prefix(const __u8 *addr)
+{
+	struct prefix p = { .family = AF_INET6, .len = 128 };
+
+	if (mapped_is(addr)) {
+		p = (struct prefix){ .family = AF_INET, .len = 32 };
+		memcpy(p.addr, addr + MAPPED_LEN, 4);
+	} else {
+		memcpy(p.addr, addr, sizeof(p.addr));
+	}
+	return p;
+}
+
+static void shorten(struct prefix *p, unsigned int len)
+{
+	for (unsigned int bit = len; bit < p->len; bit++)
+		p->addr[bit / 8] &= (__u8)~(0x80 >> bit % 8);
+	p->len = (__u8)len;
+}
+
+static const struct prefix_mask *find_prefix(const struct prefix_table *table,
+					     const struct prefix *p)
+{
+	size_t low = 0, high = table->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = prefix_cmp(&table->items[middle].prefix, p);
+
+		if (!order)
+			return &table->items[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* The longest prefix carries the rules of all that cover it. */
+static tproxy_mask match_prefix(const struct prefix_table *table, const __u8 *addr)
+{
+	struct prefix p = host_prefix(addr);
+	const struct prefix_mask *found;
+
+	for (int len = p.len; len >= 0; len--) {
+		shorten(&p, (unsigned int)len);
+		found = find_prefix(table, &p);
+		if (found)
+			return found->mask;
+	}
+	return 0;
+}
+
+static tproxy_mask match_port(const struct port_table *table, __u8 proto, __u16 port)
+{
+	tproxy_mask mask = 0;
+
+	for (size_t i = 0; i < table->n; i++)
+		if (table->items[i].proto == proto &&
+		    (!table->items[i].port || table->items[i].port == port))
+			mask |= table->items[i].mask;
+	return mask;
+}
+
+int takes_flow(const struct tables *tables, tproxy_mask mask, const struct tproxy_flow_key *key)
+{
+	mask &= tables->active;
+	if (mask)
+		mask &= match_port(&tables->ports, key->proto, ntohs(key->dport));
+	if (mask)
+		mask &= match_prefix(&tables->dst, key->dst);
+	if (mask)
+		mask &= match_prefix(&tables->src, key->src);
+	return mask ? __builtin_ctzll(mask) : -1;
+}
+
+static bool is_proxy(const struct tables *tables, int index)
+{
+	return index >= 0 && tables->rules[index].action == TPROXY_ACTION_PROXY;
+}
+
+bool takes_flow_somewhere(const struct tables *tables, const struct policy *policy,
+			  const struct tproxy_flow_key *key)
+{
+	tproxy_mask everywhere = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (policy->rules[i].used && !policy->rules[i].interfaces.n)
+			everywhere |= 1ULL << i;
+	if (is_proxy(tables, takes_flow(tables, everywhere, key)))
+		return true;
+	/* Rules that name interfaces may be alone there with those that are everywhere. */
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (is_proxy(tables, i) && policy->rules[i].interfaces.n &&
+		    is_proxy(tables, takes_flow(tables, everywhere | 1ULL << i, key)))
+			return true;
+	return false;
+}
+
+/* ---- all UDP flows -------------------------------------------------------- */
+
+static bool has_udp(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->services.n; i++)
+		if (rule->services.items[i].proto == IPPROTO_UDP)
+			return true;
+	return false;
+}
+
+bool takes_udp(const struct takes *t)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		const struct rule *rule = &t->policy->rules[i];
+
+		if (rule->used && rule->action == TPROXY_ACTION_PROXY && (t->mask >> i & 1) &&
+		    has_udp(rule))
+			return true;
+	}
+	return false;
+}
+
+static bool service_within(const struct service *s, const struct service_set *wide)
+{
+	for (size_t i = 0; i < wide->n; i++) {
+		const struct service *w = &wide->items[i];
+
+		if (w->proto == s->proto &&
+		    (!w->range.first || (s->range.first && w->range.first <= s->range.first &&
+					 s->range.last <= w->range.last)))
+			return true;
+	}
+	return false;
+}
+
+static bool services_cover(const struct service_set *wide, const struct service_set *narrow)
+{
+	for (size_t i = 0; i < narrow->n; i++)
+		if (narrow->items[i].proto == IPPROTO_UDP &&
+		    !service_within(&narrow->items[i], wide))
+			return false;
+	return true;
+}
+
+/* Both sorted: what covers a prefix comes before it. */
+static bool sorted_cover(const struct prefix_set *wide, const struct prefix_set *narrow)
+{
+	const struct prefix *cover = NULL;
+	size_t w = 0;
+
+	for (size_t i = 0; i < narrow->n; i++) {
+		const struct prefix *p = &narrow->items[i];
+
+		for (; w < wide->n && prefix_cmp(&wide->items[w], p) <= 0; w++)
+			if (!cover || !prefix_covers(cover, &wide->items[w]))
+				cover = &wide->items[w];
+		if (!cover || !prefix_covers(cover, p))
+			return false;
+	}
+	return true;
+}
+
+static int prefixes_cover(const struct prefix_set *wide, const struct prefix_set *narrow)
+{
+	struct prefix_set a = { 0 }, b = { 0 };
+	int result = 0;
+
+	for (size_t i = 0; i < wide->n && !result; i++)
+		result = prefix_set_append(&a, &wide->items[i]);
+	for (size_t i = 0; i < narrow->n && !result; i++)
+		result = prefix_set_append(&b, &narrow->items[i]);
+	if (!result) {
+		prefix_set_sort(&a);
+		prefix_set_sort(&b);
+		result = sorted_cover(&a, &b);
+	}
+	free(a.items);
+	free(b.items);
+	return result;
+}
+
+/* 1: every UDP flow that `narrow` matches is one that `wide` matches. */
+static int covers(const struct rule *wide, const struct rule *narrow)
+{
+	int result;
+
+	if (!services_cover(&wide->services, &narrow->services))
+		return 0;
+	result = prefixes_cover(&wide->to, &narrow->to);
+	return result > 0 ? prefixes_cover(&wide->from, &narrow->from) : result;
+}
+
+/* Index of the rule of that name, if it has UDP and is in force; else -1. */
+static int find_rule(const struct takes *t, const char *name)
+{
+	int index = policy_find(t->policy, name);
+
+	return index >= 0 && (t->mask >> index & 1) && has_udp(&t->policy->rules[index]) ? index :
+											     -1;
+}
+
+/* What kept flows from rule `old` of before still keeps them from rule `new` of after. */
+static int exceptions_stay(const struct takes *before, int old, const struct takes *after, int new)
+{
+	int result = 1;
+
+	for (int i = 0; i < old && result > 0; i++) {
+		const struct rule *rule = &before->policy->rules[i];
+		int now;
+
+		if (!rule->used || rule->action == TPROXY_ACTION_PROXY ||
+		    find_rule(before, rule->name) < 0)
+			continue;
+		now = find_rule(after, rule->name);
+		if (now < 0 || now > new || after->policy->rules[now].action == TPROXY_ACTION_PROXY)
+			return 0;
+		result = covers(&after->policy->rules[now], rule);
+	}
+	return result;
+}
+
+static int rule_takes_more(const struct takes *before, const struct takes *after, int index)
+{
+	const struct rule *rule = &after->policy->rules[index];
+	int old = find_rule(before, rule->name), result;
+
+	if (old < 0 || before->policy->rules[old].action != TPROXY_ACTION_PROXY)
+		return 1;
+	result = covers(&before->policy->rules[old], rule);
+	if (result > 0)
+		result = exceptions_stay(before, old, after, index);
+	return result < 0 ? result : !result;
+}
+
+int takes_more_udp(const struct takes *before, const struct takes *after)
+{
+	int result = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES && !result; i++) {
+		const struct rule *rule = &after->policy->rules[i];
+
+		if (rule->used && rule->action == TPROXY_ACTION_PROXY && (after->mask >> i & 1) &&
+		    has_udp(rule))
+			result = rule_takes_more(before, after, i);
+	}
+	return result;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where a new flow goes and whether it may, TCP or UDP: pools, destinations that are
+ * always refused, access lists, limits, in this order. Counts refusals and says why; the caller
+ * answers the client and writes the record.
+ */
+#ifndef TPROXY_RELAY_ADMIT_ADMIT_H
+#define TPROXY_RELAY_ADMIT_ADMIT_H
+
+#include "relay/admit/limits.h"
+#include "relay/log/record.h"
+#include "relay/loop/worker.h"
+
+/*
+ * Only whether the flow may go there at all, for flows that turn to further destinations.
+ * record: proto, client and dst are set. The server is filled in if dst is
+ * a pool's address. False: the record's end and reason are set.
+ */
+bool admit_destination(struct worker *w, struct flow_record *record);
+
+/*
+ * record: as above. True: *ret_ticket is to be released when
+ * the flow ends. False: the record's end and reason are set.
+ */
+bool admit_flow(struct worker *w, struct flow_record *record, struct limits_ticket *ret_ticket);
+
+/* May be called twice, and for a ticket that is all zero. */
+void admit_release(struct worker *w, struct limits_ticket *ticket);
+
+#endif

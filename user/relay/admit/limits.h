@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How many flows there may be, in all and for each client, and how fast they may
+ * come. The only state that workers share: touched once when a flow begins and
+ * once when it ends, never for its bytes. Must not know what a flow is.
+ *
+ * A client is an IPv4 address or an IPv6 prefix, by default a /64: that is what
+ * one host gets, and can choose addresses from at will (RFC 4291, RFC 8981).
+ */
+#ifndef TPROXY_RELAY_ADMIT_LIMITS_H
+#define TPROXY_RELAY_ADMIT_LIMITS_H
+
+#include "relay/net/addr.h"
+
+/* 0: no limit. */
+struct limit_values {
+	uint32_t max_flows;
+	uint32_t max_flows_per_source;
+	uint32_t flow_rate; /* new flows a second; as many may come at once */
+	uint32_t flow_rate_per_source;
+	uint64_t bandwidth;	/* bytes a second, of each direction of a TCP connection */
+	uint8_t source_prefix6; /* bits of an IPv6 address that make a client */
+};
+
+#define LIMITS_DEFAULT { .source_prefix6 = 64 }
+
+struct limits;
+struct limits_source;
+
+/* What one flow holds, to be given back at its end. All zero: nothing. */
+struct limits_ticket {
+	struct limits_source *source; /* NULL: not counted for its client */
+	bool counted;
+};
+
+/* NULL: no memory. */
+struct limits *limits_new(void);
+void limits_free(struct limits *l);
+
+/*
+ * Any thread. NULL and a ticket, or the name of the limit that is reached:
+ * "max-flows", "flow-rate" … now_ms: CLOCK_MONOTONIC.
+ */
+const char *limits_take(struct limits *l, const struct limit_values *values,
+			const union saddr *client, uint64_t now_ms,
+			struct limits_ticket *ret_ticket);
+
+/* Any thread; a ticket may be released twice. */
+void limits_release(struct limits *l, struct limits_ticket *ticket);
+
+/* Flows that hold a ticket. */
+uint32_t limits_flows(const struct limits *l);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/config/cmdline.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/util.h"
+
+enum { OPT_KEY = 256 }; /* getopt's value for every option that is also a key */
+
+static const struct option *long_options(void)
+{
+	static struct option table[OPTIONS_MAX_KEYS + 5];
+	const char *name;
+	size_t n = 0;
+	bool value;
+
+	for (size_t i = 0; (name = options_flag(i, &value)); i++) {
+		if (!*name)
+			continue;
+		table[n++] = (struct option){ name, value ? required_argument : no_argument, NULL,
+					      OPT_KEY };
+	}
+	table[n++] = (struct option){ "config", required_argument, NULL, 'c' };
+	table[n++] = (struct option){ "netns", required_argument, NULL, 'n' };
+	table[n++] = (struct option){ "help", no_argument, NULL, 'h' };
+	table[n++] = (struct option){ "version", no_argument, NULL, 'V' };
+	return table;
+}
+
+/* getopt_long takes any unique prefix; scripts that use one break with the next option. */
+static bool abbreviated(char **argv, const char *name)
+{
+	const char *arg = argv[optind - 1];
+
+	if (arg == optarg)
+		arg = argv[optind - 2];
+	return strlen(arg + 2) != strlen(name) && strcspn(arg + 2, "=") != strlen(name);
+}
+
+/* The network namespace's name becomes a path component. */
+static int set_netns(struct options *o, const char *value, const char **ret_why)
+{
+	if (strchr(value, '/') || value[0] == '.') {
+		*ret_why = "not a name";
+		return -EINVAL;
+	}
+	if (!*value || strlen(value) >= sizeof(o->netns)) {
+		*ret_why = *value ? "too long" : "empty";
+		return -EINVAL;
+	}
+	strcpy(o->netns, value);
+	return 0;
+}
+
+static enum options_result take_option(struct command_line *cl, int opt, const char *name)
+{
+	const char *why = NULL;
+	int err = 0;
+
+	switch (opt) {
+	case 'c':
+		cl->config = optarg;
+		break;
+	case 'n':
+		name = "netns";
+		err = set_netns(cl->o, optarg, &why);
+		break;
+	case 'h':
+		return OPTIONS_HELP;
+	case 'V':
+		return OPTIONS_VERSION;
+	default:
+		err = options_set(cl->o, name, optarg ? optarg : "yes", &why);
+	}
+	if (!err)
+		return OPTIONS_RUN;
+	snprintf(cl->why, cl->size, "--%s %s: %s (see tproxy-relay --help)", name,
+		 optarg ? options_shown(name, optarg) : "", why);
+	return OPTIONS_USAGE;
+}
+
+static enum options_result bad_option(struct command_line *cl, int opt, char **argv)
+{
+	const char *what = opt == ':' ? "needs a value" : "unknown option";
+
+	if (optopt && optopt < OPT_KEY)
+		snprintf(cl->why, cl->size, "-%c: %s (see tproxy-relay --help)", optopt, what);
+	else
+		snprintf(cl->why, cl->size, "%s: %s (see tproxy-relay --help)", argv[optind - 1],
+			 what);
+	return OPTIONS_USAGE;
+}
+
+enum options_result cmdline_parse(struct command_line *cl, int argc, char **argv)
+{
+	const struct option *table = long_options();
+
+	optind = 0; /* start anew: the line is read twice */
+	opterr = 0;
+	for (;;) {
+		int index = -1;
+		int opt = getopt_long(argc, argv, "+:c:n:hV", table, &index);
+		enum options_result r;
+
+		if (opt < 0)
+			break;
+		if (opt == '?' || opt == ':')
+			return bad_option(cl, opt, argv);
+		if (index >= 0 && abbreviated(argv, table[index].name)) {
+			snprintf(cl->why, cl->size, "%s: unknown option (did you mean --%s?)",
+				 optarg == argv[optind - 1] ? argv[optind - 2] : argv[optind - 1],
+				 table[index].name);
+			return OPTIONS_USAGE;
+		}
+		r = take_option(cl, opt, index >= 0 ? table[index].name : "");
+		if (r != OPTIONS_RUN)
+			return r;
+	}
+	if (optind == argc)
+		return OPTIONS_RUN;
+	snprintf(cl->why, cl->size, "%s: unexpected argument (see tproxy-relay --help)",
+		 argv[optind]);
+	return OPTIONS_USAGE;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The options as a whole: what they are unless somebody chooses, and what cannot be together. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/util.h"
+#include "relay/config/options.h"
+#include "tproxy.h"
+
+int options_defaults(struct options *o)
+{
+	options_free(o);
+	*o = (struct options){
+		.listen = { TPROXY_RELAY_PORT, TPROXY_RELAY_PORT_IN },
+		.listen_count = 2,
+		.log_level = RECORD_INFO,
+		.connect_timeout = 10,
+		.idle_timeout = 3600,
+		.half_closed_timeout = 60,
+		.drain_timeout = 30,
+		.udp_per_source = 4096,
+		.carry_ecn = true,
+		.settings = settings_new(),
+	};
+	return o->settings ? 0 : -ENOMEM;
+}
+
+void options_free(struct options *o)
+{
+	settings_unref(o->settings);
+	o->settings = NULL;
+}
+
+int options_check_whole(const struct options *o, char *ret_why, size_t size)
+{
+	if (o->join && o->udp_full_cone) {
+		snprintf(ret_why, size, "join: not with udp-full-cone, where all flows of a client "
+					"have to meet in one relay (leave one of them out)");
+		return -EINVAL;
+	}
+	if (o->proxy.kind == PROXY_NONE || o->source == SOURCE_OWN)
+		return 0;
+	snprintf(ret_why, size,
+		 "source = %s: not with an upstream proxy, which connects from its "
+		 "own address (set source = own, or upstream = direct)",
+		 source_names[o->source]);
+	return -EINVAL;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What each option and key is called, and how its value is read. Must not know where
+ * a value comes from.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/parse.h"
+#include "lib/util.h"
+#include "relay/config/options.h"
+#include "tproxy.h"
+
+_Static_assert(OPTIONS_MAX_WORKERS == TPROXY_GROUP_WAYS, "one worker for each way of the group");
+
+const char *const source_names[SOURCE_MAX] = {
+	[SOURCE_OWN] = "own",
+	[SOURCE_CLIENT_IP] = "client-ip",
+	[SOURCE_CLIENT_IP_PORT] = "client-ip-port",
+};
+
+const char options_help[] =
+	"Usage: tproxy-relay [OPTION…]\n"
+	"Relays TCP and UDP flows that were steered here to where their clients were going.\n"
+	"\n"
+	"  -c, --config FILE             read section [relay] of FILE\n"
+	"  -n, --netns NAME              work in the network namespace NAME\n"
+	"      --pin-dir DIR             pinned maps (default /sys/fs/bpf/tproxy[-NETNS])\n"
+	"      --join                    share the flows with another relay for the same pins;\n"
+	"                                without it a second one is refused\n"
+	"      --listen PORT[,PORT…]     ports on loopback; the first is registered\n"
+	"                                (default 15002,15006)\n"
+	"      --device IF               take flows that come in by IF only, such as a member of\n"
+	"                                a VRF; rules then name the relay by port (--proxy PORT)\n"
+	"      --source MODE             own, client-ip or client-ip-port (default own)\n"
+	"      --workers N               threads (default: one for each CPU, at most 16)\n"
+	"      --log-format FORMAT       text or json (env LOG_FORMAT, default text)\n"
+	"      --log-level LEVEL         debug, info, warn or error (env LOG_LEVEL, default info)\n"
+	"      --log-file FILE           append the log to FILE (default: standard output)\n"
+	"      --user NAME               run as NAME after start (default tproxy, else nobody)\n"
+	"      --connect-timeout SECONDS       for the onward connection (default 10)\n"
+	"      --idle-timeout SECONDS          without a byte either way (default 3600)\n"
+	"      --half-closed-timeout SECONDS   the same, once one side has ended (default 60)\n"
+	"      --drain-timeout SECONDS         for flows to end after SIGTERM (default 30)\n"
+	"      --user-timeout SECONDS          for sent bytes to be acknowledged (TCP_USER_TIMEOUT;\n"
+	"                                      default: the kernel's, some 15 minutes)\n"
+	"      --udp-full-cone           let anybody answer a client's port, not only who was asked\n"
+	"      --udp-per-source N        flows of one source address (default 4096)\n"
+	"      --carry-ecn yes|no        UDP keeps its congestion notification (ECN) (default yes)\n"
+	"      --allow-local             relay to this host, loopback and link-local too\n"
+	"      --upstream URL            socks5:// or http://[USER:PASS@]ADDR:PORT (default direct)\n"
+	"      --proxy-protocol VERSION  tell destinations the client: v1, v2 or off (default off)\n"
+	"      --max-flows N             at a time (default: no limit, as for the next ones)\n"
+	"      --max-flows-per-source N  for each IPv4 address and IPv6 prefix\n"
+	"      --flow-rate N             new flows a second\n"
+	"      --flow-rate-per-source N  the same for each source\n"
+	"      --source-prefix6 BITS     which IPv6 addresses are one source (default 64)\n"
+	"      --bandwidth BYTES[k|M|G]  a second, each way of a TCP connection\n"
+	"      --no-seccomp              do without the filter of system calls\n"
+	"  -h, --help                    show this text\n"
+	"  -V, --version                 show the version\n";
+
+static int copy_text(char *to, size_t size, const char *text, const char **ret_why)
+{
+	if (!*text || strlen(text) >= size) {
+		*ret_why = *text ? "too long" : "empty";
+		return -EINVAL;
+	}
+	strcpy(to, text);
+	return 0;
+}
+
+static int add_port(struct options *o, const char *item, const char **ret_why)
+{
+	uint32_t port;
+
+	if (o->listen_count == OPTIONS_MAX_PORTS) {
+		*ret_why = "too many ports";
+		return -E2BIG;
+	}
+	if (parse_u32(item, 1, 65535, &port, ret_why)) {
+		*ret_why = "ports are 1 to 65535, separated by commas";
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < o->listen_count; i++) {
+		if (o->listen[i] == port) {
+			*ret_why = "the same port twice";
+			return -EINVAL;
+		}
+	}
+	o->listen[o->listen_count++] = (uint16_t)port;
+	return 0;
+}
+
+/* The command line takes commas, the file also blanks, as all its lists do. */
+static int set_listen(struct options *o, const char *value, const char **ret_why)
+{
+	char copy[128];
+	char *rest = copy;
+	char *item;
+	int err = copy_text(copy, sizeof(copy), value, ret_why);
+
+	if (err)
+		return err;
+	o->listen_count = 0;
+	while ((item = strsep(&rest, ", \t"))) {
+		if (!*item)
+			continue;
+		err = add_port(o, item, ret_why);
+		if (err)
+			return err;
+	}
+	*ret_why = "no port given";
+	return o->listen_count ? 0 : -EINVAL;
+}
+
+static int set_source(struct options *o, const char *value, const char **ret_why)
+{
+	int n = parse_name(value, source_names, SOURCE_MAX);
+
+	*ret_why = "expected own, client-ip or client-ip-port";
+	if (n >= 0)
+		o->source = (enum source_mode)n;
+	return n < 0 ? n : 0;
+}
+
+static int set_workers(struct options *o, const char *value, const char **ret_why)
+{
+	*ret_why = "expected 1 to 16";
+	return parse_u32(value, 1, OPTIONS_MAX_WORKERS, &o->workers, &(const char *){ NULL });
+}
+
+static int set_log_format(struct options *o, const char *value, const char **ret_why)
+{
+	if (!strcmp(value, "text") || !strcmp(value, "console"))
+		o->log_format = RECORD_TEXT;
+	else if (!strcmp(value, "json"))
+		o->log_format = RECORD_JSON;
+	else
+		*ret_why = "expected text or json";
+	return *ret_why ? -EINVAL : 0;
+}
+
+static int set_log_level(struct options *o, const char *value, const char **ret_why)
+{
+	int n = parse_name(value, record_level_names, RECORD_LEVEL_MAX);
+
+	*ret_why = "expected debug, info, warn or error";
+	if (n >= 0)
+		o->log_level = (enum record_level)n;
+	return n < 0 ? n : 0;
+}
+
+static int set_log_file(struct options *o, const char *value, const char **ret_why)
+{
+	return copy_text(o->log_file, sizeof(o->log_file), value, ret_why);
+}
+
+/* Whether there is such a device depends on the network namespace: the start finds out. */
+static int set_device(struct options *o, const char *value, const char **ret_why)
+{
+	return copy_text(o->device, sizeof(o->device), value, ret_why);
+}
+
+static int set_user(struct options *o, const char *value, const char **ret_why)
+{
+	return copy_text(o->user, sizeof(o->user), value, ret_why);
+}
+
+static int set_flag(bool *flag, const char *value, const char **ret_why)
+{
+	if (!strcmp(value, "yes"))
+		*flag = true;
+	else if (!strcmp(value, "no"))
+		*flag = false;
+	else
+		*ret_why = "expected yes or no";
+	return *ret_why ? -EINVAL : 0;
+}
+
+static int set_pin_dir(struct options *o, const char *value, const char **ret_why)
+{
+	return copy_text(o->pin_dir, sizeof(o->pin_dir), value, ret_why);
+}
+
+static int set_join(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->join, value, ret_why);
+}
+
+static int set_seconds(uint32_t *seconds, const char *value, const char **ret_why)
+{
+	*ret_why = "expected seconds, 1 to 604800";
+	return parse_u32(value, 1, 7 * 24 * 3600, seconds, &(const char *){ NULL });
+}
+
+static int set_connect_timeout(struct options *o, const char *value, const char **ret_why)
+{
+	return set_seconds(&o->connect_timeout, value, ret_why);
+}
+
+static int set_idle_timeout(struct options *o, const char *value, const char **ret_why)
+{
+	return set_seconds(&o->idle_timeout, value, ret_why);
+}
+
+static int set_half_closed_timeout(struct options *o, const char *value, const char **ret_why)
+{
+	return set_seconds(&o->half_closed_timeout, value, ret_why);
+}
+
+static int set_drain_timeout(struct options *o, const char *value, const char **ret_why)
+{
+	return set_seconds(&o->drain_timeout, value, ret_why);
+}
+
+static int set_user_timeout(struct options *o, const char *value, const char **ret_why)
+{
+	return set_seconds(&o->user_timeout, value, ret_why);
+}
+
+static int set_allow_local(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->allow_local, value, ret_why);
+}
+
+static int set_carry_ecn(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->carry_ecn, value, ret_why);
+}
+
+static int set_no_seccomp(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->no_seccomp, value, ret_why);
+}
+
+static int set_upstream(struct options *o, const char *value, const char **ret_why)
+{
+	int err = proxy_parse(value, &o->proxy, ret_why);
+
+	memset(&o->udp_upstream, 0, sizeof(o->udp_upstream));
+	if (!err && proxy_takes_udp(&o->proxy))
+		o->udp_upstream = o->proxy.addr;
+	return err;
+}
+
+static int set_proxy_protocol(struct options *o, const char *value, const char **ret_why)
+{
+	static const char *const versions[] = { "off", "v1", "v2" };
+	int n = parse_name(value, versions, ARRAY_SIZE(versions));
+
+	*ret_why = "expected v1, v2 or off";
+	if (n >= 0)
+		o->proxy_protocol = (unsigned int)n;
+	return n < 0 ? n : 0;
+}
+
+static int set_udp_full_cone(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->udp_full_cone, value, ret_why);
+}
+
+static int set_udp_per_source(struct options *o, const char *value, const char **ret_why)
+{
+	*ret_why = "expected 1 to 65536";
+	return parse_u32(value, 1, 65536, &o->udp_per_source, &(const char *){ NULL });
+}
+
+static const struct {
+	const char *name; /* of the long option and of the key in the file */
+	int (*set)(struct options *o, const char *value, const char **ret_why);
+} keys[] = {
+	{ "listen", set_listen },
+	{ "device", set_device },
+	{ "source", set_source },
+	{ "workers", set_workers },
+	{ "log-format", set_log_format },
+	{ "log-level", set_log_level },
+	{ "log-file", set_log_file },
+	{ "user", set_user },
+	{ "pin-dir", set_pin_dir },
+	{ "join", set_join },
+	{ "connect-timeout", set_connect_timeout },
+	{ "idle-timeout", set_idle_timeout },
+	{ "half-closed-timeout", set_half_closed_timeout },
+	{ "drain-timeout", set_drain_timeout },
+	{ "user-timeout", set_user_timeout },
+	{ "allow-local", set_allow_local },
+	{ "carry-ecn", set_carry_ecn },
+	{ "upstream", set_upstream },
+	{ "proxy-protocol", set_proxy_protocol },
+	{ "allow", settings_set_allow },
+	{ "deny", settings_set_deny },
+	{ "allow-from", settings_set_allow_from },
+	{ "deny-from", settings_set_deny_from },
+	{ "max-flows", settings_set_max_flows },
+	{ "max-flows-per-source", settings_set_max_flows_per_source },
+	{ "flow-rate", settings_set_flow_rate },
+	{ "flow-rate-per-source", settings_set_flow_rate_per_source },
+	{ "source-prefix6", settings_set_source_prefix6 },
+	{ "bandwidth", settings_set_bandwidth },
+	{ "no-seccomp", set_no_seccomp },
+	{ "udp-full-cone", set_udp_full_cone },
+	{ "udp-per-source", set_udp_per_source },
+};
+
+_Static_assert(ARRAY_SIZE(keys) <= OPTIONS_MAX_KEYS, "there is room for all");
+
+static bool is_flag(const char *key)
+{
+	return !strcmp(key, "allow-local") || !strcmp(key, "no-seccomp") ||
+	       !strcmp(key, "udp-full-cone") || !strcmp(key, "join");
+}
+
+const char *options_shown(const char *key, const char *value)
+{
+	return strcmp(key, "upstream") || !strchr(value, '@') ? value : "...";
+}
+
+bool options_is_list(const char *key)
+{
+	return parse_name(key, access_names, ACCESS_MAX) >= 0;
+}
+
+const char *options_flag(size_t i, bool *ret_value)
+{
+	if (i >= ARRAY_SIZE(keys))
+		return NULL;
+	*ret_value = !is_flag(keys[i].name);
+	return options_is_list(keys[i].name) ? "" : keys[i].name;
+}
+
+int options_set(struct options *o, const char *key, const char *value, const char **ret_why)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!strcmp(keys[i].name, key)) {
+			*ret_why = NULL;
+			return keys[i].set(o, value, ret_why);
+		}
+	}
+	*ret_why = "unknown key";
+	return -ENOENT;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/net/addr.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "lib/textbuf.h"
+
+union saddr saddr_loopback(sa_family_t family, uint16_t port)
+{
+	union saddr a;
+
+	memset(&a, 0, sizeof(a));
+	a.sa.sa_family = family;
+	if (family == AF_INET)
+		a.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		a.v6.sin6_addr = in6addr_loopback;
+	saddr_set_port(&a, port);
+	return a;
+}
+
+bool saddr_equal(const union saddr *a, const union saddr *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	if (a->sa.sa_family == AF_INET)
+		return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr &&
+		       a->v4.sin_port == b->v4.sin_port;
+	return a->v6.sin6_port == b->v6.sin6_port &&
+	       a->v6.sin6_scope_id == b->v6.sin6_scope_id &&
+	       !memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr));
+}
+
+static uint64_t mix(uint64_t x)
+{
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	return x ^ (x >> 32);
+}
+
+uint32_t saddr_hash(const union saddr *a, uint32_t seed)
+{
+	uint64_t words[2];
+
+	if (a->sa.sa_family == AF_INET)
+		return (uint32_t)mix(mix(seed ^ ((uint64_t)a->v4.sin_addr.s_addr << 16)) +
+				     a->v4.sin_port);
+	memcpy(words, &a->v6.sin6_addr, sizeof(words));
+	return (uint32_t)mix(mix(mix(seed ^ words[0]) + words[1]) + a->v6.sin6_port);
+}
+
+static void add_host(struct line *l, const union saddr *a)
+{
+	const uint8_t *v4 = (const uint8_t *)&a->v4.sin_addr;
+
+	if (a->sa.sa_family == AF_INET) {
+		for (int i = 0; i < 4; i++) {
+			line_add_bytes(l, ".", i > 0);
+			line_add_number(l, v4[i]);
+		}
+		return;
+	}
+	/* Its ways to shorten an address (RFC 5952) are libc's business. */
+	if (inet_ntop(AF_INET6, &a->v6.sin6_addr, l->buf + l->len, (socklen_t)(l->size - l->len)))
+		l->len += strlen(l->buf + l->len);
+	if (a->v6.sin6_scope_id) {
+		line_add(l, "%");
+		line_add_number(l, a->v6.sin6_scope_id);
+	}
+}
+
+char *saddr_format_host(const union saddr *a, char *buf)
+{
+	struct line l = { .buf = buf, .size = SADDR_TEXT_LEN - 1 };
+
+	add_host(&l, a);
+	buf[l.len] = '\0';
+	return buf;
+}
+
+char *saddr_format(const union saddr *a, char *buf)
+{
+	struct line l = { .buf = buf, .size = SADDR_TEXT_LEN - 1 };
+	bool v4 = a->sa.sa_family == AF_INET;
+
+	line_add_bytes(&l, "[", !v4);
+	add_host(&l, a);
+	line_add(&l, v4 ? ":" : "]:");
+	line_add_number(&l, saddr_port(a));
+	buf[l.len] = '\0';
+	return buf;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The socket options the relay needs, named once for both families. Owns nothing.
+ */
+#ifndef TPROXY_RELAY_NET_SOCKOPT_H
+#define TPROXY_RELAY_NET_SOCKOPT_H
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#ifndef IPV6_TRANSPARENT /* only linux/in6.h has it, which cannot be included beside netinet/in.h */
+#define IPV6_TRANSPARENT 75
+#endif
+#ifndef SO_RCVMARK /* since Linux 5.19 */
+#define SO_RCVMARK 75
+#endif
+#ifndef IPV6_RECVORIGDSTADDR
+#define IPV6_RECVORIGDSTADDR 74
+#endif
+#ifndef IPV6_ORIGDSTADDR
+#define IPV6_ORIGDSTADDR IPV6_RECVORIGDSTADDR
+#endif
+
+#define KEEPALIVE_IDLE_S 300 /* the kernel's two hours come after our idle time-out */
+
+static inline int sockopt_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
+}
+
+static inline int sockopt_on(int fd, int level, int name)
+{
+	return sockopt_int(fd, level, name, 1);
+}
+
+/* Lets a socket use addresses that are not ours. Needs CAP_NET_RAW or CAP_NET_ADMIN. */
+static inline int sockopt_transparent(int fd, sa_family_t family)
+{
+	if (family == AF_INET)
+		return sockopt_on(fd, SOL_IP, IP_TRANSPARENT);
+	return sockopt_on(fd, SOL_IPV6, IPV6_TRANSPARENT);
+}
+
+#define SOCKOPT_ECN_MASK 3 /* of TOS and traffic class; TCP sets these bits itself */
+
+/* TTL or hop limit of packets that leave, 1 to 255; 0: the kernel's default. */
+static inline int sockopt_ttl(int fd, sa_family_t family, uint8_t ttl)
+{
+	if (!ttl)
+		return 0;
+	return family == AF_INET ? sockopt_int(fd, SOL_IP, IP_TTL, ttl) :
+				   sockopt_int(fd, SOL_IPV6, IPV6_UNICAST_HOPS, ttl);
+}
+
+/* TOS or traffic class of packets that leave. */
+static inline int sockopt_tos(int fd, sa_family_t family, uint8_t tos)
+{
+	if (!tos)
+		return 0;
+	return family == AF_INET ? sockopt_int(fd, SOL_IP, IP_TOS, tos) :
+				   sockopt_int(fd, SOL_IPV6, IPV6_TCLASS, tos);
+}
+
+/* ICMP errors with what they say, and those too that the kernel would keep to itself. */
+static inline int sockopt_errors(int fd, sa_family_t family)
+{
+	if (family == AF_INET)
+		return sockopt_on(fd, SOL_IP, IP_RECVERR);
+	return sockopt_on(fd, SOL_IPV6, IPV6_RECVERR);
+}
+
+/* Packets come and go by this device or, if it is a VRF, by its members. 0: by any. Before bind. */
+static inline int sockopt_device(int fd, int ifindex)
+{
+	return ifindex ? sockopt_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, ifindex) : 0;
+}
+
+/* Whatever arrives is thrown away before it is queued: for sockets that only send. */
+static inline int sockopt_deafen(int fd)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog filter = { .len = 1, .filter = &none };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ? -errno : 0;
+}
+
+/* What both ends of a relayed connection have; accepted sockets inherit it from their listener. */
+static inline int sockopt_stream(int fd)
+{
+	int err = sockopt_on(fd, SOL_TCP, TCP_NODELAY);
+
+	/* An urgent byte outside the stream would never be relayed. */
+	return err ? err : sockopt_on(fd, SOL_SOCKET, SO_OOBINLINE);
+}
+
+/* Finds out that an idle peer is gone. Best effort: the idle time-out does as well, later. */
+static inline void sockopt_keepalive(int fd)
+{
+	if (!sockopt_int(fd, SOL_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S))
+		sockopt_on(fd, SOL_SOCKET, SO_KEEPALIVE);
+}
+
+/*
+ * Before connect: keeps the ACK that ends the handshake back, so that it leaves with the
+ * first bytes (tcp_rcv_synsent_state_process). Where the server is to speak first nothing
+ * takes it along but sockopt_ack_now, or a timer of the kernel after 200 ms. Best effort.
+ */
+static inline void sockopt_hold_ack(int fd)
+{
+	sockopt_int(fd, SOL_TCP, TCP_QUICKACK, 0);
+}
+
+static inline void sockopt_ack_now(int fd)
+{
+	sockopt_on(fd, SOL_TCP, TCP_QUICKACK);
+}
+
+/*
+ * Bytes a second that leave at most, 0: no limit. Best effort. An int would be
+ * taken as well, but ends at 4 GB/s.
+ */
+static inline void sockopt_pace(int fd, uint64_t rate)
+{
+	if (rate)
+		setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate));
+}
+
+/*
+ * How long sent bytes may stay unacknowledged, or a window closed. Best effort: without
+ * it the kernel's own limits hold.
+ */
+static inline void sockopt_user_timeout(int fd, uint32_t seconds)
+{
+	unsigned int ms = seconds * 1000;
+
+	if (seconds)
+		setsockopt(fd, SOL_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
+/* The error that waits for the next call, which is gone then: a positive errno, or 0. */
+static inline int sockopt_error(int fd)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) ? errno : err;
+}
+
+/* Closes with RST instead of FIN. */
+static inline void sockopt_reset_on_close(int fd)
+{
+	struct linger abort = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+}
+
+#endif

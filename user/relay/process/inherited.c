@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/process/inherited.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "lib/util.h"
+#include "relay/net/sockopt.h"
+
+int heritage_from_systemd(struct heritage *ret_heritage)
+{
+	struct heritage h = { .from_systemd = true };
+#ifdef HAVE_SYSTEMD
+	int n = sd_listen_fds(1);
+
+	if (n < 0)
+		return n;
+	if (n > LISTENERS_MAX)
+		return -E2BIG;
+	for (; h.count < (unsigned int)n; h.count++)
+		h.fds[h.count] = SD_LISTEN_FDS_START + (int)h.count;
+#endif
+	*ret_heritage = h;
+	return 0;
+}
+
+static int option_of(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) ? -1 : value;
+}
+
+/* Which class the socket is of, -1: none of ours. */
+static int class_of(int fd)
+{
+	int protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
+	int domain = option_of(fd, SOL_SOCKET, SO_DOMAIN);
+	bool v6 = domain == AF_INET6;
+
+	if (domain != AF_INET && !v6)
+		return -1;
+	if (protocol == IPPROTO_TCP && option_of(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1)
+		return v6 ? TPROXY_TCP6 : TPROXY_TCP4;
+	if (protocol == IPPROTO_UDP)
+		return v6 ? TPROXY_UDP6 : TPROXY_UDP4;
+	return -1;
+}
+
+static bool is_loopback(const union saddr *a)
+{
+	union saddr lo = saddr_loopback(a->sa.sa_family, saddr_port(a));
+
+	return saddr_equal(a, &lo);
+}
+
+/* NULL: as if we had opened it ourselves. */
+static const char *unusable(int fd, int device, int *ret_class, union saddr *ret_addr)
+{
+	socklen_t len = sizeof(*ret_addr);
+
+	memset(ret_addr, 0, sizeof(*ret_addr));
+	*ret_class = class_of(fd);
+	if (*ret_class < 0 || getsockname(fd, &ret_addr->sa, &len))
+		return "neither a TCP listener nor a UDP socket (see ListenStream=, "
+		       "ListenDatagram=)";
+	if (!is_loopback(ret_addr))
+		return "not on loopback (127.0.0.1 or [::1])";
+	if (option_of(fd, SOL_SOCKET, SO_BINDTOIFINDEX) != device)
+		return device ? "not bound to the device of --device (set BindToDevice=)" :
+				"bound to a device (give --device)";
+	if (option_of(fd, ret_addr->sa.sa_family == AF_INET ? SOL_IP : SOL_IPV6,
+		      ret_addr->sa.sa_family == AF_INET ? IP_TRANSPARENT : IPV6_TRANSPARENT) != 1)
+		return "not transparent (set Transparent=yes)";
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	return listener_set_options(fd, (enum tproxy_class)*ret_class) ? "options cannot be set" :
+									  NULL;
+}
+
+/* The row of the first port is that of way 0. */
+static int *place_of(struct listener_set *set, const struct options *o, int class, uint16_t port,
+		     bool way)
+{
+	for (unsigned int row = 0; row < o->listen_count; row++)
+		if (o->listen[row] == port && listener_row(set, row)[class] < 0)
+			return &listener_row(set, row)[class];
+	for (unsigned int i = 1; way && i < OPTIONS_MAX_WORKERS; i++)
+		if (listener_way(set, i)[class] < 0)
+			return &listener_way(set, i)[class];
+	return NULL;
+}
+
+static int refuse(int fd, const union saddr *addr, const char *cause, char *ret_why, size_t size)
+{
+	char text[SADDR_TEXT_LEN] = "";
+
+	if (addr->sa.sa_family)
+		saddr_format(addr, text);
+	snprintf(ret_why, size, "socket %d of systemd%s%s: %s", fd, *text ? ", " : "", text, cause);
+	return -EINVAL;
+}
+
+int heritage_place(struct heritage *h, struct listener_set *set, const struct options *o,
+		   char *ret_why, size_t size)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < h->count && !err; i++) {
+		union saddr addr;
+		int class;
+		const char *cause = unusable(h->fds[i], set->device, &class, &addr);
+		int *place = cause ? NULL :
+				     place_of(set, o, class, saddr_port(&addr), h->way[i]);
+
+		if (place)
+			*place = take_fd(&h->fds[i]);
+		else if (h->from_systemd)
+			err = refuse(h->fds[i], &addr, cause ?: "its port is not in --listen",
+				     ret_why, size);
+	}
+	heritage_close(h);
+	return err;
+}
+
+void heritage_list(const struct listener_set *set, struct heritage *ret_heritage)
+{
+	struct heritage *h = ret_heritage;
+
+	*h = (struct heritage){ 0 };
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+		for (unsigned int way = 0; way < set->way_count[class]; way++) {
+			h->way[h->count] = true;
+			h->fds[h->count++] = set->ways[way][class];
+		}
+		for (unsigned int row = 1; row < OPTIONS_MAX_PORTS; row++)
+			if (set->worker[row % set->workers].fds[row][class] >= 0)
+				h->fds[h->count++] = set->worker[row % set->workers].fds[row][class];
+	}
+}
+
+void heritage_close(struct heritage *h)
+{
+	for (unsigned int i = 0; i < h->count; i++)
+		cleanup_fd(&h->fds[i]);
+	h->count = 0;
+}

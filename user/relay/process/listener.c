@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/process/listener.h"
+
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/util.h"
+#include "relay/net/arrival.h"
+#include "relay/process/inherited.h"
+#include "relay/net/sockopt.h"
+
+#define LISTENER_BACKLOG 4096
+#define LISTENER_UDP_RCVBUF (4 * 1024 * 1024)
+
+/* What accepted sockets inherit, so that accept needs no further calls; and UDP's wishes. */
+int listener_set_options(int fd, enum tproxy_class class)
+{
+	if (class_is_tcp(class)) {
+		int err = arrival_watch(fd, class == TPROXY_TCP4 ? AF_INET : AF_INET6);
+
+		return err ? err : sockopt_stream(fd);
+	}
+	/* Root is not bound by net.core.rmem_max; every flow begins here. */
+	if (sockopt_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, LISTENER_UDP_RCVBUF))
+		sockopt_int(fd, SOL_SOCKET, SO_RCVBUF, LISTENER_UDP_RCVBUF);
+	return class == TPROXY_UDP4 ? sockopt_on(fd, SOL_IP, IP_RECVORIGDSTADDR) :
+				      sockopt_on(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR);
+}
+
+static int listener_bind(enum tproxy_class class, uint16_t port, int device)
+{
+	bool v4 = class == TPROXY_TCP4 || class == TPROXY_UDP4;
+	sa_family_t family = v4 ? AF_INET : AF_INET6;
+	union saddr addr = saddr_loopback(family, port);
+	bool tcp = class_is_tcp(class);
+	int type = tcp ? SOCK_STREAM : SOCK_DGRAM;
+	__cleanup_close int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = sockopt_device(fd, device);
+	if (!err)
+		err = sockopt_transparent(fd, family);
+	if (!err && !v4)
+		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
+	/* Connections of a former relay in TIME_WAIT must not keep the port; UDP would share it. */
+	if (!err && tcp)
+		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (!err)
+		err = listener_set_options(fd, class);
+	if (err)
+		return err;
+	if (bind(fd, &addr.sa, saddr_len(&addr)))
+		return -errno;
+	if (tcp && listen(fd, LISTENER_BACKLOG))
+		return -errno;
+	return take_fd(&fd);
+}
+
+static int note_port(struct listener_set *set, int fd, bool tcp)
+{
+	union saddr addr;
+	socklen_t len = sizeof(addr);
+
+	if (getsockname(fd, &addr.sa, &len))
+		return -errno;
+	port_set_add(tcp ? &set->tcp_ports : &set->udp_ports, saddr_port(&addr));
+	return 0;
+}
+
+/* The kernel was built or booted without IPv6, or lo has no ::1. */
+static bool means_no_v6(int err)
+{
+	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
+}
+
+static bool class_is_v6(enum tproxy_class class)
+{
+	return class == TPROXY_TCP6 || class == TPROXY_UDP6;
+}
+
+/* Opens the socket unless there is one, and notes its port. */
+static int open_one(struct listener_set *set, int *fd, enum tproxy_class class, uint16_t port)
+{
+	if (*fd < 0)
+		*fd = class_is_v6(class) && !set->have_v6 ? -EAFNOSUPPORT :
+							    listener_bind(class, port, set->device);
+	if (*fd >= 0)
+		return note_port(set, *fd, class_is_tcp(class));
+	if (!class_is_v6(class) || !means_no_v6(*fd))
+		return *fd;
+	set->have_v6 = false;
+	return 0;
+}
+
+static int open_row(struct listener_set *set, int *fds, uint16_t port, char *ret_why, size_t size)
+{
+	static const char *const names[TPROXY_CLASS_MAX] = { "TCP 127.0.0.1", "TCP [::1]",
+							     "UDP 127.0.0.1", "UDP [::1]" };
+
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+		int err = open_one(set, &fds[class], (enum tproxy_class)class, port);
+
+		if (fds[class] < 0)
+			fds[class] = -1;
+		if (!err)
+			continue;
+		snprintf(ret_why, size, "listener %s:%u: %s (%s)", names[class], port,
+			 strerror(-err),
+			 err == -EPERM	      ? "start as root, or with CAP_NET_RAW" :
+			 err == -EADDRINUSE ? "choose another --listen, or stop what has it" :
+					      "check the system's limits");
+		return err;
+	}
+	return 0;
+}
+
+int *listener_row(struct listener_set *set, unsigned int row)
+{
+	return set->worker[row % set->workers].fds[row];
+}
+
+/* Row 0 is for the first way of each worker; what a former relay had beyond has rows of its own. */
+int *listener_way(struct listener_set *set, unsigned int way)
+{
+	unsigned int round = way / set->workers;
+
+	return set->worker[way % set->workers].fds[round ? OPTIONS_MAX_PORTS + round : 0];
+}
+
+static bool has_any(const int *fds)
+{
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++)
+		if (fds[class] >= 0)
+			return true;
+	return false;
+}
+
+static void note_ways(struct listener_set *set)
+{
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+		for (unsigned int way = 0; way < OPTIONS_MAX_WORKERS; way++) {
+			int fd = listener_way(set, way)[class];
+
+			if (fd >= 0)
+				set->ways[set->way_count[class]++][class] = fd;
+		}
+	}
+}
+
+int listener_open_all(struct listener_set *set, const struct options *o, struct heritage *heritage,
+		      char *ret_why, size_t size)
+{
+	int err;
+
+	*set = (struct listener_set){ .device = set->device };
+	memset(set->worker, 0xff, sizeof(set->worker));
+	set->workers = o->workers;
+	set->have_v6 = true;
+	set->udp_one_worker = o->udp_full_cone;
+	err = heritage_place(heritage, set, o, ret_why, size);
+	for (unsigned int row = 0; row < o->listen_count && !err; row++)
+		err = open_row(set, listener_row(set, row), o->listen[row], ret_why, size);
+	/* Port 0: after the ports asked for, lest the kernel choose one of them. */
+	for (unsigned int way = 1; way < OPTIONS_MAX_WORKERS && !set->device && !err; way++)
+		if (way < set->workers || has_any(listener_way(set, way)))
+			err = open_row(set, listener_way(set, way), 0, ret_why, size);
+	note_ways(set);
+	for (unsigned int i = 0; i < set->workers && err; i++)
+		listener_close(&set->worker[i]);
+	return err;
+}
+
+void listener_close(struct worker_listeners *l)
+{
+	for (int row = 0; row < LISTENER_ROWS; row++) {
+		for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+			cleanup_fd(&l->fds[row][class]);
+			l->fds[row][class] = -1;
+		}
+	}
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/process/slots.h"
+
+#include <bpf/bpf.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/util.h"
+
+#define WAYS ((unsigned int)TPROXY_GROUP_WAYS)
+
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) ? 0 : cookie;
+}
+
+void slots_init(struct slots *s, const struct listener_set *set)
+{
+	*s = (struct slots){ .set = set };
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+		bool one = set->udp_one_worker && !class_is_tcp((enum tproxy_class)class);
+
+		s->count[class] = one ? set->way_count[class] > 0 : set->way_count[class];
+		for (unsigned int i = 0; i < set->way_count[class]; i++)
+			s->cookie[class][i] = cookie_of(set->ways[i][class]);
+	}
+}
+
+/* The pinned map, if it is one of our kind: a descriptor or -errno. */
+static int open_map(const char *path)
+{
+	__cleanup_close int map = bpf_obj_get(path);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (map < 0)
+		return -errno;
+	if (bpf_obj_get_info_by_fd(map, &info, &len))
+		return -errno;
+	if (info.type != BPF_MAP_TYPE_SOCKMAP || info.key_size != sizeof(__u32) ||
+	    info.value_size != sizeof(__u64) || info.max_entries < TPROXY_GROUP_SLOTS)
+		return -EMEDIUMTYPE;
+	return take_fd(&map);
+}
+
+/* Also with a socket that has no turn, such as those of the other workers in a full cone. */
+static bool is_ours(const struct slots *s, int class, uint64_t cookie)
+{
+	for (unsigned int i = 0; i < s->set->way_count[class]; i++)
+		if (s->cookie[class][i] == cookie)
+			return true;
+	return false;
+}
+
+static void judge(struct slots *s, int class, uint64_t cookie)
+{
+	if (!cookie)
+		s->empty += s->count[class] > 0;
+	else if (is_ours(s, class, cookie))
+		s->ours++;
+	else
+		s->others++;
+}
+
+static int look(struct slots *s, int map)
+{
+	s->ours = s->others = s->empty = 0;
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+		for (unsigned int way = 0; way < WAYS; way++) {
+			__u32 slot = TPROXY_SLOT(0u, (__u32)class, way);
+			uint64_t cookie = 0;
+
+			if (bpf_map_lookup_elem(map, &slot, &cookie) && errno != ENOENT)
+				return -errno;
+			s->held[class][way] = cookie;
+			judge(s, class, cookie);
+		}
+	}
+	return 0;
+}
+
+static int put(struct slots *s, int map, int class, unsigned int way, __u64 flags)
+{
+	unsigned int turn = way % s->count[class];
+	__u32 slot = TPROXY_SLOT(0u, (__u32)class, way);
+	__u64 value = (__u64)s->set->ways[turn][class];
+
+	if (s->held[class][way] == s->cookie[class][turn])
+		return 0;
+	if (bpf_map_update_elem(map, &slot, &value, flags))
+		return -errno;
+	s->held[class][way] = s->cookie[class][turn];
+	return 0;
+}
+
+/*
+ * Every relay begins with the same slot, and none puts a socket into one that has been
+ * filled meanwhile. So of several that find the slots empty only one has the first.
+ */
+static int fill_slot(struct slots *s, int map, int class, unsigned int way)
+{
+	uint64_t held = s->held[class][way];
+	int err;
+
+	if (held && !is_ours(s, class, held))
+		return 0;
+	err = put(s, map, class, way, held ? BPF_ANY : BPF_NOEXIST);
+	if (err == -EEXIST)
+		return s->ours ? 0 : -EBUSY;
+	if (!err && !held)
+		s->ours++;
+	return err;
+}
+
+/* Puts our sockets, in their order, into what is empty and what we have. After a look. */
+static int fill(struct slots *s, int map)
+{
+	int first = 0;
+
+	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+		for (unsigned int way = 0; way < WAYS && s->count[class]; way++) {
+			int err = fill_slot(s, map, class, way);
+
+			if (err == -EBUSY)
+				return err;
+			/* A listener that has died must not keep the others out. */
+			first = first ?: err;
+		}
+	}
+	return first;
+}
+
+static unsigned int slots_with(const struct slots *s, int class, uint64_t cookie)
+{
+	unsigned int n = 0;
+
+	for (unsigned int way = 0; way < WAYS; way++)
+		n += s->held[class][way] == cookie;
+	return n;
+}
+
+/* The last slot of the socket of others that has most of them, -1: they have none. */
+static int widest_other(const struct slots *s, int class)
+{
+	unsigned int most = 0;
+	int found = -1;
+
+	for (unsigned int way = 0; way < WAYS; way++) {
+		uint64_t held = s->held[class][way];
+		unsigned int n = held && !is_ours(s, class, held) ? slots_with(s, class, held) : 0;
+
+		if (n && n >= most) {
+			most = n;
+			found = (int)way;
+		}
+	}
+	return found;
+}
+
+/* As many as our sockets are of all that are there, rounded, and at least one. */
+static unsigned int fair_share(const struct slots *s, int class)
+{
+	unsigned int all = s->count[class];
+	unsigned int share;
+
+	for (unsigned int way = 0; way < WAYS; way++) {
+		uint64_t held = s->held[class][way];
+		bool first = true;
+
+		for (unsigned int before = 0; before < way; before++)
+			first &= s->held[class][before] != held;
+		all += held && first && !is_ours(s, class, held);
+	}
+	share = (WAYS * s->count[class] + all / 2) / all;
+	return share ? share : 1;
+}
+
+static unsigned int ours_in(const struct slots *s, int class)
+{
+	unsigned int n = 0;
+
+	for (unsigned int way = 0; way < WAYS; way++)
+		n += is_ours(s, class, s->held[class][way]);
+	return n;
+}
+
+static int share_class(struct slots *s, int map, int class)
+{
+	unsigned int share = fair_share(s, class);
+
+	while (ours_in(s, class) < share) {
+		int way = widest_other(s, class);
+		int err = way < 0 ? 0 : put(s, map, class, (unsigned int)way, BPF_ANY);
+
+		if (err || way < 0)
+			return err;
+		s->ours++;
+		s->others--;
+	}
+	return 0;
+}
+
+/* After a look. Takes from others what is our part. */
+static int share(struct slots *s, int map)
+{
+	int err = 0;
+
+	for (int class = 0; class < TPROXY_CLASS_MAX && !err; class ++)
+		if (s->count[class])
+			err = share_class(s, map, class);
+	return err;
+}
+
+static int fill_and_share(struct slots *s, int map, bool join)
+{
+	int err = fill(s, map);
+
+	if (!err && join)
+		err = look(s, map);
+	if (!err && join)
+		err = share(s, map);
+	return err;
+}
+
+int slots_enter(struct slots *s, const char *path, bool join)
+{
+	__cleanup_close int map = open_map(path);
+	int err = map < 0 ? map : look(s, map);
+
+	if (err)
+		return err;
+	return s->others && !s->ours && !join ? -EBUSY : fill_and_share(s, map, join);
+}
+
+int slots_refill(struct slots *s, const char *path, bool join, unsigned int *ret_filled)
+{
+	__cleanup_close int map = open_map(path);
+	int err = map < 0 ? map : look(s, map);
+
+	if (err)
+		return err;
+	*ret_filled = s->empty;
+	return s->empty || (join && !s->ours) ? fill_and_share(s, map, join) : 0;
+}
+
+uint64_t slots_find_other(struct slots *s, const char *path)
+{
+	__cleanup_close int map = open_map(path);
+
+	if (map < 0 || look(s, map) || s->ours)
+		return 0;
+	for (int class = TPROXY_TCP4; class <= TPROXY_TCP6; class ++)
+		for (unsigned int way = 0; way < WAYS; way++)
+			if (s->held[class][way])
+				return s->held[class][way];
+	return 0;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/tcp/conn_state.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "lib/util.h"
+#include "relay/admit/admit.h"
+#include "relay/net/sockopt.h"
+
+/*
+ * Connections of a worker are listed by when they were last busy. Moving one costs
+ * cache misses, so it is done once in this time at most, and the order is that exact.
+ */
+#define LISTED_GRAIN_MS 1000
+#define EVICT_IDLE_MS 2000 /* nobody is evicted before */
+
+/* Most connections end before: they are spared the calls and the kernel's timers. */
+#define KEEPALIVE_AFTER_S 15
+
+struct flow_record conn_record(const struct conn *c)
+{
+	return (struct flow_record){ .id = c->id,
+				     .proto = IPPROTO_TCP,
+				     .client = c->client_addr,
+				     .dst = c->dst,
+				     .server = c->server_addr,
+				     .source = c->source,
+				     .bytes_up = c->up.bytes,
+				     .bytes_down = c->down.bytes,
+				     .duration_ms = c->w->now - c->begin,
+				     .loop = c->loop };
+}
+
+static void side_close(struct side *side, bool reset)
+{
+	if (side->io.fd >= 0 && reset)
+		sockopt_reset_on_close(side->io.fd);
+	worker_close_io(&side->io);
+}
+
+/* The only way out. err: positive errno for the record, or 0. */
+void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset reset)
+{
+	struct flow_record record = conn_record(c);
+
+	side_close(&c->client, reset & RESET_CLIENT);
+	side_close(&c->server, reset & RESET_SERVER);
+	pump_free(&c->up, &c->w->tools);
+	pump_free(&c->down, &c->w->tools);
+	timer_cancel(&c->w->wheel, &c->timer);
+	worker_unqueue(c->w, &c->more);
+	preface_free(c->preface);
+	admit_release(c->w, &c->ticket);
+	TAILQ_REMOVE(&c->w->conns, c, link);
+	record.end = end;
+	record.err = err;
+	if (end == END_CONNECT_FAILED || end == END_CONNECT_TIMEOUT)
+		record.reason = c->reason;
+	record_flow_end(&record);
+	worker_bury(c->w, &c->grave, c);
+}
+
+static bool is_reset(int err)
+{
+	/* EPIPE: a reset that came after the FIN, or a write behind either. */
+	return err == ECONNRESET || err == EPIPE;
+}
+
+/* One side broke: the other learns it by RST. err: positive errno. */
+void conn_broken(struct conn *c, const struct side *side, int err)
+{
+	if (!is_reset(err))
+		conn_finish(c, END_ERROR, err, RESET_BOTH);
+	else if (side == &c->client)
+		conn_finish(c, END_CLIENT_RST, 0, RESET_SERVER);
+	else
+		conn_finish(c, END_SERVER_RST, 0, RESET_CLIENT);
+}
+
+static void conn_touch(struct conn *c)
+{
+	c->last = c->w->now;
+	if (c->last - c->listed < LISTED_GRAIN_MS)
+		return;
+	c->listed = c->last;
+	TAILQ_REMOVE(&c->w->conns, c, link);
+	TAILQ_INSERT_TAIL(&c->w->conns, c, link);
+}
+
+void conn_set_timer(struct conn *c, uint32_t seconds)
+{
+	if (!c->connecting && !c->kept_alive && seconds > KEEPALIVE_AFTER_S)
+		seconds = KEEPALIVE_AFTER_S;
+	timer_set(&c->w->wheel, &c->timer, c->last + seconds * 1000ULL);
+}
+
+/* A direction is done: FIN was passed on after its last byte. */
+static void conn_fin(struct conn *c, const struct pump *p)
+{
+	if (c->up.done && c->down.done) {
+		conn_finish(c, c->first_fin, 0, RESET_NONE);
+		return;
+	}
+	c->first_fin = p == &c->up ? END_CLIENT_FIN : END_SERVER_FIN;
+	conn_touch(c);
+	conn_set_timer(c, c->w->relay->options->half_closed_timeout);
+}
+
+static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct side *to)
+{
+	struct pump *other = p == &c->up ? &c->down : &c->up;
+	uint64_t before = p->bytes;
+	enum pump_result r;
+
+	if (p->done || !to->writable || (!pump_pending(p) && !from->readable))
+		return;
+	p->last = other->done;
+	r = pump_run(p, &c->w->tools, from->io.fd, to->io.fd);
+	if (p->bytes != before)
+		conn_touch(c);
+	switch (r) {
+	case PUMP_WAIT_READ:
+		from->readable = false;
+		break;
+	case PUMP_WAIT_WRITE:
+		to->writable = false;
+		break;
+	case PUMP_YIELD:
+		worker_queue(c->w, &c->more);
+		break;
+	case PUMP_DONE:
+		conn_fin(c, p);
+		break;
+	case PUMP_READ_FAILED:
+		conn_broken(c, from, p->err);
+		break;
+	case PUMP_WRITE_FAILED:
+		pump_rest(other, &c->w->tools, to->io.fd, from->io.fd);
+		conn_broken(c, to, p->err);
+		break;
+	}
+}
+
+/* Finishing closes both sides; the memory lives until the end of the turn. */
+static bool conn_over(const struct conn *c)
+{
+	return c->client.io.fd < 0;
+}
+
+static void conn_run(struct conn *c)
+{
+	conn_pump(c, &c->up, &c->client, &c->server);
+	if (!conn_over(c))
+		conn_pump(c, &c->down, &c->server, &c->client);
+}
+
+static void conn_more(struct task *task)
+{
+	struct conn *c = container_of(task, struct conn, more);
+
+	conn_run(c);
+	if (!conn_over(c) && c->ack_due && !c->up.bytes)
+		sockopt_ack_now(c->server.io.fd);
+	c->ack_due = false;
+}
+
+void conn_begin(struct conn *c)
+{
+	c->connecting = false;
+	conn_touch(c);
+	conn_set_timer(c, c->w->relay->options->idle_timeout);
+	conn_run(c);
+	/* The client's first bytes may be among this turn's events. */
+	if (!conn_over(c) && !c->up.bytes) {
+		c->ack_due = true;
+		worker_queue(c->w, &c->more);
+	}
+}
+
+static void side_ready(struct conn *c, struct side *side, uint32_t events)
+{
+	struct pump *p = side == &c->client ? &c->up : &c->down;
+
+	p->fin |= !!(events & EPOLLRDHUP);
+	p->careful |= !!(events & (EPOLLPRI | EPOLLERR | EPOLLHUP));
+	side->readable |= !!(events & (EPOLLIN | EPOLLERR | EPOLLHUP));
+	side->writable |= !!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP));
+	if (c->connecting) {
+		conn_connect_event(c, side, events);
+		return;
+	}
+	conn_run(c);
+	/* A reset while nothing is read here: the receiver is full, or this side has sent FIN. */
+	if ((events & EPOLLERR) && !conn_over(c)) {
+		int err = sockopt_error(side->io.fd);
+
+		if (err)
+			conn_broken(c, side, err);
+	}
+}
+
+static void client_ready(struct io *io, uint32_t events)
+{
+	struct conn *c = container_of(io, struct conn, client.io);
+
+	side_ready(c, &c->client, events);
+}
+
+static void server_ready(struct io *io, uint32_t events)
+{
+	struct conn *c = container_of(io, struct conn, server.io);
+
+	side_ready(c, &c->server, events);
+}
+
+/* seconds: from the last byte until the next look. */
+static void conn_keep(struct conn *c, uint32_t seconds)
+{
+	if (!c->kept_alive) {
+		sockopt_keepalive(c->client.io.fd);
+		sockopt_keepalive(c->server.io.fd);
+		c->kept_alive = true;
+	}
+	conn_set_timer(c, seconds);
+}
+
+/* Bytes do not move the timer; it looks when the last one was, and sleeps on. */
+static void conn_timeout(struct timer *timer)
+{
+	struct conn *c = container_of(timer, struct conn, timer);
+	const struct options *o = c->w->relay->options;
+	bool half = c->up.done || c->down.done;
+	uint32_t limit = half ? o->half_closed_timeout : o->idle_timeout;
+
+	if (c->connecting)
+		conn_finish(c, END_CONNECT_TIMEOUT, ETIMEDOUT, RESET_BOTH);
+	else if (c->last + limit * 1000ULL > c->w->now)
+		conn_keep(c, limit);
+	else
+		conn_finish(c, half ? END_HALF_CLOSED : END_IDLE, 0, RESET_BOTH);
+}
+
+struct conn *conn_new(struct worker *w, int fd, const struct flow_record *record)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->w = w;
+	c->client.io = (struct io){ .fd = fd, .ready = client_ready };
+	c->server.io = (struct io){ .fd = -1, .ready = server_ready };
+	c->more.run = conn_more;
+	c->timer.fire = conn_timeout;
+	c->connecting = true;
+	c->id = worker_new_id(w);
+	c->begin = c->last = c->listed = w->now;
+	c->client_addr = record->client;
+	c->dst = record->dst;
+	c->server_addr = record->server;
+	c->loop = record->loop;
+	TAILQ_INSERT_TAIL(&w->conns, c, link);
+	return c;
+}
+
+bool conn_evict(struct worker *w)
+{
+	struct conn *c = TAILQ_FIRST(&w->conns);
+
+	if (!c || w->now - c->last < EVICT_IDLE_MS)
+		return false;
+	w->stats.limited++;
+	conn_finish(c, END_EVICTED, 0, RESET_BOTH);
+	return true;
+}
+
+void conn_end_all(struct worker *w, enum flow_end end)
+{
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&w->conns)))
+		conn_finish(c, end, 0, RESET_BOTH);
+}

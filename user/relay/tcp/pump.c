@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/tcp/pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define TURN_BYTES (512 * 1024) /* then other flows get their turn */
+#define TURN_READ_COST 4096	/* bytes that a read counts for at least */
+
+/* A flow is bulk when it fills the buffer, or moves this much in so short a time … */
+#define BULK_STREAK 3
+#define BULK_SPAN_MS 100
+#define BULK_SPAN_BYTES (1024 * 1024)
+/* … and no longer when reads are so small that one copy costs less than two splices. */
+#define SMALL_READ (16 * 1024)
+#define SMALL_STREAK 8
+
+/* What reading once came to; PUMP_YIELD: go on. */
+struct step {
+	enum pump_result result;
+	size_t bytes;
+};
+
+void pump_free(struct pump *p, struct pump_tools *tools)
+{
+	free(p->residue);
+	p->residue = NULL;
+	p->residue_len = 0;
+	if (p->pipe)
+		pipes_put(&tools->pipes, p->pipe);
+	p->pipe = NULL;
+}
+
+static enum pump_result pump_fail(struct pump *p, enum pump_result how, int err)
+{
+	p->err = err;
+	return how;
+}
+
+static bool would_block(int err)
+{
+	return err == EAGAIN || err == EWOULDBLOCK;
+}
+
+/* --- choosing the way --- */
+
+static void pump_note_read(struct pump *p, uint64_t now, size_t bytes)
+{
+	bool hint = p->bulk ? bytes < SMALL_READ : bytes == PUMP_BUFFER_SIZE;
+
+	if (now - p->span_begin > BULK_SPAN_MS) {
+		p->span_begin = now;
+		p->span_bytes = 0;
+	}
+	p->span_bytes += (uint32_t)bytes;
+	p->streak = hint ? p->streak + 1 : 0;
+	if (p->streak < (p->bulk ? SMALL_STREAK : BULK_STREAK) &&
+	    (p->bulk || bytes < SMALL_READ || p->span_bytes <= BULK_SPAN_BYTES))
+		return;
+	p->bulk = !p->bulk;
+	p->streak = 0;
+}
+
+/* --- copying --- */
+
+/*
+ * Sends until everything is out (PUMP_YIELD) or the receiver is full. A partial
+ * send is followed by another one, because only EAGAIN promises an edge.
+ */
+static enum pump_result copy_send(struct pump *p, int to, const uint8_t *data, size_t len,
+				  int flags, size_t *ret_sent)
+{
+	size_t sent = 0;
+
+	while (sent < len) {
+		ssize_t n = send(to, data + sent, len - sent, MSG_NOSIGNAL | flags);
+
+		if (n >= 0) {
+			sent += (size_t)n;
+			p->bytes += (uint64_t)n;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		*ret_sent = sent;
+		if (would_block(errno))
+			return PUMP_WAIT_WRITE;
+		return pump_fail(p, PUMP_WRITE_FAILED, errno);
+	}
+	*ret_sent = sent;
+	return PUMP_YIELD;
+}
+
+/* Sends what waits from last time. */
+static enum pump_result copy_flush(struct pump *p, struct pump_tools *tools, int to)
+{
+	size_t sent = 0;
+	enum pump_result r =
+		copy_send(p, to, p->residue + p->residue_off, p->residue_len, 0, &sent);
+
+	p->residue_off += (uint32_t)sent;
+	p->residue_len -= (uint32_t)sent;
+	if (!p->residue_len)
+		pump_free(p, tools);
+	return r;
+}
+
+/*
+ * Sends fresh bytes and keeps what the receiver does not take. MSG_MORE: the FIN that
+ * follows them at once leaves in the same packet, which saves the receiver a wake-up.
+ */
+static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, size_t len)
+{
+	size_t sent = 0;
+	enum pump_result r = copy_send(p, to, buf, len, p->eof && !p->broken ? MSG_MORE : 0, &sent);
+
+	if (r != PUMP_WAIT_WRITE)
+		return r;
+	p->residue = malloc(len - sent);
+	if (!p->residue)
+		return pump_fail(p, PUMP_WRITE_FAILED, ENOMEM);
+	memcpy(p->residue, buf + sent, len - sent);
+	p->residue_off = 0;
+	p->residue_len = (uint32_t)(len - sent);
+	return r;
+}
+
+/*
+ * A short read has emptied the source, up to a FIN if that is there, and what comes
+ * later makes an edge: so the read that would say EAGAIN or 0 is saved. But recv also
+ * stops short of an urgent byte: a careful pump reads until it is told.
+ */
+static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
+{
+	struct step step = { .result = PUMP_YIELD };
+
+	do {
+		ssize_t n = recv(from, tools->buf + step.bytes, PUMP_BUFFER_SIZE - step.bytes, 0);
+
+		if (n > 0)
+			step.bytes += (size_t)n;
+		else if (!n)
+			p->eof = true;
+		else if (would_block(errno))
+			step.result = PUMP_WAIT_READ;
+		else if (errno != EINTR)
+			step.result = pump_fail(p, PUMP_READ_FAILED, errno);
+	} while (p->careful && !p->eof && step.result == PUMP_YIELD && step.bytes < PUMP_BUFFER_SIZE);
+	if (p->careful || !step.bytes || step.bytes == PUMP_BUFFER_SIZE)
+		return step;
+	p->eof = p->fin;
+	if (!p->eof)
+		step.result = PUMP_WAIT_READ;
+	return step;
+}
+
+static struct step copy_step(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	struct step step = copy_read(p, tools, from);
+	enum pump_result r = step.bytes ? copy_write(p, to, tools->buf, step.bytes) : PUMP_YIELD;
+
+	/* What broke the source was told once; the receiver's room is told again. */
+	if (r == PUMP_WRITE_FAILED || (r == PUMP_WAIT_WRITE && step.result != PUMP_READ_FAILED))
+		step.result = r;
+	return step;
+}
+
+/* --- splicing --- */
+
+/* Empties the pipe (PUMP_YIELD) and gives it back, or fills the receiver. */
+static enum pump_result splice_flush(struct pump *p, struct pump_tools *tools, int to)
+{
+	while (p->pipe->held) {
+		ssize_t n = splice(p->pipe->out, NULL, to, NULL, p->pipe->held,
+				   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+		if (n > 0) {
+			p->pipe->held -= (uint32_t)n;
+			p->bytes += (uint64_t)n;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && would_block(errno))
+			return PUMP_WAIT_WRITE;
+		return pump_fail(p, PUMP_WRITE_FAILED, n < 0 ? errno : EIO);
+	}
+	pipes_put(&tools->pipes, p->pipe);
+	p->pipe = NULL;
+	return PUMP_YIELD;
+}
+
+/* The call failed for itself; the socket is as it was. */
+static bool splice_declined(int err)
+{
+	return err == EINTR || err == ENOMEM || err == EINVAL;
+}
+
+/*
+ * splice passes over what recv would give: in front of an urgent byte it says
+ * EAGAIN, or 0 once a FIN is there. So recv has the last word on both. Not on
+ * errors: a socket tells each of them once.
+ */
+static struct step splice_step(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	ssize_t n = splice(from, NULL, p->pipe->in, NULL, PIPE_SIZE,
+			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	int err = n < 0 ? errno : 0;
+
+	if (n > 0) {
+		p->pipe->held = (uint32_t)n;
+		return (struct step){ splice_flush(p, tools, to), (size_t)n };
+	}
+	pipes_put(&tools->pipes, p->pipe);
+	p->pipe = NULL;
+	if (would_block(err) && !p->careful && !p->fin)
+		return (struct step){ PUMP_WAIT_READ, 0 };
+	if (!err || would_block(err) || splice_declined(err))
+		return copy_step(p, tools, from, to);
+	return (struct step){ pump_fail(p, PUMP_READ_FAILED, err), 0 };
+}
+
+/* --- both --- */
+
+static enum pump_result pump_finish(struct pump *p, int to)
+{
+	/* ENOTCONN: the receiver is gone, by a reset that nobody has read yet. */
+	if (!p->last && shutdown(to, SHUT_WR))
+		return pump_fail(p, PUMP_WRITE_FAILED, errno == ENOTCONN ? ECONNRESET : errno);
+	p->done = true;
+	return PUMP_DONE;
+}
+
+static enum pump_result pump_flush(struct pump *p, struct pump_tools *tools, int to)
+{
+	if (p->residue)
+		return copy_flush(p, tools, to);
+	if (p->pipe)
+		return splice_flush(p, tools, to);
+	return PUMP_YIELD;
+}
+
+static struct step pump_step(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	struct step step;
+
+	if (p->bulk)
+		p->pipe = pipes_take(&tools->pipes, tools->now);
+	if (p->pipe)
+		step = splice_step(p, tools, from, to);
+	else
+		step = copy_step(p, tools, from, to);
+	if (step.bytes)
+		pump_note_read(p, tools->now, step.bytes);
+	return step;
+}
+
+enum pump_result pump_run(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	struct step step = { .result = PUMP_YIELD };
+	size_t moved = 0;
+
+	if (p->done)
+		return PUMP_DONE;
+	step.result = pump_flush(p, tools, to);
+	while (step.result == PUMP_YIELD && !p->eof && moved < TURN_BYTES) {
+		step = pump_step(p, tools, from, to);
+		moved += step.bytes > TURN_READ_COST ? step.bytes : TURN_READ_COST;
+	}
+	if (step.result == PUMP_YIELD && p->eof)
+		return pump_finish(p, to);
+	return step.result;
+}
+
+void pump_rest(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	enum pump_result r = p->done ? PUMP_DONE : pump_flush(p, tools, to);
+
+	p->broken = true;
+	while (r == PUMP_YIELD && !p->eof)
+		r = pump_step(p, tools, from, to).result;
+}

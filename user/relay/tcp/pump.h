@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Moves the bytes of one direction of a connection, and its FIN after the last
+ * of them. Owns the bytes that were read and not yet taken by the receiver;
+ * while there are any nothing more is read, which is the back-pressure and the
+ * memory bound. Must not close or reset sockets: that is the connection's job.
+ *
+ * Two ways: small flows are copied through the worker's buffer, bulk is spliced
+ * through a borrowed pipe. A direction changes its way between two reads only,
+ * when it holds nothing.
+ */
+#ifndef TPROXY_RELAY_TCP_PUMP_H
+#define TPROXY_RELAY_TCP_PUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/tcp/pipes.h"
+
+#define PUMP_BUFFER_SIZE (64 * 1024)
+
+enum pump_result {
+	PUMP_WAIT_READ,	   /* the source has nothing more for now */
+	PUMP_WAIT_WRITE,   /* the receiver is full */
+	PUMP_YIELD,	   /* a turn is used up, more can be done at once */
+	PUMP_DONE,	   /* FIN was passed on; nothing follows */
+	PUMP_READ_FAILED,  /* the source broke, pump.err says how */
+	PUMP_WRITE_FAILED, /* the receiver broke, pump.err says how */
+};
+
+/* What all directions of a worker share. */
+struct pump_tools {
+	uint8_t *buf; /* PUMP_BUFFER_SIZE bytes of scratch */
+	struct pipe_pool pipes;
+	uint64_t now; /* ms, monotonic */
+};
+
+struct pump {
+	uint8_t *residue; /* allocated only while copied bytes wait for the receiver */
+	uint32_t residue_off;
+	uint32_t residue_len; /* bytes still to send, from residue_off */
+	struct pipe *pipe;    /* borrowed only while spliced bytes wait for the receiver */
+	int err;	      /* positive errno of a failure */
+	bool fin;	      /* set by the owner: the source's FIN is there, after all its bytes */
+	bool careful;	      /* set by the owner: an urgent byte or an error may follow a short read */
+	bool last;	      /* set by the owner: it closes the receiver next, which is the FIN */
+	bool broken;	      /* no FIN will follow, the source was reset */
+	bool eof;	      /* the source sent its FIN */
+	bool done;	      /* and it was passed on */
+	bool bulk;	      /* splice, if there is a pipe */
+	uint8_t streak;	      /* reads in a row that speak for the other way */
+	uint32_t span_bytes;  /* read since span_begin */
+	uint64_t span_begin;  /* ms */
+	uint64_t bytes;	      /* taken by the receiver's kernel */
+};
+
+/* Bytes or a FIN wait for the receiver: reading would not help. */
+static inline bool pump_pending(const struct pump *p)
+{
+	return p->residue || p->pipe || p->eof;
+}
+
+/*
+ * Reads from `from` and writes to `to`, both non-blocking and in an edge
+ * triggered epoll, until one of them would block or a turn's share is moved.
+ */
+enum pump_result pump_run(struct pump *p, struct pump_tools *tools, int from, int to);
+
+/*
+ * For a source that is known to be broken: passes on what it sent before, as far as
+ * the receiver takes it, but no FIN. Its reset may have been told already, by a write
+ * of the other direction, and what a read says then looks like a clean end.
+ */
+void pump_rest(struct pump *p, struct pump_tools *tools, int from, int to);
+
+/* Frees what is pending. */
+void pump_free(struct pump *p, struct pump_tools *tools);
+
+#endif

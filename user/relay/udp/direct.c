@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Promotion of a busy flow to a socket of its own towards the client, and back.
+ *
+ * No datagram may get lost or overtake another on the way. Promoting: datagrams of the flow
+ * that wait in the listener are older than all that comes to the socket: the listener is emptied
+ * before the socket is read. Demoting: the socket leaves its address, so that steering brings the
+ * next datagrams to the listener; it is read for a moment longer, for those that had found it
+ * before, and then closed.
+ */
+#include <sys/epoll.h>
+
+#include "lib/util.h"
+#include "relay/net/exclusive.h"
+#include "relay/net/sockopt.h"
+#include "relay/udp/session.h"
+
+#define PROMOTE_WINDOW_MS 1000
+#define PROMOTE_AFTER 64 /* datagrams in a window */
+#define DEMOTE_BELOW 64	 /* between two looks of the session's timer */
+#define RETIRE_MS 100
+#define KEEP_MS 2000 /* flows that were quiet for longer are not missed by a drain */
+
+struct direct {
+	struct io io;
+	struct grave grave;
+	TAILQ_ENTRY(direct) link;
+	struct udp_engine *e;
+	struct session *s; /* NULL: retired */
+	struct timer timer; /* ends the retirement */
+	union saddr client;
+	union saddr dst;
+	bool watched;
+};
+
+int direct_fd(const struct direct *d)
+{
+	return d->io.fd;
+}
+
+static void direct_free(struct direct *d)
+{
+	struct udp_engine *e = d->e;
+
+	timer_cancel(&e->w->wheel, &d->timer);
+	worker_close_io(&d->io);
+	TAILQ_REMOVE(&e->directs, d, link);
+	e->direct_count--;
+	if (!d->s)
+		e->retired_count--;
+	worker_bury(e->w, &d->grave, d);
+}
+
+/* Reads until there is nothing; bounded, since a flood must not hold up the others. */
+static void direct_drain(struct direct *d)
+{
+	for (int i = 0; i < 256; i++) {
+		int n = udp_batch_receive(d->e->batch, d->io.fd);
+
+		if (!n)
+			return;
+		/* An error has no datagrams, but some may be behind it. */
+		if (n > 0)
+			udp_dispatch_flow(d->e, n, &d->client, &d->dst);
+	}
+}
+
+static void direct_retired(struct timer *timer)
+{
+	struct direct *d = container_of(timer, struct direct, timer);
+
+	direct_drain(d);
+	direct_free(d);
+}
+
+/* Without: somebody ended the flow by SOCK_DESTROY, as detach does. */
+static bool has_peer(const struct direct *d)
+{
+	union saddr peer;
+	socklen_t len = sizeof(peer);
+
+	return !getpeername(d->io.fd, &peer.sa, &len);
+}
+
+static void direct_ready(struct io *io, uint32_t events)
+{
+	struct direct *d = container_of(io, struct direct, io);
+	struct udp_engine *e = d->e;
+	uint32_t mtu;
+
+	if (events & EPOLLERR)
+		udp_take_client_errors(e, io->fd, &d->dst, NULL, &mtu);
+	if ((events & EPOLLERR) && d->s && !has_peer(d)) {
+		session_finish(d->s, END_ERROR, ECONNABORTED);
+		return;
+	}
+	udp_dispatch_flow(e, udp_batch_receive(e->batch, io->fd), &d->client, &d->dst);
+	direct_promote_waiting(e);
+}
+
+static uint16_t *directs_at(struct udp_engine *e, const union saddr *dst)
+{
+	return &e->directs_at[saddr_hash(dst, e->seed) % DIRECT_BUCKETS];
+}
+
+static int connect_direct(const struct session *s)
+{
+	sa_family_t family = s->dst.sa.sa_family;
+	__cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = sockopt_transparent(fd, family);
+	if (!err && family == AF_INET6)
+		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
+	/* Other flows to the same destination have such sockets too, and so may another relay. */
+	if (!err)
+		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (!err)
+		err = sockopt_errors(fd, family);
+	if (err)
+		return err;
+	udp_expect_more(fd);
+	udp_batch_accept_runs(fd);
+	ip_fields_request(fd, family);
+	err = exclusive_connect(fd, &s->dst, &s->client, s->e->w->relay->binding.in);
+	return err ? err : take_fd(&fd);
+}
+
+static bool has_room(struct session *s)
+{
+	struct udp_engine *e = s->e;
+
+	if (!s->reply && reply_get(e->replies, &s->dst, &s->reply))
+		return false;
+	return e->direct_count < e->direct_max && !s->reply->raw &&
+	       *directs_at(e, &s->dst) < e->direct_max_per_dst;
+}
+
+static int direct_open(struct session *s)
+{
+	__cleanup_free struct direct *d = calloc(1, sizeof(*d));
+	struct udp_engine *e = s->e;
+	int fd = d ? connect_direct(s) : -ENOMEM;
+
+	if (fd < 0)
+		return fd;
+	d->io = (struct io){ .fd = fd, .ready = direct_ready };
+	d->e = e;
+	d->s = s;
+	d->client = s->client;
+	d->dst = s->dst;
+	d->timer.fire = direct_retired;
+	++*directs_at(e, &s->dst);
+	e->direct_count++;
+	TAILQ_INSERT_TAIL(&e->directs, d, link);
+	s->direct = take_ptr(d);
+	s->to_client.fields = (struct ip_fields){ 0 };
+	return 0;
+}
+
+static void promote(struct session *s)
+{
+	int err;
+
+	s->window_count = 0;
+	if (s->direct)
+		return;
+	session_expect_more(s);
+	if (s->no_promotion || s->e->full_cone || !has_room(s))
+		return;
+	err = direct_open(s);
+	/* A daemon of this host has the port and does not share it, or we may not have it. */
+	s->no_promotion = err == -EADDRINUSE || err == -EACCES;
+	if (err)
+		return;
+	s->e->w->stats.promotions++;
+	session_set_timer(s);
+}
+
+/* The new sockets are not read before the listeners are empty. */
+static void start_reading(struct udp_engine *e)
+{
+	struct direct *d, *older;
+
+	for (d = TAILQ_LAST(&e->directs, direct_queue); d && !d->watched; d = older) {
+		older = TAILQ_PREV(d, direct_queue, link);
+		d->watched = true;
+		if (worker_watch(e->w, &d->io, EPOLLIN) && d->s)
+			direct_demote(d->s);
+	}
+}
+
+void direct_promote_waiting(struct udp_engine *e)
+{
+	struct session *s;
+
+	if (TAILQ_EMPTY(&e->promote))
+		return;
+	while ((s = TAILQ_FIRST(&e->promote))) {
+		TAILQ_REMOVE(&e->promote, s, promote);
+		s->wants_promotion = false;
+		promote(s);
+	}
+	udp_empty_listeners(e);
+	start_reading(e);
+}
+
+void direct_count_datagrams(struct session *s, unsigned int n)
+{
+	struct udp_engine *e = s->e;
+
+	s->window_count += n;
+	if (s->direct || s->wants_promotion || (s->no_promotion && s->tuned))
+		return;
+	if (e->w->now - s->window > PROMOTE_WINDOW_MS) {
+		s->window = e->w->now;
+		s->window_count = n;
+	}
+	if (s->window_count < PROMOTE_AFTER && !e->keep)
+		return;
+	s->wants_promotion = true;
+	TAILQ_INSERT_TAIL(&e->promote, s, promote);
+}
+
+void direct_demote(struct session *s)
+{
+	struct direct *d = s->direct;
+
+	if (!d)
+		return;
+	s->direct = NULL;
+	d->s = NULL;
+	--*directs_at(s->e, &d->dst);
+	d->e->retired_count++;
+	if (!exclusive_leave(d->io.fd))
+		timer_set(&d->e->w->wheel, &d->timer, d->e->w->now + RETIRE_MS);
+	else
+		direct_free(d);
+}
+
+void direct_review(struct session *s)
+{
+	if (!s->direct)
+		return;
+	if (s->window_count < DEMOTE_BELOW && !s->e->w->draining && !s->e->keep)
+		direct_demote(s);
+	s->window = s->e->w->now;
+	s->window_count = 0;
+}
+
+/* The busiest first: room may end. */
+static unsigned int keep_queue(struct session_queue *queue, uint64_t idle_ms)
+{
+	unsigned int left = 0;
+	struct session *s;
+
+	TAILQ_FOREACH_REVERSE(s, queue, session_queue, lru) {
+		if (s->e->w->now - s->last >= idle_ms)
+			continue;
+		promote(s);
+		left += !s->direct;
+	}
+	return left;
+}
+
+void direct_keep_busy(struct udp_engine *e)
+{
+	keep_queue(&e->lru[true], KEEP_MS);
+	udp_empty_listeners(e);
+	start_reading(e);
+}
+
+unsigned int direct_keep_all(struct udp_engine *e)
+{
+	unsigned int left = keep_queue(&e->lru[true], UINT64_MAX);
+
+	left += keep_queue(&e->lru[false], UINT64_MAX);
+	udp_empty_listeners(e);
+	start_reading(e);
+	return left;
+}
+
+void direct_demote_all(struct udp_engine *e)
+{
+	struct direct *d, *next;
+
+	e->direct_max = 0;
+	for (d = TAILQ_FIRST(&e->directs); d; d = next) {
+		next = TAILQ_NEXT(d, link);
+		if (d->s)
+			direct_demote(d->s);
+	}
+}
+
+void direct_close_all(struct udp_engine *e)
+{
+	struct direct *d;
+
+	while ((d = TAILQ_FIRST(&e->directs)))
+		direct_free(d);
+}

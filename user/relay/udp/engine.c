@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine: what comes in goes to its session, new flows are judged, drain and end.
+ */
+#include "relay/udp/engine.h"
+
+#include <netinet/ip.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+#include "lib/util.h"
+#include "relay/admit/admit.h"
+#include "relay/net/rawicmp.h"
+#include "relay/udp/session.h"
+
+#define SESSIONS_MAX 65536 /* in all workers */
+#define REPLIES_MAX 16384
+#define DIRECTS_MAX 16384
+/*
+ * In all workers, for one address and port: the kernel walks all of its sockets for each
+ * datagram that none of them is connected for, and for each socket that is made.
+ */
+#define DIRECTS_MAX_PER_DST 64
+
+/* Of flows that found no place: a flood must not fill the log. */
+#define REJECTS_LOGGED_PER_S 100
+
+#define LAST_ANSWERS_MS 2000
+#define DRAIN_LOOK_MS 250
+
+/* A bound for udp_empty_listeners: more than the buffer of a listener can hold. */
+#define EMPTYING_READS 256
+
+void udp_log_limited(struct udp_engine *e, const struct flow_record *record)
+{
+	if (e->w->now - e->reject_window >= 1000) {
+		if (e->rejects_hidden)
+			record_say(RECORD_WARN, "udp: %u more flows without a place were not logged",
+				   e->rejects_hidden);
+		e->reject_window = e->w->now;
+		e->rejects = 0;
+		e->rejects_hidden = 0;
+	}
+	if (e->rejects++ < REJECTS_LOGGED_PER_S)
+		record_flow_end(record);
+	else
+		e->rejects_hidden++;
+}
+
+/* A datagram that gets no session. A policy is not explained to the client, a missing route is. */
+static void reject(struct udp_engine *e, struct flow_record *record, int err)
+{
+	record->id = worker_new_id(e->w);
+	record->err = err;
+	if (worker_is_short(err)) {
+		e->w->stats.limited++;
+		record->end = END_LIMIT;
+	} else if (err) {
+		record->end = END_CONNECT_FAILED;
+		udp_tell_unreachable(e, &record->client, &record->dst, err);
+	}
+	udp_log_limited(e, record);
+}
+
+/* ttl: that its first datagram leaves with, 0: not known. */
+static void note_loop(struct udp_engine *e, struct session *s, uint8_t ttl)
+{
+	struct looplog *loops = e->w->relay->loops;
+	const struct looplog_flow arrived = { &s->client, &s->dst, ttl ? (uint8_t)(ttl + 1) : 0 };
+
+	s->loop = looplog_seen(loops, &arrived, e->w->now);
+	if (s->loop)
+		looplog_warn(loops, &arrived, e->w->now);
+	if (!s->socks)
+		looplog_note(loops, &(struct looplog_flow){ &s->source, &s->to, ttl }, &s->client,
+			     e->w->now);
+}
+
+static struct session *session_begin(struct udp_engine *e, const union saddr *client,
+				     const union saddr *dst, uint8_t ttl)
+{
+	struct flow_record record = { .proto = IPPROTO_UDP, .client = *client, .dst = *dst };
+	struct limits_ticket ticket;
+	struct session *s;
+	int err;
+
+	if (!admit_flow(e->w, &record, &ticket)) {
+		reject(e, &record, 0);
+		return NULL;
+	}
+	err = session_open(e, &record, &s);
+	if (err) {
+		admit_release(e->w, &ticket);
+		reject(e, &record, -err);
+		return NULL;
+	}
+	s->ticket = ticket;
+	note_loop(e, s, ttl);
+	record = session_record(s);
+	record_flow_start(&record);
+	return s;
+}
+
+/* In a full cone a known client may turn to a destination that is refused. */
+static struct session *session_for(struct udp_engine *e, const union saddr *client,
+				   const union saddr *dst, uint8_t ttl)
+{
+	struct session *s = session_find(e, client, dst);
+
+	if (!s)
+		return session_begin(e, client, dst, ttl);
+	if (e->full_cone) {
+		struct flow_record record = { .proto = IPPROTO_UDP,
+					      .client = *client,
+					      .dst = *dst };
+
+		if (!admit_destination(e->w, &record)) {
+			reject(e, &record, 0);
+			return NULL;
+		}
+	}
+	session_touch(s);
+	return s;
+}
+
+bool udp_hop(const struct udp_engine *e, struct ip_fields *fields)
+{
+	if (fields->ttl == 1)
+		return false;
+	if (fields->ttl)
+		fields->ttl--;
+	if (!e->w->relay->options->carry_ecn)
+		fields->tos &= (uint8_t)~IPTOS_ECN_MASK;
+	return true;
+}
+
+/* Datagram i of the batch, if it may go on. */
+static bool take_run(struct udp_engine *e, int i, const union saddr *dst, struct udp_run *ret_run)
+{
+	*ret_run = udp_batch_run(e->batch, i);
+	if (udp_hop(e, &ret_run->fields))
+		return true;
+	udp_tell_expired(e, udp_batch_from(e->batch, i), dst, e->w->relay->binding.in);
+	return false;
+}
+
+/* Neighbours in a batch mostly are of one flow: looked up once, sent together. */
+void udp_dispatch(struct udp_engine *e, int n)
+{
+	union saddr last_client = { 0 }, last_dst = { 0 };
+	struct session *s = NULL;
+
+	for (int i = 0; i < n; i++) {
+		const union saddr *client = udp_batch_from(e->batch, i);
+		struct udp_run run;
+		union saddr to;
+
+		if (!udp_batch_dst(e->batch, i, &to) || !take_run(e, i, &to, &run))
+			continue;
+		if (!saddr_equal(client, &last_client) || !saddr_equal(&to, &last_dst) || !s) {
+			if (s)
+				session_flush_to_dst(s, &last_dst);
+			s = session_for(e, client, &to, run.fields.ttl);
+			last_client = *client;
+			last_dst = to;
+		}
+		if (s && !session_to_dst(s, &to, run))
+			s = NULL;
+	}
+	if (s)
+		session_flush_to_dst(s, &last_dst);
+}
+
+void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
+		       const union saddr *dst)
+{
+	struct session *s = NULL;
+
+	for (int i = 0; i < n; i++) {
+		struct udp_run run;
+
+		if (!saddr_equal(udp_batch_from(e->batch, i), client) ||
+		    !take_run(e, i, dst, &run))
+			continue;
+		if (!s)
+			s = session_for(e, client, dst, run.fields.ttl);
+		if (s && !session_to_dst(s, dst, run))
+			s = NULL;
+	}
+	if (s)
+		session_flush_to_dst(s, dst);
+}
+
+static void listener_ready(struct io *io, uint32_t events)
+{
+	struct udp_engine *e = container_of(io, struct udp_listener, io)->e;
+
+	(void)events;
+	udp_dispatch(e, udp_batch_receive(e->batch, io->fd));
+	direct_promote_waiting(e);
+}
+
+void udp_empty_listeners(struct udp_engine *e)
+{
+	for (unsigned int i = 0; i < e->listener_count; i++) {
+		int fd = e->listeners[i].io.fd;
+
+		for (int reads = 0; fd >= 0 && reads < EMPTYING_READS; reads++) {
+			int n = udp_batch_receive(e->batch, fd);
+
+			if (n <= 0)
+				break;
+			udp_dispatch(e, n);
+		}
+	}
+}
+
+static int watch_listeners(struct udp_engine *e)
+{
+	struct worker *w = e->w;
+	int err = 0;
+
+	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
+		for (int class = TPROXY_UDP4; class <= TPROXY_UDP6 && !err; class ++) {
+			struct udp_listener *l = &e->listeners[e->listener_count];
+
+			if (w->listeners->fds[row][class] < 0)
+				continue;
+			l->io = (struct io){ .fd = w->listeners->fds[row][class],
+					     .ready = listener_ready };
+			l->e = e;
+			e->listener_count++;
+			udp_batch_accept_runs(l->io.fd);
+			ip_fields_request(l->io.fd, class == TPROXY_UDP4 ? AF_INET : AF_INET6);
+			err = worker_watch(w, &l->io, EPOLLIN);
+		}
+	}
+	return err;
+}
+
+/* This worker's part of a number for all, 1 at least. */
+static unsigned int share(const struct worker *w, unsigned long all, unsigned long max)
+{
+	const struct options *o = w->relay->options;
+	unsigned long part = (all > max ? max : all) / (o->udp_full_cone ? 1 : o->workers);
+
+	return part ? (unsigned int)part : 1;
+}
+
+/* Half of all descriptors are left to TCP. */
+static void set_limits(struct udp_engine *e)
+{
+	const struct worker *w = e->w;
+
+	e->max = share(w, w->relay->nofile / 4, SESSIONS_MAX);
+	e->direct_max = share(w, w->relay->nofile / 8, DIRECTS_MAX);
+	e->direct_max_per_dst = share(w, DIRECTS_MAX_PER_DST, DIRECTS_MAX_PER_DST);
+	e->full_cone = w->relay->options->udp_full_cone;
+}
+
+/* How long before its end a drain gives up the clients' datagrams. */
+static uint64_t answers_ms(const struct worker *w)
+{
+	uint64_t half = w->relay->options->drain_timeout * 1000ULL / 2;
+
+	return half < LAST_ANSWERS_MS ? half : LAST_ANSWERS_MS;
+}
+
+/*
+ * Once the drain is about to end, steering shall take the clients' datagrams elsewhere, to
+ * the next relay if there is one; what destinations have answered still gets through. A
+ * drain without an end leaves flows where they are.
+ */
+static void look_for_end(struct timer *timer)
+{
+	struct udp_engine *e = container_of(timer, struct udp_engine, drain_timer);
+	struct worker *w = e->w;
+
+	if (w->drain_timer.armed &&
+	    w->drain_timer.due * WHEEL_TICK_MS <= w->now + answers_ms(w) + DRAIN_LOOK_MS)
+		direct_demote_all(e);
+	else
+		timer_set(&w->wheel, timer, w->now + DRAIN_LOOK_MS);
+}
+
+int udp_open(struct worker *w, struct udp_engine **ret_engine)
+{
+	struct udp_engine *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (!e)
+		return -ENOMEM;
+	*ret_engine = e;
+	e->w = w;
+	udp_icmp_open(e);
+	set_limits(e);
+	e->drain_timer.fire = look_for_end;
+	TAILQ_INIT(&e->lru[false]);
+	TAILQ_INIT(&e->lru[true]);
+	TAILQ_INIT(&e->promote);
+	TAILQ_INIT(&e->directs);
+	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
+		e->seed = (uint32_t)w->now;
+	e->batch = udp_batch_new(&w->relay->pinned.marks);
+	e->sources = udp_sources_new(share(w, w->relay->options->udp_per_source, SESSIONS_MAX),
+				     e->seed);
+	e->paths = udp_paths_new(e->seed);
+	if (!e->batch || !e->sources || !e->paths)
+		return -ENOMEM;
+	err = reply_table_open(w, share(w, w->relay->nofile / 8, REPLIES_MAX), &e->replies);
+	return err ? err : watch_listeners(e);
+}
+
+/* Retired sockets count: they still take datagrams. */
+unsigned int udp_sessions(const struct udp_engine *e)
+{
+	return e->count + e->retired_count;
+}
+
+void udp_drain(struct udp_engine *e)
+{
+	struct session *s;
+
+	direct_keep_busy(e);
+	timer_set(&e->w->wheel, &e->drain_timer, e->w->now + DRAIN_LOOK_MS);
+	for (unsigned int i = 0; i < e->listener_count; i++)
+		e->listeners[i].io.fd = -1;
+	for (int answered = 0; answered < 2; answered++)
+		TAILQ_FOREACH(s, &e->lru[answered], lru)
+			session_set_timer(s);
+}
+
+void udp_keep(struct udp_engine *e, bool keep)
+{
+	unsigned int left;
+
+	if (keep == e->keep)
+		return;
+	e->keep = keep;
+	left = keep ? direct_keep_all(e) : 0;
+	direct_promote_waiting(e); /* what was in the listeners */
+	if (left)
+		record_say(RECORD_WARN,
+			   "an interface is being detached: %u UDP flows have found no socket of "
+			   "their own; from now on their datagrams go past the relay, with another "
+			   "source",
+			   left);
+}
+
+void udp_end_all(struct udp_engine *e, enum flow_end end)
+{
+	struct session *s;
+
+	while ((s = TAILQ_FIRST(&e->lru[false])) || (s = TAILQ_FIRST(&e->lru[true])))
+		session_finish(s, end, 0);
+}
+
+void udp_close(struct udp_engine *e)
+{
+	if (!e)
+		return;
+	udp_end_all(e, END_DRAIN);
+	timer_cancel(&e->w->wheel, &e->drain_timer);
+	direct_close_all(e);
+	udp_icmp_close(e);
+	reply_table_close(e->replies);
+	rawicmp_close(e->icmp);
+	udp_sources_free(e->sources);
+	udp_paths_free(e->paths);
+	udp_batch_free(e->batch);
+	free(e);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Errors of a flow: what ICMP says of one side is told to the other, as if the
+ * datagram had gone straight. Sockets towards destinations have IP_RECVERR, or the
+ * kernel would hide all but the fatal errors, and what they said.
+ */
+#include <net/if.h> /* linux/icmp.h brings linux/if.h, which must come second */
+
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <string.h>
+
+#include "relay/net/errqueue.h"
+#include "relay/net/icmpquote.h"
+#include "relay/net/rawicmp.h"
+#include "relay/net/sockopt.h"
+#include "relay/udp/session.h"
+
+#define PASS_EVERY_MS 100
+
+/* Without it ends learn of errors by silence. */
+static void send_error(struct udp_engine *e, const struct icmp_error *error)
+{
+	if (!e->icmp)
+		e->icmp = rawicmp_new();
+	if (e->icmp && !rawicmp_send(e->icmp, error, e->w->now))
+		e->w->stats.icmp_errors++;
+}
+
+/* The destination's port, or the protocol, is closed: there is nobody to talk to. */
+static bool ends_flow(int err)
+{
+	return err == ECONNREFUSED || err == ENOPROTOOPT;
+}
+
+/*
+ * Somebody ended the flow by SOCK_DESTROY, as detach does: udp_abort leaves the socket
+ * without a peer, and without a port that it had not been bound to. What a send says then
+ * comes second.
+ */
+static bool is_destroyed(int err)
+{
+	return err == ECONNABORTED || err == EDESTADDRREQ;
+}
+
+/* The TTL of errors that wait on sockets is not known: one that circulates must become slow. */
+static bool may_pass(struct session *s, const struct queued_error *q)
+{
+	if (q->ttl)
+		return true;
+	if (s->told && s->e->w->now - s->told < PASS_EVERY_MS)
+		return false;
+	s->told = s->e->w->now;
+	return true;
+}
+
+/* src: who sent the datagram, and gets the error, by device; dst: where it went, as src sees it. */
+static void pass_on(struct session *s, const struct queued_error *q, const union saddr *src,
+		    const union saddr *dst, int device)
+{
+	struct icmp_error error = { .type = q->ee.ee_type,
+				    .code = q->ee.ee_code,
+				    .info = q->ee.ee_info,
+				    .reporter = q->reporter,
+				    .src = *src,
+				    .dst = *dst,
+				    .ttl = q->ttl,
+				    .device = device };
+
+	if (may_pass(s, q))
+		send_error(s->e, &error);
+}
+
+bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu)
+{
+	int fatal = ends_flow(err) ? err : 0, pending;
+	struct queued_error q;
+
+	for (int i = 0; i < ERRORS_AT_ONCE && errqueue_take(s->up.fd, &q); i++) {
+		if (ends_flow((int)q.ee.ee_errno))
+			fatal = (int)q.ee.ee_errno;
+		if (q.mtu)
+			*ret_mtu = q.mtu;
+		/* A SOCKS server's troubles are not the client's. */
+		if (q.ee.ee_errno && !s->socks)
+			pass_on(s, &q, &s->client, s->e->full_cone ? &q.to : &s->dst,
+				s->e->w->relay->binding.in);
+	}
+	/* The pending error outlives its entry if it came while we read. */
+	pending = sockopt_error(s->up.fd);
+	/* In a full cone one closed port says nothing of the other destinations. */
+	if (s->e->full_cone)
+		fatal = 0;
+	if (is_destroyed(err) || is_destroyed(pending))
+		fatal = ECONNABORTED;
+	if (!fatal)
+		return true;
+	session_finish(s, END_ERROR, fatal);
+	return false;
+}
+
+/* Which of the flows of a socket on an original destination it concerns, tells q->to. */
+static struct session *concerned(struct udp_engine *e, const struct queued_error *q,
+				 const union saddr *dst)
+{
+	return q->ee.ee_errno ? session_find(e, &q->to, dst) : NULL;
+}
+
+static bool is_too_big(const struct queued_error *q)
+{
+	if (q->ee.ee_origin == SO_EE_ORIGIN_ICMP)
+		return q->ee.ee_type == ICMP_DEST_UNREACH && q->ee.ee_code == ICMP_FRAG_NEEDED;
+	return q->ee.ee_origin == SO_EE_ORIGIN_ICMP6 && q->ee.ee_type == ICMPV6_PKT_TOOBIG;
+}
+
+/* What a client's side says of an answer to it. False: that ended the flow. */
+static bool take_client_error(struct session *s, const struct queued_error *q,
+			      const union saddr *dst)
+{
+	struct udp_engine *e = s->e;
+	int err = (int)q->ee.ee_errno;
+
+	/* Until the destination heeds it, or if it need not. */
+	if (is_too_big(q))
+		session_narrow(s, q->ee.ee_info);
+	if (!s->socks)
+		pass_on(s, q, e->full_cone ? dst : &s->to, &s->source, e->w->relay->binding.vrf);
+	if (!ends_flow(err) || e->full_cone)
+		return true;
+	session_finish(s, END_ERROR, err);
+	return false;
+}
+
+bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
+			    const struct session *s, uint32_t *ret_mtu)
+{
+	struct queued_error q;
+	bool alive = true;
+
+	for (int i = 0; i < ERRORS_AT_ONCE && errqueue_take(fd, &q); i++) {
+		struct session *whose = concerned(e, &q, dst);
+
+		if (q.mtu)
+			*ret_mtu = q.mtu;
+		if (whose && !take_client_error(whose, &q, dst))
+			alive = alive && whose != s;
+	}
+	sockopt_error(fd);
+	return alive;
+}
+
+/* As icmp_err_convert and icmpv6_err_convert, of those that end flows. */
+static int errno_of(const struct icmp_quote *quote)
+{
+	bool v4 = quote->src.sa.sa_family == AF_INET;
+
+	if (quote->type != (v4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH))
+		return EHOSTUNREACH;
+	if (quote->code == (v4 ? ICMP_PORT_UNREACH : ICMPV6_PORT_UNREACH))
+		return ECONNREFUSED;
+	return v4 && quote->code == ICMP_PROT_UNREACH ? ENOPROTOOPT : EHOSTUNREACH;
+}
+
+/* A promoted flow has a socket that the kernel gives the same error to. */
+void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
+			   const union saddr *reporter, uint8_t ttl)
+{
+	struct session *s = session_find(e, &quote->dst, &quote->src);
+	bool v4 = quote->src.sa.sa_family == AF_INET;
+	struct queued_error q = { .ee = { .ee_errno = (uint32_t)errno_of(quote),
+					  .ee_origin = v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
+					  .ee_type = quote->type,
+					  .ee_code = quote->code,
+					  .ee_info = quote->mtu },
+				  .reporter = *reporter,
+				  .ttl = ttl };
+
+	if (s && !s->direct)
+		take_client_error(s, &q, &quote->src);
+}
+
+static void fill_unreachable(struct icmp_error *error, int code4, int code6)
+{
+	bool v4 = error->src.sa.sa_family == AF_INET;
+
+	error->type = v4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH;
+	error->code = (uint8_t)(v4 ? code4 : code6);
+}
+
+void udp_tell_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+		      const struct udp_path_end *end)
+{
+	bool v4 = sender->sa.sa_family == AF_INET;
+	struct icmp_error error = { .type = v4 ? ICMP_DEST_UNREACH : ICMPV6_PKT_TOOBIG,
+				    .code = v4 ? ICMP_FRAG_NEEDED : 0,
+				    .info = end->mtu,
+				    .src = *sender,
+				    .dst = *dst,
+				    .device = end->device };
+
+	send_error(e, &error);
+}
+
+void udp_tell_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+		      int device)
+{
+	bool v4 = sender->sa.sa_family == AF_INET;
+	struct icmp_error error = { .type = v4 ? ICMP_TIME_EXCEEDED : ICMPV6_TIME_EXCEED,
+				    .code = v4 ? ICMP_EXC_TTL : ICMPV6_EXC_HOPLIMIT,
+				    .src = *sender,
+				    .dst = *dst,
+				    .device = device };
+
+	send_error(e, &error);
+}
+
+void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,
+			  const union saddr *dst, int err)
+{
+	struct icmp_error error = { .src = *client,
+				    .dst = *dst,
+				    .device = e->w->relay->binding.in };
+
+	if (err == ENETUNREACH)
+		fill_unreachable(&error, ICMP_NET_UNREACH, ICMPV6_NOROUTE);
+	else if (err == EHOSTUNREACH)
+		fill_unreachable(&error, ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH);
+	else
+		return;
+	send_error(e, &error);
+}

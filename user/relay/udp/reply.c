@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/udp/reply.h"
+
+#include <arpa/inet.h>
+#include <sys/random.h>
+
+#include "lib/util.h"
+#include "relay/net/errqueue.h"
+#include "relay/net/rawudp.h"
+#include "relay/log/record.h"
+#include "relay/net/sockopt.h"
+
+#define REPLY_BUCKETS 4096
+#define REPLY_IDLE_MS 10000
+#define SEND_TRIES 8 /* without progress */
+
+struct reply_table {
+	struct worker *w;
+	struct rawudp *raw; /* opened when first needed */
+	struct timer timer; /* of the longest idle */
+	unsigned int open;  /* sockets */
+	unsigned int max;
+	uint32_t seed;
+	TAILQ_HEAD(, reply) idle; /* the longest idle is first */
+	LIST_HEAD(, reply) buckets[REPLY_BUCKETS];
+};
+
+static void reply_close(struct reply *r)
+{
+	struct reply_table *t = r->table;
+
+	if (r->fd >= 0)
+		t->open--;
+	cleanup_fd(&r->fd);
+	TAILQ_REMOVE(&t->idle, r, idle);
+	LIST_REMOVE(r, link);
+	free(r);
+}
+
+bool reply_evict(struct reply_table *t)
+{
+	struct reply *r = TAILQ_FIRST(&t->idle);
+
+	if (r)
+		reply_close(r);
+	return r;
+}
+
+static void reply_expire(struct timer *timer)
+{
+	struct reply_table *t = container_of(timer, struct reply_table, timer);
+	struct reply *r;
+
+	while ((r = TAILQ_FIRST(&t->idle)) && r->idle_since + REPLY_IDLE_MS <= t->w->now)
+		reply_close(r);
+	if (r)
+		timer_set(&t->w->wheel, timer, r->idle_since + REPLY_IDLE_MS);
+}
+
+int reply_table_open(struct worker *w, unsigned int max, struct reply_table **ret_table)
+{
+	struct reply_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->w = w;
+	t->max = max;
+	t->timer.fire = reply_expire;
+	TAILQ_INIT(&t->idle);
+	if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) < 0)
+		t->seed = (uint32_t)w->now;
+	*ret_table = t;
+	return 0;
+}
+
+void reply_table_close(struct reply_table *t)
+{
+	if (!t)
+		return;
+	while (reply_evict(t))
+		;
+	timer_cancel(&t->w->wheel, &t->timer);
+	rawudp_close(t->raw);
+	free(t);
+}
+
+/*
+ * No datagram gets there: what arrives on a device for 127.0.0.0/8 is dropped (ip_route_input_slow),
+ * and 100::/64 is routed nowhere (RFC 6666). ICMP errors do: the kernel finds their socket by what
+ * they quote, whether or not it was ever sent.
+ */
+static union saddr reply_local(const union saddr *addr)
+{
+	union saddr local = { .sa.sa_family = addr->sa.sa_family };
+
+	if (local.sa.sa_family == AF_INET)
+		local.v4.sin_addr.s_addr = htonl(0x7f530001);
+	else
+		local.v6.sin6_addr = (struct in6_addr){ { { [0] = 0x01, [15] = 0x53 } } };
+	saddr_set_port(&local, saddr_port(addr));
+	return local;
+}
+
+/* device: to bind to, or 0. The descriptor or -errno. */
+static int reply_bind(const union saddr *local, int device)
+{
+	sa_family_t family = local->sa.sa_family;
+	__cleanup_close int fd =
+		socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = sockopt_deafen(fd);
+	if (!err)
+		err = sockopt_device(fd, device);
+	if (!err)
+		err = sockopt_transparent(fd, family);
+	if (!err && family == AF_INET6)
+		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
+	/* The kernel tells the MTU of a path that way. */
+	if (!err)
+		err = sockopt_errors(fd, family);
+	/* Other workers and another relay are here too. */
+	if (!err)
+		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (!err && bind(fd, &local->sa, saddr_len(local)))
+		err = -errno;
+	return err ? err : take_fd(&fd);
+}
+
+static int bind_evicting(struct reply_table *t, const union saddr *local)
+{
+	int device = t->w->relay->binding.in;
+	int fd = t->open < t->max || reply_evict(t) ? reply_bind(local, device) : -EMFILE;
+
+	if ((fd == -EMFILE || fd == -ENFILE) && reply_evict(t))
+		fd = reply_bind(local, device);
+	return fd;
+}
+
+static bool have_raw(struct reply_table *t)
+{
+	if (t->raw)
+		return true;
+	t->raw = rawudp_new(t->w->relay->binding.in);
+	if (!t->raw)
+		return false;
+	record_say(RECORD_DEBUG, "udp: answering from ports that are not bound by raw sockets");
+	return true;
+}
+
+/*
+ * EADDRINUSE: a daemon on this host has the port on all addresses, and does not
+ * share it. EACCES: the port is below 1024 and we are without CAP_NET_BIND_SERVICE.
+ * Anything else may be better the next time.
+ */
+static void reply_open_socket(struct reply *r)
+{
+	int fd = bind_evicting(r->table, &r->local);
+
+	r->raw = fd == -EADDRINUSE || fd == -EACCES;
+	if (fd < 0)
+		return;
+	r->fd = fd;
+	r->table->open++;
+}
+
+int reply_get(struct reply_table *t, const union saddr *addr, struct reply **ret_reply)
+{
+	union saddr local = reply_local(addr);
+	uint32_t bucket = saddr_hash(&local, t->seed) % REPLY_BUCKETS;
+	struct reply *r;
+
+	LIST_FOREACH(r, &t->buckets[bucket], link)
+		if (saddr_equal(&r->local, &local))
+			break;
+	if (!r) {
+		r = calloc(1, sizeof(*r));
+		if (!r)
+			return -ENOMEM;
+		r->table = t;
+		r->local = local;
+		r->fd = -1;
+		LIST_INSERT_HEAD(&t->buckets[bucket], r, link);
+	} else if (!r->users) {
+		TAILQ_REMOVE(&t->idle, r, idle);
+	}
+	r->users++;
+	*ret_reply = r;
+	return 0;
+}
+
+void reply_put(struct reply *r)
+{
+	struct reply_table *t = r->table;
+
+	if (--r->users)
+		return;
+	TAILQ_INSERT_TAIL(&t->idle, r, idle);
+	r->idle_since = t->w->now;
+	if (r->fd < 0)
+		reply_close(r);
+	else if (!t->timer.armed)
+		timer_set(&t->w->wheel, &t->timer, t->w->now + REPLY_IDLE_MS);
+}
+
+uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way,
+			struct udp_train *train)
+{
+	struct rawudp_way raw = { way->from, way->client, &train->fields };
+	const struct iovec *one;
+
+	if (!have_raw(t)) {
+		while (udp_train_next(train))
+			udp_train_skip(train);
+		return 0;
+	}
+	while ((one = udp_train_next(train))) {
+		int err = rawudp_send(t->raw, &raw, one->iov_base, one->iov_len);
+		uint32_t mtu = err == -EMSGSIZE ? rawudp_mtu(t->raw, &raw) : 0;
+
+		if (mtu)
+			return mtu;
+		if (err)
+			udp_train_skip(train);
+		else
+			udp_train_pass(train);
+	}
+	return 0;
+}
+
+/* The socket has many flows: what it was set to for the previous one is what it remembers. */
+static void prepare(struct reply *r, const struct reply_way *way, const struct udp_train *train)
+{
+	sa_family_t family = r->local.sa.sa_family;
+	uint32_t mtu = family == AF_INET6 ? way->mtu : 0;
+
+	ip_fields_set_df(r->fd, family, &r->df, train->fields.df);
+	/* The kernel learns the MTU of a path only through sockets that have the address. */
+	if (r->mtu != mtu && !sockopt_int(r->fd, SOL_IPV6, IPV6_MTU, (int)mtu))
+		r->mtu = mtu;
+}
+
+/*
+ * A forged ICMP error fails the next send, once (sock_error). 0: tried again until all is sent or
+ * skipped; or the MTU of the path.
+ */
+static uint32_t send_bound(struct reply *r, const struct udp_way *way, struct udp_train *train)
+{
+	unsigned int tries = 0, done = train->done;
+	int err;
+
+	while ((err = udp_train_send(train, way))) {
+		uint32_t mtu = errqueue_mtu(r->fd);
+
+		if (err == -EMSGSIZE && mtu)
+			return mtu;
+		if (train->done > done)
+			tries = 0;
+		if (++tries >= SEND_TRIES)
+			udp_train_skip(train);
+		done = train->done;
+	}
+	return 0;
+}
+
+uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train)
+{
+	struct udp_way shared = { .to = way->client,
+				  .from = way->from,
+				  .gso_limit = way->gso_limit };
+
+	if (r->fd < 0 && !r->raw)
+		reply_open_socket(r);
+	if (r->fd < 0)
+		return reply_send_raw(r->table, way, train);
+	shared.fd = r->fd;
+	prepare(r, way, train);
+	return send_bound(r, &shared, train);
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The session table: look-up, opening, time-outs, eviction, the record at the end.
+ */
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "lib/util.h"
+#include "relay/admit/admit.h"
+#include "relay/net/sockopt.h"
+#include "relay/udp/session.h"
+#include "relay/udp/socks.h"
+#include "relay/upstream/upstream.h"
+
+#define TIMEOUT_ONE_WAY_MS 60000
+#define TIMEOUT_BOTH_MS 180000 /* RFC 4787 REQ-5: at least two minutes */
+#define TIMEOUT_DNS_MS 10000
+/* Every question has its answer: only the next one of the same stub may still come. */
+#define TIMEOUT_DNS_ANSWERED_MS 250
+#define TIMEOUT_DRAIN_MS 2000
+#define REVIEW_MS 5000 /* of flows with a socket of their own */
+#define DNS_PORT 53
+/* Below, errors are somebody's attempt to have us fragment: net.ipv4.route.min_pmtu, RFC 8200 5. */
+#define MTU_MIN4 552
+#define MTU_MIN6 1280
+
+/* For runs of 64 kB; the kernel cuts it to net.core.rmem_max, wmem_max. */
+#define BUFFER_SIZE (4 * 1024 * 1024)
+
+/* Flows without an answer may be a flood: they go first, unless they are this few. */
+#define UNANSWERED_SHARE 8
+/* How many of a source's oldest flows are looked at for the longest idle. */
+#define SOURCE_SAMPLE 8
+
+static bool session_is(const struct session *s, const union saddr *client, const union saddr *dst)
+{
+	if (!saddr_equal(&s->client, client))
+		return false;
+	return s->e->full_cone || saddr_equal(&s->dst, dst);
+}
+
+static struct session_list *bucket_of(struct udp_engine *e, const union saddr *client,
+				      const union saddr *dst)
+{
+	uint32_t seed = e->full_cone ? e->seed : saddr_hash(dst, e->seed);
+
+	return &e->buckets[saddr_hash(client, seed) % SESSION_BUCKETS];
+}
+
+struct session *session_find(struct udp_engine *e, const union saddr *client,
+			     const union saddr *dst)
+{
+	struct session *s;
+
+	LIST_FOREACH(s, bucket_of(e, client, dst), link)
+		if (session_is(s, client, dst))
+			return s;
+	return NULL;
+}
+
+static union saddr session_server(const struct session *s)
+{
+	static const union saddr none;
+
+	return saddr_equal(&s->to, &s->dst) ? none : s->to;
+}
+
+struct flow_record session_record(const struct session *s)
+{
+	return (struct flow_record){ .id = s->id,
+				     .proto = IPPROTO_UDP,
+				     .client = s->client,
+				     .dst = s->dst,
+				     .server = session_server(s),
+				     .source = s->source,
+				     .loop = s->loop,
+				     .bytes_up = s->to_dst.bytes,
+				     .bytes_down = s->to_client.bytes,
+				     .datagrams_up = s->to_dst.datagrams,
+				     .datagrams_down = s->to_client.datagrams,
+				     .duration_ms = s->last - s->begin };
+}
+
+static void queue_join(struct session *s)
+{
+	TAILQ_INSERT_TAIL(&s->e->lru[s->answered], s, lru);
+	s->e->queued[s->answered]++;
+}
+
+static void queue_leave(struct session *s)
+{
+	TAILQ_REMOVE(&s->e->lru[s->answered], s, lru);
+	s->e->queued[s->answered]--;
+}
+
+void session_finish(struct session *s, enum flow_end end, int err)
+{
+	struct flow_record record = session_record(s);
+
+	record.end = end;
+	record.err = err;
+	if (end == END_LIMIT && !s->answered)
+		udp_log_limited(s->e, &record);
+	else
+		record_flow_end(&record);
+	direct_demote(s);
+	timer_cancel(&s->e->w->wheel, &s->timer);
+	udp_socks_close(s->socks);
+	worker_close_io(&s->up);
+	if (s->reply)
+		reply_put(s->reply);
+	if (s->wants_promotion)
+		TAILQ_REMOVE(&s->e->promote, s, promote);
+	udp_source_leave(&s->source_link);
+	admit_release(s->e->w, &s->ticket);
+	LIST_REMOVE(s, link);
+	queue_leave(s);
+	s->e->count--;
+	worker_bury(s->e->w, &s->grave, s);
+}
+
+static uint32_t session_limit(const struct session *s)
+{
+	if (s->e->w->draining)
+		return TIMEOUT_DRAIN_MS;
+	if (saddr_port(&s->to) == DNS_PORT)
+		return s->to_client.datagrams && s->to_client.datagrams >= s->to_dst.datagrams ?
+			       TIMEOUT_DNS_ANSWERED_MS :
+			       TIMEOUT_DNS_MS;
+	return s->answered ? TIMEOUT_BOTH_MS : TIMEOUT_ONE_WAY_MS;
+}
+
+void session_set_timer(struct session *s)
+{
+	uint64_t due = s->last + session_limit(s);
+
+	if (s->direct && due > s->e->w->now + REVIEW_MS)
+		due = s->e->w->now + REVIEW_MS;
+	timer_set(&s->e->w->wheel, &s->timer, due);
+}
+
+/* Datagrams do not move the timer; it looks when the last one was, and sleeps on. */
+static void session_timeout(struct timer *timer)
+{
+	struct session *s = container_of(timer, struct session, timer);
+
+	if (s->last + session_limit(s) <= s->e->w->now) {
+		session_finish(s, s->e->w->draining ? END_DRAIN : END_IDLE, 0);
+		return;
+	}
+	/* A path that refused long segments may take them again. */
+	s->to_dst.gso_limit = s->to_client.gso_limit = GSO_UNLIMITED;
+	session_review_drops(s);
+	direct_review(s);
+	session_set_timer(s);
+}
+
+void session_touch(struct session *s)
+{
+	s->last = s->e->w->now;
+	queue_leave(s);
+	queue_join(s);
+}
+
+void session_answered(struct session *s)
+{
+	s->last = s->e->w->now;
+	queue_leave(s);
+	s->answered = true;
+	queue_join(s);
+	/* One-shot flows would pile up for ten seconds at a busy resolver. */
+	if (session_limit(s) == TIMEOUT_DNS_ANSWERED_MS)
+		session_set_timer(s);
+}
+
+bool session_evict(struct udp_engine *e)
+{
+	bool spare = e->queued[false] > e->count / UNANSWERED_SHARE;
+	struct session *oldest = TAILQ_FIRST(&e->lru[!spare]);
+
+	if (!oldest)
+		oldest = TAILQ_FIRST(&e->lru[spare]);
+	if (!oldest)
+		return false;
+	e->w->stats.limited++;
+	session_finish(oldest, END_LIMIT, 0);
+	return true;
+}
+
+/* Its longest idle flow makes room, not somebody else's. */
+static void evict_of_source(struct udp_engine *e, const union saddr *client)
+{
+	struct udp_source_link *link = udp_source_full(e->sources, client);
+	struct session *idle = NULL;
+
+	for (int i = 0; link && i < SOURCE_SAMPLE; i++, link = udp_source_next(link)) {
+		struct session *s = container_of(link, struct session, source_link);
+
+		if (!idle || s->last < idle->last)
+			idle = s;
+	}
+	if (!idle)
+		return;
+	e->w->stats.limited++;
+	session_finish(idle, END_LIMIT, 0);
+}
+
+/*
+ * One socket for all destinations of a client. Its port has to be chosen now, not
+ * by each connect; the address, unless it is the client's, by each send.
+ */
+static int open_cone(struct udp_engine *e, const union saddr *client, struct upstream *ret_up)
+{
+	enum source_mode mode = e->w->relay->options->source;
+	sa_family_t family = client->sa.sa_family;
+	union saddr source = { .sa.sa_family = family };
+	__cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(source);
+	int err = fd < 0 ? -errno : sockopt_device(fd, e->w->egress.vrf);
+
+	if (!err && family == AF_INET6)
+		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
+	if (!err && mode != SOURCE_OWN) {
+		source = *client;
+		if (mode == SOURCE_CLIENT_IP)
+			saddr_set_port(&source, 0);
+		err = sockopt_transparent(fd, family);
+	}
+	if (!err && bind(fd, &source.sa, saddr_len(&source)))
+		err = -errno;
+	if (err == -EADDRINUSE || err == -EACCES) {
+		saddr_set_port(&source, 0);
+		err = bind(fd, &source.sa, saddr_len(&source)) ? -errno : 0;
+		ret_up->fell_back = true;
+	}
+	if (!err && getsockname(fd, &ret_up->source.sa, &len))
+		err = -errno;
+	if (!err)
+		ret_up->fd = take_fd(&fd);
+	return err;
+}
+
+static int open_socket(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+		       struct upstream *ret_up)
+{
+	struct upstream_want want = { .type = SOCK_DGRAM,
+				      .mode = e->w->relay->options->source,
+				      .client = client,
+				      .dst = dst,
+				      .egress = &e->w->egress };
+
+	return e->full_cone ? open_cone(e, client, ret_up) : upstream_open(&want, ret_up);
+}
+
+/* Towards the destination. Out of descriptors: one kept for answers goes, or the idlest flow. */
+static int open_evicting(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+			 struct upstream *ret_up)
+{
+	int err;
+
+	*ret_up = (struct upstream){ .fd = -1 };
+	err = open_socket(e, client, dst, ret_up);
+	if ((err == -EMFILE || err == -ENFILE) && (reply_evict(e->replies) || session_evict(e)))
+		err = open_socket(e, client, dst, ret_up);
+	if (err)
+		return err;
+	if (ret_up->fell_back)
+		e->w->stats.port_fallbacks++;
+	sockopt_errors(ret_up->fd, dst->sa.sa_family);
+	ip_fields_request(ret_up->fd, dst->sa.sa_family);
+	return 0;
+}
+
+void udp_expect_more(int fd)
+{
+	sockopt_int(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_SIZE);
+	sockopt_int(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_SIZE);
+}
+
+void session_expect_more(struct session *s)
+{
+	if (s->tuned || s->up.fd < 0)
+		return;
+	s->tuned = true;
+	udp_expect_more(s->up.fd);
+	/* A SOCKS server's datagrams have headers that cannot be cut off in a run. */
+	if (!s->socks && !session_is_filtered(s))
+		udp_batch_accept_runs(s->up.fd);
+}
+
+void session_narrow(struct session *s, uint32_t mtu)
+{
+	bool v4 = s->client.sa.sa_family == AF_INET;
+
+	mtu = mtu < (v4 ? MTU_MIN4 : MTU_MIN6) ? (v4 ? MTU_MIN4 : MTU_MIN6) : mtu;
+	if (mtu == s->client_mtu || s->socks)
+		return;
+	s->client_mtu = mtu;
+	udp_path_note(s->e->paths, &s->client, &s->to, mtu, s->e->w->now);
+	if (!v4 || !s->df_unseen)
+		return;
+	/* A run's total length is not that of its datagrams. */
+	sockopt_int(s->up.fd, SOL_UDP, UDP_GRO, 0);
+	s->unfiltered = true;
+	udp_path_filter(s->up.fd, mtu);
+}
+
+/* What earlier flows of this client have learnt. */
+static void narrow_from_start(struct session *s)
+{
+	uint32_t mtu = udp_path_find(s->e->paths, &s->client, &s->to, s->e->w->now);
+
+	if (!mtu || s->e->full_cone)
+		return;
+	/* With a client's address the data path sees the answers. */
+	s->df_unseen = s->client.sa.sa_family == AF_INET &&
+		       s->e->w->relay->options->source == SOURCE_OWN;
+	session_narrow(s, mtu);
+	s->unfiltered = false; /* it has not sent anything yet */
+}
+
+static int session_connect(struct session *s)
+{
+	struct udp_engine *e = s->e;
+	struct upstream up;
+	int err;
+
+	if (e->w->relay->options->udp_upstream.sa.sa_family)
+		return udp_socks_open(s);
+	err = open_evicting(e, &s->client, &s->to, &up);
+	if (err)
+		return err;
+	s->up = (struct io){ .fd = up.fd, .ready = session_ready };
+	s->source = up.source;
+	narrow_from_start(s);
+	/* Any flow may begin with a burst; questions do not. */
+	if (saddr_port(&s->to) != DNS_PORT)
+		session_expect_more(s);
+	err = worker_watch(e->w, &s->up, EPOLLIN);
+	if (err)
+		worker_close_io(&s->up);
+	return err;
+}
+
+int session_open(struct udp_engine *e, const struct flow_record *record,
+		 struct session **ret_session)
+{
+	const union saddr *client = &record->client;
+	__cleanup_free struct session *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	evict_of_source(e, client);
+	if (e->count >= e->max)
+		session_evict(e);
+	s->e = e;
+	s->begin = s->last = s->window = e->w->now;
+	s->client = *client;
+	s->dst = record->dst;
+	s->to = *flow_goes_to(record);
+	s->to_dst.gso_limit = s->to_client.gso_limit = GSO_UNLIMITED;
+	s->timer.fire = session_timeout;
+	err = udp_source_join(e->sources, client, &s->source_link);
+	if (err)
+		return err;
+	err = session_connect(s);
+	if (err) {
+		udp_source_leave(&s->source_link);
+		return err;
+	}
+	s->id = worker_new_id(e->w);
+	session_set_timer(s);
+	LIST_INSERT_HEAD(bucket_of(e, client, &s->dst), s, link);
+	queue_join(s);
+	e->count++;
+	e->w->stats.udp_flows++;
+	*ret_session = take_ptr(s);
+	return 0;
+}
