@@ -47,7 +47,7 @@ struct round {
 
 /* ---- one packet ----------------------------------------------------------- */
 
-struct trial {
+struct simulation {
 	struct packet p;
 	__u32 ifindex, mark, gso_size;
 	int err, ret;        /* of the test run */
@@ -57,7 +57,7 @@ struct trial {
 	const char *wrong; /* NULL: both agree */
 };
 
-static inline void make_trial(struct round *r, struct trial *t)
+static inline void make_trial(struct round *r, struct simulation *t)
 {
 	static const __u32 marks[] = { MARK, MASK, MASK & ~MARK, ~MASK, 0xffffffff, 0xff };
 	const struct packet *from = &r->corpus[rng_below(&r->rng, CORPUS_SIZE)];
@@ -73,7 +73,7 @@ static inline void make_trial(struct round *r, struct trial *t)
 	t->mark = rng_one_in(&r->rng, 8) ? marks[rng_below(&r->rng, ARRAY_SIZE(marks))] : 0;
 }
 
-static inline void run_program(struct round *r, struct trial *t)
+static inline void run_program(struct round *r, struct simulation *t)
 {
 	struct __sk_buff in = { .mark = t->mark, .ifindex = t->ifindex,
 				.ingress_ifindex = t->ifindex, .gso_size = t->gso_size };
@@ -120,7 +120,7 @@ static inline bool ticket_is_right(struct round *r, const struct ref_answer *a)
 	       ticket.slot < a->ticket_slot + a->ticket_ways;
 }
 
-static inline const char *compare(struct round *r, const struct trial *t,
+static inline const char *compare(struct round *r, const struct simulation *t,
 				  const struct ref_packet *p)
 {
 	static const int codes[] = { [REF_NEXT] = TC_UNSPEC, [REF_KEEP] = TC_UNSPEC,
@@ -151,12 +151,12 @@ static inline const char *compare(struct round *r, const struct trial *t,
 }
 
 /* Some kernels refuse to run a frame that is shorter than its IP header. */
-static inline bool was_refused(const struct trial *t)
+static inline bool was_refused(const struct simulation *t)
 {
 	return t->err == -EINVAL && t->p.len < ETH_HLEN + IP6_LEN;
 }
 
-static inline void run_trial(struct round *r, struct trial *t)
+static inline void run_trial(struct round *r, struct simulation *t)
 {
 	const struct ref_packet p = { t->p.data, t->p.len, t->ifindex, t->mark, t->gso_size };
 
@@ -195,7 +195,7 @@ static inline void forget(struct round *r)
 }
 
 /* In the same way as before, that is. */
-static inline bool still_wrong(struct round *r, struct trial *t, const struct trial *before)
+static inline bool still_wrong(struct round *r, struct simulation *t, const struct simulation *before)
 {
 	forget(r);
 	run_trial(r, t);
@@ -203,7 +203,7 @@ static inline bool still_wrong(struct round *r, struct trial *t, const struct tr
 }
 
 /* Cuts off the end and zeroes what does not matter. False: it takes the packets before. */
-static inline bool minimise(struct round *r, const struct trial *found, struct trial *less)
+static inline bool minimise(struct round *r, const struct simulation *found, struct simulation *less)
 {
 	*less = *found;
 	if (!still_wrong(r, less, found))
@@ -225,7 +225,7 @@ static inline bool minimise(struct round *r, const struct trial *found, struct t
 	return still_wrong(r, less, found);
 }
 
-static inline void show_trial(const struct round *r, const struct trial *t)
+static inline void show_trial(const struct round *r, const struct simulation *t)
 {
 	printf("# packet, interface %s, mark %#x%s:", t->ifindex == r->w.in ? "in0" : "out0",
 	       t->mark, t->gso_size ? ", GSO" : "");
@@ -243,9 +243,9 @@ static inline void show_trial(const struct round *r, const struct trial *t)
 				    t->answer.counts >> i & 1);
 }
 
-static inline void disagree(struct round *r, const struct trial *t)
+static inline void disagree(struct round *r, const struct simulation *t)
 {
-	static struct trial less;
+	static struct simulation less;
 
 	r->tally->disagreements++;
 	if (!r->shown[t->answer.exit]) {

@@ -292,7 +292,7 @@ int main(void)
 	struct world w = { 0 };
 
 	world_open(&w);
-	fill_policy(live_maps(&w), rules, ARRAY_SIZE(rules));
+	fill_policy(policy_maps_maps(&w), rules, ARRAY_SIZE(rules));
 	start_relay(&w, 0, 15002);
 	open_tcp(SERVER4, CLIENT4, 7000);
 	connect_to(bound_socket(SOCK_DGRAM, "10.210.9.77", 53), "10.99.0.1", CLIENT_PORT);

@@ -389,7 +389,7 @@ int main(void)
 	struct world w = { 0 };
 
 	world_open(&w);
-	fill_policy(live_maps(&w), rules, ARRAY_SIZE(rules));
+	fill_policy(policy_maps_maps(&w), rules, ARRAY_SIZE(rules));
 	start_relay(&w, 0, 15002);
 	set_local(&w, "10.77.1.1");
 	set_local(&w, "fd77:1::1");

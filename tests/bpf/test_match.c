@@ -407,7 +407,7 @@ static int fill_slot1(int btf, int outer, int like)
 
 static void test_generations(const struct world *w)
 {
-	const struct policy_maps now = live_maps(w);
+	const struct policy_maps now = policy_maps_maps(w);
 	const int outer[TABLES_MAP_MAX] = {
 		[TABLES_DST4] = bpf_map__fd(w->skel->maps.dst4_gen),
 		[TABLES_DST6] = bpf_map__fd(w->skel->maps.dst6_gen),
@@ -465,7 +465,7 @@ int main(void)
 	struct world w = { 0 };
 
 	world_open(&w);
-	fill_policy(live_maps(&w), rules, ARRAY_SIZE(rules));
+	fill_policy(policy_maps_maps(&w), rules, ARRAY_SIZE(rules));
 	open_proxies(&w);
 	check_cases(&w, action_cases, ARRAY_SIZE(action_cases));
 	check_cases(&w, listener_cases, ARRAY_SIZE(listener_cases));

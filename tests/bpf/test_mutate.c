@@ -67,7 +67,7 @@ static int apply_edit(const struct tables_edit *edit, void *arg)
 
 static void apply_policy(struct round *r)
 {
-	struct policy_maps maps = live_maps(&r->w);
+	struct policy_maps maps = policy_maps_maps(&r->w);
 	struct tables next = { 0 };
 
 	must(tables_compile(&r->policy.policy, &next), "compile");
@@ -120,7 +120,7 @@ static void next_policy(struct round *r)
 
 static void next_packet(struct round *r)
 {
-	static struct trial t;
+	static struct simulation t;
 
 	make_trial(r, &t);
 	run_trial(r, &t);

@@ -269,7 +269,7 @@ struct policy_maps {
 	int fd[TABLES_MAP_MAX];
 };
 
-static inline struct policy_maps live_maps(const struct world *w)
+static inline struct policy_maps policy_maps_maps(const struct world *w)
 {
 	return (struct policy_maps){ {
 		[TABLES_DST4] = bpf_map__fd(w->skel->maps.dst4),

@@ -115,7 +115,7 @@ struct turn {
 };
 
 static struct options o;
-static struct preface *p;
+static struct handshake *p;
 static int pair[2];
 
 static void begin(const char *upstream, unsigned int version, const char *dst)
@@ -128,12 +128,12 @@ static void begin(const char *upstream, unsigned int version, const char *dst)
 	assert_int_equal(proxy_parse(upstream, &o.proxy, &why), 0);
 	o.proxy_protocol = version;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	assert_int_equal(preface_new(&o, &client, &to, &p), 0);
+	assert_int_equal(handshake_new(&o, &client, &to, &p), 0);
 }
 
 static void end(void)
 {
-	preface_free(p);
+	handshake_free(p);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -154,18 +154,18 @@ static void expect_said(const char *text, size_t len)
 static void converse(const struct turn *turns, size_t count, size_t step)
 {
 	for (size_t i = 0; i < count; i++) {
-		enum preface_result r = preface_run(p, pair[0]);
+		enum handshake_result r = handshake_run(p, pair[0]);
 
 		expect_said(turns[i].we, turns[i].we_len);
 		if (!turns[i].they_len) {
-			assert_int_equal(r, PREFACE_DONE);
+			assert_int_equal(r, HANDSHAKE_DONE);
 			continue;
 		}
 		for (size_t off = 0; off < turns[i].they_len; off += step) {
 			size_t left = turns[i].they_len - off;
 			bool all = off && turns[i].they[off] == 'X' && left == 1;
 
-			assert_int_equal(preface_run(p, pair[0]), all ? PREFACE_DONE : PREFACE_WAIT);
+			assert_int_equal(handshake_run(p, pair[0]), all ? HANDSHAKE_DONE : HANDSHAKE_WAIT);
 			assert_true(send(pair[1], turns[i].they + off, left < step ? left : step, 0) > 0);
 		}
 	}
@@ -175,7 +175,7 @@ static void expect_open(void)
 {
 	char next;
 
-	assert_int_equal(preface_run(p, pair[0]), PREFACE_DONE);
+	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_DONE);
 	assert_int_equal(recv(pair[0], &next, 1, 0), 1);
 	assert_int_equal(next, 'X');
 }
@@ -281,8 +281,8 @@ static void expect_failure(const char *upstream, const struct turn *turns, size_
 {
 	begin(upstream, 0, "10.77.2.2");
 	converse(turns, count, 100);
-	assert_int_equal(preface_run(p, pair[0]), PREFACE_FAILED);
-	assert_int_equal(preface_error(p), err);
+	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_FAILED);
+	assert_int_equal(handshake_error(p), err);
 	end();
 }
 
@@ -399,19 +399,19 @@ static void test_http_refusals(void **state)
 static void test_http_endless(void **state)
 {
 	char line[1024];
-	enum preface_result r = PREFACE_WAIT;
+	enum handshake_result r = HANDSHAKE_WAIT;
 
 	(void)state;
 	memset(line, 'a', sizeof(line));
 	begin("http://10.0.0.1:3128", 0, "10.77.2.2");
-	assert_int_equal(preface_run(p, pair[0]), PREFACE_WAIT);
+	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_WAIT);
 	assert_int_equal(send(pair[1], "HTTP/1.1 200 OK\r\n", 17, 0), 17);
-	for (int i = 0; i < 20 && r == PREFACE_WAIT; i++) {
+	for (int i = 0; i < 20 && r == HANDSHAKE_WAIT; i++) {
 		assert_true(send(pair[1], line, sizeof(line), 0) > 0);
-		r = preface_run(p, pair[0]);
+		r = handshake_run(p, pair[0]);
 	}
-	assert_int_equal(r, PREFACE_FAILED);
-	assert_int_equal(preface_error(p), EPROTO);
+	assert_int_equal(r, HANDSHAKE_FAILED);
+	assert_int_equal(handshake_error(p), EPROTO);
 	end();
 }
 
@@ -419,10 +419,10 @@ static void test_proxy_hangs_up(void **state)
 {
 	(void)state;
 	begin("socks5://10.0.0.1:1080", 0, "10.77.2.2");
-	assert_int_equal(preface_run(p, pair[0]), PREFACE_WAIT);
+	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_WAIT);
 	shutdown(pair[1], SHUT_WR);
-	assert_int_equal(preface_run(p, pair[0]), PREFACE_FAILED);
-	assert_int_equal(preface_error(p), ECONNRESET);
+	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_FAILED);
+	assert_int_equal(handshake_error(p), ECONNRESET);
 	end();
 }
 

@@ -30,7 +30,7 @@ static int status_of(void (*act)(void))
 	if (!pid) {
 		prctl(PR_SET_DUMPABLE, 0); /* no core file */
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		if (sandbox_enter())
+		if (seccomp_enter())
 			_exit(2);
 		act();
 		_exit(0);
@@ -114,7 +114,7 @@ static void test_threads(void **state)
 		prctl(PR_SET_DUMPABLE, 0);
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		if (pipe(gate) || pthread_create(&thread, NULL, forbidden_thread, gate) ||
-		    sandbox_enter() || write(gate[1], "", 1) != 1)
+		    seccomp_enter() || write(gate[1], "", 1) != 1)
 			_exit(2);
 		pthread_join(thread, NULL);
 		_exit(0);

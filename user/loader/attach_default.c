@@ -32,7 +32,7 @@ static void placing_free(struct placing *p)
 
 static int read_attached(struct placing *p)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	const struct session *session = p->a->session;
 	size_t n = 0;
 	int err;
@@ -40,7 +40,7 @@ static int read_attached(struct placing *p)
 	p->alone = true;
 	if (session->dry_run && session->state.map[MAP_IFACES] < 0)
 		return 0;
-	err = live_ifaces(&session->state, &ifaces, &n);
+	err = policy_maps_ifaces(&session->state, &ifaces, &n);
 	for (size_t i = 0; i < n && !err; i++) {
 		const char *name = (const char *)ifaces[i].value.name;
 

@@ -101,7 +101,7 @@ static int write_after(struct attach *a, const struct device *device)
 
 static int attach_target(struct attach *a, struct target *target)
 {
-	const struct iface_wish wish = {
+	const struct iface_want want = {
 		.roles = a->request->divert_only ? TPROXY_ROLE_DIVERT : TPROXY_ROLE_POLICY,
 		.mask = iface_active_rules(&a->after),
 		.hook = a->request->hook,
@@ -112,7 +112,7 @@ static int attach_target(struct attach *a, struct target *target)
 	target->touched = true;
 	if (!err)
 		err = write_after(a, &target->device);
-	return err ? err : iface_on(a->session, &target->device, &wish);
+	return err ? err : iface_on(a->session, &target->device, &want);
 }
 
 /* Who runs before ours, and names of --after that nobody there has. */
@@ -150,17 +150,17 @@ static void undo(struct attach *a)
 	}
 	for (size_t i = 0; i < a->n; i++) {
 		struct target *target = &a->targets[i];
-		struct live_iface iface = { .ifindex = (__u32)target->device.ifindex };
+		struct iface_entry iface = { .ifindex = (__u32)target->device.ifindex };
 
 		if (!target->touched)
 			continue;
 		if (target->was_attached)
-			live_iface_set(&session->state, iface.ifindex, &target->before);
-		else if (!live_iface_get(&session->state, iface.ifindex, &iface.value))
+			policy_maps_iface_set(&session->state, iface.ifindex, &target->before);
+		else if (!policy_maps_iface_get(&session->state, iface.ifindex, &iface.value))
 			iface_off(session, &iface);
 	}
 	if (a->policy_changed)
-		live_change_policy(&session->state, &a->after, &a->before);
+		policy_maps_change_policy(&session->state, &a->after, &a->before);
 }
 
 static bool uses_relay(const struct policy *policy)
@@ -176,8 +176,8 @@ static bool uses_relay(const struct policy *policy)
 
 static bool relay_is_there(const struct session *session)
 {
-	return live_slot_cookie(&session->state, TPROXY_SLOT(0, TPROXY_TCP4, 0)) ||
-	       live_slot_cookie(&session->state, TPROXY_SLOT(0, TPROXY_TCP6, 0));
+	return policy_maps_slot_cookie(&session->state, TPROXY_SLOT(0, TPROXY_TCP4, 0)) ||
+	       policy_maps_slot_cookie(&session->state, TPROXY_SLOT(0, TPROXY_TCP6, 0));
 }
 
 /* A relay that runs already registers as soon as the pins appear; give it the moment it needs. */
@@ -208,11 +208,11 @@ static int read_before(struct attach *a)
 	for (size_t i = 0; i < a->n; i++) {
 		struct target *target = &a->targets[i];
 
-		target->was_attached = !live_iface_get(&a->session->state,
+		target->was_attached = !policy_maps_iface_get(&a->session->state,
 						       (__u32)target->device.ifindex,
 						       &target->before);
 	}
-	err = live_read_policy(&a->session->state, &a->before);
+	err = policy_maps_read_policy(&a->session->state, &a->before);
 	if (err)
 		log_error("%s: cannot read the policy: %s", a->session->state.dir, strerror(-err));
 	return err;
@@ -268,7 +268,7 @@ static void report(const struct attach *a)
 /* What attach has not said yet of the checks, with probes. EXIT_REMARKS if anything is wrong. */
 static int probe(struct attach *a)
 {
-	struct checkup c __cleanup_checkup = { .guard = GUARD_NONE };
+	struct checkup c __cleanup_checkup = { .lock = COMMAND_LOCK_NONE };
 	char line[PROBLEM_LINE_LEN];
 	int err = checkup_open(&c, a->session);
 

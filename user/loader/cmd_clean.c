@@ -15,7 +15,7 @@
 struct cleaning {
 	struct session *session;
 	struct living living;
-	struct live_iface *ifaces; /* of this state, attached to devices that are there; owned */
+	struct iface_entry *ifaces; /* of this state, attached to devices that are there; owned */
 	size_t n;
 	size_t doubts;             /* what was left because nobody could say whose it is */
 	int result;                /* the first -errno of a device */
@@ -205,12 +205,12 @@ static int clean_ifaces(struct cleaning *c)
 static void detach_salvaged(struct app *app)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 
 	session.app = app;
 	if (nl_open(&session.nl) || !state_salvage(&session.state, app->pin_dir) ||
-	    live_ifaces(&session.state, &ifaces, &n))
+	    policy_maps_ifaces(&session.state, &ifaces, &n))
 		return;
 	for (size_t i = 0; i < n; i++)
 		iface_off(&session, &ifaces[i]);
@@ -231,7 +231,7 @@ static int clean_broken(struct app *app)
 		return 0; /* whole, absent, or something the next step reports */
 	detach_salvaged(app);
 	log_step("unpin %s, which is broken: %s", app->pin_dir, what);
-	err = statedir_remove(&session.state.pins, what);
+	err = pindir_remove(&session.state.pins, what);
 	if (err)
 		log_error("%s: cannot remove it: %s", app->pin_dir, what);
 	return err;
@@ -245,7 +245,7 @@ static int clean_all(struct cleaning *c, bool present)
 	int err, result = 0;
 
 	if (present) {
-		result = live_ifaces(&session->state, &c->ifaces, &c->n);
+		result = policy_maps_ifaces(&session->state, &c->ifaces, &c->n);
 		err = result ? 0 : clean_ifaces(c);
 		result = result ? result : err;
 	}

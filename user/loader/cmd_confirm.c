@@ -24,22 +24,22 @@ static int report(const struct session *session, bool confirmed)
 
 static int confirm(struct session *session)
 {
-	struct pending pending;
-	int err = pending_read(&session->state, &pending);
+	struct confirm_deadline pending;
+	int err = confirm_deadline_read(&session->state, &pending);
 
 	if (err) {
 		log_error("%s: cannot read the deadline: %s", session->state.dir, strerror(-err));
 		return EXIT_FAILED;
 	}
-	if (pending_fell_back(&session->state, &pending)) {
+	if (confirm_deadline_fell_back(&session->state, &pending)) {
 		log_error("confirm: too late: generation %u was not confirmed in time, the policy "
 			  "before it is back (apply it again)",
 			  pending.fell_back);
 		return EXIT_FAILED;
 	}
-	if (!pending_is_armed(&session->state, &pending))
+	if (!confirm_deadline_is_armed(&session->state, &pending))
 		return report(session, false);
-	return probation_end(session, 0) ? EXIT_FAILED : report(session, true);
+	return confirm_guard_end(session, 0) ? EXIT_FAILED : report(session, true);
 }
 
 int cmd_confirm(struct app *app, int argc, char **argv)

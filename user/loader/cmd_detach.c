@@ -22,8 +22,8 @@ struct request {
 	bool all, dry_run, keep_flows, wait;
 };
 
-static bool find_iface(const struct live_iface *ifaces, size_t n, const char *name,
-		       struct live_iface *ret_iface)
+static bool find_iface(const struct iface_entry *ifaces, size_t n, const char *name,
+		       struct iface_entry *ret_iface)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp((const char *)ifaces[i].value.name, name))
@@ -35,9 +35,9 @@ static bool find_iface(const struct live_iface *ifaces, size_t n, const char *na
 }
 
 static int detach_one(struct session *session, const struct request *request,
-		      const struct live_iface *ifaces, size_t n, const char *name)
+		      const struct iface_entry *ifaces, size_t n, const char *name)
 {
-	struct live_iface iface;
+	struct iface_entry iface;
 	struct device device;
 
 	if (find_iface(ifaces, n, name, &iface))
@@ -55,14 +55,14 @@ static int detach_one(struct session *session, const struct request *request,
 /* Only busy ones have a socket of their own, which is reset; the others are forwarded. */
 static void tell_udp(struct session *session, const struct request *request)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	struct policy policy __cleanup_policy = { 0 };
 	struct takes takes = { &policy, 0 };
-	struct live_iface iface;
+	struct iface_entry iface;
 	size_t n = 0;
 
-	if (request->keep_flows || live_ifaces(&session->state, &ifaces, &n) ||
-	    live_read_policy(&session->state, &policy))
+	if (request->keep_flows || policy_maps_ifaces(&session->state, &ifaces, &n) ||
+	    policy_maps_read_policy(&session->state, &policy))
 		return;
 	for (size_t i = 0; i < n && request->all; i++)
 		takes.mask |= ifaces[i].value.mask;
@@ -76,7 +76,7 @@ static void tell_udp(struct session *session, const struct request *request)
 
 static int detach_named(struct session *session, const struct request *request)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err, result = steps_ifaces(session, &ifaces, &n);
 
@@ -90,7 +90,7 @@ static int detach_named(struct session *session, const struct request *request)
 
 static int detach_all(struct session *session, const struct request *request)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err;
 

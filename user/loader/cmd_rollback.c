@@ -23,7 +23,7 @@ static int rollback(struct session *session)
 							    "the one before is live");
 		return EXIT_FAILED;
 	}
-	if (probation_end(session, 0))
+	if (confirm_guard_end(session, 0))
 		return EXIT_FAILED;
 	if (!session->app->json)
 		return EXIT_DONE;
@@ -35,7 +35,7 @@ static int rollback(struct session *session)
 int cmd_rollback(struct app *app, int argc, char **argv)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
-	struct pending pending;
+	struct confirm_deadline pending;
 	int code;
 
 	if (app_no_operand(app, argc, argv, "takes no arguments"))
@@ -46,9 +46,9 @@ int cmd_rollback(struct app *app, int argc, char **argv)
 	if (code)
 		return code;
 	/* Opening may just have gone back by itself: not a second time, to where we come from. */
-	if (!pending_read(&session.state, &pending) &&
-	    pending_fell_back(&session.state, &pending)) {
-		probation_end(&session, 0);
+	if (!confirm_deadline_read(&session.state, &pending) &&
+	    confirm_deadline_fell_back(&session.state, &pending)) {
+		confirm_guard_end(&session, 0);
 		log_info("generation %u was not confirmed: the policy before it is back already",
 			 pending.fell_back);
 		return EXIT_DONE;

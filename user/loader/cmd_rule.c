@@ -39,7 +39,7 @@ static int rule_list(struct app *app)
 	code = session_open(&session, app, SESSION_READ);
 	if (code)
 		return code;
-	err = live_read_policy(&session.state, &policy);
+	err = policy_maps_read_policy(&session.state, &policy);
 	if (err) {
 		log_error("%s: cannot read the policy: %s", session.state.dir, strerror(-err));
 		return EXIT_FAILED;

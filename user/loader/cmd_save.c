@@ -9,9 +9,9 @@
 /* Attached interfaces that the applied file's names and globs do not cover are added. */
 static int add_interfaces(const struct state *state, struct config *config)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err = live_ifaces(state, &ifaces, &n);
+	int err = policy_maps_ifaces(state, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
 		const char *name = (const char *)ifaces[i].value.name;
@@ -40,7 +40,7 @@ static int collect(const struct state *state, struct config *config)
 	policy_free(&config->policy);
 	config->mark = state->config.mark == TPROXY_DEFAULT_MARK ? 0 : state->config.mark;
 	config->table = state->config.table == TPROXY_DEFAULT_TABLE ? 0 : state->config.table;
-	err = live_read_policy(state, &config->policy);
+	err = policy_maps_read_policy(state, &config->policy);
 	if (!err)
 		err = pools_read(state, &pools);
 	if (!err)

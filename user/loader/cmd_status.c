@@ -43,41 +43,41 @@ static int print(const struct status *s, const struct app *app)
 	return code ? code : exit_code_of(s);
 }
 
-static int look_and_print(struct session *session, const struct status_wish *wish)
+static int look_and_print(struct session *session, const struct status_want *want)
 {
 	struct status s __cleanup_status = { .n = 0 };
-	int err = status_look(&s, session, wish);
+	int err = status_look(&s, session, want);
 
 	if (err) {
 		log_error("%s: cannot read the maps: %s", session->state.dir, strerror(-err));
 		return EXIT_FAILED;
 	}
-	if (wish->ifname && !s.n) {
-		log_error("%s: not attached (tproxy-loader attach %s)", wish->ifname, wish->ifname);
+	if (want->ifname && !s.n) {
+		log_error("%s: not attached (tproxy-loader attach %s)", want->ifname, want->ifname);
 		return EXIT_NOT_ATTACHED;
 	}
 	return print(&s, session->app);
 }
 
-static int status(struct app *app, const struct status_wish *wish)
+static int status(struct app *app, const struct status_want *want)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
-	struct guard guard = GUARD_NONE;
+	struct command_lock lock = COMMAND_LOCK_NONE;
 	int code = session_open(&session, app, SESSION_READ);
 
 	if (code == EXIT_NOT_ATTACHED && app->json)
 		print_absent_json(app);
-	if (!code && wish->probe && !guard_wait(&guard, app))
+	if (!code && want->probe && !command_lock_wait(&lock, app))
 		code = EXIT_FAILED;
 	if (!code)
-		code = look_and_print(&session, wish);
-	guard_release(&guard);
+		code = look_and_print(&session, want);
+	command_lock_release(&lock);
 	return code;
 }
 
 int cmd_status(struct app *app, int argc, char **argv)
 {
-	struct status_wish wish = { 0 };
+	struct status_want want = { 0 };
 	const char *operand;
 	int opt;
 
@@ -85,12 +85,12 @@ int cmd_status(struct app *app, int argc, char **argv)
 		if (opt == '?')
 			return EXIT_USAGE;
 		if (opt == OPT_PROBE) {
-			wish.probe = true;
+			want.probe = true;
 			continue;
 		}
-		if (wish.ifname)
+		if (want.ifname)
 			return app_usage_error("status: one interface at most");
-		wish.ifname = operand;
+		want.ifname = operand;
 	}
-	return app_enter(app) ? status(app, &wish) : EXIT_FAILED;
+	return app_enter(app) ? status(app, &want) : EXIT_FAILED;
 }

@@ -28,7 +28,7 @@ static const struct option options[] = {
 
 struct request {
 	const char *ifname, *config;
-	struct trial_flow flow;
+	struct simulated_flow flow;
 };
 
 /* ---- command line --------------------------------------------------------- */
@@ -56,7 +56,7 @@ static int take_endpoint(const char *text, __u16 port, struct endpoint *ret_ep)
 
 static int take_operand(struct request *request, const char *operand)
 {
-	struct trial_flow *flow = &request->flow;
+	struct simulated_flow *flow = &request->flow;
 
 	if (!flow->proto) {
 		flow->proto = !strcmp(operand, "tcp")   ? IPPROTO_TCP
@@ -115,7 +115,7 @@ static int choose_interface(const struct request *request, struct session *sessi
 /* ---- the policy ----------------------------------------------------------- */
 
 /* As apply would fill them, with this one interface. */
-static int fill(struct session *session, struct trial *trial, const struct config *config,
+static int fill(struct session *session, struct simulation *simulation, const struct config *config,
 		const char *ifname, int ifindex)
 {
 	struct tproxy_config values = { .abi = TPROXY_ABI };
@@ -129,24 +129,24 @@ static int fill(struct session *session, struct trial *trial, const struct confi
 	settings_put(settings_of(&config->policy), &values);
 	snprintf((char *)iface.name, sizeof(iface.name), "%s", ifname);
 	iface.mask = policy_rules_on(&config->policy, ifname);
-	err = live_fill(&trial->maps, &config->policy, NULL);
+	err = policy_maps_fill(&simulation->maps, &config->policy, NULL);
 	if (!err)
 		err = pools_compile(config, &pools);
 	if (!err)
-		err = pools_fill(&trial->maps, &pools);
+		err = pools_fill(&simulation->maps, &pools);
 	if (!err)
-		err = live_iface_set(&trial->maps, (__u32)ifindex, &iface);
+		err = policy_maps_iface_set(&simulation->maps, (__u32)ifindex, &iface);
 	if (!err)
-		err = live_refresh_local(&trial->maps, &session->nl);
-	if (!err && bpf_map_update_elem(trial->maps.map[MAP_CONFIG], &zero, &values, BPF_ANY))
+		err = policy_maps_refresh_local(&simulation->maps, &session->nl);
+	if (!err && bpf_map_update_elem(simulation->maps.map[MAP_CONFIG], &zero, &values, BPF_ANY))
 		err = -errno;
 	return err;
 }
 
-static int read_rule(const struct trial *trial, int index, struct rule *ret_rule)
+static int read_rule(const struct simulation *simulation, int index, struct rule *ret_rule)
 {
 	struct policy rules __cleanup_policy = { 0 };
-	int err = index < 0 ? 0 : live_read_rules(&trial->maps, &rules);
+	int err = index < 0 ? 0 : policy_maps_read_rules(&simulation->maps, &rules);
 
 	if (err || index < 0)
 		return err;
@@ -159,8 +159,8 @@ static int run_trial(struct session *session, const struct request *request,
 		     const struct config *config, struct test_answer *answer)
 {
 	bool live = session->state.map[MAP_CONFIG] >= 0;
-	struct trial trial = TRIAL_CLOSED;
-	int err = trial_open(&trial, live ? &session->state : NULL, config != NULL);
+	struct simulation simulation = SIMULATE_CLOSED;
+	int err = simulate_open(&simulation, live ? &session->state : NULL, config != NULL);
 
 	if (err) {
 		log_error("test: cannot load the programs: %s (-vv shows the verifier's log)",
@@ -168,12 +168,12 @@ static int run_trial(struct session *session, const struct request *request,
 		return EXIT_FAILED;
 	}
 	if (config)
-		err = fill(session, &trial, config, answer->ifname, request->flow.ifindex);
+		err = fill(session, &simulation, config, answer->ifname, request->flow.ifindex);
 	if (!err)
-		err = trial_run(&trial, &request->flow, &answer->trial);
+		err = simulate_run(&simulation, &request->flow, &answer->simulation);
 	if (!err)
-		err = read_rule(&trial, answer->trial.rule, &answer->rule);
-	trial_close(&trial);
+		err = read_rule(&simulation, answer->simulation.rule, &answer->rule);
+	simulate_close(&simulation);
 	if (err)
 		log_error("test: %s (-v shows more)", strerror(-err));
 	return err ? EXIT_FAILED : EXIT_DONE;
@@ -185,7 +185,7 @@ static bool concerns(const struct problem *p, const struct test_answer *answer, 
 {
 	if (*p->ifname && strcmp(p->ifname, answer->ifname))
 		return false;
-	if (*p->rule && (answer->trial.rule < 0 || strcmp(p->rule, answer->rule.name)))
+	if (*p->rule && (answer->simulation.rule < 0 || strcmp(p->rule, answer->rule.name)))
 		return false;
 	return !p->classes || (p->classes & class);
 }
@@ -225,7 +225,7 @@ static void check_way_back(struct checkup *c, const struct request *request, __u
 static int check_live(struct session *session, const struct request *request,
 		      struct test_answer *answer)
 {
-	const struct trial_flow *flow = &request->flow;
+	const struct simulated_flow *flow = &request->flow;
 	const __u8 class = (__u8)(1 << listening_class(flow->proto, flow->dst.family));
 	struct checkup c __cleanup_checkup = { 0 };
 	int err = checkup_open(&c, session);

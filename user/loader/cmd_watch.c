@@ -125,10 +125,10 @@ static void back_to_former(struct watch *w)
 /* A policy on probation is left alone until it is decided what becomes of it. */
 static bool is_on_probation(const struct session *session)
 {
-	struct pending pending;
+	struct confirm_deadline pending;
 
-	return !pending_read(&session->state, &pending) &&
-	       pending_is_armed(&session->state, &pending);
+	return !confirm_deadline_read(&session->state, &pending) &&
+	       confirm_deadline_is_armed(&session->state, &pending);
 }
 
 static int apply_file(struct watch *w, struct session *session, bool present)
@@ -162,7 +162,7 @@ static int apply_file(struct watch *w, struct session *session, bool present)
 /* Patterns are a wish to attach: they may bring the state into being. */
 static int look_at_state(struct watch *w, struct session *session, bool present)
 {
-	const struct setup wish = { .keep_build = w->running };
+	const struct setup want = { .keep_build = w->running };
 	const struct reconcile r = { .session = session,
 				     .patterns = w->patterns,
 				     .n_patterns = w->n,
@@ -186,7 +186,7 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 		return 0;
 	}
 	w->absent = false;
-	err = setup_state(session, &wish, present, &created);
+	err = setup_state(session, &want, present, &created);
 	w->monitor.table = session->state.config.table;
 	if (!err)
 		err = reconcile(&r);

@@ -113,10 +113,10 @@ static void handle_registrar(struct daemon *d)
 
 static void handle_door(struct daemon *d)
 {
-	struct heritage list;
+	struct inherited list;
 	int err;
 
-	heritage_list(&d->listeners, &list);
+	inherited_list(&d->listeners, &list);
 	err = handover_answer(&d->handover, &list);
 	if (err == -EPERM)
 		record_say(RECORD_WARN, "hand-over: refused: asked by neither root nor our user");

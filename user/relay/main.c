@@ -88,18 +88,18 @@ static int get_listeners(struct daemon *d, int *ret_line)
 {
 	char why[DAEMON_WHY_LEN] = "systemd: the sockets it passes cannot be taken";
 	char name[HANDOVER_NAME_LEN];
-	struct heritage heritage;
+	struct inherited inherited;
 	int door = -1;
-	int err = heritage_from_systemd(&heritage);
+	int err = inherited_from_systemd(&inherited);
 
 	*ret_line = -1;
 	handover_name(&d->options, name);
-	if (!err && !heritage.count) {
-		heritage.from_systemd = false;
-		err = handover_ask(name, &heritage, ret_line, &door, why, sizeof(why));
+	if (!err && !inherited.count) {
+		inherited.from_systemd = false;
+		err = handover_ask(name, &inherited, ret_line, &door, why, sizeof(why));
 	}
 	if (!err)
-		err = listener_open_all(&d->listeners, &d->options, &heritage, why, sizeof(why));
+		err = listener_open_all(&d->listeners, &d->options, &inherited, why, sizeof(why));
 	if (!err && handover_open(&d->handover, name, door))
 		record_say(RECORD_WARN, "hand-over: %s: the next start cannot take over from this "
 					"one (somebody else has the name @tproxy-relay/%s)",
@@ -228,7 +228,7 @@ static int start_unprivileged(struct daemon *d)
 			  strerror(-err));
 		return err;
 	}
-	err = d->options.no_seccomp ? 0 : sandbox_enter();
+	err = d->options.no_seccomp ? 0 : seccomp_enter();
 	if (err)
 		log_error("seccomp: the filter cannot be loaded: %s (try --no-seccomp)",
 			  strerror(-err));

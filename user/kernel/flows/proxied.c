@@ -140,7 +140,7 @@ static int read_registered(const struct state *state, struct inodes *inodes)
 
 	for (__u32 slot = 0; slot < TPROXY_LENT_SLOT(0, 0) && !err; slot++) {
 		const struct listener *listener =
-			listeners_by_cookie(&all, live_slot_cookie(state, slot));
+			listeners_by_cookie(&all, policy_maps_slot_cookie(state, slot));
 
 		if (listener)
 			err = append(inodes, listener->inode);
@@ -219,7 +219,7 @@ static int find_by_process(const struct state *state, struct foreign_flow *flows
 
 /* ---- either ----------------------------------------------------------------- */
 
-int ownflow_find(const struct state *state, struct foreign_flow *flows, size_t n)
+int proxied_find(const struct state *state, struct foreign_flow *flows, size_t n)
 {
 	int err, result = n && state->map[MAP_BEGAN] >= 0 ? find_began(state, flows, n) : 0;
 	bool all = true;

@@ -11,6 +11,6 @@
 #include "kernel/state/state.h"
 
 /* Sets `ours` of each. -errno: not everything could be asked; what is set is sure all the same. */
-int ownflow_find(const struct state *state, struct foreign_flow *flows, size_t n);
+int proxied_find(const struct state *state, struct foreign_flow *flows, size_t n);
 
 #endif

@@ -14,7 +14,7 @@
 /* In front of the pinned bytes; scopes and the compressed text follow. */
 struct head {
 	__u32 magic;
-	__u32 ids[DOCUMENT_MAPS];
+	__u32 ids[APPLIED_MAPS];
 	__u32 scopes_len;
 	__u32 text_len; /* uncompressed; 0: none */
 	__u32 zip_len;
@@ -25,19 +25,19 @@ static const char *const names[] = { "internal/document0", "internal/document1",
 				     "internal/document_next" };
 #define STAGED names[2]
 
-void document_free(struct document *doc)
+void applied_free(struct applied *doc)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
 		free(doc->scopes[i].items);
 	free(doc->text);
-	*doc = (struct document){ 0 };
+	*doc = (struct applied){ 0 };
 }
 
-_Static_assert(MAP_DST4 == 0 && MAP_RULES == DOCUMENT_MAPS - 1, "the policy maps come first");
+_Static_assert(MAP_DST4 == 0 && MAP_RULES == APPLIED_MAPS - 1, "the policy maps come first");
 
-int document_ids(const struct state *state, __u32 *ret_ids)
+int applied_ids(const struct state *state, __u32 *ret_ids)
 {
-	for (int map = 0; map < DOCUMENT_MAPS; map++) {
+	for (int map = 0; map < APPLIED_MAPS; map++) {
 		struct bpf_map_info info = { 0 };
 		__u32 len = sizeof(info);
 
@@ -50,7 +50,7 @@ int document_ids(const struct state *state, __u32 *ret_ids)
 
 /* ---- scopes as bytes: rule, number of names, names ------------------------- */
 
-static size_t pack_scopes(const struct document *doc, __u8 *to)
+static size_t pack_scopes(const struct applied *doc, __u8 *to)
 {
 	size_t len = 0;
 
@@ -70,7 +70,7 @@ static size_t pack_scopes(const struct document *doc, __u8 *to)
 	return len;
 }
 
-static int unpack_scopes(const __u8 *from, size_t len, struct document *doc)
+static int unpack_scopes(const __u8 *from, size_t len, struct applied *doc)
 {
 	size_t at = 0;
 
@@ -157,7 +157,7 @@ static int open_pin(const struct state *state, const char *name, const __u32 *id
 	return -ENOENT;
 }
 
-static int unpack(const struct view *view, bool with_text, struct document *doc)
+static int unpack(const struct view *view, bool with_text, struct applied *doc)
 {
 	const struct head *head = view->at;
 	const __u8 *scopes = (const __u8 *)head + head_size(head);
@@ -182,9 +182,9 @@ static int unpack(const struct view *view, bool with_text, struct document *doc)
 }
 
 static int read_any(const struct state *state, const __u32 *ids, bool with_text,
-		    struct document *ret_doc)
+		    struct applied *ret_doc)
 {
-	struct document doc __cleanup_document = { 0 };
+	struct applied doc __cleanup_document = { 0 };
 	struct view view __cleanup_view = { 0 };
 	int err = -ENOENT;
 
@@ -198,22 +198,22 @@ static int read_any(const struct state *state, const __u32 *ids, bool with_text,
 	if (err)
 		return err;
 	*ret_doc = doc;
-	doc = (struct document){ 0 };
+	doc = (struct applied){ 0 };
 	return 0;
 }
 
-int document_read(const struct state *state, const __u32 *ids, struct document *ret_doc)
+int applied_read(const struct state *state, const __u32 *ids, struct applied *ret_doc)
 {
 	return read_any(state, ids, true, ret_doc);
 }
 
-int document_read_scopes(const struct state *state, const __u32 *ids, struct document *ret_doc)
+int applied_read_scopes(const struct state *state, const __u32 *ids, struct applied *ret_doc)
 {
 	return read_any(state, ids, false, ret_doc);
 }
 
 /* A map with the document's bytes. Descriptor or -errno. */
-static int make_map(const struct document *doc)
+static int make_map(const struct applied *doc)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	struct head head = { .magic = MAGIC,
@@ -248,34 +248,34 @@ static int make_map(const struct document *doc)
 	return take_fd(&fd);
 }
 
-int document_stage(const struct state *state, const struct document *doc)
+int applied_stage(const struct state *state, const struct applied *doc)
 {
 	__cleanup_close int fd = make_map(doc);
-	int err = fd < 0 ? fd : statedir_unlink(&state->pins, STAGED);
+	int err = fd < 0 ? fd : pindir_unlink(&state->pins, STAGED);
 
 	return err ? err : state_pin(&state->pins, STAGED, fd);
 }
 
-int document_write(const struct state *state, __u32 slot, const struct document *doc)
+int applied_write(const struct state *state, __u32 slot, const struct applied *doc)
 {
-	int err = document_stage(state, doc);
+	int err = applied_stage(state, doc);
 
-	return err ? err : statedir_rename(&state->pins, STAGED, names[slot]);
+	return err ? err : pindir_rename(&state->pins, STAGED, names[slot]);
 }
 
-int document_settle(const struct state *state, __u32 slot, const __u32 *ids)
+int applied_settle(const struct state *state, __u32 slot, const __u32 *ids)
 {
 	struct view view __cleanup_view = { 0 };
 	int err = open_pin(state, STAGED, ids, &view);
 
 	if (!err)
-		return statedir_rename(&state->pins, STAGED, names[slot]);
-	return statedir_unlink(&state->pins, STAGED);
+		return pindir_rename(&state->pins, STAGED, names[slot]);
+	return pindir_unlink(&state->pins, STAGED);
 }
 
 /* ---- scopes --------------------------------------------------------------- */
 
-int document_take_scopes(struct document *doc, const struct policy *policy)
+int applied_take_scopes(struct applied *doc, const struct policy *policy)
 {
 	int err = 0;
 
@@ -287,7 +287,7 @@ int document_take_scopes(struct document *doc, const struct policy *policy)
 	return err;
 }
 
-int document_give_scopes(const struct document *doc, struct policy *policy)
+int applied_give_scopes(const struct applied *doc, struct policy *policy)
 {
 	int err = 0;
 

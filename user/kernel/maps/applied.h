@@ -15,10 +15,10 @@
 #include "kernel/maps/settings.h"
 #include "kernel/state/state.h"
 
-#define DOCUMENT_MAPS 7 /* maps of one generation */
+#define APPLIED_MAPS 7 /* maps of one generation */
 
-struct document {
-	__u32 ids[DOCUMENT_MAPS];
+struct applied {
+	__u32 ids[APPLIED_MAPS];
 	struct settings settings;
 	struct name_set scopes[TPROXY_MAX_RULES]; /* struct rule.interfaces */
 	char *text;                               /* applied configuration, or NULL */
@@ -27,24 +27,24 @@ struct document {
 };
 
 /* The ids of an open state's policy maps. */
-int document_ids(const struct state *state, __u32 *ret_ids);
+int applied_ids(const struct state *state, __u32 *ret_ids);
 
 /* Of the generation with these maps. -ENOENT: it has none. */
-int document_read(const struct state *state, const __u32 *ids, struct document *ret_doc);
-/* As document_read, without the text. */
-int document_read_scopes(const struct state *state, const __u32 *ids, struct document *ret_doc);
+int applied_read(const struct state *state, const __u32 *ids, struct applied *ret_doc);
+/* As applied_read, without the text. */
+int applied_read_scopes(const struct state *state, const __u32 *ids, struct applied *ret_doc);
 
-/* For the idle slot, before it goes live; document_settle puts it in its place. */
-int document_stage(const struct state *state, const struct document *doc);
+/* For the idle slot, before it goes live; applied_settle puts it in its place. */
+int applied_stage(const struct state *state, const struct applied *doc);
 /* For the live generation. */
-int document_write(const struct state *state, __u32 slot, const struct document *doc);
+int applied_write(const struct state *state, __u32 slot, const struct applied *doc);
 /* The staged document gets the slot's name if it is of these maps, else it goes. */
-int document_settle(const struct state *state, __u32 slot, const __u32 *ids);
+int applied_settle(const struct state *state, __u32 slot, const __u32 *ids);
 
-int document_take_scopes(struct document *doc, const struct policy *policy);
-int document_give_scopes(const struct document *doc, struct policy *policy);
+int applied_take_scopes(struct applied *doc, const struct policy *policy);
+int applied_give_scopes(const struct applied *doc, struct policy *policy);
 
-void document_free(struct document *doc);
-#define __cleanup_document __attribute__((cleanup(document_free)))
+void applied_free(struct applied *doc);
+#define __cleanup_document __attribute__((cleanup(applied_free)))
 
 #endif

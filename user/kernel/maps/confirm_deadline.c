@@ -8,7 +8,7 @@
 #define PIN "internal/pending"
 
 /* Goes on during suspend: an operator's minute is a minute. */
-__u64 pending_now(void)
+__u64 confirm_deadline_now(void)
 {
 	struct timespec ts;
 
@@ -16,9 +16,9 @@ __u64 pending_now(void)
 	return (__u64)ts.tv_sec * 1000000000ULL + (__u64)ts.tv_nsec;
 }
 
-int pending_read(const struct state *state, struct pending *ret_pending)
+int confirm_deadline_read(const struct state *state, struct confirm_deadline *ret_pending)
 {
-	struct pending pending = { 0 };
+	struct confirm_deadline pending = { 0 };
 	__cleanup_close int fd = state_get(&state->pins, PIN);
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info), zero = 0;
@@ -37,7 +37,7 @@ int pending_read(const struct state *state, struct pending *ret_pending)
 	return 0;
 }
 
-int pending_write(const struct state *state, const struct pending *pending)
+int confirm_deadline_write(const struct state *state, const struct confirm_deadline *pending)
 {
 	__cleanup_close int fd = state_get(&state->pins, PIN);
 	__u32 zero = 0;
@@ -57,12 +57,12 @@ int pending_write(const struct state *state, const struct pending *pending)
 	return bpf_map_update_elem(fd, &zero, pending, BPF_ANY) ? -errno : 0;
 }
 
-bool pending_is_armed(const struct state *state, const struct pending *pending)
+bool confirm_deadline_is_armed(const struct state *state, const struct confirm_deadline *pending)
 {
 	return pending->generation && pending->generation == state->config.generation;
 }
 
-bool pending_fell_back(const struct state *state, const struct pending *pending)
+bool confirm_deadline_fell_back(const struct state *state, const struct confirm_deadline *pending)
 {
 	return pending->fell_back && pending->fell_back + 1 == state->config.generation;
 }

@@ -8,21 +8,21 @@
 
 #include "kernel/state/state.h"
 
-struct pending {
+struct confirm_deadline {
 	__u32 generation; /* on probation; 0: none */
 	__u32 fell_back;  /* generation that was not confirmed and has been left; 0: none */
 	__u64 deadline;   /* CLOCK_BOOTTIME, ns */
 };
 
-__u64 pending_now(void);
+__u64 confirm_deadline_now(void);
 
 /* All zero without the pin. */
-int pending_read(const struct state *state, struct pending *ret_pending);
-int pending_write(const struct state *state, const struct pending *pending);
+int confirm_deadline_read(const struct state *state, struct confirm_deadline *ret_pending);
+int confirm_deadline_write(const struct state *state, const struct confirm_deadline *pending);
 
 /* Is the live generation on probation? */
-bool pending_is_armed(const struct state *state, const struct pending *pending);
+bool confirm_deadline_is_armed(const struct state *state, const struct confirm_deadline *pending);
 /* Is the live generation the one that an unconfirmed one made way for? */
-bool pending_fell_back(const struct state *state, const struct pending *pending);
+bool confirm_deadline_fell_back(const struct state *state, const struct confirm_deadline *pending);
 
 #endif

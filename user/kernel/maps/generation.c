@@ -58,9 +58,9 @@ static int make_maps(const struct state *state, struct state *next)
 static int copy_ifaces(const struct state *state, const struct policy *policy,
 		       const struct state *next)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err = live_ifaces(state, &ifaces, &n);
+	int err = policy_maps_ifaces(state, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
 		const char *name = (const char *)ifaces[i].value.name;
@@ -68,7 +68,7 @@ static int copy_ifaces(const struct state *state, const struct policy *policy,
 		ifaces[i].value.mask = 0;
 		if (ifaces[i].value.roles & TPROXY_ROLE_POLICY)
 			ifaces[i].value.mask = policy_rules_on(policy, name);
-		err = live_iface_set(next, ifaces[i].ifindex, &ifaces[i].value);
+		err = policy_maps_iface_set(next, ifaces[i].ifindex, &ifaces[i].value);
 	}
 	return err;
 }
@@ -81,13 +81,13 @@ static int move_rulestats(const struct state *state, const struct policy *from,
 	int err = 0;
 
 	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++)
-		err = live_rulestat(state, i, &stats[i]);
+		err = policy_maps_rulestat(state, i, &stats[i]);
 	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++) {
 		int was = to->rules[i].used ? policy_find(from, to->rules[i].name) : -ENOENT;
 
 		if (was == (int)i || (was < 0 && !to->rules[i].used))
 			continue;
-		err = live_set_rulestat(state, i, was < 0 ? NULL : &stats[was]);
+		err = policy_maps_set_rulestat(state, i, was < 0 ? NULL : &stats[was]);
 	}
 	return err;
 }
@@ -124,9 +124,9 @@ static int repin(const struct state *state, enum state_map map)
 	int err;
 
 	snprintf(next, sizeof(next), "%s_next", state_map_pin(map));
-	statedir_unlink(&state->pins, next);
+	pindir_unlink(&state->pins, next);
 	err = state_pin(&state->pins, next, state->map[map]);
-	return err ? err : statedir_rename(&state->pins, next, state_map_pin(map));
+	return err ? err : pindir_rename(&state->pins, next, state_map_pin(map));
 }
 
 static void swap_maps(struct state *a, struct state *b)
@@ -185,11 +185,11 @@ int generation_open_slot(const struct state *state, __u32 slot, struct state *ma
 /* What the idle slot holds and will hold no more; closed if that is not all its own. */
 static void open_gone(const struct state *state, struct state *gone)
 {
-	__u32 live[DOCUMENT_MAPS], ids[DOCUMENT_MAPS];
+	__u32 live[APPLIED_MAPS], ids[APPLIED_MAPS];
 	bool own = !generation_open_slot(state, !(state->config.generation & 1), gone) &&
-		   !document_ids(state, live) && !document_ids(gone, ids);
+		   !applied_ids(state, live) && !applied_ids(gone, ids);
 
-	for (int i = 0; i < DOCUMENT_MAPS && own; i++)
+	for (int i = 0; i < APPLIED_MAPS && own; i++)
 		own = live[i] != ids[i];
 	if (!own)
 		state_close(gone);
@@ -207,40 +207,40 @@ static void drain(const struct state *gone)
 }
 
 /* What the live generation remembers; without a document of its own it gets an empty one. */
-static int live_document(const struct state *state, const struct policy *policy,
-			 struct document *doc)
+static int policy_maps_applied(const struct state *state, const struct policy *policy,
+			 struct applied *doc)
 {
-	__u32 ids[DOCUMENT_MAPS];
-	int err = document_ids(state, ids);
+	__u32 ids[APPLIED_MAPS];
+	int err = applied_ids(state, ids);
 
 	if (!err)
-		err = document_read(state, ids, doc);
+		err = applied_read(state, ids, doc);
 	if (err != -ENOENT)
 		return err;
 	memcpy(doc->ids, ids, sizeof(ids));
 	doc->settings = settings_live(state);
-	err = document_take_scopes(doc, policy);
-	return err ? err : document_write(state, state->config.generation & 1, doc);
+	err = applied_take_scopes(doc, policy);
+	return err ? err : applied_write(state, state->config.generation & 1, doc);
 }
 
 static int stage_document(const struct state *state, const struct generation_plan *plan,
 			  const struct state *next)
 {
-	struct document doc __cleanup_document = { 0 };
-	int err = live_document(state, plan->from, &doc);
+	struct applied doc __cleanup_document = { 0 };
+	int err = policy_maps_applied(state, plan->from, &doc);
 
 	if (!err)
-		err = document_ids(next, doc.ids);
+		err = applied_ids(next, doc.ids);
 	doc.settings = settings_live(next);
 	if (!err)
-		err = document_take_scopes(&doc, plan->to);
+		err = applied_take_scopes(&doc, plan->to);
 	if (!err && plan->text) {
 		free(doc.text);
 		doc.text = strdup(plan->text);
 		doc.len = strlen(plan->text);
 		err = doc.text ? 0 : -ENOMEM;
 	}
-	return err ? err : document_stage(state, &doc);
+	return err ? err : applied_stage(state, &doc);
 }
 
 static int fill_pools(const struct state *state, const struct generation_plan *plan,
@@ -265,7 +265,7 @@ int generation_prepare(struct state *state, const struct generation_plan *plan,
 	if (!err)
 		err = copy_ifaces(state, plan->to, &next);
 	if (!err)
-		err = live_fill(&next, plan->to, plan->progress);
+		err = policy_maps_fill(&next, plan->to, plan->progress);
 	if (!err)
 		err = fill_pools(state, plan, &next);
 	if (!err)
@@ -279,16 +279,16 @@ int generation_prepare(struct state *state, const struct generation_plan *plan,
 
 static int make_live(struct state *state, struct state *next, __u32 slot)
 {
-	__u32 ids[DOCUMENT_MAPS];
+	__u32 ids[APPLIED_MAPS];
 	int failed, err = flip(state, settings_live(next));
 
 	if (err)
 		return err;
 	/* From here on the new policy is live: what fails now, repair_pins does again. */
 	err = adopt(state, next);
-	failed = document_ids(state, ids);
+	failed = applied_ids(state, ids);
 	if (!failed)
-		failed = document_settle(state, slot, ids);
+		failed = applied_settle(state, slot, ids);
 	return err ? err : failed;
 }
 
@@ -325,15 +325,15 @@ int generation_replace(struct state *state, const struct generation_plan *plan)
 int generation_open_idle(const struct state *state, struct state *ret_idle)
 {
 	struct state idle __cleanup_state = STATE_CLOSED;
-	struct document doc __cleanup_document = { 0 };
-	__u32 ids[DOCUMENT_MAPS];
+	struct applied doc __cleanup_document = { 0 };
+	__u32 ids[APPLIED_MAPS];
 	int err = generation_open_slot(state, !(state->config.generation & 1), &idle);
 
 	if (!err)
-		err = document_ids(&idle, ids);
+		err = applied_ids(&idle, ids);
 	/* A slot that an interrupted replacement left half filled is in no document. */
 	if (!err)
-		err = document_read_scopes(state, ids, &doc);
+		err = applied_read_scopes(state, ids, &doc);
 	if (err)
 		return err;
 	settings_put(doc.settings, &idle.config);
@@ -353,15 +353,15 @@ int generation_may_rollback(const struct state *state)
 static int renew_ifaces(const struct state *state, const struct policy *policy,
 			const struct state *idle)
 {
-	__cleanup_free struct live_iface *stale = NULL;
+	__cleanup_free struct iface_entry *stale = NULL;
 	size_t n = 0;
-	int err = live_ifaces(idle, &stale, &n);
+	int err = policy_maps_ifaces(idle, &stale, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
 		struct tproxy_iface value;
 
-		if (live_iface_get(state, stale[i].ifindex, &value))
-			err = live_iface_del(idle, stale[i].ifindex);
+		if (policy_maps_iface_get(state, stale[i].ifindex, &value))
+			err = policy_maps_iface_del(idle, stale[i].ifindex);
 	}
 	return err ? err : copy_ifaces(state, policy, idle);
 }
@@ -375,9 +375,9 @@ int generation_rollback(struct state *state)
 	int err = generation_open_idle(state, &idle);
 
 	if (!err)
-		err = live_read_rules(state, &from);
+		err = policy_maps_read_rules(state, &from);
 	if (!err)
-		err = live_read_rules(&idle, &to);
+		err = policy_maps_read_rules(&idle, &to);
 	if (!err)
 		err = renew_ifaces(state, &to, &idle);
 	if (!err)
@@ -422,7 +422,7 @@ int generation_follow(struct state *state)
 
 int generation_repair_pins(struct state *state)
 {
-	__u32 ids[DOCUMENT_MAPS], slot = state->config.generation & 1;
+	__u32 ids[APPLIED_MAPS], slot = state->config.generation & 1;
 	int err;
 
 	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
@@ -445,6 +445,6 @@ int generation_repair_pins(struct state *state)
 		if (err)
 			return err;
 	}
-	err = document_ids(state, ids);
-	return err ? err : document_settle(state, slot, ids);
+	err = applied_ids(state, ids);
+	return err ? err : applied_settle(state, slot, ids);
 }

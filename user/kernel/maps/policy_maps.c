@@ -40,7 +40,7 @@ static int read_rules(int fd, struct tables *tables)
 	return 0;
 }
 
-int live_read_tables(const struct state *state, struct tables *tables)
+int policy_maps_read_tables(const struct state *state, struct tables *tables)
 {
 	int err = read_rules(state->map[MAP_RULES], tables);
 
@@ -61,15 +61,15 @@ int live_read_tables(const struct state *state, struct tables *tables)
 /* Rules without a document are not limited to interfaces. */
 static int read_scopes(const struct state *state, struct policy *policy)
 {
-	struct document doc __cleanup_document = { 0 };
-	__u32 ids[DOCUMENT_MAPS];
-	int err = document_ids(state, ids);
+	struct applied doc __cleanup_document = { 0 };
+	__u32 ids[APPLIED_MAPS];
+	int err = applied_ids(state, ids);
 
 	if (!err)
-		err = document_read_scopes(state, ids, &doc);
+		err = applied_read_scopes(state, ids, &doc);
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	return document_give_scopes(&doc, policy);
+	return applied_give_scopes(&doc, policy);
 }
 
 static int to_policy(const struct state *state, const struct tables *tables,
@@ -88,15 +88,15 @@ static int to_policy(const struct state *state, const struct tables *tables,
 	return 0;
 }
 
-int live_read_policy(const struct state *state, struct policy *ret_policy)
+int policy_maps_read_policy(const struct state *state, struct policy *ret_policy)
 {
 	struct tables tables __cleanup_tables = { 0 };
-	int err = live_read_tables(state, &tables);
+	int err = policy_maps_read_tables(state, &tables);
 
 	return err ? err : to_policy(state, &tables, ret_policy);
 }
 
-int live_read_rules(const struct state *state, struct policy *ret_policy)
+int policy_maps_read_rules(const struct state *state, struct policy *ret_policy)
 {
 	struct tables tables = { 0 };
 	int err = read_rules(state->map[MAP_RULES], &tables);
@@ -104,11 +104,11 @@ int live_read_rules(const struct state *state, struct policy *ret_policy)
 	return err ? err : to_policy(state, &tables, ret_policy);
 }
 
-int live_rules_on(const struct state *state, const char *ifname, tproxy_mask unlimited,
+int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_mask unlimited,
 		  tproxy_mask *ret_mask)
 {
 	struct policy rules __cleanup_policy = { 0 };
-	int err = live_read_rules(state, &rules);
+	int err = policy_maps_read_rules(state, &rules);
 
 	if (err)
 		return err;
@@ -130,7 +130,7 @@ int live_rules_on(const struct state *state, const char *ifname, tproxy_mask unl
 #define LPM_RETRIES 100
 
 /* An LPM_TRIE may refuse an update with ENOMEM under memory pressure of the moment: try again. */
-int live_update(int fd, const void *key, const void *value)
+int policy_maps_update(int fd, const void *key, const void *value)
 {
 	for (int i = 0;; i++) {
 		if (!bpf_map_update_elem(fd, key, value, BPF_ANY))
@@ -145,20 +145,20 @@ int live_update(int fd, const void *key, const void *value)
 
 static int by_ifindex(const void *a, const void *b)
 {
-	const struct live_iface *x = a, *y = b;
+	const struct iface_entry *x = a, *y = b;
 
 	return x->ifindex < y->ifindex ? -1 : x->ifindex > y->ifindex;
 }
 
-int live_ifaces(const struct state *state, struct live_iface **ret_ifaces, size_t *ret_n)
+int policy_maps_ifaces(const struct state *state, struct iface_entry **ret_ifaces, size_t *ret_n)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	int fd = state->map[MAP_IFACES];
 	__u32 key, *prev = NULL;
 	size_t n = 0;
 
 	while (!bpf_map_get_next_key(fd, prev, &key)) {
-		struct live_iface *more = reallocarray(ifaces, n + 1, sizeof(*ifaces));
+		struct iface_entry *more = reallocarray(ifaces, n + 1, sizeof(*ifaces));
 
 		if (!more)
 			return -ENOMEM;
@@ -177,17 +177,17 @@ int live_ifaces(const struct state *state, struct live_iface **ret_ifaces, size_
 	return 0;
 }
 
-int live_iface_get(const struct state *state, __u32 ifindex, struct tproxy_iface *ret_value)
+int policy_maps_iface_get(const struct state *state, __u32 ifindex, struct tproxy_iface *ret_value)
 {
 	return bpf_map_lookup_elem(state->map[MAP_IFACES], &ifindex, ret_value) ? -errno : 0;
 }
 
-int live_iface_set(const struct state *state, __u32 ifindex, const struct tproxy_iface *value)
+int policy_maps_iface_set(const struct state *state, __u32 ifindex, const struct tproxy_iface *value)
 {
-	return live_update(state->map[MAP_IFACES], &ifindex, value);
+	return policy_maps_update(state->map[MAP_IFACES], &ifindex, value);
 }
 
-int live_iface_del(const struct state *state, __u32 ifindex)
+int policy_maps_iface_del(const struct state *state, __u32 ifindex)
 {
 	if (bpf_map_delete_elem(state->map[MAP_IFACES], &ifindex) && errno != ENOENT)
 		return -errno;
@@ -215,7 +215,7 @@ static int drop_stale(int fd, const struct addrset *keep)
 	return err;
 }
 
-int live_refresh_local(const struct state *state, struct nl *nl)
+int policy_maps_refresh_local(const struct state *state, struct nl *nl)
 {
 	int fd = state->map[MAP_LOCAL];
 	struct addrset set = { 0 };
@@ -252,7 +252,7 @@ static void *per_cpu(int fd, __u32 key, size_t value_size, int *ret_cpus)
 	return values;
 }
 
-int live_counters(const struct state *state, __u64 *ret_counters)
+int policy_maps_counters(const struct state *state, __u64 *ret_counters)
 {
 	for (__u32 i = 0; i < TPROXY_COUNT_MAX; i++) {
 		int cpus;
@@ -268,7 +268,7 @@ int live_counters(const struct state *state, __u64 *ret_counters)
 	return 0;
 }
 
-int live_rulestat(const struct state *state, __u32 rule, struct tproxy_rulestat *ret_stat)
+int policy_maps_rulestat(const struct state *state, __u32 rule, struct tproxy_rulestat *ret_stat)
 {
 	struct tproxy_rulestat sum = { 0 };
 	int cpus;
@@ -286,7 +286,7 @@ int live_rulestat(const struct state *state, __u32 rule, struct tproxy_rulestat 
 	return 0;
 }
 
-int live_set_rulestat(const struct state *state, __u32 rule, const struct tproxy_rulestat *stat)
+int policy_maps_set_rulestat(const struct state *state, __u32 rule, const struct tproxy_rulestat *stat)
 {
 	int cpus;
 	__cleanup_free struct tproxy_rulestat *values =
@@ -300,7 +300,7 @@ int live_set_rulestat(const struct state *state, __u32 rule, const struct tproxy
 	return bpf_map_update_elem(state->map[MAP_RULESTATS], &rule, values, BPF_ANY) ? -errno : 0;
 }
 
-__u64 live_slot_cookie(const struct state *state, __u32 slot)
+__u64 policy_maps_slot_cookie(const struct state *state, __u32 slot)
 {
 	__u64 cookie = 0;
 

@@ -18,7 +18,7 @@ static int make_edit(const struct tables_edit *edit, void *arg)
 	int fd = state->map[table_maps[edit->map]];
 
 	if (!edit->remove)
-		return live_update(fd, &edit->key, &edit->value);
+		return policy_maps_update(fd, &edit->key, &edit->value);
 	if (bpf_map_delete_elem(fd, &edit->key) && errno != ENOENT)
 		return -errno;
 	return 0;
@@ -27,13 +27,13 @@ static int make_edit(const struct tables_edit *edit, void *arg)
 /* Gives every interface with the policy role the `concerned` bits that `policy` wants there. */
 static int change_ifaces(const struct state *state, const struct policy *policy,
 			 tproxy_mask concerned,
-			 int (*cb)(const struct state *state, const struct live_iface *iface,
+			 int (*cb)(const struct state *state, const struct iface_entry *iface,
 				   void *arg),
 			 void *arg)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err = live_ifaces(state, &ifaces, &n);
+	int err = policy_maps_ifaces(state, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
 		tproxy_mask wanted = policy_rules_on(policy, (const char *)ifaces[i].value.name);
@@ -63,7 +63,7 @@ static void change_free(struct change *change)
 static int plan_change(const struct state *state, const struct policy *from,
 		       const struct policy *to, struct change *change)
 {
-	int err = live_read_tables(state, &change->actual);
+	int err = policy_maps_read_tables(state, &change->actual);
 
 	if (!err)
 		err = tables_compile(from, &change->before);
@@ -92,7 +92,7 @@ static tproxy_mask rescoped(const struct policy *from, const struct policy *to)
  */
 static int walk_change(const struct state *state, const struct policy *from,
 		       const struct policy *to,
-		       int (*on_iface)(const struct state *, const struct live_iface *, void *),
+		       int (*on_iface)(const struct state *, const struct iface_entry *, void *),
 		       int (*on_edit)(const struct tables_edit *, void *), void *arg)
 {
 	struct change change __cleanup_change = { 0 };
@@ -116,7 +116,7 @@ static int stop_at_first(const struct tables_edit *edit, void *arg)
 	return 1;
 }
 
-int live_policy_differs(const struct policy *from, const struct policy *to)
+int policy_maps_policy_differs(const struct policy *from, const struct policy *to)
 {
 	struct tables before __cleanup_tables = { 0 };
 	struct tables after __cleanup_tables = { 0 };
@@ -130,13 +130,13 @@ int live_policy_differs(const struct policy *from, const struct policy *to)
 	return err ? err : tables_diff(&before, &after, stop_at_first, NULL);
 }
 
-static int make_iface(const struct state *state, const struct live_iface *iface, void *arg)
+static int make_iface(const struct state *state, const struct iface_entry *iface, void *arg)
 {
-	return live_iface_set(state, iface->ifindex, &iface->value);
+	return policy_maps_iface_set(state, iface->ifindex, &iface->value);
 }
 
 /* Does the document say what it should of each rule that `to` has, or else `also`? */
-static bool scopes_are(const struct document *doc, const struct policy *to,
+static bool scopes_are(const struct applied *doc, const struct policy *to,
 		       const struct policy *also)
 {
 	static const struct name_set nothing;
@@ -162,31 +162,31 @@ static bool scopes_are(const struct document *doc, const struct policy *to,
 static int write_document(const struct state *state, const struct policy *to,
 			  const struct policy *also)
 {
-	struct document scopes __cleanup_document = { 0 };
-	struct document doc __cleanup_document = { 0 };
-	__u32 ids[DOCUMENT_MAPS];
-	int err = document_ids(state, ids);
+	struct applied scopes __cleanup_document = { 0 };
+	struct applied doc __cleanup_document = { 0 };
+	__u32 ids[APPLIED_MAPS];
+	int err = applied_ids(state, ids);
 
 	if (!err)
-		err = document_read_scopes(state, ids, &scopes);
+		err = applied_read_scopes(state, ids, &scopes);
 	if (err && err != -ENOENT)
 		return err;
 	if (scopes_are(&scopes, to, also) &&
 	    (err == -ENOENT || settings_equal(scopes.settings, settings_live(state))))
 		return 0;
-	err = document_read(state, ids, &doc);
+	err = applied_read(state, ids, &doc);
 	if (err && err != -ENOENT)
 		return err;
 	memcpy(doc.ids, ids, sizeof(doc.ids));
 	doc.settings = settings_live(state);
-	err = document_take_scopes(&doc, to);
+	err = applied_take_scopes(&doc, to);
 	for (int i = 0; i < TPROXY_MAX_RULES && !err && also; i++)
 		if (!to->rules[i].used)
 			err = name_set_merge(&doc.scopes[i], &also->rules[i].interfaces);
-	return err ? err : document_write(state, state->config.generation & 1, &doc);
+	return err ? err : applied_write(state, state->config.generation & 1, &doc);
 }
 
-int live_change_policy(struct state *state, const struct policy *from, const struct policy *to)
+int policy_maps_change_policy(struct state *state, const struct policy *from, const struct policy *to)
 {
 	int err = write_document(state, to, from);
 
@@ -203,17 +203,17 @@ static int write_rules_and_ports(const struct state *state, const struct tables 
 
 	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (tables->active >> i & 1)
-			err = live_update(state->map[MAP_RULES], &i, &tables->rules[i]);
+			err = policy_maps_update(state->map[MAP_RULES], &i, &tables->rules[i]);
 	for (size_t i = 0; i < tables->ports.n && !err; i++) {
 		const struct port_mask *p = &tables->ports.items[i];
 		const struct tproxy_port key = { .proto = p->proto, .port = htons(p->port) };
 
-		err = live_update(state->map[MAP_PORTS], &key, &p->mask);
+		err = policy_maps_update(state->map[MAP_PORTS], &key, &p->mask);
 	}
 	return err;
 }
 
-int live_fill(const struct state *state, const struct policy *policy, bulk_progress progress)
+int policy_maps_fill(const struct state *state, const struct policy *policy, bulk_progress progress)
 {
 	struct tables tables __cleanup_tables = { 0 };
 	int err = tables_compile(policy, &tables);
@@ -260,7 +260,7 @@ static int print_edit(const struct tables_edit *edit, void *arg)
 	return 0;
 }
 
-static int print_iface(const struct state *state, const struct live_iface *iface, void *arg)
+static int print_iface(const struct state *state, const struct iface_entry *iface, void *arg)
 {
 	const struct printer *p = arg;
 
@@ -283,7 +283,7 @@ static void print_settings(const struct printer *p, struct settings settings)
 	fputc('\n', p->out);
 }
 
-int live_print_bpftool(const struct state *state, const struct policy *from,
+int policy_maps_print_bpftool(const struct state *state, const struct policy *from,
 		       const struct policy *to, FILE *out)
 {
 	struct printer printer = { .state = state, .out = out };

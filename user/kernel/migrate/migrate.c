@@ -233,22 +233,22 @@ static int copy_counters(int from, int to)
 static int copy_document(const struct migration *m, const struct state *was,
 			 const struct state *is, __u32 slot)
 {
-	struct document doc __cleanup_document = { 0 };
+	struct applied doc __cleanup_document = { 0 };
 	struct policy policy __cleanup_policy = { 0 };
-	__u32 ids[DOCUMENT_MAPS];
-	int err = document_ids(was, ids);
+	__u32 ids[APPLIED_MAPS];
+	int err = applied_ids(was, ids);
 
 	if (!err)
-		err = document_read(was, ids, &doc);
+		err = applied_read(was, ids, &doc);
 	if (!err)
-		err = document_ids(is, doc.ids);
+		err = applied_ids(is, doc.ids);
 	if (!err && !has_abi2(m))
-		err = live_read_policy(is, &policy);
+		err = policy_maps_read_policy(is, &policy);
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (!has_abi2(m))
 		doc.settings = settings_of(&policy);
-	return document_write(is, slot, &doc);
+	return applied_write(is, slot, &doc);
 }
 
 /* One slot of the generations; `is`: its maps, of which those of ABI 1 have no rules yet. */
@@ -298,7 +298,7 @@ static int write_config(struct migration *m, __u32 df_mark)
 	struct policy policy __cleanup_policy = { 0 };
 	struct tproxy_config *config = &m->next.config;
 	__u32 zero = 0;
-	int err = live_read_policy(&m->next, &policy);
+	int err = policy_maps_read_policy(&m->next, &policy);
 
 	if (err)
 		return err;
@@ -338,7 +338,7 @@ static int pin_map(const struct migration *m, enum state_map map)
 	const struct pindir *old = &m->old->pins, *next = &m->next.pins;
 
 	if (m->old->map[map] >= 0 && is_same_map(m->old->map[map], m->next.map[map]))
-		return statedir_link(old, next, state_map_pin(map));
+		return pindir_link(old, next, state_map_pin(map));
 	return state_pin(next, state_map_pin(map), m->next.map[map]);
 }
 
@@ -352,10 +352,10 @@ static int pin_all(const struct migration *m)
 	if (!err)
 		err = state_pin_progs(&m->next, next, "");
 	if (!err)
-		err = statedir_link_all(old, next, "links");
+		err = pindir_link_all(old, next, "links");
 	if (err)
 		return err;
-	err = statedir_link(old, next, "internal/pending");
+	err = pindir_link(old, next, "internal/pending");
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -365,10 +365,10 @@ int migrate_prepare(struct migration *m, struct state *old, __u32 df_mark)
 
 	*m = (struct migration){ .old = old, .next = STATE_CLOSED, .vars = -1 };
 	m->next.config = old->config;
-	statedir_remove_stage(&old->pins);
+	pindir_remove_stage(&old->pins);
 	err = load(m);
 	if (!err)
-		err = statedir_stage(&old->pins, &m->next.pins, m->why);
+		err = pindir_stage(&old->pins, &m->next.pins, m->why);
 	if (!err)
 		err = fill(m, df_mark);
 	return err ? err : pin_all(m);
@@ -380,7 +380,7 @@ int migrate_publish(struct migration *m)
 	int err;
 
 	take_late_tags(m);
-	err = statedir_exchange(&m->next.pins, &old->pins);
+	err = pindir_exchange(&m->next.pins, &old->pins);
 	if (err)
 		return err;
 	snprintf(m->next.dir, sizeof(m->next.dir), "%s", old->dir);

@@ -18,11 +18,11 @@
 #define TC_REDIRECT 7
 #define MOVED(result, symbol) ((result)->counters >> TPROXY_COUNT_##symbol & 1)
 
-const char *const trial_verdict_names[TRIAL_MAX] = {
-	[TRIAL_NONE] = "none",	 [TRIAL_PROXY] = "proxy", [TRIAL_PASS] = "pass",
-	[TRIAL_DROP] = "drop",	 [TRIAL_RESET] = "reset", [TRIAL_LOCAL] = "local",
-	[TRIAL_OWNED] = "owned", [TRIAL_UNROUTED] = "unrouted",
-	[TRIAL_OLDER] = "older", [TRIAL_POOL] = "pool",
+const char *const simulate_verdict_names[SIMULATE_MAX] = {
+	[SIMULATE_NONE] = "none",	 [SIMULATE_PROXY] = "proxy", [SIMULATE_PASS] = "pass",
+	[SIMULATE_DROP] = "drop",	 [SIMULATE_RESET] = "reset", [SIMULATE_LOCAL] = "local",
+	[SIMULATE_OWNED] = "owned", [SIMULATE_UNROUTED] = "unrouted",
+	[SIMULATE_OLDER] = "older", [SIMULATE_POOL] = "pool",
 };
 
 /* ---- programs and maps ---------------------------------------------------- */
@@ -65,7 +65,7 @@ static int share_maps(struct tproxy_bpf *skel, const struct state *live, bool ow
 	return 0;
 }
 
-int trial_open(struct trial *trial, const struct state *live, bool own_policy)
+int simulate_open(struct simulation *simulation, const struct state *live, bool own_policy)
 {
 	struct tproxy_bpf *skel = tproxy_bpf__open();
 	int err;
@@ -79,24 +79,24 @@ int trial_open(struct trial *trial, const struct state *live, bool own_policy)
 		tproxy_bpf__destroy(skel);
 		return err;
 	}
-	trial->skel = skel;
-	trial->older = live ? live->map[MAP_OLDER] : -1;
+	simulation->skel = skel;
+	simulation->older = live ? live->map[MAP_OLDER] : -1;
 	for (int i = 0; i < MAP_MAX; i++)
-		trial->maps.map[i] = bpf_map__fd(
+		simulation->maps.map[i] = bpf_map__fd(
 			bpf_object__find_map_by_name(skel->obj, state_map_name(i)));
 	return 0;
 }
 
-void trial_close(struct trial *trial)
+void simulate_close(struct simulation *simulation)
 {
-	tproxy_bpf__destroy(trial->skel);
-	*trial = (struct trial)TRIAL_CLOSED;
+	tproxy_bpf__destroy(simulation->skel);
+	*simulation = (struct simulation)SIMULATE_CLOSED;
 }
 
 /* ---- the packet ----------------------------------------------------------- */
 
 /* One that is not addressed to the device's own address is nobody's. */
-static int make_frame(const struct trial_flow *flow, struct frame *ret_frame)
+static int make_frame(const struct simulated_flow *flow, struct frame *ret_frame)
 {
 	__u8 address[ETH_ALEN];
 	bool ethernet;
@@ -108,42 +108,42 @@ static int make_frame(const struct trial_flow *flow, struct frame *ret_frame)
 }
 
 /* The one entry that concerns the flow, for the time of a run. */
-static int lend_older(const struct trial *trial, const struct trial_flow *flow, bool take_back)
+static int lend_older(const struct simulation *simulation, const struct simulated_flow *flow, bool take_back)
 {
-	int fd = trial->maps.map[MAP_OLDER];
+	int fd = simulation->maps.map[MAP_OLDER];
 	struct tproxy_flow_key key;
 	struct tproxy_older value;
 
-	if (trial->older < 0 || flow->proto != IPPROTO_UDP)
+	if (simulation->older < 0 || flow->proto != IPPROTO_UDP)
 		return 0;
 	flow_key_make(&key, flow->src.family, flow->src.addr, flow->dst.addr);
 	key.sport = htons(flow->src.port);
 	key.dport = htons(flow->dst.port);
 	if (take_back)
 		return bpf_map_delete_elem(fd, &key) && errno != ENOENT ? -errno : 0;
-	if (bpf_map_lookup_elem(trial->older, &key, &value))
+	if (bpf_map_lookup_elem(simulation->older, &key, &value))
 		return 0;
 	return bpf_map_update_elem(fd, &key, &value, BPF_ANY) ? -errno : 0;
 }
 
 /* ---- the verdict ---------------------------------------------------------- */
 
-static int look_at_counters(const struct trial *trial, struct trial_result *result)
+static int look_at_counters(const struct simulation *simulation, struct simulate_result *result)
 {
 	__u64 counters[TPROXY_COUNT_MAX];
 	struct tproxy_rulestat stat;
-	int err = live_counters(&trial->maps, counters);
+	int err = policy_maps_counters(&simulation->maps, counters);
 
 	result->rule = -1;
 	for (int i = 0; i < TPROXY_COUNT_MAX && !err; i++)
 		if (counters[i])
 			result->counters |= 1ULL << i;
 	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++) {
-		err = live_rulestat(&trial->maps, i, &stat);
+		err = policy_maps_rulestat(&simulation->maps, i, &stat);
 		if (!err && stat.packets)
 			result->rule = (int)i;
 		if (!err)
-			err = live_set_rulestat(&trial->maps, i, NULL);
+			err = policy_maps_set_rulestat(&simulation->maps, i, NULL);
 	}
 	return err;
 }
@@ -152,31 +152,31 @@ static int look_at_counters(const struct trial *trial, struct trial_result *resu
  * bpf_sk_assign refuses a packet that no device has received, with every listener that
  * was found fit, and only then: it is what a flow to a proxy looks like here.
  */
-static enum trial_verdict verdict_of(const struct trial_result *r, __u32 retval)
+static enum simulate_verdict verdict_of(const struct simulate_result *r, __u32 retval)
 {
 	if (MOVED(r, ASSIGN_FAILED) || MOVED(r, STEERED) || MOVED(r, TIME_WAIT))
-		return TRIAL_PROXY;
+		return SIMULATE_PROXY;
 	if (MOVED(r, OWNED) || MOVED(r, FOREIGN_LISTENER))
-		return TRIAL_OWNED;
+		return SIMULATE_OWNED;
 	if (MOVED(r, OLDER))
-		return TRIAL_OLDER;
+		return SIMULATE_OLDER;
 	if (MOVED(r, LOCAL_DST))
-		return TRIAL_LOCAL;
+		return SIMULATE_LOCAL;
 	if (MOVED(r, UNROUTED))
-		return TRIAL_UNROUTED;
+		return SIMULATE_UNROUTED;
 	if (retval == TC_REDIRECT)
-		return TRIAL_RESET;
+		return SIMULATE_RESET;
 	if (retval == TC_SHOT)
-		return TRIAL_DROP;
-	return MOVED(r, RULE_PASS) || MOVED(r, DOWN_PASS) ? TRIAL_PASS : TRIAL_NONE;
+		return SIMULATE_DROP;
+	return MOVED(r, RULE_PASS) || MOVED(r, DOWN_PASS) ? SIMULATE_PASS : SIMULATE_NONE;
 }
 
-int trial_run(const struct trial *trial, const struct trial_flow *flow,
-	      struct trial_result *ret_result)
+int simulate_run(const struct simulation *simulation, const struct simulated_flow *flow,
+	      struct simulate_result *ret_result)
 {
 	struct __sk_buff ctx = { .ifindex = (__u32)flow->ifindex,
 				 .ingress_ifindex = (__u32)flow->ifindex };
-	struct trial_result result = { 0 };
+	struct simulate_result result = { 0 };
 	struct frame p;
 	__u8 out[512];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p.data, .data_out = out,
@@ -186,21 +186,21 @@ int trial_run(const struct trial *trial, const struct trial_flow *flow,
 
 	opts.data_size_in = (__u32)p.len;
 	if (!err)
-		err = lend_older(trial, flow, false);
+		err = lend_older(simulation, flow, false);
 	if (!err)
-		err = bpf_prog_test_run_opts(bpf_program__fd(trial->skel->progs.tproxy_ingress),
+		err = bpf_prog_test_run_opts(bpf_program__fd(simulation->skel->progs.tproxy_ingress),
 					     &opts);
 	if (!err)
-		err = look_at_counters(trial, &result);
+		err = look_at_counters(simulation, &result);
 	if (!err)
-		err = lend_older(trial, flow, true);
+		err = lend_older(simulation, flow, true);
 	if (err)
 		return err;
 	result.verdict = verdict_of(&result, opts.retval);
 	/* Seen by sk_lookup, once the packet is let through. */
-	if ((result.verdict == TRIAL_NONE || result.verdict == TRIAL_LOCAL ||
-	     result.verdict == TRIAL_UNROUTED) && pools_have(&trial->maps, &flow->dst))
-		result.verdict = TRIAL_POOL;
+	if ((result.verdict == SIMULATE_NONE || result.verdict == SIMULATE_LOCAL ||
+	     result.verdict == SIMULATE_UNROUTED) && pools_have(&simulation->maps, &flow->dst))
+		result.verdict = SIMULATE_POOL;
 	result.no_listener = !MOVED(&result, ASSIGN_FAILED) &&
 			     (MOVED(&result, DOWN_DROP) || MOVED(&result, DOWN_PASS) ||
 			      MOVED(&result, DOWN_RESET));

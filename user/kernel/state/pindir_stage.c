@@ -84,7 +84,7 @@ static int remove_named(const struct pindir *pins, const char *suffix, char *why
 	return err ? err : remove_tree(&tree);
 }
 
-bool statedir_remove_stage(const struct pindir *pins)
+bool pindir_remove_stage(const struct pindir *pins)
 {
 	char why[PINDIR_WHY_LEN];
 	int err = remove_named(pins, STAGE, why);
@@ -101,7 +101,7 @@ static int rename_at(const struct pindir *from, const struct pindir *to, unsigne
  * Where another user has taken the name of the stage, it goes from its own place: one more
  * interruption could then leave a part, which clean removes.
  */
-int statedir_remove(struct pindir *pins, char *ret_why)
+int pindir_remove(struct pindir *pins, char *ret_why)
 {
 	struct pindir tree __cleanup_pindir = PINDIR_CLOSED;
 	struct pindir stage __cleanup_pindir = PINDIR_CLOSED;
@@ -113,7 +113,7 @@ int statedir_remove(struct pindir *pins, char *ret_why)
 	if (!err)
 		err = pindir_dup(pins, STAGE, &stage);
 	if (!err) {
-		statedir_remove_stage(pins);
+		pindir_remove_stage(pins);
 		if (!rename_at(&tree, &stage, RENAME_NOREPLACE))
 			memcpy(tree.name, stage.name, sizeof(tree.name));
 		err = remove_tree(&tree);
@@ -142,7 +142,7 @@ static int refuse_taken(struct pindir *pins, char *why)
 	return -EUCLEAN;
 }
 
-int statedir_stage(const struct pindir *pins, struct pindir *ret_stage, char *ret_why)
+int pindir_stage(const struct pindir *pins, struct pindir *ret_stage, char *ret_why)
 {
 	struct pindir stage __cleanup_pindir = PINDIR_CLOSED;
 	int err = pindir_dup(pins, STAGE, &stage);
@@ -172,7 +172,7 @@ static int take_place(struct pindir *stage, struct pindir *pins)
 	return 0;
 }
 
-int statedir_publish(struct pindir *stage, struct pindir *pins, char *ret_why)
+int pindir_publish(struct pindir *stage, struct pindir *pins, char *ret_why)
 {
 	int err = rename_at(stage, pins, RENAME_NOREPLACE);
 
@@ -181,7 +181,7 @@ int statedir_publish(struct pindir *stage, struct pindir *pins, char *ret_why)
 	return err ? err : take_place(stage, pins);
 }
 
-int statedir_exchange(struct pindir *stage, struct pindir *pins)
+int pindir_exchange(struct pindir *stage, struct pindir *pins)
 {
 	char why[PINDIR_WHY_LEN];
 	int err = rename_at(stage, pins, RENAME_EXCHANGE);
@@ -195,12 +195,12 @@ int statedir_exchange(struct pindir *stage, struct pindir *pins)
 
 /* ---- pins ----------------------------------------------------------------- */
 
-int statedir_link(const struct pindir *from, const struct pindir *to, const char *name)
+int pindir_link(const struct pindir *from, const struct pindir *to, const char *name)
 {
 	return linkat(from->dir, name, to->dir, name, 0) ? -errno : 0;
 }
 
-int statedir_link_all(const struct pindir *from, const struct pindir *to, const char *subdir)
+int pindir_link_all(const struct pindir *from, const struct pindir *to, const char *subdir)
 {
 	__cleanup_dir DIR *dir = open_dir(from->dir, subdir);
 	char name[STATE_PATH_LEN];
@@ -211,17 +211,17 @@ int statedir_link_all(const struct pindir *from, const struct pindir *to, const 
 		if (entry->d_type == DT_DIR)
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", subdir, entry->d_name);
-		err = statedir_link(from, to, name);
+		err = pindir_link(from, to, name);
 	}
 	return err;
 }
 
-int statedir_rename(const struct pindir *pins, const char *from, const char *to)
+int pindir_rename(const struct pindir *pins, const char *from, const char *to)
 {
 	return renameat(pins->dir, from, pins->dir, to) ? -errno : 0;
 }
 
-int statedir_unlink(const struct pindir *pins, const char *name)
+int pindir_unlink(const struct pindir *pins, const char *name)
 {
 	return unlinkat(pins->dir, name, 0) && errno != ENOENT ? -errno : 0;
 }

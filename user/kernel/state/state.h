@@ -4,7 +4,7 @@
  * memory. Owns creating and opening it, and the descriptors of the maps and programs.
  *
  * Closing is not destroying: state_close drops descriptors and the lock; maps,
- * programs and links stay pinned until statedir_remove.
+ * programs and links stay pinned until pindir_remove.
  *
  * Layout, below the pin directory:
  *   dst4 … config      the maps of the user contract

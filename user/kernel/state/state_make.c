@@ -94,11 +94,11 @@ static int publish_new(struct state *state, struct tproxy_bpf *skel,
 		       const struct tproxy_config *config, char *ret_why)
 {
 	struct pindir stage __cleanup_pindir = PINDIR_CLOSED;
-	int err = statedir_stage(&state->pins, &stage, ret_why);
+	int err = pindir_stage(&state->pins, &stage, ret_why);
 
 	if (!err)
 		err = fill_stage(skel, &stage, config);
-	return err ? err : statedir_publish(&stage, &state->pins, ret_why);
+	return err ? err : pindir_publish(&stage, &state->pins, ret_why);
 }
 
 int state_create(struct state *state, const char *dir, const struct tproxy_config *config,
@@ -111,14 +111,14 @@ int state_create(struct state *state, const char *dir, const struct tproxy_confi
 	full.abi = TPROXY_ABI;
 	full.build = state_build();
 	full.netns = state_netns();
-	statedir_remove_stage(&state->pins);
+	pindir_remove_stage(&state->pins);
 	skel = tproxy_bpf__open_and_load();
 	if (!skel)
 		return -errno;
 	err = publish_new(state, skel, &full, ret_why);
 	tproxy_bpf__destroy(skel);
 	if (err) {
-		statedir_remove_stage(&state->pins);
+		pindir_remove_stage(&state->pins);
 		return err;
 	}
 	return state_open(state, dir, ret_why);
@@ -155,7 +155,7 @@ static int pin_next(const struct state *state)
 
 	for (int i = 0; i < PROG_MAX; i++) {
 		snprintf(pin, sizeof(pin), "progs/%s" STATE_NEXT, state_prog_name(i));
-		statedir_unlink(&state->pins, pin);
+		pindir_unlink(&state->pins, pin);
 	}
 	return state_pin_progs(state, &state->pins, STATE_NEXT);
 }
@@ -188,7 +188,7 @@ int state_publish_progs(struct state *state)
 	for (int i = 0; i < PROG_MAX && !err; i++) {
 		snprintf(from, sizeof(from), "progs/%s" STATE_NEXT, state_prog_name(i));
 		snprintf(to, sizeof(to), "progs/%s", state_prog_name(i));
-		err = statedir_rename(&state->pins, from, to);
+		err = pindir_rename(&state->pins, from, to);
 	}
 	return err ? err : write_build(state, state_build());
 }

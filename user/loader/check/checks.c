@@ -23,7 +23,7 @@ static const struct check checks[] = {
 	{ .question = "Is the policy the file that was applied?", .of_all = check_drift },
 };
 
-static void look_at(struct checkup *c, struct checked_iface *iface, const struct live_iface *live)
+static void look_at(struct checkup *c, struct checked_iface *iface, const struct iface_entry *live)
 {
 	iface->iface = *live;
 	iface->there = iface_is_there(c->session, live, &iface->device);
@@ -33,14 +33,14 @@ static void look_at(struct checkup *c, struct checked_iface *iface, const struct
 
 int checkup_open(struct checkup *c, struct session *session)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err;
 
-	*c = (struct checkup){ .session = session, .guard = GUARD_NONE };
-	err = live_ifaces(&session->state, &ifaces, &n);
+	*c = (struct checkup){ .session = session, .lock = COMMAND_LOCK_NONE };
+	err = policy_maps_ifaces(&session->state, &ifaces, &n);
 	if (!err)
-		err = live_read_policy(&session->state, &c->policy);
+		err = policy_maps_read_policy(&session->state, &c->policy);
 	if (err)
 		return err;
 	c->ifaces = calloc(n ? n : 1, sizeof(*c->ifaces));
@@ -66,7 +66,7 @@ bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, i
 
 bool checkup_may_probe(struct checkup *c)
 {
-	return c->may_probe && (c->locked || guard_try(&c->guard, c->session->app));
+	return c->may_probe && (c->locked || command_lock_try(&c->lock, c->session->app));
 }
 
 static void run(struct checkup *c, const struct check *check)
@@ -87,9 +87,9 @@ void checkup_run(struct checkup *c, const char *ifname)
 
 void checkup_close(struct checkup *c)
 {
-	guard_release(&c->guard);
+	command_lock_release(&c->lock);
 	policy_free(&c->policy);
 	problems_free(&c->problems);
 	free(c->ifaces);
-	*c = (struct checkup){ .guard = GUARD_NONE };
+	*c = (struct checkup){ .lock = COMMAND_LOCK_NONE };
 }

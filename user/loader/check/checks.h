@@ -12,12 +12,12 @@
 #include "kernel/maps/policy_maps.h"
 #include "policy/policy.h"
 #include "loader/app/app.h"
-#include "loader/app/session_lock.h"
+#include "loader/app/command_lock.h"
 #include "loader/app/problem.h"
 
 /* One attached interface, as the maps have it and as the kernel has it. */
 struct checked_iface {
-	struct live_iface iface;
+	struct iface_entry iface;
 	struct device device; /* if it is there */
 	bool there;           /* a device of that ifindex and name is in this namespace */
 };
@@ -31,7 +31,7 @@ struct checkup {
 	bool may_probe;               /* a probe packet may be sent where something looks wrong */
 	bool must_probe;              /* … and everywhere else: --probe */
 	bool locked;                  /* the state's lock is the caller's */
-	struct guard guard;           /* or taken for a probe */
+	struct command_lock lock;           /* or taken for a probe */
 	unsigned int probes_sent, probes_arrived;
 	struct problems problems;     /* owned */
 };

@@ -274,7 +274,7 @@ static void check_side(struct checkup *c, const struct checked_iface *iface, __u
 		if (!is_proxied(&c->policy.rules[rule]) || !checkup_takes(c, iface, rule))
 			continue;
 		any = true;
-		if (live_rulestat(&c->session->state, (__u32)rule, &stat) || stat.flows)
+		if (policy_maps_rulestat(&c->session->state, (__u32)rule, &stat) || stat.flows)
 			return;
 	}
 	if (!any || !past)
@@ -296,7 +296,7 @@ void check_delivery(struct checkup *c)
 		probe_iface(c, &c->ifaces[i]);
 	for (int rule = 0; rule < TPROXY_MAX_RULES; rule++)
 		check_rule(c, rule);
-	if (live_counters(&c->session->state, counters))
+	if (policy_maps_counters(&c->session->state, counters))
 		return;
 	for (size_t i = 0; i < c->n; i++)
 		check_side(c, &c->ifaces[i], counters[TPROXY_COUNT_PAST]);

@@ -12,7 +12,7 @@ bool entry_is_attached(const struct session *session, int ifindex)
 	struct tproxy_iface entry;
 
 	return session->state.map[MAP_IFACES] >= 0 &&
-	       !live_iface_get(&session->state, (__u32)ifindex, &entry);
+	       !policy_maps_iface_get(&session->state, (__u32)ifindex, &entry);
 }
 
 /* ifindex, -ENETUNREACH without a way back, or -EADDRINUSE for an address of this host. */
@@ -32,11 +32,11 @@ static int way_back(struct session *session, const struct endpoint *src, int vrf
 /* Nobody says in which VRF the source is: the first that routes to it by an attached member. */
 static int way_back_in_vrf(struct session *session, const struct endpoint *src)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	int ifindex = -ENETUNREACH;
 	size_t n = 0;
 
-	if (session->state.map[MAP_IFACES] < 0 || live_ifaces(&session->state, &ifaces, &n))
+	if (session->state.map[MAP_IFACES] < 0 || policy_maps_ifaces(&session->state, &ifaces, &n))
 		return ifindex;
 	for (size_t i = 0; i < n; i++) {
 		if (!ifaces[i].value.vrf)
@@ -51,10 +51,10 @@ static int way_back_in_vrf(struct session *session, const struct endpoint *src)
 /* Without a way back: where it can only be. */
 static int only_attached(const struct session *session, char *ret_name)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0, found = 0;
 
-	if (session->state.map[MAP_IFACES] < 0 || live_ifaces(&session->state, &ifaces, &n))
+	if (session->state.map[MAP_IFACES] < 0 || policy_maps_ifaces(&session->state, &ifaces, &n))
 		return -ENOENT;
 	for (size_t i = 0; i < n; i++) {
 		if (!(ifaces[i].value.roles & TPROXY_ROLE_POLICY))

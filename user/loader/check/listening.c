@@ -28,7 +28,7 @@ int listening_open(struct listening *l, const struct state *state)
 	*l = (struct listening){ 0 };
 	for (__u32 class = 0; class < TPROXY_CLASS_MAX; class++)
 		for (__u32 way = 0; way < TPROXY_GROUP_WAYS; way++)
-			l->slots[class][way] = live_slot_cookie(state, TPROXY_SLOT(0, class, way));
+			l->slots[class][way] = policy_maps_slot_cookie(state, TPROXY_SLOT(0, class, way));
 	return listeners_read(&l->listeners);
 }
 

@@ -72,7 +72,7 @@ static __u64 policy_memory(const struct state *state, const struct policy *polic
 {
 	__u64 bytes = conffile_size(policy).prefixes * 128;
 
-	for (int map = MAP_PORTS; map < DOCUMENT_MAPS; map++)
+	for (int map = MAP_PORTS; map < APPLIED_MAPS; map++)
 		bytes += map_memory(state->map[map]);
 	return bytes;
 }
@@ -111,7 +111,7 @@ static int look_again(struct session *session, struct apply *a, const struct pol
 
 	if (!a->edits || conffile_size(from).prefixes >= MANY_PREFIXES)
 		return 0;
-	err = live_read_policy(&session->state, &now);
+	err = policy_maps_read_policy(&session->state, &now);
 	return err ? err : edits_report_dropped(a->edits, &session->state, &now, a->config);
 }
 
@@ -150,7 +150,7 @@ static int replace(struct session *session, struct apply *a, const struct policy
 		log_error("%s: cannot compare the policies: %s (the old policy stays)", state->dir,
 			  strerror(-err));
 	if (!err && a->confirm_within)
-		err = probation_arm(session, was + 1, a->confirm_within);
+		err = confirm_guard_arm(session, was + 1, a->confirm_within);
 	if (err)
 		return err;
 	err = generation_publish(state, &plan, &next);
@@ -165,12 +165,12 @@ static int replace(struct session *session, struct apply *a, const struct policy
 /* The same rules, perhaps from another file: remembered as applied. */
 static int remember(const struct state *state, const struct policy *policy, char *text)
 {
-	struct document doc __cleanup_document = { 0 };
-	__u32 ids[DOCUMENT_MAPS];
-	int err = document_ids(state, ids);
+	struct applied doc __cleanup_document = { 0 };
+	__u32 ids[APPLIED_MAPS];
+	int err = applied_ids(state, ids);
 
 	if (!err)
-		err = document_read(state, ids, &doc);
+		err = applied_read(state, ids, &doc);
 	if (err && err != -ENOENT)
 		return err;
 	if (!err && doc.text && !strcmp(doc.text, text))
@@ -181,7 +181,7 @@ static int remember(const struct state *state, const struct policy *policy, char
 	doc.len = strlen(text);
 	if (!doc.text)
 		return -ENOMEM;
-	return document_write(state, state->config.generation & 1, &doc);
+	return applied_write(state, state->config.generation & 1, &doc);
 }
 
 static int apply_policy(struct session *session, struct apply *a, const struct apply_devices *new)
@@ -193,7 +193,7 @@ static int apply_policy(struct session *session, struct apply *a, const struct a
 	int err = text ? 0 : -ENOMEM;
 
 	if (!err)
-		err = live_read_policy(state, &before);
+		err = policy_maps_read_policy(state, &before);
 	if (!err)
 		err = changes_between(changes, &before, &a->config->policy);
 	if (!err)
@@ -241,7 +241,7 @@ static void undo(struct session *session, struct apply *apply, bool created)
 		return;
 	apply->changed = false;
 	if (apply->confirm_within)
-		probation_end(session, 0);
+		confirm_guard_end(session, 0);
 	log_warn("the policy before it is back");
 }
 
@@ -255,7 +255,7 @@ static int refuse_emptying(const struct session *session, const struct apply *a)
 
 	if (a->may_empty || !config_is_empty(a->config))
 		return 0;
-	err = live_read_rules(&session->state, &live);
+	err = policy_maps_read_rules(&session->state, &live);
 	if (!err)
 		err = pools_read(&session->state, &pools);
 	if (err) {
@@ -274,20 +274,20 @@ static int refuse_emptying(const struct session *session, const struct apply *a)
 int apply_config(struct session *session, struct apply *apply, bool present)
 {
 	const struct config *config = apply->config;
-	const struct setup wish = { .mark = config->mark, .table = config->table };
+	const struct setup want = { .mark = config->mark, .table = config->table };
 	struct apply_devices devices = { 0 };
 	bool created = false;
 	int err = apply_check_devices(session, config);
 
 	if (!err && present)
-		err = probation_refuse(session, "apply");
+		err = confirm_guard_refuse(session, "apply");
 	if (!err && present)
 		err = refuse_emptying(session, apply);
 	if (err)
 		return err;
 	if (apply->report)
 		review_addresses(apply->report, conffile_name(apply->path), config, &session->nl);
-	err = setup_state(session, &wish, present, &created);
+	err = setup_state(session, &want, present, &created);
 	if (!err)
 		err = apply_collect_devices(session, config, &devices);
 	if (!err)

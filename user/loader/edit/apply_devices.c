@@ -52,19 +52,19 @@ static int collect_device(const struct device *device, void *arg)
 static int attach_device(const struct device *device, void *arg)
 {
 	struct walk *w = arg;
-	const struct iface_wish wish = { .roles = w->role, .mask = w->mask };
+	const struct iface_want want = { .roles = w->role, .mask = w->mask };
 	struct tproxy_iface entry = { 0 };
 	int instead;
 
 	if (w->err || !name_set_matches(w->names, device->name) ||
 	    device_refusal(device, &instead))
 		return 0;
-	live_iface_get(&w->session->state, (__u32)device->ifindex, &entry);
+	policy_maps_iface_get(&w->session->state, (__u32)device->ifindex, &entry);
 	if ((entry.roles & w->role) && !(entry.roles & TPROXY_ROLE_DRAINING))
 		return 0;
 	w->err = iface_forget_stale(w->session, device);
 	if (!w->err)
-		w->err = iface_on(w->session, device, &wish);
+		w->err = iface_on(w->session, device, &want);
 	return 0;
 }
 

@@ -14,7 +14,7 @@ static bool is_attached(const struct session *session, const struct device *devi
 	struct tproxy_iface entry;
 
 	return session->state.map[MAP_IFACES] >= 0 &&
-	       !live_iface_get(&session->state, (__u32)device->ifindex, &entry);
+	       !policy_maps_iface_get(&session->state, (__u32)device->ifindex, &entry);
 }
 
 struct walk {

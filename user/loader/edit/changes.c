@@ -84,7 +84,7 @@ int changes_between(struct changes *changes, const struct policy *from, const st
 	return policy_diff(from, to, take_change, changes);
 }
 
-static void take_iface(struct changes *c, const struct live_iface *iface)
+static void take_iface(struct changes *c, const struct iface_entry *iface)
 {
 	const char *name = (const char *)iface->value.name;
 	char line[LINE_LEN];
@@ -100,9 +100,9 @@ static void take_iface(struct changes *c, const struct live_iface *iface)
 int changes_of_ifaces(struct changes *changes, const struct state *state,
 		      const struct policy *policy)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err = live_ifaces(state, &ifaces, &n);
+	int err = policy_maps_ifaces(state, &ifaces, &n);
 
 	for (size_t i = 0; i < n; i++)
 		if ((ifaces[i].value.roles & TPROXY_ROLE_POLICY) &&
@@ -181,13 +181,13 @@ int changes_applied(const struct state *state, struct config *ret_config)
 {
 	static const struct config_reader reader = { .name = "applied", .no_lists = true,
 						     .error = ignore };
-	struct document doc __cleanup_document = { 0 };
+	struct applied doc __cleanup_document = { 0 };
 	__cleanup_file FILE *in = NULL;
-	__u32 ids[DOCUMENT_MAPS];
-	int err = document_ids(state, ids);
+	__u32 ids[APPLIED_MAPS];
+	int err = applied_ids(state, ids);
 
 	if (!err)
-		err = document_read(state, ids, &doc);
+		err = applied_read(state, ids, &doc);
 	if (err)
 		return err;
 	if (!doc.len)
@@ -212,9 +212,9 @@ int changes_since_apply(struct changes *changes, const struct state *state,
 
 /* ---- status --------------------------------------------------------------- */
 
-static __u64 seconds_left(const struct pending *pending)
+static __u64 seconds_left(const struct confirm_deadline *pending)
 {
-	__u64 now = pending_now();
+	__u64 now = confirm_deadline_now();
 
 	return now < pending->deadline ? (pending->deadline - now + 999999999) / 1000000000 : 0;
 }
@@ -222,13 +222,13 @@ static __u64 seconds_left(const struct pending *pending)
 void changes_print_status(const struct session *session, const struct policy *live)
 {
 	struct changes changes = { .indent = "" };
-	struct pending pending;
+	struct confirm_deadline pending;
 	int err = changes_since_apply(&changes, &session->state, live);
 
 	if (!err)
 		printf("policy: as applied%s\n", changes.n ? ", but edited since (tproxy-loader diff)" :
 							     "");
-	if (!pending_read(&session->state, &pending) && pending_is_armed(&session->state, &pending))
+	if (!confirm_deadline_read(&session->state, &pending) && confirm_deadline_is_armed(&session->state, &pending))
 		printf("policy: falls back in %llu s unless confirmed (tproxy-loader confirm)\n",
 		       seconds_left(&pending));
 }
@@ -237,10 +237,10 @@ void changes_add_status(const struct session *session, const struct policy *live
 			struct json_object *root)
 {
 	struct changes changes = { .indent = "" };
-	struct pending pending;
+	struct confirm_deadline pending;
 	int err = changes_since_apply(&changes, &session->state, live);
-	bool armed = !pending_read(&session->state, &pending) &&
-		     pending_is_armed(&session->state, &pending);
+	bool armed = !confirm_deadline_read(&session->state, &pending) &&
+		     confirm_deadline_is_armed(&session->state, &pending);
 
 	json_object_object_add(root, "applied", json_object_new_boolean(!err));
 	if (!err)

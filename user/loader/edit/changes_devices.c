@@ -13,7 +13,7 @@ struct comparison {
 	struct session *session;
 	const struct config *config;
 	enum changes_view view;
-	struct live_iface *ifaces; /* owned by changes_of_devices */
+	struct iface_entry *ifaces; /* owned by changes_of_devices */
 	size_t n;
 };
 
@@ -30,7 +30,7 @@ static bool names(const struct config *config, const struct role *role, const ch
 		role->flag == TPROXY_ROLE_POLICY ? &config->interfaces : &config->divert, ifname);
 }
 
-static const struct live_iface *entry_of(const struct comparison *c, int ifindex)
+static const struct iface_entry *entry_of(const struct comparison *c, int ifindex)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if ((int)c->ifaces[i].ifindex == ifindex &&
@@ -72,7 +72,7 @@ static void take_missing(const struct comparison *c, const struct device *device
 static int look_at_device(const struct device *device, void *arg)
 {
 	const struct comparison *c = arg;
-	const struct live_iface *entry = entry_of(c, device->ifindex);
+	const struct iface_entry *entry = entry_of(c, device->ifindex);
 	int instead;
 
 	if (device_refusal(device, &instead))
@@ -101,7 +101,7 @@ static void take_extra(const struct comparison *c, const char *ifname, const str
 	take(c, "interface_extra", ifname, role, line);
 }
 
-static void look_at_entry(const struct comparison *c, const struct live_iface *iface)
+static void look_at_entry(const struct comparison *c, const struct iface_entry *iface)
 {
 	const char *ifname = (const char *)iface->value.name;
 
@@ -113,13 +113,13 @@ static void look_at_entry(const struct comparison *c, const struct live_iface *i
 int changes_of_devices(struct changes *changes, struct session *session,
 		       const struct config *config, enum changes_view view)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	struct comparison c = { changes, session, config, view, NULL, 0 };
 	int err;
 
 	if (!config->interfaces.n && !config->divert.n)
 		return 0;
-	err = live_ifaces(&session->state, &ifaces, &c.n);
+	err = policy_maps_ifaces(&session->state, &ifaces, &c.n);
 	c.ifaces = ifaces;
 	if (!err)
 		err = device_walk(&session->nl, look_at_device, &c);

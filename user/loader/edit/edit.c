@@ -10,14 +10,14 @@
 static int write_in_place(struct state *state, const struct policy *before,
 			  const struct policy *after)
 {
-	int err = live_change_policy(state, before, after);
+	int err = policy_maps_change_policy(state, before, after);
 
 	if (err)
-		live_change_policy(state, after, before);
+		policy_maps_change_policy(state, after, before);
 	/* A new rule starts to count at zero, whoever had its number before. */
 	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (after->rules[i].used && !before->rules[i].used)
-			err = live_set_rulestat(state, i, NULL);
+			err = policy_maps_set_rulestat(state, i, NULL);
 	return err;
 }
 
@@ -41,7 +41,7 @@ static int run_open(const struct edit *edit, struct session *session)
 	struct state *state = &session->state;
 	struct policy before __cleanup_policy = { 0 };
 	struct policy after __cleanup_policy = { 0 };
-	int err = live_read_policy(state, &before);
+	int err = policy_maps_read_policy(state, &before);
 
 	if (!err)
 		err = policy_copy(&before, &after);
@@ -49,7 +49,7 @@ static int run_open(const struct edit *edit, struct session *session)
 		log_error("%s: cannot read the policy: %s", state->dir, strerror(-err));
 		return EXIT_FAILED;
 	}
-	if (edit->renumbers && probation_refuse(session, "rule"))
+	if (edit->renumbers && confirm_guard_refuse(session, "rule"))
 		return EXIT_FAILED;
 	if (edit->change(&after, edit->arg))
 		return EXIT_FAILED;
@@ -61,7 +61,7 @@ static int run_open(const struct edit *edit, struct session *session)
 		learn_flows(session, &learn);
 		return write_policy(edit, state, &before, &after);
 	}
-	err = live_print_bpftool(state, &before, &after, stdout);
+	err = policy_maps_print_bpftool(state, &before, &after, stdout);
 	if (!err)
 		return EXIT_DONE;
 	log_error("rules: cannot compile them: %s", strerror(-err));

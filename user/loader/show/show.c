@@ -85,7 +85,7 @@ static struct json_object *rule_json(const struct state *state, int index, const
 	struct tproxy_rulestat stat = { 0 };
 	char proxy[PROXY_TEXT_LEN];
 
-	live_rulestat(state, (__u32)index, &stat);
+	policy_maps_rulestat(state, (__u32)index, &stat);
 	json_object_object_add(object, "index", json_object_new_int(index));
 	json_object_object_add(object, "name", json_object_new_string(rule->name));
 	json_object_object_add(object, "action",
@@ -205,7 +205,7 @@ void show_rules_text(const struct state *state, const struct policy *policy, con
 
 		if (!rule->used)
 			continue;
-		live_rulestat(state, (__u32)i, &stat);
+		policy_maps_rulestat(state, (__u32)i, &stat);
 		printf("%s%d %s:", indent, i, rule->name);
 		print_services(&rule->services);
 		print_names(&rule->interfaces);

@@ -63,7 +63,7 @@ static int look_at_ifaces(struct status *s)
 	return 0;
 }
 
-int status_look(struct status *s, struct session *session, const struct status_wish *wish)
+int status_look(struct status *s, struct session *session, const struct status_want *want)
 {
 	const struct state *state = &session->state;
 	char path[STATE_PATH_LEN];
@@ -72,13 +72,13 @@ int status_look(struct status *s, struct session *session, const struct status_w
 	if (err)
 		return err;
 	s->checkup.may_probe = true;
-	s->checkup.must_probe = s->checkup.locked = wish->probe;
-	checkup_run(&s->checkup, wish->ifname);
+	s->checkup.must_probe = s->checkup.locked = want->probe;
+	checkup_run(&s->checkup, want->ifname);
 	err = look_at_ifaces(s);
 	if (!err)
 		err = pools_read(state, &s->pools);
 	if (!err)
-		err = live_counters(state, s->counters);
+		err = policy_maps_counters(state, s->counters);
 	if (listening_open(&s->listening, state))
 		log_debug("listeners cannot be listed");
 	s->older = older_count(state);

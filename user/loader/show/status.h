@@ -33,12 +33,12 @@ struct status {
 	size_t older; /* UDP flows */
 };
 
-struct status_wish {
+struct status_want {
 	const char *ifname; /* this one only, or NULL */
 	bool probe;         /* everywhere; then the state's lock is the caller's */
 };
 /* 0 or -errno; call status_close either way. */
-int status_look(struct status *s, struct session *session, const struct status_wish *wish);
+int status_look(struct status *s, struct session *session, const struct status_want *want);
 void status_close(struct status *s);
 #define __cleanup_status __attribute__((cleanup(status_close)))
 

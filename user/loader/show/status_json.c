@@ -43,7 +43,7 @@ static struct json_object *chain_json(const struct chain *chain)
 static struct json_object *iface_json(const struct iface_view *v)
 {
 	struct json_object *object = json_object_new_object();
-	const struct live_iface *iface = &v->checked->iface;
+	const struct iface_entry *iface = &v->checked->iface;
 
 	json_object_object_add(object, "name", json_object_new_string(v->name));
 	json_object_object_add(object, "ifindex", json_object_new_int((int)iface->ifindex));

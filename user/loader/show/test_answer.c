@@ -3,25 +3,25 @@
 
 #include "loader/show/show.h"
 
-static const char *const meanings[TRIAL_MAX] = {
-	[TRIAL_NONE] = "no rule concerns it: left alone",
-	[TRIAL_PROXY] = "to the proxy's listener",
-	[TRIAL_PASS] = "left alone",
-	[TRIAL_DROP] = "dropped",
-	[TRIAL_RESET] = "refused with a reset or ICMP error",
-	[TRIAL_LOCAL] = "addressed to this host: left alone",
-	[TRIAL_POOL] = "an address of a pool: tproxy-relay takes it to the server",
-	[TRIAL_OWNED] = "a socket here owns it, or is bound to its destination: delivered here",
-	[TRIAL_OLDER] = "it began before the rule: left alone until it is idle for a minute",
-	[TRIAL_UNROUTED] = "there is no route to its destination: left to the kernel",
+static const char *const meanings[SIMULATE_MAX] = {
+	[SIMULATE_NONE] = "no rule concerns it: left alone",
+	[SIMULATE_PROXY] = "to the proxy's listener",
+	[SIMULATE_PASS] = "left alone",
+	[SIMULATE_DROP] = "dropped",
+	[SIMULATE_RESET] = "refused with a reset or ICMP error",
+	[SIMULATE_LOCAL] = "addressed to this host: left alone",
+	[SIMULATE_POOL] = "an address of a pool: tproxy-relay takes it to the server",
+	[SIMULATE_OWNED] = "a socket here owns it, or is bound to its destination: delivered here",
+	[SIMULATE_OLDER] = "it began before the rule: left alone until it is idle for a minute",
+	[SIMULATE_UNROUTED] = "there is no route to its destination: left to the kernel",
 };
 
 static bool is_kept_here(const struct test_answer *answer)
 {
-	switch (answer->trial.verdict) {
-	case TRIAL_PROXY:
-	case TRIAL_POOL:
-	case TRIAL_OWNED:
+	switch (answer->simulation.verdict) {
+	case SIMULATE_PROXY:
+	case SIMULATE_POOL:
+	case SIMULATE_OWNED:
 		return true;
 	default:
 		return false;
@@ -35,7 +35,7 @@ static bool arrives(const struct test_answer *answer)
 
 static bool is_for_proxy(const struct test_answer *answer)
 {
-	return answer->trial.rule >= 0 && answer->rule.action == TPROXY_ACTION_PROXY;
+	return answer->simulation.rule >= 0 && answer->rule.action == TPROXY_ACTION_PROXY;
 }
 
 static int exit_code_of(const struct test_answer *answer)
@@ -45,12 +45,12 @@ static int exit_code_of(const struct test_answer *answer)
 		[VERDICT_DEGRADED] = EXIT_REMARKS,
 		[VERDICT_BROKEN] = EXIT_BROKEN,
 	};
-	const struct trial_result *r = &answer->trial;
+	const struct simulate_result *r = &answer->simulation;
 
 	/* Whether anybody listens is no question to a file. */
 	if (is_kept_here(answer) || (answer->policy_only && r->no_listener))
 		return codes[problems_verdict(&answer->problems)];
-	if (r->verdict != TRIAL_DROP && r->verdict != TRIAL_RESET)
+	if (r->verdict != SIMULATE_DROP && r->verdict != SIMULATE_RESET)
 		return EXIT_PASSES;
 	return r->no_listener ? EXIT_BROKEN : EXIT_DROPPED;
 }
@@ -59,7 +59,7 @@ static int exit_code_of(const struct test_answer *answer)
 
 static void print_text(const struct test_answer *answer)
 {
-	const struct trial_result *r = &answer->trial;
+	const struct simulate_result *r = &answer->simulation;
 	char proxy[PROXY_TEXT_LEN];
 
 	printf("in %s: ", answer->ifname);
@@ -80,7 +80,7 @@ static void print_text(const struct test_answer *answer)
 
 static int print_json(const struct test_answer *answer)
 {
-	const struct trial_result *r = &answer->trial;
+	const struct simulate_result *r = &answer->simulation;
 	struct json_object *root = show_json_root(), *name = NULL, *index = NULL, *to = NULL;
 	const bool for_proxy = is_for_proxy(answer);
 	char proxy[PROXY_TEXT_LEN];
@@ -93,7 +93,7 @@ static int print_json(const struct test_answer *answer)
 		to = json_object_new_string(proxy_format(&answer->rule.proxy, proxy));
 	json_object_object_add(root, "interface", json_object_new_string(answer->ifname));
 	json_object_object_add(root, "verdict",
-			       json_object_new_string(trial_verdict_names[r->verdict]));
+			       json_object_new_string(simulate_verdict_names[r->verdict]));
 	json_object_object_add(root, "rule", name);
 	json_object_object_add(root, "rule_index", index);
 	json_object_object_add(root, "proxy", to);

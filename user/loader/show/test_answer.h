@@ -12,7 +12,7 @@ struct test_answer {
 	const char *ifname;
 	bool policy_only; /* a file was asked: nothing is said of what is attached */
 	bool attached;    /* the interface is */
-	struct trial_result trial;
+	struct simulate_result simulation;
 	struct rule rule;         /* that decided, if trial.rule >= 0; its sets are empty */
 	struct problems problems; /* that concern the flow; owned */
 };

@@ -14,21 +14,21 @@
 
 #define LOOK_NS 1000000000ULL
 
-int probation_end(struct session *session, __u32 fell_back)
+int confirm_guard_end(struct session *session, __u32 fell_back)
 {
-	const struct pending none = { .fell_back = fell_back };
-	int err = pending_write(&session->state, &none);
+	const struct confirm_deadline none = { .fell_back = fell_back };
+	int err = confirm_deadline_write(&session->state, &none);
 
 	if (err)
 		log_error("%s: cannot write the deadline: %s", session->state.dir, strerror(-err));
 	return err;
 }
 
-void probation_settle(struct session *session)
+void confirm_guard_settle(struct session *session)
 {
 	struct state *state = &session->state;
-	struct pending pending;
-	int err = pending_read(state, &pending);
+	struct confirm_deadline pending;
+	int err = confirm_deadline_read(state, &pending);
 
 	if (err) {
 		log_error("%s: cannot read the deadline: %s (tproxy-loader clean removes a broken "
@@ -37,9 +37,9 @@ void probation_settle(struct session *session)
 		return;
 	}
 	/* Armed by somebody who was killed before the flip: the next generation is another one. */
-	if (pending.generation && !pending_is_armed(state, &pending))
-		probation_end(session, 0);
-	if (!pending_is_armed(state, &pending) || pending_now() < pending.deadline)
+	if (pending.generation && !confirm_deadline_is_armed(state, &pending))
+		confirm_guard_end(session, 0);
+	if (!confirm_deadline_is_armed(state, &pending) || confirm_deadline_now() < pending.deadline)
 		return;
 	err = generation_rollback(state);
 	if (err) {
@@ -49,14 +49,14 @@ void probation_settle(struct session *session)
 	}
 	log_warn("%s: generation %u was not confirmed in time: the policy before it is back",
 		 state->dir, pending.generation);
-	probation_end(session, pending.generation);
+	confirm_guard_end(session, pending.generation);
 }
 
-int probation_refuse(struct session *session, const char *command)
+int confirm_guard_refuse(struct session *session, const char *command)
 {
-	struct pending pending;
+	struct confirm_deadline pending;
 
-	if (pending_read(&session->state, &pending) || !pending_is_armed(&session->state, &pending))
+	if (confirm_deadline_read(&session->state, &pending) || !confirm_deadline_is_armed(&session->state, &pending))
 		return 0;
 	log_error("%s: generation %u waits to be confirmed (tproxy-loader confirm, or rollback)",
 		  command, pending.generation);
@@ -87,12 +87,12 @@ static bool still_armed(const struct app *app, __u32 generation, __u64 *ret_dead
 {
 	struct state state __cleanup_state = STATE_CLOSED;
 	char why[PINDIR_WHY_LEN];
-	struct pending pending;
+	struct confirm_deadline pending;
 	int err;
 
 	err = state_enter(&state, app->pin_dir, why);
 	if (!err)
-		err = pending_read(&state, &pending);
+		err = confirm_deadline_read(&state, &pending);
 	if (err || pending.generation != generation)
 		return is_shortage(err);
 	*ret_deadline = pending.deadline;
@@ -105,7 +105,7 @@ static bool wait_for_deadline(const struct app *app, __u32 generation)
 	__u64 deadline = ~0ULL, now;
 
 	while (still_armed(app, generation, &deadline)) {
-		now = pending_now();
+		now = confirm_deadline_now();
 		if (now >= deadline)
 			return true;
 		sleep_ns(deadline - now < LOOK_NS ? deadline - now : LOOK_NS);
@@ -113,7 +113,7 @@ static bool wait_for_deadline(const struct app *app, __u32 generation)
 	return false;
 }
 
-/* Opening it goes back, see probation_settle. Somebody may hold the lock. */
+/* Opening it goes back, see confirm_guard_settle. Somebody may hold the lock. */
 static void try_to_go_back(struct app *app)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
@@ -231,12 +231,12 @@ static int start_guard(struct app *app, __u32 generation)
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EAGAIN;
 }
 
-void probation_resume(struct session *session)
+void confirm_guard_resume(struct session *session)
 {
-	struct pending pending;
-	int err = pending_read(&session->state, &pending);
+	struct confirm_deadline pending;
+	int err = confirm_deadline_read(&session->state, &pending);
 
-	if (err || !pending_is_armed(&session->state, &pending))
+	if (err || !confirm_deadline_is_armed(&session->state, &pending))
 		return;
 	err = start_guard(session->app, pending.generation);
 	if (err)
@@ -245,14 +245,14 @@ void probation_resume(struct session *session)
 			 pending.generation, strerror(-err));
 }
 
-int probation_arm(struct session *session, __u32 generation, __u64 nanoseconds)
+int confirm_guard_arm(struct session *session, __u32 generation, __u64 nanoseconds)
 {
-	const struct pending pending = { .generation = generation,
-					 .deadline = pending_now() + nanoseconds };
+	const struct confirm_deadline pending = { .generation = generation,
+					 .deadline = confirm_deadline_now() + nanoseconds };
 	int err = generation_may_rollback(&session->state);
 
 	if (!err)
-		err = pending_write(&session->state, &pending);
+		err = confirm_deadline_write(&session->state, &pending);
 	if (!err)
 		err = start_guard(session->app, generation);
 	if (err)

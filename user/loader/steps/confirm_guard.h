@@ -10,21 +10,21 @@
  * For the generation that is about to be published: a process of its own, out of
  * reach of the terminal, goes back at the deadline. Reports its failure.
  */
-int probation_arm(struct session *session, __u32 generation, __u64 nanoseconds);
+int confirm_guard_arm(struct session *session, __u32 generation, __u64 nanoseconds);
 /* Whatever was armed counts no more. Reports its failure. */
-int probation_end(struct session *session, __u32 fell_back);
+int confirm_guard_end(struct session *session, __u32 fell_back);
 
 /*
  * Goes back if the deadline has passed and nobody did: the process may have been
  * killed. Part of opening a state for writing, so watch keeps the promise too. A
  * failure is reported; it must not keep the next command from its work.
  */
-void probation_settle(struct session *session);
+void confirm_guard_settle(struct session *session);
 
 /* Another process to go back at the deadline: the one that waited can no longer read the state. */
-void probation_resume(struct session *session);
+void confirm_guard_resume(struct session *session);
 
 /* -EBUSY, reported, while a policy waits to be confirmed: its way back must stay. */
-int probation_refuse(struct session *session, const char *command);
+int confirm_guard_refuse(struct session *session, const char *command);
 
 #endif

@@ -14,14 +14,14 @@
 
 static int write_entry(struct session *session, __u32 ifindex, const struct tproxy_iface *value)
 {
-	int err = live_iface_set(&session->state, ifindex, value);
+	int err = policy_maps_iface_set(&session->state, ifindex, value);
 
 	if (err)
 		log_error("%s: cannot write its entry: %s", value->name, strerror(-err));
 	return err;
 }
 
-int drain_iface(struct session *session, const struct live_iface *iface)
+int drain_iface(struct session *session, const struct iface_entry *iface)
 {
 	struct tproxy_iface value = iface->value;
 
@@ -39,7 +39,7 @@ static void pause_ms(long ms)
 	nanosleep(&time, NULL);
 }
 
-static int end_rules(struct session *session, const struct live_iface *iface)
+static int end_rules(struct session *session, const struct iface_entry *iface)
 {
 	struct tproxy_iface value = iface->value;
 
@@ -50,7 +50,7 @@ static int end_rules(struct session *session, const struct live_iface *iface)
 	return write_entry(session, iface->ifindex, &value);
 }
 
-static bool takes_udp_on(const struct policy *policy, const struct live_iface *iface)
+static bool takes_udp_on(const struct policy *policy, const struct iface_entry *iface)
 {
 	const struct takes takes = { policy, iface->value.mask };
 
@@ -61,10 +61,10 @@ static bool takes_udp_on(const struct policy *policy, const struct live_iface *i
  * A UDP flow that has no socket of its own is found by the rules only. The relay sees
  * the flag and makes these sockets; until it has, the rules stay.
  */
-static void wait_for_relay(struct session *session, const struct live_iface *ifaces, size_t n)
+static void wait_for_relay(struct session *session, const struct iface_entry *ifaces, size_t n)
 {
 	struct policy policy __cleanup_policy = { 0 };
-	int err = live_read_policy(&session->state, &policy);
+	int err = policy_maps_read_policy(&session->state, &policy);
 	bool waits = err != 0;
 
 	for (size_t i = 0; i < n && !waits; i++)
@@ -77,7 +77,7 @@ static void wait_for_relay(struct session *session, const struct live_iface *ifa
 
 static int end_all_rules(struct session *session)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err = steps_ifaces(session, &ifaces, &n);
 
@@ -92,7 +92,7 @@ static int end_all_rules(struct session *session)
 /* Whoever attached again meanwhile has cleared the flag, and keeps the interface. */
 static int take_off(struct session *session, bool everything)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0, left = 0;
 	int err = steps_ifaces(session, &ifaces, &n);
 
@@ -115,7 +115,7 @@ static int count_flows(struct session *session, size_t *ret_flows)
 
 	*ret_flows = 0;
 	if (!err)
-		err = sever_count(session, ret_flows);
+		err = reset_flows_count(session, ret_flows);
 	else
 		err = 0;
 	state_close(&session->state);
@@ -194,7 +194,7 @@ int drain_finish(struct session *session, bool everything, bool wait)
 	int err = end_all_rules(session);
 
 	if (!err)
-		err = sever_count(session, &flows);
+		err = reset_flows_count(session, &flows);
 	if (err)
 		return err;
 	if (!flows)

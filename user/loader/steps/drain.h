@@ -9,7 +9,7 @@
 #include "loader/steps/iface.h"
 
 /* Says that the interface is to drain; drain_finish does it. Its program and routing stay. */
-int drain_iface(struct session *session, const struct live_iface *iface);
+int drain_iface(struct session *session, const struct iface_entry *iface);
 
 /*
  * From here on no rule is in force on the draining interfaces. The relay gets a moment to

@@ -17,7 +17,7 @@ tproxy_mask iface_active_rules(const struct policy *policy)
 	return mask;
 }
 
-bool iface_is_there(struct session *session, const struct live_iface *iface,
+bool iface_is_there(struct session *session, const struct iface_entry *iface,
 		    struct device *ret_device)
 {
 	struct device device;
@@ -45,10 +45,10 @@ static void read_entry(struct session *session, const struct device *device, enu
 		       struct tproxy_iface *ret_entry)
 {
 	__u32 ifindex = (__u32)device->ifindex;
-	struct live_iface old = { .ifindex = ifindex };
+	struct iface_entry old = { .ifindex = ifindex };
 
 	*ret_entry = (struct tproxy_iface){ 0 };
-	if (live_iface_get(&session->state, ifindex, &old.value))
+	if (policy_maps_iface_get(&session->state, ifindex, &old.value))
 		return;
 	if (!strcmp((const char *)old.value.name, device->name) || present != HOOK_NONE)
 		*ret_entry = old.value;
@@ -57,7 +57,7 @@ static void read_entry(struct session *session, const struct device *device, enu
 }
 
 static int write_entry(struct session *session, const struct device *device,
-		       const struct iface_wish *wish, enum hook hook, enum hook present)
+		       const struct iface_want *want, enum hook hook, enum hook present)
 {
 	struct tproxy_iface entry;
 	int err;
@@ -67,10 +67,10 @@ static int write_entry(struct session *session, const struct device *device,
 	read_entry(session, device, present, &entry);
 	snprintf((char *)entry.name, sizeof(entry.name), "%s", device->name);
 	entry.vrf = (__u32)device_vrf(device);
-	entry.roles |= wish->roles;
+	entry.roles |= want->roles;
 	entry.roles &= ~(__u32)TPROXY_ROLE_DRAINING;
 	if (entry.roles & TPROXY_ROLE_POLICY) {
-		err = live_rules_on(&session->state, device->name, wish->mask, &entry.mask);
+		err = policy_maps_rules_on(&session->state, device->name, want->mask, &entry.mask);
 		if (err)
 			log_error("%s: cannot read its rules: %s", device->name, strerror(-err));
 		if (err)
@@ -78,7 +78,7 @@ static int write_entry(struct session *session, const struct device *device,
 	}
 	if (hook == HOOK_CLSACT && !clsact_present(&session->nl, device->ifindex))
 		entry.roles |= TPROXY_ROLE_MADE_QDISC;
-	err = live_iface_set(&session->state, (__u32)device->ifindex, &entry);
+	err = policy_maps_iface_set(&session->state, (__u32)device->ifindex, &entry);
 	if (err)
 		log_error("%s: cannot write its entry: %s", device->name, strerror(-err));
 	return err;
@@ -139,25 +139,25 @@ static int move_hook(struct session *session, const struct device *device, enum 
 	return err;
 }
 
-int iface_on(struct session *session, const struct device *device, const struct iface_wish *wish)
+int iface_on(struct session *session, const struct device *device, const struct iface_want *want)
 {
 	enum hook present = steps_hook_present(session, device->ifindex);
-	enum hook hook = wish->hook;
+	enum hook hook = want->hook;
 	int err;
 
 	if (hook == HOOK_NONE)
 		hook = present;
 	if (hook == HOOK_NONE)
 		hook = tcx_supported() ? HOOK_TCX : HOOK_CLSACT;
-	err = write_entry(session, device, wish, hook, present);
+	err = write_entry(session, device, want, hook, present);
 	if (!err)
 		err = steps_route_on(session, device);
-	return err ? err : move_hook(session, device, hook, present, wish->follow);
+	return err ? err : move_hook(session, device, hook, present, want->follow);
 }
 
 /* ---- off -------------------------------------------------------------------- */
 
-int iface_off(struct session *session, const struct live_iface *iface)
+int iface_off(struct session *session, const struct iface_entry *iface)
 {
 	const char *name = (const char *)iface->value.name;
 	int ifindex = (int)iface->ifindex;
@@ -172,7 +172,7 @@ int iface_off(struct session *session, const struct live_iface *iface)
 		err = steps_hook_off(session, ifindex, name, hook);
 	} while (!err && hook != HOOK_NONE && !session->dry_run);
 	if (!err && there)
-		sever_flows(session, ifindex, name);
+		reset_flows(session, ifindex, name);
 	if (!err && there && (iface->value.roles & TPROXY_ROLE_MADE_QDISC))
 		err = steps_qdisc_off(session, ifindex, name);
 	if (!err)
@@ -180,7 +180,7 @@ int iface_off(struct session *session, const struct live_iface *iface)
 	if (err || session->dry_run)
 		return err;
 	after_forget(&session->state, iface->ifindex);
-	err = live_iface_del(&session->state, iface->ifindex);
+	err = policy_maps_iface_del(&session->state, iface->ifindex);
 	if (err)
 		log_error("%s: cannot remove its entry: %s", name, strerror(-err));
 	return err;
@@ -188,7 +188,7 @@ int iface_off(struct session *session, const struct live_iface *iface)
 
 int iface_forget_stale(struct session *session, const struct device *device)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err;
 
@@ -209,7 +209,7 @@ int iface_forget_stale(struct session *session, const struct device *device)
 
 int iface_last_off(struct session *session)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err = steps_ifaces(session, &ifaces, &n);
 
@@ -221,7 +221,7 @@ int iface_last_off(struct session *session)
 
 int iface_everything_off(struct session *session)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err, result = steps_ifaces(session, &ifaces, &n);
 

@@ -10,7 +10,7 @@
 #include "kernel/hook/chain.h"
 #include "loader/steps/steps.h"
 
-struct iface_wish {
+struct iface_want {
 	__u32 roles;      /* TPROXY_ROLE_POLICY, TPROXY_ROLE_DIVERT; added to what is there */
 	tproxy_mask mask; /* rules in force, with the policy role */
 	enum hook hook;   /* HOOK_NONE: what is there, else tcx where the kernel has it */
@@ -21,7 +21,7 @@ struct iface_wish {
  * Is the interface of an entry in this namespace, under whatever name? Another device may have
  * its number now: the same one is known by its name, or by our program on it.
  */
-bool iface_is_there(struct session *session, const struct live_iface *iface,
+bool iface_is_there(struct session *session, const struct iface_entry *iface,
 		    struct device *ret_device);
 /* The programs that may run before ours there may so here, too. */
 int iface_inherit_after(struct session *session, __u32 from, __u32 to);
@@ -31,10 +31,10 @@ bool iface_is_out_of_place(struct session *session, int ifindex);
 bool iface_chain(struct session *session, const struct device *device, struct chain *ret_chain);
 
 /* Entry, routing, program. Repeating it repairs whatever is missing. */
-int iface_on(struct session *session, const struct device *device, const struct iface_wish *wish);
+int iface_on(struct session *session, const struct device *device, const struct iface_want *want);
 
 /* Removes program, qdisc (if attach made it), rules and the entry. */
-int iface_off(struct session *session, const struct live_iface *iface);
+int iface_off(struct session *session, const struct iface_entry *iface);
 
 /* Entries of the same name whose device is gone or another one now. */
 int iface_forget_stale(struct session *session, const struct device *device);

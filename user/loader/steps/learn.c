@@ -86,9 +86,9 @@ static int add_iface(struct lesson *l, const struct learn_iface *iface)
 
 static int add_attached(struct lesson *l)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err = live_ifaces(&l->session->state, &ifaces, &n);
+	int err = policy_maps_ifaces(&l->session->state, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
 		const struct tproxy_iface *value = &ifaces[i].value;
@@ -113,7 +113,7 @@ static int add_new(struct lesson *l)
 		struct learn_iface iface = { .ifindex = device->ifindex };
 		struct tproxy_iface entry = { 0 };
 
-		live_iface_get(&l->session->state, (__u32)device->ifindex, &entry);
+		policy_maps_iface_get(&l->session->state, (__u32)device->ifindex, &entry);
 		if (entry.roles & TPROXY_ROLE_POLICY)
 			continue;
 		memcpy(iface.name, device->name, sizeof(iface.name));

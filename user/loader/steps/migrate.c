@@ -35,10 +35,10 @@ static __u32 free_df_mark(struct session *session)
  */
 static void check_ifaces(struct session *session)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 
-	if (live_ifaces(&session->state, &ifaces, &n))
+	if (policy_maps_ifaces(&session->state, &ifaces, &n))
 		return;
 	for (size_t i = 0; i < n; i++) {
 		const char *name = (const char *)ifaces[i].value.name;
@@ -70,7 +70,7 @@ static void tell_losses(const struct session *session, const struct migration *m
 static int move_over(struct session *session, struct migration *m)
 {
 	struct state *state = &session->state;
-	int err = live_refresh_local(&m->next, &session->nl);
+	int err = policy_maps_refresh_local(&m->next, &session->nl);
 
 	if (!err)
 		err = steps_move_programs(&session->nl, state, &m->next);
@@ -106,6 +106,6 @@ int migrate_state(struct session *session)
 	}
 	tell_losses(session, &m);
 	check_ifaces(session);
-	probation_resume(session);
+	confirm_guard_resume(session);
 	return 0;
 }

@@ -46,7 +46,7 @@ static int list_own(struct session *session, struct foreign_flow **ret_flows, si
 
 	if (err)
 		return err;
-	err = ownflow_find(&session->state, flows, n);
+	err = proxied_find(&session->state, flows, n);
 	if (err)
 		log_debug("flows: cannot tell whose they all are: %s", strerror(-err));
 	for (size_t i = 0; i < n; i++)
@@ -57,7 +57,7 @@ static int list_own(struct session *session, struct foreign_flow **ret_flows, si
 	return 0;
 }
 
-void sever_flows(struct session *session, int ifindex, const char *ifname)
+void reset_flows(struct session *session, int ifindex, const char *ifname)
 {
 	__cleanup_free struct foreign_flow *flows = NULL;
 	struct nl diag __cleanup_nl = { 0 };
@@ -80,7 +80,7 @@ void sever_flows(struct session *session, int ifindex, const char *ifname)
 	report(&tally, ifname);
 }
 
-int sever_count(struct session *session, size_t *ret_alive)
+int reset_flows_count(struct session *session, size_t *ret_alive)
 {
 	__cleanup_free struct foreign_flow *flows = NULL;
 	size_t n = 0, alive = 0;

@@ -15,9 +15,9 @@
  * Only flows that are shown to be this state's (ownflow.h). What cannot be ended is reported;
  * never an error, for detaching must continue.
  */
-void sever_flows(struct session *session, int ifindex, const char *ifname);
+void reset_flows(struct session *session, int ifindex, const char *ifname);
 
 /* How many flows on foreign addresses this state has, on all interfaces; or a reported -errno. */
-int sever_count(struct session *session, size_t *ret_alive);
+int reset_flows_count(struct session *session, size_t *ret_alive);
 
 #endif

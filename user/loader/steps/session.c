@@ -125,7 +125,7 @@ static int open_write(struct session *session)
 	struct app *app = session->app;
 	int code = session_lock(session, app);
 
-	if (!code && statedir_remove_stage(&session->state.pins))
+	if (!code && pindir_remove_stage(&session->state.pins))
 		log_debug("%s: removed what an interrupted attach had staged", app->pin_dir);
 	return code;
 }
@@ -162,7 +162,7 @@ static int refuse_other_netns(const struct session *session)
 /* Whatever the command is to do, it must be possible without them: detach, above all. */
 static void refresh_local(struct session *session)
 {
-	int err = session->dry_run ? 0 : live_refresh_local(&session->state, &session->nl);
+	int err = session->dry_run ? 0 : policy_maps_refresh_local(&session->state, &session->nl);
 
 	if (err)
 		log_warn("local addresses: cannot read them into the map: %s (what is addressed to "
@@ -180,7 +180,7 @@ static int make_true(struct session *session)
 			  strerror(-err));
 		return EXIT_FAILED;
 	}
-	probation_settle(session);
+	confirm_guard_settle(session);
 	refresh_local(session);
 	return EXIT_DONE;
 }
@@ -257,7 +257,7 @@ int session_open_any(struct session *session, struct app *app, bool *ret_present
 	}
 	err = open_state(session, what);
 	if (err == -ESTALE) {
-		err = statedir_remove(&session->state.pins, what) ? -EBUSY : -ENOENT;
+		err = pindir_remove(&session->state.pins, what) ? -EBUSY : -ENOENT;
 		state_forget(&session->state);
 	}
 	*ret_present = is_usable(session, err, SESSION_WRITE);

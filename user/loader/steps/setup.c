@@ -4,23 +4,23 @@
 #include "loader/steps/rivals.h"
 
 /* Mark and table are fixed while a state exists: they stand in rules and in the program's config. */
-static int check_fixed(const struct session *session, const struct setup *wish)
+static int check_fixed(const struct session *session, const struct setup *want)
 {
 	const struct tproxy_config *config = &session->state.config;
 
-	if ((!wish->mark || wish->mark == config->mark) &&
-	    (!wish->table || wish->table == config->table))
+	if ((!want->mark || want->mark == config->mark) &&
+	    (!want->table || want->table == config->table))
 		return 0;
 	log_error("attach: mark 0x%x and table %u are in use already (detach --all first)",
 		  config->mark, config->table);
 	return -EBUSY;
 }
 
-static int create(struct session *session, const struct setup *wish, bool *ret_created)
+static int create(struct session *session, const struct setup *want, bool *ret_created)
 {
 	struct tproxy_config config = {
-		.mark = wish->mark ? wish->mark : TPROXY_DEFAULT_MARK,
-		.table = wish->table ? wish->table : TPROXY_DEFAULT_TABLE,
+		.mark = want->mark ? want->mark : TPROXY_DEFAULT_MARK,
+		.table = want->table ? want->table : TPROXY_DEFAULT_TABLE,
 	};
 	int err;
 
@@ -33,17 +33,17 @@ static int create(struct session *session, const struct setup *wish, bool *ret_c
 	return steps_create_state(session, &config);
 }
 
-int setup_state(struct session *session, const struct setup *wish, bool present,
+int setup_state(struct session *session, const struct setup *want, bool present,
 		bool *ret_created)
 {
 	int err;
 
 	*ret_created = false;
 	if (present)
-		err = check_fixed(session, wish);
+		err = check_fixed(session, want);
 	else
-		err = create(session, wish, ret_created);
-	if (!err && present && !wish->keep_build)
+		err = create(session, want, ret_created);
+	if (!err && present && !want->keep_build)
 		err = steps_replace_build(session);
 	if (!err && present)
 		err = steps_route_renew(session);

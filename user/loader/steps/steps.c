@@ -5,9 +5,9 @@
 
 #include "kernel/hook/clsact.h"
 
-int steps_ifaces(struct session *session, struct live_iface **ret_ifaces, size_t *ret_n)
+int steps_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n)
 {
-	int err = live_ifaces(&session->state, ret_ifaces, ret_n);
+	int err = policy_maps_ifaces(&session->state, ret_ifaces, ret_n);
 
 	if (err)
 		log_error("%s: cannot read what is attached: %s (try again)", session->state.dir,
@@ -69,9 +69,9 @@ int steps_create_state(struct session *session, const struct tproxy_config *conf
 
 static int replace_on_ifaces(struct nl *nl, const struct state *state, const struct state *to)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err = live_ifaces(state, &ifaces, &n);
+	int err = policy_maps_ifaces(state, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
 		struct hook_site site;
@@ -125,7 +125,7 @@ int steps_remove_state(struct session *session)
 	log_step("unpin %s", dir);
 	if (session->dry_run)
 		return 0;
-	err = statedir_remove(&session->state.pins, why);
+	err = pindir_remove(&session->state.pins, why);
 	if (err == -EUCLEAN)
 		log_error("%s", why);
 	else if (err)
@@ -139,7 +139,7 @@ int steps_refresh_local(struct session *session)
 
 	if (session->dry_run)
 		return 0;
-	err = live_refresh_local(&session->state, &session->nl);
+	err = policy_maps_refresh_local(&session->state, &session->nl);
 	if (err)
 		log_error("local addresses: cannot read them into the map: %s", strerror(-err));
 	return err;

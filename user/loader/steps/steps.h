@@ -14,7 +14,7 @@
 #include "loader/app/app.h"
 
 /* What several steps begin with: the attached interfaces (the caller frees them), all devices. */
-int steps_ifaces(struct session *session, struct live_iface **ret_ifaces, size_t *ret_n);
+int steps_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n);
 int steps_walk_devices(struct session *session, int (*cb)(const struct device *device, void *arg),
 		       void *arg);
 
@@ -62,7 +62,7 @@ int steps_route_renew(struct session *session);
 int steps_route_off(struct session *session, int ifindex);
 /* Does one of these interfaces need our rule with this iif? */
 bool steps_rule_needed(struct session *session, __u8 family, const char *iif,
-		       const struct live_iface *ifaces, size_t n);
+		       const struct iface_entry *ifaces, size_t n);
 /* The local routes, once no interface needs them. */
 int steps_routes_off(struct session *session);
 

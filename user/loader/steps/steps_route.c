@@ -167,7 +167,7 @@ static int has_old(struct session *session)
 
 int steps_route_renew(struct session *session)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	struct device device;
 	size_t n = 0;
 	int err, result, found = session->dry_run ? 0 : has_old(session);
@@ -199,7 +199,7 @@ static bool vrf_is(struct session *session, __u32 vrf, const char *name)
 }
 
 bool steps_rule_needed(struct session *session, __u8 family, const char *iif,
-		       const struct live_iface *ifaces, size_t n)
+		       const struct iface_entry *ifaces, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct tproxy_iface *value = &ifaces[i].value;
@@ -211,7 +211,7 @@ bool steps_rule_needed(struct session *session, __u8 family, const char *iif,
 	return false;
 }
 
-static int family_off(struct session *session, __u8 family, const struct live_iface *ifaces,
+static int family_off(struct session *session, __u8 family, const struct iface_entry *ifaces,
 		      size_t n)
 {
 	struct rule_list list __cleanup_rules = { 0 };
@@ -234,7 +234,7 @@ static int family_off(struct session *session, __u8 family, const struct live_if
 
 int steps_route_off(struct session *session, int ifindex)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0, others = 0;
 	int err, result = steps_ifaces(session, &ifaces, &n);
 

@@ -100,7 +100,7 @@ void watch_events_down(struct watch_events *events, const struct state *state)
 	__u64 counters[TPROXY_COUNT_MAX], now[3];
 	time_t time_now = time(NULL);
 
-	if (live_counters(state, counters))
+	if (policy_maps_counters(state, counters))
 		return;
 	now[0] = counters[TPROXY_COUNT_DOWN_DROP];
 	now[1] = counters[TPROXY_COUNT_DOWN_PASS];

@@ -46,7 +46,7 @@ static void look_at_family(struct session *session, __u8 family, const struct de
 	look->rule = order.worst;
 }
 
-static struct routing_look look_at_routing(struct session *session, const struct live_iface *iface,
+static struct routing_look look_at_routing(struct session *session, const struct iface_entry *iface,
 					   const struct device *device)
 {
 	static const __u8 families[] = { AF_INET, AF_INET6 };
@@ -61,13 +61,13 @@ static struct routing_look look_at_routing(struct session *session, const struct
 }
 
 static int switch_on(const struct reconcile *r, const struct device *device,
-		     const struct live_iface *as, enum repair what)
+		     const struct iface_entry *as, enum repair what)
 {
-	const struct iface_wish wish = {
+	const struct iface_want want = {
 		.roles = as->value.roles & (TPROXY_ROLE_POLICY | TPROXY_ROLE_DIVERT),
 		.mask = as->value.mask,
 	};
-	int err = iface_on(r->session, device, &wish);
+	int err = iface_on(r->session, device, &want);
 
 	if (!err)
 		r->repaired(what, device->name, r->arg);
@@ -78,7 +78,7 @@ static int switch_on(const struct reconcile *r, const struct device *device,
  * The new device first: until then nothing is attached to it, and the old one is gone. But a
  * device that left and came back under another number has our link still.
  */
-static int move_to(const struct reconcile *r, const struct live_iface *iface,
+static int move_to(const struct reconcile *r, const struct iface_entry *iface,
 		   const struct device *device)
 {
 	const char *name = (const char *)iface->value.name;
@@ -95,7 +95,7 @@ static int move_to(const struct reconcile *r, const struct live_iface *iface,
 }
 
 /* Its packets are another namespace's now, and must not meet our program there. */
-static int leave_elsewhere(const struct reconcile *r, const struct live_iface *iface)
+static int leave_elsewhere(const struct reconcile *r, const struct iface_entry *iface)
 {
 	const char *name = (const char *)iface->value.name;
 	int err = 0;
@@ -108,7 +108,7 @@ static int leave_elsewhere(const struct reconcile *r, const struct live_iface *i
 	return err;
 }
 
-static int not_there(const struct reconcile *r, const struct live_iface *iface)
+static int not_there(const struct reconcile *r, const struct iface_entry *iface)
 {
 	const char *name = (const char *)iface->value.name;
 	struct device device;
@@ -135,7 +135,7 @@ static void tell_given_up(const struct reconcile *r, const struct device *device
 		r->gave_up(device->name, chain_text(program, text, sizeof(text)), r->arg);
 }
 
-static int keep_place(const struct reconcile *r, const struct live_iface *iface,
+static int keep_place(const struct reconcile *r, const struct iface_entry *iface,
 		      const struct device *device)
 {
 	struct patience *patience = patience_of(r->patience, iface->ifindex);
@@ -158,7 +158,7 @@ static int keep_place(const struct reconcile *r, const struct live_iface *iface,
 /* ---- one attached interface, again ----------------------------------------- */
 
 /* The same device under another name, or in another VRF: its former rules serve nobody. */
-static int changed(const struct reconcile *r, const struct live_iface *iface,
+static int changed(const struct reconcile *r, const struct iface_entry *iface,
 		   const struct device *device, enum repair what)
 {
 	int err = switch_on(r, device, iface, what);
@@ -167,7 +167,7 @@ static int changed(const struct reconcile *r, const struct live_iface *iface,
 }
 
 /* The way back waits until it is calm: who adds a rule and removes it may add it again. */
-static int check_order(const struct reconcile *r, const struct live_iface *iface,
+static int check_order(const struct reconcile *r, const struct iface_entry *iface,
 		       const struct device *device, const struct routing_look *look)
 {
 	if (look->early)
@@ -179,7 +179,7 @@ static int check_order(const struct reconcile *r, const struct live_iface *iface
 	return changed(r, iface, device, REPAIR_RULE_ORDER);
 }
 
-static int check_routing(const struct reconcile *r, const struct live_iface *iface,
+static int check_routing(const struct reconcile *r, const struct iface_entry *iface,
 			 const struct device *device)
 {
 	const struct routing_look look = look_at_routing(r->session, iface, device);
@@ -189,7 +189,7 @@ static int check_routing(const struct reconcile *r, const struct live_iface *ifa
 	return check_order(r, iface, device, &look);
 }
 
-static int check_iface(const struct reconcile *r, const struct live_iface *iface)
+static int check_iface(const struct reconcile *r, const struct iface_entry *iface)
 {
 	const char *name = (const char *)iface->value.name;
 	struct session *session = r->session;
@@ -226,14 +226,14 @@ static int attach_if_wanted(const struct device *device, void *arg)
 {
 	struct pattern_walk *walk = arg;
 	const struct reconcile *r = walk->r;
-	const struct live_iface new = {
+	const struct iface_entry new = {
 		.value = { .roles = TPROXY_ROLE_POLICY, .mask = walk->mask },
 	};
 	struct tproxy_iface entry;
 	int instead, err;
 
 	if (!matches(r, device->name) || device_refusal(device, &instead) ||
-	    !live_iface_get(&r->session->state, (__u32)device->ifindex, &entry))
+	    !policy_maps_iface_get(&r->session->state, (__u32)device->ifindex, &entry))
 		return 0;
 	err = switch_on(r, device, &new, REPAIR_ATTACHED);
 	walk->err = walk->err ? walk->err : err;
@@ -248,7 +248,7 @@ static int check_patterns(const struct reconcile *r)
 
 	if (!r->n_patterns)
 		return 0;
-	err = live_read_policy(&r->session->state, &policy);
+	err = policy_maps_read_policy(&r->session->state, &policy);
 	if (err) {
 		log_error("%s: cannot read the policy: %s", r->session->state.dir, strerror(-err));
 		return err;
@@ -284,7 +284,7 @@ static void end_pass(const struct reconcile *r)
 
 int reconcile(const struct reconcile *r)
 {
-	__cleanup_free struct live_iface *ifaces = NULL;
+	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err, result;
 

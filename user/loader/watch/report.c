@@ -89,7 +89,7 @@ static bool may_probe(const struct watch_report *r)
 void watch_report_look(struct watch_report *r, struct app *app, bool changed)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
-	struct checkup c __cleanup_checkup = { .guard = GUARD_NONE };
+	struct checkup c __cleanup_checkup = { .lock = COMMAND_LOCK_NONE };
 	const uint64_t start = monotonic_ms();
 
 	if (!is_due(r, changed) || session_open(&session, app, SESSION_READ))

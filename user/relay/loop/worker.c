@@ -57,20 +57,20 @@ void worker_unqueue(struct worker *w, struct task *task)
 	TAILQ_REMOVE(&w->tasks, task, link);
 }
 
-void worker_bury(struct worker *w, struct grave *grave, void *mem)
+void worker_free_later(struct worker *w, struct free_later *free_later, void *mem)
 {
-	grave->mem = mem;
-	grave->next = w->graves;
-	w->graves = grave;
+	free_later->mem = mem;
+	free_later->next = w->free_later;
+	w->free_later = free_later;
 }
 
-static void free_graves(struct worker *w)
+static void free_now(struct worker *w)
 {
-	while (w->graves) {
-		struct grave *grave = w->graves;
+	while (w->free_later) {
+		struct free_later *free_later = w->free_later;
 
-		w->graves = grave->next;
-		free(grave->mem);
+		w->free_later = free_later->next;
+		free(free_later->mem);
 	}
 }
 
@@ -224,7 +224,7 @@ static void *worker_thread(void *arg)
 		}
 		run_tasks(w);
 		wheel_run(&w->wheel, w->now);
-		free_graves(w);
+		free_now(w);
 		atomic_store_explicit(&w->beats, w->turn, memory_order_relaxed);
 	}
 	eventfd_write(w->relay->done, 1);
@@ -297,7 +297,7 @@ void worker_close(struct worker *w)
 	udp_close(w->udp);
 	acceptors_close(w->acceptors);
 	listener_close(w->listeners);
-	free_graves(w);
+	free_now(w);
 	local_close(&w->local);
 	egress_close(&w->egress);
 	worker_close_io(&w->command);

@@ -67,8 +67,8 @@ struct task {
 };
 
 /* Memory that events of this turn may still point to; freed at the end of it. */
-struct grave {
-	struct grave *next;
+struct free_later {
+	struct free_later *next;
 	void *mem;
 };
 
@@ -106,7 +106,7 @@ struct worker {
 	struct timer drain_timer;
 	struct task_queue tasks;
 	uint64_t turn;
-	struct grave *graves;
+	struct free_later *free_later;
 	struct local_set local;
 	struct egress egress;
 	struct io local_io;
@@ -142,7 +142,7 @@ static inline bool worker_is_short(int err)
 
 void worker_queue(struct worker *w, struct task *task);
 void worker_unqueue(struct worker *w, struct task *task);
-void worker_bury(struct worker *w, struct grave *grave, void *mem);
+void worker_free_later(struct worker *w, struct free_later *free_later, void *mem);
 
 /* Unique in the relay's lifetime. */
 uint64_t worker_new_id(struct worker *w);

@@ -84,9 +84,9 @@ static unsigned int take_fds(struct msghdr *msg, int *fds)
 }
 
 /* 0 or -errno; what came is owned by the caller, or closed. */
-static int receive_offer(int line, struct heritage *ret_heritage, int *ret_door)
+static int receive_offer(int line, struct inherited *ret_heritage, int *ret_door)
 {
-	struct heritage h = { 0 };
+	struct inherited h = { 0 };
 	struct offer offer;
 	struct iovec iov = { &offer, sizeof(offer) };
 	union fds_control control;
@@ -110,7 +110,7 @@ static int receive_offer(int line, struct heritage *ret_heritage, int *ret_door)
 		h.fds[h.count] = fds[h.count + 1];
 	if ((size_t)n != sizeof(offer) || offer.magic != HANDOVER_MAGIC || !count ||
 	    offer.count != h.count) {
-		heritage_close(&h);
+		inherited_close(&h);
 		cleanup_fd(&door);
 		return -EPROTO;
 	}
@@ -121,7 +121,7 @@ static int receive_offer(int line, struct heritage *ret_heritage, int *ret_door)
 	return 0;
 }
 
-int handover_ask(const char *name, struct heritage *ret_heritage, int *ret_line, int *ret_door,
+int handover_ask(const char *name, struct inherited *ret_heritage, int *ret_line, int *ret_door,
 		 char *ret_why, size_t size)
 {
 	struct timeval patience = { .tv_sec = ANSWER_TIMEOUT_S };
@@ -177,11 +177,11 @@ int handover_open(struct handover *h, const char *name, int inherited)
 	return 0;
 }
 
-static int send_offer(int to, int door, const struct heritage *heritage)
+static int send_offer(int to, int door, const struct inherited *inherited)
 {
-	struct offer offer = { .magic = HANDOVER_MAGIC, .count = heritage->count };
+	struct offer offer = { .magic = HANDOVER_MAGIC, .count = inherited->count };
 	struct iovec iov = { &offer, sizeof(offer) };
-	size_t fds_size = (heritage->count + 1) * sizeof(int);
+	size_t fds_size = (inherited->count + 1) * sizeof(int);
 	union fds_control control = { 0 };
 	struct msghdr msg = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
@@ -192,13 +192,13 @@ static int send_offer(int to, int door, const struct heritage *heritage)
 					 .cmsg_level = SOL_SOCKET,
 					 .cmsg_type = SCM_RIGHTS };
 	memcpy(CMSG_DATA(&control.head), &door, sizeof(int));
-	memcpy(CMSG_DATA(&control.head) + sizeof(int), heritage->fds, fds_size - sizeof(int));
-	for (unsigned int i = 0; i < heritage->count; i++)
-		offer.way[i] = heritage->way[i];
+	memcpy(CMSG_DATA(&control.head) + sizeof(int), inherited->fds, fds_size - sizeof(int));
+	for (unsigned int i = 0; i < inherited->count; i++)
+		offer.way[i] = inherited->way[i];
 	return sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-int handover_answer(struct handover *h, const struct heritage *heritage)
+int handover_answer(struct handover *h, const struct inherited *inherited)
 {
 	__cleanup_close int peer = accept4(h->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	int err;
@@ -207,7 +207,7 @@ int handover_answer(struct handover *h, const struct heritage *heritage)
 		return -errno;
 	if (!trusted(peer, h->uid))
 		return -EPERM;
-	err = send_offer(peer, h->door, heritage);
+	err = send_offer(peer, h->door, inherited);
 	if (!err)
 		h->peer = take_fd(&peer);
 	return err;

@@ -35,7 +35,7 @@ void handover_name(const struct options *o, char *ret_name);
  * leads to its owner. -errno with one line in ret_why (size bytes) otherwise. *ret_door:
  * the former relay's, for handover_open, or -1.
  */
-int handover_ask(const char *name, struct heritage *ret_heritage, int *ret_line, int *ret_door,
+int handover_ask(const char *name, struct inherited *ret_heritage, int *ret_line, int *ret_door,
 		 char *ret_why, size_t size);
 
 /* Everything is served: the former relay may go. Closes the line. */
@@ -50,7 +50,7 @@ void handover_finish(int *line);
 int handover_open(struct handover *h, const char *name, int inherited);
 
 /* Somebody asks: gives the listeners away. Never blocks. 0 or -errno: there is no peer. */
-int handover_answer(struct handover *h, const struct heritage *heritage);
+int handover_answer(struct handover *h, const struct inherited *inherited);
 
 /* 1: the peer serves, we may go; 0: it is gone, we stay; -EAGAIN: not yet. */
 int handover_verdict(struct handover *h);

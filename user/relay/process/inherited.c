@@ -11,9 +11,9 @@
 #include "lib/util.h"
 #include "relay/net/sockopt.h"
 
-int heritage_from_systemd(struct heritage *ret_heritage)
+int inherited_from_systemd(struct inherited *ret_heritage)
 {
-	struct heritage h = { .from_systemd = true };
+	struct inherited h = { .from_systemd = true };
 #ifdef HAVE_SYSTEMD
 	int n = sd_listen_fds(1);
 
@@ -105,7 +105,7 @@ static int refuse(int fd, const union saddr *addr, const char *cause, char *ret_
 	return -EINVAL;
 }
 
-int heritage_place(struct heritage *h, struct listener_set *set, const struct options *o,
+int inherited_place(struct inherited *h, struct listener_set *set, const struct options *o,
 		   char *ret_why, size_t size)
 {
 	int err = 0;
@@ -123,15 +123,15 @@ int heritage_place(struct heritage *h, struct listener_set *set, const struct op
 			err = refuse(h->fds[i], &addr, cause ?: "its port is not in --listen",
 				     ret_why, size);
 	}
-	heritage_close(h);
+	inherited_close(h);
 	return err;
 }
 
-void heritage_list(const struct listener_set *set, struct heritage *ret_heritage)
+void inherited_list(const struct listener_set *set, struct inherited *ret_heritage)
 {
-	struct heritage *h = ret_heritage;
+	struct inherited *h = ret_heritage;
 
-	*h = (struct heritage){ 0 };
+	*h = (struct inherited){ 0 };
 	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
 		for (unsigned int way = 0; way < set->way_count[class]; way++) {
 			h->way[h->count] = true;
@@ -143,7 +143,7 @@ void heritage_list(const struct listener_set *set, struct heritage *ret_heritage
 	}
 }
 
-void heritage_close(struct heritage *h)
+void inherited_close(struct inherited *h)
 {
 	for (unsigned int i = 0; i < h->count; i++)
 		cleanup_fd(&h->fds[i]);

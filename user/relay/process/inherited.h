@@ -12,7 +12,7 @@
 
 #include "relay/process/listener.h"
 
-struct heritage {
+struct inherited {
 	bool from_systemd;
 	unsigned int count;
 	int fds[LISTENERS_MAX];
@@ -20,18 +20,18 @@ struct heritage {
 };
 
 /* Takes the sockets that systemd passes, if any. 0 or -errno. */
-int heritage_from_systemd(struct heritage *ret_heritage);
+int inherited_from_systemd(struct inherited *ret_heritage);
 
 /*
  * Puts each socket where the set wants it, and closes what has no place. 0, or
  * -errno with one line in ret_why (size bytes) if one of systemd's cannot be used.
  */
-int heritage_place(struct heritage *h, struct listener_set *set, const struct options *o,
+int inherited_place(struct inherited *h, struct listener_set *set, const struct options *o,
 		   char *ret_why, size_t size);
 
-/* Lists the sockets of a set, which still owns them: what heritage_place would have. */
-void heritage_list(const struct listener_set *set, struct heritage *ret_heritage);
+/* Lists the sockets of a set, which still owns them: what inherited_place would have. */
+void inherited_list(const struct listener_set *set, struct inherited *ret_heritage);
 
-void heritage_close(struct heritage *h);
+void inherited_close(struct inherited *h);
 
 #endif

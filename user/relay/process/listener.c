@@ -150,7 +150,7 @@ static void note_ways(struct listener_set *set)
 	}
 }
 
-int listener_open_all(struct listener_set *set, const struct options *o, struct heritage *heritage,
+int listener_open_all(struct listener_set *set, const struct options *o, struct inherited *inherited,
 		      char *ret_why, size_t size)
 {
 	int err;
@@ -160,7 +160,7 @@ int listener_open_all(struct listener_set *set, const struct options *o, struct 
 	set->workers = o->workers;
 	set->have_v6 = true;
 	set->udp_one_worker = o->udp_full_cone;
-	err = heritage_place(heritage, set, o, ret_why, size);
+	err = inherited_place(inherited, set, o, ret_why, size);
 	for (unsigned int row = 0; row < o->listen_count && !err; row++)
 		err = open_row(set, listener_row(set, row), o->listen[row], ret_why, size);
 	/* Port 0: after the ports asked for, lest the kernel choose one of them. */

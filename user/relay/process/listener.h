@@ -47,7 +47,7 @@ static inline bool class_is_tcp(enum tproxy_class class)
 	return class == TPROXY_TCP4 || class == TPROXY_TCP6;
 }
 
-struct heritage;
+struct inherited;
 
 /*
  * Port k beyond the first is served by worker k modulo workers, and so is way k of
@@ -55,7 +55,7 @@ struct heritage;
  * closed afterwards. Without IPv6 in the kernel the set is IPv4 only. 0 or -errno
  * with one line in ret_why (size bytes).
  */
-int listener_open_all(struct listener_set *set, const struct options *o, struct heritage *heritage,
+int listener_open_all(struct listener_set *set, const struct options *o, struct inherited *inherited,
 		      char *ret_why, size_t size);
 
 /* Where the sockets of port `row` belong, by class; for row 0 those of way 0. */

@@ -86,7 +86,7 @@ static int allow_some(scmp_filter_ctx ctx)
 #define SANITIZED 0
 #endif
 
-int sandbox_enter(void)
+int seccomp_enter(void)
 {
 	scmp_filter_ctx ctx = SANITIZED ? NULL : seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int err;

@@ -10,6 +10,6 @@
  * For all threads of the process, for good; no thread can be made afterwards.
  * Needs no-new-privileges. 0 or -errno.
  */
-int sandbox_enter(void);
+int seccomp_enter(void);
 
 #endif

@@ -50,7 +50,7 @@ void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset res
 	pump_free(&c->down, &c->w->tools);
 	timer_cancel(&c->w->wheel, &c->timer);
 	worker_unqueue(c->w, &c->more);
-	preface_free(c->preface);
+	handshake_free(c->handshake);
 	admit_release(c->w, &c->ticket);
 	TAILQ_REMOVE(&c->w->conns, c, link);
 	record.end = end;
@@ -58,7 +58,7 @@ void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset res
 	if (end == END_CONNECT_FAILED || end == END_CONNECT_TIMEOUT)
 		record.reason = c->reason;
 	record_flow_end(&record);
-	worker_bury(c->w, &c->grave, c);
+	worker_free_later(c->w, &c->free_later, c);
 }
 
 static bool is_reset(int err)

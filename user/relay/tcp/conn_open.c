@@ -21,18 +21,18 @@ static void connect_failed(struct conn *c, int err)
 }
 
 /* False: it goes on, or the connection is over. */
-static bool preface_done(struct conn *c)
+static bool handshake_done(struct conn *c)
 {
-	enum preface_result r = c->preface ? preface_run(c->preface, c->server.io.fd) : PREFACE_DONE;
+	enum handshake_result r = c->handshake ? handshake_run(c->handshake, c->server.io.fd) : HANDSHAKE_DONE;
 
 	if (c->reason)
 		c->reason = "proxy-answer";
-	if (r == PREFACE_FAILED)
-		connect_failed(c, preface_error(c->preface));
-	if (r != PREFACE_DONE)
+	if (r == HANDSHAKE_FAILED)
+		connect_failed(c, handshake_error(c->handshake));
+	if (r != HANDSHAKE_DONE)
 		return false;
-	preface_free(c->preface);
-	c->preface = NULL;
+	handshake_free(c->handshake);
+	c->handshake = NULL;
 	return true;
 }
 
@@ -51,7 +51,7 @@ void conn_connect_event(struct conn *c, struct side *side, uint32_t events)
 		connect_failed(c, err);
 		return;
 	}
-	if (!side->writable || !preface_done(c))
+	if (!side->writable || !handshake_done(c))
 		return;
 	arrival_unwatch(c->client.io.fd, c->client_addr.sa.sa_family);
 	/* Not before: SYNs have a time-out of their own. */
@@ -77,7 +77,7 @@ static int conn_connect(struct conn *c)
 				      .egress = &c->w->egress,
 				      .ttl = ttl,
 				      .tos = c->arrival.dscp };
-	int err = c->preface ? 0 : preface_new(o, &c->client_addr, to, &c->preface);
+	int err = c->handshake ? 0 : handshake_new(o, &c->client_addr, to, &c->handshake);
 
 	if (!err)
 		err = upstream_open(&want, &up);

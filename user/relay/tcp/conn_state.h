@@ -24,7 +24,7 @@ struct side {
 enum conn_reset { RESET_NONE = 0, RESET_CLIENT = 1, RESET_SERVER = 2, RESET_BOTH = 3 };
 
 struct conn {
-	struct grave grave;
+	struct free_later free_later;
 	TAILQ_ENTRY(conn) link;
 	struct worker *w;
 	struct side client;
@@ -48,7 +48,7 @@ struct conn {
 	union saddr source;
 	struct arrival arrival; /* of the client's handshake */
 	struct limits_ticket ticket;
-	struct preface *preface; /* what is said before the client's bytes, while connecting */
+	struct handshake *handshake; /* what is said before the client's bytes, while connecting */
 	const char *reason;	 /* should the connection not come about, or NULL */
 };
 

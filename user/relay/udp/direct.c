@@ -23,7 +23,7 @@
 
 struct direct {
 	struct io io;
-	struct grave grave;
+	struct free_later free_later;
 	TAILQ_ENTRY(direct) link;
 	struct udp_engine *e;
 	struct session *s; /* NULL: retired */
@@ -48,7 +48,7 @@ static void direct_free(struct direct *d)
 	e->direct_count--;
 	if (!d->s)
 		e->retired_count--;
-	worker_bury(e->w, &d->grave, d);
+	worker_free_later(e->w, &d->free_later, d);
 }
 
 /* Reads until there is nothing; bounded, since a flood must not hold up the others. */

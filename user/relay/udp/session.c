@@ -117,7 +117,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 	LIST_REMOVE(s, link);
 	queue_leave(s);
 	s->e->count--;
-	worker_bury(s->e->w, &s->grave, s);
+	worker_free_later(s->e->w, &s->free_later, s);
 }
 
 static uint32_t session_limit(const struct session *s)

@@ -45,7 +45,7 @@ struct udp_lane {
 
 struct session {
 	struct io up; /* towards the original destination */
-	struct grave grave;
+	struct free_later free_later;
 	LIST_ENTRY(session) link;     /* bucket */
 	TAILQ_ENTRY(session) lru;     /* of the queue of `answered` */
 	struct udp_source_link source_link;

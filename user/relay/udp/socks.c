@@ -25,7 +25,7 @@ struct waiting {
 
 struct udp_socks {
 	struct io control; /* TCP: the association ends with it */
-	struct grave grave;
+	struct free_later free_later;
 	struct session *s;
 	struct timer timer; /* until it is ready */
 	enum socks_state state;
@@ -272,5 +272,5 @@ void udp_socks_close(struct udp_socks *socks)
 	release_waiting(socks);
 	timer_cancel(&socks->s->e->w->wheel, &socks->timer);
 	worker_close_io(&socks->control);
-	worker_bury(socks->s->e->w, &socks->grave, socks);
+	worker_free_later(socks->s->e->w, &socks->free_later, socks);
 }

@@ -9,25 +9,25 @@
 
 #include "relay/config/options.h"
 
-enum preface_result {
-	PREFACE_WAIT,	/* for the socket's next edge */
-	PREFACE_DONE,	/* the destination is at the other end */
-	PREFACE_FAILED, /* preface_error says how */
+enum handshake_result {
+	HANDSHAKE_WAIT,	/* for the socket's next edge */
+	HANDSHAKE_DONE,	/* the destination is at the other end */
+	HANDSHAKE_FAILED, /* handshake_error says how */
 };
 
-struct preface;
+struct handshake;
 
 /* Nothing is to be said: *ret_preface is NULL. 0 or -ENOMEM. */
-int preface_new(const struct options *o, const union saddr *client, const union saddr *dst,
-		struct preface **ret_preface);
+int handshake_new(const struct options *o, const union saddr *client, const union saddr *dst,
+		struct handshake **ret_preface);
 
 /* fd: connected and non-blocking; goes on until it would block. */
-enum preface_result preface_run(struct preface *p, int fd);
+enum handshake_result handshake_run(struct handshake *p, int fd);
 
 /* Positive errno. */
-int preface_error(const struct preface *p);
+int handshake_error(const struct handshake *p);
 
 /* p may be NULL. */
-void preface_free(struct preface *p);
+void handshake_free(struct handshake *p);
 
 #endif

@@ -16,10 +16,10 @@
 #define ADDRESS_NAME 3
 #define ADDRESS_IPV6 4
 
-size_t socks_begin(struct socks *s, const struct proxy *proxy, const union saddr *dst,
+size_t socks5_begin(struct socks5 *s, const struct proxy *proxy, const union saddr *dst,
 		   uint8_t *out)
 {
-	*s = (struct socks){ .proxy = proxy, .dst = dest_unmap(dst), .stage = SOCKS_METHOD };
+	*s = (struct socks5){ .proxy = proxy, .dst = dest_unmap(dst), .stage = SOCKS5_METHOD };
 	out[0] = VERSION;
 	out[1] = 1; /* number of methods */
 	/* Only the one: a server that asks for none would not know whom it serves. */
@@ -63,37 +63,37 @@ static int reply_error(uint8_t reply)
 	return reply < ARRAY_SIZE(errors) ? errors[reply] : EPROTO;
 }
 
-static int take_method(struct socks *s, uint8_t *out, size_t *ret_len)
+static int take_method(struct socks5 *s, uint8_t *out, size_t *ret_len)
 {
 	if (s->in[0] != VERSION)
 		return -EPROTO;
 	if (s->in[1] != (s->proxy->user[0] ? METHOD_PASSWORD : METHOD_NONE))
 		return -EACCES;
 	if (s->proxy->user[0]) {
-		s->stage = SOCKS_AUTH;
+		s->stage = SOCKS5_AUTH;
 		*ret_len = format_auth(s->proxy, out);
 	} else {
-		s->stage = SOCKS_REPLY;
+		s->stage = SOCKS5_REPLY;
 		*ret_len = format_request(&s->dst, out);
 	}
 	return 0;
 }
 
-static int take_auth(struct socks *s, uint8_t *out, size_t *ret_len)
+static int take_auth(struct socks5 *s, uint8_t *out, size_t *ret_len)
 {
 	if (s->in[0] != AUTH_VERSION)
 		return -EPROTO;
 	if (s->in[1])
 		return -EACCES;
-	s->stage = SOCKS_REPLY;
+	s->stage = SOCKS5_REPLY;
 	*ret_len = format_request(&s->dst, out);
 	return 0;
 }
 
 /* Length of the message under way, or the part of it that tells; 0: no such message. */
-static size_t wanted(const struct socks *s)
+static size_t wanted(const struct socks5 *s)
 {
-	if (s->stage != SOCKS_REPLY)
+	if (s->stage != SOCKS5_REPLY)
 		return 2;
 	if (s->in_len < 5)
 		return 5;
@@ -109,14 +109,14 @@ static size_t wanted(const struct socks *s)
 	}
 }
 
-int socks_take(struct socks *s, uint8_t byte, uint8_t *out, size_t *ret_len)
+int socks5_take(struct socks5 *s, uint8_t byte, uint8_t *out, size_t *ret_len)
 {
 	size_t want;
 
 	*ret_len = 0;
 	s->in[s->in_len++] = byte;
 	/* A refusal may come without the address that should follow. */
-	if (s->stage == SOCKS_REPLY && s->in_len == 2) {
+	if (s->stage == SOCKS5_REPLY && s->in_len == 2) {
 		if (s->in[0] != VERSION)
 			return -EPROTO;
 		if (s->in[1])
@@ -128,7 +128,7 @@ int socks_take(struct socks *s, uint8_t byte, uint8_t *out, size_t *ret_len)
 	if (s->in_len < want)
 		return 0;
 	s->in_len = 0;
-	if (s->stage == SOCKS_METHOD)
+	if (s->stage == SOCKS5_METHOD)
 		return take_method(s, out, ret_len);
-	return s->stage == SOCKS_AUTH ? take_auth(s, out, ret_len) : 1;
+	return s->stage == SOCKS5_AUTH ? take_auth(s, out, ret_len) : 1;
 }

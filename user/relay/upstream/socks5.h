@@ -10,26 +10,26 @@
 
 #include "relay/config/proxy.h"
 
-#define SOCKS_OUT_MAX 520 /* the longest message: both credentials of RFC 1929 */
+#define SOCKS5_OUT_MAX 520 /* the longest message: both credentials of RFC 1929 */
 
-enum socks_stage { SOCKS_METHOD, SOCKS_AUTH, SOCKS_REPLY };
+enum socks5_stage { SOCKS5_METHOD, SOCKS5_AUTH, SOCKS5_REPLY };
 
-struct socks {
+struct socks5 {
 	const struct proxy *proxy;
 	union saddr dst;
-	enum socks_stage stage;
+	enum socks5_stage stage;
 	uint8_t in[262]; /* the longest reply has a name of 255 bytes */
 	size_t in_len;
 };
 
-/* Returns the length of the greeting in out (SOCKS_OUT_MAX bytes). proxy lives as long as s. */
-size_t socks_begin(struct socks *s, const struct proxy *proxy, const union saddr *dst,
+/* Returns the length of the greeting in out (SOCKS5_OUT_MAX bytes). proxy lives as long as s. */
+size_t socks5_begin(struct socks5 *s, const struct proxy *proxy, const union saddr *dst,
 		   uint8_t *out);
 
 /*
  * Takes one byte. 0: go on, after sending the *ret_len bytes in out, if any; 1: the
  * next byte is the destination's; -errno: refused, or not SOCKS.
  */
-int socks_take(struct socks *s, uint8_t byte, uint8_t *out, size_t *ret_len);
+int socks5_take(struct socks5 *s, uint8_t byte, uint8_t *out, size_t *ret_len);
 
 #endif
