@@ -42,7 +42,8 @@ static __always_inline void cookie_note(struct __sk_buff *skb, struct bpf_sock *
 	struct ipv6hdr ip = {}; /* long enough for either header */
 	__u32 len = f->family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 
-	if (load_net(skb, f->l4_offset, &tcp.th, sizeof(tcp.th)) || load_net(skb, f->base, &ip, len))
+	if (load_net(skb, f->l4_offset, &tcp.th, sizeof(tcp.th)) ||
+	    load_net(skb, f->base, &ip, len))
 		return;
 	len = tcp.th.doff * 4;
 	if (len < sizeof(tcp.th) || len > sizeof(tcp) || f->l4_offset + len > f->end ||

@@ -58,8 +58,8 @@ static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct
 		__builtin_memcpy(quoted->tuple.ipv6.saddr, &ip.daddr, 16);
 		__builtin_memcpy(quoted->tuple.ipv6.daddr, &ip.saddr, 16);
 		/* What was sent in fragments is quoted with a fragment header. */
-		if (parse_ip6_extensions(skb, quoted) != PARSE_FLOW ||
-		    quoted->frag == FRAG_LATER || quoted->routed)
+		if (parse_ip6_extensions(skb, quoted) != PARSE_FLOW || quoted->frag == FRAG_LATER ||
+		    quoted->routed)
 			return false;
 		offset = quoted->l4_offset;
 	}

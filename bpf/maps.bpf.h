@@ -34,8 +34,7 @@ POLICY_MAP(src4, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, MAX_PREFIXES, struct 
 	   tproxy_mask);
 POLICY_MAP(src6, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, MAX_PREFIXES, struct tproxy_lpm6,
 	   tproxy_mask);
-POLICY_MAP(ports, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 2 * 65536, struct tproxy_port,
-	   tproxy_mask);
+POLICY_MAP(ports, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 2 * 65536, struct tproxy_port, tproxy_mask);
 POLICY_MAP(ifaces, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 4096, __u32, struct tproxy_iface);
 POLICY_MAP(pools, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, TPROXY_MAX_POOL_ENTRIES,
 	   struct tproxy_pool_key, struct tproxy_pool);
@@ -58,7 +57,7 @@ static __always_inline const struct tproxy_config *get_config(void)
 /* 8-byte values, so that user space reads socket cookies back. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);
-	__uint(max_entries, TPROXY_MAX_GROUPS * TPROXY_GROUP_SLOTS);
+	__uint(max_entries, TPROXY_SOCKET_SLOTS);
 	__type(key, __u32);
 	__type(value, __u64);
 } socks SEC(".maps");

@@ -59,7 +59,8 @@ static __always_inline bool connected_to_src(const struct bpf_sock *s, const str
 	if (!port) /* no peer, which a packet of address and port 0 must not look like */
 		return false;
 	if (f->family == AF_INET)
-		return port == f->tuple.ipv4.sport && addr_equals(dst, AF_INET, &f->tuple.ipv4.saddr);
+		return port == f->tuple.ipv4.sport &&
+		       addr_equals(dst, AF_INET, &f->tuple.ipv4.saddr);
 	return port == f->tuple.ipv6.sport && addr_equals(dst, AF_INET6, f->tuple.ipv6.saddr);
 }
 
@@ -91,8 +92,8 @@ static __always_inline bool is_asking(__u32 ports)
 #define lookup_family(helper, skb, addrs)                                                          \
 	({                                                                                         \
 		ask(asked_ports((addrs).sport, (addrs).dport));                                    \
-		helper(skb, (struct bpf_sock_tuple *)&(addrs), sizeof(addrs),                      \
-		       BPF_F_CURRENT_NETNS, 0);                                                    \
+		helper(skb, (struct bpf_sock_tuple *)&(addrs), sizeof(addrs), BPF_F_CURRENT_NETNS, \
+		       0);                                                                         \
 	})
 #define lookup_socket(helper, skb, f)                                                              \
 	({                                                                                         \

@@ -67,7 +67,7 @@ struct flow {
 	__u32 end;                   /* as the IP header declares it, from the network header */
 	__u32 bytes;                 /* IP bytes as the header says; 0 for a jumbogram */
 	__u32 frag_id;               /* IP identification, as in the packet */
-	__be32 flowinfo;             /* IPv6 traffic class and flow label; IPv4 TOS in the last byte */
+	__be32 flowinfo; /* IPv6 traffic class and flow label; IPv4 TOS in the last byte */
 	__u8 proto;
 	__u8 tcp_flags; /* enum tcp_flag */
 	__u8 frag;      /* enum frag_state */
@@ -166,8 +166,8 @@ static __always_inline bool is_icmp(const struct flow *f)
  * head: L4_HEAD bytes of the upper-layer header if `known`, else room for them. What lies
  * behind the declared end is padding of the link, which no receiver sees.
  */
-static __always_inline enum parse_result parse_l4(struct __sk_buff *skb, struct flow *f,
-						  __u8 *head, bool known)
+static __always_inline enum parse_result parse_l4(struct __sk_buff *skb, struct flow *f, __u8 *head,
+						  bool known)
 {
 	switch (f->proto) {
 	case IPPROTO_TCP:
@@ -298,8 +298,8 @@ __noinline int parse_ip6_extensions(struct __sk_buff *skb, struct flow *f)
 				return PARSE_MALFORMED;
 			if (f->proto == NEXTHDR_ROUTING && ext[3] != 0) /* segments left */
 				f->routed = true;
-			f->l4_offset += f->proto == NEXTHDR_AUTH ? (ext[1] + 2) * 4 :
-								   (ext[1] + 1) * 8;
+			f->l4_offset +=
+				f->proto == NEXTHDR_AUTH ? (ext[1] + 2) * 4 : (ext[1] + 1) * 8;
 			f->proto = ext[0];
 			continue;
 		default:
@@ -317,8 +317,7 @@ static __always_inline void set_end6(struct __sk_buff *skb, struct flow *f, __u3
 {
 	f->bytes = payload ? payload + sizeof(struct ipv6hdr) : 0;
 	f->end = f->base + sizeof(struct ipv6hdr) + payload;
-	if (!payload &&
-	    (f->proto == NEXTHDR_HOP || (f->proto == IPPROTO_TCP && skb->gso_size)))
+	if (!payload && (f->proto == NEXTHDR_HOP || (f->proto == IPPROTO_TCP && skb->gso_size)))
 		f->end = WHOLE_PACKET;
 }
 
@@ -368,8 +367,7 @@ __noinline int skip_tags(struct __sk_buff *skb, struct flow *f, __be16 *type)
 
 		if (*type != bpf_htons(ETH_P_8021Q) && *type != bpf_htons(ETH_P_8021AD))
 			return PARSE_FLOW;
-		if (load_net(skb, f->base, tag, sizeof(tag)) ||
-		    (tag[0] & bpf_htons(VLAN_VID_MASK)))
+		if (load_net(skb, f->base, tag, sizeof(tag)) || (tag[0] & bpf_htons(VLAN_VID_MASK)))
 			return PARSE_OTHER;
 		f->base += sizeof(tag);
 		*type = tag[1];

@@ -77,8 +77,8 @@ static __always_inline bool turn_ip_round(struct __sk_buff *skb, const struct fl
 			return false;
 		to[0] = REPLY_TTL;
 		to[1] = from[1];
-		return !bpf_l3_csum_replace(skb, l2 + IP_CHECK_OFFSET, *(__u16 *)from,
-					    *(__u16 *)to, sizeof(to)) &&
+		return !bpf_l3_csum_replace(skb, l2 + IP_CHECK_OFFSET, *(__u16 *)from, *(__u16 *)to,
+					    sizeof(to)) &&
 		       !bpf_skb_store_bytes(skb, l2 + IP_TTL_OFFSET, to, sizeof(to), 0) &&
 		       !bpf_skb_store_bytes(skb, l2 + 12, addrs, sizeof(addrs), 0);
 	} else {
@@ -132,8 +132,8 @@ static __always_inline bool make_unreach4(struct __sk_buff *skb, const struct fl
 	p.ip.saddr = f->tuple.ipv4.daddr;
 	p.ip.daddr = f->tuple.ipv4.saddr;
 	p.ip.check = fold(bpf_csum_diff(NULL, 0, (__be32 *)&p.ip, sizeof(p.ip), 0));
-	p.icmp.checksum = fold(bpf_csum_diff(NULL, 0, (__be32 *)&p.icmp,
-					     sizeof(p.icmp) + sizeof(p.quote), 0));
+	p.icmp.checksum = fold(
+		bpf_csum_diff(NULL, 0, (__be32 *)&p.icmp, sizeof(p.icmp) + sizeof(p.quote), 0));
 	return !bpf_skb_change_tail(skb, l2 + sizeof(p), 0) &&
 	       !bpf_skb_store_bytes(skb, l2, &p, sizeof(p), 0);
 }

@@ -81,9 +81,8 @@ static __always_inline struct bpf_sock *listener_lookup(struct __sk_buff *skb, s
  * The listener as the TPROXY target finds it: by the proxy's own address, with
  * the client's address and port, so that SO_REUSEPORT spreads flows. Referenced.
  */
-static __always_inline struct bpf_sock *listener_by_address(struct __sk_buff *skb,
-							    const struct tproxy_rule *rule,
-							    const struct flow *f)
+static __always_inline struct bpf_sock *
+listener_by_address(struct __sk_buff *skb, const struct tproxy_rule *rule, const struct flow *f)
 {
 	struct flow to = *f;
 	struct bpf_sock *s;

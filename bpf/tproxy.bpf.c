@@ -284,7 +284,7 @@ __noinline int is_probe(struct __sk_buff *skb)
 	if (!p || !p->mark || skb->mark != p->mark)
 		return 0;
 	__sync_fetch_and_add(&p->seen, 1);
-	key = TPROXY_PROBE_SLOT(p->class % TPROXY_CLASS_MAX);
+	key = TPROXY_PROBE_SLOT(p->cls % TPROXY_CLASS_MAX);
 	s = bpf_map_lookup_elem(&socks, &key);
 	if (s)
 		bpf_sk_assign(skb, s, 0);

@@ -14,7 +14,7 @@
 
 #define TPROXY_DEFAULT_MARK 0x1000000u
 #define TPROXY_DEFAULT_TABLE 15001u
-#define TPROXY_RULE_PREF 150u   /* before l3mdev (1000), Tailscale (5200…), main (32766) */
+#define TPROXY_RULE_PREF 150u /* before l3mdev (1000), Tailscale (5200…), main (32766) */
 /*
  * rtm_protocol and FRA_PROTOCOL of all we install. Neither the kernel (rtnetlink.h), iproute2
  * (rt_protos) nor FRR, BIRD or OVN use 116. Builds before had 84, which is OVN's: of that number
@@ -38,29 +38,24 @@
  * picks the way by flow hash, so a proxy fills every way: with its workers'
  * sockets in turn, or with the same socket.
  */
-enum tproxy_class {
-	TPROXY_TCP4,
-	TPROXY_TCP6,
-	TPROXY_UDP4,
-	TPROXY_UDP6,
-	TPROXY_CLASS_MAX
-};
+enum tproxy_class { TPROXY_TCP4, TPROXY_TCP6, TPROXY_UDP4, TPROXY_UDP6, TPROXY_CLASS_MAX };
 #define TPROXY_GROUP_WAYS 16
 #define TPROXY_GROUP_SLOTS (TPROXY_CLASS_MAX * TPROXY_GROUP_WAYS)
 #define TPROXY_MAX_GROUPS 16
-#define TPROXY_SLOT(group, class, way)                                                             \
-	((group) * TPROXY_GROUP_SLOTS + (class) * TPROXY_GROUP_WAYS + (way))
+#define TPROXY_SOCKET_SLOTS (TPROXY_MAX_GROUPS * TPROXY_GROUP_SLOTS)
+#define TPROXY_SLOT(group, cls, way)                                                               \
+	(TPROXY_GROUP_SLOTS * (group) + TPROXY_GROUP_WAYS * (cls) + (way))
 
 /*
  * The last groups are lent: the program puts a listener that it found by address
  * there, one slot a class and rule, when only sk_lookup can assign it.
  */
 #define TPROXY_LENT_GROUP 12
-#define TPROXY_LENT_SLOT(class, rule)                                                              \
-	(TPROXY_SLOT(TPROXY_LENT_GROUP, 0, 0) + (class) * TPROXY_MAX_RULES + (rule))
+#define TPROXY_LENT_SLOT(cls, rule)                                                                \
+	(TPROXY_SLOT(TPROXY_LENT_GROUP, 0, 0) + TPROXY_MAX_RULES * (cls) + (rule))
 
 /* The loader's own listener for a probe packet, in the group before: one slot a class. */
-#define TPROXY_PROBE_SLOT(class) TPROXY_SLOT(TPROXY_LENT_GROUP - 1, class, 0)
+#define TPROXY_PROBE_SLOT(cls) TPROXY_SLOT(TPROXY_LENT_GROUP - 1, cls, 0)
 
 /* A rule mask: bit N is rule N. Lowest set bit of the AND over all dimensions wins. */
 typedef __u64 tproxy_mask;
@@ -82,17 +77,17 @@ struct tproxy_port {
 };
 
 enum tproxy_role {
-	TPROXY_ROLE_POLICY = 1 << 0, /* rules apply to flows that enter here */
-	TPROXY_ROLE_DIVERT = 1 << 1, /* packets of sockets on foreign addresses are kept here */
+	TPROXY_ROLE_POLICY = 1 << 0,     /* rules apply to flows that enter here */
+	TPROXY_ROLE_DIVERT = 1 << 1,     /* packets of sockets on foreign addresses are kept here */
 	TPROXY_ROLE_MADE_QDISC = 1 << 8, /* attach created the clsact qdisc */
 	TPROXY_ROLE_DRAINING = 1 << 9,   /* to be detached once its flows have ended */
 };
 
 struct tproxy_iface {
-	tproxy_mask mask;                /* rules in force on this interface */
-	__u32 roles;                     /* enum tproxy_role, OR */
-	__u32 vrf;                       /* ifindex of its VRF when routing was set up, or 0 */
-	__u8 name[TPROXY_IFNAME_LEN];    /* at attach time; still known once the device is gone */
+	tproxy_mask mask;             /* rules in force on this interface */
+	__u32 roles;                  /* enum tproxy_role, OR */
+	__u32 vrf;                    /* ifindex of its VRF when routing was set up, or 0 */
+	__u8 name[TPROXY_IFNAME_LEN]; /* at attach time; still known once the device is gone */
 };
 
 enum tproxy_action {
@@ -118,20 +113,16 @@ enum tproxy_unrouted {
 };
 
 /* What happens to a packet that may be TCP or UDP for a rule's addresses, and cannot be read. */
-enum tproxy_unreadable {
-	TPROXY_UNREADABLE_DROP,
-	TPROXY_UNREADABLE_PASS,
-	TPROXY_UNREADABLE_MAX
-};
+enum tproxy_unreadable { TPROXY_UNREADABLE_DROP, TPROXY_UNREADABLE_PASS, TPROXY_UNREADABLE_MAX };
 
 struct tproxy_rule {
-	__u8 action;          /* enum tproxy_action */
-	__u8 on_down;         /* enum tproxy_on_down: what happens without a listener */
-	__be16 proxy_port;    /* 0: registered sockets of `group`; else listener looked up */
-	__u32 group;          /* socket group, for proxy_port 0 */
-	__u8 proxy4[4];       /* listener address for IPv4 flows */
-	__u8 proxy6[16];      /* listener address for IPv6 flows */
-	__u8 unrouted;        /* enum tproxy_unrouted */
+	__u8 action;       /* enum tproxy_action */
+	__u8 on_down;      /* enum tproxy_on_down: what happens without a listener */
+	__be16 proxy_port; /* 0: registered sockets of `group`; else listener looked up */
+	__u32 group;       /* socket group, for proxy_port 0 */
+	__u8 proxy4[4];    /* listener address for IPv4 flows */
+	__u8 proxy6[16];   /* listener address for IPv6 flows */
+	__u8 unrouted;     /* enum tproxy_unrouted */
 	__u8 zero[3];
 	__u8 name[TPROXY_NAME_LEN];
 };
@@ -202,9 +193,9 @@ struct tproxy_health {
 
 /* A probe packet is on its way: the loader sends it, and no other packet can carry its mark. */
 struct tproxy_probe {
-	__u32 mark;  /* all 32 bits of the packet's mark; 0: no probe */
-	__u32 class; /* enum tproxy_class */
-	__u64 seen;  /* packets of it that an attached program met */
+	__u32 mark; /* all 32 bits of the packet's mark; 0: no probe */
+	__u32 cls;  /* enum tproxy_class */
+	__u64 seen; /* packets of it that an attached program met */
 };
 
 struct tproxy_frag_key {
@@ -289,7 +280,7 @@ struct tproxy_after_key {
 	X(VLAN_TAGS, "vlan_tags", "unreadable: behind more priority tags than are read")           \
 	X(TTL, "ttl", "flow starts and datagrams whose TTL ends here: left to the kernel")         \
 	X(LOOP, "loop", "flow starts that a socket of this host seems to have sent")               \
-	X(UNANSWERABLE, "unanswerable", "SYNs only the server can answer (TCP MD5): as down")  \
+	X(UNANSWERABLE, "unanswerable", "SYNs only the server can answer (TCP MD5): as down")      \
 	X(OLDER, "older", "datagrams of UDP flows older than their rule: left alone")              \
 	X(PAST, "past", "answers to flow starts that a rule names, but that went past")
 
@@ -297,7 +288,7 @@ enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,
 	TPROXY_COUNTERS(X)
 #undef X
-	TPROXY_COUNT_MAX
+		TPROXY_COUNT_MAX
 };
 #define TPROXY_COUNT_ROOM 64 /* entries of the map: one more counter is no other ABI */
 

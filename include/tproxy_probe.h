@@ -32,7 +32,7 @@ struct probe_sight {
 	__u32 dst[4];  /* IPv4: the first */
 	struct {
 		__u64 location; /* where in the kernel */
-		__u32 reason;   /* enum skb_drop_reason, whose numbers change from kernel to kernel */
+		__u32 reason; /* enum skb_drop_reason, whose numbers change from kernel to kernel */
 		__u32 zero;
 	} drop[PROBE_DROPS];
 };

@@ -75,7 +75,8 @@ int main(int argc, char **argv)
 
 	if (n < 1 || n > MAX_SETUPS || rounds < 1 || rounds > MAX_ROUNDS || packets < 1 ||
 	    (!ack && strcmp(argv[1], "syn")))
-		error(2, 0, "usage: flowcost syn|ack ROUNDS PACKETS PORT NAME=NETNS=DESTINATION ...");
+		error(2, 0,
+		      "usage: flowcost syn|ack ROUNDS PACKETS PORT NAME=NETNS=DESTINATION ...");
 	for (int i = 0; i < n; i++)
 		prepare(&setups[i], i ? &setups[i - 1] : NULL, argv[5 + i], atoi(argv[4]), ack);
 	for (int i = 0; i < n; i++)

@@ -82,7 +82,8 @@ static void flow_close(struct flow *f)
 	n_open--;
 }
 
-static void flow_open(struct flow *f, const struct sockaddr_in *client, const struct sockaddr_in *dst)
+static void flow_open(struct flow *f, const struct sockaddr_in *client,
+		      const struct sockaddr_in *dst)
 {
 	if (n_open == FLOWS_MAX)
 		flow_close(TAILQ_FIRST(&open_flows));
@@ -117,9 +118,12 @@ static void from_client(int fd)
 		char control[128] __attribute__((aligned(8)));
 		struct iovec iov = { buf, sizeof(buf) };
 		struct sockaddr_in client, dst = { 0 };
-		struct msghdr msg = { .msg_name = &client, .msg_namelen = sizeof(client),
-				      .msg_iov = &iov, .msg_iovlen = 1,
-				      .msg_control = control, .msg_controllen = sizeof(control) };
+		struct msghdr msg = { .msg_name = &client,
+				      .msg_namelen = sizeof(client),
+				      .msg_iov = &iov,
+				      .msg_iovlen = 1,
+				      .msg_control = control,
+				      .msg_controllen = sizeof(control) };
 		ssize_t n = recvmsg(fd, &msg, 0);
 
 		if (n < 0)

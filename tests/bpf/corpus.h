@@ -10,10 +10,12 @@
 
 #include "packet.h"
 
+/* clang-format off */
 #define SENT4(port) { .src = SERVER4, .dst = CLIENT4, .sport = (port), .dport = CLIENT_PORT }
 #define SENT6(port) { .src = SERVER6, .dst = CLIENT6, .sport = (port), .dport = CLIENT_PORT }
 #define OPTIONS(...) .middle = BYTES(__VA_ARGS__)
 #define CHAIN(first, ...) .next = (first), .middle = BYTES(__VA_ARGS__)
+/* clang-format on */
 /* A UDP flow to port 53 older than the rules; one from IDLE_PORT that has been idle since. */
 #define OLD4 "10.210.2.9"
 #define OLD6 "fd21:2::9"
@@ -24,6 +26,7 @@
 
 #define REST .body = BYTES(1, 2, 3, 4, 5, 6, 7, 8)
 
+/* clang-format off */
 static const struct spec plain[] = {
 	/* flow starts */
 	{ .dst = "10.210.1.5", .dport = 80 },
@@ -177,11 +180,13 @@ static const struct spec plain[] = {
 	{ .dst = "fd21:1::5", .dport = 80, .proto = IPPROTO_NONE },
 	{ .dst = "10.210.1.5", .dport = 80, .ethertype = ETH_P_ARP },
 };
+/* clang-format on */
 
 static const struct {
 	struct spec outer;
 	__u8 type;
 	struct spec quoted;
+	/* clang-format off */
 } messages[] = {
 	{ { .src = "10.210.0.1", .dst = SERVER4 }, 3, SENT4(7000) },
 	{ { .src = "10.210.0.1", .dst = SERVER4 }, 11, SENT4(7001) },
@@ -217,6 +222,7 @@ static const struct {
 	  { .src = "fd21:1::77", .dst = "fd99::1", .proto = UDP, .sport = 53, .dport = CLIENT_PORT,
 	  CHAIN(FRG, FRAGHDR(UDP, 0, 1, 9)) } },
 };
+/* clang-format on */
 
 #define N_PLAIN (sizeof(plain) / sizeof(plain[0]))
 #define CORPUS_SIZE (N_PLAIN + sizeof(messages) / sizeof(messages[0]))

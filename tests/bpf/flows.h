@@ -60,7 +60,7 @@ static inline __u32 cookie_for(const struct spec *syn)
 	__u32 seq;
 
 	packet_build(syn, &p);
-	p.data[ETH_HLEN + header + 7]--; /* sequence number: one before the ACK's */
+	p.data[ETH_HLEN + header + 7]--;  /* sequence number: one before the ACK's */
 	p.data[ETH_HLEN + header + 15]++; /* and the window keeps the checksum right */
 	must(fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ||
 		     bind(fd, &from.sa, sizeof(from)),

@@ -5,13 +5,15 @@
 #define MIN_LEN ETH_HLEN /* less cannot be run */
 
 static const char *const addresses4[] = {
-	"10.99.0.1", "10.99.0.2", "10.98.0.1", "10.98.0.2", "10.98.0.3", "10.210.0.1",
-	"10.210.1.5", "10.210.1.77", "10.210.1.78", "10.210.2.5", "10.210.3.5", "10.210.4.1",
-	"10.210.4.77", "10.210.4.78", "10.210.4.79", "10.210.4.88", "10.210.5.1", "10.77.1.1",
-	"10.77.1.255", "10.77.2.1", "10.77.2.9", "172.31.0.1", "127.0.0.1", "0.0.0.0",
-	"224.0.0.251", "169.254.1.1", "240.1.2.3", "239.255.255.255", "10.210.2.9", "10.210.3.9",
+	"10.99.0.1",       "10.99.0.2",       "10.98.0.1",       "10.98.0.2",   "10.98.0.3",
+	"10.210.0.1",      "10.210.1.5",      "10.210.1.77",     "10.210.1.78", "10.210.2.5",
+	"10.210.3.5",      "10.210.4.1",      "10.210.4.77",     "10.210.4.78", "10.210.4.79",
+	"10.210.4.88",     "10.210.5.1",      "10.77.1.1",       "10.77.1.255", "10.77.2.1",
+	"10.77.2.9",       "172.31.0.1",      "127.0.0.1",       "0.0.0.0",     "224.0.0.251",
+	"169.254.1.1",     "240.1.2.3",       "239.255.255.255", "10.210.2.9",  "10.210.3.9",
 	"255.255.255.255", "223.255.255.255",
 };
+/* clang-format off */
 static const char *const addresses6[] = {
 	"fd99::1", "fd99::2", "fd98::1", "fd98::2", "fd98::3", "fd21::1", "fd21:1::5",
 	"fd21:1::77", "fd21:1::78", "fd21:2::5", "fd21:2::9", "fd21:3::9", "fd21:4::1",
@@ -19,14 +21,16 @@ static const char *const addresses6[] = {
 	"::2", "fe80::1", "::ffff:10.77.1.1", "::ffff:10.98.0.1", "::ffff:10.98.0.2",
 	"::ffff:10.210.1.5", "fec0::1", "ff02::fb", "::ffff:10.210.4.79", "::ffff:10.99.0.1",
 };
+/* clang-format on */
 static const __u16 ports[] = {
-	CLIENT_PORT, 80, 443, 53, 54, 5353, 8080, 8081, 7000, 7001, 7003, 7004, 7100, 7101, 7102,
-	15002, 15010, 15020, 15022, 15024, 15025, 0, 1, 79, 81, 65535,
+	CLIENT_PORT, 80,   443,   53,    54,    5353,  8080,  8081,  7000, 7001, 7003, 7004, 7100,
+	7101,        7102, 15002, 15010, 15020, 15022, 15024, 15025, 0,    1,    79,   81,   65535,
 };
 /* Protocols, option types, lengths, versions with header lengths, limits. */
 static const __u8 bytes[] = {
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 14, 17, 20, 31, 40, 43, 44, 51, 58, 60, 64, 80, 127, 128,
-	131, 132, 136, 137, 0x20, 0x40, 0x44, 0x45, 0x46, 0x4f, 0x60, 0x86, 0xfe, 0xff,
+	0,   1,   2,   3,    4,    5,    6,    7,    8,    11,   12,   14,   17,
+	20,  31,  40,  43,   44,   51,   58,   60,   64,   80,   127,  128,  131,
+	132, 136, 137, 0x20, 0x40, 0x44, 0x45, 0x46, 0x4f, 0x60, 0x86, 0xfe, 0xff,
 };
 
 #define PICK(r, table) ((table)[rng_below(r, sizeof(table) / sizeof((table)[0]))])
@@ -198,8 +202,9 @@ static void set_port(struct rng *r, struct packet *p, const struct packet *other
 
 static void set_flags(struct rng *r, struct packet *p, const struct packet *other)
 {
-	static const __u8 common[] = { SYN, ACK,	SYN | ACK, FIN | ACK,
-				       RST, RST | ACK, SYN | FIN, 0 };
+	static const __u8 common[] = {
+		SYN, ACK, SYN | ACK, FIN | ACK, RST, RST | ACK, SYN | FIN, 0
+	};
 	size_t at = upper_at(p) + 13;
 
 	if (at < p->len)
@@ -363,9 +368,9 @@ static void pad(struct rng *r, struct packet *p, const struct packet *other)
 static void grow_tcp(struct rng *r, struct packet *p, const struct packet *other)
 {
 	static const __u8 options[][4] = {
-		{ 2, 4, 5, 0xb4 }, { 1, 1, 1, 1 },  { 19, 4, 0, 0 },   { 29, 4, 1, 1 },
+		{ 2, 4, 5, 0xb4 }, { 1, 1, 1, 1 },   { 19, 4, 0, 0 },   { 29, 4, 1, 1 },
 		{ 29, 3, 0, 1 },   { 19, 18, 0, 0 }, { 1, 1, 19, 2 },   { 0, 19, 3, 1 },
-		{ 29, 0, 0, 0 },   { 1, 1, 1, 29 }, { 253, 4, 19, 3 }, { 1, 253, 1, 1 },
+		{ 29, 0, 0, 0 },   { 1, 1, 1, 29 },  { 253, 4, 19, 3 }, { 1, 253, 1, 1 },
 	};
 	static const __u8 signature[20] = { 19, 18, [18] = 1, [19] = 1 }; /* RFC 2385, NOPs */
 	bool sign = rng_one_in(r, 4);
@@ -411,10 +416,10 @@ static void add_extension(struct rng *r, struct packet *p)
 static void add_option(struct rng *r, struct packet *p)
 {
 	static const __u8 options[][4] = {
-		{ 1, 1, 1, 1 },	  { 0, 0, 0, 0 },     { 148, 4, 0, 0 }, { 7, 3, 4, 1 },
-		{ 131, 3, 4, 0 }, { 1, 137, 3, 4 },   { 7, 8, 4, 0 },	{ 1, 1, 1, 0 },
-		{ 68, 4, 5, 0 },  { 131, 0, 0, 0 },   { 7, 1, 0, 0 },	{ 1, 1, 1, 131 },
-		{ 1, 1, 1, 7 },	  { 7, 0, 0, 0 },
+		{ 1, 1, 1, 1 },   { 0, 0, 0, 0 },   { 148, 4, 0, 0 }, { 7, 3, 4, 1 },
+		{ 131, 3, 4, 0 }, { 1, 137, 3, 4 }, { 7, 8, 4, 0 },   { 1, 1, 1, 0 },
+		{ 68, 4, 5, 0 },  { 131, 0, 0, 0 }, { 7, 1, 0, 0 },   { 1, 1, 1, 131 },
+		{ 1, 1, 1, 7 },   { 7, 0, 0, 0 },
 	};
 	size_t at = ip_at(p);
 	__u8 *ip = p->data + at;
@@ -449,12 +454,11 @@ typedef void (*mutation)(struct rng *r, struct packet *p, const struct packet *o
 
 /* Those that keep a packet meaningful come more often. */
 static const mutation mutations[] = {
-	flip_bit,     set_byte,     swap_bytes,   copy_bytes,  cut,	     trim,
-	extend,	      delete_bytes, insert_bytes, set_address, set_address,  set_address,
-	set_port,     set_port,	    set_port,	  set_flags,   set_flags,    set_protocol,
-	set_fragment, set_link,	    clear_source, grow_chain,  grow_chain,   splice,
-	set_ttl,      toggle_df,    add_tag,	  set_length,  set_length,   mend_length,
-	mend_length,  pad,	    grow_tcp,	  grow_tcp,    answer,
+	flip_bit,     set_byte,     swap_bytes,  copy_bytes,   cut,          trim,     extend,
+	delete_bytes, insert_bytes, set_address, set_address,  set_address,  set_port, set_port,
+	set_port,     set_flags,    set_flags,   set_protocol, set_fragment, set_link, clear_source,
+	grow_chain,   grow_chain,   splice,      set_ttl,      toggle_df,    add_tag,  set_length,
+	set_length,   mend_length,  mend_length, pad,          grow_tcp,     grow_tcp, answer,
 };
 
 /* A fifth of the packets stay as they are; half of the rest change once. */

@@ -61,12 +61,9 @@ static void random_proxy(struct rng *r, struct rule *rule, __u32 *group)
 		const char *address;
 		__u16 port;
 	} proxies[] = {
-		{ NULL, PORT_BOTH },
-		{ NULL, PORT_NOBODY },
-		{ NULL, PORT_ANY },
-		{ "10.98.0.2", PORT_TCP4 },
-		{ "fd98::2", PORT_UDP6 },
-		{ "10.98.0.1", PORT_DIALLED },
+		{ NULL, PORT_BOTH },          { NULL, PORT_NOBODY },
+		{ NULL, PORT_ANY },           { "10.98.0.2", PORT_TCP4 },
+		{ "fd98::2", PORT_UDP6 },     { "10.98.0.1", PORT_DIALLED },
 		{ "10.98.0.1", PORT_COOKIE },
 	};
 	size_t i = rng_below(r, ARRAY_SIZE(proxies));

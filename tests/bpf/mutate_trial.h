@@ -38,7 +38,7 @@ struct round {
 	struct tally *tally;
 	struct packet corpus[CORPUS_SIZE];
 	struct mutate_policy policy;
-	struct tables tables; /* in the maps */
+	struct tables tables;  /* in the maps */
 	const __u64 *counters; /* where the program counts */
 	const struct tproxy_rulestat *rules;
 	struct totals expected;
@@ -50,7 +50,7 @@ struct round {
 struct simulation {
 	struct packet p;
 	__u32 ifindex, mark, gso_size;
-	int err, ret;        /* of the test run */
+	int err, ret; /* of the test run */
 	__u32 mark_out, len_out;
 	__u8 out[2048];
 	struct ref_answer answer;
@@ -75,8 +75,10 @@ static inline void make_trial(struct round *r, struct simulation *t)
 
 static inline void run_program(struct round *r, struct simulation *t)
 {
-	struct __sk_buff in = { .mark = t->mark, .ifindex = t->ifindex,
-				.ingress_ifindex = t->ifindex, .gso_size = t->gso_size };
+	struct __sk_buff in = { .mark = t->mark,
+				.ifindex = t->ifindex,
+				.ingress_ifindex = t->ifindex,
+				.gso_size = t->gso_size };
 	struct __sk_buff out = { 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = t->p.data, .data_size_in = (__u32)t->p.len,
 		    .data_out = t->out, .data_size_out = sizeof(t->out), .ctx_in = &in,
@@ -123,8 +125,10 @@ static inline bool ticket_is_right(struct round *r, const struct ref_answer *a)
 static inline const char *compare(struct round *r, const struct simulation *t,
 				  const struct ref_packet *p)
 {
-	static const int codes[] = { [REF_NEXT] = TC_UNSPEC, [REF_KEEP] = TC_UNSPEC,
-				     [REF_DROP] = TC_SHOT, [REF_REPLY] = TC_REDIRECT };
+	static const int codes[] = { [REF_NEXT] = TC_UNSPEC,
+				     [REF_KEEP] = TC_UNSPEC,
+				     [REF_DROP] = TC_SHOT,
+				     [REF_REPLY] = TC_REDIRECT };
 	const struct ref_answer *a = &t->answer;
 
 	if (t->err)
@@ -144,8 +148,7 @@ static inline const char *compare(struct round *r, const struct simulation *t,
 	if (!is_empty(r->w.skel->maps.tickets))
 		return "a ticket too many";
 	/* Only a refusal changes the packet; what is dropped may be half of one. */
-	if (t->ret == TC_UNSPEC &&
-	    (t->len_out != t->p.len || memcmp(t->out, t->p.data, t->p.len)))
+	if (t->ret == TC_UNSPEC && (t->len_out != t->p.len || memcmp(t->out, t->p.data, t->p.len)))
 		return "the packet was changed";
 	return a->verdict == REF_REPLY ? reply_wrong(p, t->out, t->len_out) : NULL;
 }
@@ -195,7 +198,8 @@ static inline void forget(struct round *r)
 }
 
 /* In the same way as before, that is. */
-static inline bool still_wrong(struct round *r, struct simulation *t, const struct simulation *before)
+static inline bool still_wrong(struct round *r, struct simulation *t,
+			       const struct simulation *before)
 {
 	forget(r);
 	run_trial(r, t);
@@ -203,7 +207,8 @@ static inline bool still_wrong(struct round *r, struct simulation *t, const stru
 }
 
 /* Cuts off the end and zeroes what does not matter. False: it takes the packets before. */
-static inline bool minimise(struct round *r, const struct simulation *found, struct simulation *less)
+static inline bool minimise(struct round *r, const struct simulation *found,
+			    struct simulation *less)
 {
 	*less = *found;
 	if (!still_wrong(r, less, found))

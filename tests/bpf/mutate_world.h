@@ -193,10 +193,10 @@ static inline void open_udp_sockets(struct ref_world *ref)
 
 /* The socket that was noted last, in every way of a class. */
 static inline void both_register(const struct world *w, struct ref_world *ref, __u32 group,
-				 enum tproxy_class class, int fd)
+				 enum tproxy_class cls, int fd)
 {
-	register_socket(w, group, class, fd);
-	ref->registered[group][class] = (int)ref->n_sockets - 1;
+	register_socket(w, group, cls, fd);
+	ref->registered[group][cls] = (int)ref->n_sockets - 1;
 }
 
 static inline void open_proxies(const struct world *w, struct ref_world *ref)
@@ -254,7 +254,8 @@ static inline void both_remember(const struct world *w, struct ref_world *ref, c
 				 const char *to, __u16 sport)
 {
 	struct ref_older *o = &ref->older[ref->n_older++];
-	struct tproxy_flow_key key = { .proto = IPPROTO_UDP, .sport = htons(sport),
+	struct tproxy_flow_key key = { .proto = IPPROTO_UDP,
+				       .sport = htons(sport),
 				       .dport = htons(53) };
 	struct tproxy_older older;
 	struct timespec now;

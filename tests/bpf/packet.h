@@ -50,7 +50,7 @@ struct bytes {
 #define RTHDR(next, left) (next), 0, 0, (left), 0, 0, 0, 0
 #define AHDR(next) (next), 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0 /* (2 + 2) * 4 bytes */
 #define FRAGHDR(next, offset, more, id)                                                            \
-	(next), 0, (offset) >> 8, ((offset) & 0xf8) | (more), 0, 0, 0, (id)
+	(next), 0, (offset) >> 8, ((offset)&0xf8) | (more), 0, 0, 0, (id)
 
 static const __u8 mac_host[ETH_ALEN] = { 2, 0, 0, 0, 0, 1 }; /* of the interface we enter */
 static const __u8 mac_client[ETH_ALEN] = { 2, 0, 0, 0, 0, 9 };
@@ -71,8 +71,8 @@ struct spec {
 	struct bytes pad;      /* behind the packet, as a link may pad it */
 	struct bytes tags;     /* before the packet: rest of VLAN tags; ethertype is the first's */
 	__u16 ethertype;
-	__u16 ttl;             /* or hop limit; 0: 17, 0x100: 0 */
-	__u8 version, ihl;     /* ihl 0xff: 0 */
+	__u16 ttl;         /* or hop limit; 0: 17, 0x100: 0 */
+	__u8 version, ihl; /* ihl 0xff: 0 */
 	const __u8 *mac;
 	__u32 mark;
 };
@@ -229,8 +229,9 @@ static inline void packet_build(const struct spec *spec, struct packet *p)
 	memset(p, 0, sizeof(*p));
 	memcpy(p->data, spec->mac ? spec->mac : mac_host, ETH_ALEN);
 	memcpy(p->data + ETH_ALEN, mac_client, ETH_ALEN);
-	put16(p->data + 2 * ETH_ALEN,
-	      spec->ethertype ? spec->ethertype : v6 ? ETH_P_IPV6 : ETH_P_IP);
+	put16(p->data + 2 * ETH_ALEN, spec->ethertype ? spec->ethertype :
+				      v6              ? ETH_P_IPV6 :
+							ETH_P_IP);
 	if (spec->tags.n)
 		memcpy(p->data + ETH_HLEN, spec->tags.at, spec->tags.n);
 	n = v6 ? put_ip6(spec, ip, p) : put_ip4(spec, ip, p);

@@ -107,14 +107,14 @@ static bool is_answer_of_proxy(const struct matter *m, const struct seen *quoted
 		.to = quoted->from,
 		.proto = quoted->proto,
 	};
-	int class = asked.to.addr.family == AF_INET6 ? TPROXY_UDP6 : TPROXY_UDP4, rule;
+	int cls = asked.to.addr.family == AF_INET6 ? TPROXY_UDP6 : TPROXY_UDP4, rule;
 
 	if (quoted->proto != IPPROTO_UDP || is_older(m->w, &asked.from, &asked.to))
 		return false;
 	rule = world_rule(m->w, m->iface, &asked);
 	return rule >= 0 && m->w->policy->rules[rule].action == TPROXY_ACTION_PROXY &&
 	       !m->w->policy->rules[rule].proxy.port &&
-	       m->w->registered[m->w->group[rule]][class] != REF_NO_SOCKET;
+	       m->w->registered[m->w->group[rule]][cls] != REF_NO_SOCKET;
 }
 
 static void decide_icmp(struct matter *m)

@@ -42,7 +42,7 @@ struct ref_socket {
 	__u8 family;          /* an IPv6 socket may have IPv4 ends */
 	struct ref_end local; /* all zero: the wildcard address of the socket's family */
 	struct ref_end peer;
-	bool sends_cookies;   /* a listener that did lately, so that it takes them */
+	bool sends_cookies; /* a listener that did lately, so that it takes them */
 };
 
 struct ref_iface {
@@ -176,7 +176,7 @@ enum ref_exit {
 #define X(symbol, meaning) REF_EXIT_##symbol,
 	REF_EXITS(X)
 #undef X
-	REF_EXIT_MAX
+		REF_EXIT_MAX
 };
 extern const char *const ref_exit_names[REF_EXIT_MAX];
 
@@ -195,7 +195,7 @@ struct ref_answer {
 	__u64 counts; /* bit N: counter N moves, by one */
 	int rule;     /* whose statistics move, or -1 */
 	__u32 bytes;
-	bool flow;    /* and whether a flow is counted */
+	bool flow; /* and whether a flow is counted */
 	bool ticket;
 	int ticket_rule;
 	__u32 ticket_slot, ticket_ways; /* one of so many slots from here on */

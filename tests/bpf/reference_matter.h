@@ -31,7 +31,7 @@ static inline void leave(struct matter *m, enum ref_exit exit, enum ref_verdict 
 }
 
 static inline void leave_counted(struct matter *m, enum ref_exit exit, enum ref_verdict verdict,
-			  enum tproxy_counter counter)
+				 enum tproxy_counter counter)
 {
 	leave(m, exit, verdict);
 	count(m, counter);

@@ -248,8 +248,7 @@ static void read_length6(const struct ref_packet *p, struct seen *s, size_t at)
 	size_t length = word(p->at + at + 4), there = p->n - at - 40;
 
 	s->bytes = length ? (__u32)length + 40 : 0;
-	if (!length && (s->proto == IPPROTO_HOPOPTS ||
-			(s->proto == IPPROTO_TCP && p->gso_size)))
+	if (!length && (s->proto == IPPROTO_HOPOPTS || (s->proto == IPPROTO_TCP && p->gso_size)))
 		length = there;
 	s->said = at + 40 + length;
 	s->end = s->said < p->n ? s->said : p->n;
@@ -280,8 +279,9 @@ static enum seen_kind read_ip6(const struct ref_packet *p, struct seen *s, size_
 	if (kind == SEEN_FLOW)
 		kind = read_upper(p, s);
 	if (routed && kind != SEEN_OTHER)
-		return may_be_flow(s) ? SEEN_ROUTING_HEADER :
-		       kind == SEEN_FRAGMENT ? kind : SEEN_OTHER;
+		return may_be_flow(s)        ? SEEN_ROUTING_HEADER :
+		       kind == SEEN_FRAGMENT ? kind :
+					       SEEN_OTHER;
 	return kind;
 }
 
@@ -362,8 +362,7 @@ static bool read_quoted6(const struct ref_packet *p, size_t at, struct seen *s)
 	return read_extensions(p, s, &routed) == SEEN_FLOW && !routed;
 }
 
-bool seen_quoted(const struct ref_packet *p, const struct seen *s, size_t at,
-		 struct seen *ret_seen)
+bool seen_quoted(const struct ref_packet *p, const struct seen *s, size_t at, struct seen *ret_seen)
 {
 	bool v6 = s->to.addr.family == AF_INET6;
 

@@ -6,19 +6,19 @@
 #include "reference.h"
 
 enum seen_kind {
-	SEEN_NOT_IP,         /* or nothing that anybody can read, not even addresses */
-	SEEN_VLAN,           /* of a VLAN, whose device has a say of its own */
-	SEEN_VLAN_TAGS,      /* more priority tags than are read */
-	SEEN_MALFORMED,      /* addresses, but no flow: cut off or nonsense */
-	SEEN_HIDDEN,         /* the ports or flags are there, but not to be seen here */
-	SEEN_HIDDEN_CHAIN,   /* behind more headers than are read */
-	SEEN_FRAG_OVERLAP,   /* a TCP fragment that could rewrite flags */
-	SEEN_SOURCE_ROUTE,   /* the destination is not where it goes; nor with the next one */
+	SEEN_NOT_IP,       /* or nothing that anybody can read, not even addresses */
+	SEEN_VLAN,         /* of a VLAN, whose device has a say of its own */
+	SEEN_VLAN_TAGS,    /* more priority tags than are read */
+	SEEN_MALFORMED,    /* addresses, but no flow: cut off or nonsense */
+	SEEN_HIDDEN,       /* the ports or flags are there, but not to be seen here */
+	SEEN_HIDDEN_CHAIN, /* behind more headers than are read */
+	SEEN_FRAG_OVERLAP, /* a TCP fragment that could rewrite flags */
+	SEEN_SOURCE_ROUTE, /* the destination is not where it goes; nor with the next one */
 	SEEN_ROUTING_HEADER,
-	SEEN_OTHER,          /* an upper protocol that does not concern us */
-	SEEN_ICMP,           /* error or not */
-	SEEN_FLOW,           /* TCP or UDP, with ports */
-	SEEN_FRAGMENT,       /* not the first one: no ports */
+	SEEN_OTHER,    /* an upper protocol that does not concern us */
+	SEEN_ICMP,     /* error or not */
+	SEEN_FLOW,     /* TCP or UDP, with ports */
+	SEEN_FRAGMENT, /* not the first one: no ports */
 };
 
 struct seen {
@@ -29,13 +29,13 @@ struct seen {
 	__u8 ttl;
 	bool first_fragment, later_fragment;
 	bool dont_fragment;
-	bool bare;     /* neither IPv4 options nor IPv6 extension headers */
-	__u32 id;      /* of the datagram that a fragment is of; as it stands in the packet */
-	__u32 bytes;   /* as the IP header says */
-	size_t tags;   /* bytes between the Ethernet header and the IP header */
-	size_t upper;  /* where the upper-layer header starts in the frame */
-	size_t said;   /* where it ends according to its header, which may be behind the frame */
-	size_t end;    /* where the IP packet ends in the frame: nothing exists from here on */
+	bool bare;    /* neither IPv4 options nor IPv6 extension headers */
+	__u32 id;     /* of the datagram that a fragment is of; as it stands in the packet */
+	__u32 bytes;  /* as the IP header says */
+	size_t tags;  /* bytes between the Ethernet header and the IP header */
+	size_t upper; /* where the upper-layer header starts in the frame */
+	size_t said;  /* where it ends according to its header, which may be behind the frame */
+	size_t end;   /* where the IP packet ends in the frame: nothing exists from here on */
 };
 
 void seen_read(const struct ref_packet *p, struct seen *ret_seen);

@@ -102,8 +102,8 @@ static __u32 fold(const __u8 addr[16])
 struct tproxy_flow_key *began_place(struct ref_world *w, const struct tproxy_flow_key *key)
 {
 	__u32 ports = (__u32)key->sport << 16 | key->dport;
-	__u32 sum = fold(key->src) * 2654435761u + fold(key->dst) * 2246822507u +
-		    ports * 3266489909u;
+	__u32 sum =
+		fold(key->src) * 2654435761u + fold(key->dst) * 2246822507u + ports * 3266489909u;
 
 	sum = (sum ^ sum / 65536) * 2146121005u;
 	sum ^= sum / 32768;
@@ -114,15 +114,15 @@ static void give_ticket(struct matter *m, int rule)
 {
 	struct ref_answer *a = m->a;
 	bool by_address = m->w->policy->rules[rule].proxy.port;
-	enum tproxy_class class = class_of(&m->s);
+	enum tproxy_class cls = class_of(&m->s);
 
 	a->ticket = true;
 	a->ticket_rule = rule;
 	a->ticket_key = key_of(&m->s);
 	if (m->s.proto == IPPROTO_TCP)
 		*began_place(m->w, &a->ticket_key) = a->ticket_key;
-	a->ticket_slot = by_address ? TPROXY_LENT_SLOT(class, (__u32)rule) :
-				      TPROXY_SLOT(m->w->group[rule], class, 0);
+	a->ticket_slot = by_address ? TPROXY_LENT_SLOT(cls, (__u32)rule) :
+				      TPROXY_SLOT(m->w->group[rule], cls, 0);
 	a->ticket_ways = by_address ? 1 : TPROXY_GROUP_WAYS;
 }
 
@@ -154,9 +154,10 @@ void steer(struct matter *m, int rule, enum steer how, enum tproxy_counter why)
 		go_down(m, r, NO_ASSIGNMENT);
 	} else {
 		give_ticket(m, rule);
-		leave_counted(m, how == BY_COOKIE ? REF_EXIT_TICKET_COOKIE :
-				 why == TPROXY_COUNT_TIME_WAIT ? REF_EXIT_TICKET_TIME_WAIT :
-								 REF_EXIT_TICKET,
+		leave_counted(m,
+			      how == BY_COOKIE              ? REF_EXIT_TICKET_COOKIE :
+			      why == TPROXY_COUNT_TIME_WAIT ? REF_EXIT_TICKET_TIME_WAIT :
+							      REF_EXIT_TICKET,
 			      REF_KEEP, why);
 	}
 }

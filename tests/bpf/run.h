@@ -28,6 +28,7 @@ struct want {
 	int rule;
 };
 
+/* clang-format off */
 #define NOTHING { TC_UNSPEC, false, 0, NO_RULE }
 #define COUNTED(counts) { TC_UNSPEC, false, counts, NO_RULE }
 #define KEPT(counts) { TC_UNSPEC, true, counts, NO_RULE }
@@ -36,6 +37,7 @@ struct want {
 #define SHOT(counts, rule) { TC_SHOT, false, counts, rule }
 #define REFUSED(rule) { TC_REDIRECT, false, C(DOWN_RESET), rule }
 #define WANTED(rule) SHOT(C(ASSIGN_FAILED) | C(DOWN_DROP), rule)
+/* clang-format on */
 
 struct snapshot {
 	__u64 counters[TPROXY_COUNT_MAX];
@@ -57,7 +59,8 @@ static inline void read_snapshot(const struct world *w, struct snapshot *s)
 
 	memset(s, 0, sizeof(*s));
 	for (__u32 i = 0; i < TPROXY_COUNT_MAX; i++) {
-		must(bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.counters), &i, values), "counters");
+		must(bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.counters), &i, values),
+		     "counters");
 		for (int cpu = 0; cpu < w->cpus; cpu++)
 			s->counters[i] += values[cpu];
 	}

@@ -13,6 +13,7 @@
 #define V6 "fd21:1::5"
 #define DF_MARK 0x4000000u
 
+/* clang-format off */
 static const struct rule_spec rules[] = {
 	{ 0, "10.210.1.0/24,fd21:1::/64", NULL, { "tcp/80", "udp/53" }, TPROXY_ACTION_PROXY, 0,
 	  NULL },
@@ -22,9 +23,11 @@ static const struct rule_spec rules[] = {
 	{ 4, "10.98.0.0/24,fd98::/64,10.210.4.0/24,fd21:4::/64", NULL, { "tcp", "udp" }, TPROXY_ACTION_PROXY, 0, NULL },
 	{ 5, "10.210.5.0/24", NULL, { "udp/53" }, TPROXY_ACTION_PASS, 0, NULL },
 };
+/* clang-format on */
 
 /* ---- TTL ------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct packet_case ttl_cases[] = {
 	{ "a SYN of TTL 1", { .dst = V4, TCP80, .ttl = 1 }, PASSED(C(TTL), 0) },
 	{ "a SYN of TTL 0", { .dst = V4, TCP80, .ttl = 0x100 }, PASSED(C(TTL), 0) },
@@ -39,6 +42,7 @@ static const struct packet_case ttl_cases[] = {
 	{ "a datagram of TTL 1 that a socket owns", /* ip_forward() would drop it, with the socket */
 	  { .src = "10.99.0.1", .dst = "10.210.9.77", UDP53, .ttl = 1 }, KEPT(C(OWNED)) },
 };
+/* clang-format on */
 
 /* ---- routes and addresses --------------------------------------------------- */
 
@@ -51,7 +55,8 @@ static const struct packet_case proxy_routed_cases[] = {
 	{ "no route, unrouted = proxy", { .dst = "172.31.0.1", TCP80 }, WANTED(3) },
 	{ "no route, unrouted = proxy, UDP", { .dst = "172.31.0.1", UDP53 }, WANTED(3) },
 	{ "no route, unrouted = proxy, IPv6", { .dst = "fd31::1", TCP80 }, WANTED(3) },
-	{ "no route, unrouted = proxy, TTL 1", { .dst = "172.31.0.1", TCP80, .ttl = 1 },
+	{ "no route, unrouted = proxy, TTL 1",
+	  { .dst = "172.31.0.1", TCP80, .ttl = 1 },
 	  PASSED(C(TTL), 3) },
 };
 
@@ -69,6 +74,7 @@ static void test_unrouted(const struct world *w)
 }
 
 /* Noted as this host's, but routed elsewhere by now. */
+/* clang-format off */
 static const struct packet_case moved_cases[] = {
 	{ "an address that moved away, proxy rule", { .dst = "10.210.1.99", TCP80 }, WANTED(0) },
 	{ "an address that moved away, drop rule", { .dst = "10.210.2.99", TCP80 },
@@ -80,6 +86,7 @@ static const struct packet_case moved_cases[] = {
 	{ "an IPv6 address that is still here", { .dst = SERVER6, .dport = 9 },
 	  COUNTED(C(LOCAL_DST)) },
 };
+/* clang-format on */
 
 static void test_moved(const struct world *w)
 {
@@ -124,8 +131,9 @@ static void set_older(const struct world *w, const struct spec *spec, __u64 seco
 static void test_older_error(const struct world *w, const struct spec *flow)
 {
 	const struct spec outer = { .src = "10.99.0.1", .dst = V4 };
-	const struct spec answer = { .src = V4, .dst = "10.99.0.1", .proto = UDP, .sport = 53,
-				     .dport = CLIENT_PORT };
+	const struct spec answer = {
+		.src = V4, .dst = "10.99.0.1", .proto = UDP, .sport = 53, .dport = CLIENT_PORT
+	};
 	static const struct want nothing = NOTHING, kept = KEPT(C(ICMP_OWNED));
 	struct tproxy_flow_key key = key_of(flow);
 	struct tproxy_older left;
@@ -152,7 +160,9 @@ static void test_older(const struct world *w)
 		{ "an older flow, again", flow, COUNTED(C(OLDER)) },
 		{ "an older flow and a drop rule", dropped, SHOT(C(RULE_DROP), 1) },
 		{ "an older flow and a pass rule", passed, PASSED(C(RULE_PASS), 5) },
-		{ "TCP of the same numbers", { .src = "10.99.0.1", .dst = V4, .dport = 53 }, NOTHING },
+		{ "TCP of the same numbers",
+		  { .src = "10.99.0.1", .dst = V4, .dport = 53 },
+		  NOTHING },
 	};
 	struct packet_case other = { "another port of the client", flow, WANTED(0) };
 	struct packet_case idle = { "an older flow that was idle for a minute", flow, WANTED(0) };
@@ -182,6 +192,7 @@ static void test_older(const struct world *w)
 /* As if a router returned what sockets of this host have sent. */
 static void test_loops(const struct world *w)
 {
+	/* clang-format off */
 	const struct packet_case cases[] = {
 		{ "a SYN of a connection of this host",
 		  { .src = CLIENT4, .dst = "10.210.4.9", .sport = 42000, .dport = 9 }, LOOPED(4) },
@@ -197,6 +208,7 @@ static void test_loops(const struct world *w)
 		  { .src = CLIENT4, .dst = "10.210.4.9", .sport = 42002, .dport = 9, .proto = UDP },
 		  WANTED(4) },
 	};
+	/* clang-format on */
 	union address silent = address_of("10.210.4.9", 9);
 	int waiting = bound_socket(SOCK_STREAM | SOCK_NONBLOCK, CLIENT4, 42000);
 
@@ -209,10 +221,12 @@ static void test_loops(const struct world *w)
 
 /* ---- SYNs for the server alone ----------------------------------------------- */
 
-#define SYN_HEAD(words) 0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, (words) << 4, SYN, 4, 0, 0, 0, 0, 0
+#define SYN_HEAD(words)                                                                            \
+	0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, (words) << 4, SYN, 4, 0, 0, 0, 0, 0
 #define MD5_OPTION 19, 18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 #define UNANSWERED(rule) SHOT(C(UNANSWERABLE) | C(DOWN_DROP), rule)
 
+/* clang-format off */
 static const struct packet_case syn_cases[] = {
 	{ "a SYN with TCP MD5", { .dst = V4, .body = BYTES(SYN_HEAD(10), MD5_OPTION, 1, 1) },
 	  UNANSWERED(0) },
@@ -248,11 +262,11 @@ static const struct packet_case syn_cases[] = {
 	{ "an option list that is cut off", { .dst = V4, .body = BYTES(SYN_HEAD(15), 1, 1) },
 	  WANTED(0) },
 };
+/* clang-format on */
 
 /* ---- the mark ----------------------------------------------------------------- */
 
-static void check_mark(const struct world *w, const char *name, const struct spec *spec,
-		       __u32 want)
+static void check_mark(const struct world *w, const char *name, const struct spec *spec, __u32 want)
 {
 	static struct outcome o;
 	struct packet p;

@@ -86,12 +86,14 @@ static const struct packet_case link_cases[] = {
 	{ "MPLS", { .dst = V4, TCP80, .ethertype = ETH_P_MPLS_UC }, NOTHING },
 	{ "802.3 length", { .dst = V4, TCP80, .ethertype = 0x0100 }, NOTHING },
 	{ "IPv6 in an IPv4 frame", { .dst = V6, TCP80, .ethertype = ETH_P_IP }, NO_ADDRESSES },
-	{ "IPv4 in an IPv6 frame", { .dst = V4, TCP80, .ethertype = ETH_P_IPV6, .payload = 20 },
+	{ "IPv4 in an IPv6 frame",
+	  { .dst = V4, TCP80, .ethertype = ETH_P_IPV6, .payload = 20 },
 	  NO_ADDRESSES },
 };
 
 /* ---- IPv4 ----------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct packet_case ip4_cases[] = {
 	{ "version 0", { .dst = V4, TCP80, .version = 16 }, NO_ADDRESSES },
 	{ "version 5", { .dst = V4, TCP80, .version = 5 }, NO_ADDRESSES },
@@ -162,9 +164,11 @@ static const struct packet_case ip4_cases[] = {
 	{ "options cut off", { .dst = V4, TCP80, .middle = BYTES(1, 1, 1, 1), .cut = 22 },
 	  MALFORMED_ },
 };
+/* clang-format on */
 
 /* ---- IPv6 ----------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct packet_case ip6_cases[] = {
 	{ "IPv6 version 0", { .dst = V6, TCP80, .version = 16 }, NO_ADDRESSES },
 	{ "IPv6 version 4", { .dst = V6, TCP80, .version = 4 }, NO_ADDRESSES },
@@ -240,6 +244,7 @@ static const struct packet_case ip6_cases[] = {
 	{ "UDP behind an extension header, nothing else",
 	  { .dst = V6, UDP53, .next = HOP, .middle = BYTES(EXT(UDP)) }, WANTED(0) },
 };
+/* clang-format on */
 
 /* ---- truncation ----------------------------------------------------------- */
 
@@ -253,8 +258,8 @@ static bool runs(const struct world *w, struct packet *p)
 }
 
 /* A packet cut after each byte of its headers; it needs `enough` bytes. */
-static void test_truncated(const struct world *w, const char *what, struct spec spec,
-			   __u16 enough, __u16 all)
+static void test_truncated(const struct world *w, const char *what, struct spec spec, __u16 enough,
+			   __u16 all)
 {
 	static const struct want wanted = WANTED(0), malformed = MALFORMED_;
 	static const struct want nothing = NO_ADDRESSES;
@@ -280,6 +285,7 @@ static void test_truncated(const struct world *w, const char *what, struct spec 
 static const struct {
 	const char *dst;
 	bool ours; /* may be somebody's flow; else it never is */
+		   /* clang-format off */
 } destinations[] = {
 	{ "0.0.0.0", false }, { "0.0.0.1", true }, { "0.255.255.255", true }, { "1.0.0.0", true },
 	{ "126.255.255.255", true }, { "127.0.0.0", false }, { "127.0.0.1", false },
@@ -294,6 +300,7 @@ static const struct {
 	{ "febf:ffff::1", false }, { "fec0::1", true }, { "feff::1", true }, { "ff00::1", false },
 	{ "ff02::fb", false }, { "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false },
 };
+/* clang-format on */
 
 static void test_destinations(const struct world *w)
 {
@@ -304,7 +311,8 @@ static void test_destinations(const struct world *w)
 		char name[80];
 		struct packet_case c = {
 			.name = name,
-			.spec = { .dst = destinations[n].dst, .dport = 81,
+			.spec = { .dst = destinations[n].dst,
+				  .dport = 81,
 				  .proto = i % 2 ? IPPROTO_UDP : IPPROTO_TCP },
 			.want = destinations[n].ours ? dropped : nothing,
 		};
@@ -315,6 +323,7 @@ static void test_destinations(const struct world *w)
 	}
 }
 
+/* clang-format off */
 static const struct packet_case local_cases[] = {
 	{ "address of this host", { .dst = "10.77.1.1", TCP80 }, COUNTED(C(LOCAL_DST)) },
 	{ "IPv6 address of this host", { .dst = "fd77:1::1", TCP80 }, COUNTED(C(LOCAL_DST)) },
@@ -330,9 +339,12 @@ static const struct packet_case local_cases[] = {
 	  DROPPED },
 	{ "address of this host as source", { .src = "10.77.1.1", .dst = V4, TCP80 }, WANTED(0) },
 };
+/* clang-format on */
 
 /* Rule statistics are not looked at: whether such a flow was decided by a rule is open. */
+/* clang-format off */
 #define LEFT_UNROUTED { TC_UNSPEC, false, C(UNROUTED), ANY_RULE }
+/* clang-format on */
 
 static const struct packet_case unrouted_cases[] = {
 	{ "no route", { .dst = "172.31.0.1", TCP80 }, LEFT_UNROUTED },
@@ -350,12 +362,14 @@ static const struct packet_case unrouted_cases[] = {
 static const struct packet_case not_forwarding_cases[] = {
 	{ "no route, forwarding off", { .dst = "172.31.0.1", TCP80 }, WANTED(0) },
 	{ "no route, forwarding off, IPv6", { .dst = "fd31::1", TCP80 }, WANTED(0) },
-	{ "address of this host, forwarding off", { .dst = "10.77.1.1", TCP80 },
+	{ "address of this host, forwarding off",
+	  { .dst = "10.77.1.1", TCP80 },
 	  COUNTED(C(LOCAL_DST)) },
 };
 
 /* ---- marks and configuration ---------------------------------------------- */
 
+/* clang-format off */
 static const struct packet_case mark_cases[] = {
 	{ "our mark on a packet nobody wants", { .dst = V4, .dport = 9, .mark = MARK },
 	  COUNTED(C(FORGED_MARK)) },
@@ -375,6 +389,7 @@ static const struct packet_case mark_cases[] = {
 	  COUNTED(C(FORGED_MARK)) },
 	{ "our mark on IPv6", { .dst = V6, .dport = 9, .mark = MARK | 5 }, COUNTED(C(FORGED_MARK)) },
 };
+/* clang-format on */
 
 static const struct packet_case unconfigured_cases[] = {
 	{ "no mask: a flow start", { .dst = V4, TCP80 }, COUNTED(C(NO_POLICY)) },

@@ -29,8 +29,8 @@ struct flow {
 #define SLOT_DUAL TPROXY_SLOT(3, TPROXY_TCP4, 0)
 #define SLOT_TCP_IN_UDP TPROXY_SLOT(3, TPROXY_UDP4, 0)
 #define SLOT_LAST TPROXY_SLOT(TPROXY_MAX_GROUPS - 1, TPROXY_UDP6, TPROXY_GROUP_WAYS - 1)
-#define SLOT_BEYOND (TPROXY_MAX_GROUPS * TPROXY_GROUP_SLOTS)
-#define RELAY(class) TPROXY_SLOT(0, class, 3)
+#define SLOT_BEYOND TPROXY_SOCKET_SLOTS
+#define RELAY(cls) TPROXY_SLOT(0, cls, 3)
 
 #define T IPPROTO_TCP
 #define U IPPROTO_UDP
@@ -99,7 +99,9 @@ static const struct {
 	{ "another destination", { T, C4, 40000, "10.210.1.4", 80 }, NONE, 0 },
 	{ "another network of the destination", { T, C4, 40000, "11.210.1.5", 80 }, NONE, 0 },
 	{ "no address", { T, "0.0.0.0", 40000, "0.0.0.0", 80 }, NONE, 0 },
-	{ "extreme addresses", { T, "0.0.0.1", 1, "255.255.255.254", 1 }, CHOSEN,
+	{ "extreme addresses",
+	  { T, "0.0.0.1", 1, "255.255.255.254", 1 },
+	  CHOSEN,
 	  RELAY(TPROXY_TCP4) },
 	{ "IPv6: another source", { T, "fd99::2", 40000, S6, 80 }, NONE, 0 },
 	{ "IPv6: first word of the source", { T, "fd98::1", 40000, S6, 80 }, NONE, 0 },
@@ -109,7 +111,9 @@ static const struct {
 	{ "IPv6: first word of the destination", { T, C6, 40000, "fd22:1::5", 80 }, NONE, 0 },
 	{ "IPv6: second word of the destination", { T, C6, 40000, "fd21:1:0:1::5", 80 }, NONE, 0 },
 	{ "IPv6: third word of the destination", { T, C6, 40000, "fd21:1::1:0:5", 80 }, NONE, 0 },
-	{ "IPv6: bits in every word", { T, "fd99::1:0:0:0", 1, "fd21::1:0:0", 1 }, CHOSEN,
+	{ "IPv6: bits in every word",
+	  { T, "fd99::1:0:0:0", 1, "fd21::1:0:0", 1 },
+	  CHOSEN,
 	  RELAY(TPROXY_TCP6) },
 	{ "IPv6: another protocol", { U, C6, 40000, S6, 80 }, NONE, 0 },
 	{ "IPv6: source port", { T, C6, 40001, S6, 80 }, NONE, 0 },
@@ -117,7 +121,9 @@ static const struct {
 	{ "IPv6: UDP, source port", { U, C6, 40001, S6, 53 }, NONE, 0 },
 	{ "UDP, destination port", { U, C4, 40000, S4, 54 }, NONE, 0 },
 	{ "an IPv4 ticket is none for the mapped address's neighbour",
-	  { T, "::fffe:10.99.0.1", 40000, "::fffe:10.210.1.5", 80 }, NONE, 0 },
+	  { T, "::fffe:10.99.0.1", 40000, "::fffe:10.210.1.5", 80 },
+	  NONE,
+	  0 },
 };
 
 static struct tproxy_flow_key key_of(const struct flow *f)

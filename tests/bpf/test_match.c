@@ -53,6 +53,7 @@ static const struct rule_spec rules[] = {
 	{ 63, "10.210.63.0/24,fd21:63::/64", NULL, { "tcp/80" }, PASS, 0, NULL },
 };
 
+/* clang-format off */
 static const struct packet_case action_cases[] = {
 	{ "proxy: TCP", { .dst = "10.210.1.9", TCP80 }, WANTED(0) },
 	{ "proxy: UDP", { .dst = "10.210.1.9", UDP53 }, WANTED(0) },
@@ -91,7 +92,9 @@ static const struct packet_case action_cases[] = {
 	  { .dst = "fd21:7::9", UDP53, .payload = 1200 }, SHOT(C(RULE_DROP), 6) },
 	{ "unused entry", { .dst = "10.210.10.9", TCP80 }, NOTHING },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct packet_case listener_cases[] = {
 	{ "listener by port", { .dst = "10.210.8.9", TCP80 }, WANTED(7) },
 	{ "listener by port, UDP", { .dst = "10.210.8.9", UDP53 }, WANTED(7) },
@@ -121,7 +124,9 @@ static const struct packet_case listener_cases[] = {
 	  { .dst = "10.210.8.9", UDP53, .frag = MF, .payload = 16 },
 	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 7) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct packet_case dimension_cases[] = {
 	{ "another destination", { .dst = "10.210.0.255", TCP80 }, NOTHING },
 	{ "another destination above", { .dst = "10.210.18.0", TCP80 }, NOTHING },
@@ -174,7 +179,9 @@ static const struct packet_case dimension_cases[] = {
 	{ "UDP port 65535", { .dst = "10.210.13.1", .proto = IPPROTO_UDP, .dport = 65535 },
 	  SHOT(C(RULE_DROP), 12) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct packet_case order_cases[] = {
 	{ "first of two equal rules", { .dst = "10.210.20.1", TCP80 }, PASSED(C(RULE_PASS), 20) },
 	{ "more specific rule first", { .dst = "10.210.30.200", TCP80 }, SHOT(C(RULE_DROP), 29) },
@@ -195,12 +202,14 @@ static const struct packet_case order_cases[] = {
 	{ "rule 62 before rule 63", { .src = "10.99.7.1", .dst = "10.210.63.1", TCP80 },
 	  SHOT(C(RULE_DROP), 62) },
 };
+/* clang-format on */
 
 /* ---- interfaces ----------------------------------------------------------- */
 
 static const __u8 mac_out[ETH_ALEN] = { 2, 0, 0, 0, 0, 2 };
 #define VIA_OUT .mac = mac_out
 
+/* clang-format off */
 static const struct packet_case out_cases[] = {
 	{ "interface with some rules: one of them", { .dst = "10.210.7.9", TCP80, VIA_OUT },
 	  SHOT(C(RULE_DROP), 6) },
@@ -210,6 +219,7 @@ static const struct packet_case out_cases[] = {
 	{ "interface with some rules: rule 63", { .dst = "fd21:63::1", TCP80, VIA_OUT },
 	  PASSED(C(RULE_PASS), 63) },
 };
+/* clang-format on */
 
 static const struct packet_case divert_cases[] = {
 	{ "interface without rules", { .dst = "10.210.7.9", TCP80, VIA_OUT }, NOTHING },
@@ -218,7 +228,8 @@ static const struct packet_case divert_cases[] = {
 
 static const struct packet_case unknown_cases[] = {
 	{ "interface that is not in the map", { .dst = "10.210.7.9", TCP80, VIA_OUT }, NOTHING },
-	{ "interface that is not in the map, IPv6", { .dst = "fd21:7::9", UDP53, VIA_OUT },
+	{ "interface that is not in the map, IPv6",
+	  { .dst = "fd21:7::9", UDP53, VIA_OUT },
 	  NOTHING },
 };
 
@@ -245,6 +256,7 @@ static void test_interfaces(const struct world *w)
 
 /* ---- refusals ------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct packet_case reset_cases[] = {
 	{ "reset: TCP", { .dst = "10.210.5.9", TCP80 }, REFUSED(4) },
 	{ "reset: TCP with payload", { .dst = "10.210.5.9", TCP80, .payload = 33 }, REFUSED(4) },
@@ -258,8 +270,10 @@ static const struct packet_case reset_cases[] = {
 	{ "reset: IPv6 UDP", { .dst = "fd21:5::9", UDP53, .payload = 101 }, REFUSED(4) },
 	{ "reset: IPv6 UDP without payload", { .dst = "fd21:5::9", UDP53 }, REFUSED(4) },
 };
+/* clang-format on */
 
 /* Where no refusal can be made the flow is dropped. */
+/* clang-format off */
 static const struct packet_case unrefused_cases[] = {
 	{ "reset: first fragment",
 	  { .dst = "10.210.5.9", UDP53, .frag = MF, .payload = 16 }, SHOT(C(DOWN_DROP), 4) },
@@ -271,6 +285,7 @@ static const struct packet_case unrefused_cases[] = {
 	{ "reset: TCP header cut off", { .dst = "10.210.5.9", TCP80, .cut = IP4_LEN + 15 },
 	  SHOT(C(DOWN_DROP), 4) },
 };
+/* clang-format on */
 
 /* NULL, or what is wrong with the answer's IP header. */
 static const char *check_ip(const struct packet *sent, const __u8 *ip, bool v6)
@@ -378,8 +393,7 @@ static const struct packet_case next_cases[] = {
 
 static const struct packet_case old_cases[] = {
 	{ "old policy again", { .dst = "10.210.1.9", TCP80 }, WANTED(0) },
-	{ "old policy again: another rule", { .dst = "10.210.7.9", TCP80 },
-	  SHOT(C(RULE_DROP), 6) },
+	{ "old policy again: another rule", { .dst = "10.210.7.9", TCP80 }, SHOT(C(RULE_DROP), 6) },
 };
 
 /*

@@ -18,8 +18,8 @@
 #include "mutate_trial.h"
 
 #define DEFAULT_COUNT 1000000
-#define ROUND 50000u  /* packets of a process */
-#define BLOCK 250u    /* packets of a policy */
+#define ROUND 50000u /* packets of a process */
+#define BLOCK 250u   /* packets of a policy */
 
 static __u64 setting(const char *name, __u64 usual)
 {
@@ -46,8 +46,8 @@ static const void *look_into(const struct bpf_map *map)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t n = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
-	void *at = mmap(NULL, (n + page - 1) / page * page, PROT_READ, MAP_SHARED,
-			bpf_map__fd(map), 0);
+	void *at = mmap(NULL, (n + page - 1) / page * page, PROT_READ, MAP_SHARED, bpf_map__fd(map),
+			0);
 
 	must(at == MAP_FAILED ? -errno : 0, "mmap");
 	return at;
@@ -92,7 +92,8 @@ static void configure(struct round *r, __u32 mask)
 	struct tproxy_config config = { .abi = TPROXY_ABI, .mark = MARK, .mask = mask };
 
 	config.df_mark = MASK & ~MARK;
-	config.unreadable = rng_one_in(&r->rng, 4) ? TPROXY_UNREADABLE_PASS : TPROXY_UNREADABLE_DROP;
+	config.unreadable =
+		rng_one_in(&r->rng, 4) ? TPROXY_UNREADABLE_PASS : TPROXY_UNREADABLE_DROP;
 	r->ref.mark = MARK;
 	r->ref.mask = mask;
 	r->ref.df_mark = config.df_mark;
@@ -264,8 +265,8 @@ static void add_tally(struct tally *sum, const struct tally *t)
 
 static void test_round(struct tally *sum, __u64 seed, __u32 packets)
 {
-	struct tally *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			       -1, 0);
+	struct tally *t =
+		mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char name[100];
 	bool ended;
 

@@ -18,6 +18,7 @@
 #define TO_CLIENT4(port) .src = SERVER4, .dst = CLIENT4, .sport = (port), .dport = CLIENT_PORT
 #define TO_CLIENT6(port) .src = SERVER6, .dst = CLIENT6, .sport = (port), .dport = CLIENT_PORT
 
+/* clang-format off */
 static const struct rule_spec rules[] = {
 	{ 0, "10.210.1.0/24,fd21:1::/64", NULL, { "tcp/80", "tcp/8080", "udp/53" },
 	  TPROXY_ACTION_PROXY, 0, NULL },
@@ -36,9 +37,11 @@ static const struct rule_spec rules[] = {
 	{ 12, "10.210.6.0/24", NULL, { "udp/53" }, TPROXY_ACTION_PROXY, TPROXY_ON_DOWN_PASS, "15999" },
 	{ 13, "10.210.7.0/24", NULL, { "udp/53" }, TPROXY_ACTION_PROXY, TPROXY_ON_DOWN_RESET, "15999" },
 };
+/* clang-format on */
 
 /* ---- TCP ------------------------------------------------------------------ */
 
+/* clang-format off */
 static const struct packet_case tcp_cases[] = {
 	{ "TCP flow: ACK", { TO_SERVER4(7000), .flags = ACK }, KEPT(C(OWNED)) },
 	{ "TCP flow: data", { TO_SERVER4(7000), .flags = ACK | PSH, .payload = 99 },
@@ -79,7 +82,9 @@ static const struct packet_case tcp_cases[] = {
 			       .flags = RST | ACK }, KEPT(C(OWNED)) },
 	{ "handshake not complete", { TO_SERVER4(7003), .flags = ACK }, KEPT(C(OWNED)) },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct packet_case listener_cases[] = {
 	{ "wildcard listener, no rule", { .dst = "10.210.4.1", .dport = 8080 }, NOTHING },
 	{ "wildcard listener, no rule, IPv6", { .dst = "fd21:4::1", .dport = 8080 }, NOTHING },
@@ -105,9 +110,11 @@ static const struct packet_case listener_cases[] = {
 	{ "listener on a foreign address by IP_FREEBIND", { .dst = "10.210.4.90", .dport = 80 },
 	  KEPT(C(FOREIGN_LISTENER)) },
 };
+/* clang-format on */
 
 /* ---- UDP ------------------------------------------------------------------ */
 
+/* clang-format off */
 static const struct packet_case udp_cases[] = {
 	{ "connected UDP, against a rule", { .dst = "10.210.1.77", UDP53 }, KEPT(C(OWNED)) },
 	{ "connected UDP, against a rule, IPv6", { .dst = "fd21:1::77", UDP53 }, KEPT(C(OWNED)) },
@@ -147,6 +154,7 @@ static const struct packet_case udp_cases[] = {
 	{ "wildcard UDP, no rule, IPv6",
 	  { .dst = "fd21:4::1", .proto = IPPROTO_UDP, .dport = 5353 }, NOTHING },
 };
+/* clang-format on */
 
 /* ---- this host's own addresses -------------------------------------------- */
 
@@ -155,6 +163,7 @@ static const struct packet_case udp_cases[] = {
  * local table comes before our rule, and asking whose address it is would make each
  * packet of each relayed flow dearer. A rule never reaches them (test_ingress).
  */
+/* clang-format off */
 static const struct packet_case own_cases[] = {
 	{ "own address: ACK of a flow", { .src = CLIENT4, .dst = "10.77.1.1", .dport = 7004, .flags = ACK },
 	  KEPT(C(OWNED)) },
@@ -164,6 +173,7 @@ static const struct packet_case own_cases[] = {
 	{ "own address: UDP bound to it",
 	  { .dst = "10.77.1.1", .proto = IPPROTO_UDP, .dport = 54 }, KEPT(C(FOREIGN_LISTENER)) },
 };
+/* clang-format on */
 
 /* ---- TIME_WAIT ------------------------------------------------------------ */
 
@@ -175,7 +185,8 @@ static const struct packet_case time_wait_cases[] = {
 	{ "TIME_WAIT: RST", { TO_SERVER4(7100), .flags = RST }, KEPT(C(OWNED)) },
 	{ "TIME_WAIT: SYN ACK", { TO_SERVER4(7100), .flags = SYN | ACK }, KEPT(C(OWNED)) },
 	{ "TIME_WAIT: ACK, IPv6", { TO_SERVER6(7100), .flags = ACK }, KEPT(C(OWNED)) },
-	{ "TIME_WAIT: SYN for a proxy that is not registered", { TO_SERVER4(7101) },
+	{ "TIME_WAIT: SYN for a proxy that is not registered",
+	  { TO_SERVER4(7101) },
 	  KEPT_BY(C(TIME_WAIT), 4) },
 	{ "TIME_WAIT: SYN, pass rule", { TO_SERVER4(7102) }, PASSED(C(RULE_PASS), 5) },
 	{ "TIME_WAIT: SYN, drop rule", { TO_SERVER4(7104) }, SHOT(C(RULE_DROP), 7) },
@@ -204,11 +215,11 @@ static void expect_ticket(const struct world *w, const char *name, struct spec s
 {
 	struct tproxy_flow_key key = flow_key(&spec);
 	bool udp = spec.proto == IPPROTO_UDP;
-	enum tproxy_class class = (udp ? TPROXY_UDP4 : TPROXY_TCP4) + spec_is_v6(&spec);
+	enum tproxy_class cls = (udp ? TPROXY_UDP4 : TPROXY_TCP4) + spec_is_v6(&spec);
 	struct tproxy_ticket ticket = { 0 };
 	int err = bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.tickets), &key, &ticket);
 
-	if (!tap_ok(!err && ticket.rule == rule && ticket.slot / TPROXY_GROUP_WAYS == class, name))
+	if (!tap_ok(!err && ticket.rule == rule && ticket.slot / TPROXY_GROUP_WAYS == cls, name))
 		tap_comment("error %d, slot %u, rule %u", err, ticket.slot, ticket.rule);
 }
 
@@ -224,7 +235,8 @@ static void expect_lent_ticket(const struct world *w, const char *name, struct s
 	if (!err)
 		err = bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.socks), &ticket.slot, &cookie);
 	if (!tap_ok(!err && cookie && ticket.rule == rule &&
-			    ticket.slot == TPROXY_LENT_SLOT(TPROXY_TCP4, rule), name))
+			    ticket.slot == TPROXY_LENT_SLOT(TPROXY_TCP4, rule),
+		    name))
 		tap_comment("error %d, slot %u, rule %u", err, ticket.slot, ticket.rule);
 }
 
@@ -244,6 +256,7 @@ static void expect_no_ticket(const struct world *w, const char *name, struct spe
 #define FRAGMENT6_TCP(offset, more, id) .next = 44, .middle = BYTES(FRAGHDR(6, offset, more, id))
 #define U .proto = IPPROTO_UDP
 
+/* clang-format off */
 static const struct packet_case fragment_cases[] = {
 	{ "later fragment before the first", { .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST },
 	  COUNTED(C(FRAG_MISS)) },
@@ -381,24 +394,29 @@ static const struct packet_case fragment_cases[] = {
 	{ "IPv6 atomic fragment of an owned TCP flow",
 	  { TO_SERVER6(7000), .flags = ACK, FRAGMENT6_TCP(0, 0, 13) }, KEPT(C(OWNED)) },
 };
+/* clang-format on */
 
 static void test_fragments(const struct world *w)
 {
 	expect_no_ticket(w, "no ticket yet", (struct spec){ .dst = "10.210.1.9", UDP53 });
 	check_cases(w, fragment_cases, ARRAY_SIZE(fragment_cases));
-	expect_ticket(w, "ticket of the UDP fragment", (struct spec){ .dst = "10.210.1.9", UDP53 }, 0);
+	expect_ticket(w, "ticket of the UDP fragment", (struct spec){ .dst = "10.210.1.9", UDP53 },
+		      0);
 	expect_ticket(w, "ticket of the SYN fragment",
 		      (struct spec){ .dst = "10.210.1.9", .dport = 80 }, 0);
 	expect_ticket(w, "ticket of the IPv6 UDP fragment",
 		      (struct spec){ .dst = "fd21:1::9", UDP53 }, 0);
 	expect_ticket(w, "ticket of the IPv6 SYN fragment",
 		      (struct spec){ .dst = "fd21:1::9", .dport = 80 }, 0);
-	expect_no_ticket(w, "no ticket for an owned flow", (struct spec){ .dst = "10.210.4.77", UDP53 });
-	expect_no_ticket(w, "no ticket for a passed flow", (struct spec){ .dst = "10.210.2.9", UDP53 });
+	expect_no_ticket(w, "no ticket for an owned flow",
+			 (struct spec){ .dst = "10.210.4.77", UDP53 });
+	expect_no_ticket(w, "no ticket for a passed flow",
+			 (struct spec){ .dst = "10.210.2.9", UDP53 });
 }
 
 /* ---- ICMP errors ---------------------------------------------------------- */
 
+/* clang-format off */
 #define ROUTER4 .src = "10.210.0.1"
 #define ROUTER6 .src = "fd21::1"
 #define TO4 { ROUTER4, .dst = SERVER4 }
@@ -407,6 +425,7 @@ static void test_fragments(const struct world *w)
 #define SENT6 { .src = SERVER6, .dst = CLIENT6, .sport = 7000, .dport = CLIENT_PORT, .flags = ACK }
 #define UDP_SENT(from, to) { .src = from, .dst = to, .proto = IPPROTO_UDP, .sport = 53, .dport = CLIENT_PORT }
 #define ERROR_KEPT KEPT(C(ICMP_OWNED))
+/* clang-format on */
 
 static const struct {
 	const char *name;
@@ -415,6 +434,7 @@ static const struct {
 	struct spec quoted;
 	size_t length; /* of the quote; 0: all of it */
 	struct want want;
+	/* clang-format off */
 } icmp_cases[] = {
 	{ "unreachable", TO4, ICMP_DEST_UNREACH, SENT4, 0, ERROR_KEPT },
 	{ "time exceeded", TO4, ICMP_TIME_EXCEEDED, SENT4, 0, ERROR_KEPT },
@@ -515,6 +535,7 @@ static const struct {
 	  SENT6, 0, ERROR_KEPT },
 	{ "IPv6 error to a link-local address", { ROUTER6, .dst = "fe80::1" }, 1, SENT6, 0, NOTHING },
 };
+/* clang-format on */
 
 static void test_icmp(const struct world *w)
 {
@@ -595,7 +616,8 @@ static void test_cookies(const struct world *w)
 	check_cookie(w, "SYN cookie: no SYN met a full queue", &ack4, cookie_for(&syn4), &nothing);
 	see_cookie(w, &syn4, 8);
 	w->skel->data_cookie->cookie_seen -= 121 * 1000000000ULL;
-	check_cookie(w, "SYN cookie: the last one was long ago", &ack4, cookie_for(&syn4), &nothing);
+	check_cookie(w, "SYN cookie: the last one was long ago", &ack4, cookie_for(&syn4),
+		     &nothing);
 	tap_ok(!w->skel->data_cookie->cookie_seen, "SYN cookie: which is forgotten then");
 	see_cookie(w, &syn4, 8);
 	test_cookies_of(w, syn4, "IPv4");
@@ -634,7 +656,7 @@ static void open_tcp_flows(void)
 static void open_udp(void)
 {
 	static const char *const replies[] = { "10.210.1.78", "10.210.2.78", "10.210.3.78",
-					       "10.210.4.78", "fd21:1::78", "fd21:4::78" };
+					       "10.210.4.78", "fd21:1::78",  "fd21:4::78" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(replies); i++)
 		bound_socket(SOCK_DGRAM, replies[i], 53);

@@ -15,15 +15,18 @@
 #define TAG0_IP6 0, 0, 0x86, 0xdd
 #define DROPPED_AS(counter) SHOT(C(counter), NO_RULE)
 
+/* clang-format off */
 static const struct rule_spec rules[] = {
 	{ 0, "10.210.1.0/24,fd21:1::/64", NULL, { "tcp/80", "udp/53" }, TPROXY_ACTION_PROXY, 0,
 	  NULL },
 	{ 1, "10.210.2.0/24,fd21:2::/64", "10.99.7.0/24,fd99:7::/64", { "tcp/80", "udp/53" },
 	  TPROXY_ACTION_DROP, 0, NULL },
 };
+/* clang-format on */
 
 /* ---- what a link puts around a packet ------------------------------------- */
 
+/* clang-format off */
 static const struct packet_case tag_cases[] = {
 	{ "a priority tag", { .dst = V4, TCP80, .ethertype = ETH_P_8021Q, .tags = BYTES(TAG0_IP) },
 	  WANTED(0) },
@@ -65,10 +68,12 @@ static const struct packet_case tag_cases[] = {
 	{ "IPv6 behind a tag that says IPv4",
 	  { .dst = V6, TCP80, .ethertype = ETH_P_8021Q, .tags = BYTES(TAG0_IP) }, NOTHING },
 };
+/* clang-format on */
 
 /* Flags that would make the SYN of a tiny fragment look like a packet of an older flow. */
 #define FAKE_ACK 0, 0, 0, 0, 0x50, ACK, 0, 0, 0, 0, 0, 0
 
+/* clang-format off */
 static const struct packet_case length_cases[] = {
 	{ "padding behind a SYN", { .dst = V4, TCP80, .pad = BYTES(0, 0, 0, 0, 0, 0) }, WANTED(0) },
 	{ "padding behind a datagram, IPv6", { .dst = V6, UDP53, .pad = BYTES(1, 2, 3) }, WANTED(0) },
@@ -123,11 +128,13 @@ static const struct packet_case length_cases[] = {
 	  { .dst = V6, TCP80, .next = DST, .middle = BYTES(EXT(TCP)), .declared = 3 },
 	  DROPPED_AS(MALFORMED) },
 };
+/* clang-format on */
 
 /* ---- fragments that overlap ----------------------------------------------- */
 
 #define EIGHT .body = BYTES(0, 0, 0, 0, 0x50, SYN, 0, 0)
 
+/* clang-format off */
 static const struct packet_case overlap_cases[] = {
 	{ "TCP at offset 8", { .dst = V4, .frag = MF | 1, .id = 20, EIGHT },
 	  DROPPED_AS(FRAG_OVERLAP) },
@@ -148,11 +155,13 @@ static const struct packet_case overlap_cases[] = {
 	  { .dst = NOBODY6, .next = FRG, .middle = BYTES(FRAGHDR(TCP, 8, 0, 26)), EIGHT },
 	  COUNTED(C(FRAG_MISS)) },
 };
+/* clang-format on */
 
 /* ---- where a rule could mean them, and where not --------------------------- */
 
 #define LSRR .middle = BYTES(131, 7, 4, 10, 0, 0, 1, 0)
 
+/* clang-format off */
 static const struct packet_case concern_cases[] = {
 	{ "a source route to an address without a rule", { .dst = NOBODY4, TCP80, LSRR },
 	  DROPPED_AS(SOURCE_ROUTE) },
@@ -182,9 +191,11 @@ static const struct packet_case concern_cases[] = {
 	  { .src = "10.99.7.1", .dst = "10.210.2.5", TCP80, .cut = IP4_LEN + 4 },
 	  DROPPED_AS(MALFORMED) },
 };
+/* clang-format on */
 
 /* ---- unreadable = pass ------------------------------------------------------ */
 
+/* clang-format off */
 static const struct packet_case pass_cases[] = {
 	{ "pass: a source route", { .dst = V4, TCP80, LSRR }, COUNTED(C(SOURCE_ROUTE)) },
 	{ "pass: a routing header",
@@ -202,6 +213,7 @@ static const struct packet_case pass_cases[] = {
 	  COUNTED(C(VLAN_TAGS)) },
 	{ "pass: a packet that can be read", { .dst = V4, TCP80 }, WANTED(0) },
 };
+/* clang-format on */
 
 static void test_pass(const struct world *w)
 {
@@ -216,6 +228,7 @@ static void test_pass(const struct world *w)
 }
 
 /* An interface without rules has nothing to protect. */
+/* clang-format off */
 static const struct packet_case no_rules_cases[] = {
 	{ "no rules here: nine tags",
 	  { .dst = V4, TCP80, .ethertype = ETH_P_8021Q,
@@ -223,6 +236,7 @@ static const struct packet_case no_rules_cases[] = {
 	{ "no rules here: a source route", { .dst = V4, TCP80, LSRR }, NOTHING },
 	{ "no rules here: cut off", { .dst = V4, TCP80, .cut = IP4_LEN + 4 }, NOTHING },
 };
+/* clang-format on */
 
 int main(void)
 {

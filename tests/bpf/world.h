@@ -347,13 +347,13 @@ static inline void set_group(int rules, __u32 number, __u32 group)
 }
 
 /* Fills every way of a class with one socket. */
-static inline void register_socket(const struct world *w, __u32 group, enum tproxy_class class,
+static inline void register_socket(const struct world *w, __u32 group, enum tproxy_class cls,
 				   int fd)
 {
 	__u64 value = (__u64)fd;
 
 	for (__u32 way = 0; way < TPROXY_GROUP_WAYS; way++) {
-		__u32 slot = TPROXY_SLOT(group, class, way);
+		__u32 slot = TPROXY_SLOT(group, cls, way);
 
 		put(bpf_map__fd(w->skel->maps.socks), &slot, &value, "socks");
 	}

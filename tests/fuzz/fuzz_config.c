@@ -18,7 +18,8 @@ static void ignore(const char *file, unsigned int line, const char *text, void *
 
 static int read_bytes(const void *bytes, size_t len, struct config *config)
 {
-	static const struct config_reader reader = { .name = "fuzz", .no_lists = true,
+	static const struct config_reader reader = { .name = "fuzz",
+						     .no_lists = true,
 						     .error = ignore };
 	__cleanup_file FILE *in = fmemopen((void *)bytes, len, "r");
 

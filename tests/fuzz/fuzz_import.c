@@ -8,8 +8,7 @@
 #include "policy/import/import.h"
 #include "lib/util.h"
 
-static void left_out(unsigned int line, const char *text, const char *why, bool needless,
-		     void *arg)
+static void left_out(unsigned int line, const char *text, const char *why, bool needless, void *arg)
 {
 }
 
@@ -21,7 +20,8 @@ static void fail(const char *file, unsigned int line, const char *text, void *ar
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	static const struct config_reader reader = { .name = "imported", .no_lists = true,
+	static const struct config_reader reader = { .name = "imported",
+						     .no_lists = true,
 						     .error = fail };
 	struct config config __cleanup_config = { 0 };
 	struct config again __cleanup_config = { 0 };

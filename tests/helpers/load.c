@@ -55,7 +55,7 @@ struct run {
 	struct addrinfo *to;
 	unsigned int streams;
 	size_t size;
-	bool crowd; /* one exchange for each, and no successors */
+	bool crowd;   /* one exchange for each, and no successors */
 	bool leaving; /* a FIN is what we wait for */
 	uint64_t units;
 	uint64_t failed;
@@ -398,8 +398,7 @@ static void crowd(struct run *run, double seconds, unsigned int idle, unsigned i
 	served = run->units;
 	while (told == SIGUSR1) {
 		told = 0;
-		printf("alive %llu\n",
-		       (unsigned long long)crowd_each(run, peers, idle, request));
+		printf("alive %llu\n", (unsigned long long)crowd_each(run, peers, idle, request));
 		fflush(stdout);
 		crowd_beside(run, seconds, 0);
 	}

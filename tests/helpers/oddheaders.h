@@ -28,12 +28,12 @@ struct start {
 	struct rng *r;
 	__u32 number;
 	__u16 sport;
-	__u8 body[1600];	  /* in each datagram: inner extension headers, upper layer */
-	size_t body_n, upper;	  /* where the latter begins */
-	__u8 body_kind;		  /* protocol or first extension header of the body */
-	__u8 head[800];		  /* options, or extension headers in front of each fragment's */
+	__u8 body[1600];          /* in each datagram: inner extension headers, upper layer */
+	size_t body_n, upper;     /* where the latter begins */
+	__u8 body_kind;           /* protocol or first extension header of the body */
+	__u8 head[800];           /* options, or extension headers in front of each fragment's */
 	size_t head_n, head_last; /* where the last of the headers begins */
-	__u8 head_kind;		  /* first extension header, or that of the body */
+	__u8 head_kind;           /* first extension header, or that of the body */
 	__u32 id;
 	struct frame frames[FRAMES_MAX];
 	size_t n;

@@ -15,7 +15,7 @@
 	X(TTL, "TTL")                                                                              \
 	X(OPTIONS, "IPv4 options")                                                                 \
 	X(SOURCE_ROUTE, "source route, done")                                                      \
-	X(VIA, "source route, segments or tunnel by way of the router")                                    \
+	X(VIA, "source route, segments or tunnel by way of the router")                            \
 	X(CHAIN, "extension headers")                                                              \
 	X(LONG_CHAIN, "more than 8 extension headers")                                             \
 	X(ROUTING, "routing header")                                                               \
@@ -55,30 +55,31 @@ enum odd_length { LENGTH_RIGHT, LENGTH_ZERO, LENGTH_SHORT, LENGTH_LONG };
 struct recipe {
 	bool v6, udp;
 	/* link */
-	__u8 tags;	 /* how many */
-	__u16 vid;	 /* of the innermost */
+	__u8 tags;       /* how many */
+	__u16 vid;       /* of the innermost */
 	__u8 pad, pad_n; /* enum odd_pad, and how many bytes */
 	/* IP */
-	__u8 ttl;	/* 0: as usual */
-	__u8 via;	/* enum odd_via */
+	__u8 ttl;       /* 0: as usual */
+	__u8 via;       /* enum odd_via */
 	bool via_first; /* its segments are in front of other extension headers */
-	__u8 chain;	/* IPv4: option words, IPv6: extension headers */
-	bool hop;	/* the first of them is hop-by-hop */
-	bool routing;	/* one of them is a routing header */
-	__u8 length;	/* enum odd_length */
+	__u8 chain;     /* IPv4: option words, IPv6: extension headers */
+	bool hop;       /* the first of them is hop-by-hop */
+	bool routing;   /* one of them is a routing header */
+	__u8 length;    /* enum odd_length */
 	/* fragments */
 	__u16 cut;   /* bytes of the first one; 0: whole */
 	__u8 pieces; /* at most so many */
 	bool atomic, nested, order, twice, overlap, round, same_id, inner;
 	/* upper layer */
-	__u8 flags;	  /* besides SYN */
+	__u8 flags;       /* besides SYN */
 	__u8 tcp_options; /* 0: none, else which */
-	__u8 doff;	  /* 0: right */
-	__u16 data;	  /* bytes */
+	__u8 doff;        /* 0: right */
+	__u16 data;       /* bytes */
 	bool closed, no_sum;
 	__u8 udp_length; /* enum odd_length */
 };
 
+/* clang-format off */
 static const struct recipe odd_fixed[] = {
 	/* the ports are there, the flags behind the declared end are padding */
 	{ .cut = 8, .pieces = 2, .pad = PAD_HOSTILE, .pad_n = 20 },
@@ -120,6 +121,7 @@ static const struct recipe odd_fixed[] = {
 	{ .ttl = 1 },
 	{ .ttl = 2 },
 };
+/* clang-format on */
 
 #define ODD_FIXED (sizeof(odd_fixed) / sizeof(odd_fixed[0]))
 

@@ -145,7 +145,8 @@ static bool refused(const void *caller)
 		return false;
 	/* The call itself, not where it returns to. */
 	if (o)
-		site = ((uint64_t)(o - objects) << FAULT_OBJECT_SHIFT) | ((uintptr_t)caller - o->base - 1);
+		site = ((uint64_t)(o - objects) << FAULT_OBJECT_SHIFT) |
+		       ((uintptr_t)caller - o->base - 1);
 	if (atomic_load(&page->alloc.armed) && page->alloc.fresh) {
 		place = site ? find_site(site) : NULL;
 		if (!place || atomic_load(place) == site)

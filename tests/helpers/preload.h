@@ -7,16 +7,17 @@
 #include <stdint.h>
 
 #define FAULT_SITES 512
-#define FAULT_OBJECT_SHIFT 48 /* of a site: offset in the file below, which file above (0: the program) */
+#define FAULT_OBJECT_SHIFT                                                                         \
+	48 /* of a site: offset in the file below, which file above (0: the program) */
 
 /* Numbers begin with 1 and count from when the kind was armed. */
 struct fault_plan {
 	_Atomic uint32_t armed;
-	uint32_t error;	 /* errno */
-	uint64_t first;	 /* the call to fail */
-	uint64_t every;	 /* and each so many calls later */
-	uint64_t most;	 /* but not more than these */
-	uint32_t fresh;	 /* only where none has failed yet */
+	uint32_t error; /* errno */
+	uint64_t first; /* the call to fail */
+	uint64_t every; /* and each so many calls later */
+	uint64_t most;  /* but not more than these */
+	uint32_t fresh; /* only where none has failed yet */
 	_Atomic uint64_t calls;
 	_Atomic uint64_t failed;
 };

@@ -124,7 +124,7 @@ static uint16_t answer_control(struct msghdr *msg, char *out, size_t size)
 				((struct in6_pktinfo *)CMSG_DATA(to))->ipi6_ifindex = 0;
 			used += CMSG_SPACE(c->cmsg_len - CMSG_LEN(0));
 		} else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
-			segment = (uint16_t)*(int *)CMSG_DATA(c);
+			segment = (uint16_t) * (int *)CMSG_DATA(c);
 		}
 	}
 	msg->msg_control = out;
@@ -254,7 +254,7 @@ struct flow {
 	int epoll;
 	uint64_t sent, received, wrong, reordered, outstanding, lost;
 	uint64_t *highest; /* of each flow */
-	uint8_t *seen;	   /* one bit a number */
+	uint8_t *seen;     /* one bit a number */
 };
 
 static void fill(uint8_t *data, size_t size, uint64_t number)
@@ -284,8 +284,7 @@ static void check(struct flow *f, unsigned int flow, const uint8_t *data, size_t
 	if (h.number < f->count)
 		fill(want, f->size, h.number);
 	if (len != f->size || h.number >= f->count || h.number % f->flows != flow ||
-	    memcmp(want, data, len) ||
-	    (f->seen[h.number / 8] & (1 << (h.number % 8)))) {
+	    memcmp(want, data, len) || (f->seen[h.number / 8] & (1 << (h.number % 8)))) {
 		f->wrong++;
 		return;
 	}
@@ -336,7 +335,7 @@ static void receive(struct flow *f, unsigned int flow)
 				      .msg_controllen = sizeof(control) };
 		ssize_t n = recvmsg(f->fds[flow], &msg, 0);
 		struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-		size_t segment = c && c->cmsg_type == UDP_GRO ? (size_t)*(int *)CMSG_DATA(c) : 0;
+		size_t segment = c && c->cmsg_type == UDP_GRO ? (size_t) * (int *)CMSG_DATA(c) : 0;
 		size_t at = 0;
 
 		if (n < 0)
@@ -364,10 +363,9 @@ static bool send_some(struct flow *f)
 	uint64_t n = left < f->gso ? left : f->gso;
 	char control[CMSG_SPACE(2)] __attribute__((aligned(8))) = { 0 };
 	struct iovec iov = { buffers[1], n * f->size };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control,
-			      .msg_controllen = 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = 0
+	};
 
 	for (uint64_t i = 0; i < n; i++) {
 		if (f->ack && f->size >= HEADER)
@@ -445,13 +443,15 @@ static void run_flow(struct flow *f)
 
 static int cmd_flow(char **args)
 {
-	static struct flow f = { .count = 1000, .size = 64, .window = 64, .flows = 1, .gso = 1, .idle = 2000 };
+	static struct flow f = {
+		.count = 1000, .size = 64, .window = 64, .flows = 1, .gso = 1, .idle = 2000
+	};
 	struct {
 		const char *key;
 		uint64_t *value;
 	} keys[] = { { "count", &f.count }, { "size", &f.size }, { "window", &f.window },
-		     { "flows", &f.flows }, { "gso", &f.gso },	 { "port", &f.port },
-		     { "ack", &f.ack },	    { "idle", &f.idle },   { "pause", &f.pause } };
+		     { "flows", &f.flows }, { "gso", &f.gso },   { "port", &f.port },
+		     { "ack", &f.ack },     { "idle", &f.idle }, { "pause", &f.pause } };
 	uint64_t begin;
 
 	for (; *args; args++) {

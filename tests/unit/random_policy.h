@@ -47,7 +47,7 @@ static inline unsigned int bits_of(__u8 family)
 static inline void cut(struct prefix *p)
 {
 	for (unsigned int bit = p->len; bit < 128; bit++)
-		p->addr[bit / 8] &= (__u8)~(0x80 >> bit % 8);
+		p->addr[bit / 8] &= (__u8) ~(0x80 >> bit % 8);
 }
 
 /* Addresses of a small world: few values in each place, so that prefixes overlap. */
@@ -202,8 +202,8 @@ static inline struct flow random_flow(__u64 *state, const struct policy *policy)
 			&rule->services.items[below(state, (unsigned int)rule->services.n)];
 		f.proto = s->proto;
 		if (s->range.first)
-			f.port = (__u16)(s->range.first + below(state, 1u + s->range.last -
-									s->range.first));
+			f.port = (__u16)(s->range.first +
+					 below(state, 1u + s->range.last - s->range.first));
 	}
 	return f;
 }

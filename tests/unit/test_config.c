@@ -229,18 +229,19 @@ static void test_errors(void **unused)
 		      "5: 10.0.0.0/8 = 10.0.0.3:22: a pool maps single addresses\n"
 		      "6: 10.0.0.4 = 22: expected ADDR:PORT of a server\n"
 		      "7: x: expected KEY = VALUE\n");
-	expect_errors("[pool a]\n10.0.0.1 = [2001:db8::1]:22\n10.0.0.2:23 = 10.0.0.2:23\n"
-		      "10.0.0.3 = 10.0.0.4:22\n10.0.0.5 = 10.0.0.3:22\n10.0.0.4 = 10.0.0.9:22\n"
-		      "10.0.0.4:23 = 10.0.0.3:23\n0.0.0.0 = 10.0.0.3:23\n10.0.0.7:0 = 10.0.0.3:2\n"
-		      "10.0.0.7 = 10.0.0.3:22 10.0.0.8:22\n2001:db8::1:22 = [2001:db8::2]:0\n",
-		      "2: 10.0.0.1 = [2001:db8::1]:22: IPv4 stands for IPv4 only, IPv6 for IPv6\n"
-		      "3: 10.0.0.2:23 = 10.0.0.2:23: the server is a pool's address itself\n"
-		      "5: 10.0.0.5 = 10.0.0.3:22: the server is a pool's address itself\n"
-		      "6: 10.0.0.4 = 10.0.0.9:22: the server is a pool's address itself\n"
-		      "8: 0.0.0.0 = 10.0.0.3:23: not the address of a host\n"
-		      "9: 10.0.0.7:0 = 10.0.0.3:2: ports are 1 to 65535\n"
-		      "10: 10.0.0.7 = 10.0.0.3:22 10.0.0.8:22: expected ADDRESS[:PORT] = SERVER:PORT\n"
-		      "11: 2001:db8::1:22 = [2001:db8::2]:0: expected ADDR:PORT of a server\n");
+	expect_errors(
+		"[pool a]\n10.0.0.1 = [2001:db8::1]:22\n10.0.0.2:23 = 10.0.0.2:23\n"
+		"10.0.0.3 = 10.0.0.4:22\n10.0.0.5 = 10.0.0.3:22\n10.0.0.4 = 10.0.0.9:22\n"
+		"10.0.0.4:23 = 10.0.0.3:23\n0.0.0.0 = 10.0.0.3:23\n10.0.0.7:0 = 10.0.0.3:2\n"
+		"10.0.0.7 = 10.0.0.3:22 10.0.0.8:22\n2001:db8::1:22 = [2001:db8::2]:0\n",
+		"2: 10.0.0.1 = [2001:db8::1]:22: IPv4 stands for IPv4 only, IPv6 for IPv6\n"
+		"3: 10.0.0.2:23 = 10.0.0.2:23: the server is a pool's address itself\n"
+		"5: 10.0.0.5 = 10.0.0.3:22: the server is a pool's address itself\n"
+		"6: 10.0.0.4 = 10.0.0.9:22: the server is a pool's address itself\n"
+		"8: 0.0.0.0 = 10.0.0.3:23: not the address of a host\n"
+		"9: 10.0.0.7:0 = 10.0.0.3:2: ports are 1 to 65535\n"
+		"10: 10.0.0.7 = 10.0.0.3:22 10.0.0.8:22: expected ADDRESS[:PORT] = SERVER:PORT\n"
+		"11: 2001:db8::1:22 = [2001:db8::2]:0: expected ADDR:PORT of a server\n");
 	/* What is shown of a file must not steer a terminal. */
 	expect_errors("[rule a]\n\x1b[31m = 1\n", "2: ?[31m: unknown key\n");
 }
@@ -355,8 +356,9 @@ static void expect_relay_errors(const char *text, bool together, const char *exp
 {
 	const struct config_relay relay = { take_relay, is_relay_list, relay_shown, finish_relay,
 					    &together };
-	const struct config_reader reader = { .name = "file", .error = on_error, .relay = &relay,
-					      .no_policy = true };
+	const struct config_reader reader = {
+		.name = "file", .error = on_error, .relay = &relay, .no_policy = true
+	};
 	struct config config __cleanup_config = { 0 };
 	__cleanup_file FILE *in = fmemopen((void *)text, strlen(text), "r");
 
@@ -395,7 +397,8 @@ static void test_relay_lines(void **unused)
 
 static void expect_warnings(const char *text, const char *expected)
 {
-	static const struct config_reader reader = { .name = "test", .error = on_error,
+	static const struct config_reader reader = { .name = "test",
+						     .error = on_error,
 						     .warning = on_error };
 	struct config config __cleanup_config = { 0 };
 	__cleanup_file FILE *in = fmemopen((void *)text, strlen(text), "r");
@@ -407,44 +410,39 @@ static void expect_warnings(const char *text, const char *expected)
 }
 
 #define DEAD(line, rule)                                                                           \
-	#line ": [rule " rule "]: can never match: nothing is forwarded to its destinations\n"
+#line ": [rule " rule "]: can never match: nothing is forwarded to its destinations\n"
 #define NEVER(line, prefix, what)                                                                  \
-	#line ": " prefix ": never matches: Linux does not forward " what "\n"
+#line ": " prefix ": never matches: Linux does not forward " what "\n"
 
 static void test_never_forwarded(void **unused)
 {
-	expect_warnings("[rule a]\nto = 0.0.0.0/0 169.254.0.0/16 240.0.0.0/4 255.255.255.254 "
-			"0.0.0.0/8 0.0.0.1 126.0.0.0/7 fe00::/9 ::/127 fec0::/10 128.0.0.1\nfrom = 127.0.0.1 ::1\n",
-			"");
+	expect_warnings(
+		"[rule a]\nto = 0.0.0.0/0 169.254.0.0/16 240.0.0.0/4 255.255.255.254 "
+		"0.0.0.0/8 0.0.0.1 126.0.0.0/7 fe00::/9 ::/127 fec0::/10 128.0.0.1\nfrom = 127.0.0.1 ::1\n",
+		"");
 	expect_warnings("[rule a]\nto = 127.1.2.3 10.0.0.0/8\n",
 			NEVER(2, "127.1.2.3", "loopback (127.0.0.0/8)"));
 	expect_warnings("[rule b]\n\nto = 0.0.0.0\n     255.255.255.255, 239.1.1.1/32\n[rule c]\n",
 			NEVER(3, "0.0.0.0", "the unspecified address")
-			NEVER(4, "255.255.255.255", "the limited broadcast address")
-			NEVER(4, "239.1.1.1/32", "multicast (224.0.0.0/4)")
-			DEAD(1, "b"));
+				NEVER(4, "255.255.255.255", "the limited broadcast address")
+					NEVER(4, "239.1.1.1/32", "multicast (224.0.0.0/4)")
+						DEAD(1, "b"));
 	expect_warnings("[rule d]\nto = :: ::1 ff02::1 fe80::/10\naction = drop\n",
-			NEVER(2, "::", "the unspecified address")
-			NEVER(2, "::1", "loopback (::1)")
-			NEVER(2, "ff02::1", "multicast (ff00::/8)")
-			NEVER(2, "fe80::/10", "link-local (fe80::/10)")
-			DEAD(1, "d"));
+			NEVER(2, "::", "the unspecified address") NEVER(2, "::1", "loopback (::1)")
+				NEVER(2, "ff02::1", "multicast (ff00::/8)")
+					NEVER(2, "fe80::/10", "link-local (fe80::/10)")
+						DEAD(1, "d"));
 	expect_warnings("[rule e]\nto = none\n", "");
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_everything),
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_nul_and_length),
-		cmocka_unit_test(test_many_rules),
-		cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_interfaces_and_masks),
-		cmocka_unit_test(test_relay),
-		cmocka_unit_test(test_relay_lines),
+		cmocka_unit_test(test_everything),      cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_empty),           cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_nul_and_length),  cmocka_unit_test(test_many_rules),
+		cmocka_unit_test(test_lists),           cmocka_unit_test(test_interfaces_and_masks),
+		cmocka_unit_test(test_relay),           cmocka_unit_test(test_relay_lines),
 		cmocka_unit_test(test_never_forwarded),
 	};
 

@@ -14,8 +14,7 @@
 
 static char remarks[4096];
 
-static void left_out(unsigned int line, const char *text, const char *why, bool needless,
-		     void *arg)
+static void left_out(unsigned int line, const char *text, const char *why, bool needless, void *arg)
 {
 	size_t len = strlen(remarks);
 
@@ -157,9 +156,12 @@ static void test_endless_chains(void **unused)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kernel_document),	   cmocka_unit_test(test_bastion),
-		cmocka_unit_test(test_chain),		   cmocka_unit_test(test_conditions_of_jumps),
-		cmocka_unit_test(test_what_cannot_be_said), cmocka_unit_test(test_endless_chains),
+		cmocka_unit_test(test_kernel_document),
+		cmocka_unit_test(test_bastion),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_conditions_of_jumps),
+		cmocka_unit_test(test_what_cannot_be_said),
+		cmocka_unit_test(test_endless_chains),
 	};
 
 	return cmocka_run_group_tests_name("import", tests, NULL, NULL);

@@ -26,15 +26,16 @@
 /* ---- packets -------------------------------------------------------------- */
 
 static const __u8 ipv4[] = {
-	0x45, 0, 0, 32, 0, 1, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2, /* header */
-	0x10, 0x01, 0, 53, 0, 12, 0, 0, 'd', 'a', 't', 'a',
+	0x45, 0,    0, 32, 0,   1,  0x40, 0, 64,  17,  0,   0,
+	192,  0,    2, 1,  198, 51, 100,  2, /* header */
+	0x10, 0x01, 0, 53, 0,   12, 0,    0, 'd', 'a', 't', 'a',
 };
 
 static const __u8 ipv6[] = {
-	0x60, 0, 0, 0, 0, 8, 17, 64,
-	0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, /* source */
-	0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
-	0x10, 0x01, 0, 53, 0, 8, 0, 0,
+	0x60, 0, 0,   0,    0,    8,    17, 64, 0x20, 1, 0xd, 0xb8,
+	0,    0, 0,   0,    0,    0,    0,  0,  0,    0, 0,   1, /* source */
+	0x20, 1, 0xd, 0xb8, 0,    0,    0,  0,  0,    0, 0,   0,
+	0,    0, 0,   2,    0x10, 0x01, 0,  53, 0,    8, 0,   0,
 };
 
 static struct tproxy_flow_key key_of(__u8 family, const char *src, const char *dst)
@@ -148,7 +149,7 @@ static void test_tags(void **unused)
 	expect_packet(ETH_P_8021Q, p, 8 + sizeof(ipv4), &v4);
 	expect_packet(ETH_P_8021AD, p, 8 + sizeof(ipv4), &v4);
 	expect_packet(ETH_P_IP, p, 8 + sizeof(ipv4), &v4); /* as Linux 6.10 says */
-	p[5] = 7; /* a VLAN of its own */
+	p[5] = 7;                                          /* a VLAN of its own */
 	expect_packet(ETH_P_IP, p, 8 + sizeof(ipv4), NULL);
 	expect_packet(ETH_P_8021Q, p, 8 + sizeof(ipv4), NULL);
 	expect_packet(ETH_P_8021Q, p, 6, NULL);
@@ -243,15 +244,14 @@ static void test_cut_entries(void **unused)
 	for (int i = 0; i < 200000; i++) {
 		char buf[1024];
 		struct nlmsghdr *whole = entry(buf, IPPROTO_UDP, below(&state, 2), IPS_SEEN_REPLY);
-		size_t len = MNL_NLMSG_HDRLEN +
-			     below(&state, whole->nlmsg_len - MNL_NLMSG_HDRLEN + 1u);
+		size_t len =
+			MNL_NLMSG_HDRLEN + below(&state, whole->nlmsg_len - MNL_NLMSG_HDRLEN + 1u);
 		struct nlmsghdr *msg = malloc(len);
 		struct tproxy_flow_key keys[2];
 
 		assert_non_null(msg);
 		for (unsigned int n = below(&state, 4); n; n--)
-			buf[MNL_NLMSG_HDRLEN +
-			    below(&state, whole->nlmsg_len - MNL_NLMSG_HDRLEN)] =
+			buf[MNL_NLMSG_HDRLEN + below(&state, whole->nlmsg_len - MNL_NLMSG_HDRLEN)] =
 				(char)random_next(&state);
 		memcpy(msg, buf, len);
 		msg->nlmsg_len = (__u32)len;
@@ -327,8 +327,8 @@ static void test_takes_flow(void **unused)
 				fail_msg("seed %llu: rule %d, expected %d",
 					 (unsigned long long)seed, got, expected);
 			if (expected >= 0)
-				assert_int_not_equal(
-					takes_flow(&tables, ~(1ULL << expected), &key), expected);
+				assert_int_not_equal(takes_flow(&tables, ~(1ULL << expected), &key),
+						     expected);
 		}
 	}
 }
@@ -392,9 +392,8 @@ static void add_rule(struct policy *policy, int index, enum tproxy_action action
 	rule->action = action;
 	assert_int_equal(prefix_set_add_all(&rule->to), 0);
 	assert_int_equal(prefix_set_add_all(&rule->from), 0);
-	assert_int_equal(service_set_add(&rule->services, IPPROTO_UDP,
-					 (struct port_range){ 53, 53 }),
-			 0);
+	assert_int_equal(
+		service_set_add(&rule->services, IPPROTO_UDP, (struct port_range){ 53, 53 }), 0);
 	if (interface)
 		assert_int_equal(name_set_add(&rule->interfaces, interface), 0);
 }
@@ -463,16 +462,11 @@ static void test_takes_more(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_packets),
-		cmocka_unit_test(test_ipv4_oddities),
-		cmocka_unit_test(test_ipv6_oddities),
-		cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_cut_and_mutated),
-		cmocka_unit_test(test_entries),
-		cmocka_unit_test(test_cut_entries),
-		cmocka_unit_test(test_set),
-		cmocka_unit_test(test_takes_flow),
-		cmocka_unit_test(test_takes_somewhere),
+		cmocka_unit_test(test_packets),         cmocka_unit_test(test_ipv4_oddities),
+		cmocka_unit_test(test_ipv6_oddities),   cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_cut_and_mutated), cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_cut_entries),     cmocka_unit_test(test_set),
+		cmocka_unit_test(test_takes_flow),      cmocka_unit_test(test_takes_somewhere),
 		cmocka_unit_test(test_takes_more),
 	};
 

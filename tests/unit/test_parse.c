@@ -159,6 +159,7 @@ static void test_prefix_accepted(void **unused)
 	}
 }
 
+/* clang-format off */
 static const char *const bad_prefixes[] = {
 	"", "/", "/8", "10", "10/8", "10.0.0/24", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1",
 	"10.0.0.0/+8", "10.0.0.0/ 8", " 10.0.0.0/8", "10.0.0.0/8 ", "10.0.0.0 /8", "10.0.0.0/8/8",
@@ -168,6 +169,7 @@ static const char *const bad_prefixes[] = {
 	"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb",
 	"10.0.0.1/8", "10.0.0.1/31", "0.0.0.1/0", "2001:db8::1/32", "::1/127", "::1/0",
 };
+/* clang-format on */
 
 static void test_prefix_refused(void **unused)
 {
@@ -248,12 +250,14 @@ static void test_format_back(void **unused)
 /* ---- order and cover ------------------------------------------------------ */
 
 /* In the order that the tables rely on. */
+/* clang-format off */
 static const char *const sorted[] = {
 	"0.0.0.0/0", "0.0.0.0/1", "0.0.0.0", "10.0.0.0/7", "10.0.0.0/8", "10.0.0.0/9", "10.0.0.0/24",
 	"10.0.0.0", "10.0.0.1", "10.1.0.0/16", "11.0.0.0/8", "128.0.0.0/1", "255.255.255.255",
 	"::/0", "::", "::1", "::ffff:10.0.0.0/104", "2001:db8::/32", "2001:db8::/33", "2001:db8::",
 	"2001:db8:8000::/33", "8000::/1", "ff00::/8",
 };
+/* clang-format on */
 
 static int sign(int n)
 {
@@ -417,13 +421,8 @@ static int see(const char *item, void *arg)
 static const struct {
 	const char *text, *seen;
 } lists[] = {
-	{ "", "<>" },
-	{ "a", "<a>" },
-	{ "a,b", "<a><b>" },
-	{ "a,,b", "<a><><b>" },
-	{ ",a", "<><a>" },
-	{ "a,", "<a><>" },
-	{ "a b,c", "<a b><c>" },
+	{ "", "<>" },      { "a", "<a>" },    { "a,b", "<a><b>" },     { "a,,b", "<a><><b>" },
+	{ ",a", "<><a>" }, { "a,", "<a><>" }, { "a b,c", "<a b><c>" },
 };
 
 static void test_list(void **unused)

@@ -469,10 +469,12 @@ static void test_make_room_full(void **unused)
 
 static void test_names(void **unused)
 {
-	static const char *const good[] = { "a", "default", "A-b_c.9", "0", ".", "-x",
-					    "1234567890123456789012345678901" };
-	static const char *const bad[] = { "", " ", "a b", "a/b", "a,b", "a\n", "\xc3\xa4", "a]",
-					   "12345678901234567890123456789012" };
+	static const char *const good[] = {
+		"a", "default", "A-b_c.9", "0", ".", "-x", "1234567890123456789012345678901"
+	};
+	static const char *const bad[] = { "",         " ",   "a b",
+					   "a/b",      "a,b", "a\n",
+					   "\xc3\xa4", "a]",  "12345678901234567890123456789012" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		if (!policy_name_is_valid(good[i]))
@@ -651,17 +653,21 @@ static void test_prefix_lists(void **unused)
 static void test_name_tables(void **unused)
 {
 	for (int i = TPROXY_ACTION_NONE + 1; i < TPROXY_ACTION_MAX; i++)
-		assert_int_equal(parse_name(policy_action_names[i], policy_action_names,
-					    TPROXY_ACTION_MAX), i);
+		assert_int_equal(
+			parse_name(policy_action_names[i], policy_action_names, TPROXY_ACTION_MAX),
+			i);
 	for (int i = 0; i < TPROXY_ON_DOWN_MAX; i++)
 		assert_int_equal(parse_name(policy_on_down_names[i], policy_on_down_names,
-					    TPROXY_ON_DOWN_MAX), i);
+					    TPROXY_ON_DOWN_MAX),
+				 i);
 	for (int i = 0; i < TPROXY_UNROUTED_MAX; i++)
 		assert_int_equal(parse_name(policy_unrouted_names[i], policy_unrouted_names,
-					    TPROXY_UNROUTED_MAX), i);
+					    TPROXY_UNROUTED_MAX),
+				 i);
 	for (int i = 0; i < TPROXY_UNREADABLE_MAX; i++)
 		assert_int_equal(parse_name(policy_unreadable_names[i], policy_unreadable_names,
-					    TPROXY_UNREADABLE_MAX), i);
+					    TPROXY_UNREADABLE_MAX),
+				 i);
 }
 
 int main(void)

@@ -106,8 +106,9 @@ static void test_diff(void **unused)
 
 static void test_back(void **unused)
 {
-	static const char text[] = "[pool b]\n10.0.0.1 = 10.1.0.1:1\n2001:db8::1 = [2001:db8::2]:2\n"
-				   "[pool a]\n10.0.0.2:9 = 10.1.0.1:2\n";
+	static const char text[] =
+		"[pool b]\n10.0.0.1 = 10.1.0.1:1\n2001:db8::1 = [2001:db8::2]:2\n"
+		"[pool a]\n10.0.0.2:9 = 10.1.0.1:2\n";
 	struct config config __cleanup_config = { 0 };
 	struct config again __cleanup_config = { 0 };
 	struct pool_table table __cleanup_pools = { 0 };
@@ -127,8 +128,10 @@ static void test_back(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_entries), cmocka_unit_test(test_no_pools),
-		cmocka_unit_test(test_diff),	cmocka_unit_test(test_back),
+		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_no_pools),
+		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,7 +199,7 @@ static void random_prefix(struct prefix *p)
 	random_bytes(p->addr, bits / 8);
 	p->len = (uint8_t)(random32() % (bits + 1));
 	for (unsigned int i = p->len; i < bits; i++)
-		p->addr[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+		p->addr[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 }
 
 static bool model_has(const struct prefix *prefixes, const struct port_range *ranges,
@@ -212,8 +212,8 @@ static bool model_has(const struct prefix *prefixes, const struct port_range *ra
 	       one.len / 8);
 	for (int i = 0; i < ENTRIES; i++)
 		if (prefix_covers(&prefixes[i], &one) &&
-		    (!ranges[i].first || (saddr_port(a) >= ranges[i].first &&
-					  saddr_port(a) <= ranges[i].last)))
+		    (!ranges[i].first ||
+		     (saddr_port(a) >= ranges[i].first && saddr_port(a) <= ranges[i].last)))
 			return true;
 	return false;
 }

@@ -95,7 +95,8 @@ static void test_allow_link_local(void **state)
 		    (lifted ? DEST_OK : table[i].expected))
 			fail_msg("%s", table[i].text);
 	}
-	assert_int_equal(check("169.254.1.1", 22, LOCAL_ADDRESS, DEST_ALLOW_LINK_LOCAL), DEST_ROUTER);
+	assert_int_equal(check("169.254.1.1", 22, LOCAL_ADDRESS, DEST_ALLOW_LINK_LOCAL),
+			 DEST_ROUTER);
 	assert_int_equal(check("169.254.1.255", 22, LOCAL_BROADCAST, DEST_ALLOW_LINK_LOCAL),
 			 DEST_BROADCAST);
 	assert_int_equal(check("169.254.1.1", OWN_PORT, LOCAL_ADDRESS, DEST_ALLOW_LINK_LOCAL),
@@ -104,15 +105,17 @@ static void test_allow_link_local(void **state)
 
 static void test_own_listener(void **state)
 {
-	static const char *const here[] = { "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::",
-					    "::ffff:127.0.0.1" };
+	static const char *const here[] = { "127.0.0.1", "127.9.9.9", "::1",
+					    "0.0.0.0",   "::",        "::ffff:127.0.0.1" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
 		assert_int_equal(check(here[i], OWN_PORT, LOCAL_NONE, 0), DEST_OWN_LISTENER);
-		assert_int_equal(check(here[i], OWN_PORT, LOCAL_NONE, DEST_ALLOW_LOCAL), DEST_OWN_LISTENER);
+		assert_int_equal(check(here[i], OWN_PORT, LOCAL_NONE, DEST_ALLOW_LOCAL),
+				 DEST_OWN_LISTENER);
 	}
-	assert_int_equal(check("10.0.0.1", OWN_PORT, LOCAL_ADDRESS, DEST_ALLOW_LOCAL), DEST_OWN_LISTENER);
+	assert_int_equal(check("10.0.0.1", OWN_PORT, LOCAL_ADDRESS, DEST_ALLOW_LOCAL),
+			 DEST_OWN_LISTENER);
 	assert_int_equal(check("2001:db8::2", OWN_PORT, LOCAL_ADDRESS, 0), DEST_OWN_LISTENER);
 	/* The same port on another machine is nobody's listener. */
 	assert_int_equal(check("192.0.2.1", OWN_PORT, LOCAL_NONE, 0), DEST_OK);

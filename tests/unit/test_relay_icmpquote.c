@@ -15,21 +15,19 @@
 
 /* Headers with an option each, ICMP "fragmentation needed", MTU 1300. */
 static const uint8_t error4[] = {
-	0x46, 0, 0, 60, 0, 0, 0, 0, 64, 1, 0, 0, 10, 77, 1, 2, 10, 77, 2, 2, 1, 1, 1, 0,
-	3, 4, 0, 0, 0, 0, 0x05, 0x14,
-	0x46, 0, 5, 0xdc, 0, 1, 0x40, 0, 63, 17, 0, 0, 10, 77, 2, 2, 10, 77, 1, 2, 1, 1, 1, 0,
-	0, 53, 0x13, 0x89, 5, 0xc4, 0, 0,
+	0x46, 0,  0, 60,   0, 0, 0,    0, 64, 1,  0,    0,    10, 77,   1,    2,
+	10,   77, 2, 2,    1, 1, 1,    0, 3,  4,  0,    0,    0,  0,    0x05, 0x14,
+	0x46, 0,  5, 0xdc, 0, 1, 0x40, 0, 63, 17, 0,    0,    10, 77,   2,    2,
+	10,   77, 1, 2,    1, 1, 1,    0, 0,  53, 0x13, 0x89, 5,  0xc4, 0,    0,
 };
 #define QUOTED4 32
 
 /* "Packet too big", MTU 1280; the quote has hop-by-hop options and a fragment header. */
 static const uint8_t error6[] = {
-	2, 0, 0, 0, 0, 0, 0x05, 0x00,
-	0x60, 0, 0, 0, 0, 24, 0, 63, 0xfd, 0x77, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
-	0xfd, 0x77, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
-	44, 0, 1, 4, 0, 0, 0, 0,
-	17, 0, 0, 1, 0, 0, 0, 9,
-	0, 53, 0x13, 0x89, 5, 0xc4, 0, 0,
+	2, 0, 0,  0, 0, 0, 0x05, 0x00, 0x60, 0, 0, 0,  0,    24,   0,    63,   0xfd, 0x77,
+	0, 2, 0,  0, 0, 0, 0,    0,    0,    0, 0, 0,  0,    2,    0xfd, 0x77, 0,    1,
+	0, 0, 0,  0, 0, 0, 0,    0,    0,    0, 0, 2,  44,   0,    1,    4,    0,    0,
+	0, 0, 17, 0, 0, 1, 0,    0,    0,    9, 0, 53, 0x13, 0x89, 5,    0xc4, 0,    0,
 };
 #define QUOTED6 8
 #define HOP_BY_HOP 48
@@ -98,22 +96,22 @@ static bool with_byte(sa_family_t family, size_t at, uint8_t value)
 static void test_nonsense(void **state)
 {
 	(void)state;
-	assert_false(with_byte(AF_INET, 0, 0x66));		/* another version */
-	assert_false(with_byte(AF_INET, 0, 0x44));		/* a header shorter than itself */
-	assert_false(with_byte(AF_INET, 0, 0x4f));		/* one longer than the packet */
-	assert_false(with_byte(AF_INET, 24, 0));		/* echo reply */
-	assert_false(with_byte(AF_INET, 24, 5));		/* redirect */
+	assert_false(with_byte(AF_INET, 0, 0x66)); /* another version */
+	assert_false(with_byte(AF_INET, 0, 0x44)); /* a header shorter than itself */
+	assert_false(with_byte(AF_INET, 0, 0x4f)); /* one longer than the packet */
+	assert_false(with_byte(AF_INET, 24, 0));   /* echo reply */
+	assert_false(with_byte(AF_INET, 24, 5));   /* redirect */
 	assert_false(with_byte(AF_INET, QUOTED4, 0x44));
 	assert_false(with_byte(AF_INET, QUOTED4, 0x4f));
-	assert_false(with_byte(AF_INET, QUOTED4 + 7, 1));	/* a later fragment */
-	assert_false(with_byte(AF_INET, QUOTED4 + 9, 6));	/* TCP */
+	assert_false(with_byte(AF_INET, QUOTED4 + 7, 1)); /* a later fragment */
+	assert_false(with_byte(AF_INET, QUOTED4 + 9, 6)); /* TCP */
 	assert_false(with_byte(AF_INET6, 0, 0));
-	assert_false(with_byte(AF_INET6, 0, 128));		/* echo request */
+	assert_false(with_byte(AF_INET6, 0, 128)); /* echo request */
 	assert_false(with_byte(AF_INET6, QUOTED6, 0x40));
 	assert_false(with_byte(AF_INET6, QUOTED6 + 6, 6));
-	assert_false(with_byte(AF_INET6, HOP_BY_HOP, 59));	/* no next header */
+	assert_false(with_byte(AF_INET6, HOP_BY_HOP, 59));      /* no next header */
 	assert_false(with_byte(AF_INET6, HOP_BY_HOP + 1, 255)); /* longer than the packet */
-	assert_false(with_byte(AF_INET6, FRAGMENT + 2, 1));	/* a later fragment */
+	assert_false(with_byte(AF_INET6, FRAGMENT + 2, 1));     /* a later fragment */
 	assert_false(with_byte(AF_INET6, FRAGMENT, 44));
 }
 
@@ -138,8 +136,8 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ipv4),	 cmocka_unit_test(test_ipv6),
-		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_ipv4),  cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_cut),   cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_noise),
 	};
 

@@ -244,7 +244,8 @@ static void test_many_sources(void **state)
 	for (int i = 0; i < 1200000; i++) {
 		const char *reached;
 
-		snprintf(client, sizeof(client), "%d.%d.%d.1", 1 + (i >> 16), i >> 8 & 255, i & 255);
+		snprintf(client, sizeof(client), "%d.%d.%d.1", 1 + (i >> 16), i >> 8 & 255,
+			 i & 255);
 		reached = take_at(client, NOW, &ticket);
 		if (reached) {
 			assert_string_equal(reached, "max-sources");

@@ -117,14 +117,16 @@ static void test_flags(void **state)
 	assert_true(o.allow_local);
 	assert_false(o.carry_ecn);
 	assert_false(o.join);
-	assert_int_equal(parse("--netns x --pin-dir /p --device fifteen-letters --join"), OPTIONS_RUN);
+	assert_int_equal(parse("--netns x --pin-dir /p --device fifteen-letters --join"),
+			 OPTIONS_RUN);
 	assert_true(o.join);
 	assert_string_equal(o.device, "fifteen-letters");
 	assert_string_equal(o.pin_dir, "/p");
-	assert_int_equal(parse("--max-flows 1000000 --max-flows-per-source 2 --flow-rate 3 "
-			       "--flow-rate-per-source 4 --source-prefix6 56 --bandwidth 10M "
-			       "--upstream socks5://10.0.0.1:1080 --proxy-protocol v2 --no-seccomp"),
-			 OPTIONS_RUN);
+	assert_int_equal(
+		parse("--max-flows 1000000 --max-flows-per-source 2 --flow-rate 3 "
+		      "--flow-rate-per-source 4 --source-prefix6 56 --bandwidth 10M "
+		      "--upstream socks5://10.0.0.1:1080 --proxy-protocol v2 --no-seccomp"),
+		OPTIONS_RUN);
 	assert_int_equal(o.settings->limits.max_flows, 1000000);
 	assert_int_equal(o.settings->limits.max_flows_per_source, 2);
 	assert_int_equal(o.settings->limits.flow_rate, 3);
@@ -144,6 +146,7 @@ static void test_flags(void **state)
 
 static void test_usage_errors(void **state)
 {
+	/* clang-format off */
 	static const char *const bad[] = {
 		"--work 2",	   "--sourc own",	"--nosuch",	   "-x",
 		"--workers",	   "-c",		"extra",	   "--workers 0",
@@ -161,6 +164,7 @@ static void test_usage_errors(void **state)
 		"--bandwidth 5000000000",		"--proxy-protocol 3",
 		"--upstream https://10.0.0.1:1",	"--upstream socks5://host:1",
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -277,7 +281,8 @@ static void test_file_errors(void **state)
 	(void)state;
 	assert_file_error("[relay]\n\nnosuch = 1\n", ":3: nosuch = 1: unknown key");
 	assert_file_error("[relay]\nworkers = many\n", ":2: workers = many: expected");
-	assert_file_error("[relay]\ndevice = sixteen--letters\n", ":2: device = sixteen--letters: too");
+	assert_file_error("[relay]\ndevice = sixteen--letters\n",
+			  ":2: device = sixteen--letters: too");
 	assert_file_error("[relay]\ndevice =\n", ":2: device = : empty");
 	assert_file_error("[realy]\nworkers = 1\n", ":1: [realy]: unknown section");
 	assert_file_error("workers = 1\n", ":1: workers: stands before the first [section]");

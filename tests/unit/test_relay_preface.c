@@ -165,8 +165,10 @@ static void converse(const struct turn *turns, size_t count, size_t step)
 			size_t left = turns[i].they_len - off;
 			bool all = off && turns[i].they[off] == 'X' && left == 1;
 
-			assert_int_equal(handshake_run(p, pair[0]), all ? HANDSHAKE_DONE : HANDSHAKE_WAIT);
-			assert_true(send(pair[1], turns[i].they + off, left < step ? left : step, 0) > 0);
+			assert_int_equal(handshake_run(p, pair[0]),
+					 all ? HANDSHAKE_DONE : HANDSHAKE_WAIT);
+			assert_true(send(pair[1], turns[i].they + off, left < step ? left : step,
+					 0) > 0);
 		}
 	}
 }
@@ -288,9 +290,9 @@ static void expect_failure(const char *upstream, const struct turn *turns, size_
 
 static void test_socks_refusals(void **state)
 {
-	static const int errors[] = { EIO,	    EACCES,    ENETUNREACH, EHOSTUNREACH,
-				      ECONNREFUSED, ETIMEDOUT, EOPNOTSUPP,  EAFNOSUPPORT,
-				      EPROTO };
+	static const int errors[] = { EIO,          EACCES,       ENETUNREACH,
+				      EHOSTUNREACH, ECONNREFUSED, ETIMEDOUT,
+				      EOPNOTSUPP,   EAFNOSUPPORT, EPROTO };
 	struct turn turns[] = {
 		{ BYTES("\x05\x01\x00"), BYTES("\x05\x00") },
 		{ BYTES("\x05\x01\x00\x01\x0a\x4d\x02\x02\x00\x16"), NULL, 0 },

@@ -370,14 +370,13 @@ static void test_udp_checksum(void **state)
 	/* 192.0.2.1:1000 to 192.0.2.2:2000, "abc": computed by hand after RFC 768. */
 	union saddr from = address("192.0.2.1", 1000), to = address("192.0.2.2", 2000);
 	uint16_t header[4] = { htons(1000), htons(2000), htons(11), 0 };
-	uint32_t sum = 0xc000 + 0x0201 + 0xc000 + 0x0202 + 17 + 11 + 1000 + 2000 + 11 + 0x6162 +
-		       0x6300;
+	uint32_t sum =
+		0xc000 + 0x0201 + 0xc000 + 0x0202 + 17 + 11 + 1000 + 2000 + 11 + 0x6162 + 0x6300;
 
 	(void)state;
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
-	assert_int_equal(ntohs(rawudp_checksum4(&from, &to, header, "abc", 3)),
-			 (uint16_t)~sum);
+	assert_int_equal(ntohs(rawudp_checksum4(&from, &to, header, "abc", 3)), (uint16_t)~sum);
 }
 
 /* A sum of zero goes out as all ones. */
@@ -395,7 +394,9 @@ int main(void)
 {
 #define BOTH_WAYS(test)                                                                            \
 	{ #test " copied", test, setup, teardown, NULL },                                          \
-	{ #test " spliced", test, setup_bulk, teardown, NULL }
+	{                                                                                          \
+#test " spliced", test, setup_bulk, teardown, NULL                                 \
+	}
 	const struct CMUnitTest tests[] = {
 		BOTH_WAYS(test_bytes_then_fin),
 		BOTH_WAYS(test_back_pressure),
@@ -411,7 +412,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rate_makes_bulk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_small_reads_end_bulk, setup_bulk, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pipe_means_copy, setup_bulk, teardown),
-		cmocka_unit_test_setup_teardown(test_pipe_with_bytes_is_closed, setup_bulk, teardown),
+		cmocka_unit_test_setup_teardown(test_pipe_with_bytes_is_closed, setup_bulk,
+						teardown),
 		cmocka_unit_test(test_udp_checksum),
 		cmocka_unit_test(test_udp_checksum_zero),
 	};

@@ -126,14 +126,14 @@ static void test_pool(void **state)
 static void test_message(void **state)
 {
 	(void)state;
-	assert_string_equal(text_of(record_format_message(RECORD_TEXT, &now, RECORD_WARN,
-							  "a \"b\"\nc", line)),
-			    "2026-11-21T06:30:00.123Z warn a \"b\"\\u000ac");
-	assert_string_equal(text_of(record_format_message(RECORD_JSON, &now, RECORD_INFO,
-							  "a \"b\"\\\n", line)),
-			    "{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":"
-			    "\"message\",\"level\":\"info\","
-			    "\"message\":\"a \\\"b\\\"\\\\\\u000a\"}");
+	assert_string_equal(
+		text_of(record_format_message(RECORD_TEXT, &now, RECORD_WARN, "a \"b\"\nc", line)),
+		"2026-11-21T06:30:00.123Z warn a \"b\"\\u000ac");
+	assert_string_equal(
+		text_of(record_format_message(RECORD_JSON, &now, RECORD_INFO, "a \"b\"\\\n", line)),
+		"{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":"
+		"\"message\",\"level\":\"info\","
+		"\"message\":\"a \\\"b\\\"\\\\\\u000a\"}");
 }
 
 /* However long the text, the line is whole. */
@@ -255,11 +255,11 @@ static void test_slow_reader(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),	 cmocka_unit_test(test_text_failure),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_pool),	 cmocka_unit_test(test_message),
-		cmocka_unit_test(test_long_message), cmocka_unit_test(test_times),
-		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_text),        cmocka_unit_test(test_text_failure),
+		cmocka_unit_test(test_json),        cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_message),     cmocka_unit_test(test_long_message),
+		cmocka_unit_test(test_times),       cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_slow_reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

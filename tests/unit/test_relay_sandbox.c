@@ -87,7 +87,7 @@ static void *forbidden_thread(void *arg)
 
 static void test_forbidden(void **state)
 {
-	static void (*const acts[])(void) = { run_shell,   write_file,	      packet_socket,
+	static void (*const acts[])(void) = { run_shell,   write_file,        packet_socket,
 					      become_root, executable_memory, signal_parent,
 					      new_process };
 

@@ -162,7 +162,9 @@ static void expect(int fd, const uint8_t *data, size_t len)
 /* Random runs, sent as trains, come out as the naive reading of the runs says. */
 static void check_random(int family, uint32_t limit, unsigned int seed)
 {
-	struct { size_t at, len; } sent[512];
+	struct {
+		size_t at, len;
+	} sent[512];
 	unsigned int count = 0, done = 0;
 	size_t at = 0;
 	struct udp_train t;

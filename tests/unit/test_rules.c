@@ -122,8 +122,7 @@ static const struct action_case actions[] = {
 	{ "blackhole", RULE_ALL, RULE(.action = FR_ACT_BLACKHOLE) },
 	{ "unreachable for some", RULE_SOME,
 	  RULE(.action = FR_ACT_UNREACHABLE, .mark = 8, .mask = 8) },
-	{ "prohibit for another device", RULE_NEVER,
-	  RULE(.action = FR_ACT_PROHIBIT, .iif = "r1") },
+	{ "prohibit for another device", RULE_NEVER, RULE(.action = FR_ACT_PROHIBIT, .iif = "r1") },
 	{ "an action of tomorrow", RULE_ALL, RULE(.action = 99) },
 	{ "another state's", RULE_NEVER,
 	  RULE(.mark = 2, .mask = 2, .iif = "r0", .protocol = TPROXY_RT_PROTOCOL) },
@@ -196,8 +195,13 @@ static void test_worst(void **state)
 {
 	struct route_rule ours = RULE(.pref = 150, .table = TABLE, .mark = MARK, .mask = MARK,
 				      .iif = "r0", .protocol = TPROXY_RT_PROTOCOL);
-	struct route_rule rules[] = { LOCAL, RULE(.pref = 10, .tos = 4), RULE(.pref = 20),
-				      RULE(.pref = 30), ours, RULE(.pref = 150), MAIN };
+	struct route_rule rules[] = { LOCAL,
+				      RULE(.pref = 10, .tos = 4),
+				      RULE(.pref = 20),
+				      RULE(.pref = 30),
+				      ours,
+				      RULE(.pref = 150),
+				      MAIN };
 	struct rule_list list = { rules, ARRAY_SIZE(rules), ARRAY_SIZE(rules) };
 	enum rule_match match;
 
@@ -223,13 +227,13 @@ static void assert_text(const struct route_rule *rule, const char *want)
 static void test_text(void **state)
 {
 	struct route_rule plain = RULE(.table = 254);
-	struct route_rule wg = RULE(NOT, .pref = 149, .mark = 51820, .mask = ALL_BITS,
-				    .table = 51820);
-	struct route_rule full = RULE(.family = AF_INET6, .from = { 128, { 0xfd } },
-				      .to = { 16, { 0xfd, 0x77 } }, .tos = 8, .mark = 1, .mask = 3,
-				      .iif = "r0", .uid = { true, 0, 10 }, .ipproto = 6,
-				      .sport = { true, 1, 2 }, .dport = { true, 80, 80 },
-				      .suppress_len = 0, .suppress_group = 2);
+	struct route_rule wg =
+		RULE(NOT, .pref = 149, .mark = 51820, .mask = ALL_BITS, .table = 51820);
+	struct route_rule full =
+		RULE(.family = AF_INET6, .from = { 128, { 0xfd } }, .to = { 16, { 0xfd, 0x77 } },
+		     .tos = 8, .mark = 1, .mask = 3, .iif = "r0", .uid = { true, 0, 10 },
+		     .ipproto = 6, .sport = { true, 1, 2 }, .dport = { true, 80, 80 },
+		     .suppress_len = 0, .suppress_group = 2);
 	struct route_rule leap = RULE(.action = FR_ACT_GOTO, .target = 9, .unresolved = true);
 	struct route_rule hole = RULE(.action = FR_ACT_BLACKHOLE, .ipproto = 132, .tun_id = 7);
 	struct route_rule vrf = RULE(.l3mdev = true, .unknown = true);
@@ -289,8 +293,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_selectors), cmocka_unit_test(test_actions),
-		cmocka_unit_test(test_place),	  cmocka_unit_test(test_worst),
-		cmocka_unit_test(test_text),	  cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_place),     cmocka_unit_test(test_worst),
+		cmocka_unit_test(test_text),      cmocka_unit_test(test_parse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

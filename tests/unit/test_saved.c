@@ -72,8 +72,7 @@ static const char *decide(const struct policy *policy, const unsigned int *meant
 		const struct rule *rule = &policy->rules[i];
 
 		if (rule->used && (meant[i] >> device & 1) && in_set(&rule->to, &f->dst) &&
-		    in_set(&rule->from, &f->src) &&
-		    in_services(&rule->services, f->proto, f->port))
+		    in_set(&rule->from, &f->src) && in_services(&rule->services, f->proto, f->port))
 			return rule->name;
 	}
 	return "none";
@@ -83,10 +82,9 @@ static const char *decide(const struct policy *policy, const unsigned int *meant
 static const char *look_up(const struct tables *tables, const struct policy *policy,
 			   const char *device, const struct flow *f)
 {
-	tproxy_mask mask = policy_rules_on(policy, device) &
-			   port_mask(&tables->ports, f->proto, f->port) &
-			   longest_match(&tables->dst, &f->dst) &
-			   longest_match(&tables->src, &f->src);
+	tproxy_mask mask =
+		policy_rules_on(policy, device) & port_mask(&tables->ports, f->proto, f->port) &
+		longest_match(&tables->dst, &f->dst) & longest_match(&tables->src, &f->src);
 
 	return mask ? (const char *)tables->rules[__builtin_ctzll(mask)].name : "none";
 }

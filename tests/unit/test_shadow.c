@@ -163,9 +163,9 @@ static void test_globs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one),	   cmocka_unit_test(test_together),
+		cmocka_unit_test(test_one),        cmocka_unit_test(test_together),
 		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_random),	   cmocka_unit_test(test_globs),
+		cmocka_unit_test(test_random),     cmocka_unit_test(test_globs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,8 @@ static void test_every_map_is_pinned(void **unused)
 	const struct bpf_map *map;
 
 	assert_non_null(obj);
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map(map, obj)
+	{
 		const char *name = bpf_map__name(map);
 
 		if (strstr(name, ".rodata"))

@@ -179,7 +179,7 @@ static int stage_of(const struct tables_edit *edit, const struct tables *tables)
 {
 	static const int stages[TABLES_MAP_MAX] = {
 		[TABLES_RULES] = 1, [TABLES_PORTS] = 2, [TABLES_SRC4] = 3,
-		[TABLES_SRC6] = 3,  [TABLES_DST4] = 4,	[TABLES_DST6] = 4,
+		[TABLES_SRC6] = 3,  [TABLES_DST4] = 4,  [TABLES_DST6] = 4,
 	};
 
 	if (edit->map == TABLES_RULES &&
@@ -842,7 +842,7 @@ static void test_sort_merges(void **unused)
 
 static void test_map_names(void **unused)
 {
-	static const char *const names[TABLES_MAP_MAX] = { "dst4", "dst6", "src4",
+	static const char *const names[TABLES_MAP_MAX] = { "dst4", "dst6",  "src4",
 							   "src6", "ports", "rules" };
 
 	for (int i = 0; i < TABLES_MAP_MAX; i++)

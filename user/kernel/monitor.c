@@ -18,9 +18,8 @@ void monitor_close(struct monitor *monitor)
 int monitor_open(struct monitor *ret_monitor, __u32 table)
 {
 	static const int groups[] = {
-		RTNLGRP_LINK,	     RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-		RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,	  RTNLGRP_IPV4_ROUTE,
-		RTNLGRP_IPV6_ROUTE,  RTNLGRP_TC,
+		RTNLGRP_LINK,      RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_RULE,
+		RTNLGRP_IPV6_RULE, RTNLGRP_IPV4_ROUTE,  RTNLGRP_IPV6_ROUTE,  RTNLGRP_TC,
 	};
 	struct monitor monitor = { .table = table };
 	int err = nl_open(&monitor.nl);

@@ -13,8 +13,8 @@
 
 struct monitor {
 	struct nl nl;
-	__u32 table;             /* routes of other tables do not matter */
-	unsigned long overruns;  /* times the kernel dropped messages for us */
+	__u32 table;            /* routes of other tables do not matter */
+	unsigned long overruns; /* times the kernel dropped messages for us */
 };
 
 int monitor_open(struct monitor *ret_monitor, __u32 table);

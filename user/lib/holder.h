@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 struct holder {
-	pid_t pid;    /* 0: nobody, or a process that cannot be seen from here */
-	uid_t uid;    /* the real one: a set-uid program may inherit another user's descriptor */
+	pid_t pid; /* 0: nobody, or a process that cannot be seen from here */
+	uid_t uid; /* the real one: a set-uid program may inherit another user's descriptor */
 	char comm[32];
 	bool stopped; /* by a signal, or by a debugger */
 };

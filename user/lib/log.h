@@ -8,7 +8,13 @@
 
 #include "lib/util.h"
 
-enum log_level { LOG_SILENT = -2 /* not even errors */, LOG_QUIET = -1, LOG_NORMAL = 0, LOG_DEBUG = 1, LOG_TRACE = 2 };
+enum log_level {
+	LOG_SILENT = -2 /* not even errors */,
+	LOG_QUIET = -1,
+	LOG_NORMAL = 0,
+	LOG_DEBUG = 1,
+	LOG_TRACE = 2
+};
 
 /* name: program name shown before each message; kept by reference. */
 void log_init(const char *name, enum log_level level);

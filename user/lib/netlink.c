@@ -30,10 +30,9 @@ int nl_open_bus(struct nl *ret_nl, int bus)
 	/* Dumps filtered by the kernel, by table above all: a full table may have a million routes. */
 	if (bus == NETLINK_ROUTE)
 		mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
-	*ret_nl = (struct nl){ .socket = socket,
-			       .seq = (unsigned int)time(NULL),
-			       .bus = bus,
-			       .part = PART_FIRST };
+	*ret_nl = (struct nl){
+		.socket = socket, .seq = (unsigned int)time(NULL), .bus = bus, .part = PART_FIRST
+	};
 	return 0;
 }
 
@@ -61,8 +60,7 @@ struct nlmsghdr *nl_message(struct nl *nl, char *buf, __u16 type, __u16 flags)
 /* The flags of a dump mean other things in a request, which wants an acknowledgement. */
 static bool is_dump(const struct nlmsghdr *query)
 {
-	return (query->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP &&
-	       !(query->nlmsg_flags & NLM_F_ACK);
+	return (query->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && !(query->nlmsg_flags & NLM_F_ACK);
 }
 
 static bool is_answer(const struct nl_reader *r, const struct nlmsghdr *msg)
@@ -144,8 +142,8 @@ static void drain(struct nl *nl)
 	char byte;
 
 	while (nl->unread)
-		nl->unread = recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0 ||
-			     errno == EINTR || errno == ENOBUFS;
+		nl->unread = recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0 || errno == EINTR ||
+			     errno == ENOBUFS;
 }
 
 static int send_query(struct nl *nl, struct nlmsghdr *query)

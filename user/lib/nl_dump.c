@@ -5,8 +5,8 @@
 
 #define TRIES 20
 #define TRIES_LEAST 4
-#define ENOUGH_MS 20      /* then no more than the least number of tries */
-#define PAUSE_NS 100000    /* after the first, and as much longer after each next one */
+#define ENOUGH_MS 20    /* then no more than the least number of tries */
+#define PAUSE_NS 100000 /* after the first, and as much longer after each next one */
 #define PART_STEP 512
 
 /* Messages of all tries, one after the other. */
@@ -114,7 +114,8 @@ static int give(const struct nl_reader *reader, const struct heap *heap, size_t 
 {
 	int more = MNL_CB_OK;
 
-	for (; at < heap->len && more == MNL_CB_OK; at += MNL_ALIGN(message_at(heap, at)->nlmsg_len))
+	for (; at < heap->len && more == MNL_CB_OK;
+	     at += MNL_ALIGN(message_at(heap, at)->nlmsg_len))
 		if (!seen || is_new(seen, heap, at))
 			more = reader->cb(message_at(heap, at), reader->arg);
 	return more < 0 ? -errno : 0;

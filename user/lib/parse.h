@@ -13,8 +13,8 @@
 #include <stddef.h>
 
 struct prefix {
-	__u8 family; /* AF_INET or AF_INET6 */
-	__u8 len;    /* bits */
+	__u8 family;   /* AF_INET or AF_INET6 */
+	__u8 len;      /* bits */
 	__u8 addr[16]; /* network byte order; IPv4 uses the first four */
 };
 

@@ -12,7 +12,7 @@
 
 #include "lib/util.h"
 
-#define MAX_LINKS   40 /* as the kernel */
+#define MAX_LINKS 40   /* as the kernel */
 #define SUFFIX_ROOM 16 /* of the name, for the stage */
 
 static int __printf(3, 4) fail(char *why, int err, const char *fmt, ...)
@@ -29,8 +29,8 @@ const char *pindir_user(unsigned int uid, char *buf, int size)
 {
 	const struct passwd *user = getpwuid(uid);
 
-	snprintf(buf, (size_t)size, "user %s%s(uid %u)", user ? user->pw_name : "",
-		 user ? " " : "", uid);
+	snprintf(buf, (size_t)size, "user %s%s(uid %u)", user ? user->pw_name : "", user ? " " : "",
+		 uid);
 	return buf;
 }
 
@@ -53,9 +53,9 @@ static void path_of(int fd, char *buf)
 /* ---- the way to the parent ------------------------------------------------ */
 
 struct walk {
-	int fd;         /* where it has got to */
+	int fd; /* where it has got to */
 	bool on_bpffs;
-	int links;      /* followed so far */
+	int links; /* followed so far */
 	char rest[PATH_MAX];
 	char *why;
 };
@@ -185,9 +185,10 @@ static int explain(const char *path, int err, char *why)
 	case -EUCLEAN:
 		return err;
 	case -EMEDIUMTYPE:
-		return fail(why, err,
-			    "%s: not on a BPF file system (mount -t bpf -o mode=700 bpf /sys/fs/bpf)",
-			    path);
+		return fail(
+			why, err,
+			"%s: not on a BPF file system (mount -t bpf -o mode=700 bpf /sys/fs/bpf)",
+			path);
 	case -EINVAL:
 		return fail(why, err,
 			    "%s: not a usable pin directory (give an absolute path whose last part "

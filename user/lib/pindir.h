@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 #define PINDIR_PATH_LEN 256
-#define PINDIR_WHY_LEN	768
+#define PINDIR_WHY_LEN 768
 
 struct pindir {
 	int parent;                 /* O_PATH; a directory of a bpffs */

@@ -40,8 +40,8 @@ struct attach {
 	struct target targets[ATTACH_MAX_IFACES];
 	size_t n;
 	struct policy before, after;
-	int rule;           /* that the rule options went into, or -1 */
-	int limited;        /* that is for the interfaces it had from now on, or -1 */
+	int rule;    /* that the rule options went into, or -1 */
+	int limited; /* that is for the interfaces it had from now on, or -1 */
 	bool created, policy_changed;
 };
 

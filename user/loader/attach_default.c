@@ -12,12 +12,12 @@
 
 struct placing {
 	struct attach *a;
-	struct rule full; /* what the options make of themselves; owned */
-	struct name_set named; /* interfaces of this call, as given; owned */
+	struct rule full;         /* what the options make of themselves; owned */
+	struct name_set named;    /* interfaces of this call, as given; owned */
 	struct name_set attached; /* with the policy role, before this call; owned */
-	bool alone; /* no other interface is attached */
-	bool globs; /* interfaces that may come are named */
-	bool unnameable; /* an attached interface that no rule can name */
+	bool alone;               /* no other interface is attached */
+	bool globs;               /* interfaces that may come are named */
+	bool unnameable;          /* an attached interface that no rule can name */
 };
 
 static void placing_free(struct placing *p)

@@ -37,7 +37,8 @@ static int take_duration(const char *value, __u64 *ret_ns)
 		*ret_ns = n * unit;
 		return 0;
 	}
-	log_error("--confirm-within %s: not a time of at most a day (for example 60s or 5m)", value);
+	log_error("--confirm-within %s: not a time of at most a day (for example 60s or 5m)",
+		  value);
 	return -EINVAL;
 }
 
@@ -59,7 +60,8 @@ static int report(const struct session *session, const struct apply *a, const ch
 			log_info("%s: is the policy already%s", path,
 				 a->attached ? "; interfaces were attached" : "");
 		else if (a->memory >> 20)
-			log_info("%s: applied, at most %llu MiB of kernel memory", path, a->memory >> 20);
+			log_info("%s: applied, at most %llu MiB of kernel memory", path,
+				 a->memory >> 20);
 		if (waits)
 			log_info("the policy before it comes back in %.3g s unless confirmed "
 				 "(tproxy-loader confirm)",

@@ -208,9 +208,8 @@ static int read_before(struct attach *a)
 	for (size_t i = 0; i < a->n; i++) {
 		struct target *target = &a->targets[i];
 
-		target->was_attached = !policy_maps_iface_get(&a->session->state,
-						       (__u32)target->device.ifindex,
-						       &target->before);
+		target->was_attached = !policy_maps_iface_get(
+			&a->session->state, (__u32)target->device.ifindex, &target->before);
 	}
 	err = policy_maps_read_policy(&a->session->state, &a->before);
 	if (err)

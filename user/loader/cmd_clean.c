@@ -17,8 +17,8 @@ struct cleaning {
 	struct living living;
 	struct iface_entry *ifaces; /* of this state, attached to devices that are there; owned */
 	size_t n;
-	size_t doubts;             /* what was left because nobody could say whose it is */
-	int result;                /* the first -errno of a device */
+	size_t doubts; /* what was left because nobody could say whose it is */
+	int result;    /* the first -errno of a device */
 };
 
 /* ---- rules ------------------------------------------------------------------ */
@@ -120,8 +120,7 @@ static void doubt(struct cleaning *c, const char *ifname, const struct clsact_fi
 }
 
 /* A tcx program needs no such care: it goes with the pins of its link. */
-static bool is_left_over(struct cleaning *c, const char *ifname,
-			 const struct clsact_filter *filter)
+static bool is_left_over(struct cleaning *c, const char *ifname, const struct clsact_filter *filter)
 {
 	struct program program;
 	int err;

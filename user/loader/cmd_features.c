@@ -72,7 +72,8 @@ int cmd_features(struct app *app, int argc, char **argv)
 	if (code)
 		return code;
 	if (geteuid()) {
-		log_error("features: permission denied: the kernel answers only root (run as root)");
+		log_error(
+			"features: permission denied: the kernel answers only root (run as root)");
 		return EXIT_FAILED;
 	}
 	if (!app_enter(app) || uname(&uts))

@@ -13,13 +13,12 @@ static const struct option options[] = { { "ipv6", no_argument, NULL, OPT_IPV6 }
 
 struct remarks {
 	const char *name;
-	FILE *text;                /* comments for the head of the file */
+	FILE *text; /* comments for the head of the file */
 	struct json_object *array;
 	size_t n, needless;
 };
 
-static void left_out(unsigned int line, const char *text, const char *why, bool needless,
-		     void *arg)
+static void left_out(unsigned int line, const char *text, const char *why, bool needless, void *arg)
 {
 	struct remarks *remarks = arg;
 	struct json_object *object = json_object_new_object();

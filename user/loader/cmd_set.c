@@ -126,10 +126,9 @@ static int take_operand(struct request *request, const char **verb, const char *
 
 static int run(struct app *app, int argc, char **argv, struct request *request)
 {
-	struct edit edit = { .app = app,
-			     .learn = CONFIG_LEARN_DEFAULT_S,
-			     .change = change,
-			     .arg = request };
+	struct edit edit = {
+		.app = app, .learn = CONFIG_LEARN_DEFAULT_S, .change = change, .arg = request
+	};
 	const char *operand, *verb = NULL;
 	int opt;
 

@@ -59,12 +59,12 @@ static int take_operand(struct request *request, const char *operand)
 	struct simulated_flow *flow = &request->flow;
 
 	if (!flow->proto) {
-		flow->proto = !strcmp(operand, "tcp")   ? IPPROTO_TCP
-			      : !strcmp(operand, "udp") ? IPPROTO_UDP
-							: 0;
-		return flow->proto
-			       ? EXIT_DONE
-			       : app_usage_error("test %s: not a protocol (tcp or udp)", operand);
+		flow->proto = !strcmp(operand, "tcp") ? IPPROTO_TCP :
+			      !strcmp(operand, "udp") ? IPPROTO_UDP :
+							0;
+		return flow->proto ?
+			       EXIT_DONE :
+			       app_usage_error("test %s: not a protocol (tcp or udp)", operand);
 	}
 	if (!flow->src.port)
 		return take_endpoint(operand, CLIENT_PORT, &flow->src);
@@ -181,36 +181,36 @@ static int run_trial(struct session *session, const struct request *request,
 
 /* ---- what is attached ----------------------------------------------------- */
 
-static bool concerns(const struct problem *p, const struct test_answer *answer, __u8 class)
+static bool concerns(const struct problem *p, const struct test_answer *answer, __u8 cls)
 {
 	if (*p->ifname && strcmp(p->ifname, answer->ifname))
 		return false;
 	if (*p->rule && (answer->simulation.rule < 0 || strcmp(p->rule, answer->rule.name)))
 		return false;
-	return !p->classes || (p->classes & class);
+	return !p->classes || (p->classes & cls);
 }
 
-static void keep_concerning(struct checkup *c, struct test_answer *answer, __u8 class)
+static void keep_concerning(struct checkup *c, struct test_answer *answer, __u8 cls)
 {
 	struct problems *all = &c->problems;
 	size_t n = 0;
 
 	for (size_t i = 0; i < all->n; i++)
-		if (concerns(&all->items[i], answer, class))
+		if (concerns(&all->items[i], answer, cls))
 			all->items[n++] = all->items[i];
 	all->n = n;
 	answer->problems = *all;
 	*all = (struct problems)PROBLEMS_NONE;
 }
 
-static void check_way_back(struct checkup *c, const struct request *request, __u8 class)
+static void check_way_back(struct checkup *c, const struct request *request, __u8 cls)
 {
 	const struct endpoint *src = &request->flow.src;
 
 	for (size_t i = 0; i < c->n; i++) {
 		const struct client client = {
 			.iface = &c->ifaces[i],
-			.classes = class,
+			.classes = cls,
 			.dead_hop = VERDICT_BROKEN,
 			.family = src->family,
 			.addr = src->addr,
@@ -226,7 +226,7 @@ static int check_live(struct session *session, const struct request *request,
 		      struct test_answer *answer)
 {
 	const struct simulated_flow *flow = &request->flow;
-	const __u8 class = (__u8)(1 << listening_class(flow->proto, flow->dst.family));
+	const __u8 cls = (__u8)(1 << listening_class(flow->proto, flow->dst.family));
 	struct checkup c __cleanup_checkup = { 0 };
 	int err = checkup_open(&c, session);
 
@@ -235,8 +235,8 @@ static int check_live(struct session *session, const struct request *request,
 		return EXIT_FAILED;
 	}
 	checkup_run(&c, answer->ifname);
-	check_way_back(&c, request, class);
-	keep_concerning(&c, answer, class);
+	check_way_back(&c, request, cls);
+	keep_concerning(&c, answer, cls);
 	return EXIT_DONE;
 }
 

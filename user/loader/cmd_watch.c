@@ -38,22 +38,22 @@ struct watch {
 	struct app *app;
 	const char *patterns[MAX_PATTERNS];
 	size_t n;
-	const char *path;                      /* --config */
-	struct config config;                  /* as last read without errors */
-	struct config former;                  /* before that; empty once the new one is taken */
-	bool unread, unapplied;                /* the file, since start or SIGHUP */
-	bool running;                          /* past the first look, where errors end us */
+	const char *path;       /* --config */
+	struct config config;   /* as last read without errors */
+	struct config former;   /* before that; empty once the new one is taken */
+	bool unread, unapplied; /* the file, since start or SIGHUP */
+	bool running;           /* past the first look, where errors end us */
 	struct monitor monitor;
 	int signals;
-	unsigned long overruns;                /* reported so far */
-	time_t purged;                         /* older UDP flows */
+	unsigned long overruns; /* reported so far */
+	time_t purged;          /* older UDP flows */
 	struct watch_events events;
-	struct watch_report report;            /* of the checks */
-	struct patience_table patience;        /* about the place of our programs */
-	struct rulefight fight;                /* about the place of our routing rules */
-	bool changed;                          /* a change was announced before this look */
-	bool absent;                           /* there was nothing attached at the last look */
-	bool outdated;                         /* told that another build has taken over */
+	struct watch_report report;     /* of the checks */
+	struct patience_table patience; /* about the place of our programs */
+	struct rulefight fight;         /* about the place of our routing rules */
+	bool changed;                   /* a change was announced before this look */
+	bool absent;                    /* there was nothing attached at the last look */
+	bool outdated;                  /* told that another build has taken over */
 };
 
 /* ---- at each look ---------------------------------------------------------- */
@@ -306,8 +306,7 @@ static int watch(struct watch *w)
 	err = monitor_open(&w->monitor, TPROXY_DEFAULT_TABLE);
 	w->signals = take_signals();
 	if (err || w->signals < 0) {
-		log_error("watch: cannot listen for changes: %s",
-			  strerror(err ? -err : errno));
+		log_error("watch: cannot listen for changes: %s", strerror(err ? -err : errno));
 		return EXIT_FAILED;
 	}
 	/* What cannot work at the start (privileges, bpffs) ends here, with its reason. */

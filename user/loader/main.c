@@ -10,7 +10,7 @@
 	"  --cidr LIST       destination prefixes, IPv4 and IPv6; all = both defaults\n"           \
 	"  --from LIST       source prefixes\n"                                                    \
 	"  --proxy PROXY     relay, or [ADDR:]PORT of any transparent listener\n"                  \
-	"  --on-down WHAT    without a listener: drop (default), pass or reset\n"                    \
+	"  --on-down WHAT    without a listener: drop (default), pass or reset\n"                  \
 	"  --unrouted WHAT   without a route to the destination: pass (default) or proxy\n"
 
 #define LEARN_HELP                                                                                 \
@@ -24,22 +24,22 @@ static const struct command commands[] = {
 	  "       [--hook auto|tcx|clsact] [--after NAME|ID] [--mark BIT] [--table N] [--probe]\n"
 	  "       [--learn SECONDS] [--dry-run]",
 	  "intercept flows that enter these interfaces",
-	  RULE_HELP "  --divert-only     no rules here: only keep packets of sockets on foreign addresses\n"
-		    "  --unreadable WHAT packets whose ports or flags cannot be read: drop (default) or\n"
-		    "                    pass, for all rules\n"
-		    "  --hook HOOK       auto (default), tcx or clsact\n"
-		    "  --after LIST      programs, by name or id, that may run before ours; else ours is\n"
-		    "                    the first, and attach warns of whoever is before it\n"
-		    "  --mark BIT        packet mark to use (0x1000000), set on the first attach; the\n"
-		    "                    next bit is used as well\n"
-		    "  --table N         routing table to use (15001), set on the first attach\n"
-		    LEARN_HELP
-		    "  --probe           send probe packets when attached, and say what is wrong; exit 4\n"
-		    "                    then\n"
-		    "  --dry-run         show the steps, take none\n\n"
-		    "Rule options make or extend the rule \"default\", and concern the interfaces of\n"
-		    "this call only. Without --port and --udp-port every TCP port is meant,\n"
-		    "without --cidr every destination.\n",
+	  RULE_HELP
+	  "  --divert-only     no rules here: only keep packets of sockets on foreign addresses\n"
+	  "  --unreadable WHAT packets whose ports or flags cannot be read: drop (default) or\n"
+	  "                    pass, for all rules\n"
+	  "  --hook HOOK       auto (default), tcx or clsact\n"
+	  "  --after LIST      programs, by name or id, that may run before ours; else ours is\n"
+	  "                    the first, and attach warns of whoever is before it\n"
+	  "  --mark BIT        packet mark to use (0x1000000), set on the first attach; the\n"
+	  "                    next bit is used as well\n"
+	  "  --table N         routing table to use (15001), set on the first attach\n" LEARN_HELP
+	  "  --probe           send probe packets when attached, and say what is wrong; exit 4\n"
+	  "                    then\n"
+	  "  --dry-run         show the steps, take none\n\n"
+	  "Rule options make or extend the rule \"default\", and concern the interfaces of\n"
+	  "this call only. Without --port and --udp-port every TCP port is meant,\n"
+	  "without --cidr every destination.\n",
 	  cmd_attach },
 	{ "detach", "IF... | --all [--keep-flows [--wait]] [--dry-run]",
 	  "undo exactly what attach did",
@@ -53,9 +53,7 @@ static const struct command commands[] = {
 	  "Ends with what is wrong, a line each with its next step, and a verdict: ok (exit 0),\n"
 	  "degraded (4) or broken (5). What is attached is asked of the kernel now.\n",
 	  cmd_status },
-	{ "rule",
-	  "list | add NAME [options] | del NAME [--show-bpftool]",
-	  "list and edit rules",
+	{ "rule", "list | add NAME [options] | del NAME [--show-bpftool]", "list and edit rules",
 	  RULE_HELP "  --action ACTION   proxy (default), pass or drop\n"
 		    "  --interface LIST  only for flows that enter these: eth0,wg*\n" LEARN_HELP
 		    "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
@@ -75,7 +73,8 @@ static const struct command commands[] = {
 	  "Exit 4 if there are only warnings: rules and destinations that can never match,\n"
 	  "interfaces that nothing covers, destinations that are this host, an empty policy.\n",
 	  cmd_check },
-	{ "diff", "[FILE]", "what applying a file would change; without FILE: what was edited since",
+	{ "diff", "[FILE]",
+	  "what applying a file would change; without FILE: what was edited since",
 	  "Exit 0 without a difference, 4 with one.\n", cmd_diff },
 	{ "apply", "FILE [--confirm-within TIME] [--empty] [--learn SECONDS]",
 	  "make a file the live policy, as one step",

@@ -88,8 +88,7 @@ int prefix_set_del(struct prefix_set *set, const struct prefix *prefix)
 	for (size_t i = 0; i < set->n; i++) {
 		if (prefix_cmp(&set->items[i], prefix))
 			continue;
-		memmove(&set->items[i], &set->items[i + 1],
-			(--set->n - i) * sizeof(*set->items));
+		memmove(&set->items[i], &set->items[i + 1], (--set->n - i) * sizeof(*set->items));
 		return 0;
 	}
 	return -ENOENT;
@@ -166,7 +165,7 @@ int service_set_del(struct service_set *set, __u8 proto, struct port_range range
 			continue;
 		if (s->range.first < range.first && s->range.last > range.last) {
 			err = array_room((void **)&set->items, set->n, &set->room,
-					sizeof(*set->items));
+					 sizeof(*set->items));
 			if (err)
 				return err;
 			upper.range.first = (__u16)(range.last + 1);

@@ -62,7 +62,7 @@ extern const char policy_default_rule[]; /* the rule that attach makes or extend
 /* All of these: 0 or -ENOMEM; adding what is there already is no error. */
 int prefix_set_add(struct prefix_set *set, const struct prefix *prefix);
 int prefix_set_append(struct prefix_set *set, const struct prefix *prefix); /* known to be new */
-int prefix_set_add_all(struct prefix_set *set); /* 0.0.0.0/0 and ::/0 */
+int prefix_set_add_all(struct prefix_set *set);                             /* 0.0.0.0/0 and ::/0 */
 int service_set_add(struct service_set *set, __u8 proto, struct port_range range);
 void prefix_set_sort(struct prefix_set *set); /* in prefix_cmp's order, each once */
 int prefix_set_merge(struct prefix_set *to, const struct prefix_set *from);

@@ -7,7 +7,7 @@
 #include "lib/util.h"
 
 const char *const policy_change_names[CHANGE_MAX] = {
-	[CHANGE_RULE_NEW] = "rule_new",   [CHANGE_RULE_GONE] = "rule_gone",
+	[CHANGE_RULE_NEW] = "rule_new",     [CHANGE_RULE_GONE] = "rule_gone",
 	[CHANGE_RULE_MOVED] = "rule_moved", [CHANGE_VALUE_NEW] = "value_new",
 	[CHANGE_VALUE_GONE] = "value_gone",
 };
@@ -48,7 +48,7 @@ static int diff_prefixes(const struct diff *d, const char *field, const struct p
 
 	while (!err && (i < from->n || j < to->n)) {
 		int order = i == from->n ? 1 :
-			    j == to->n	 ? -1 :
+			    j == to->n   ? -1 :
 					   prefix_cmp(&from->items[i], &to->items[j]);
 
 		if (order < 0)
@@ -86,7 +86,7 @@ static int diff_services(const struct diff *d, const struct service_set *from,
 		qsort(to->items, to->n, sizeof(*to->items), service_order);
 	while (!err && (i < from->n || j < to->n)) {
 		int order = i == from->n ? 1 :
-			    j == to->n	 ? -1 :
+			    j == to->n   ? -1 :
 					   service_order(&from->items[i], &to->items[j]);
 
 		if (order < 0)

@@ -11,8 +11,8 @@
 enum policy_change_kind {
 	CHANGE_RULE_NEW,
 	CHANGE_RULE_GONE,
-	CHANGE_RULE_MOVED,  /* among the rules that both have */
-	CHANGE_VALUE_NEW,   /* of `field`; a single value that changes goes and comes */
+	CHANGE_RULE_MOVED, /* among the rules that both have */
+	CHANGE_VALUE_NEW,  /* of `field`; a single value that changes goes and comes */
 	CHANGE_VALUE_GONE,
 	CHANGE_MAX
 };

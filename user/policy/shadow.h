@@ -13,10 +13,10 @@
 #define SHADOW_MAX_PREFIXES 20000
 
 enum shadow_kind {
-	SHADOW_NONE, /* it may decide */
-	SHADOW_NOTHING, /* no destination, source or port at all */
+	SHADOW_NONE,     /* it may decide */
+	SHADOW_NOTHING,  /* no destination, source or port at all */
 	SHADOW_FAMILIES, /* sources of one address family, destinations of the other */
-	SHADOW_EARLIER, /* earlier rules take all that it matches */
+	SHADOW_EARLIER,  /* earlier rules take all that it matches */
 };
 
 struct shadow {

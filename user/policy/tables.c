@@ -282,8 +282,8 @@ static void read_rule(const struct tproxy_rule *from, struct rule *rule)
 	rule->used = true;
 	rule->action = from->action;
 	rule->on_down = from->on_down;
-	rule->unrouted = from->unrouted < TPROXY_UNROUTED_MAX ? from->unrouted :
-								TPROXY_UNROUTED_PASS;
+	rule->unrouted =
+		from->unrouted < TPROXY_UNROUTED_MAX ? from->unrouted : TPROXY_UNROUTED_PASS;
 	memcpy(rule->name, from->name, sizeof(rule->name));
 	rule->name[sizeof(rule->name) - 1] = '\0';
 	rule->proxy.port = ntohs(from->proxy_port);

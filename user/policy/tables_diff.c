@@ -10,7 +10,7 @@
 typedef int (*edit_fn)(const struct tables_edit *edit, void *arg);
 
 const char *const tables_map_names[TABLES_MAP_MAX] = {
-	[TABLES_DST4] = "dst4", [TABLES_DST6] = "dst6",	  [TABLES_SRC4] = "src4",
+	[TABLES_DST4] = "dst4", [TABLES_DST6] = "dst6",   [TABLES_SRC4] = "src4",
 	[TABLES_SRC6] = "src6", [TABLES_PORTS] = "ports", [TABLES_RULES] = "rules",
 };
 
@@ -37,8 +37,8 @@ static int edit_prefix(const struct prefix_mask *entry, bool source, bool remove
 }
 
 /* Entries of `to` that are new or differ, most specific first. */
-static int put_prefixes(const struct prefix_table *from, const struct prefix_table *to,
-			bool source, edit_fn cb, void *arg)
+static int put_prefixes(const struct prefix_table *from, const struct prefix_table *to, bool source,
+			edit_fn cb, void *arg)
 {
 	size_t i = from->n;
 	int err = 0;
@@ -115,7 +115,7 @@ static int diff_ports(const struct port_table *from, const struct port_table *to
 
 	while (!err && (i < from->n || j < to->n)) {
 		int order = i == from->n ? 1 :
-			    j == to->n	 ? -1 :
+			    j == to->n   ? -1 :
 					   port_mask_cmp(&from->items[i], &to->items[j]);
 		tproxy_mask old = order <= 0 ? from->items[i].mask : 0;
 		struct port_mask both = order < 0 ? from->items[i] : to->items[j];

@@ -26,7 +26,7 @@ static struct prefix host_prefix(const __u8 *addr)
 static void shorten(struct prefix *p, unsigned int len)
 {
 	for (unsigned int bit = len; bit < p->len; bit++)
-		p->addr[bit / 8] &= (__u8)~(0x80 >> bit % 8);
+		p->addr[bit / 8] &= (__u8) ~(0x80 >> bit % 8);
 	p->len = (__u8)len;
 }
 
@@ -208,7 +208,7 @@ static int find_rule(const struct takes *t, const char *name)
 	int index = policy_find(t->policy, name);
 
 	return index >= 0 && (t->mask >> index & 1) && has_udp(&t->policy->rules[index]) ? index :
-											     -1;
+											   -1;
 }
 
 /* What kept flows from rule `old` of before still keeps them from rule `new` of after. */

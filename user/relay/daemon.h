@@ -27,10 +27,10 @@ struct daemon {
 	unsigned int opened; /* workers */
 	unsigned int running;
 	int signals;
-	bool retired;  /* somebody else serves the listeners */
-	bool draining; /* and flows have to end soon */
-	uint64_t watchdog_ms;  /* how often to say that we live, 0: nobody asks */
-	uint64_t watchdog_due; /* ms of CLOCK_MONOTONIC */
+	bool retired;                        /* somebody else serves the listeners */
+	bool draining;                       /* and flows have to end soon */
+	uint64_t watchdog_ms;                /* how often to say that we live, 0: nobody asks */
+	uint64_t watchdog_due;               /* ms of CLOCK_MONOTONIC */
 	uint64_t beats[OPTIONS_MAX_WORKERS]; /* when we last looked */
 };
 

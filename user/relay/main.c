@@ -73,10 +73,11 @@ static int find_device(struct daemon *d)
 	int err = binding_find(o->device, b, why, sizeof(why));
 
 	if (!err && b->vrf && o->udp_full_cone && o->source != SOURCE_OWN) {
-		snprintf(why, sizeof(why),
-			 "--device %s: in a VRF, udp-full-cone goes with source = own only (a client's "
-			 "address has to be bound to the device of one destination)",
-			 o->device);
+		snprintf(
+			why, sizeof(why),
+			"--device %s: in a VRF, udp-full-cone goes with source = own only (a client's "
+			"address has to be bound to the device of one destination)",
+			o->device);
 		err = -EINVAL;
 	}
 	d->listeners.device = b->in;
@@ -101,8 +102,9 @@ static int get_listeners(struct daemon *d, int *ret_line)
 	if (!err)
 		err = listener_open_all(&d->listeners, &d->options, &inherited, why, sizeof(why));
 	if (!err && handover_open(&d->handover, name, door))
-		record_say(RECORD_WARN, "hand-over: %s: the next start cannot take over from this "
-					"one (somebody else has the name @tproxy-relay/%s)",
+		record_say(RECORD_WARN,
+			   "hand-over: %s: the next start cannot take over from this "
+			   "one (somebody else has the name @tproxy-relay/%s)",
 			   strerror(errno), name);
 	return complain(err, why);
 }
@@ -282,9 +284,8 @@ static void say_summary(const struct daemon *d)
 		   "%llu ICMP errors passed on",
 		   (unsigned long long)sum.tcp_flows, (unsigned long long)sum.udp_flows,
 		   (unsigned long long)sum.refused, (unsigned long long)sum.limited,
-		   (unsigned long long)sum.port_fallbacks,
-		   (unsigned long long)sum.lost_datagrams, (unsigned long long)sum.promotions,
-		   (unsigned long long)sum.icmp_errors);
+		   (unsigned long long)sum.port_fallbacks, (unsigned long long)sum.lost_datagrams,
+		   (unsigned long long)sum.promotions, (unsigned long long)sum.icmp_errors);
 }
 
 static void finish(struct daemon *d)

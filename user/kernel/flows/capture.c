@@ -215,8 +215,7 @@ static void look_at(const struct batch *b, int i,
 	struct capture_datagram datagram = { .ifindex = from->sll_ifindex,
 					     .leaves = from->sll_pkttype == PACKET_OUTGOING };
 
-	if (capture_parse(ntohs(from->sll_protocol), b->data[i], b->msgs[i].msg_len,
-			  &datagram.key))
+	if (capture_parse(ntohs(from->sll_protocol), b->data[i], b->msgs[i].msg_len, &datagram.key))
 		fn(&datagram, arg);
 }
 

@@ -18,8 +18,8 @@ struct flowset {
 	struct flow_entry *slots; /* owned */
 	size_t room;              /* a power of two */
 	size_t n, max;
-	size_t refused;           /* additions that found no room */
-	__u64 seed;               /* secret, so that no sender can choose which flows collide */
+	size_t refused; /* additions that found no room */
+	__u64 seed;     /* secret, so that no sender can choose which flows collide */
 };
 
 int flowset_open(struct flowset *ret_set, size_t max); /* 0 or -ENOMEM */

@@ -97,8 +97,8 @@ static int find_began(const struct state *state, struct foreign_flow *flows, siz
 		const struct flow_entry *a = flowset_find(&asked, &client);
 		const struct flow_entry *b = flowset_find(&asked, &server);
 
-		flows[i].ours = flows[i].protocol == IPPROTO_TCP &&
-				((a && a->passes) || (b && b->passes));
+		flows[i].ours =
+			flows[i].protocol == IPPROTO_TCP && ((a && a->passes) || (b && b->passes));
 	}
 	return err;
 }

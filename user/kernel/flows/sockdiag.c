@@ -71,8 +71,7 @@ static int dump(struct nl *diag, __u8 family, __u8 protocol, struct list *list)
 	int err;
 
 	list->protocol = protocol;
-	err = nl_query(diag,
-		       message(diag, buf, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, family, protocol),
+	err = nl_query(diag, message(diag, buf, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, family, protocol),
 		       read_socket, list);
 	return err == -ENOENT ? -EOPNOTSUPP : err;
 }
@@ -186,8 +185,7 @@ bool sockdiag_is_alive(const struct foreign_flow *flow)
 int sockdiag_destroy(struct nl *diag, const struct foreign_flow *flow)
 {
 	char buf[NL_BUFFER];
-	struct nlmsghdr *msg =
-		message(diag, buf, SOCK_DESTROY, 0, flow->family, flow->protocol);
+	struct nlmsghdr *msg = message(diag, buf, SOCK_DESTROY, 0, flow->family, flow->protocol);
 	struct inet_diag_req_v2 *req = mnl_nlmsg_get_payload(msg);
 	int err;
 

@@ -70,8 +70,8 @@ static void add(struct reading *r, const struct device *device, struct chain_pro
 		return;
 	}
 	snprintf(program->device, sizeof(program->device), "%s", device->name);
-	program->acknowledged = is_neutral(program->name) ||
-				after_has(r->after, program->name, program->id);
+	program->acknowledged =
+		is_neutral(program->name) || after_has(r->after, program->name, program->id);
 	chain->items[chain->n++] = *program;
 }
 

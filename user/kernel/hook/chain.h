@@ -19,16 +19,16 @@ struct chain_program {
 	char what[32];            /* "tcx program", "native XDP program", "u32 filter" … */
 	/* Of the program, or the kind of a filter that is none; empty: not permitted to know. */
 	char name[TPROXY_PROG_LEN];
-	__u32 id;                 /* 0: no BPF program */
-	__u32 priority;           /* of a filter, else 0 */
-	bool acknowledged;        /* by attach --after */
+	__u32 id;          /* 0: no BPF program */
+	__u32 priority;    /* of a filter, else 0 */
+	bool acknowledged; /* by attach --after */
 };
 
 struct chain {
 	struct chain_program items[CHAIN_MAX]; /* in the order in which they run */
 	size_t n;
-	size_t more;                           /* that found no room */
-	int blind;                             /* -errno of what could not be read, or 0 */
+	size_t more; /* that found no room */
+	int blind;   /* -errno of what could not be read, or 0 */
 };
 
 /* hook: where ours is on this device. */

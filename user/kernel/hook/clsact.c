@@ -178,7 +178,8 @@ int clsact_remove_if_empty(struct nl *nl, int ifindex)
 	if (!find_qdisc(nl, ifindex).clsact)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(parents); i++) {
-		err = nl_query(nl, tc_message(nl, buf, RTM_GETTFILTER, NLM_F_DUMP, ifindex, parents[i]),
+		err = nl_query(nl,
+			       tc_message(nl, buf, RTM_GETTFILTER, NLM_F_DUMP, ifindex, parents[i]),
 			       count_filter, &filters);
 		if (err)
 			return err;

@@ -13,10 +13,10 @@
 struct clsact_filter {
 	__u32 priority; /* the smaller, the earlier; of one priority, the newest BPF program first */
 	__be16 protocol; /* one for each priority; ETH_P_ALL here */
-	__u32 handle;   /* 0: of a kind that is listed once a priority */
-	__u32 prog_id;  /* 0: not a BPF program */
-	char kind[16];  /* "bpf", "u32", "flower", … */
-	char name[32];  /* as its owner called a BPF program */
+	__u32 handle;    /* 0: of a kind that is listed once a priority */
+	__u32 prog_id;   /* 0: not a BPF program */
+	char kind[16];   /* "bpf", "u32", "flower", … */
+	char name[32];   /* as its owner called a BPF program */
 };
 
 struct clsact_list {

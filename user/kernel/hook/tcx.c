@@ -67,8 +67,7 @@ int tcx_query(int ifindex, struct tcx_chain *ret_chain)
 		attr.count = 0;
 	}
 	for (; chain.n < attr.count && chain.n < TCX_MAX; chain.n++)
-		chain.items[chain.n] =
-			(struct tcx_program){ progs[chain.n], links[chain.n] };
+		chain.items[chain.n] = (struct tcx_program){ progs[chain.n], links[chain.n] };
 	*ret_chain = chain;
 	return 0;
 }

@@ -173,7 +173,8 @@ static int unpack(const struct view *view, bool with_text, struct applied *doc)
 	doc->text = malloc(len + 1);
 	if (!doc->text)
 		return -ENOMEM;
-	if (uncompress((Bytef *)doc->text, &len, scopes + head->scopes_len, head->zip_len) != Z_OK ||
+	if (uncompress((Bytef *)doc->text, &len, scopes + head->scopes_len, head->zip_len) !=
+		    Z_OK ||
 	    len != head->text_len)
 		return -EBADMSG;
 	doc->text[len] = '\0';

@@ -13,8 +13,8 @@
 static const struct {
 	enum state_map map, outer;
 } inner[] = {
-	{ MAP_DST4, MAP_DST4_GEN },   { MAP_DST6, MAP_DST6_GEN },     { MAP_SRC4, MAP_SRC4_GEN },
-	{ MAP_SRC6, MAP_SRC6_GEN },   { MAP_PORTS, MAP_PORTS_GEN },   { MAP_IFACES, MAP_IFACES_GEN },
+	{ MAP_DST4, MAP_DST4_GEN },   { MAP_DST6, MAP_DST6_GEN },   { MAP_SRC4, MAP_SRC4_GEN },
+	{ MAP_SRC6, MAP_SRC6_GEN },   { MAP_PORTS, MAP_PORTS_GEN }, { MAP_IFACES, MAP_IFACES_GEN },
 	{ MAP_RULES, MAP_RULES_GEN }, { MAP_POOLS, MAP_POOLS_GEN },
 };
 
@@ -208,7 +208,7 @@ static void drain(const struct state *gone)
 
 /* What the live generation remembers; without a document of its own it gets an empty one. */
 static int policy_maps_applied(const struct state *state, const struct policy *policy,
-			 struct applied *doc)
+			       struct applied *doc)
 {
 	__u32 ids[APPLIED_MAPS];
 	int err = applied_ids(state, ids);
@@ -292,8 +292,7 @@ static int make_live(struct state *state, struct state *next, __u32 slot)
 	return err ? err : failed;
 }
 
-int generation_publish(struct state *state, const struct generation_plan *plan,
-		       struct state *next)
+int generation_publish(struct state *state, const struct generation_plan *plan, struct state *next)
 {
 	struct state gone __cleanup_state = STATE_CLOSED;
 	__u32 old = state->config.generation & 1;

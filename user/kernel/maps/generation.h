@@ -28,8 +28,7 @@ struct generation_plan {
  */
 int generation_prepare(struct state *state, const struct generation_plan *plan,
 		       struct state *ret_next);
-int generation_publish(struct state *state, const struct generation_plan *plan,
-		       struct state *next);
+int generation_publish(struct state *state, const struct generation_plan *plan, struct state *next);
 /* Both. */
 int generation_replace(struct state *state, const struct generation_plan *plan);
 

@@ -6,13 +6,13 @@
 #include "kernel/state/state.h"
 
 struct health {
-	__u64 started;   /* SYNs or datagrams that a listener was to get, 34 to 69 s back */
-	__u64 delivered; /* TCP: of these, handshakes that came to their end; at most `started` */
+	__u64 started;    /* SYNs or datagrams that a listener was to get, 34 to 69 s back */
+	__u64 delivered;  /* TCP: of these, handshakes that came to their end; at most `started` */
 	__u64 unanswered; /* TCP: starts after the latest that was delivered, at least; UDP: all */
-	__u64 unanswered_ns; /* CLOCK_MONOTONIC of the first of these; 0: none */
-	__u64 last_ns;   /* of the latest start, however long ago; 0: none */
+	__u64 unanswered_ns;         /* CLOCK_MONOTONIC of the first of these; 0: none */
+	__u64 last_ns;               /* of the latest start, however long ago; 0: none */
 	struct tproxy_flow_key last; /* its flow */
-	__u32 ifindex;   /* where it came in */
+	__u32 ifindex;               /* where it came in */
 };
 
 /* proto: IPPROTO_TCP or IPPROTO_UDP. 0 or -errno. */

@@ -105,7 +105,7 @@ int policy_maps_read_rules(const struct state *state, struct policy *ret_policy)
 }
 
 int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_mask unlimited,
-		  tproxy_mask *ret_mask)
+			 tproxy_mask *ret_mask)
 {
 	struct policy rules __cleanup_policy = { 0 };
 	int err = policy_maps_read_rules(state, &rules);
@@ -182,7 +182,8 @@ int policy_maps_iface_get(const struct state *state, __u32 ifindex, struct tprox
 	return bpf_map_lookup_elem(state->map[MAP_IFACES], &ifindex, ret_value) ? -errno : 0;
 }
 
-int policy_maps_iface_set(const struct state *state, __u32 ifindex, const struct tproxy_iface *value)
+int policy_maps_iface_set(const struct state *state, __u32 ifindex,
+			  const struct tproxy_iface *value)
 {
 	return policy_maps_update(state->map[MAP_IFACES], &ifindex, value);
 }
@@ -286,7 +287,8 @@ int policy_maps_rulestat(const struct state *state, __u32 rule, struct tproxy_ru
 	return 0;
 }
 
-int policy_maps_set_rulestat(const struct state *state, __u32 rule, const struct tproxy_rulestat *stat)
+int policy_maps_set_rulestat(const struct state *state, __u32 rule,
+			     const struct tproxy_rulestat *stat)
 {
 	int cpus;
 	__cleanup_free struct tproxy_rulestat *values =

@@ -18,10 +18,11 @@ int policy_maps_read_policy(const struct state *state, struct policy *ret_policy
 int policy_maps_read_rules(const struct state *state, struct policy *ret_policy);
 /* The rules that an interface of this name should have: `unlimited` and those limited to it. */
 int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_mask unlimited,
-		  tproxy_mask *ret_mask);
+			 tproxy_mask *ret_mask);
 
 /* Writes a whole policy into empty maps, interfaces excepted. */
-int policy_maps_fill(const struct state *state, const struct policy *policy, bulk_progress progress);
+int policy_maps_fill(const struct state *state, const struct policy *policy,
+		     bulk_progress progress);
 
 /* As the maps have it, edits by hand and all; sorted. */
 int policy_maps_read_tables(const struct state *state, struct tables *tables);
@@ -30,14 +31,14 @@ int policy_maps_update(int fd, const void *key, const void *value);
 
 /* Makes the edits that lead from one policy to the other, and nothing else. */
 int policy_maps_change_policy(struct state *state, const struct policy *from,
-		       const struct policy *to);
+			      const struct policy *to);
 
 /* 1 if the maps, settings or interfaces of the two policies differ, 0 if not, or -ENOMEM. */
 int policy_maps_policy_differs(const struct policy *from, const struct policy *to);
 
 /* Prints the same edits as bpftool commands, one a line, and makes none. */
 int policy_maps_print_bpftool(const struct state *state, const struct policy *from,
-		       const struct policy *to, FILE *out);
+			      const struct policy *to, FILE *out);
 
 struct iface_entry {
 	__u32 ifindex;
@@ -47,7 +48,8 @@ struct iface_entry {
 /* All attached interfaces, sorted by ifindex; *ret_ifaces is the caller's to free. */
 int policy_maps_ifaces(const struct state *state, struct iface_entry **ret_ifaces, size_t *ret_n);
 int policy_maps_iface_get(const struct state *state, __u32 ifindex, struct tproxy_iface *ret_value);
-int policy_maps_iface_set(const struct state *state, __u32 ifindex, const struct tproxy_iface *value);
+int policy_maps_iface_set(const struct state *state, __u32 ifindex,
+			  const struct tproxy_iface *value);
 int policy_maps_iface_del(const struct state *state, __u32 ifindex);
 
 /* Makes the set of local addresses true: adds what is new, drops what is gone. */
@@ -57,7 +59,8 @@ int policy_maps_refresh_local(const struct state *state, struct nl *nl);
 int policy_maps_counters(const struct state *state, __u64 *ret_counters);
 int policy_maps_rulestat(const struct state *state, __u32 rule, struct tproxy_rulestat *ret_stat);
 /* NULL: zero. */
-int policy_maps_set_rulestat(const struct state *state, __u32 rule, const struct tproxy_rulestat *stat);
+int policy_maps_set_rulestat(const struct state *state, __u32 rule,
+			     const struct tproxy_rulestat *stat);
 
 /* Cookie of the socket in a slot, 0 when the slot is empty. */
 __u64 policy_maps_slot_cookie(const struct state *state, __u32 slot);

@@ -8,8 +8,8 @@
 #include "kernel/maps/policy_maps.h"
 
 static const enum state_map table_maps[TABLES_MAP_MAX] = {
-	[TABLES_DST4] = MAP_DST4,   [TABLES_DST6] = MAP_DST6,	[TABLES_SRC4] = MAP_SRC4,
-	[TABLES_SRC6] = MAP_SRC6,   [TABLES_PORTS] = MAP_PORTS, [TABLES_RULES] = MAP_RULES,
+	[TABLES_DST4] = MAP_DST4, [TABLES_DST6] = MAP_DST6,   [TABLES_SRC4] = MAP_SRC4,
+	[TABLES_SRC6] = MAP_SRC6, [TABLES_PORTS] = MAP_PORTS, [TABLES_RULES] = MAP_RULES,
 };
 
 static int make_edit(const struct tables_edit *edit, void *arg)
@@ -25,11 +25,10 @@ static int make_edit(const struct tables_edit *edit, void *arg)
 }
 
 /* Gives every interface with the policy role the `concerned` bits that `policy` wants there. */
-static int change_ifaces(const struct state *state, const struct policy *policy,
-			 tproxy_mask concerned,
-			 int (*cb)(const struct state *state, const struct iface_entry *iface,
-				   void *arg),
-			 void *arg)
+static int
+change_ifaces(const struct state *state, const struct policy *policy, tproxy_mask concerned,
+	      int (*cb)(const struct state *state, const struct iface_entry *iface, void *arg),
+	      void *arg)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
@@ -186,7 +185,8 @@ static int write_document(const struct state *state, const struct policy *to,
 	return err ? err : applied_write(state, state->config.generation & 1, &doc);
 }
 
-int policy_maps_change_policy(struct state *state, const struct policy *from, const struct policy *to)
+int policy_maps_change_policy(struct state *state, const struct policy *from,
+			      const struct policy *to)
 {
 	int err = write_document(state, to, from);
 
@@ -284,7 +284,7 @@ static void print_settings(const struct printer *p, struct settings settings)
 }
 
 int policy_maps_print_bpftool(const struct state *state, const struct policy *from,
-		       const struct policy *to, FILE *out)
+			      const struct policy *to, FILE *out)
 {
 	struct printer printer = { .state = state, .out = out };
 	int err = walk_change(state, from, to, print_iface, print_edit, &printer);

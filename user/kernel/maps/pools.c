@@ -45,8 +45,7 @@ static int by_key(const void *a, const void *b)
 
 static int append(struct pool_table *table, const struct pool_entry *entry)
 {
-	int err = array_room((void **)&table->items, table->n, &table->room,
-			     sizeof(*table->items));
+	int err = array_room((void **)&table->items, table->n, &table->room, sizeof(*table->items));
 
 	if (!err)
 		table->items[table->n++] = *entry;
@@ -98,7 +97,7 @@ void pools_diff(const struct pool_table *from, const struct pool_table *to, pool
 
 	while (i < from->n || j < to->n) {
 		int order = i == from->n ? 1 :
-			    j == to->n	 ? -1 :
+			    j == to->n   ? -1 :
 					   by_key(&from->items[i], &to->items[j]);
 		bool same = !order && !memcmp(&from->items[i].value, &to->items[j].value,
 					      sizeof(from->items[i].value));

@@ -230,8 +230,8 @@ static int copy_counters(int from, int to)
 }
 
 /* Its scopes and text stay; its maps may have other ids now. Settings came with ABI 2. */
-static int copy_document(const struct migration *m, const struct state *was,
-			 const struct state *is, __u32 slot)
+static int copy_document(const struct migration *m, const struct state *was, const struct state *is,
+			 __u32 slot)
 {
 	struct applied doc __cleanup_document = { 0 };
 	struct policy policy __cleanup_policy = { 0 };
@@ -282,8 +282,8 @@ static int convert_idle(struct migration *m, __u32 slot)
 		return 0;
 	if (!has_abi2(m)) {
 		close(is.map[MAP_RULES]);
-		is.map[MAP_RULES] = generation_empty_map(m->next.map[MAP_RULES],
-							 state_map_name(MAP_RULES));
+		is.map[MAP_RULES] =
+			generation_empty_map(m->next.map[MAP_RULES], state_map_name(MAP_RULES));
 	}
 	pindir_close(&is.pins);
 	err = pindir_dup(&m->next.pins, "", &is.pins);

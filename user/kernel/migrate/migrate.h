@@ -14,13 +14,13 @@
 #include "kernel/state/state.h"
 
 struct migration {
-	struct state *old;  /* as state_open left it with -EPROTO; its pins point at the live maps */
-	struct state next;  /* in the stage */
-	int vars;           /* the old programs' variables, or -1 */
-	__u32 tags_at;      /* where the tags of `began` are in them */
-	__u16 *tags;        /* as they were when they were copied; owned */
-	bool kept_began;    /* flows that began at a proxy are still known */
-	bool kept_idle;     /* there is a way back still, or there was none before */
+	struct state *old; /* as state_open left it with -EPROTO; its pins point at the live maps */
+	struct state next; /* in the stage */
+	int vars;          /* the old programs' variables, or -1 */
+	__u32 tags_at;     /* where the tags of `began` are in them */
+	__u16 *tags;       /* as they were when they were copied; owned */
+	bool kept_began;   /* flows that began at a proxy are still known */
+	bool kept_idle;    /* there is a way back still, or there was none before */
 	char why[PINDIR_WHY_LEN]; /* with -EUCLEAN, see pindir.h */
 };
 

@@ -25,7 +25,7 @@ struct probe_try {
 	const struct state *state;
 	struct probe_flow flow;
 	struct probe_bpf *skel; /* owned */
-	int listener; /* owned */
+	int listener;           /* owned */
 	__u32 slot;
 	__u32 mark; /* the packet's */
 	struct frame frame;
@@ -162,9 +162,9 @@ static int choose_mark(struct probe_try *t)
 	if (!t->flow.src.port)
 		t->flow.src.port = (__u16)(PORT_MIN + numbers[1] % PORT_RANGE);
 	probe.mark = t->mark;
-	probe.class = (t->flow.proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4) +
-		      (t->flow.dst.family == AF_INET6);
-	t->slot = TPROXY_PROBE_SLOT(probe.class);
+	probe.cls = (t->flow.proto == IPPROTO_TCP ? TPROXY_TCP4 : TPROXY_UDP4) +
+		    (t->flow.dst.family == AF_INET6);
+	t->slot = TPROXY_PROBE_SLOT(probe.cls);
 	return bpf_map_update_elem(t->state->map[MAP_PROBE], &zero, &probe, BPF_ANY) ? -errno : 0;
 }
 

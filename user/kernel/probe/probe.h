@@ -13,9 +13,9 @@
 #include "kernel/state/state.h"
 
 struct probe_flow {
-	__u8 proto;           /* IPPROTO_TCP, IPPROTO_UDP */
-	int ifindex;          /* it comes in here */
-	struct endpoint src;  /* port 0: one is chosen */
+	__u8 proto;          /* IPPROTO_TCP, IPPROTO_UDP */
+	int ifindex;         /* it comes in here */
+	struct endpoint src; /* port 0: one is chosen */
 	struct endpoint dst;
 };
 
@@ -28,9 +28,9 @@ enum probe_result {
 
 struct probe_report {
 	enum probe_result result;
-	char why[64];   /* the kernel's reason, "NETFILTER_DROP"; empty: it does not say */
-	char where[64]; /* its function, "nft_do_chain"; empty as above */
-	__u32 mark;     /* at the socket; 0: not delivered */
+	char why[64];        /* the kernel's reason, "NETFILTER_DROP"; empty: it does not say */
+	char where[64];      /* its function, "nft_do_chain"; empty as above */
+	__u32 mark;          /* at the socket; 0: not delivered */
 	struct endpoint dst; /* there, too: another one than was sent, if somebody rewrote it */
 };
 

@@ -19,10 +19,10 @@
 #define MOVED(result, symbol) ((result)->counters >> TPROXY_COUNT_##symbol & 1)
 
 const char *const simulate_verdict_names[SIMULATE_MAX] = {
-	[SIMULATE_NONE] = "none",	 [SIMULATE_PROXY] = "proxy", [SIMULATE_PASS] = "pass",
-	[SIMULATE_DROP] = "drop",	 [SIMULATE_RESET] = "reset", [SIMULATE_LOCAL] = "local",
-	[SIMULATE_OWNED] = "owned", [SIMULATE_UNROUTED] = "unrouted",
-	[SIMULATE_OLDER] = "older", [SIMULATE_POOL] = "pool",
+	[SIMULATE_NONE] = "none",   [SIMULATE_PROXY] = "proxy",       [SIMULATE_PASS] = "pass",
+	[SIMULATE_DROP] = "drop",   [SIMULATE_RESET] = "reset",       [SIMULATE_LOCAL] = "local",
+	[SIMULATE_OWNED] = "owned", [SIMULATE_UNROUTED] = "unrouted", [SIMULATE_OLDER] = "older",
+	[SIMULATE_POOL] = "pool",
 };
 
 /* ---- programs and maps ---------------------------------------------------- */
@@ -53,8 +53,7 @@ static bool is_private(enum state_map map, bool own_policy)
 static int share_maps(struct tproxy_bpf *skel, const struct state *live, bool own_policy)
 {
 	for (int i = 0; i < MAP_MAX && live; i++) {
-		struct bpf_map *map =
-			bpf_object__find_map_by_name(skel->obj, state_map_name(i));
+		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, state_map_name(i));
 		int err = map ? 0 : -ENOENT;
 
 		if (!err && !is_private(i, own_policy))
@@ -82,8 +81,8 @@ int simulate_open(struct simulation *simulation, const struct state *live, bool 
 	simulation->skel = skel;
 	simulation->older = live ? live->map[MAP_OLDER] : -1;
 	for (int i = 0; i < MAP_MAX; i++)
-		simulation->maps.map[i] = bpf_map__fd(
-			bpf_object__find_map_by_name(skel->obj, state_map_name(i)));
+		simulation->maps.map[i] =
+			bpf_map__fd(bpf_object__find_map_by_name(skel->obj, state_map_name(i)));
 	return 0;
 }
 
@@ -108,7 +107,8 @@ static int make_frame(const struct simulated_flow *flow, struct frame *ret_frame
 }
 
 /* The one entry that concerns the flow, for the time of a run. */
-static int lend_older(const struct simulation *simulation, const struct simulated_flow *flow, bool take_back)
+static int lend_older(const struct simulation *simulation, const struct simulated_flow *flow,
+		      bool take_back)
 {
 	int fd = simulation->maps.map[MAP_OLDER];
 	struct tproxy_flow_key key;
@@ -172,7 +172,7 @@ static enum simulate_verdict verdict_of(const struct simulate_result *r, __u32 r
 }
 
 int simulate_run(const struct simulation *simulation, const struct simulated_flow *flow,
-	      struct simulate_result *ret_result)
+		 struct simulate_result *ret_result)
 {
 	struct __sk_buff ctx = { .ifindex = (__u32)flow->ifindex,
 				 .ingress_ifindex = (__u32)flow->ifindex };
@@ -188,8 +188,8 @@ int simulate_run(const struct simulation *simulation, const struct simulated_flo
 	if (!err)
 		err = lend_older(simulation, flow, false);
 	if (!err)
-		err = bpf_prog_test_run_opts(bpf_program__fd(simulation->skel->progs.tproxy_ingress),
-					     &opts);
+		err = bpf_prog_test_run_opts(
+			bpf_program__fd(simulation->skel->progs.tproxy_ingress), &opts);
 	if (!err)
 		err = look_at_counters(simulation, &result);
 	if (!err)
@@ -199,7 +199,8 @@ int simulate_run(const struct simulation *simulation, const struct simulated_flo
 	result.verdict = verdict_of(&result, opts.retval);
 	/* Seen by sk_lookup, once the packet is let through. */
 	if ((result.verdict == SIMULATE_NONE || result.verdict == SIMULATE_LOCAL ||
-	     result.verdict == SIMULATE_UNROUTED) && pools_have(&simulation->maps, &flow->dst))
+	     result.verdict == SIMULATE_UNROUTED) &&
+	    pools_have(&simulation->maps, &flow->dst))
 		result.verdict = SIMULATE_POOL;
 	result.no_listener = !MOVED(&result, ASSIGN_FAILED) &&
 			     (MOVED(&result, DOWN_DROP) || MOVED(&result, DOWN_PASS) ||

@@ -11,31 +11,31 @@
 #include "kernel/state/state.h"
 
 struct simulated_flow {
-	__u8 proto;           /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 proto; /* IPPROTO_TCP, IPPROTO_UDP */
 	struct endpoint src, dst;
-	int ifindex;          /* it enters here */
+	int ifindex; /* it enters here */
 };
 
 enum simulate_verdict {
-	SIMULATE_NONE,    /* no rule concerns it */
-	SIMULATE_PROXY,   /* a listener takes it */
-	SIMULATE_PASS,    /* left to the kernel by a rule */
+	SIMULATE_NONE,  /* no rule concerns it */
+	SIMULATE_PROXY, /* a listener takes it */
+	SIMULATE_PASS,  /* left to the kernel by a rule */
 	SIMULATE_DROP,
-	SIMULATE_RESET,   /* refused */
-	SIMULATE_LOCAL,   /* for this host itself */
-	SIMULATE_OWNED,   /* a socket here has this flow already, or is bound to its destination */
+	SIMULATE_RESET, /* refused */
+	SIMULATE_LOCAL, /* for this host itself */
+	SIMULATE_OWNED, /* a socket here has this flow already, or is bound to its destination */
 	SIMULATE_UNROUTED,
-	SIMULATE_OLDER,   /* a UDP flow that began before its rule, left alone */
-	SIMULATE_POOL,    /* this host's address stands for a server; the relay takes it */
+	SIMULATE_OLDER, /* a UDP flow that began before its rule, left alone */
+	SIMULATE_POOL,  /* this host's address stands for a server; the relay takes it */
 	SIMULATE_MAX
 };
 extern const char *const simulate_verdict_names[SIMULATE_MAX];
 
 struct simulate_result {
 	enum simulate_verdict verdict;
-	int rule;               /* -1: none decided */
-	bool no_listener;       /* the verdict is the rule's on-proxy-down */
-	__u64 counters;         /* bit N: enum tproxy_counter N moved */
+	int rule;         /* -1: none decided */
+	bool no_listener; /* the verdict is the rule's on-proxy-down */
+	__u64 counters;   /* bit N: enum tproxy_counter N moved */
 };
 
 struct simulation {
@@ -43,7 +43,10 @@ struct simulation {
 	struct state maps;       /* those the trial runs on; descriptors are the skeleton's */
 	int older;               /* live UDP flows that are left alone; -1: none. Not owned */
 };
-#define SIMULATE_CLOSED { .maps = STATE_CLOSED, .older = -1 }
+#define SIMULATE_CLOSED                                                                            \
+	{                                                                                          \
+		.maps = STATE_CLOSED, .older = -1                                                  \
+	}
 
 /*
  * live: its policy and sockets are asked; NULL for none. own_policy: only its sockets,
@@ -51,7 +54,7 @@ struct simulation {
  */
 int simulate_open(struct simulation *simulation, const struct state *live, bool own_policy);
 int simulate_run(const struct simulation *simulation, const struct simulated_flow *flow,
-	      struct simulate_result *ret_result);
+		 struct simulate_result *ret_result);
 void simulate_close(struct simulation *simulation);
 
 #endif

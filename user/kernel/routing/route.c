@@ -24,8 +24,7 @@ __u32 route_df_mark(__u32 mark)
 
 /* ---- rules ---------------------------------------------------------------- */
 
-static struct nlmsghdr *rule_message(struct nl *nl, char *buf, __u16 type, __u16 flags,
-				     __u8 family)
+static struct nlmsghdr *rule_message(struct nl *nl, char *buf, __u16 type, __u16 flags, __u8 family)
 {
 	struct nlmsghdr *msg = nl_message(nl, buf, type, flags);
 	struct fib_rule_hdr *hdr = mnl_nlmsg_put_extra_header(msg, sizeof(*hdr));

@@ -25,20 +25,20 @@ struct rule_range {
 
 struct route_rule {
 	__u8 family, protocol;
-	__u8 action;              /* FR_ACT_* */
-	bool invert;              /* "not" */
-	bool unresolved;          /* a goto whose target is not there */
-	bool unknown;             /* it has attributes that this build does not know */
+	__u8 action;     /* FR_ACT_* */
+	bool invert;     /* "not" */
+	bool unresolved; /* a goto whose target is not there */
+	bool unknown;    /* it has attributes that this build does not know */
 	bool l3mdev;
-	__u8 tos, ipproto;        /* 0: any */
+	__u8 tos, ipproto; /* 0: any */
 	__u32 pref, mark, mask, table;
-	__u32 target;             /* of a goto */
-	int suppress_len;         /* suppress_prefixlength, suppress_ifgroup; -1: not given */
+	__u32 target;     /* of a goto */
+	int suppress_len; /* suppress_prefixlength, suppress_ifgroup; -1: not given */
 	int suppress_group;
 	char iif[IF_NAMESIZE], oif[IF_NAMESIZE];
 	struct rule_prefix from, to;
 	struct rule_range uid, sport, dport;
-	__u64 tun_id;             /* 0: any */
+	__u64 tun_id; /* 0: any */
 };
 
 /* In the order in which the kernel asks them. */

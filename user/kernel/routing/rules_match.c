@@ -43,7 +43,7 @@ static enum rule_match match_protocol(const struct route_rule *rule,
 				      const struct rule_packet *packet)
 {
 	static const __u8 marked4[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP };
-	static const __u8 marked6[] = { IPPROTO_TCP,	  IPPROTO_UDP,	   IPPROTO_ICMPV6,
+	static const __u8 marked6[] = { IPPROTO_TCP,      IPPROTO_UDP,     IPPROTO_ICMPV6,
 					IPPROTO_FRAGMENT, IPPROTO_ROUTING, IPPROTO_DSTOPTS };
 	const __u8 *marked = packet->family == AF_INET ? marked4 : marked6;
 	size_t n = packet->family == AF_INET ? sizeof(marked4) : sizeof(marked6);

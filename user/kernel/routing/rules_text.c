@@ -58,8 +58,8 @@ static void add_mark(struct text *text, const struct route_rule *rule)
 static void add_selectors(struct text *text, const struct route_rule *rule)
 {
 	static const char *const protocols[256] = {
-		[IPPROTO_ICMP] = "icmp", [IPPROTO_TCP] = "tcp",	      [IPPROTO_UDP] = "udp",
-		[IPPROTO_GRE] = "gre",	 [IPPROTO_ICMPV6] = "ipv6-icmp",
+		[IPPROTO_ICMP] = "icmp", [IPPROTO_TCP] = "tcp",          [IPPROTO_UDP] = "udp",
+		[IPPROTO_GRE] = "gre",   [IPPROTO_ICMPV6] = "ipv6-icmp",
 	};
 
 	if (rule->from.len)

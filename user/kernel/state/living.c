@@ -17,8 +17,7 @@ static int append(struct living *living, const struct living_state *state)
 	for (size_t i = 0; i < living->n; i++)
 		if (living->items[i].maps[0] == state->maps[0])
 			return 0;
-	err = array_room((void **)&living->items, living->n, &living->room,
-			 sizeof(*living->items));
+	err = array_room((void **)&living->items, living->n, &living->room, sizeof(*living->items));
 	if (!err)
 		living->items[living->n++] = *state;
 	return err;
@@ -148,8 +147,7 @@ int living_read(const char *pin_dir, struct living *ret_living)
 	return err;
 }
 
-const struct living_state *living_owner(const struct living *living,
-					const struct program *program)
+const struct living_state *living_owner(const struct living *living, const struct program *program)
 {
 	for (size_t i = 0; i < living->n; i++)
 		if (program_uses(program, living->items[i].maps[0]) ||

@@ -12,14 +12,14 @@
 
 struct living_state {
 	struct tproxy_config config;
-	__u32 maps[2];           /* ids of its maps config and socks; 0: not known */
+	__u32 maps[2];            /* ids of its maps config and socks; 0: not known */
 	char dir[STATE_PATH_LEN]; /* empty: pinned elsewhere */
 };
 
 struct living {
 	struct living_state *items; /* owned */
 	size_t n, room;
-	int blind;                  /* -errno of programs that could not be looked at, or 0 */
+	int blind; /* -errno of programs that could not be looked at, or 0 */
 };
 
 /* Looks at the directories next to pin_dir and below /sys/fs/bpf, and at the kernel. 0 or -ENOMEM. */
@@ -28,8 +28,7 @@ void living_free(struct living *living);
 #define __cleanup_living __attribute__((cleanup(living_free)))
 
 /* Whose maps the program uses, or NULL. */
-const struct living_state *living_owner(const struct living *living,
-					const struct program *program);
+const struct living_state *living_owner(const struct living *living, const struct program *program);
 /* Who has this mark and table, or NULL. */
 const struct living_state *living_by_key(const struct living *living, __u32 mark, __u32 mask,
 					 __u32 table);

@@ -11,21 +11,21 @@
 #include "lib/holder.h"
 #include "lib/util.h"
 
-#define RUN_DIR	     "/run"
-#define LOCK_PREFIX  "lock-"
-#define DIR_FLAGS    (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define RUN_DIR "/run"
+#define LOCK_PREFIX "lock-"
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define PAUSE_MAX_MS 100
 /* Where the lock goes from hand to hand, no single holder is to blame. */
-#define ALL_MS	     60000
+#define ALL_MS 60000
 
 /* ---- waiting -------------------------------------------------------------- */
 
 struct waiting {
 	const struct lock_wait *how;
-	struct holder holder;     /* as seen last */
-	bool signed_file;         /* the time of the file tells since when */
+	struct holder holder; /* as seen last */
+	bool signed_file;     /* the time of the file tells since when */
 	struct timespec since;
-	uint64_t until, end;      /* ms */
+	uint64_t until, end; /* ms */
 	long pause_ms;
 };
 
@@ -164,8 +164,8 @@ static int name_file(const struct pindir *pins, struct lock *lock)
 
 	if (fstat(pins->parent, &st))
 		return -errno;
-	len = snprintf(lock->name, sizeof(lock->name), LOCK_PREFIX "%u:%u-%lu-%s",
-		       major(st.st_dev), minor(st.st_dev), (unsigned long)st.st_ino, pins->name);
+	len = snprintf(lock->name, sizeof(lock->name), LOCK_PREFIX "%u:%u-%lu-%s", major(st.st_dev),
+		       minor(st.st_dev), (unsigned long)st.st_ino, pins->name);
 	return len < (int)sizeof(lock->name) ? 0 : -ENAMETOOLONG;
 }
 
@@ -349,11 +349,12 @@ static int with_ours(const struct pindir *pins, struct lock_wait *wait, struct l
 		return say_held(&w, why);
 	case -EUCLEAN:
 		snprintf(why, PINDIR_WHY_LEN,
-			 "cannot be locked: " LOCK_DIR " is no directory, or not only root's (rm -r "
-			 LOCK_DIR ")");
+			 "cannot be locked: " LOCK_DIR
+			 " is no directory, or not only root's (rm -r " LOCK_DIR ")");
 		return err;
 	case -ENAMETOOLONG:
-		snprintf(why, PINDIR_WHY_LEN, "cannot be locked: its name is too long (shorten it)");
+		snprintf(why, PINDIR_WHY_LEN,
+			 "cannot be locked: its name is too long (shorten it)");
 		return err;
 	default:
 		return do_without(pins, wait, lock, err);

@@ -14,13 +14,13 @@
 
 #include "lib/pindir.h"
 
-#define LOCK_DIR     "/run/tproxy"
+#define LOCK_DIR "/run/tproxy"
 #define LOCK_WAIT_MS 5000
 
 struct lock {
-	int dir;   /* LOCK_DIR; -1: not to be had */
+	int dir; /* LOCK_DIR; -1: not to be had */
 	int file;
-	int older; /* the parent of the pin directory; -1: held by another user */
+	int older;               /* the parent of the pin directory; -1: held by another user */
 	char name[NAME_MAX + 1]; /* of file in dir */
 };
 

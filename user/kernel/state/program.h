@@ -33,7 +33,7 @@ __u32 program_map_id(int fd);
 struct owner {
 	__u32 progs[8]; /* ids: open, pinned, and pinned to take over */
 	size_t n;
-	__u32 maps[4];  /* ids of maps that no other state's programs use */
+	__u32 maps[4]; /* ids of maps that no other state's programs use */
 	size_t n_maps;
 };
 

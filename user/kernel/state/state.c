@@ -79,8 +79,7 @@ const char *state_prog_name(enum state_prog prog)
 	return progs[prog];
 }
 
-int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix,
-		    char *buf)
+int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix, char *buf)
 {
 	char name[64];
 

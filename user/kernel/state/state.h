@@ -72,8 +72,7 @@ struct state {
 #define STATE_CLOSED                                                                               \
 	(struct state)                                                                             \
 	{                                                                                          \
-		.pins = PINDIR_CLOSED, .lock = LOCK_OPEN,                                          \
-		.map = { [0 ... MAP_MAX - 1] = -1 },                                               \
+		.pins = PINDIR_CLOSED, .lock = LOCK_OPEN, .map = { [0 ... MAP_MAX - 1] = -1 },     \
 		.prog = { [0 ... PROG_MAX - 1] = -1 },                                             \
 	}
 
@@ -158,8 +157,7 @@ int state_get(const struct pindir *pins, const char *name);
 char *state_link_path(const struct state *state, int ifindex, char *buf);
 /* suffix: "", or STATE_NEXT for the one that is to take over. 0 or -ENAMETOOLONG. */
 #define STATE_NEXT "_next"
-int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix,
-		    char *buf);
+int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix, char *buf);
 char *state_lookup_path(const struct state *state, char *buf);
 
 /* Inode number of the current network namespace, or 0. */

@@ -45,7 +45,8 @@ struct bpf_object *state_object(void)
 int state_keep_progs(const struct bpf_object *obj, struct state *state)
 {
 	for (int i = 0; i < PROG_MAX; i++) {
-		struct bpf_program *prog = bpf_object__find_program_by_name(obj, state_prog_name(i));
+		struct bpf_program *prog =
+			bpf_object__find_program_by_name(obj, state_prog_name(i));
 		int fd = prog ? fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 0) : -1;
 
 		if (fd < 0)

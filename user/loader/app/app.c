@@ -94,8 +94,9 @@ int app_getopt(struct app *app, int argc, char **argv, const struct option *opti
 			return '?';
 		}
 		if (opt == '?') {
-			log_error("%s: unknown option or unexpected value (see tproxy-loader --help)",
-				  arg);
+			log_error(
+				"%s: unknown option or unexpected value (see tproxy-loader --help)",
+				arg);
 			return '?';
 		}
 		if (opt < 0 || !is_global(opt))
@@ -177,8 +178,8 @@ bool app_enter(struct app *app)
 		return false;
 	}
 	if (setns(fd, CLONE_NEWNET)) {
-		log_error("-n %s: cannot enter the network namespace: %s (run as root)",
-			  app->netns, strerror(errno));
+		log_error("-n %s: cannot enter the network namespace: %s (run as root)", app->netns,
+			  strerror(errno));
 		return false;
 	}
 	return settle_pin_dir(app);

@@ -108,14 +108,13 @@ static int request_scope(const char *scope, pid_t pid)
 
 	if (err < 0)
 		return err;
-	err = sd_bus_message_new_method_call(bus, &call, "org.freedesktop.systemd1",
-					     "/org/freedesktop/systemd1",
-					     "org.freedesktop.systemd1.Manager",
-					     "StartTransientUnit");
+	err = sd_bus_message_new_method_call(
+		bus, &call, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+		"org.freedesktop.systemd1.Manager", "StartTransientUnit");
 	if (err >= 0)
 		err = sd_bus_message_append(call, "ssa(sv)a(sa(sv))", scope, "fail", 4, "PIDs",
-					    "au", 1, (uint32_t)pid, "Slice", "s",
-					    "system.slice", "Description", "s",
+					    "au", 1, (uint32_t)pid, "Slice", "s", "system.slice",
+					    "Description", "s",
 					    "tproxy: way back from an unconfirmed policy",
 					    "CollectMode", "s", "inactive-or-failed", 0);
 	if (err >= 0)

@@ -17,8 +17,8 @@ struct command_lock {
 	bool held;
 	sigset_t before; /* signals that were held back before */
 };
-#define COMMAND_LOCK_NONE                                                                                 \
-	(struct command_lock)                                                                             \
+#define COMMAND_LOCK_NONE                                                                          \
+	(struct command_lock)                                                                      \
 	{                                                                                          \
 		.pins = PINDIR_CLOSED, .lock = LOCK_OPEN                                           \
 	}

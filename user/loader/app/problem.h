@@ -23,16 +23,19 @@ struct problem {
 	char ifname[TPROXY_IFNAME_LEN]; /* empty: of no interface */
 	char rule[TPROXY_NAME_LEN];     /* empty: of no rule */
 	__u8 classes;                   /* of flows, bit N: enum tproxy_class N; 0: of all */
-	char text[PROBLEM_TEXT_LEN];    /* one sentence: what is seen, and what it means for flows */
-	char next[PROBLEM_TEXT_LEN];    /* the next step, a command where there is one */
+	char text[PROBLEM_TEXT_LEN]; /* one sentence: what is seen, and what it means for flows */
+	char next[PROBLEM_TEXT_LEN]; /* the next step, a command where there is one */
 };
 
 struct problems {
 	struct problem *items; /* owned */
 	size_t n, room;
-	bool incomplete;       /* there was no memory for one */
+	bool incomplete; /* there was no memory for one */
 };
-#define PROBLEMS_NONE { .items = NULL }
+#define PROBLEMS_NONE                                                                              \
+	{                                                                                          \
+		.items = NULL                                                                      \
+	}
 
 /*
  * Appends one with empty text; NULL without memory, which problems_verdict takes for degraded.

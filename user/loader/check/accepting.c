@@ -28,9 +28,9 @@ static bool serves(const struct listening *l, const struct rule *rule,
 		return false;
 	if (rule->proxy.port)
 		return listener->port == rule->proxy.port;
-	for (int class = 0; class < TPROXY_CLASS_MAX; class ++)
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++)
 		for (int way = 0; way < TPROXY_GROUP_WAYS; way++)
-			if (l->slots[class][way] == listener->cookie)
+			if (l->slots[cls][way] == listener->cookie)
 				return true;
 	return false;
 }

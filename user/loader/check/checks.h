@@ -26,14 +26,14 @@ struct checkup {
 	struct session *session;
 	struct checked_iface *ifaces; /* owned */
 	size_t n;
-	struct policy policy;         /* the live one; owned */
-	const char *ifname;           /* the one that is looked at; NULL: all. Set by checkup_run */
-	bool may_probe;               /* a probe packet may be sent where something looks wrong */
-	bool must_probe;              /* … and everywhere else: --probe */
-	bool locked;                  /* the state's lock is the caller's */
-	struct command_lock lock;           /* or taken for a probe */
+	struct policy policy;     /* the live one; owned */
+	const char *ifname;       /* the one that is looked at; NULL: all. Set by checkup_run */
+	bool may_probe;           /* a probe packet may be sent where something looks wrong */
+	bool must_probe;          /* … and everywhere else: --probe */
+	bool locked;              /* the state's lock is the caller's */
+	struct command_lock lock; /* or taken for a probe */
 	unsigned int probes_sent, probes_arrived;
-	struct problems problems;     /* owned */
+	struct problems problems; /* owned */
 };
 
 /* Reads interfaces and policy. 0 or -errno; call checkup_close either way. */

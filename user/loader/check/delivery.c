@@ -187,15 +187,15 @@ static __u16 any_port(const struct rule *rule, __u8 proto)
 
 /* From a client as there was one lately, or as there could be one. */
 static bool make_sample(struct checkup *c, const struct checked_iface *iface, int rule,
-			enum tproxy_class class, struct sample *s)
+			enum tproxy_class cls, struct sample *s)
 {
-	const __u8 proto = class == TPROXY_TCP4 || class == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
-	const __u8 family = class == TPROXY_TCP4 || class == TPROXY_UDP4 ? AF_INET : AF_INET6;
+	const __u8 proto = cls == TPROXY_TCP4 || cls == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
+	const __u8 family = cls == TPROXY_TCP4 || cls == TPROXY_UDP4 ? AF_INET : AF_INET6;
 
 	if (read_sample(c, rule, proto, s) && s->iface == iface && s->flow.dst.family == family)
 		return true;
 	s->iface = iface;
-	s->classes = (__u8)(1 << class);
+	s->classes = (__u8)(1 << cls);
 	s->flow = (struct probe_flow){ .proto = proto, .ifindex = (int)iface->iface.ifindex };
 	neighbourhood_stranger(family, &s->flow.dst);
 	s->flow.dst.port = any_port(s->rule, proto);
@@ -203,14 +203,14 @@ static bool make_sample(struct checkup *c, const struct checked_iface *iface, in
 }
 
 static void probe_class(struct checkup *c, const struct checked_iface *iface, int rule,
-			enum tproxy_class class)
+			enum tproxy_class cls)
 {
 	struct sample sample;
 	struct proof proof = { .iface = iface };
 
-	if (!make_sample(c, iface, rule, class, &sample)) {
+	if (!make_sample(c, iface, rule, cls, &sample)) {
 		log_debug("%s: no %s probe: no address there whose neighbour could be a client",
-			  iface->device.name, listening_class_names[class]);
+			  iface->device.name, listening_class_names[cls]);
 		return;
 	}
 	proof.flow = sample.flow;
@@ -227,11 +227,11 @@ static void probe_iface(struct checkup *c, const struct checked_iface *iface)
 
 		if (is_proxied(&c->policy.rules[rule]) && checkup_takes(c, iface, rule))
 			wanted = listening_wanted(&c->policy.rules[rule]) & (__u8)~done;
-		for (enum tproxy_class class = 0; class < TPROXY_CLASS_MAX; class++) {
-			if (!(wanted >> class & 1))
+		for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
+			if (!(wanted >> cls & 1))
 				continue;
-			done |= (__u8)(1 << class);
-			probe_class(c, iface, rule, class);
+			done |= (__u8)(1 << cls);
+			probe_class(c, iface, rule, cls);
 		}
 	}
 }

@@ -129,10 +129,11 @@ static void report_opaque(const struct finding *f)
 	if (listener_holder(f->holder, &process))
 		snprintf(holder, sizeof(holder), "%s (pid %d)", process.comm, (int)process.pid);
 	problem_concerns(p, f->opaque);
-	problem_text(p, "%s on port %u (%s) is not transparent: %s", holder, f->holder->port,
-		     protocols(f->opaque),
-		     tcp ? "it gets flows to other addresses, and the kernel does not answer for it"
-			 : "it gets datagrams to other addresses, and cannot answer from these");
+	problem_text(
+		p, "%s on port %u (%s) is not transparent: %s", holder, f->holder->port,
+		protocols(f->opaque),
+		tcp ? "it gets flows to other addresses, and the kernel does not answer for it" :
+		      "it gets datagrams to other addresses, and cannot answer from these");
 	problem_next(p, "%s", how_to_be_transparent(rule, hint, sizeof(hint)));
 }
 
@@ -199,13 +200,13 @@ static void report_classes(const struct finding *f)
 }
 
 static void look_at_class(struct finding *f, const struct listening *l,
-			  const struct checked_iface *iface, enum tproxy_class class)
+			  const struct checked_iface *iface, enum tproxy_class cls)
 {
-	const __u8 bit = (__u8)(1 << class);
+	const __u8 bit = (__u8)(1 << cls);
 	const struct listener *listener;
 
 	f->wanted |= bit;
-	switch (listening_find(l, f->rule, class, &iface->device, &listener)) {
+	switch (listening_find(l, f->rule, cls, &iface->device, &listener)) {
 	case FOUND_NONE:
 		f->missing |= bit;
 		break;
@@ -236,9 +237,9 @@ static void look_on_iface(struct finding *f, const struct listening *l,
 	if (!steps_family_wanted(AF_INET6, iface->device.name))
 		wanted &= (__u8)~PROBLEM_IPV6;
 	f->elsewhere = 0;
-	for (enum tproxy_class class = 0; class < TPROXY_CLASS_MAX; class++)
-		if (wanted >> class & 1)
-			look_at_class(f, l, iface, class);
+	for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++)
+		if (wanted >> cls & 1)
+			look_at_class(f, l, iface, cls);
 	if (f->elsewhere)
 		report_device(f, iface);
 }

@@ -26,9 +26,10 @@ const char *const found_names[FOUND_MAX] = {
 int listening_open(struct listening *l, const struct state *state)
 {
 	*l = (struct listening){ 0 };
-	for (__u32 class = 0; class < TPROXY_CLASS_MAX; class++)
+	for (__u32 cls = 0; cls < TPROXY_CLASS_MAX; cls++)
 		for (__u32 way = 0; way < TPROXY_GROUP_WAYS; way++)
-			l->slots[class][way] = policy_maps_slot_cookie(state, TPROXY_SLOT(0, class, way));
+			l->slots[cls][way] =
+				policy_maps_slot_cookie(state, TPROXY_SLOT(0, cls, way));
 	return listeners_read(&l->listeners);
 }
 
@@ -39,14 +40,14 @@ void listening_close(struct listening *l)
 
 /* ---- classes -------------------------------------------------------------- */
 
-static __u8 class_protocol(enum tproxy_class class)
+static __u8 class_protocol(enum tproxy_class cls)
 {
-	return class == TPROXY_TCP4 || class == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
+	return cls == TPROXY_TCP4 || cls == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
 }
 
-static __u8 class_family(enum tproxy_class class)
+static __u8 class_family(enum tproxy_class cls)
 {
-	return class == TPROXY_TCP4 || class == TPROXY_UDP4 ? AF_INET : AF_INET6;
+	return cls == TPROXY_TCP4 || cls == TPROXY_UDP4 ? AF_INET : AF_INET6;
 }
 
 enum tproxy_class listening_class(__u8 protocol, __u8 family)
@@ -76,11 +77,11 @@ __u8 listening_wanted(const struct rule *rule)
 {
 	__u8 wanted = 0;
 
-	for (enum tproxy_class class = 0; class < TPROXY_CLASS_MAX; class++)
-		if (has_protocol(&rule->services, class_protocol(class)) &&
-		    has_family(&rule->to, class_family(class)) &&
-		    has_family(&rule->from, class_family(class)))
-			wanted |= (__u8)(1 << class);
+	for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++)
+		if (has_protocol(&rule->services, class_protocol(cls)) &&
+		    has_family(&rule->to, class_family(cls)) &&
+		    has_family(&rule->from, class_family(cls)))
+			wanted |= (__u8)(1 << cls);
 	return wanted;
 }
 
@@ -88,10 +89,10 @@ __u8 listening_relay(const struct listening *l)
 {
 	__u8 classes = 0;
 
-	for (int class = 0; class < TPROXY_CLASS_MAX; class++)
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++)
 		for (int way = 0; way < TPROXY_GROUP_WAYS; way++)
-			if (l->slots[class][way])
-				classes |= (__u8)(1 << class);
+			if (l->slots[cls][way])
+				classes |= (__u8)(1 << cls);
 	return classes;
 }
 
@@ -110,23 +111,22 @@ static enum found judge(const struct listener *listener, __u8 family, const stru
 	return FOUND_OK;
 }
 
-static enum found find_relay(const struct listening *l, enum tproxy_class class,
+static enum found find_relay(const struct listening *l, enum tproxy_class cls,
 			     const struct device *device, const struct listener **ret_listener)
 {
 	int empty = 0;
 
 	for (int way = 0; way < TPROXY_GROUP_WAYS; way++) {
-		const __u64 cookie = l->slots[class][way];
+		const __u64 cookie = l->slots[cls][way];
 		const struct listener *listener = listeners_by_cookie(&l->listeners, cookie);
 		enum found found;
 
-		if (!cookie ||
-		    (!listener && listeners_known(&l->listeners, class_protocol(class)))) {
+		if (!cookie || (!listener && listeners_known(&l->listeners, class_protocol(cls)))) {
 			empty++;
 			continue;
 		}
 		/* The relay sees to that by itself, where nobody can look. */
-		found = listener ? judge(listener, class_family(class), device) : FOUND_OK;
+		found = listener ? judge(listener, class_family(cls), device) : FOUND_OK;
 		*ret_listener = listener;
 		if (found != FOUND_OK)
 			return found;
@@ -168,16 +168,15 @@ static enum found find_port(const struct listening *l, const struct endpoint *pr
 	return judge(*ret_listener, place->family, device);
 }
 
-enum found listening_find(const struct listening *l, const struct rule *rule,
-			  enum tproxy_class class, const struct device *device,
-			  const struct listener **ret_listener)
+enum found listening_find(const struct listening *l, const struct rule *rule, enum tproxy_class cls,
+			  const struct device *device, const struct listener **ret_listener)
 {
-	struct listener_place place = { .protocol = class_protocol(class),
-					.family = class_family(class),
+	struct listener_place place = { .protocol = class_protocol(cls),
+					.family = class_family(cls),
 					.port = rule->proxy.port };
 
 	*ret_listener = NULL;
 	if (!rule->proxy.port)
-		return find_relay(l, class, device, ret_listener);
+		return find_relay(l, cls, device, ret_listener);
 	return find_port(l, &rule->proxy, &place, device, ret_listener);
 }

@@ -42,8 +42,7 @@ enum found {
 extern const char *const found_names[FOUND_MAX];
 
 /* device: where the flow enters; NULL: wherever. *ret_listener is the one found, or NULL. */
-enum found listening_find(const struct listening *l, const struct rule *rule,
-			  enum tproxy_class class, const struct device *device,
-			  const struct listener **ret_listener);
+enum found listening_find(const struct listening *l, const struct rule *rule, enum tproxy_class cls,
+			  const struct device *device, const struct listener **ret_listener);
 
 #endif

@@ -18,8 +18,8 @@ static const char *handle_of(const struct chain_program *program, char *buf, siz
 static void add_program(struct checkup *c, const struct device *device,
 			const struct chain_program *program)
 {
-	struct problem *p = problem_add(&c->problems, "earlier-program", VERDICT_DEGRADED,
-					device->name, NULL);
+	struct problem *p =
+		problem_add(&c->problems, "earlier-program", VERDICT_DEGRADED, device->name, NULL);
 	bool below = strcmp(program->device, device->name) != 0;
 	char text[128], name[32];
 
@@ -28,8 +28,9 @@ static void add_program(struct checkup *c, const struct device *device,
 		     "not intercepted",
 		     chain_text(program, text, sizeof(text)), below ? " on " : "",
 		     below ? program->device : "");
-	problem_next(p, "tproxy-loader attach %s --after %s if it lets packets continue, else "
-			"remove it",
+	problem_next(p,
+		     "tproxy-loader attach %s --after %s if it lets packets continue, else "
+		     "remove it",
 		     device->name, handle_of(program, name, sizeof(name)));
 }
 

@@ -25,17 +25,17 @@ static const char *flow_text(const struct probe_flow *flow, char *buf)
 static struct problem *add(struct checkup *c, const struct proof *proof, const char *id)
 {
 	const struct probe_flow *flow = &proof->flow;
-	const __u8 class = (__u8)(1 << listening_class(flow->proto, flow->dst.family));
+	const __u8 cls = (__u8)(1 << listening_class(flow->proto, flow->dst.family));
 	const char *name = (const char *)proof->iface->iface.value.name;
 	struct problem *p = problem_add(&c->problems, id, VERDICT_BROKEN, name, proof->rule);
 
-	problem_concerns(p, class);
+	problem_concerns(p, cls);
 	for (size_t i = 0; p && i + 1 < c->problems.n; i++) {
 		struct problem *before = &c->problems.items[i];
 
 		if (before->verdict != VERDICT_BROKEN || !problem_same(before, p))
 			continue;
-		before->classes |= before->classes ? class : 0;
+		before->classes |= before->classes ? cls : 0;
 		c->problems.n--;
 		return NULL;
 	}

@@ -28,8 +28,8 @@ static struct problem *add(struct family_look *look, const char *id, enum verdic
 
 static void next_is_attach(const struct family_look *look, struct problem *p, const char *watch)
 {
-	problem_next(p, "tproxy-loader attach %s; tproxy-loader watch %s",
-		     look->iface->device.name, watch);
+	problem_next(p, "tproxy-loader attach %s; tproxy-loader watch %s", look->iface->device.name,
+		     watch);
 }
 
 static void say_missing(struct family_look *look)
@@ -38,22 +38,25 @@ static void say_missing(struct family_look *look)
 
 	if (!look->rule && !look->route && look->family == AF_INET6) {
 		p = add(look, "ipv6-half", VERDICT_BROKEN);
-		problem_text(p, "it speaks IPv6, but only IPv4 is set up: intercepted IPv6 flows do "
-				"not arrive");
+		problem_text(p,
+			     "it speaks IPv6, but only IPv4 is set up: intercepted IPv6 flows do "
+			     "not arrive");
 		next_is_attach(look, p, "sets up both");
 		return;
 	}
 	if (!look->rule) {
 		p = add(look, "rule-missing", VERDICT_BROKEN);
-		problem_text(p, "the IPv%c routing rule is missing: intercepted IPv%c flows do not "
-				"arrive",
+		problem_text(p,
+			     "the IPv%c routing rule is missing: intercepted IPv%c flows do not "
+			     "arrive",
 			     look->digit, look->digit);
 		next_is_attach(look, p, "restores it");
 	}
 	if (!look->route) {
 		p = add(look, "route-missing", VERDICT_BROKEN);
-		problem_text(p, "the local IPv%c route of table %u is missing: intercepted IPv%c "
-				"flows do not arrive",
+		problem_text(p,
+			     "the local IPv%c route of table %u is missing: intercepted IPv%c "
+			     "flows do not arrive",
 			     look->digit, look->c->session->state.config.table, look->digit);
 		next_is_attach(look, p, "restores it");
 	}
@@ -65,13 +68,15 @@ static void say_earlier(struct family_look *look)
 	struct problem *p = add(look, "earlier-rule", all ? VERDICT_BROKEN : VERDICT_DEGRADED);
 	char text[RULE_TEXT_LEN];
 
-	problem_text(p, "the IPv%c rule \"%s\" comes before ours (%u) and decides about %s "
-			"intercepted packets: they may leave past the proxy",
+	problem_text(p,
+		     "the IPv%c rule \"%s\" comes before ours (%u) and decides about %s "
+		     "intercepted packets: they may leave past the proxy",
 		     look->digit, rule_text(&look->order.worst, text), look->order.pref,
 		     all ? "all" : "some");
 	if (ruleorder_is_misplaced(&look->order) && look->order.worst.pref)
-		problem_next(p, "tproxy-loader attach %s moves ours before it; tproxy-loader watch "
-				"does so by itself",
+		problem_next(p,
+			     "tproxy-loader attach %s moves ours before it; tproxy-loader watch "
+			     "does so by itself",
 			     look->iface->device.name);
 	else
 		problem_next(p, "give it a higher preference: there is no room before it");
@@ -88,8 +93,9 @@ static void check_lookup(struct family_look *look)
 			order->device.ifindex) != -EXDEV)
 		return;
 	p = add(look, "not-delivered", VERDICT_BROKEN);
-	problem_text(p, "the kernel would not deliver a marked IPv%c packet here: its route look-up "
-			"leads elsewhere",
+	problem_text(p,
+		     "the kernel would not deliver a marked IPv%c packet here: its route look-up "
+		     "leads elsewhere",
 		     look->digit);
 	problem_next(p, "ip -%c rule, and ip -%c route show table %u", look->digit, look->digit,
 		     key.table);
@@ -107,9 +113,9 @@ static void check_family(struct family_look *look)
 {
 	struct session *session = look->c->session;
 	int err = ruleorder_read(session, look->family, &look->iface->device, &look->order);
-	int route = err ? err :
-			  route_local_present(&session->nl, look->family,
-					      session->state.config.table);
+	int route =
+		err ? err :
+		      route_local_present(&session->nl, look->family, session->state.config.table);
 
 	if (route < 0) {
 		say_unread(look, route);

@@ -12,19 +12,19 @@
 
 struct apply {
 	const struct config *config;
-	const char *path;        /* that it was read from, for messages */
+	const char *path;               /* that it was read from, for messages */
 	struct conffile_report *report; /* gets warnings about this host; may be NULL */
-	__u64 confirm_within;    /* ns; 0: for good */
-	bool progress;           /* somebody looks */
-	unsigned int learn;      /* seconds to watch for older UDP flows; 0: learn nothing */
-	bool no_watch;           /* learn only what can be known at once */
-	bool may_empty;          /* no rule and no pool where there are some now */
-	struct changes *changes; /* told of; may be NULL */
-	struct edits *edits;     /* that the new policy drops, told of; may be NULL */
+	__u64 confirm_within;           /* ns; 0: for good */
+	bool progress;                  /* somebody looks */
+	unsigned int learn;             /* seconds to watch for older UDP flows; 0: learn nothing */
+	bool no_watch;                  /* learn only what can be known at once */
+	bool may_empty;                 /* no rule and no pool where there are some now */
+	struct changes *changes;        /* told of; may be NULL */
+	struct edits *edits;            /* that the new policy drops, told of; may be NULL */
 	/* results */
-	bool changed;            /* a new generation is live */
-	size_t attached;         /* interfaces and roles */
-	__u64 memory;            /* bytes the live policy takes in the kernel; 0: not known */
+	bool changed;    /* a new generation is live */
+	size_t attached; /* interfaces and roles */
+	__u64 memory;    /* bytes the live policy takes in the kernel; 0: not known */
 };
 
 /*

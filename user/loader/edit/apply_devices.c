@@ -56,8 +56,7 @@ static int attach_device(const struct device *device, void *arg)
 	struct tproxy_iface entry = { 0 };
 	int instead;
 
-	if (w->err || !name_set_matches(w->names, device->name) ||
-	    device_refusal(device, &instead))
+	if (w->err || !name_set_matches(w->names, device->name) || device_refusal(device, &instead))
 		return 0;
 	policy_maps_iface_get(&w->session->state, (__u32)device->ifindex, &entry);
 	if ((entry.roles & w->role) && !(entry.roles & TPROXY_ROLE_DRAINING))
@@ -69,7 +68,8 @@ static int attach_device(const struct device *device, void *arg)
 }
 
 static int walk_devices(struct session *session, const struct config *config,
-			int (*fn)(const struct device *device, void *arg), struct apply_devices *devices)
+			int (*fn)(const struct device *device, void *arg),
+			struct apply_devices *devices)
 {
 	struct walk w = { .session = session,
 			  .devices = devices,

@@ -88,7 +88,10 @@ static void warn_of_forwarding(const struct device *device)
 		log_warn("%s: %s forwarding is off: the kernel does not say which packets are for "
 			 "this host, and the addresses that the last command saw decide "
 			 "(tproxy-loader watch keeps them up to date)",
-			 device->name, v6 ? "IPv4" : v4 ? "IPv6" : "IPv4 and IPv6");
+			 device->name,
+			 v6 ? "IPv4" :
+			 v4 ? "IPv6" :
+			      "IPv4 and IPv6");
 }
 
 void caveat_warn(struct session *session, const struct device *device)

@@ -46,10 +46,8 @@ void changes_take(struct changes *c, const struct change_item *item)
 static void describe(const struct policy_change *change, char *line)
 {
 	static const char *const words[CHANGE_MAX] = {
-		[CHANGE_RULE_NEW] = "+ rule",
-		[CHANGE_RULE_GONE] = "- rule",
-		[CHANGE_RULE_MOVED] = "~ rule",
-		[CHANGE_VALUE_NEW] = "+",
+		[CHANGE_RULE_NEW] = "+ rule",   [CHANGE_RULE_GONE] = "- rule",
+		[CHANGE_RULE_MOVED] = "~ rule", [CHANGE_VALUE_NEW] = "+",
 		[CHANGE_VALUE_GONE] = "-",
 	};
 
@@ -88,10 +86,9 @@ static void take_iface(struct changes *c, const struct iface_entry *iface)
 {
 	const char *name = (const char *)iface->value.name;
 	char line[LINE_LEN];
-	const struct change_item item = { .change = "interface_rules",
-					  .what = "interface",
-					  .name = name,
-					  .line = line };
+	const struct change_item item = {
+		.change = "interface_rules", .what = "interface", .name = name, .line = line
+	};
 
 	snprintf(line, sizeof(line), "interface %s: its rules were changed by hand", name);
 	changes_take(c, &item);
@@ -179,7 +176,8 @@ static void ignore(const char *file, unsigned int line, const char *text, void *
 
 int changes_applied(const struct state *state, struct config *ret_config)
 {
-	static const struct config_reader reader = { .name = "applied", .no_lists = true,
+	static const struct config_reader reader = { .name = "applied",
+						     .no_lists = true,
 						     .error = ignore };
 	struct applied doc __cleanup_document = { 0 };
 	__cleanup_file FILE *in = NULL;
@@ -226,9 +224,10 @@ void changes_print_status(const struct session *session, const struct policy *li
 	int err = changes_since_apply(&changes, &session->state, live);
 
 	if (!err)
-		printf("policy: as applied%s\n", changes.n ? ", but edited since (tproxy-loader diff)" :
-							     "");
-	if (!confirm_deadline_read(&session->state, &pending) && confirm_deadline_is_armed(&session->state, &pending))
+		printf("policy: as applied%s\n",
+		       changes.n ? ", but edited since (tproxy-loader diff)" : "");
+	if (!confirm_deadline_read(&session->state, &pending) &&
+	    confirm_deadline_is_armed(&session->state, &pending))
 		printf("policy: falls back in %llu s unless confirmed (tproxy-loader confirm)\n",
 		       seconds_left(&pending));
 }

@@ -26,8 +26,8 @@ struct changes {
 	struct json_object *array; /* owned; NULL: not wanted */
 	FILE *out;                 /* NULL: not wanted */
 	const char *indent;
-	size_t limit;              /* lines and objects at most; 0: all */
-	size_t n;                  /* differences found */
+	size_t limit; /* lines and objects at most; 0: all */
+	size_t n;     /* differences found */
 	/* Each of them, whatever the limit; NULL: not wanted. */
 	void (*note)(const struct change_item *item, void *arg);
 	void *arg;

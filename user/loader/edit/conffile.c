@@ -8,8 +8,8 @@
 #include "loader/edit/review.h"
 #include "relay/config/section.h"
 
-static void note(struct json_object *array, const char *file, unsigned int line,
-		 const char *key, const char *text)
+static void note(struct json_object *array, const char *file, unsigned int line, const char *key,
+		 const char *text)
 {
 	struct json_object *object;
 

@@ -12,7 +12,7 @@ struct edit {
 	struct app *app;
 	bool show_bpftool;
 	unsigned int learn; /* seconds */
-	bool renumbers; /* rules change their numbers: replaced as a whole, not in place */
+	bool renumbers;     /* rules change their numbers: replaced as a whole, not in place */
 	/* Changes the policy. 0, or a reported -errno. */
 	int (*change)(struct policy *policy, void *arg);
 	void *arg;

@@ -7,16 +7,16 @@
 #define ID_LEN 320
 
 struct edit_note {
-	char *id; /* what it concerns, whichever way it went; owned */
-	char *line; /* owned */
+	char *id;                   /* what it concerns, whichever way it went; owned */
+	char *line;                 /* owned */
 	char rule[TPROXY_NAME_LEN]; /* empty: of no rule */
-	bool added; /* the rule as such */
+	bool added;                 /* the rule as such */
 	bool undone, reported;
 };
 
 struct look {
 	struct edits seen; /* sorted by id once all are in */
-	bool has_added; /* rules */
+	bool has_added;    /* rules */
 	int err;
 };
 

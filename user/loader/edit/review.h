@@ -13,7 +13,7 @@
 void review_config(struct conffile_report *report, const char *name, const struct config *config);
 
 /* Destinations that are addresses of this host: its own traffic is never intercepted. */
-void review_addresses(struct conffile_report *report, const char *name,
-		      const struct config *config, struct nl *nl);
+void review_addresses(struct conffile_report *report, const char *name, const struct config *config,
+		      struct nl *nl);
 
 #endif

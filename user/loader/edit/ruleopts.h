@@ -8,8 +8,8 @@
 #include "policy/policy.h"
 
 struct rule_options {
-	struct rule rule;  /* what the options say; owned */
-	bool any;          /* at least one of them was given */
+	struct rule rule; /* what the options say; owned */
+	bool any;         /* at least one of them was given */
 	bool has_services, has_to, has_from, has_proxy, has_on_down, has_action, has_unrouted;
 };
 
@@ -31,7 +31,9 @@ enum {
 		{ "from", required_argument, NULL, OPT_FROM },                                     \
 		{ "proxy", required_argument, NULL, OPT_PROXY },                                   \
 		{ "on-down", required_argument, NULL, OPT_ON_DOWN },                               \
-		{ "unrouted", required_argument, NULL, OPT_UNROUTED }
+	{                                                                                          \
+		"unrouted", required_argument, NULL, OPT_UNROUTED                                  \
+	}
 
 /* Takes one option. 0, or -EINVAL after a reported error. */
 int rule_options_take(struct rule_options *options, int opt, const char *value);

@@ -86,13 +86,13 @@ static struct json_object *listeners_json(const struct status *s, const struct r
 	const __u8 wanted = listening_wanted(rule);
 	const struct listener *listener;
 
-	for (enum tproxy_class class = 0; class < TPROXY_CLASS_MAX; class++) {
+	for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
 		enum found found;
 
-		if (!(wanted >> class & 1))
+		if (!(wanted >> cls & 1))
 			continue;
-		found = listening_find(&s->listening, rule, class, NULL, &listener);
-		json_object_object_add(object, listening_class_names[class],
+		found = listening_find(&s->listening, rule, cls, NULL, &listener);
+		json_object_object_add(object, listening_class_names[cls],
 				       json_object_new_string(found_names[found]));
 	}
 	return object;

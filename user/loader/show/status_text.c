@@ -58,13 +58,13 @@ static void print_listener(const struct status *s, const struct rule *rule)
 	const char *separator = "";
 
 	printf("  rule %s, %s: ", rule->name, proxy_format(&rule->proxy, proxy));
-	for (enum tproxy_class class = 0; class < TPROXY_CLASS_MAX; class++) {
+	for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
 		enum found found;
 
-		if (!(wanted >> class & 1))
+		if (!(wanted >> cls & 1))
 			continue;
-		found = listening_find(&s->listening, rule, class, NULL, &listener);
-		printf("%s%s %s", separator, listening_class_names[class], found_names[found]);
+		found = listening_find(&s->listening, rule, cls, NULL, &listener);
+		printf("%s%s %s", separator, listening_class_names[cls], found_names[found]);
 		separator = ", ";
 	}
 	printf("\n");

@@ -39,7 +39,8 @@ void confirm_guard_settle(struct session *session)
 	/* Armed by somebody who was killed before the flip: the next generation is another one. */
 	if (pending.generation && !confirm_deadline_is_armed(state, &pending))
 		confirm_guard_end(session, 0);
-	if (!confirm_deadline_is_armed(state, &pending) || confirm_deadline_now() < pending.deadline)
+	if (!confirm_deadline_is_armed(state, &pending) ||
+	    confirm_deadline_now() < pending.deadline)
 		return;
 	err = generation_rollback(state);
 	if (err) {
@@ -56,7 +57,8 @@ int confirm_guard_refuse(struct session *session, const char *command)
 {
 	struct confirm_deadline pending;
 
-	if (confirm_deadline_read(&session->state, &pending) || !confirm_deadline_is_armed(&session->state, &pending))
+	if (confirm_deadline_read(&session->state, &pending) ||
+	    !confirm_deadline_is_armed(&session->state, &pending))
 		return 0;
 	log_error("%s: generation %u waits to be confirmed (tproxy-loader confirm, or rollback)",
 		  command, pending.generation);
@@ -240,15 +242,17 @@ void confirm_guard_resume(struct session *session)
 		return;
 	err = start_guard(session->app, pending.generation);
 	if (err)
-		log_warn("generation %u waits to be confirmed, and only the next command goes back: "
-			 "%s",
-			 pending.generation, strerror(-err));
+		log_warn(
+			"generation %u waits to be confirmed, and only the next command goes back: "
+			"%s",
+			pending.generation, strerror(-err));
 }
 
 int confirm_guard_arm(struct session *session, __u32 generation, __u64 nanoseconds)
 {
 	const struct confirm_deadline pending = { .generation = generation,
-					 .deadline = confirm_deadline_now() + nanoseconds };
+						  .deadline =
+							  confirm_deadline_now() + nanoseconds };
 	int err = generation_may_rollback(&session->state);
 
 	if (!err)

@@ -342,8 +342,8 @@ static void report(const struct lesson *l)
 
 	if (l->learned)
 		log_info("%zu UDP flow%s older and stay%s where %s until idle for a minute",
-			 l->learned, l->learned == 1 ? " is" : "s are",
-			 l->learned == 1 ? "s" : "", l->learned == 1 ? "it is" : "they are");
+			 l->learned, l->learned == 1 ? " is" : "s are", l->learned == 1 ? "s" : "",
+			 l->learned == 1 ? "it is" : "they are");
 	if (more)
 		log_warn("the table of older UDP flows is full: %zu%s found no room and are taken "
 			 "over in the middle",
@@ -368,8 +368,9 @@ void learn_flows(struct session *session, const struct learn *learn)
 
 	err = find_ifaces(&l);
 	if (!err && l.gives_back)
-		log_step("relayed UDP flows that no rule takes any more: left to their servers, which "
-			 "see another source");
+		log_step(
+			"relayed UDP flows that no rule takes any more: left to their servers, which "
+			"see another source");
 	if (!learn->seconds || (!err && !l.n))
 		return;
 	if (!err && session->dry_run) {

@@ -13,7 +13,10 @@
 #include "loader/app/app.h"
 
 enum { OPT_LEARN = 3900 }; /* of all commands that change the policy */
-#define LEARN_LONG_OPTION { "learn", required_argument, NULL, OPT_LEARN }
+#define LEARN_LONG_OPTION                                                                          \
+	{                                                                                          \
+		"learn", required_argument, NULL, OPT_LEARN                                        \
+	}
 
 struct learn {
 	const struct policy *before, *after;

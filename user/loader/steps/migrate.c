@@ -45,9 +45,10 @@ static void check_ifaces(struct session *session)
 		struct device device;
 
 		if (ifaces[i].value.roles & TPROXY_ROLE_DRAINING)
-			log_warn("%s: nobody waits for its last flow any more (tproxy-loader detach "
-				 "--keep-flows %s)",
-				 name, name);
+			log_warn(
+				"%s: nobody waits for its last flow any more (tproxy-loader detach "
+				"--keep-flows %s)",
+				name, name);
 		if (!device_by_index(&session->nl, (int)ifaces[i].ifindex, &device))
 			steps_route_on(session, &device);
 	}

@@ -12,7 +12,7 @@
 struct rivals {
 	const struct tproxy_config *config; /* what we want */
 	struct living living;
-	struct route_rule rule;             /* one that conflicts with it */
+	struct route_rule rule; /* one that conflicts with it */
 };
 
 static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
@@ -72,7 +72,7 @@ static int check_rules(struct session *session, struct rivals *r)
 		  "; tproxy-loader clean removes what is left of a state that is gone)",
 		  r->config->mark, r->config->table, rule_text(&r->rule, text),
 		  r->living.blind ? "another tproxy state, or of one that is gone," :
-			       "a tproxy state that is gone");
+				    "a tproxy state that is gone");
 	return -EBUSY;
 }
 
@@ -113,7 +113,8 @@ int rivals_check(struct session *session, const struct tproxy_config *config)
 	if (!err) {
 		err = check_rules(session, &r);
 		if (err && err != -EBUSY)
-			log_error("routing rules: cannot read them: %s (try again)", strerror(-err));
+			log_error("routing rules: cannot read them: %s (try again)",
+				  strerror(-err));
 	}
 	living_free(&r.living);
 	return err ? err : check_foreign(session, config);

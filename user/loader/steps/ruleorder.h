@@ -12,15 +12,15 @@
 #include "loader/app/app.h"
 
 struct ruleorder {
-	struct device device;       /* the attached one */
-	struct device named;        /* that our rule names: itself, but its VRF for IPv6 */
-	struct rule_list list;      /* every rule of the family; owned */
-	bool there;                 /* ours is */
-	bool old;                   /* one of an older build's is */
-	__u32 pref;                 /* of the first of ours */
-	__u32 wanted;               /* where it is before everything that may decide */
-	enum rule_match earlier;    /* what others before it take of our packets */
-	struct route_rule worst;    /* the one that takes the most, unless RULE_NEVER */
+	struct device device;    /* the attached one */
+	struct device named;     /* that our rule names: itself, but its VRF for IPv6 */
+	struct rule_list list;   /* every rule of the family; owned */
+	bool there;              /* ours is */
+	bool old;                /* one of an older build's is */
+	__u32 pref;              /* of the first of ours */
+	__u32 wanted;            /* where it is before everything that may decide */
+	enum rule_match earlier; /* what others before it take of our packets */
+	struct route_rule worst; /* the one that takes the most, unless RULE_NEVER */
 };
 
 /* 0 or -errno; call ruleorder_free either way. */

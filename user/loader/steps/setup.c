@@ -33,8 +33,7 @@ static int create(struct session *session, const struct setup *want, bool *ret_c
 	return steps_create_state(session, &config);
 }
 
-int setup_state(struct session *session, const struct setup *want, bool present,
-		bool *ret_created)
+int setup_state(struct session *session, const struct setup *want, bool present, bool *ret_created)
 {
 	int err;
 

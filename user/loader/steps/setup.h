@@ -16,7 +16,6 @@ struct setup {
  * programs of another build if it may, and makes the local addresses true.
  * *ret_created: the caller undoes it on a later failure.
  */
-int setup_state(struct session *session, const struct setup *want, bool present,
-		bool *ret_created);
+int setup_state(struct session *session, const struct setup *want, bool present, bool *ret_created);
 
 #endif

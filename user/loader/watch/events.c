@@ -85,7 +85,8 @@ static void report_down(struct watch_events *events, const __u64 now[3])
 
 	if (!events->json) {
 		log_warn("no listener: %llu packets dropped, %llu passed, %llu reset",
-			 now[0] - events->down[0], now[1] - events->down[1], now[2] - events->down[2]);
+			 now[0] - events->down[0], now[1] - events->down[1],
+			 now[2] - events->down[2]);
 		return;
 	}
 	event = watch_event("no_listener");
@@ -107,7 +108,8 @@ void watch_events_down(struct watch_events *events, const struct state *state)
 	now[2] = counters[TPROXY_COUNT_DOWN_RESET];
 	if (now[0] < events->down[0] || now[1] < events->down[1] || now[2] < events->down[2])
 		memset(events->down, 0, sizeof(events->down)); /* a new state counts from zero */
-	if (!memcmp(now, events->down, sizeof(now)) || time_now - events->down_reported < DOWN_REPORT_S)
+	if (!memcmp(now, events->down, sizeof(now)) ||
+	    time_now - events->down_reported < DOWN_REPORT_S)
 		return;
 	report_down(events, now);
 	memcpy(events->down, now, sizeof(now));

@@ -20,9 +20,9 @@ struct patience {
 };
 
 enum patience_answer {
-	PATIENCE_TRY,   /* noted as done now */
-	PATIENCE_LOSE,  /* once: say so */
-	PATIENCE_REST,  /* it is given up */
+	PATIENCE_TRY,  /* noted as done now */
+	PATIENCE_LOSE, /* once: say so */
+	PATIENCE_REST, /* it is given up */
 };
 
 enum patience_answer patience_ask(struct patience *p, uint64_t now_ms);

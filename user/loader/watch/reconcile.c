@@ -22,9 +22,9 @@ const char *const repair_names[REPAIR_MAX] = {
 
 /* Both families of one interface. */
 struct routing_look {
-	bool whole;            /* rule and route are there */
-	bool misplaced;        /* the rule is to be elsewhere … */
-	bool early;            /* … because another one may decide first: */
+	bool whole;     /* rule and route are there */
+	bool misplaced; /* the rule is to be elsewhere … */
+	bool early;     /* … because another one may decide first: */
 	struct route_rule rule;
 };
 

@@ -12,14 +12,14 @@
 #include "loader/watch/rulefight.h"
 
 enum repair {
-	REPAIR_ATTACHED,  /* a device that matches a pattern */
-	REPAIR_DEVICE,    /* a device that came back or was renamed */
+	REPAIR_ATTACHED, /* a device that matches a pattern */
+	REPAIR_DEVICE,   /* a device that came back or was renamed */
 	REPAIR_PROGRAM,
-	REPAIR_ROUTING,   /* rule or route */
+	REPAIR_ROUTING,    /* rule or route */
 	REPAIR_RULE_ORDER, /* the rule was moved: another one would decide first, or none does */
-	REPAIR_LOOKUP,    /* the sk_lookup program */
-	REPAIR_LEFT,      /* a device that left for another network namespace: ours stays here */
-	REPAIR_ORDER,     /* our program runs before those that were not acknowledged again */
+	REPAIR_LOOKUP,     /* the sk_lookup program */
+	REPAIR_LEFT,       /* a device that left for another network namespace: ours stays here */
+	REPAIR_ORDER,      /* our program runs before those that were not acknowledged again */
 	REPAIR_MAX
 };
 extern const char *const repair_names[REPAIR_MAX];

@@ -15,16 +15,17 @@
 #define RULEFIGHT_MOVES 10
 #define RULEFIGHT_WINDOW_MS 60000 /* so many moves within this time are a fight */
 #define RULEFIGHT_HOLD_MS 60000   /* then none for so long */
-#define RULEFIGHT_CALM_MS 10000   /* without an earlier rule: the way back, and the end of a fight */
+#define RULEFIGHT_CALM_MS 10000 /* without an earlier rule: the way back, and the end of a fight */
 
 struct rulefight {
-	__u64 moves[RULEFIGHT_MOVES]; /* passes that moved something, CLOCK_MONOTONIC in ms, a ring */
+	__u64 moves
+		[RULEFIGHT_MOVES]; /* passes that moved something, CLOCK_MONOTONIC in ms, a ring */
 	unsigned int next;
-	__u64 held_until;             /* 0: not held */
-	__u64 seen;                   /* when an earlier rule was last there */
-	bool told;                    /* a fight is under way, and its begin was told */
-	bool moved;                   /* in this pass */
-	char ifname[IF_NAMESIZE];     /* of the latest earlier rule */
+	__u64 held_until;         /* 0: not held */
+	__u64 seen;               /* when an earlier rule was last there */
+	bool told;                /* a fight is under way, and its begin was told */
+	bool moved;               /* in this pass */
+	char ifname[IF_NAMESIZE]; /* of the latest earlier rule */
 	char rule[RULE_TEXT_LEN];
 };
 

@@ -42,8 +42,8 @@ struct config {
 	__u32 mark, table;                  /* 0: not said */
 	enum tproxy_on_down on_down;        /* of rules that do not say */
 	bool has_learn;
-	unsigned int learn;                 /* seconds, see config_learn_seconds */
-	struct policy policy;               /* zones resolved, prefixes sorted */
+	unsigned int learn;                        /* seconds, see config_learn_seconds */
+	struct policy policy;                      /* zones resolved, prefixes sorted */
 	unsigned int rule_lines[TPROXY_MAX_RULES]; /* of their headers */
 	struct config_zone *zones;
 	size_t n_zones, zones_room;
@@ -70,7 +70,7 @@ struct config_relay {
 struct config_reader {
 	const char *name; /* of the file, for messages and as the place of @FILE lists */
 	bool no_lists;    /* refuse @FILE: the text comes from elsewhere */
-	bool no_policy;   /* [loader], [zone] and [rule]: only the headers, which say what follows */
+	bool no_policy; /* [loader], [zone] and [rule]: only the headers, which say what follows */
 	const struct config_relay *relay; /* NULL: [relay] is only carried along */
 	/* Called for each error with one line: the offending text and what is wrong with it. */
 	void (*error)(const char *file, unsigned int line, const char *text, void *arg);

@@ -58,14 +58,14 @@ static int take_index(struct reading *r, const char *key, const char *value,
 /* ---- [loader] ------------------------------------------------------------- */
 
 /* Names of devices to attach. A glob may meet lo, which is left out then. */
-static int take_devices(struct reading *r, const char *key, const char *value,
-			struct name_set *set)
+static int take_devices(struct reading *r, const char *key, const char *value, struct name_set *set)
 {
 	int err = take_names(r, value, set);
 
 	for (size_t i = 0; i < set->n && !err; i++)
 		if (!strcmp(set->items[i], "lo"))
-			fail(r, "%s = lo: the host's own traffic is not intercepted by an interface",
+			fail(r,
+			     "%s = lo: the host's own traffic is not intercepted by an interface",
 			     key);
 	return err;
 }
@@ -111,8 +111,7 @@ static int loader_learn(struct reading *r, const char *value)
 	__u32 seconds;
 
 	if (parse_u32(value, 0, CONFIG_LEARN_MAX_S, &seconds, &why))
-		fail(r, "learn = %.80s: %s (seconds, at most %d)", value, why,
-		     CONFIG_LEARN_MAX_S);
+		fail(r, "learn = %.80s: %s (seconds, at most %d)", value, why, CONFIG_LEARN_MAX_S);
 	else
 		r->config->learn = seconds;
 	r->config->has_learn = true;
@@ -121,8 +120,7 @@ static int loader_learn(struct reading *r, const char *value)
 
 static int loader_on_down(struct reading *r, const char *value)
 {
-	int index = take_index(r, "on-proxy-down", value, policy_on_down_names,
-			       TPROXY_ON_DOWN_MAX);
+	int index = take_index(r, "on-proxy-down", value, policy_on_down_names, TPROXY_ON_DOWN_MAX);
 
 	if (index >= 0)
 		r->config->on_down = (enum tproxy_on_down)index;
@@ -131,8 +129,8 @@ static int loader_on_down(struct reading *r, const char *value)
 
 static int loader_unreadable(struct reading *r, const char *value)
 {
-	int index = take_index(r, "unreadable", value, policy_unreadable_names,
-			       TPROXY_UNREADABLE_MAX);
+	int index =
+		take_index(r, "unreadable", value, policy_unreadable_names, TPROXY_UNREADABLE_MAX);
 
 	if (index >= 0)
 		r->config->policy.unreadable = (enum tproxy_unreadable)index;
@@ -223,8 +221,7 @@ static int rule_proxy(struct reading *r, const char *value)
 
 static int rule_on_down(struct reading *r, const char *value)
 {
-	int index = take_index(r, "on-proxy-down", value, policy_on_down_names,
-			       TPROXY_ON_DOWN_MAX);
+	int index = take_index(r, "on-proxy-down", value, policy_on_down_names, TPROXY_ON_DOWN_MAX);
 
 	if (index >= 0)
 		current_rule(r)->on_down = (enum tproxy_on_down)index;
@@ -306,8 +303,9 @@ int config_finish_rule(struct reading *r)
 	r->default_reset[d->index] = !d->has_on_down;
 	r->place.line = d->line;
 	if (scope_rule_is_dead(rule))
-		config_warning(&r->place, "[rule %s]: can never match: nothing is forwarded to its "
-					  "destinations",
+		config_warning(&r->place,
+			       "[rule %s]: can never match: nothing is forwarded to its "
+			       "destinations",
 			       rule->name);
 	if (d->has_proxy && rule->action != TPROXY_ACTION_PROXY)
 		fail(r, "[rule %s]: names a proxy, but its action is %s", rule->name,

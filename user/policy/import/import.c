@@ -313,8 +313,9 @@ static void look_at_other(const struct reading *r, unsigned int number, char *te
 	const struct line line = { .number = number, .text = text };
 
 	if (strstr(text, "-j REDIRECT"))
-		leave_out(r, &line, "a redirected flow has lost its destination: use TPROXY's "
-				    "transparent port of the proxy, if it has one",
+		leave_out(r, &line,
+			  "a redirected flow has lost its destination: use TPROXY's "
+			  "transparent port of the proxy, if it has one",
 			  false);
 }
 
@@ -326,7 +327,7 @@ static int take_line(struct reading *r, unsigned int number, char *text)
 		*--end = '\0';
 	for (char *p = text; *p; p++)
 		if ((*p < ' ' && *p != '\t') || *p == 0x7f)
-			*p = '?'; /* it is shown where it is left out */
+			*p = '?';              /* it is shown where it is left out */
 	if (*text == '[' && strchr(text, ']')) /* counters of iptables-save -c */
 		text = strchr(text, ']') + 1;
 	text += strspn(text, " \t");

@@ -182,7 +182,6 @@ static bool parse_range(const char *text, struct port_range *range)
 	return true;
 }
 
-
 static int from_bits(const bool *has, bool wanted, struct service_set *set)
 {
 	int err = 0;
@@ -259,8 +258,8 @@ static void opt_tcp_flags(struct parse *p)
 
 static void opt_match(struct parse *p)
 {
-	static const char *const known[] = { "tcp", "udp", "multiport", "comment", "conntrack",
-					     "state", "addrtype" };
+	static const char *const known[] = { "tcp",       "udp",   "multiport", "comment",
+					     "conntrack", "state", "addrtype" };
 	const char *text = value(p);
 
 	if (!strcmp(text, "socket"))
@@ -288,8 +287,8 @@ static void opt_dst_type(struct parse *p)
 {
 	const char *text = value(p);
 
-	if (!p->invert && (!strcmp(text, "LOCAL") || !strcmp(text, "BROADCAST") ||
-			   !strcmp(text, "MULTICAST")))
+	if (!p->invert &&
+	    (!strcmp(text, "LOCAL") || !strcmp(text, "BROADCAST") || !strcmp(text, "MULTICAST")))
 		p->rule->match.local = true;
 	else if (!p->invert || strcmp(text, "LOCAL"))
 		refuse(p, "--dst-type %.20s has no counterpart", text);
@@ -307,12 +306,12 @@ static void opt_jump(struct parse *p)
 		const char *name;
 		enum ipt_target target;
 	} targets[] = {
-		{ "TPROXY", IPT_TPROXY },   { "ACCEPT", IPT_ACCEPT },   { "RETURN", IPT_RETURN },
-		{ "DROP", IPT_DROP },	    { "MARK", IPT_NOTHING },	{ "CONNMARK", IPT_NOTHING },
-		{ "LOG", IPT_NOTHING },	    { "NFLOG", IPT_NOTHING },	{ "TRACE", IPT_NOTHING },
-		{ "TOS", IPT_NOTHING },	    { "DSCP", IPT_NOTHING },	{ "TTL", IPT_NOTHING },
-		{ "TCPMSS", IPT_NOTHING },  { "CT", IPT_NOTHING },	{ "REDIRECT", IPT_UNKNOWN },
-		{ "DNAT", IPT_UNKNOWN },    { "REJECT", IPT_UNKNOWN },	{ "QUEUE", IPT_UNKNOWN },
+		{ "TPROXY", IPT_TPROXY },   { "ACCEPT", IPT_ACCEPT },  { "RETURN", IPT_RETURN },
+		{ "DROP", IPT_DROP },       { "MARK", IPT_NOTHING },   { "CONNMARK", IPT_NOTHING },
+		{ "LOG", IPT_NOTHING },     { "NFLOG", IPT_NOTHING },  { "TRACE", IPT_NOTHING },
+		{ "TOS", IPT_NOTHING },     { "DSCP", IPT_NOTHING },   { "TTL", IPT_NOTHING },
+		{ "TCPMSS", IPT_NOTHING },  { "CT", IPT_NOTHING },     { "REDIRECT", IPT_UNKNOWN },
+		{ "DNAT", IPT_UNKNOWN },    { "REJECT", IPT_UNKNOWN }, { "QUEUE", IPT_UNKNOWN },
 		{ "NFQUEUE", IPT_UNKNOWN },
 	};
 	const char *name = value(p);

@@ -21,10 +21,10 @@ enum ipt_target {
 };
 
 struct ipt_match {
-	__u8 proto;               /* 0: any */
+	__u8 proto; /* 0: any */
 	bool has_to, has_from, has_ports;
 	struct prefix_set to, from; /* owned */
-	struct service_set ports; /* owned; proto 0 */
+	struct service_set ports;   /* owned; proto 0 */
 	struct name_set interfaces; /* owned */
 	/* What the data path does by itself, whatever the rules say. */
 	bool socket, established, local, other_proto;
@@ -46,7 +46,7 @@ void ipt_free(struct ipt_rule *rule);
 void ipt_match_free(struct ipt_match *match);
 
 /* What both match; why: set when that cannot be said. 0 or -ENOMEM, -ENOTSUP. */
-int ipt_match_and(const struct ipt_match *a, const struct ipt_match *b,
-		  struct ipt_match *ret_both, const char **ret_why);
+int ipt_match_and(const struct ipt_match *a, const struct ipt_match *b, struct ipt_match *ret_both,
+		  const char **ret_why);
 
 #endif

@@ -58,8 +58,8 @@ static int and_ports(const struct ipt_match *a, const struct ipt_match *b, struc
 	return 0;
 }
 
-int ipt_match_and(const struct ipt_match *a, const struct ipt_match *b,
-		  struct ipt_match *ret_both, const char **ret_why)
+int ipt_match_and(const struct ipt_match *a, const struct ipt_match *b, struct ipt_match *ret_both,
+		  const char **ret_why)
 {
 	struct ipt_match both = { .proto = a->proto ? a->proto : b->proto,
 				  .has_to = a->has_to || b->has_to,

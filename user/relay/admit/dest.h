@@ -47,7 +47,7 @@ static inline bool port_set_has(const struct port_set *set, uint16_t port)
 union saddr dest_unmap(const union saddr *dst);
 
 enum dest_allow {
-	DEST_ALLOW_LOCAL = 1 << 0,	/* lifts every refusal but the one of our own listeners */
+	DEST_ALLOW_LOCAL = 1 << 0,      /* lifts every refusal but the one of our own listeners */
 	DEST_ALLOW_LINK_LOCAL = 1 << 1, /* 169.254.0.0/16, which Linux forwards, unlike fe80::/10 */
 };
 

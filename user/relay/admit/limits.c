@@ -235,9 +235,8 @@ static void release_source(struct limits *l, struct limits_source *source)
  * The client's limits come first: what one client has too many of must not
  * use up the rate of all.
  */
-const char *limits_take(struct limits *l, const struct limit_values *v,
-			const union saddr *client, uint64_t now_ms,
-			struct limits_ticket *ret_ticket)
+const char *limits_take(struct limits *l, const struct limit_values *v, const union saddr *client,
+			uint64_t now_ms, struct limits_ticket *ret_ticket)
 {
 	struct limits_ticket ticket = { 0 };
 	uint64_t now = now_ms * 1000000;

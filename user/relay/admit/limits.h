@@ -18,11 +18,14 @@ struct limit_values {
 	uint32_t max_flows_per_source;
 	uint32_t flow_rate; /* new flows a second; as many may come at once */
 	uint32_t flow_rate_per_source;
-	uint64_t bandwidth;	/* bytes a second, of each direction of a TCP connection */
+	uint64_t bandwidth;     /* bytes a second, of each direction of a TCP connection */
 	uint8_t source_prefix6; /* bits of an IPv6 address that make a client */
 };
 
-#define LIMITS_DEFAULT { .source_prefix6 = 64 }
+#define LIMITS_DEFAULT                                                                             \
+	{                                                                                          \
+		.source_prefix6 = 64                                                               \
+	}
 
 struct limits;
 struct limits_source;

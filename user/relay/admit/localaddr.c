@@ -132,8 +132,7 @@ static void discard(int fd)
 {
 	char buf[8192];
 
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0 || errno == ENOBUFS ||
-	       errno == EINTR)
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0 || errno == ENOBUFS || errno == EINTR)
 		;
 }
 

@@ -198,8 +198,7 @@ const char *access_check(const struct access *access, const union saddr *client,
 		return access_names[ACCESS_DENY_FROM];
 	if (access_tree_has(&trees[ACCESS_DENY], &to))
 		return access_names[ACCESS_DENY];
-	if (access->given[ACCESS_ALLOW_FROM] &&
-	    !access_tree_has(&trees[ACCESS_ALLOW_FROM], &from))
+	if (access->given[ACCESS_ALLOW_FROM] && !access_tree_has(&trees[ACCESS_ALLOW_FROM], &from))
 		return access_names[ACCESS_ALLOW_FROM];
 	if (access->given[ACCESS_ALLOW] && !access_tree_has(&trees[ACCESS_ALLOW], &to))
 		return access_names[ACCESS_ALLOW];

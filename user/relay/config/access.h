@@ -13,8 +13,8 @@
 #include "relay/net/addr.h"
 
 enum access_id {
-	ACCESS_DENY,	   /* destinations */
-	ACCESS_ALLOW,	   /* destinations; not given: all */
+	ACCESS_DENY,       /* destinations */
+	ACCESS_ALLOW,      /* destinations; not given: all */
 	ACCESS_DENY_FROM,  /* clients */
 	ACCESS_ALLOW_FROM, /* clients; not given: all */
 	ACCESS_MAX

@@ -122,7 +122,8 @@ static bool ports_match(const struct access_tree *tree, uint32_t ref, uint16_t p
 bool access_tree_has(const struct access_tree *tree, const union saddr *addr)
 {
 	bool v4 = addr->sa.sa_family == AF_INET;
-	const uint8_t *bytes = v4 ? (const uint8_t *)&addr->v4.sin_addr : addr->v6.sin6_addr.s6_addr;
+	const uint8_t *bytes =
+		v4 ? (const uint8_t *)&addr->v4.sin_addr : addr->v6.sin6_addr.s6_addr;
 	unsigned int bits = v4 ? 32 : 128;
 	uint32_t ref = v4 ? tree->root4 : tree->root6;
 

@@ -11,7 +11,7 @@
 struct command_line {
 	struct options *o;
 	const char *config; /* -c, or NULL */
-	char *why;	    /* one line on failure */
+	char *why;          /* one line on failure */
 	size_t size;
 };
 

@@ -23,7 +23,7 @@
 #define OPTIONS_MAX_KEYS 64
 
 enum source_mode {
-	SOURCE_OWN,	       /* whatever the kernel chooses */
+	SOURCE_OWN,            /* whatever the kernel chooses */
 	SOURCE_CLIENT_IP,      /* the client's address, a port of ours */
 	SOURCE_CLIENT_IP_PORT, /* both, as the client sent them */
 	SOURCE_MAX
@@ -39,11 +39,11 @@ struct options {
 	unsigned int workers; /* 0: one for each CPU */
 	enum record_format log_format;
 	enum record_level log_level;
-	char log_file[PATH_MAX]; /* empty: standard output */
-	char user[OPTIONS_TEXT_LEN]; /* empty: tproxy, or else nobody */
+	char log_file[PATH_MAX];      /* empty: standard output */
+	char user[OPTIONS_TEXT_LEN];  /* empty: tproxy, or else nobody */
 	char netns[OPTIONS_TEXT_LEN]; /* empty: the one we are in */
 	char pin_dir[PATH_MAX];
-	bool join; /* share the flows with another relay that is registered there */
+	bool join;                /* share the flows with another relay that is registered there */
 	uint32_t connect_timeout; /* this and the next ones: seconds */
 	uint32_t idle_timeout;
 	uint32_t half_closed_timeout;
@@ -52,21 +52,21 @@ struct options {
 	bool allow_local;
 	bool carry_ecn;
 	bool no_seccomp;
-	struct proxy proxy;	     /* that TCP connections are sent through */
+	struct proxy proxy;          /* that TCP connections are sent through */
 	unsigned int proxy_protocol; /* version of the header sent onward, 0: none */
-	const char *config;	     /* -c, or NULL; lists in files are looked for beside it */
+	const char *config;          /* -c, or NULL; lists in files are looked for beside it */
 	struct settings *settings;   /* one reference is ours */
 	bool udp_full_cone;
-	uint32_t udp_per_source;    /* flows */
-	union saddr udp_upstream;   /* SOCKS 5 server; family 0: none */
+	uint32_t udp_per_source;  /* flows */
+	union saddr udp_upstream; /* SOCKS 5 server; family 0: none */
 };
 
 enum options_result {
-	OPTIONS_RUN,	 /* go on */
-	OPTIONS_HELP,	 /* -h was given */
+	OPTIONS_RUN,     /* go on */
+	OPTIONS_HELP,    /* -h was given */
 	OPTIONS_VERSION, /* -V was given */
-	OPTIONS_USAGE,	 /* error in the command line, exit 2 */
-	OPTIONS_FAILED,	 /* error in the file or the environment, exit 1 */
+	OPTIONS_USAGE,   /* error in the command line, exit 2 */
+	OPTIONS_FAILED,  /* error in the file or the environment, exit 1 */
 };
 
 /*

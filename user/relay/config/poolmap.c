@@ -62,8 +62,7 @@ const union saddr *poolmap_find(const struct poolmap *map, const union saddr *ds
 	return &map->items[at].server;
 }
 
-int poolmap_add(struct poolmap *map, const struct endpoint *address,
-		const struct endpoint *server)
+int poolmap_add(struct poolmap *map, const struct endpoint *address, const struct endpoint *server)
 {
 	struct poolmap_entry entry = { saddr_of(address), saddr_of(server) }, *items;
 	size_t at;

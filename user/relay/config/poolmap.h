@@ -21,8 +21,7 @@ struct poolmap {
 };
 
 /* -EEXIST: the address stands for a server already; -E2BIG, -ENOMEM. */
-int poolmap_add(struct poolmap *map, const struct endpoint *address,
-		const struct endpoint *server);
+int poolmap_add(struct poolmap *map, const struct endpoint *address, const struct endpoint *server);
 
 /* The server that dst stands for, or NULL. Valid until the next poolmap_add. */
 const union saddr *poolmap_find(const struct poolmap *map, const union saddr *dst);

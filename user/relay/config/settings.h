@@ -30,9 +30,11 @@ void settings_unref(struct settings *s);
 
 /* One key each, as struct options has them. 0, or -errno with *ret_why saying what is wrong. */
 struct options;
+/* clang-format off */
 #define SETTINGS_KEYS(X)                                                                           \
 	X(allow) X(deny) X(allow_from) X(deny_from) X(max_flows) X(max_flows_per_source)           \
 	X(flow_rate) X(flow_rate_per_source) X(source_prefix6) X(bandwidth)
+/* clang-format on */
 #define X(name) int settings_set_##name(struct options *o, const char *value, const char **ret_why);
 SETTINGS_KEYS(X)
 #undef X

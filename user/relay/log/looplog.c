@@ -16,7 +16,7 @@
 #define SECONDS_MASK 0xffffffu
 
 struct looplog {
-	uint32_t seed[2]; /* secret: who chose addresses by it could hide a loop */
+	uint32_t seed[2];        /* secret: who chose addresses by it could hide a loop */
 	_Atomic uint64_t warned; /* ms; 0: never */
 	_Atomic uint64_t slots[LOOPLOG_SLOTS];
 };

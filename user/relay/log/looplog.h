@@ -14,7 +14,7 @@
 
 #include "relay/net/addr.h"
 
-#define LOOPLOG_SLOTS 65536 /* for the latest flows of all workers; a newer one takes a slot */
+#define LOOPLOG_SLOTS 65536  /* for the latest flows of all workers; a newer one takes a slot */
 #define LOOPLOG_AGE_MS 60000 /* an older note is of another flow with the same port */
 
 /* Shared by all threads, without a lock. */

@@ -15,18 +15,12 @@
 #include "lib/util.h"
 #include "relay/net/addr.h"
 
-#define RECORD_MAX 1024 /* bytes of the longest line */
+#define RECORD_MAX 1024           /* bytes of the longest line */
 #define RECORD_REFUSALS_PER_S 100 /* that a thread writes; the others are only counted */
 
 enum record_format { RECORD_TEXT, RECORD_JSON };
 
-enum record_level {
-	RECORD_DEBUG,
-	RECORD_INFO,
-	RECORD_WARN,
-	RECORD_ERROR,
-	RECORD_LEVEL_MAX
-};
+enum record_level { RECORD_DEBUG, RECORD_INFO, RECORD_WARN, RECORD_ERROR, RECORD_LEVEL_MAX };
 
 extern const char *const record_level_names[RECORD_LEVEL_MAX];
 
@@ -50,7 +44,7 @@ enum flow_end {
 #define X(symbol, name) END_##symbol,
 	FLOW_ENDS(X)
 #undef X
-	END_MAX
+		END_MAX
 };
 
 /* A flow as it is reported. Addresses of family 0 are not known. */
@@ -67,9 +61,9 @@ struct flow_record {
 	uint64_t datagrams_down;
 	uint64_t duration_ms;
 	enum flow_end end;
-	int err;	    /* positive errno behind the end, 0: none */
+	int err;            /* positive errno behind the end, 0: none */
 	const char *reason; /* why a flow was refused, or NULL */
-	bool loop;	    /* it is probably a flow of ours that came back */
+	bool loop;          /* it is probably a flow of ours that came back */
 };
 
 /* Where the flow goes. */
@@ -91,7 +85,7 @@ int record_open(const char *path, enum record_format format, enum record_level l
 
 /* Safe in any thread; never block. */
 void record_flow_start(const struct flow_record *flow); /* level debug */
-void record_flow_end(const struct flow_record *flow);	/* level info */
+void record_flow_end(const struct flow_record *flow);   /* level info */
 void record_say(enum record_level level, const char *fmt, ...) __printf(2, 3);
 
 #endif

@@ -10,7 +10,8 @@
 #include "lib/util.h"
 
 #define SINK_SIZE (1024 * 1024)
-#define SINK_REST_MS 20 /* between two writes: waking a thread for each line costs more than the flow */
+#define SINK_REST_MS                                                                               \
+	20 /* between two writes: waking a thread for each line costs more than the flow */
 
 struct sink_buffer {
 	size_t len;

@@ -117,8 +117,9 @@ static void addresses_changed(struct io *io, uint32_t events)
 
 	(void)events;
 	if (err)
-		record_say(RECORD_WARN, "local addresses: cannot be read: %s (the old ones stay, "
-					"trying again)",
+		record_say(RECORD_WARN,
+			   "local addresses: cannot be read: %s (the old ones stay, "
+			   "trying again)",
 			   strerror(-err));
 }
 
@@ -134,8 +135,8 @@ static void drain_expired(struct timer *timer)
 static void leave_listeners(struct worker *w)
 {
 	for (int row = 0; row < LISTENER_ROWS; row++) {
-		for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
-			int fd = w->listeners->fds[row][class];
+		for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
+			int fd = w->listeners->fds[row][cls];
 
 			if (fd >= 0)
 				epoll_ctl(w->epoll, EPOLL_CTL_DEL, fd, NULL);
@@ -259,8 +260,8 @@ int worker_open(struct worker *w, unsigned int index, const struct relay *relay)
 	TAILQ_INIT(&w->tasks);
 	TAILQ_INIT(&w->conns);
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	w->command = (struct io){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
-				  .ready = command_ready };
+	w->command =
+		(struct io){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = command_ready };
 	if (w->epoll < 0 || w->command.fd < 0)
 		return -errno;
 	pipes_init(&w->tools.pipes, pipes_share(relay->nofile, relay->options->workers));

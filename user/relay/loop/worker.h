@@ -25,14 +25,14 @@
 #include "relay/config/settings.h"
 #include "relay/loop/timer.h"
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /*
  * What the pinned struct tproxy_config says, as the registrar reports it; all 0 while there
  * is none. The main thread writes it at any time.
  */
 struct pinned {
-	kept_marks marks;	     /* bits tc sets on packets that stay here */
+	kept_marks marks;            /* bits tc sets on packets that stay here */
 	_Atomic uint32_t link_local; /* 1: a rule names destinations in 169.254.0.0/16 */
 	_Atomic uint32_t drains;     /* UDP flows shall not depend on rules, see udp_keep */
 };
@@ -49,7 +49,7 @@ struct relay {
 	struct settings *settings; /* under the lock; each worker has a reference of its own */
 	struct pinned pinned;
 	unsigned long nofile; /* limit of open descriptors, for all workers */
-	int done;	      /* eventfd that a worker bumps when it ends */
+	int done;             /* eventfd that a worker bumps when it ends */
 };
 
 /* A descriptor in the loop. fd < 0: closed meanwhile, further events are dropped. */
@@ -78,12 +78,12 @@ enum worker_order { WORKER_RUN, WORKER_RETIRE, WORKER_DRAIN, WORKER_ABORT };
 struct worker_stats {
 	uint64_t tcp_flows;
 	uint64_t udp_flows;
-	uint64_t refused;	 /* flows; for UDP: datagrams */
-	uint64_t limited;	 /* flows refused or evicted for want of descriptors or memory */
+	uint64_t refused;        /* flows; for UDP: datagrams */
+	uint64_t limited;        /* flows refused or evicted for want of descriptors or memory */
 	uint64_t port_fallbacks; /* flows that could not have their client's port */
 	uint64_t lost_datagrams; /* not taken by a socket */
-	uint64_t promotions;	 /* UDP flows that got a socket of their own */
-	uint64_t icmp_errors;	 /* passed on */
+	uint64_t promotions;     /* UDP flows that got a socket of their own */
+	uint64_t icmp_errors;    /* passed on */
 };
 
 TAILQ_HEAD(task_queue, task);
@@ -99,7 +99,7 @@ struct worker {
 	_Atomic int order; /* enum worker_order */
 	bool draining;
 	struct settings *settings; /* the same for a whole turn */
-	_Atomic uint64_t beats;	   /* turns so far: shows others that the thread lives */
+	_Atomic uint64_t beats;    /* turns so far: shows others that the thread lives */
 	uint64_t now; /* ms of CLOCK_MONOTONIC at the begin of this turn; tools.now is the same */
 	uint64_t next_id;
 	struct timer_wheel wheel;
@@ -111,7 +111,7 @@ struct worker {
 	struct egress egress;
 	struct io local_io;
 	struct timer local_retry; /* for want of memory they may be read later only */
-	struct conn_list conns; /* the longest idle first, see conn.c */
+	struct conn_list conns;   /* the longest idle first, see conn.c */
 	struct acceptors *acceptors;
 	struct udp_engine *udp;
 	struct pump_tools tools;

@@ -16,7 +16,7 @@
 #include "relay/net/addr.h"
 
 struct binding {
-	int in;	 /* ifindex, of listeners and of sockets towards clients; 0: any device */
+	int in;  /* ifindex, of listeners and of sockets towards clients; 0: any device */
 	int vrf; /* ifindex, of sockets towards destinations; 0: it is in none */
 	char vrf_name[IF_NAMESIZE];
 };

@@ -17,10 +17,10 @@
 /* One entry. */
 struct queued_error {
 	struct sock_extended_err ee; /* ee_errno 0: not from the network */
-	union saddr to;		     /* where the datagram was going */
-	union saddr reporter;	     /* family 0: not known */
-	uint8_t ttl;		     /* to send it with; 0: not known */
-	uint32_t mtu;		     /* of the path, if the datagram was too big to leave; else 0 */
+	union saddr to;              /* where the datagram was going */
+	union saddr reporter;        /* family 0: not known */
+	uint8_t ttl;                 /* to send it with; 0: not known */
+	uint32_t mtu;                /* of the path, if the datagram was too big to leave; else 0 */
 };
 
 /* False: the queue is empty. */

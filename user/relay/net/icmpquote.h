@@ -13,7 +13,7 @@
 struct icmp_quote {
 	uint8_t type; /* as in the ICMP or ICMPv6 header */
 	uint8_t code;
-	uint32_t mtu; /* of the path, if the datagram was too big for it, else 0 */
+	uint32_t mtu;    /* of the path, if the datagram was too big for it, else 0 */
 	union saddr src; /* of the datagram */
 	union saddr dst;
 };

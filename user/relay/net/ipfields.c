@@ -92,7 +92,9 @@ static enum df df_of(const struct ip_fields_reading *r, sa_family_t family, uint
 struct ip_fields ip_fields_result(const struct ip_fields_reading *r, sa_family_t family,
 				  uint64_t marks)
 {
-	return (struct ip_fields){ .ttl = !r->has_ttl ? 0 : r->ttl < 1 ? 1 : (uint8_t)r->ttl,
+	return (struct ip_fields){ .ttl = !r->has_ttl ? 0 :
+					  r->ttl < 1  ? 1 :
+							(uint8_t)r->ttl,
 				   .tos = r->tos,
 				   .df = (uint8_t)df_of(r, family, marks) };
 }
@@ -105,7 +107,7 @@ void ip_fields_set_df(int fd, sa_family_t family, uint8_t *now, uint8_t want)
 	/* The default, which suits what is not known, sets DF until a datagram is too large. */
 	if (family == AF_INET)
 		sockopt_int(fd, SOL_IP, IP_MTU_DISCOVER,
-			    want == DF_ALLOWED	 ? IP_PMTUDISC_DONT :
+			    want == DF_ALLOWED   ? IP_PMTUDISC_DONT :
 			    want == DF_FORBIDDEN ? IP_PMTUDISC_DO :
 						   IP_PMTUDISC_WANT);
 	else

@@ -11,8 +11,8 @@
 #include "relay/net/addr.h"
 
 enum df {
-	DF_UNKNOWN, /* IPv4, and the data path did not see it */
-	DF_ALLOWED, /* may be fragmented */
+	DF_UNKNOWN,   /* IPv4, and the data path did not see it */
+	DF_ALLOWED,   /* may be fragmented */
 	DF_FORBIDDEN, /* "don't fragment", or IPv6: routers never do */
 };
 
@@ -68,8 +68,7 @@ struct ip_fields ip_fields_result(const struct ip_fields_reading *r, sa_family_t
  * Makes all that the socket sends carry `want`. now: what it has, all zero at first; follows. Only
  * what differs costs a call.
  */
-void ip_fields_set(int fd, sa_family_t family, struct ip_fields *now,
-		   const struct ip_fields *want);
+void ip_fields_set(int fd, sa_family_t family, struct ip_fields *now, const struct ip_fields *want);
 
 /* Only whether it may be fragmented; the other fields go along with each datagram. */
 void ip_fields_set_df(int fd, sa_family_t family, uint8_t *now, uint8_t want);

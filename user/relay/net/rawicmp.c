@@ -128,10 +128,9 @@ int rawicmp_send(struct rawicmp *raw, const struct icmp_error *e, uint64_t now)
 	uint8_t buf[RAWICMP_MAX];
 	struct iovec iov = { buf, rawicmp_format(e, buf) };
 	union saddr to = e->src, from = { .sa.sa_family = to.sa.sa_family };
-	struct msghdr msg = { .msg_name = &to,
-			      .msg_namelen = saddr_len(&to),
-			      .msg_iov = &iov,
-			      .msg_iovlen = 1 };
+	struct msghdr msg = {
+		.msg_name = &to, .msg_namelen = saddr_len(&to), .msg_iov = &iov, .msg_iovlen = 1
+	};
 	int fd;
 
 	if (!may_send(raw, now))

@@ -15,12 +15,12 @@ struct rawicmp;
 struct icmp_error {
 	uint8_t type;
 	uint8_t code;
-	uint32_t info;	      /* the path's MTU, or 0 */
+	uint32_t info;        /* the path's MTU, or 0 */
 	union saddr reporter; /* whose address it leaves from; family 0: ours */
 	union saddr src;      /* of the datagram it is about: who gets the error */
 	union saddr dst;
 	uint8_t ttl; /* or hop limit; 0: the default */
-	int device; /* that it leaves by, or its VRF; 0: any */
+	int device;  /* that it leaves by, or its VRF; 0: any */
 };
 
 /* NULL: no memory. */

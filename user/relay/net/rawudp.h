@@ -33,7 +33,7 @@ int rawudp_send(struct rawudp *raw, const struct rawudp_way *way, const void *da
 uint32_t rawudp_mtu(struct rawudp *raw, const struct rawudp_way *way);
 
 /* RFC 768 checksum over pseudo header, header and data; pure. Network byte order, never 0. */
-uint16_t rawudp_checksum4(const union saddr *from, const union saddr *to,
-			  const void *header, const void *data, size_t len);
+uint16_t rawudp_checksum4(const union saddr *from, const union saddr *to, const void *header,
+			  const void *data, size_t len);
 
 #endif

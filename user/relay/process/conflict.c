@@ -22,10 +22,11 @@ static void explain(uint64_t cookie, const char *pin_dir, char *ret_why, size_t 
 		len = snprintf(who, sizeof(who), ", process %d", (int)holder.pid);
 	if (listener)
 		snprintf(who + len, sizeof(who) - (size_t)len, ", port %u", listener->port);
-	snprintf(ret_why, size,
-		 "%s: another relay is registered there%s (stop it, share its flows with --join, or "
-		 "choose another --pin-dir)",
-		 pin_dir, who);
+	snprintf(
+		ret_why, size,
+		"%s: another relay is registered there%s (stop it, share its flows with --join, or "
+		"choose another --pin-dir)",
+		pin_dir, who);
 }
 
 int conflict_check(const char *pin_dir, const struct listener_set *set, char *ret_why, size_t size)

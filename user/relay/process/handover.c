@@ -141,12 +141,15 @@ int handover_ask(const char *name, struct inherited *ret_heritage, int *ret_line
 		return 0; /* not ours: if it has the listeners too, binding them says so */
 	err = receive_offer(line, ret_heritage, ret_door);
 	if (err == -EPROTO)
-		return fail(err, ret_why, size, "hand-over: the relay that serves port %s is of "
-						"another version (stop it first)", name);
+		return fail(err, ret_why, size,
+			    "hand-over: the relay that serves port %s is of "
+			    "another version (stop it first)",
+			    name);
 	if (err)
-		return fail(err, ret_why, size, "hand-over: the relay that serves port %s does not "
-						"give its listeners: %s (stop it first)", name,
-			    err == -EAGAIN ? "no answer" : strerror(-err));
+		return fail(err, ret_why, size,
+			    "hand-over: the relay that serves port %s does not "
+			    "give its listeners: %s (stop it first)",
+			    name, err == -EAGAIN ? "no answer" : strerror(-err));
 	*ret_line = take_fd(&line);
 	return 0;
 }

@@ -19,8 +19,8 @@
 #include "relay/process/inherited.h"
 
 struct handover {
-	int door; /* where the next relay asks; readable: handover_answer */
-	int peer; /* one that we gave the listeners to; readable: handover_verdict */
+	int door;  /* where the next relay asks; readable: handover_answer */
+	int peer;  /* one that we gave the listeners to; readable: handover_verdict */
 	uid_t uid; /* who may ask besides root: the user that started us, not the one we became */
 };
 

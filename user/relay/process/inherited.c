@@ -78,20 +78,20 @@ static const char *unusable(int fd, int device, int *ret_class, union saddr *ret
 		      ret_addr->sa.sa_family == AF_INET ? IP_TRANSPARENT : IPV6_TRANSPARENT) != 1)
 		return "not transparent (set Transparent=yes)";
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	return listener_set_options(fd, (enum tproxy_class)*ret_class) ? "options cannot be set" :
-									  NULL;
+	return listener_set_options(fd, (enum tproxy_class) * ret_class) ? "options cannot be set" :
+									   NULL;
 }
 
 /* The row of the first port is that of way 0. */
-static int *place_of(struct listener_set *set, const struct options *o, int class, uint16_t port,
+static int *place_of(struct listener_set *set, const struct options *o, int cls, uint16_t port,
 		     bool way)
 {
 	for (unsigned int row = 0; row < o->listen_count; row++)
-		if (o->listen[row] == port && listener_row(set, row)[class] < 0)
-			return &listener_row(set, row)[class];
+		if (o->listen[row] == port && listener_row(set, row)[cls] < 0)
+			return &listener_row(set, row)[cls];
 	for (unsigned int i = 1; way && i < OPTIONS_MAX_WORKERS; i++)
-		if (listener_way(set, i)[class] < 0)
-			return &listener_way(set, i)[class];
+		if (listener_way(set, i)[cls] < 0)
+			return &listener_way(set, i)[cls];
 	return NULL;
 }
 
@@ -106,16 +106,15 @@ static int refuse(int fd, const union saddr *addr, const char *cause, char *ret_
 }
 
 int inherited_place(struct inherited *h, struct listener_set *set, const struct options *o,
-		   char *ret_why, size_t size)
+		    char *ret_why, size_t size)
 {
 	int err = 0;
 
 	for (unsigned int i = 0; i < h->count && !err; i++) {
 		union saddr addr;
-		int class;
-		const char *cause = unusable(h->fds[i], set->device, &class, &addr);
-		int *place = cause ? NULL :
-				     place_of(set, o, class, saddr_port(&addr), h->way[i]);
+		int cls;
+		const char *cause = unusable(h->fds[i], set->device, &cls, &addr);
+		int *place = cause ? NULL : place_of(set, o, cls, saddr_port(&addr), h->way[i]);
 
 		if (place)
 			*place = take_fd(&h->fds[i]);
@@ -132,14 +131,14 @@ void inherited_list(const struct listener_set *set, struct inherited *ret_herita
 	struct inherited *h = ret_heritage;
 
 	*h = (struct inherited){ 0 };
-	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
-		for (unsigned int way = 0; way < set->way_count[class]; way++) {
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
+		for (unsigned int way = 0; way < set->way_count[cls]; way++) {
 			h->way[h->count] = true;
-			h->fds[h->count++] = set->ways[way][class];
+			h->fds[h->count++] = set->ways[way][cls];
 		}
 		for (unsigned int row = 1; row < OPTIONS_MAX_PORTS; row++)
-			if (set->worker[row % set->workers].fds[row][class] >= 0)
-				h->fds[h->count++] = set->worker[row % set->workers].fds[row][class];
+			if (set->worker[row % set->workers].fds[row][cls] >= 0)
+				h->fds[h->count++] = set->worker[row % set->workers].fds[row][cls];
 	}
 }
 

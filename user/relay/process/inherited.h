@@ -27,7 +27,7 @@ int inherited_from_systemd(struct inherited *ret_heritage);
  * -errno with one line in ret_why (size bytes) if one of systemd's cannot be used.
  */
 int inherited_place(struct inherited *h, struct listener_set *set, const struct options *o,
-		   char *ret_why, size_t size);
+		    char *ret_why, size_t size);
 
 /* Lists the sockets of a set, which still owns them: what inherited_place would have. */
 void inherited_list(const struct listener_set *set, struct inherited *ret_heritage);

@@ -14,26 +14,26 @@
 #define LISTENER_UDP_RCVBUF (4 * 1024 * 1024)
 
 /* What accepted sockets inherit, so that accept needs no further calls; and UDP's wishes. */
-int listener_set_options(int fd, enum tproxy_class class)
+int listener_set_options(int fd, enum tproxy_class cls)
 {
-	if (class_is_tcp(class)) {
-		int err = arrival_watch(fd, class == TPROXY_TCP4 ? AF_INET : AF_INET6);
+	if (class_is_tcp(cls)) {
+		int err = arrival_watch(fd, cls == TPROXY_TCP4 ? AF_INET : AF_INET6);
 
 		return err ? err : sockopt_stream(fd);
 	}
 	/* Root is not bound by net.core.rmem_max; every flow begins here. */
 	if (sockopt_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, LISTENER_UDP_RCVBUF))
 		sockopt_int(fd, SOL_SOCKET, SO_RCVBUF, LISTENER_UDP_RCVBUF);
-	return class == TPROXY_UDP4 ? sockopt_on(fd, SOL_IP, IP_RECVORIGDSTADDR) :
-				      sockopt_on(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR);
+	return cls == TPROXY_UDP4 ? sockopt_on(fd, SOL_IP, IP_RECVORIGDSTADDR) :
+				    sockopt_on(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR);
 }
 
-static int listener_bind(enum tproxy_class class, uint16_t port, int device)
+static int listener_bind(enum tproxy_class cls, uint16_t port, int device)
 {
-	bool v4 = class == TPROXY_TCP4 || class == TPROXY_UDP4;
+	bool v4 = cls == TPROXY_TCP4 || cls == TPROXY_UDP4;
 	sa_family_t family = v4 ? AF_INET : AF_INET6;
 	union saddr addr = saddr_loopback(family, port);
-	bool tcp = class_is_tcp(class);
+	bool tcp = class_is_tcp(cls);
 	int type = tcp ? SOCK_STREAM : SOCK_DGRAM;
 	__cleanup_close int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int err;
@@ -49,7 +49,7 @@ static int listener_bind(enum tproxy_class class, uint16_t port, int device)
 	if (!err && tcp)
 		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
 	if (!err)
-		err = listener_set_options(fd, class);
+		err = listener_set_options(fd, cls);
 	if (err)
 		return err;
 	if (bind(fd, &addr.sa, saddr_len(&addr)))
@@ -76,20 +76,20 @@ static bool means_no_v6(int err)
 	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
 }
 
-static bool class_is_v6(enum tproxy_class class)
+static bool class_is_v6(enum tproxy_class cls)
 {
-	return class == TPROXY_TCP6 || class == TPROXY_UDP6;
+	return cls == TPROXY_TCP6 || cls == TPROXY_UDP6;
 }
 
 /* Opens the socket unless there is one, and notes its port. */
-static int open_one(struct listener_set *set, int *fd, enum tproxy_class class, uint16_t port)
+static int open_one(struct listener_set *set, int *fd, enum tproxy_class cls, uint16_t port)
 {
 	if (*fd < 0)
-		*fd = class_is_v6(class) && !set->have_v6 ? -EAFNOSUPPORT :
-							    listener_bind(class, port, set->device);
+		*fd = class_is_v6(cls) && !set->have_v6 ? -EAFNOSUPPORT :
+							  listener_bind(cls, port, set->device);
 	if (*fd >= 0)
-		return note_port(set, *fd, class_is_tcp(class));
-	if (!class_is_v6(class) || !means_no_v6(*fd))
+		return note_port(set, *fd, class_is_tcp(cls));
+	if (!class_is_v6(cls) || !means_no_v6(*fd))
 		return *fd;
 	set->have_v6 = false;
 	return 0;
@@ -100,16 +100,15 @@ static int open_row(struct listener_set *set, int *fds, uint16_t port, char *ret
 	static const char *const names[TPROXY_CLASS_MAX] = { "TCP 127.0.0.1", "TCP [::1]",
 							     "UDP 127.0.0.1", "UDP [::1]" };
 
-	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
-		int err = open_one(set, &fds[class], (enum tproxy_class)class, port);
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
+		int err = open_one(set, &fds[cls], (enum tproxy_class)cls, port);
 
-		if (fds[class] < 0)
-			fds[class] = -1;
+		if (fds[cls] < 0)
+			fds[cls] = -1;
 		if (!err)
 			continue;
-		snprintf(ret_why, size, "listener %s:%u: %s (%s)", names[class], port,
-			 strerror(-err),
-			 err == -EPERM	      ? "start as root, or with CAP_NET_RAW" :
+		snprintf(ret_why, size, "listener %s:%u: %s (%s)", names[cls], port, strerror(-err),
+			 err == -EPERM      ? "start as root, or with CAP_NET_RAW" :
 			 err == -EADDRINUSE ? "choose another --listen, or stop what has it" :
 					      "check the system's limits");
 		return err;
@@ -132,26 +131,26 @@ int *listener_way(struct listener_set *set, unsigned int way)
 
 static bool has_any(const int *fds)
 {
-	for (int class = 0; class < TPROXY_CLASS_MAX; class ++)
-		if (fds[class] >= 0)
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++)
+		if (fds[cls] >= 0)
 			return true;
 	return false;
 }
 
 static void note_ways(struct listener_set *set)
 {
-	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
 		for (unsigned int way = 0; way < OPTIONS_MAX_WORKERS; way++) {
-			int fd = listener_way(set, way)[class];
+			int fd = listener_way(set, way)[cls];
 
 			if (fd >= 0)
-				set->ways[set->way_count[class]++][class] = fd;
+				set->ways[set->way_count[cls]++][cls] = fd;
 		}
 	}
 }
 
-int listener_open_all(struct listener_set *set, const struct options *o, struct inherited *inherited,
-		      char *ret_why, size_t size)
+int listener_open_all(struct listener_set *set, const struct options *o,
+		      struct inherited *inherited, char *ret_why, size_t size)
 {
 	int err;
 
@@ -176,9 +175,9 @@ int listener_open_all(struct listener_set *set, const struct options *o, struct 
 void listener_close(struct worker_listeners *l)
 {
 	for (int row = 0; row < LISTENER_ROWS; row++) {
-		for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
-			cleanup_fd(&l->fds[row][class]);
-			l->fds[row][class] = -1;
+		for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
+			cleanup_fd(&l->fds[row][cls]);
+			l->fds[row][cls] = -1;
 		}
 	}
 }

@@ -42,9 +42,9 @@ struct listener_set {
 	bool udp_one_worker; /* all flows of a client have to meet */
 };
 
-static inline bool class_is_tcp(enum tproxy_class class)
+static inline bool class_is_tcp(enum tproxy_class cls)
 {
-	return class == TPROXY_TCP4 || class == TPROXY_TCP6;
+	return cls == TPROXY_TCP4 || cls == TPROXY_TCP6;
 }
 
 struct inherited;
@@ -55,15 +55,15 @@ struct inherited;
  * closed afterwards. Without IPv6 in the kernel the set is IPv4 only. 0 or -errno
  * with one line in ret_why (size bytes).
  */
-int listener_open_all(struct listener_set *set, const struct options *o, struct inherited *inherited,
-		      char *ret_why, size_t size);
+int listener_open_all(struct listener_set *set, const struct options *o,
+		      struct inherited *inherited, char *ret_why, size_t size);
 
 /* Where the sockets of port `row` belong, by class; for row 0 those of way 0. */
 int *listener_row(struct listener_set *set, unsigned int row);
 int *listener_way(struct listener_set *set, unsigned int way);
 
 /* Options that no bind depends on, also for sockets that others have opened. 0 or -errno. */
-int listener_set_options(int fd, enum tproxy_class class);
+int listener_set_options(int fd, enum tproxy_class cls);
 
 void listener_close(struct worker_listeners *l);
 

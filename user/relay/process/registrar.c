@@ -33,7 +33,7 @@ struct file_id {
 struct watch_state {
 	int sock;
 	int inotify;
-	int watch;		   /* of the parent directory, -1: none */
+	int watch; /* of the parent directory, -1: none */
 	const struct listener_set *set;
 	bool join;
 	const char *pin_dir;
@@ -44,11 +44,11 @@ struct watch_state {
 	char local[PATH_MAX + 16];
 	struct local_set addresses;
 	struct slots slots;
-	bool looked;		   /* for the socket map, once */
-	uint64_t refill_said;	   /* ms of CLOCK_MONOTONIC, 0: never */
+	bool looked;               /* for the socket map, once */
+	uint64_t refill_said;      /* ms of CLOCK_MONOTONIC, 0: never */
 	struct file_id parent_id;  /* what is watched */
 	struct file_id registered; /* the socket map we are in */
-	struct file_id refused;	   /* the socket map we warned about, and why */
+	struct file_id refused;    /* the socket map we warned about, and why */
 	int refused_err;
 	struct registrar_config reported;
 };
@@ -68,8 +68,8 @@ static bool file_id_same(const struct file_id *a, const struct file_id *b)
 	return a->dev == b->dev && a->ino == b->ino;
 }
 
-static void __printf(3, 4) tell(const struct watch_state *s, enum record_level level,
-				const char *fmt, ...)
+static void __printf(3, 4)
+	tell(const struct watch_state *s, enum record_level level, const char *fmt, ...)
 {
 	struct registrar_report report = { .kind = REGISTRAR_TEXT, .level = level };
 	va_list ap;
@@ -131,8 +131,7 @@ static bool any_drains(const struct watch_state *s)
 	__u32 key, *prev = NULL;
 
 	for (; map >= 0 && !bpf_map_get_next_key(map, prev, &key); prev = &key)
-		if (!bpf_map_lookup_elem(map, &key, &value) &&
-		    (value.roles & TPROXY_ROLE_DRAINING))
+		if (!bpf_map_lookup_elem(map, &key, &value) && (value.roles & TPROXY_ROLE_DRAINING))
 			return true;
 	return false;
 }

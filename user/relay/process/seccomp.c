@@ -10,6 +10,7 @@
 
 #include "lib/util.h"
 
+/* clang-format off */
 static const int calls[] = {
 	/* flows */
 	SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(getpeername),
@@ -38,6 +39,7 @@ static const int calls[] = {
 	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
 	SCMP_SYS(wait4), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
+/* clang-format on */
 
 static int allow_calls(scmp_filter_ctx ctx)
 {

@@ -20,12 +20,12 @@ static uint64_t cookie_of(int fd)
 void slots_init(struct slots *s, const struct listener_set *set)
 {
 	*s = (struct slots){ .set = set };
-	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
-		bool one = set->udp_one_worker && !class_is_tcp((enum tproxy_class)class);
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
+		bool one = set->udp_one_worker && !class_is_tcp((enum tproxy_class)cls);
 
-		s->count[class] = one ? set->way_count[class] > 0 : set->way_count[class];
-		for (unsigned int i = 0; i < set->way_count[class]; i++)
-			s->cookie[class][i] = cookie_of(set->ways[i][class]);
+		s->count[cls] = one ? set->way_count[cls] > 0 : set->way_count[cls];
+		for (unsigned int i = 0; i < set->way_count[cls]; i++)
+			s->cookie[cls][i] = cookie_of(set->ways[i][cls]);
 	}
 }
 
@@ -47,19 +47,19 @@ static int open_map(const char *path)
 }
 
 /* Also with a socket that has no turn, such as those of the other workers in a full cone. */
-static bool is_ours(const struct slots *s, int class, uint64_t cookie)
+static bool is_ours(const struct slots *s, int cls, uint64_t cookie)
 {
-	for (unsigned int i = 0; i < s->set->way_count[class]; i++)
-		if (s->cookie[class][i] == cookie)
+	for (unsigned int i = 0; i < s->set->way_count[cls]; i++)
+		if (s->cookie[cls][i] == cookie)
 			return true;
 	return false;
 }
 
-static void judge(struct slots *s, int class, uint64_t cookie)
+static void judge(struct slots *s, int cls, uint64_t cookie)
 {
 	if (!cookie)
-		s->empty += s->count[class] > 0;
-	else if (is_ours(s, class, cookie))
+		s->empty += s->count[cls] > 0;
+	else if (is_ours(s, cls, cookie))
 		s->ours++;
 	else
 		s->others++;
@@ -68,31 +68,31 @@ static void judge(struct slots *s, int class, uint64_t cookie)
 static int look(struct slots *s, int map)
 {
 	s->ours = s->others = s->empty = 0;
-	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
 		for (unsigned int way = 0; way < WAYS; way++) {
-			__u32 slot = TPROXY_SLOT(0u, (__u32)class, way);
+			__u32 slot = TPROXY_SLOT(0u, (__u32)cls, way);
 			uint64_t cookie = 0;
 
 			if (bpf_map_lookup_elem(map, &slot, &cookie) && errno != ENOENT)
 				return -errno;
-			s->held[class][way] = cookie;
-			judge(s, class, cookie);
+			s->held[cls][way] = cookie;
+			judge(s, cls, cookie);
 		}
 	}
 	return 0;
 }
 
-static int put(struct slots *s, int map, int class, unsigned int way, __u64 flags)
+static int put(struct slots *s, int map, int cls, unsigned int way, __u64 flags)
 {
-	unsigned int turn = way % s->count[class];
-	__u32 slot = TPROXY_SLOT(0u, (__u32)class, way);
-	__u64 value = (__u64)s->set->ways[turn][class];
+	unsigned int turn = way % s->count[cls];
+	__u32 slot = TPROXY_SLOT(0u, (__u32)cls, way);
+	__u64 value = (__u64)s->set->ways[turn][cls];
 
-	if (s->held[class][way] == s->cookie[class][turn])
+	if (s->held[cls][way] == s->cookie[cls][turn])
 		return 0;
 	if (bpf_map_update_elem(map, &slot, &value, flags))
 		return -errno;
-	s->held[class][way] = s->cookie[class][turn];
+	s->held[cls][way] = s->cookie[cls][turn];
 	return 0;
 }
 
@@ -100,14 +100,14 @@ static int put(struct slots *s, int map, int class, unsigned int way, __u64 flag
  * Every relay begins with the same slot, and none puts a socket into one that has been
  * filled meanwhile. So of several that find the slots empty only one has the first.
  */
-static int fill_slot(struct slots *s, int map, int class, unsigned int way)
+static int fill_slot(struct slots *s, int map, int cls, unsigned int way)
 {
-	uint64_t held = s->held[class][way];
+	uint64_t held = s->held[cls][way];
 	int err;
 
-	if (held && !is_ours(s, class, held))
+	if (held && !is_ours(s, cls, held))
 		return 0;
-	err = put(s, map, class, way, held ? BPF_ANY : BPF_NOEXIST);
+	err = put(s, map, cls, way, held ? BPF_ANY : BPF_NOEXIST);
 	if (err == -EEXIST)
 		return s->ours ? 0 : -EBUSY;
 	if (!err && !held)
@@ -120,9 +120,9 @@ static int fill(struct slots *s, int map)
 {
 	int first = 0;
 
-	for (int class = 0; class < TPROXY_CLASS_MAX; class ++) {
-		for (unsigned int way = 0; way < WAYS && s->count[class]; way++) {
-			int err = fill_slot(s, map, class, way);
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
+		for (unsigned int way = 0; way < WAYS && s->count[cls]; way++) {
+			int err = fill_slot(s, map, cls, way);
 
 			if (err == -EBUSY)
 				return err;
@@ -133,24 +133,24 @@ static int fill(struct slots *s, int map)
 	return first;
 }
 
-static unsigned int slots_with(const struct slots *s, int class, uint64_t cookie)
+static unsigned int slots_with(const struct slots *s, int cls, uint64_t cookie)
 {
 	unsigned int n = 0;
 
 	for (unsigned int way = 0; way < WAYS; way++)
-		n += s->held[class][way] == cookie;
+		n += s->held[cls][way] == cookie;
 	return n;
 }
 
 /* The last slot of the socket of others that has most of them, -1: they have none. */
-static int widest_other(const struct slots *s, int class)
+static int widest_other(const struct slots *s, int cls)
 {
 	unsigned int most = 0;
 	int found = -1;
 
 	for (unsigned int way = 0; way < WAYS; way++) {
-		uint64_t held = s->held[class][way];
-		unsigned int n = held && !is_ours(s, class, held) ? slots_with(s, class, held) : 0;
+		uint64_t held = s->held[cls][way];
+		unsigned int n = held && !is_ours(s, cls, held) ? slots_with(s, cls, held) : 0;
 
 		if (n && n >= most) {
 			most = n;
@@ -161,39 +161,39 @@ static int widest_other(const struct slots *s, int class)
 }
 
 /* As many as our sockets are of all that are there, rounded, and at least one. */
-static unsigned int fair_share(const struct slots *s, int class)
+static unsigned int fair_share(const struct slots *s, int cls)
 {
-	unsigned int all = s->count[class];
+	unsigned int all = s->count[cls];
 	unsigned int share;
 
 	for (unsigned int way = 0; way < WAYS; way++) {
-		uint64_t held = s->held[class][way];
+		uint64_t held = s->held[cls][way];
 		bool first = true;
 
 		for (unsigned int before = 0; before < way; before++)
-			first &= s->held[class][before] != held;
-		all += held && first && !is_ours(s, class, held);
+			first &= s->held[cls][before] != held;
+		all += held && first && !is_ours(s, cls, held);
 	}
-	share = (WAYS * s->count[class] + all / 2) / all;
+	share = (WAYS * s->count[cls] + all / 2) / all;
 	return share ? share : 1;
 }
 
-static unsigned int ours_in(const struct slots *s, int class)
+static unsigned int ours_in(const struct slots *s, int cls)
 {
 	unsigned int n = 0;
 
 	for (unsigned int way = 0; way < WAYS; way++)
-		n += is_ours(s, class, s->held[class][way]);
+		n += is_ours(s, cls, s->held[cls][way]);
 	return n;
 }
 
-static int share_class(struct slots *s, int map, int class)
+static int share_class(struct slots *s, int map, int cls)
 {
-	unsigned int share = fair_share(s, class);
+	unsigned int share = fair_share(s, cls);
 
-	while (ours_in(s, class) < share) {
-		int way = widest_other(s, class);
-		int err = way < 0 ? 0 : put(s, map, class, (unsigned int)way, BPF_ANY);
+	while (ours_in(s, cls) < share) {
+		int way = widest_other(s, cls);
+		int err = way < 0 ? 0 : put(s, map, cls, (unsigned int)way, BPF_ANY);
 
 		if (err || way < 0)
 			return err;
@@ -208,9 +208,9 @@ static int share(struct slots *s, int map)
 {
 	int err = 0;
 
-	for (int class = 0; class < TPROXY_CLASS_MAX && !err; class ++)
-		if (s->count[class])
-			err = share_class(s, map, class);
+	for (int cls = 0; cls < TPROXY_CLASS_MAX && !err; cls++)
+		if (s->count[cls])
+			err = share_class(s, map, cls);
 	return err;
 }
 
@@ -252,9 +252,9 @@ uint64_t slots_find_other(struct slots *s, const char *path)
 
 	if (map < 0 || look(s, map) || s->ours)
 		return 0;
-	for (int class = TPROXY_TCP4; class <= TPROXY_TCP6; class ++)
+	for (int cls = TPROXY_TCP4; cls <= TPROXY_TCP6; cls++)
 		for (unsigned int way = 0; way < WAYS; way++)
-			if (s->held[class][way])
-				return s->held[class][way];
+			if (s->held[cls][way])
+				return s->held[cls][way];
 	return 0;
 }

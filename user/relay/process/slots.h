@@ -13,7 +13,7 @@
 
 struct slots {
 	const struct listener_set *set;
-	unsigned int count[TPROXY_CLASS_MAX]; /* of our sockets for slots */
+	unsigned int count[TPROXY_CLASS_MAX];                   /* of our sockets for slots */
 	uint64_t cookie[TPROXY_CLASS_MAX][OPTIONS_MAX_WORKERS]; /* theirs */
 	/* What the latest look has found. */
 	uint64_t held[TPROXY_CLASS_MAX][TPROXY_GROUP_WAYS]; /* a cookie, 0: empty */

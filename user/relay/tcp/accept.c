@@ -28,7 +28,7 @@ struct acceptors {
 	int spare; /* given up to accept and reset one connection when there is no other */
 	bool paused;
 	uint64_t warned; /* ms; 0: never */
-	int high_water;	 /* the kernel gives the lowest free number: at this one, all below are taken */
+	int high_water; /* the kernel gives the lowest free number: at this one, all below are taken */
 	unsigned int seed;
 	struct timer pause;
 	unsigned int count;
@@ -193,12 +193,12 @@ int acceptors_open(struct worker *w, struct acceptors **ret_acceptors)
 	if (a->spare < 0)
 		return -errno;
 	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
-		for (int class = TPROXY_TCP4; class <= TPROXY_TCP6 && !err; class ++) {
+		for (int cls = TPROXY_TCP4; cls <= TPROXY_TCP6 && !err; cls++) {
 			struct acceptor *one = &a->list[a->count];
 
-			if (w->listeners->fds[row][class] < 0)
+			if (w->listeners->fds[row][cls] < 0)
 				continue;
-			one->io = (struct io){ .fd = w->listeners->fds[row][class],
+			one->io = (struct io){ .fd = w->listeners->fds[row][cls],
 					       .ready = accept_ready };
 			one->all = a;
 			a->count++;
@@ -214,7 +214,8 @@ void acceptors_drain(struct acceptors *a)
 		enum accepted r = ACCEPTED;
 
 		/* Closing a listener resets what waits in its queue. */
-		for (int failed = 0; !a->paused && r <= ACCEPT_FAILED && failed < ACCEPTS_PER_TURN;) {
+		for (int failed = 0;
+		     !a->paused && r <= ACCEPT_FAILED && failed < ACCEPTS_PER_TURN;) {
 			r = accept_one(a, a->list[i].io.fd);
 			failed += r == ACCEPT_FAILED;
 		}

@@ -11,7 +11,7 @@
 
 static void connect_failed(struct conn *c, int err)
 {
-	enum flow_end end = err == ETIMEDOUT	 ? END_CONNECT_TIMEOUT :
+	enum flow_end end = err == ETIMEDOUT     ? END_CONNECT_TIMEOUT :
 			    worker_is_short(err) ? END_LIMIT :
 						   END_CONNECT_FAILED;
 
@@ -23,7 +23,8 @@ static void connect_failed(struct conn *c, int err)
 /* False: it goes on, or the connection is over. */
 static bool handshake_done(struct conn *c)
 {
-	enum handshake_result r = c->handshake ? handshake_run(c->handshake, c->server.io.fd) : HANDSHAKE_DONE;
+	enum handshake_result r =
+		c->handshake ? handshake_run(c->handshake, c->server.io.fd) : HANDSHAKE_DONE;
 
 	if (c->reason)
 		c->reason = "proxy-answer";

@@ -29,18 +29,18 @@ struct conn {
 	struct worker *w;
 	struct side client;
 	struct side server;
-	struct pump up;	  /* client to server */
+	struct pump up;   /* client to server */
 	struct pump down; /* server to client */
 	struct task more; /* a pump has used up its turn, or ack_due */
 	struct timer timer;
 	bool connecting;
 	bool kept_alive;
-	bool loop; /* see struct flow_record */
-	bool ack_due; /* nothing has left yet that completes the handshake */
+	bool loop;               /* see struct flow_record */
+	bool ack_due;            /* nothing has left yet that completes the handshake */
 	enum flow_end first_fin; /* valid once a pump is done */
 	uint64_t id;
-	uint64_t begin;	 /* ms */
-	uint64_t last;	 /* ms; the latest byte */
+	uint64_t begin;  /* ms */
+	uint64_t last;   /* ms; the latest byte */
 	uint64_t listed; /* ms; when it became the last of the list */
 	union saddr client_addr;
 	union saddr dst;
@@ -49,7 +49,7 @@ struct conn {
 	struct arrival arrival; /* of the client's handshake */
 	struct limits_ticket ticket;
 	struct handshake *handshake; /* what is said before the client's bytes, while connecting */
-	const char *reason;	 /* should the connection not come about, or NULL */
+	const char *reason;          /* should the connection not come about, or NULL */
 };
 
 /* --- conn.c --- */

@@ -18,8 +18,8 @@
  */
 #define PIPE_SIZE (1024 * 1024)
 #define PIPE_SIZE_USEFUL (64 * 1024) /* what the scratch buffer moves at a time without a pipe */
-#define PIPES_MAX 64		     /* in all workers: fs.pipe-user-pages-soft, 64 MiB, in pipes */
-#define PIPES_RETRY_MS 1000	     /* after the kernel refused one */
+#define PIPES_MAX 64                 /* in all workers: fs.pipe-user-pages-soft, 64 MiB, in pipes */
+#define PIPES_RETRY_MS 1000          /* after the kernel refused one */
 
 struct pipe {
 	SLIST_ENTRY(pipe) link; /* while it is idle */
@@ -33,7 +33,7 @@ struct pipe_pool {
 	SLIST_HEAD(pipe_list, pipe) idle; /* the latest one first: its memory is in the cache */
 	unsigned int max;
 	unsigned int open; /* idle and lent ones */
-	uint64_t retry;	   /* ms; before that the kernel is not asked again */
+	uint64_t retry;    /* ms; before that the kernel is not asked again */
 };
 
 /* How many each of `workers` may have, of a process that may have `nofile` descriptors. */

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #define TURN_BYTES (512 * 1024) /* then other flows get their turn */
-#define TURN_READ_COST 4096	/* bytes that a read counts for at least */
+#define TURN_READ_COST 4096     /* bytes that a read counts for at least */
 
 /* A flow is bulk when it fills the buffer, or moves this much in so short a time … */
 #define BULK_STREAK 3
@@ -148,7 +148,8 @@ static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
 			step.result = PUMP_WAIT_READ;
 		else if (errno != EINTR)
 			step.result = pump_fail(p, PUMP_READ_FAILED, errno);
-	} while (p->careful && !p->eof && step.result == PUMP_YIELD && step.bytes < PUMP_BUFFER_SIZE);
+	} while (p->careful && !p->eof && step.result == PUMP_YIELD &&
+		 step.bytes < PUMP_BUFFER_SIZE);
 	if (p->careful || !step.bytes || step.bytes == PUMP_BUFFER_SIZE)
 		return step;
 	p->eof = p->fin;
@@ -206,8 +207,8 @@ static bool splice_declined(int err)
  */
 static struct step splice_step(struct pump *p, struct pump_tools *tools, int from, int to)
 {
-	ssize_t n = splice(from, NULL, p->pipe->in, NULL, PIPE_SIZE,
-			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	ssize_t n =
+		splice(from, NULL, p->pipe->in, NULL, PIPE_SIZE, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	int err = n < 0 ? errno : 0;
 
 	if (n > 0) {

@@ -21,10 +21,10 @@
 #define PUMP_BUFFER_SIZE (64 * 1024)
 
 enum pump_result {
-	PUMP_WAIT_READ,	   /* the source has nothing more for now */
+	PUMP_WAIT_READ,    /* the source has nothing more for now */
 	PUMP_WAIT_WRITE,   /* the receiver is full */
-	PUMP_YIELD,	   /* a turn is used up, more can be done at once */
-	PUMP_DONE,	   /* FIN was passed on; nothing follows */
+	PUMP_YIELD,        /* a turn is used up, more can be done at once */
+	PUMP_DONE,         /* FIN was passed on; nothing follows */
 	PUMP_READ_FAILED,  /* the source broke, pump.err says how */
 	PUMP_WRITE_FAILED, /* the receiver broke, pump.err says how */
 };
@@ -41,18 +41,18 @@ struct pump {
 	uint32_t residue_off;
 	uint32_t residue_len; /* bytes still to send, from residue_off */
 	struct pipe *pipe;    /* borrowed only while spliced bytes wait for the receiver */
-	int err;	      /* positive errno of a failure */
-	bool fin;	      /* set by the owner: the source's FIN is there, after all its bytes */
-	bool careful;	      /* set by the owner: an urgent byte or an error may follow a short read */
-	bool last;	      /* set by the owner: it closes the receiver next, which is the FIN */
-	bool broken;	      /* no FIN will follow, the source was reset */
-	bool eof;	      /* the source sent its FIN */
-	bool done;	      /* and it was passed on */
-	bool bulk;	      /* splice, if there is a pipe */
-	uint8_t streak;	      /* reads in a row that speak for the other way */
-	uint32_t span_bytes;  /* read since span_begin */
-	uint64_t span_begin;  /* ms */
-	uint64_t bytes;	      /* taken by the receiver's kernel */
+	int err;              /* positive errno of a failure */
+	bool fin;             /* set by the owner: the source's FIN is there, after all its bytes */
+	bool careful;   /* set by the owner: an urgent byte or an error may follow a short read */
+	bool last;      /* set by the owner: it closes the receiver next, which is the FIN */
+	bool broken;    /* no FIN will follow, the source was reset */
+	bool eof;       /* the source sent its FIN */
+	bool done;      /* and it was passed on */
+	bool bulk;      /* splice, if there is a pipe */
+	uint8_t streak; /* reads in a row that speak for the other way */
+	uint32_t span_bytes; /* read since span_begin */
+	uint64_t span_begin; /* ms */
+	uint64_t bytes;      /* taken by the receiver's kernel */
 };
 
 /* Bytes or a FIN wait for the receiver: reading would not help. */

@@ -10,7 +10,7 @@
 
 #define BATCH_SIZE 64
 #define BATCH_BYTES (512 * 1024) /* aimed at: more would fall out of the CPU's cache again */
-#define RUN_SIZE 65536		 /* above the largest there is; smaller ones would be cut */
+#define RUN_SIZE 65536           /* above the largest there is; smaller ones would be cut */
 /* Starts of buffers a power of two apart would all compete for the same cache lines. */
 #define RUN_STRIDE (RUN_SIZE + 5 * 64)
 #define CONTROL_SIZE 256
@@ -29,8 +29,8 @@ struct udp_batch {
 /* Mapped: pages become memory only once a datagram that large arrives. */
 struct udp_batch *udp_batch_new(const kept_marks *marks)
 {
-	struct udp_batch *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct udp_batch *b =
+		mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (b == MAP_FAILED)
 		return NULL;
@@ -64,8 +64,7 @@ static void adapt(struct udp_batch *b, int n)
 
 	for (int i = 0; i < n; i++)
 		bytes += b->msgs[i].msg_len;
-	b->ask = bytes / (size_t)n * BATCH_SIZE > BATCH_BYTES ? BATCH_BYTES / RUN_SIZE :
-								BATCH_SIZE;
+	b->ask = bytes / (size_t)n * BATCH_SIZE > BATCH_BYTES ? BATCH_BYTES / RUN_SIZE : BATCH_SIZE;
 }
 
 int udp_batch_receive(struct udp_batch *b, int fd)

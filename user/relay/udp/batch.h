@@ -16,7 +16,7 @@ struct udp_batch;
 struct udp_run {
 	const uint8_t *data;
 	size_t len;
-	uint16_t segment; /* bytes of each but the last; 0: this is one datagram */
+	uint16_t segment;        /* bytes of each but the last; 0: this is one datagram */
 	struct ip_fields fields; /* as they arrived, all of them alike */
 };
 

@@ -17,7 +17,7 @@
 
 #define PROMOTE_WINDOW_MS 1000
 #define PROMOTE_AFTER 64 /* datagrams in a window */
-#define DEMOTE_BELOW 64	 /* between two looks of the session's timer */
+#define DEMOTE_BELOW 64  /* between two looks of the session's timer */
 #define RETIRE_MS 100
 #define KEEP_MS 2000 /* flows that were quiet for longer are not missed by a drain */
 
@@ -26,7 +26,7 @@ struct direct {
 	struct free_later free_later;
 	TAILQ_ENTRY(direct) link;
 	struct udp_engine *e;
-	struct session *s; /* NULL: retired */
+	struct session *s;  /* NULL: retired */
 	struct timer timer; /* ends the retirement */
 	union saddr client;
 	union saddr dst;
@@ -256,7 +256,8 @@ static unsigned int keep_queue(struct session_queue *queue, uint64_t idle_ms)
 	unsigned int left = 0;
 	struct session *s;
 
-	TAILQ_FOREACH_REVERSE(s, queue, session_queue, lru) {
+	TAILQ_FOREACH_REVERSE(s, queue, session_queue, lru)
+	{
 		if (s->e->w->now - s->last >= idle_ms)
 			continue;
 		promote(s);

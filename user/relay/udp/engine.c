@@ -36,7 +36,8 @@ void udp_log_limited(struct udp_engine *e, const struct flow_record *record)
 {
 	if (e->w->now - e->reject_window >= 1000) {
 		if (e->rejects_hidden)
-			record_say(RECORD_WARN, "udp: %u more flows without a place were not logged",
+			record_say(RECORD_WARN,
+				   "udp: %u more flows without a place were not logged",
 				   e->rejects_hidden);
 		e->reject_window = e->w->now;
 		e->rejects = 0;
@@ -180,8 +181,7 @@ void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
 	for (int i = 0; i < n; i++) {
 		struct udp_run run;
 
-		if (!saddr_equal(udp_batch_from(e->batch, i), client) ||
-		    !take_run(e, i, dst, &run))
+		if (!saddr_equal(udp_batch_from(e->batch, i), client) || !take_run(e, i, dst, &run))
 			continue;
 		if (!s)
 			s = session_for(e, client, dst, run.fields.ttl);
@@ -222,17 +222,17 @@ static int watch_listeners(struct udp_engine *e)
 	int err = 0;
 
 	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
-		for (int class = TPROXY_UDP4; class <= TPROXY_UDP6 && !err; class ++) {
+		for (int cls = TPROXY_UDP4; cls <= TPROXY_UDP6 && !err; cls++) {
 			struct udp_listener *l = &e->listeners[e->listener_count];
 
-			if (w->listeners->fds[row][class] < 0)
+			if (w->listeners->fds[row][cls] < 0)
 				continue;
-			l->io = (struct io){ .fd = w->listeners->fds[row][class],
+			l->io = (struct io){ .fd = w->listeners->fds[row][cls],
 					     .ready = listener_ready };
 			l->e = e;
 			e->listener_count++;
 			udp_batch_accept_runs(l->io.fd);
-			ip_fields_request(l->io.fd, class == TPROXY_UDP4 ? AF_INET : AF_INET6);
+			ip_fields_request(l->io.fd, cls == TPROXY_UDP4 ? AF_INET : AF_INET6);
 			err = worker_watch(w, &l->io, EPOLLIN);
 		}
 	}
@@ -303,8 +303,8 @@ int udp_open(struct worker *w, struct udp_engine **ret_engine)
 	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
 		e->seed = (uint32_t)w->now;
 	e->batch = udp_batch_new(&w->relay->pinned.marks);
-	e->sources = udp_sources_new(share(w, w->relay->options->udp_per_source, SESSIONS_MAX),
-				     e->seed);
+	e->sources =
+		udp_sources_new(share(w, w->relay->options->udp_per_source, SESSIONS_MAX), e->seed);
 	e->paths = udp_paths_new(e->seed);
 	if (!e->batch || !e->sources || !e->paths)
 		return -ENOMEM;
@@ -328,7 +328,7 @@ void udp_drain(struct udp_engine *e)
 		e->listeners[i].io.fd = -1;
 	for (int answered = 0; answered < 2; answered++)
 		TAILQ_FOREACH(s, &e->lru[answered], lru)
-			session_set_timer(s);
+	session_set_timer(s);
 }
 
 void udp_keep(struct udp_engine *e, bool keep)

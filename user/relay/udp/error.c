@@ -214,8 +214,8 @@ void udp_tell_expired(struct udp_engine *e, const union saddr *sender, const uni
 	send_error(e, &error);
 }
 
-void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,
-			  const union saddr *dst, int err)
+void udp_tell_unreachable(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+			  int err)
 {
 	struct icmp_error error = { .src = *client,
 				    .dst = *dst,

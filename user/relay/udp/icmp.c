@@ -27,8 +27,8 @@
 /* The bits are those of types that are not to be heard. */
 static int filter_errors(int fd, sa_family_t family)
 {
-	uint32_t v4 = ~(1U << ICMP_DEST_UNREACH | 1U << ICMP_TIME_EXCEEDED |
-			1U << ICMP_PARAMETERPROB);
+	uint32_t v4 =
+		~(1U << ICMP_DEST_UNREACH | 1U << ICMP_TIME_EXCEEDED | 1U << ICMP_PARAMETERPROB);
 	struct icmp6_filter v6;
 
 	if (family == AF_INET)

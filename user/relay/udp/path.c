@@ -11,7 +11,7 @@
 #include "lib/util.h"
 #include "relay/net/sockopt.h"
 
-#define PATHS 1024 /* two that share a place: the later one has it */
+#define PATHS 1024     /* two that share a place: the later one has it */
 #define PATH_MS 600000 /* as the kernel's net.ipv4.route.mtu_expires */
 
 struct path {

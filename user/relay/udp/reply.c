@@ -105,8 +105,7 @@ static union saddr reply_local(const union saddr *addr)
 static int reply_bind(const union saddr *local, int device)
 {
 	sa_family_t family = local->sa.sa_family;
-	__cleanup_close int fd =
-		socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	__cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int err;
 
 	if (fd < 0)
@@ -173,8 +172,8 @@ int reply_get(struct reply_table *t, const union saddr *addr, struct reply **ret
 	struct reply *r;
 
 	LIST_FOREACH(r, &t->buckets[bucket], link)
-		if (saddr_equal(&r->local, &local))
-			break;
+	if (saddr_equal(&r->local, &local))
+		break;
 	if (!r) {
 		r = calloc(1, sizeof(*r));
 		if (!r)
@@ -205,8 +204,7 @@ void reply_put(struct reply *r)
 		timer_set(&t->w->wheel, &t->timer, t->w->now + REPLY_IDLE_MS);
 }
 
-uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way,
-			struct udp_train *train)
+uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way, struct udp_train *train)
 {
 	struct rawudp_way raw = { way->from, way->client, &train->fields };
 	const struct iovec *one;

@@ -23,9 +23,9 @@ struct reply {
 	union saddr local; /* where it is bound */
 	unsigned int users;
 	uint64_t idle_since; /* ms */
-	uint32_t mtu;	     /* that fragments are cut to now (IPV6_MTU), 0: as the route says */
-	uint8_t df;	     /* enum df, that the socket has now */
-	bool raw;	     /* cannot be bound */
+	uint32_t mtu;        /* that fragments are cut to now (IPV6_MTU), 0: as the route says */
+	uint8_t df;          /* enum df, that the socket has now */
+	bool raw;            /* cannot be bound */
 };
 
 /* max: of open sockets. */

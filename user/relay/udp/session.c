@@ -54,8 +54,8 @@ struct session *session_find(struct udp_engine *e, const union saddr *client,
 	struct session *s;
 
 	LIST_FOREACH(s, bucket_of(e, client, dst), link)
-		if (session_is(s, client, dst))
-			return s;
+	if (session_is(s, client, dst))
+		return s;
 	return NULL;
 }
 
@@ -314,8 +314,8 @@ static void narrow_from_start(struct session *s)
 	if (!mtu || s->e->full_cone)
 		return;
 	/* With a client's address the data path sees the answers. */
-	s->df_unseen = s->client.sa.sa_family == AF_INET &&
-		       s->e->w->relay->options->source == SOURCE_OWN;
+	s->df_unseen =
+		s->client.sa.sa_family == AF_INET && s->e->w->relay->options->source == SOURCE_OWN;
 	session_narrow(s, mtu);
 	s->unfiltered = false; /* it has not sent anything yet */
 }

@@ -46,30 +46,30 @@ struct udp_lane {
 struct session {
 	struct io up; /* towards the original destination */
 	struct free_later free_later;
-	LIST_ENTRY(session) link;     /* bucket */
-	TAILQ_ENTRY(session) lru;     /* of the queue of `answered` */
+	LIST_ENTRY(session) link; /* bucket */
+	TAILQ_ENTRY(session) lru; /* of the queue of `answered` */
 	struct udp_source_link source_link;
 	TAILQ_ENTRY(session) promote; /* if wants_promotion */
 	struct udp_engine *e;
-	struct reply *reply;	  /* NULL until something is sent to the client */
-	struct direct *direct;	  /* NULL: not promoted */
-	struct udp_socks *socks;  /* NULL: straight to the destination */
+	struct reply *reply;     /* NULL until something is sent to the client */
+	struct direct *direct;   /* NULL: not promoted */
+	struct udp_socks *socks; /* NULL: straight to the destination */
 	struct timer timer;
 	bool answered;
 	bool wants_promotion;
 	bool no_promotion;
-	bool tuned; /* `up` expects a lot */
-	bool loop;	 /* it is probably a flow of ours that came back */
-	bool df_unseen;	 /* it is not known whether answers forbid fragments */
-	bool unfiltered; /* `up` may hold answers from before it got the filter of udppath.h */
-	uint32_t drops;	      /* of `up`, when last looked at */
+	bool tuned;          /* `up` expects a lot */
+	bool loop;           /* it is probably a flow of ours that came back */
+	bool df_unseen;      /* it is not known whether answers forbid fragments */
+	bool unfiltered;     /* `up` may hold answers from before it got the filter of udppath.h */
+	uint32_t drops;      /* of `up`, when last looked at */
 	uint32_t client_mtu; /* of the path, once something was too big; else 0 */
 	uint32_t window_count; /* datagrams of this window, both ways */
 	uint64_t window;       /* ms: its begin */
 	uint64_t id;
 	uint64_t begin; /* ms */
-	uint64_t last;	/* ms */
-	uint64_t told;	/* ms: when the latest error of unknown TTL was passed on */
+	uint64_t last;  /* ms */
+	uint64_t told;  /* ms: when the latest error of unknown TTL was passed on */
 	struct udp_lane to_dst;
 	struct udp_lane to_client;
 	union saddr client;
@@ -100,8 +100,8 @@ struct udp_engine {
 	struct udp_paths *paths;
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
-	bool keep; /* see udp_keep */
-	unsigned int count;	/* sessions */
+	bool keep;              /* see udp_keep */
+	unsigned int count;     /* sessions */
 	unsigned int queued[2]; /* in lru[] */
 	unsigned int max;
 	unsigned int direct_count; /* retired ones too */
@@ -114,7 +114,7 @@ struct udp_engine {
 	struct udp_listener listeners[LISTENER_ROWS * 2];
 	struct udp_listener icmp_listeners[2];
 	uint64_t reject_window; /* ms */
-	unsigned int rejects;	/* logged in this window */
+	unsigned int rejects;   /* logged in this window */
 	unsigned int rejects_hidden;
 	uint32_t seed;
 	struct session_queue lru[2];  /* by `answered` */
@@ -241,8 +241,8 @@ void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
 			   const union saddr *reporter, uint8_t ttl);
 
 /* No way to the destination: as a router would, tells the client. err: positive errno. */
-void udp_tell_unreachable(struct udp_engine *e, const union saddr *client,
-			  const union saddr *dst, int err);
+void udp_tell_unreachable(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+			  int err);
 
 /* Where a datagram could not go on: the path's MTU, and the device of its sender, or 0. */
 struct udp_path_end {

@@ -70,9 +70,10 @@ void udp_socks_send(struct udp_socks *socks, const union saddr *dst, struct udp_
 	const struct iovec *one;
 
 	while ((one = udp_train_next(t))) {
-		bool taken = socks->state == SOCKS_READY ?
-				     !send_wrapped(socks->s->up.fd, dst, one->iov_base, one->iov_len) :
-				     keep(socks, dst, one);
+		bool taken =
+			socks->state == SOCKS_READY ?
+				!send_wrapped(socks->s->up.fd, dst, one->iov_base, one->iov_len) :
+				keep(socks, dst, one);
 
 		if (taken)
 			udp_train_pass(t);

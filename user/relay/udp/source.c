@@ -59,8 +59,8 @@ static struct udp_source *source_find(struct udp_sources *s, const union saddr *
 	struct udp_source *source;
 
 	LIST_FOREACH(source, bucket_of(s, key), link)
-		if (saddr_equal(&source->key, key))
-			return source;
+	if (saddr_equal(&source->key, key))
+		return source;
 	return NULL;
 }
 

@@ -23,7 +23,8 @@ static size_t fitting(const struct udp_train *t, const struct udp_run *run, bool
 	size_t take = smaller(run->len, (TRAIN_MAX - t->count) * t->segment);
 
 	if (t->bytes + take > TRAIN_BYTES)
-		take = t->bytes < TRAIN_BYTES ? (TRAIN_BYTES - t->bytes) / t->segment * t->segment : 0;
+		take = t->bytes < TRAIN_BYTES ? (TRAIN_BYTES - t->bytes) / t->segment * t->segment :
+						0;
 	if (!many && take < run->len)
 		take = 0;
 	/* A datagram by itself may be larger than any train. */

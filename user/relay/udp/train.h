@@ -11,19 +11,19 @@
 
 #include "relay/udp/batch.h"
 
-#define TRAIN_MAX 64	  /* UDP_MAX_SEGMENTS before Linux 6.9 */
+#define TRAIN_MAX 64      /* UDP_MAX_SEGMENTS before Linux 6.9 */
 #define TRAIN_BYTES 65000 /* below what IPv4 and IPv6 take with their headers */
 
 struct udp_train {
-	unsigned int count;    /* datagrams */
-	unsigned int pieces;   /* of iov in use */
+	unsigned int count;  /* datagrams */
+	unsigned int pieces; /* of iov in use */
 	size_t bytes;
-	size_t segment;	       /* size of each datagram but the last, which may be shorter */
+	size_t segment;          /* size of each datagram but the last, which may be shorter */
 	struct ip_fields fields; /* of each */
-	bool closed;	       /* the last one is shorter, or empty */
-	bool split;	       /* single[] is filled, iov no longer counts */
-	unsigned int done;     /* of single[] */
-	unsigned int sent;     /* datagrams, since udp_train_reset */
+	bool closed;             /* the last one is shorter, or empty */
+	bool split;              /* single[] is filled, iov no longer counts */
+	unsigned int done;       /* of single[] */
+	unsigned int sent;       /* datagrams, since udp_train_reset */
 	unsigned int lost;
 	uint64_t sent_bytes;
 	struct iovec iov[TRAIN_MAX];
@@ -36,7 +36,7 @@ struct udp_train {
  */
 struct udp_way {
 	int fd;
-	const union saddr *to;	 /* NULL: the socket is connected */
+	const union saddr *to;   /* NULL: the socket is connected */
 	const union saddr *from; /* NULL: from where it is bound; the port is that in any case */
 	uint32_t *gso_limit;
 };

@@ -34,7 +34,7 @@ static void tunnel_open(struct handshake *p)
 }
 
 int handshake_new(const struct options *o, const union saddr *client, const union saddr *dst,
-		struct handshake **ret_preface)
+		  struct handshake **ret_preface)
 {
 	struct handshake *p;
 

@@ -10,8 +10,8 @@
 #include "relay/config/options.h"
 
 enum handshake_result {
-	HANDSHAKE_WAIT,	/* for the socket's next edge */
-	HANDSHAKE_DONE,	/* the destination is at the other end */
+	HANDSHAKE_WAIT,   /* for the socket's next edge */
+	HANDSHAKE_DONE,   /* the destination is at the other end */
 	HANDSHAKE_FAILED, /* handshake_error says how */
 };
 
@@ -19,7 +19,7 @@ struct handshake;
 
 /* Nothing is to be said: *ret_preface is NULL. 0 or -ENOMEM. */
 int handshake_new(const struct options *o, const union saddr *client, const union saddr *dst,
-		struct handshake **ret_preface);
+		  struct handshake **ret_preface);
 
 /* fd: connected and non-blocking; goes on until it would block. */
 enum handshake_result handshake_run(struct handshake *p, int fd);

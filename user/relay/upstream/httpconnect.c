@@ -45,10 +45,11 @@ size_t httpconnect_begin(struct httpconnect *h, const struct proxy *proxy, const
 	if (to.sa.sa_family == AF_INET6)
 		to.v6.sin6_scope_id = 0;
 	saddr_format(&to, target);
-	n = (size_t)snprintf(text, HTTPCONNECT_OUT_MAX, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", target,
-			     target);
+	n = (size_t)snprintf(text, HTTPCONNECT_OUT_MAX, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n",
+			     target, target);
 	if (proxy->user[0]) {
-		size_t len = (size_t)snprintf(pair, sizeof(pair), "%s:%s", proxy->user, proxy->pass);
+		size_t len =
+			(size_t)snprintf(pair, sizeof(pair), "%s:%s", proxy->user, proxy->pass);
 
 		n += (size_t)sprintf(text + n, "Proxy-Authorization: Basic ");
 		n += base64(pair, len, text + n);
@@ -62,7 +63,7 @@ static int status_error(const char *code)
 	static const struct {
 		char code[4];
 		int err;
-	} table[] = { { "401", EACCES },      { "403", EACCES },       { "407", EACCES },
+	} table[] = { { "401", EACCES },       { "403", EACCES },       { "407", EACCES },
 		      { "502", EHOSTUNREACH }, { "503", ECONNREFUSED }, { "504", ETIMEDOUT } };
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

@@ -14,8 +14,8 @@
 
 struct httpconnect {
 	char status[16]; /* "HTTP/1.1 200 …" as far as it matters */
-	size_t taken;	 /* bytes of the header so far */
-	bool bare;	 /* nothing yet in this line */
+	size_t taken;    /* bytes of the header so far */
+	bool bare;       /* nothing yet in this line */
 };
 
 /* Returns the length of the request in out (HTTPCONNECT_OUT_MAX bytes). */

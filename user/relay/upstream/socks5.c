@@ -17,7 +17,7 @@
 #define ADDRESS_IPV6 4
 
 size_t socks5_begin(struct socks5 *s, const struct proxy *proxy, const union saddr *dst,
-		   uint8_t *out)
+		    uint8_t *out)
 {
 	*s = (struct socks5){ .proxy = proxy, .dst = dest_unmap(dst), .stage = SOCKS5_METHOD };
 	out[0] = VERSION;
@@ -57,8 +57,9 @@ static size_t format_request(const union saddr *dst, uint8_t *out)
 /* RFC 1928 section 6. */
 static int reply_error(uint8_t reply)
 {
-	static const int errors[] = { 0,	    EIO,	 EACCES,      ENETUNREACH, EHOSTUNREACH,
-				      ECONNREFUSED, ETIMEDOUT, EOPNOTSUPP, EAFNOSUPPORT };
+	static const int errors[] = { 0,           EIO,          EACCES,
+				      ENETUNREACH, EHOSTUNREACH, ECONNREFUSED,
+				      ETIMEDOUT,   EOPNOTSUPP,   EAFNOSUPPORT };
 
 	return reply < ARRAY_SIZE(errors) ? errors[reply] : EPROTO;
 }

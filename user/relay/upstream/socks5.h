@@ -24,7 +24,7 @@ struct socks5 {
 
 /* Returns the length of the greeting in out (SOCKS5_OUT_MAX bytes). proxy lives as long as s. */
 size_t socks5_begin(struct socks5 *s, const struct proxy *proxy, const union saddr *dst,
-		   uint8_t *out);
+		    uint8_t *out);
 
 /*
  * Takes one byte. 0: go on, after sending the *ret_len bytes in out, if any; 1: the

@@ -78,9 +78,9 @@ int socks5_reply_len(const uint8_t *buf, size_t have)
 
 int socks5_reply_parse(const uint8_t *buf, union saddr *ret_relay)
 {
-	static const int errors[] = { 0,	    ECONNABORTED, EACCES,	ENETUNREACH,
-				      EHOSTUNREACH, ECONNREFUSED, ETIMEDOUT,	EOPNOTSUPP,
-				      EAFNOSUPPORT };
+	static const int errors[] = { 0,           ECONNABORTED, EACCES,
+				      ENETUNREACH, EHOSTUNREACH, ECONNREFUSED,
+				      ETIMEDOUT,   EOPNOTSUPP,   EAFNOSUPPORT };
 	int len;
 
 	if (buf[1])

@@ -11,7 +11,7 @@
 
 #define SOCKS5_GREETING "\5\1\0" /* version 5, one method, no authentication */
 #define SOCKS5_GREETING_LEN 3
-#define SOCKS5_HEADER_MAX 22	 /* of a datagram: RSV, FRAG, ATYP, IPv6 address, port */
+#define SOCKS5_HEADER_MAX 22 /* of a datagram: RSV, FRAG, ATYP, IPv6 address, port */
 #define SOCKS5_REPLY_MAX 262
 
 /* The request to associate: from where datagrams will come is not known yet. Returns its length. */

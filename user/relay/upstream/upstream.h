@@ -11,9 +11,9 @@
 #include "relay/config/options.h"
 
 struct upstream {
-	int fd;		    /* non-blocking, connected or (TCP) connecting */
+	int fd;             /* non-blocking, connected or (TCP) connecting */
 	union saddr source; /* our end */
-	bool fell_back;	    /* the client's port was not to be had */
+	bool fell_back;     /* the client's port was not to be had */
 };
 
 struct upstream_want {
