@@ -94,6 +94,12 @@ static inline int array_room(void **items, size_t n, size_t *room, size_t size)
 	return 0;
 }
 
+/* For a sequence that continues after an error: the first one is what it returns. */
+static inline int first_error(int first, int err)
+{
+	return first ? first : err;
+}
+
 /* Moves a pointer out of a __cleanup_free variable; the caller owns the result. */
 #define take_ptr(p)                                                                                \
 	({                                                                                         \

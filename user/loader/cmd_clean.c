@@ -170,7 +170,7 @@ static int clean_device(const struct device *device, void *arg)
 			continue;
 		err = clean_filter(device->name, device->ifindex, &list.items[i]);
 	}
-	c->result = c->result ? c->result : err;
+	c->result = first_error(c->result, err);
 	return 0; /* on to the next device */
 }
 
@@ -184,15 +184,13 @@ static int clean_ifaces(struct cleaning *c)
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct device device;
-		int err;
 
 		if (iface_is_there(c->session, &c->ifaces[i], &device)) {
 			c->ifaces[kept++] = c->ifaces[i];
 			continue;
 		}
 		log_step("forget %s, which is gone", c->ifaces[i].value.name);
-		err = iface_off(c->session, &c->ifaces[i]);
-		result = result ? result : err;
+		result = first_error(result, iface_off(c->session, &c->ifaces[i]));
 	}
 	c->n = kept;
 	return result;
@@ -241,17 +239,16 @@ static int clean_broken(struct app *app)
 static int clean_all(struct cleaning *c, bool present)
 {
 	struct session *session = c->session;
-	int err, result = 0;
+	int result = 0;
 
 	if (present) {
 		result = policy_maps_ifaces(&session->state, &c->ifaces, &c->n);
-		err = result ? 0 : clean_ifaces(c);
-		result = result ? result : err;
+		if (!result)
+			result = clean_ifaces(c);
 	}
-	err = clean_rules(c);
-	result = result ? result : err;
-	err = steps_walk_devices(session, clean_device, c);
-	result = result ? result : err ? err : c->result;
+	result = first_error(result, clean_rules(c));
+	result = first_error(result, steps_walk_devices(session, clean_device, c));
+	result = first_error(result, c->result);
 	if (!present || c->n || result)
 		return result;
 	return iface_everything_off(session);

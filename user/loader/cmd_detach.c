@@ -81,8 +81,8 @@ static int detach_named(struct session *session, const struct request *request)
 	int err, result = steps_ifaces(session, &ifaces, &n);
 
 	for (size_t i = 0; i < request->n && ifaces; i++) {
-		err = detach_one(session, request, ifaces, n, request->names[i]);
-		result = result ? result : err;
+		result = first_error(result,
+				     detach_one(session, request, ifaces, n, request->names[i]));
 	}
 	err = iface_last_off(session);
 	return result ? result : err;
@@ -147,9 +147,7 @@ int cmd_detach(struct app *app, int argc, char **argv)
 	tell_udp(&session, &request);
 	err = request.all ? detach_all(&session, &request) : detach_named(&session, &request);
 	if (request.keep_flows && !request.dry_run) {
-		int failed = drain_finish(&session, request.all, request.wait);
-
-		err = err ? err : failed;
+		err = first_error(err, drain_finish(&session, request.all, request.wait));
 	}
 	return err ? EXIT_FAILED : EXIT_DONE;
 }

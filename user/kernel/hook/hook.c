@@ -151,9 +151,8 @@ static int detach_filters(const struct hook_site *site, const struct clsact_filt
 	int result = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int err = clsact_detach(site->ifindex, own[i]->priority, own[i]->handle);
-
-		result = result ? result : err;
+		result = first_error(
+			result, clsact_detach(site->ifindex, own[i]->priority, own[i]->handle));
 	}
 	return result;
 }

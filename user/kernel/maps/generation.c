@@ -410,7 +410,7 @@ int generation_follow(struct state *state)
 		/* The slot that was live is filled anew only after a flip. */
 		failed = read_config(state);
 	} while (!failed && state->config.generation != seen);
-	err = err ? err : failed;
+	err = first_error(err, failed);
 	if (err)
 		return err == -EPERM ? 0 : err;
 	swap_maps(state, &live);

@@ -84,11 +84,10 @@ int route_local_del_old(struct nl *nl, __u8 family, __u32 table)
 
 int route_local_del(struct nl *nl, __u8 family, __u32 table)
 {
-	int err, result = 0;
+	int result = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		err = del_local(nl, family, table, protocols[i]);
-		result = result ? result : err;
+		result = first_error(result, del_local(nl, family, table, protocols[i]));
 	}
 	return result;
 }

@@ -36,8 +36,8 @@ static int remove_files(int at, const char *name)
 	while ((entry = readdir(dir))) {
 		if (entry->d_type == DT_DIR)
 			continue;
-		if (unlinkat(dirfd(dir), entry->d_name, 0) && !err)
-			err = -errno;
+		if (unlinkat(dirfd(dir), entry->d_name, 0))
+			err = first_error(err, -errno);
 	}
 	return err;
 }
@@ -51,26 +51,24 @@ static int remove_subdir(int at, const char *name)
 	/* No directory, but a file or a link: those go with the files beside it. */
 	if (err == -ENOTDIR || err == -ELOOP)
 		return 0;
-	if (unlinkat(at, name, AT_REMOVEDIR) && !err)
-		err = -errno;
+	if (unlinkat(at, name, AT_REMOVEDIR))
+		err = first_error(err, -errno);
 	return err;
 }
 
 /* All of an open directory, and last its name. */
 static int remove_tree(const struct pindir *pins)
 {
-	int failed, err = 0;
+	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
-		failed = remove_subdir(pins->dir, subdirs[i]);
-		err = err ? err : failed;
+		err = first_error(err, remove_subdir(pins->dir, subdirs[i]));
 	}
-	failed = remove_files(pins->dir, ".");
-	err = err ? err : failed;
+	err = first_error(err, remove_files(pins->dir, "."));
 	if (!pindir_is_there(pins))
 		return err ? err : -ESTALE;
-	if (unlinkat(pins->parent, pins->name, AT_REMOVEDIR) && !err)
-		err = -errno;
+	if (unlinkat(pins->parent, pins->name, AT_REMOVEDIR))
+		err = first_error(err, -errno);
 	return err;
 }
 

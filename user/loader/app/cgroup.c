@@ -76,17 +76,17 @@ static int leave_all(void)
 {
 	char membership[MEMBERSHIP_SIZE];
 	char *rest = membership, *line;
-	int first = 0;
+	int err = 0;
 
 	read_membership(membership);
-	while ((line = strsep(&rest, "\n"))) {
+	while (!err && (line = strsep(&rest, "\n"))) {
 		const char *path = "/";
 		const char *name = session_hierarchy(line, &path);
 
 		if (name && strcmp(path, "/"))
-			first = first ?: enter_root(name);
+			err = enter_root(name);
 	}
-	return first;
+	return err;
 }
 
 #ifdef HAVE_SYSTEMD

@@ -223,16 +223,13 @@ int iface_everything_off(struct session *session)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err, result = steps_ifaces(session, &ifaces, &n);
+	int result = steps_ifaces(session, &ifaces, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		err = iface_off(session, &ifaces[i]);
-		result = result ? result : err;
+		result = first_error(result, iface_off(session, &ifaces[i]));
 	}
-	err = steps_lookup_off(session);
-	result = result ? result : err;
-	err = steps_routes_off(session);
-	result = result ? result : err;
+	result = first_error(result, steps_lookup_off(session));
+	result = first_error(result, steps_routes_off(session));
 	/* With something still attached the pins are the only way to remove it later. */
 	return result ? result : steps_remove_state(session);
 }

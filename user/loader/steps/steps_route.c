@@ -170,7 +170,7 @@ int steps_route_renew(struct session *session)
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	struct device device;
 	size_t n = 0;
-	int err, result, found = session->dry_run ? 0 : has_old(session);
+	int result, found = session->dry_run ? 0 : has_old(session);
 
 	if (found < 0)
 		log_error("routing: cannot read rules and routes: %s (try again)",
@@ -181,8 +181,7 @@ int steps_route_renew(struct session *session)
 	for (size_t i = 0; i < n; i++) {
 		if (device_by_index(&session->nl, (int)ifaces[i].ifindex, &device))
 			continue;
-		err = steps_route_on(session, &device);
-		result = result ? result : err;
+		result = first_error(result, steps_route_on(session, &device));
 	}
 	return result;
 }
@@ -222,12 +221,10 @@ static int family_off(struct session *session, __u8 family, const struct iface_e
 		log_error("routing rules: cannot read them: %s (try again)", strerror(-result));
 	for (size_t i = 0; i < list.n; i++) {
 		const struct route_rule *rule = &list.items[i];
-		int err = 0;
 
 		if (route_rule_is_ours(rule, &key) &&
 		    !steps_rule_needed(session, family, rule->iif, ifaces, n))
-			err = steps_rule_off(session, rule);
-		result = result ? result : err;
+			result = first_error(result, steps_rule_off(session, rule));
 	}
 	return result;
 }
@@ -236,7 +233,7 @@ int steps_route_off(struct session *session, int ifindex)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0, others = 0;
-	int err, result = steps_ifaces(session, &ifaces, &n);
+	int result = steps_ifaces(session, &ifaces, &n);
 
 	if (result)
 		return result;
@@ -246,8 +243,7 @@ int steps_route_off(struct session *session, int ifindex)
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		if (!route_family_present(families[i]))
 			continue;
-		err = family_off(session, families[i], ifaces, others);
-		result = result ? result : err;
+		result = first_error(result, family_off(session, families[i], ifaces, others));
 	}
 	return result;
 }
@@ -275,12 +271,9 @@ int steps_routes_off(struct session *session)
 {
 	int result = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		int err = 0;
-
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		if (route_family_present(families[i]))
-			err = local_route_off(session, families[i], session->state.config.table);
-		result = result ? result : err;
-	}
+			result = first_error(result, local_route_off(session, families[i],
+								     session->state.config.table));
 	return result;
 }

@@ -236,7 +236,7 @@ static int attach_if_wanted(const struct device *device, void *arg)
 	    !policy_maps_iface_get(&r->session->state, (__u32)device->ifindex, &entry))
 		return 0;
 	err = switch_on(r, device, &new, REPAIR_ATTACHED);
-	walk->err = walk->err ? walk->err : err;
+	walk->err = first_error(walk->err, err);
 	return 0;
 }
 
@@ -286,20 +286,17 @@ int reconcile(const struct reconcile *r)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err, result;
+	int result;
 
 	r->session->hold_rules = rulefight_holds(r->fight);
 	result = steps_ifaces(r->session, &ifaces, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		err = check_iface(r, &ifaces[i]);
-		result = result ? result : err;
+		result = first_error(result, check_iface(r, &ifaces[i]));
 	}
-	err = check_patterns(r);
-	result = result ? result : err;
+	result = first_error(result, check_patterns(r));
 	if (n || r->n_patterns) {
-		err = check_lookup(r);
-		result = result ? result : err;
+		result = first_error(result, check_lookup(r));
 	}
 	end_pass(r);
 	return result;

@@ -127,7 +127,7 @@ static int fill(struct slots *s, int map)
 			if (err == -EBUSY)
 				return err;
 			/* A listener that has died must not keep the others out. */
-			first = first ?: err;
+			first = first_error(first, err);
 		}
 	}
 	return first;
