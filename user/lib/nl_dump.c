@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include "lib/util.h"
+
 #define TRIES 20
 #define TRIES_LEAST 4
-#define ENOUGH_MS 20    /* then no more than the least number of tries */
-#define PAUSE_NS 100000 /* after the first, and as much longer after each next one */
+#define ENOUGH_MS 20    /* after this time only the least number of tries */
+#define PAUSE_NS 100000 /* after the first try; after the second twice as long, and so on */
 #define PART_STEP 512
 
 /* Messages of all tries, one after the other. */
@@ -135,8 +137,8 @@ static int give_all_once(const struct nl_reader *reader, const struct heap *heap
 /* ---- the tries ------------------------------------------------------------ */
 
 /*
- * With parts of another size a change falls between other messages, so that two tries do not
- * pass over the same one.
+ * With parts of another size a change falls between other messages, so that two tries do not skip
+ * the same one.
  */
 static void prepare_next(struct nl *nl, int tries)
 {

@@ -13,6 +13,7 @@
 #include "lib/notify.h"
 #include "kernel/maps/older.h"
 #include "loader/edit/apply.h"
+#include "loader/edit/apply_devices.h"
 #include "loader/edit/conffile.h"
 #include "loader/steps/confirm_guard.h"
 #include "loader/watch/reconcile.h"

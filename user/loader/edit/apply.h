@@ -35,7 +35,4 @@ struct apply {
  */
 int apply_config(struct session *session, struct apply *apply, bool present);
 
-/* Only the second half: attaches what is named and has come since. */
-int apply_interfaces(struct session *session, const struct config *config);
-
 #endif

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "loader/edit/apply.h"
 #include "loader/steps/iface.h"
 
 struct walk {
