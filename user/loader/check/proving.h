@@ -7,7 +7,7 @@
 #define TPROXY_LOADER_CHECK_PROVING_H
 
 #include "kernel/probe/probe.h"
-#include "loader/check/checks.h"
+#include "loader/check/checkup.h"
 
 /* Where a problem belongs, and what the packet is to look like. */
 struct proof {

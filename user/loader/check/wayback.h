@@ -6,7 +6,7 @@
 #ifndef TPROXY_LOADER_CHECK_WAYBACK_H
 #define TPROXY_LOADER_CHECK_WAYBACK_H
 
-#include "loader/check/checks.h"
+#include "loader/check/checkup.h"
 
 struct client {
 	const struct checked_iface *iface; /* where its flow comes in */

@@ -9,7 +9,7 @@
 #include "kernel/hook/chain.h"
 #include "kernel/hook/hook.h"
 #include "kernel/maps/pools.h"
-#include "loader/check/checks.h"
+#include "loader/check/checkup.h"
 #include "loader/check/listening.h"
 
 struct iface_view {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/check/checks.h"
+#include "loader/check/checkup.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
  * run it; each check is a function in a check_NAME.c and appends to a list of problems (problem.h).
  * Checks only look; they change nothing and repair nothing.
  */
-#ifndef TPROXY_LOADER_CHECK_CHECKS_H
-#define TPROXY_LOADER_CHECK_CHECKS_H
+#ifndef TPROXY_LOADER_CHECK_CHECKUP_H
+#define TPROXY_LOADER_CHECK_CHECKUP_H
 
 #include "lib/device.h"
 #include "kernel/maps/policy_maps.h"
