@@ -7,6 +7,7 @@
 
 #include "loader/attach.h"
 #include "loader/edit/caveat.h"
+#include "loader/check/checks.h"
 #include "loader/check/list.h"
 #include "loader/steps/iface.h"
 #include "loader/steps/learn.h"
@@ -276,7 +277,7 @@ static int probe(struct attach *a)
 		return EXIT_FAILED;
 	}
 	c.locked = c.may_probe = c.must_probe = true;
-	checkup_run(&c, NULL);
+	checks_run(&c, NULL);
 	for (size_t i = 0; i < c.problems.n; i++)
 		if (strcmp(c.problems.items[i].id, "earlier-program"))
 			log_warn("%s", problem_line(&c.problems.items[i], line));

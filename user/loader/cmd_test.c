@@ -11,6 +11,7 @@
 #include "kernel/maps/settings.h"
 #include "kernel/probe/simulate.h"
 #include "loader/edit/conffile.h"
+#include "loader/check/checks.h"
 #include "loader/check/entry.h"
 #include "loader/check/listening.h"
 #include "loader/show/test_answer.h"
@@ -234,7 +235,7 @@ static int check_live(struct session *session, const struct request *request,
 		log_error("%s: cannot read the maps: %s", session->state.dir, strerror(-err));
 		return EXIT_FAILED;
 	}
-	checkup_run(&c, answer->ifname);
+	checks_run(&c, answer->ifname);
 	check_way_back(&c, request, cls);
 	keep_concerning(&c, answer, cls);
 	return EXIT_DONE;

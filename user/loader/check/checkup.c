@@ -3,25 +3,7 @@
 
 #include <string.h>
 
-#include "loader/check/list.h"
 #include "loader/steps/iface.h"
-
-/* In the order in which a packet meets what they ask about. */
-static const struct check checks[] = {
-	{ .question = "Is our program on the interface, and of this build?",
-	  .of_iface = check_program,
-	  .of_all = check_programs },
-	{ .question = "Is a marked packet routed to this host, in both families?",
-	  .of_iface = check_routing },
-	{ .question = "Do packets meet our program first?", .of_iface = check_order },
-	{ .question = "Has every rule a listener?", .of_all = check_listeners },
-	{ .question = "Does it take what waits for it?", .of_all = check_accepting },
-	{ .question = "Do the answers of clients arrive?", .of_all = check_handshakes },
-	{ .question = "Do flow starts come to be connections?", .of_all = check_delivery },
-	{ .question = "Is every interface that a rule is for attached?", .of_all = check_coverage },
-	{ .question = "Can every rule match?", .of_all = check_rules },
-	{ .question = "Is the policy the file that was applied?", .of_all = check_drift },
-};
 
 static void look_at(struct checkup *c, struct checked_iface *iface, const struct iface_entry *live)
 {
@@ -67,22 +49,6 @@ bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, i
 bool checkup_may_probe(struct checkup *c)
 {
 	return c->may_probe && (c->locked || command_lock_try(&c->lock, c->session->app));
-}
-
-static void run(struct checkup *c, const struct check *check)
-{
-	for (size_t i = 0; i < c->n && check->of_iface; i++)
-		if (checkup_means(c, &c->ifaces[i]) && c->ifaces[i].there)
-			check->of_iface(c, &c->ifaces[i]);
-	if (check->of_all)
-		check->of_all(c);
-}
-
-void checkup_run(struct checkup *c, const char *ifname)
-{
-	c->ifname = ifname;
-	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
-		run(c, &checks[i]);
 }
 
 void checkup_close(struct checkup *c)

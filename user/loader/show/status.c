@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "kernel/maps/older.h"
+#include "loader/check/checks.h"
 #include "loader/steps/iface.h"
 #include "loader/steps/steps.h"
 
@@ -73,7 +74,7 @@ int status_look(struct status *s, struct session *session, const struct status_w
 		return err;
 	s->checkup.may_probe = true;
 	s->checkup.must_probe = s->checkup.locked = want->probe;
-	checkup_run(&s->checkup, want->ifname);
+	checks_run(&s->checkup, want->ifname);
 	err = look_at_ifaces(s);
 	if (!err)
 		err = pools_read(state, &s->pools);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "loader/check/checks.h"
 #include "loader/show/show.h"
 #include "loader/watch/events.h"
 
@@ -99,7 +100,7 @@ void watch_report_look(struct watch_report *r, struct app *app, bool changed)
 		return;
 	}
 	c.may_probe = may_probe(r);
-	checkup_run(&c, NULL);
+	checks_run(&c, NULL);
 	if (c.probes_sent)
 		r->probed_ms = start;
 	compare(r, &c.problems);
