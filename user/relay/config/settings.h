@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #include "relay/config/access.h"
-#include "relay/admit/limits.h"
+#include "relay/config/limit_values.h"
 #include "relay/config/poolmap.h"
 
 struct settings {
