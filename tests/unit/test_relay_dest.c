@@ -12,7 +12,7 @@
 #include "address.h"
 #include "lib/util.h"
 #include "relay/admit/dest.h"
-#include "relay/admit/localaddr.h"
+#include "relay/net/localaddr.h"
 
 #define OWN_PORT 15002
 
@@ -22,7 +22,7 @@ static enum dest_verdict check(const char *text, uint16_t port, enum local_kind 
 			       unsigned int allowed)
 {
 	union saddr a = address(text, port);
-	union saddr plain = dest_unmap(&a);
+	union saddr plain = saddr_unmap(&a);
 
 	return dest_check(&plain, kind, &own, allowed);
 }
@@ -89,7 +89,7 @@ static void test_allow_link_local(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		union saddr a = address(table[i].text, 22);
 		bool lifted = table[i].expected == DEST_LINK_LOCAL &&
-			      dest_unmap(&a).sa.sa_family == AF_INET;
+			      saddr_unmap(&a).sa.sa_family == AF_INET;
 
 		if (check(table[i].text, 22, table[i].kind, DEST_ALLOW_LINK_LOCAL) !=
 		    (lifted ? DEST_OK : table[i].expected))

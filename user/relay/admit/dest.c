@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/admit/dest.h"
 
-#include <string.h>
-
 const char *const dest_reasons[DEST_MAX] = {
 	[DEST_OWN_LISTENER] = "own-listener",
 	[DEST_UNSPECIFIED] = "unspecified",
@@ -12,19 +10,6 @@ const char *const dest_reasons[DEST_MAX] = {
 	[DEST_BROADCAST] = "broadcast",
 	[DEST_ROUTER] = "router",
 };
-
-union saddr dest_unmap(const union saddr *dst)
-{
-	union saddr v4;
-
-	if (dst->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&dst->v6.sin6_addr))
-		return *dst;
-	memset(&v4, 0, sizeof(v4));
-	v4.v4.sin_family = AF_INET;
-	v4.v4.sin_port = dst->v6.sin6_port;
-	memcpy(&v4.v4.sin_addr, &dst->v6.sin6_addr.s6_addr[12], 4);
-	return v4;
-}
 
 static enum dest_verdict scope4(struct in_addr in)
 {

@@ -6,10 +6,9 @@
 #ifndef TPROXY_RELAY_ADMIT_DEST_H
 #define TPROXY_RELAY_ADMIT_DEST_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "relay/net/addr.h"
+#include "relay/net/localaddr.h"
+#include "relay/net/port_set.h"
 
 enum dest_verdict {
 	DEST_OK,
@@ -26,33 +25,13 @@ enum dest_verdict {
 /* For the log: "own-listener", "loopback" … NULL for DEST_OK. */
 extern const char *const dest_reasons[DEST_MAX];
 
-enum local_kind { LOCAL_NONE, LOCAL_ADDRESS, LOCAL_BROADCAST };
-
-/* Ports of our listeners of one protocol. */
-struct port_set {
-	uint64_t bits[65536 / 64];
-};
-
-static inline void port_set_add(struct port_set *set, uint16_t port)
-{
-	set->bits[port / 64] |= 1ULL << (port % 64);
-}
-
-static inline bool port_set_has(const struct port_set *set, uint16_t port)
-{
-	return set->bits[port / 64] & (1ULL << (port % 64));
-}
-
-/* IPv4-mapped IPv6 addresses become IPv4: they reach the same machine. */
-union saddr dest_unmap(const union saddr *dst);
-
 enum dest_allow {
 	DEST_ALLOW_LOCAL = 1 << 0,      /* lifts every refusal but the one of our own listeners */
 	DEST_ALLOW_LINK_LOCAL = 1 << 1, /* 169.254.0.0/16, which Linux forwards, unlike fe80::/10 */
 };
 
 /*
- * dst: as dest_unmap returns it. kind: what dst is to this host. own: ports of our
+ * dst: as saddr_unmap returns it. kind: what dst is to this host. own: ports of our
  * listeners of this protocol. allowed: enum dest_allow, OR.
  */
 enum dest_verdict dest_check(const union saddr *dst, enum local_kind kind,

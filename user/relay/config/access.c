@@ -7,7 +7,6 @@
 
 #include "lib/mapped.h"
 #include "lib/util.h"
-#include "relay/admit/dest.h"
 
 #define LINE_LEN 256
 #define V4MAPPED_BITS (MAPPED_LEN * 8)
@@ -191,8 +190,8 @@ const char *access_check(const struct access *access, const union saddr *client,
 			 const union saddr *dst)
 {
 	const struct access_tree *trees = access->trees;
-	union saddr from = dest_unmap(client);
-	union saddr to = dest_unmap(dst);
+	union saddr from = saddr_unmap(client);
+	union saddr to = saddr_unmap(dst);
 
 	if (access_tree_has(&trees[ACCESS_DENY_FROM], &from))
 		return access_names[ACCESS_DENY_FROM];

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/admit/dest.h"
 #include "tproxy.h"
 
 static union saddr saddr_of(const struct endpoint *ep)
@@ -51,7 +50,7 @@ static size_t lower_bound(const struct poolmap *map, const union saddr *addr)
 
 const union saddr *poolmap_find(const struct poolmap *map, const union saddr *dst)
 {
-	const union saddr plain = dest_unmap(dst);
+	const union saddr plain = saddr_unmap(dst);
 	size_t at;
 
 	if (!map->n)

@@ -83,7 +83,7 @@ enum dest_verdict worker_check_dest(const struct worker *w, uint8_t proto, const
 				    bool named)
 {
 	const struct listener_set *set = w->relay->listeners;
-	union saddr plain = dest_unmap(dst);
+	union saddr plain = saddr_unmap(dst);
 	unsigned int allowed = 0;
 
 	if (named || w->relay->options->allow_local)

@@ -18,7 +18,7 @@
 #include "relay/net/ipfields.h"
 #include "relay/admit/limits.h"
 #include "relay/process/listener.h"
-#include "relay/admit/localaddr.h"
+#include "relay/net/localaddr.h"
 #include "relay/log/looplog.h"
 #include "relay/config/options.h"
 #include "relay/tcp/pump.h"

@@ -20,6 +20,19 @@ union saddr saddr_loopback(sa_family_t family, uint16_t port)
 	return a;
 }
 
+union saddr saddr_unmap(const union saddr *a)
+{
+	union saddr v4;
+
+	if (a->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr))
+		return *a;
+	memset(&v4, 0, sizeof(v4));
+	v4.v4.sin_family = AF_INET;
+	v4.v4.sin_port = a->v6.sin6_port;
+	memcpy(&v4.v4.sin_addr, &a->v6.sin6_addr.s6_addr[12], 4);
+	return v4;
+}
+
 bool saddr_equal(const union saddr *a, const union saddr *b)
 {
 	if (a->sa.sa_family != b->sa.sa_family)

@@ -43,6 +43,9 @@ static inline void saddr_set_port(union saddr *a, uint16_t port)
 /* The loopback address of a family with a port in host byte order. */
 union saddr saddr_loopback(sa_family_t family, uint16_t port);
 
+/* IPv4-mapped IPv6 addresses become IPv4: they reach the same machine. */
+union saddr saddr_unmap(const union saddr *a);
+
 /* Same family, address, port and, for IPv6, scope. */
 bool saddr_equal(const union saddr *a, const union saddr *b);
 

@@ -16,7 +16,7 @@
 
 #include <linux/types.h>
 
-#include "relay/admit/dest.h"
+#include "relay/net/port_set.h"
 #include "relay/config/options.h"
 #include "tproxy.h"
 

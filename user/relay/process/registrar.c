@@ -16,7 +16,7 @@
 
 #include "lib/pindir.h"
 #include "lib/util.h"
-#include "relay/admit/localaddr.h"
+#include "relay/net/localaddr.h"
 #include "relay/process/privs.h"
 #include "relay/process/slots.h"
 

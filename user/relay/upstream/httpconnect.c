@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay/admit/dest.h"
-
 #define HEADER_MAX 16384
 
 /* RFC 4648; returns the length. */
@@ -35,7 +33,7 @@ static size_t base64(const char *data, size_t len, char *to)
 size_t httpconnect_begin(struct httpconnect *h, const struct proxy *proxy, const union saddr *dst,
 			 uint8_t *out)
 {
-	union saddr to = dest_unmap(dst);
+	union saddr to = saddr_unmap(dst);
 	char target[SADDR_TEXT_LEN];
 	char pair[2 * PROXY_CREDENTIAL_MAX + 2];
 	char *text = (char *)out;

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay/admit/dest.h"
-
 static size_t format_v1(const union saddr *client, const union saddr *dst, uint8_t *buf)
 {
 	char from[SADDR_TEXT_LEN], to[SADDR_TEXT_LEN];
@@ -48,7 +46,7 @@ static size_t format_v2(const union saddr *client, const union saddr *dst, uint8
 size_t proxyproto_format(unsigned int version, const union saddr *client, const union saddr *dst,
 			 uint8_t *buf)
 {
-	union saddr c = dest_unmap(client), d = dest_unmap(dst);
+	union saddr c = saddr_unmap(client), d = saddr_unmap(dst);
 
 	return version == 1 ? format_v1(&c, &d, buf) : format_v2(&c, &d, buf);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "relay/admit/localaddr.h"
+#include "relay/net/localaddr.h"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>

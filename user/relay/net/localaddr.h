@@ -3,12 +3,14 @@
  * The addresses of this host, kept true by rtnetlink. One set a worker, so that
  * look-ups share nothing. Needs no privilege. Must not decide what they mean.
  */
-#ifndef TPROXY_RELAY_ADMIT_LOCALADDR_H
-#define TPROXY_RELAY_ADMIT_LOCALADDR_H
+#ifndef TPROXY_RELAY_NET_LOCALADDR_H
+#define TPROXY_RELAY_NET_LOCALADDR_H
 
 #include <stddef.h>
 
-#include "relay/admit/dest.h"
+#include "relay/net/addr.h"
+
+enum local_kind { LOCAL_NONE, LOCAL_ADDRESS, LOCAL_BROADCAST };
 
 struct local_entry {
 	uint8_t addr[16]; /* IPv4 as ::ffff:a.b.c.d */
