@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A line of text under construction, without printf: that took a tenth of the CPU
- * time of a short connection. Owns no memory; what does not fit is cut off.
+ * Builds text in a buffer of the caller without printf, which took a tenth of the CPU
+ * time of a short connection. Owns no memory; cuts off what does not fit, and adds no
+ * closing zero.
  */
 #ifndef TPROXY_LIB_TEXTBUF_H
 #define TPROXY_LIB_TEXTBUF_H
@@ -10,45 +11,45 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LINE_U64_DIGITS 20
+#define TEXTBUF_U64_DIGITS 20
 
-struct line {
+struct textbuf {
 	char *buf;
 	size_t len;
-	size_t size; /* of what may be added in all */
+	size_t size; /* bytes that buf takes */
 };
 
-static inline void line_add_bytes(struct line *l, const char *bytes, size_t len)
+static inline void textbuf_add_bytes(struct textbuf *t, const char *bytes, size_t len)
 {
-	size_t room = l->size - l->len;
+	size_t room = t->size - t->len;
 
 	if (len > room)
 		len = room;
-	memcpy(l->buf + l->len, bytes, len);
-	l->len += len;
+	memcpy(t->buf + t->len, bytes, len);
+	t->len += len;
 }
 
-static inline void line_add(struct line *l, const char *text)
+static inline void textbuf_add(struct textbuf *t, const char *text)
 {
-	line_add_bytes(l, text, strlen(text));
+	textbuf_add_bytes(t, text, strlen(text));
 }
 
-/* Decimal, with leading zeroes up to that many digits (at most LINE_U64_DIGITS). */
-static inline void line_add_padded(struct line *l, uint64_t number, unsigned int digits)
+/* Decimal, with leading zeros up to `digits` digits, TEXTBUF_U64_DIGITS at most. */
+static inline void textbuf_add_padded(struct textbuf *t, uint64_t number, unsigned int digits)
 {
-	char text[LINE_U64_DIGITS];
+	char text[TEXTBUF_U64_DIGITS];
 	unsigned int at = sizeof(text);
 
 	do {
 		text[--at] = (char)('0' + number % 10);
 		number /= 10;
 	} while (number || sizeof(text) - at < digits);
-	line_add_bytes(l, text + at, sizeof(text) - at);
+	textbuf_add_bytes(t, text + at, sizeof(text) - at);
 }
 
-static inline void line_add_number(struct line *l, uint64_t number)
+static inline void textbuf_add_number(struct textbuf *t, uint64_t number)
 {
-	line_add_padded(l, number, 1);
+	textbuf_add_padded(t, number, 1);
 }
 
 #endif

@@ -14,10 +14,10 @@ static const char *const end_names[END_MAX] = {
 #undef X
 };
 
-static size_t line_end(struct line *l)
+static size_t line_end(struct textbuf *t)
 {
-	l->buf[l->len++] = '\n';
-	return l->len;
+	t->buf[t->len++] = '\n';
+	return t->len;
 }
 
 /*
@@ -25,9 +25,9 @@ static size_t line_end(struct line *l)
  * libc; days to date after the calendar of the proleptic Gregorian era, which
  * begins its years on 1 March.
  */
-static void line_add_time(struct line *l, const struct timespec *t)
+static void add_time(struct textbuf *t, const struct timespec *when)
 {
-	int64_t days = t->tv_sec / 86400 + 719468;
+	int64_t days = when->tv_sec / 86400 + 719468;
 	int64_t era = days / 146097;
 	int64_t doe = days % 146097;
 	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
@@ -36,55 +36,55 @@ static void line_add_time(struct line *l, const struct timespec *t)
 	int day = (int)(doy - (153 * mp + 2) / 5 + 1);
 	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
 	int year = (int)(yoe + era * 400 + (month <= 2));
-	int sec = (int)(t->tv_sec % 86400);
+	int sec = (int)(when->tv_sec % 86400);
 
-	line_add_padded(l, (uint64_t)year, 4);
-	line_add(l, "-");
-	line_add_padded(l, (uint64_t)month, 2);
-	line_add(l, "-");
-	line_add_padded(l, (uint64_t)day, 2);
-	line_add(l, "T");
-	line_add_padded(l, (uint64_t)(sec / 3600), 2);
-	line_add(l, ":");
-	line_add_padded(l, (uint64_t)(sec / 60 % 60), 2);
-	line_add(l, ":");
-	line_add_padded(l, (uint64_t)(sec % 60), 2);
-	line_add(l, ".");
-	line_add_padded(l, (uint64_t)(t->tv_nsec / 1000000), 3);
-	line_add(l, "Z");
+	textbuf_add_padded(t, (uint64_t)year, 4);
+	textbuf_add(t, "-");
+	textbuf_add_padded(t, (uint64_t)month, 2);
+	textbuf_add(t, "-");
+	textbuf_add_padded(t, (uint64_t)day, 2);
+	textbuf_add(t, "T");
+	textbuf_add_padded(t, (uint64_t)(sec / 3600), 2);
+	textbuf_add(t, ":");
+	textbuf_add_padded(t, (uint64_t)(sec / 60 % 60), 2);
+	textbuf_add(t, ":");
+	textbuf_add_padded(t, (uint64_t)(sec % 60), 2);
+	textbuf_add(t, ".");
+	textbuf_add_padded(t, (uint64_t)(when->tv_nsec / 1000000), 3);
+	textbuf_add(t, "Z");
 }
 
 /* Text of ours, but paths may hold anything. Leaves room for what closes the line. */
-static void line_add_escaped(struct line *l, const char *text, enum record_format format)
+static void add_escaped(struct textbuf *t, const char *text, enum record_format format)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	for (; *text && l->len < RECORD_MAX - 16; text++) {
+	for (; *text && t->len < RECORD_MAX - 16; text++) {
 		unsigned char c = (unsigned char)*text;
 
 		if (c < 0x20 || c == 0x7f) {
-			line_add(l, "\\u00");
-			line_add_bytes(l, &hex[c >> 4], 1);
-			line_add_bytes(l, &hex[c & 15], 1);
+			textbuf_add(t, "\\u00");
+			textbuf_add_bytes(t, &hex[c >> 4], 1);
+			textbuf_add_bytes(t, &hex[c & 15], 1);
 			continue;
 		}
-		line_add_bytes(l, "\\", format == RECORD_JSON && (c == '"' || c == '\\'));
-		line_add_bytes(l, text, 1);
+		textbuf_add_bytes(t, "\\", format == RECORD_JSON && (c == '"' || c == '\\'));
+		textbuf_add_bytes(t, text, 1);
 	}
 }
 
-static void add_pair(struct line *l, const char *before, uint64_t number)
+static void add_pair(struct textbuf *t, const char *before, uint64_t number)
 {
-	line_add(l, before);
-	line_add_number(l, number);
+	textbuf_add(t, before);
+	textbuf_add_number(t, number);
 }
 
-static void add_address(struct line *l, const char *before, const union saddr *a)
+static void add_address(struct textbuf *t, const char *before, const union saddr *a)
 {
 	char text[SADDR_TEXT_LEN];
 
-	line_add(l, before);
-	line_add(l, saddr_format(a, text));
+	textbuf_add(t, before);
+	textbuf_add(t, saddr_format(a, text));
 }
 
 static const char *proto_name(uint8_t proto)
@@ -99,169 +99,169 @@ static const char *errno_name(int err)
 	return name ? name : "unknown";
 }
 
-static void text_flow(struct line *l, const struct flow_record *f)
+static void text_flow(struct textbuf *t, const struct flow_record *f)
 {
-	line_add(l, " ");
-	line_add(l, proto_name(f->proto));
-	add_address(l, " ", &f->client);
-	add_address(l, " -> ", &f->dst);
+	textbuf_add(t, " ");
+	textbuf_add(t, proto_name(f->proto));
+	add_address(t, " ", &f->client);
+	add_address(t, " -> ", &f->dst);
 	if (f->server.sa.sa_family)
-		add_address(l, " for ", &f->server);
+		add_address(t, " for ", &f->server);
 	if (f->source.sa.sa_family)
-		add_address(l, " via ", &f->source);
+		add_address(t, " via ", &f->source);
 }
 
 /* name: "client" gives "client" and "client_port" */
-static void json_address(struct line *l, const char *name, const union saddr *a)
+static void json_address(struct textbuf *t, const char *name, const union saddr *a)
 {
 	char host[SADDR_TEXT_LEN];
 
-	line_add(l, ",\"");
-	line_add(l, name);
-	line_add(l, "\":\"");
-	line_add(l, saddr_format_host(a, host));
-	line_add(l, "\",\"");
-	line_add(l, name);
-	add_pair(l, "_port\":", saddr_port(a));
+	textbuf_add(t, ",\"");
+	textbuf_add(t, name);
+	textbuf_add(t, "\":\"");
+	textbuf_add(t, saddr_format_host(a, host));
+	textbuf_add(t, "\",\"");
+	textbuf_add(t, name);
+	add_pair(t, "_port\":", saddr_port(a));
 }
 
-static void json_flow(struct line *l, const char *event, const struct flow_record *f)
+static void json_flow(struct textbuf *t, const char *event, const struct flow_record *f)
 {
-	line_add(l, "\",\"event\":\"");
-	line_add(l, event);
-	add_pair(l, "\",\"id\":", f->id);
-	line_add(l, ",\"proto\":\"");
-	line_add(l, proto_name(f->proto));
-	line_add(l, "\"");
-	json_address(l, "client", &f->client);
-	json_address(l, "dst", &f->dst);
+	textbuf_add(t, "\",\"event\":\"");
+	textbuf_add(t, event);
+	add_pair(t, "\",\"id\":", f->id);
+	textbuf_add(t, ",\"proto\":\"");
+	textbuf_add(t, proto_name(f->proto));
+	textbuf_add(t, "\"");
+	json_address(t, "client", &f->client);
+	json_address(t, "dst", &f->dst);
 	if (f->server.sa.sa_family)
-		json_address(l, "server", &f->server);
+		json_address(t, "server", &f->server);
 	if (f->source.sa.sa_family)
-		json_address(l, "source", &f->source);
+		json_address(t, "source", &f->source);
 }
 
-static struct line line_begin(enum record_format format, const struct timespec *now, char *buf)
+static struct textbuf line_begin(enum record_format format, const struct timespec *now, char *buf)
 {
-	struct line l = { .buf = buf, .size = RECORD_MAX - 1 };
+	struct textbuf t = { .buf = buf, .size = RECORD_MAX - 1 };
 
 	if (format == RECORD_JSON)
-		line_add(&l, "{\"schema\":1,\"time\":\"");
-	line_add_time(&l, now);
-	return l;
+		textbuf_add(&t, "{\"schema\":1,\"time\":\"");
+	add_time(&t, now);
+	return t;
 }
 
 /* Only where it is true, as with all that is rare. */
-static void json_loop(struct line *l, const struct flow_record *f)
+static void json_loop(struct textbuf *t, const struct flow_record *f)
 {
 	if (f->loop)
-		line_add(l, ",\"loop\":true");
+		textbuf_add(t, ",\"loop\":true");
 }
 
-static void text_loop(struct line *l, const struct flow_record *f)
+static void text_loop(struct textbuf *t, const struct flow_record *f)
 {
 	if (f->loop)
-		line_add(l, " loop");
+		textbuf_add(t, " loop");
 }
 
-static void json_end(struct line *l, const struct flow_record *f)
+static void json_end(struct textbuf *t, const struct flow_record *f)
 {
-	add_pair(l, ",\"bytes_up\":", f->bytes_up);
-	add_pair(l, ",\"bytes_down\":", f->bytes_down);
+	add_pair(t, ",\"bytes_up\":", f->bytes_up);
+	add_pair(t, ",\"bytes_down\":", f->bytes_down);
 	if (f->datagrams_up || f->datagrams_down) {
-		add_pair(l, ",\"datagrams_up\":", f->datagrams_up);
-		add_pair(l, ",\"datagrams_down\":", f->datagrams_down);
+		add_pair(t, ",\"datagrams_up\":", f->datagrams_up);
+		add_pair(t, ",\"datagrams_down\":", f->datagrams_down);
 	}
-	add_pair(l, ",\"duration_ms\":", f->duration_ms);
-	line_add(l, ",\"end\":\"");
-	line_add(l, end_names[f->end]);
+	add_pair(t, ",\"duration_ms\":", f->duration_ms);
+	textbuf_add(t, ",\"end\":\"");
+	textbuf_add(t, end_names[f->end]);
 	if (f->reason) {
-		line_add(l, "\",\"reason\":\"");
-		line_add(l, f->reason);
+		textbuf_add(t, "\",\"reason\":\"");
+		textbuf_add(t, f->reason);
 	}
 	if (f->err) {
-		line_add(l, "\",\"errno\":\"");
-		line_add(l, errno_name(f->err));
+		textbuf_add(t, "\",\"errno\":\"");
+		textbuf_add(t, errno_name(f->err));
 	}
-	line_add(l, "\"");
-	json_loop(l, f);
-	line_add(l, "}");
+	textbuf_add(t, "\"");
+	json_loop(t, f);
+	textbuf_add(t, "}");
 }
 
-static void text_end(struct line *l, const struct flow_record *f)
+static void text_end(struct textbuf *t, const struct flow_record *f)
 {
-	add_pair(l, " up=", f->bytes_up);
-	add_pair(l, " down=", f->bytes_down);
+	add_pair(t, " up=", f->bytes_up);
+	add_pair(t, " down=", f->bytes_down);
 	if (f->datagrams_up || f->datagrams_down) {
-		add_pair(l, " datagrams=", f->datagrams_up);
-		add_pair(l, "/", f->datagrams_down);
+		add_pair(t, " datagrams=", f->datagrams_up);
+		add_pair(t, "/", f->datagrams_down);
 	}
-	add_pair(l, " dur=", f->duration_ms / 1000);
-	line_add(l, ".");
-	line_add_padded(l, f->duration_ms % 1000, 3);
-	line_add(l, " end=");
-	line_add(l, end_names[f->end]);
+	add_pair(t, " dur=", f->duration_ms / 1000);
+	textbuf_add(t, ".");
+	textbuf_add_padded(t, f->duration_ms % 1000, 3);
+	textbuf_add(t, " end=");
+	textbuf_add(t, end_names[f->end]);
 	if (f->reason) {
-		line_add(l, " reason=");
-		line_add(l, f->reason);
+		textbuf_add(t, " reason=");
+		textbuf_add(t, f->reason);
 	}
 	if (f->err) {
-		line_add(l, " errno=");
-		line_add(l, errno_name(f->err));
+		textbuf_add(t, " errno=");
+		textbuf_add(t, errno_name(f->err));
 	}
-	text_loop(l, f);
+	text_loop(t, f);
 }
 
 size_t record_format_end(enum record_format format, const struct timespec *now,
 			 const struct flow_record *f, char *buf)
 {
-	struct line l = line_begin(format, now, buf);
+	struct textbuf t = line_begin(format, now, buf);
 
 	if (format == RECORD_JSON) {
-		json_flow(&l, "flow", f);
-		json_end(&l, f);
+		json_flow(&t, "flow", f);
+		json_end(&t, f);
 	} else {
-		text_flow(&l, f);
-		text_end(&l, f);
+		text_flow(&t, f);
+		text_end(&t, f);
 	}
-	return line_end(&l);
+	return line_end(&t);
 }
 
 size_t record_format_start(enum record_format format, const struct timespec *now,
 			   const struct flow_record *f, char *buf)
 {
-	struct line l = line_begin(format, now, buf);
+	struct textbuf t = line_begin(format, now, buf);
 
 	if (format == RECORD_JSON) {
-		json_flow(&l, "flow-start", f);
-		json_loop(&l, f);
-		line_add(&l, "}");
+		json_flow(&t, "flow-start", f);
+		json_loop(&t, f);
+		textbuf_add(&t, "}");
 	} else {
-		text_flow(&l, f);
-		line_add(&l, " start");
-		text_loop(&l, f);
+		text_flow(&t, f);
+		textbuf_add(&t, " start");
+		text_loop(&t, f);
 	}
-	return line_end(&l);
+	return line_end(&t);
 }
 
 size_t record_format_message(enum record_format format, const struct timespec *now,
 			     enum record_level level, const char *text, char *buf)
 {
-	struct line l = line_begin(format, now, buf);
+	struct textbuf t = line_begin(format, now, buf);
 
 	if (format == RECORD_TEXT) {
-		line_add(&l, " ");
-		line_add(&l, record_level_names[level]);
-		line_add(&l, " ");
-		line_add_escaped(&l, text, format);
-		return line_end(&l);
+		textbuf_add(&t, " ");
+		textbuf_add(&t, record_level_names[level]);
+		textbuf_add(&t, " ");
+		add_escaped(&t, text, format);
+		return line_end(&t);
 	}
-	line_add(&l, "\",\"event\":\"message\",\"level\":\"");
-	line_add(&l, record_level_names[level]);
-	line_add(&l, "\",\"message\":\"");
-	line_add_escaped(&l, text, format);
-	line_add(&l, "\"}");
-	return line_end(&l);
+	textbuf_add(&t, "\",\"event\":\"message\",\"level\":\"");
+	textbuf_add(&t, record_level_names[level]);
+	textbuf_add(&t, "\",\"message\":\"");
+	add_escaped(&t, text, format);
+	textbuf_add(&t, "\"}");
+	return line_end(&t);
 }
 
 /* Set once by record_open, before there are threads. */

@@ -64,44 +64,44 @@ uint32_t saddr_hash(const union saddr *a, uint32_t seed)
 	return (uint32_t)mix(mix(mix(seed ^ words[0]) + words[1]) + a->v6.sin6_port);
 }
 
-static void add_host(struct line *l, const union saddr *a)
+static void add_host(struct textbuf *t, const union saddr *a)
 {
 	const uint8_t *v4 = (const uint8_t *)&a->v4.sin_addr;
 
 	if (a->sa.sa_family == AF_INET) {
 		for (int i = 0; i < 4; i++) {
-			line_add_bytes(l, ".", i > 0);
-			line_add_number(l, v4[i]);
+			textbuf_add_bytes(t, ".", i > 0);
+			textbuf_add_number(t, v4[i]);
 		}
 		return;
 	}
 	/* Its ways to shorten an address (RFC 5952) are libc's business. */
-	if (inet_ntop(AF_INET6, &a->v6.sin6_addr, l->buf + l->len, (socklen_t)(l->size - l->len)))
-		l->len += strlen(l->buf + l->len);
+	if (inet_ntop(AF_INET6, &a->v6.sin6_addr, t->buf + t->len, (socklen_t)(t->size - t->len)))
+		t->len += strlen(t->buf + t->len);
 	if (a->v6.sin6_scope_id) {
-		line_add(l, "%");
-		line_add_number(l, a->v6.sin6_scope_id);
+		textbuf_add(t, "%");
+		textbuf_add_number(t, a->v6.sin6_scope_id);
 	}
 }
 
 char *saddr_format_host(const union saddr *a, char *buf)
 {
-	struct line l = { .buf = buf, .size = SADDR_TEXT_LEN - 1 };
+	struct textbuf t = { .buf = buf, .size = SADDR_TEXT_LEN - 1 };
 
-	add_host(&l, a);
-	buf[l.len] = '\0';
+	add_host(&t, a);
+	buf[t.len] = '\0';
 	return buf;
 }
 
 char *saddr_format(const union saddr *a, char *buf)
 {
-	struct line l = { .buf = buf, .size = SADDR_TEXT_LEN - 1 };
+	struct textbuf t = { .buf = buf, .size = SADDR_TEXT_LEN - 1 };
 	bool v4 = a->sa.sa_family == AF_INET;
 
-	line_add_bytes(&l, "[", !v4);
-	add_host(&l, a);
-	line_add(&l, v4 ? ":" : "]:");
-	line_add_number(&l, saddr_port(a));
-	buf[l.len] = '\0';
+	textbuf_add_bytes(&t, "[", !v4);
+	add_host(&t, a);
+	textbuf_add(&t, v4 ? ":" : "]:");
+	textbuf_add_number(&t, saddr_port(a));
+	buf[t.len] = '\0';
 	return buf;
 }
