@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lines of the relay's log: text, JSON, times, escaping, lost lines. */
+/* Lines of the relay's log: text, JSON, times, escaping, limits, lost lines. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,16 +8,20 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <dlfcn.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "address.h"
+#include "relay/log/format.h"
 #include "relay/log/record.h"
 #include "relay/log/sink.h"
+#include "relay/log/timestamp.h"
 
 static const struct timespec now = { .tv_sec = 1795242600, .tv_nsec = 123456789 };
-static char line[RECORD_MAX];
+static char line[FORMAT_LINE_MAX];
 
 static struct flow_record example(void)
 {
@@ -36,7 +40,7 @@ static struct flow_record example(void)
 
 static const char *text_of(size_t len)
 {
-	assert_true(len > 0 && len < RECORD_MAX);
+	assert_true(len > 0 && len < FORMAT_LINE_MAX);
 	assert_int_equal(line[len - 1], '\n');
 	line[len - 1] = '\0';
 	return line;
@@ -47,17 +51,17 @@ static void test_text(void **state)
 	struct flow_record f = example();
 
 	(void)state;
-	assert_string_equal(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+	assert_string_equal(text_of(format_flow_end(RECORD_TEXT, &now, &f, line)),
 			    "2026-11-21T06:30:00.123Z tcp 10.77.1.2:41234 -> 10.77.2.2:22 "
 			    "via 10.77.2.1:50012 up=3201 down=8043 dur=1.204 end=client-fin");
-	assert_string_equal(text_of(record_format_start(RECORD_TEXT, &now, &f, line)),
+	assert_string_equal(text_of(format_flow_start(RECORD_TEXT, &now, &f, line)),
 			    "2026-11-21T06:30:00.123Z tcp 10.77.1.2:41234 -> 10.77.2.2:22 "
 			    "via 10.77.2.1:50012 start");
 	f.loop = true;
-	assert_string_equal(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+	assert_string_equal(text_of(format_flow_end(RECORD_TEXT, &now, &f, line)),
 			    "2026-11-21T06:30:00.123Z tcp 10.77.1.2:41234 -> 10.77.2.2:22 "
 			    "via 10.77.2.1:50012 up=3201 down=8043 dur=1.204 end=client-fin loop");
-	assert_string_equal(text_of(record_format_start(RECORD_TEXT, &now, &f, line)),
+	assert_string_equal(text_of(format_flow_start(RECORD_TEXT, &now, &f, line)),
 			    "2026-11-21T06:30:00.123Z tcp 10.77.1.2:41234 -> 10.77.2.2:22 "
 			    "via 10.77.2.1:50012 start loop");
 }
@@ -71,13 +75,13 @@ static void test_text_failure(void **state)
 	f.bytes_up = f.bytes_down = f.duration_ms = 0;
 	f.end = END_CONNECT_FAILED;
 	f.err = EHOSTUNREACH;
-	assert_non_null(strstr(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+	assert_non_null(strstr(text_of(format_flow_end(RECORD_TEXT, &now, &f, line)),
 			       "10.77.2.2:22 up=0 down=0 dur=0.000 end=connect-failed "
 			       "errno=EHOSTUNREACH"));
 	f.err = 0;
 	f.end = END_REFUSED;
 	f.reason = "own-listener";
-	assert_non_null(strstr(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+	assert_non_null(strstr(text_of(format_flow_end(RECORD_TEXT, &now, &f, line)),
 			       "end=refused reason=own-listener"));
 }
 
@@ -87,7 +91,7 @@ static void test_json(void **state)
 
 	(void)state;
 	assert_string_equal(
-		text_of(record_format_end(RECORD_JSON, &now, &f, line)),
+		text_of(format_flow_end(RECORD_JSON, &now, &f, line)),
 		"{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":\"flow\",\"id\":17,"
 		"\"proto\":\"tcp\",\"client\":\"10.77.1.2\",\"client_port\":41234,"
 		"\"dst\":\"10.77.2.2\",\"dst_port\":22,\"source\":\"10.77.2.1\","
@@ -96,14 +100,14 @@ static void test_json(void **state)
 	f.source.sa.sa_family = 0;
 	f.proto = IPPROTO_UDP;
 	assert_string_equal(
-		text_of(record_format_start(RECORD_JSON, &now, &f, line)),
+		text_of(format_flow_start(RECORD_JSON, &now, &f, line)),
 		"{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":\"flow-start\","
 		"\"id\":17,\"proto\":\"udp\",\"client\":\"10.77.1.2\",\"client_port\":41234,"
 		"\"dst\":\"10.77.2.2\",\"dst_port\":22}");
 	f.loop = true;
-	assert_non_null(strstr(text_of(record_format_start(RECORD_JSON, &now, &f, line)),
+	assert_non_null(strstr(text_of(format_flow_start(RECORD_JSON, &now, &f, line)),
 			       "\"dst_port\":22,\"loop\":true}"));
-	assert_non_null(strstr(text_of(record_format_end(RECORD_JSON, &now, &f, line)),
+	assert_non_null(strstr(text_of(format_flow_end(RECORD_JSON, &now, &f, line)),
 			       "\"end\":\"client-fin\",\"loop\":true}"));
 }
 
@@ -116,9 +120,9 @@ static void test_pool(void **state)
 	assert_ptr_equal(flow_goes_to(&f), &f.dst);
 	f.server = address("10.77.3.3", 2222);
 	assert_ptr_equal(flow_goes_to(&f), &f.server);
-	assert_non_null(strstr(text_of(record_format_end(RECORD_TEXT, &now, &f, line)),
+	assert_non_null(strstr(text_of(format_flow_end(RECORD_TEXT, &now, &f, line)),
 			       " -> 10.77.2.2:22 for 10.77.3.3:2222 via 10.77.2.1:50012 up="));
-	assert_non_null(strstr(text_of(record_format_end(RECORD_JSON, &now, &f, line)),
+	assert_non_null(strstr(text_of(format_flow_end(RECORD_JSON, &now, &f, line)),
 			       "\"dst\":\"10.77.2.2\",\"dst_port\":22,\"server\":\"10.77.3.3\","
 			       "\"server_port\":2222,\"source\":\"10.77.2.1\""));
 }
@@ -127,10 +131,10 @@ static void test_message(void **state)
 {
 	(void)state;
 	assert_string_equal(
-		text_of(record_format_message(RECORD_TEXT, &now, RECORD_WARN, "a \"b\"\nc", line)),
+		text_of(format_message(RECORD_TEXT, &now, RECORD_WARN, "a \"b\"\nc", line)),
 		"2026-11-21T06:30:00.123Z warn a \"b\"\\u000ac");
 	assert_string_equal(
-		text_of(record_format_message(RECORD_JSON, &now, RECORD_INFO, "a \"b\"\\\n", line)),
+		text_of(format_message(RECORD_JSON, &now, RECORD_INFO, "a \"b\"\\\n", line)),
 		"{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":"
 		"\"message\",\"level\":\"info\","
 		"\"message\":\"a \\\"b\\\"\\\\\\u000a\"}");
@@ -139,21 +143,34 @@ static void test_message(void **state)
 /* However long the text, the line is whole. */
 static void test_long_message(void **state)
 {
-	char text[2 * RECORD_MAX];
+	char text[2 * FORMAT_LINE_MAX];
 	size_t len;
 
 	(void)state;
 	memset(text, '\001', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
-	len = record_format_message(RECORD_JSON, &now, RECORD_INFO, text, line);
-	assert_true(len <= RECORD_MAX);
+	len = format_message(RECORD_JSON, &now, RECORD_INFO, text, line);
+	assert_true(len <= FORMAT_LINE_MAX);
 	assert_memory_equal(line + len - 3, "\"}\n", 3);
+}
+
+static unsigned int conversions;
+
+/* Counts, in place of libc's. */
+struct tm *gmtime_r(const time_t *time, struct tm *ret_tm)
+{
+	static struct tm *(*real)(const time_t *, struct tm *);
+
+	if (!real)
+		real = dlsym(RTLD_NEXT, "gmtime_r");
+	conversions++;
+	return real(time, ret_tm);
 }
 
 static void assert_time(time_t t, const char *expected)
 {
 	struct timespec when = { .tv_sec = t };
-	const char *got = text_of(record_format_message(RECORD_TEXT, &when, RECORD_INFO, "", line));
+	const char *got = text_of(format_message(RECORD_TEXT, &when, RECORD_INFO, "", line));
 
 	assert_memory_equal(got, expected, strlen(expected));
 }
@@ -170,7 +187,74 @@ static void test_times(void **state)
 	assert_time(1709164800, "2024-02-29T00:00:00.000Z");
 }
 
-/* Nobody reads; callers go on, and learn later how many lines there were too many. */
+static const char *time_of(time_t s, long ns)
+{
+	static char text[64];
+	struct textbuf t = { .buf = text, .size = sizeof(text) - 1 };
+	const struct timespec when = { .tv_sec = s, .tv_nsec = ns };
+
+	timestamp_add(&t, &when);
+	text[t.len] = '\0';
+	return text;
+}
+
+/* libc converts each second once; the milliseconds follow all the same. */
+static void test_one_conversion_a_second(void **state)
+{
+	unsigned int before;
+
+	(void)state;
+	time_of(1, 0);
+	before = conversions;
+	assert_string_equal(time_of(1795242600, 0), "2026-11-21T06:30:00.000Z");
+	assert_string_equal(time_of(1795242600, 999999), "2026-11-21T06:30:00.000Z");
+	assert_string_equal(time_of(1795242600, 1000000), "2026-11-21T06:30:00.001Z");
+	assert_string_equal(time_of(1795242600, 999999999), "2026-11-21T06:30:00.999Z");
+	assert_int_equal(conversions, before + 1);
+	assert_string_equal(time_of(1795242601, 0), "2026-11-21T06:30:01.000Z");
+	assert_string_equal(time_of(1795242600, 5000000), "2026-11-21T06:30:00.005Z");
+	assert_int_equal(conversions, before + 3);
+}
+
+static void *convert_epoch(void *arg)
+{
+	(void)arg;
+	return (void *)(intptr_t)strcmp(time_of(0, 0), "1970-01-01T00:00:00.000Z");
+}
+
+/* Each thread has a second of its own, also the epoch, which looks like an empty one. */
+static void test_threads_have_their_seconds(void **state)
+{
+	pthread_t thread;
+	void *differs;
+
+	(void)state;
+	time_of(1795242600, 0);
+	assert_int_equal(pthread_create(&thread, NULL, convert_epoch, NULL), 0);
+	pthread_join(thread, &differs);
+	assert_null(differs);
+	assert_string_equal(time_of(1795242600, 0), "2026-11-21T06:30:00.000Z");
+}
+
+/* Two windows of a limit: each has three lines, and the second one reports what the first left out. */
+static void fill_limit(void)
+{
+	struct record_limit limit = { .what = "test lines", .max = 3, .window_ms = 1000 };
+	int taken = 0;
+
+	for (int i = 0; i < 10; i++)
+		taken += record_limit_take(&limit, 5000);
+	taken += record_limit_take(&limit, 5999);
+	if (taken != 3)
+		_exit(2);
+	for (int i = 0; i < 3; i++)
+		taken += record_limit_take(&limit, 6000);
+	/* A clock that was set back opens a window, too. */
+	if (taken != 6 || !record_limit_take(&limit, 10))
+		_exit(3);
+}
+
+/* Runs in a process of its own, since the sink opens once. */
 static void flood(const char *path)
 {
 	struct flow_record flow = { .proto = IPPROTO_TCP,
@@ -182,18 +266,23 @@ static void flood(const char *path)
 	for (int i = 0; i < 1000; i++) {
 		flow.end = i % 2 ? END_REFUSED : END_LIMIT;
 		record_flow_end(&flow);
+		flow.proto = IPPROTO_UDP;
+		flow.end = END_CONNECT_FAILED;
+		record_flow_end(&flow);
+		flow.proto = IPPROTO_TCP;
 		flow.end = END_CLIENT_FIN;
 		record_flow_end(&flow);
 	}
+	fill_limit();
 	sink_stop(10000);
 	_exit(0);
 }
 
-/* A flood of refusals is cut, what was relayed is always told. A sink is for once: hence the fork. */
+/* Of a flood of refusals a part is written; of relayed flows all. What is left out is counted. */
 static void test_refusals(void **state)
 {
-	int refused = 0, relayed = 0, status;
-	char path[64], text[RECORD_MAX];
+	int refused = 0, relayed = 0, reports = 0, status;
+	char path[64], text[FORMAT_LINE_MAX];
 	FILE *reader;
 	pid_t pid;
 
@@ -209,16 +298,19 @@ static void test_refusals(void **state)
 	unlink(path);
 	while (fgets(text, sizeof(text), reader)) {
 		refused += strstr(text, "end=refused") || strstr(text, "end=limit");
+		refused += strstr(text, "end=connect-failed") != NULL;
 		relayed += strstr(text, "end=client-fin") != NULL;
+		reports += strstr(text, "warn 8 more test lines were not logged\n") != NULL;
 	}
 	fclose(reader);
 	assert_int_equal(relayed, 1000);
 	assert_in_range(refused, RECORD_REFUSALS_PER_S, 999);
+	assert_int_equal(reports, 1);
 }
 
 static void test_slow_reader(void **state)
 {
-	static char text[RECORD_MAX];
+	static char text[FORMAT_LINE_MAX];
 	char path[64];
 	bool reported = false;
 	size_t kept = 0;
@@ -255,10 +347,16 @@ static void test_slow_reader(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),        cmocka_unit_test(test_text_failure),
-		cmocka_unit_test(test_json),        cmocka_unit_test(test_pool),
-		cmocka_unit_test(test_message),     cmocka_unit_test(test_long_message),
-		cmocka_unit_test(test_times),       cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text_failure),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_message),
+		cmocka_unit_test(test_long_message),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_one_conversion_a_second),
+		cmocka_unit_test(test_threads_have_their_seconds),
+		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_slow_reader),
 	};
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "relay/config/proxy.h"
-#include "relay/log/record.h"
+#include "relay/log/level.h"
 #include "relay/config/settings.h"
 
 #define OPTIONS_MAX_PORTS 8

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "relay/log/record.h"
+#include "relay/log/format.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "lib/textbuf.h"
-#include "relay/log/sink.h"
+#include "relay/log/timestamp.h"
 
 static const char *const end_names[END_MAX] = {
 #define X(symbol, name) [END_##symbol] = name,
@@ -20,46 +18,12 @@ static size_t line_end(struct textbuf *t)
 	return t->len;
 }
 
-/*
- * RFC 3339 in UTC, milliseconds. Computed here because gmtime_r takes a lock of
- * libc; days to date after the calendar of the proleptic Gregorian era, which
- * begins its years on 1 March.
- */
-static void add_time(struct textbuf *t, const struct timespec *when)
-{
-	int64_t days = when->tv_sec / 86400 + 719468;
-	int64_t era = days / 146097;
-	int64_t doe = days % 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	int64_t mp = (5 * doy + 2) / 153;
-	int day = (int)(doy - (153 * mp + 2) / 5 + 1);
-	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
-	int year = (int)(yoe + era * 400 + (month <= 2));
-	int sec = (int)(when->tv_sec % 86400);
-
-	textbuf_add_padded(t, (uint64_t)year, 4);
-	textbuf_add(t, "-");
-	textbuf_add_padded(t, (uint64_t)month, 2);
-	textbuf_add(t, "-");
-	textbuf_add_padded(t, (uint64_t)day, 2);
-	textbuf_add(t, "T");
-	textbuf_add_padded(t, (uint64_t)(sec / 3600), 2);
-	textbuf_add(t, ":");
-	textbuf_add_padded(t, (uint64_t)(sec / 60 % 60), 2);
-	textbuf_add(t, ":");
-	textbuf_add_padded(t, (uint64_t)(sec % 60), 2);
-	textbuf_add(t, ".");
-	textbuf_add_padded(t, (uint64_t)(when->tv_nsec / 1000000), 3);
-	textbuf_add(t, "Z");
-}
-
-/* Text of ours, but paths may hold anything. Leaves room for what closes the line. */
+/* The text is ours, but a path in it may hold anything. Leaves room for the end of the line. */
 static void add_escaped(struct textbuf *t, const char *text, enum record_format format)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	for (; *text && t->len < RECORD_MAX - 16; text++) {
+	for (; *text && t->len < FORMAT_LINE_MAX - 16; text++) {
 		unsigned char c = (unsigned char)*text;
 
 		if (c < 0x20 || c == 0x7f) {
@@ -143,15 +107,15 @@ static void json_flow(struct textbuf *t, const char *event, const struct flow_re
 
 static struct textbuf line_begin(enum record_format format, const struct timespec *now, char *buf)
 {
-	struct textbuf t = { .buf = buf, .size = RECORD_MAX - 1 };
+	struct textbuf t = { .buf = buf, .size = FORMAT_LINE_MAX - 1 };
 
 	if (format == RECORD_JSON)
 		textbuf_add(&t, "{\"schema\":1,\"time\":\"");
-	add_time(&t, now);
+	timestamp_add(&t, now);
 	return t;
 }
 
-/* Only where it is true, as with all that is rare. */
+/* Rare fields are left out where they say nothing. */
 static void json_loop(struct textbuf *t, const struct flow_record *f)
 {
 	if (f->loop)
@@ -212,8 +176,8 @@ static void text_end(struct textbuf *t, const struct flow_record *f)
 	text_loop(t, f);
 }
 
-size_t record_format_end(enum record_format format, const struct timespec *now,
-			 const struct flow_record *f, char *buf)
+size_t format_flow_end(enum record_format format, const struct timespec *now,
+		       const struct flow_record *f, char *buf)
 {
 	struct textbuf t = line_begin(format, now, buf);
 
@@ -227,8 +191,8 @@ size_t record_format_end(enum record_format format, const struct timespec *now,
 	return line_end(&t);
 }
 
-size_t record_format_start(enum record_format format, const struct timespec *now,
-			   const struct flow_record *f, char *buf)
+size_t format_flow_start(enum record_format format, const struct timespec *now,
+			 const struct flow_record *f, char *buf)
 {
 	struct textbuf t = line_begin(format, now, buf);
 
@@ -244,8 +208,8 @@ size_t record_format_start(enum record_format format, const struct timespec *now
 	return line_end(&t);
 }
 
-size_t record_format_message(enum record_format format, const struct timespec *now,
-			     enum record_level level, const char *text, char *buf)
+size_t format_message(enum record_format format, const struct timespec *now,
+		      enum record_level level, const char *text, char *buf)
 {
 	struct textbuf t = line_begin(format, now, buf);
 
@@ -262,95 +226,4 @@ size_t record_format_message(enum record_format format, const struct timespec *n
 	add_escaped(&t, text, format);
 	textbuf_add(&t, "\"}");
 	return line_end(&t);
-}
-
-/* Set once by record_open, before there are threads. */
-static enum record_format log_format;
-static enum record_level log_threshold = RECORD_INFO;
-
-static size_t report_lost(uint64_t lost, char *buf, size_t size)
-{
-	char line[RECORD_MAX];
-	char text[64];
-	struct timespec now;
-	size_t len;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	snprintf(text, sizeof(text), "%" PRIu64 " log lines were lost", lost);
-	len = record_format_message(log_format, &now, RECORD_WARN, text, line);
-	if (len > size)
-		len = size;
-	memcpy(buf, line, len);
-	return len;
-}
-
-int record_open(const char *path, enum record_format format, enum record_level level)
-{
-	log_format = format;
-	log_threshold = level;
-	return sink_open(path, report_lost);
-}
-
-/* Whoever is refused may try as fast as he can: that must not fill the log. */
-static bool is_one_too_many(const struct flow_record *flow, const struct timespec *now)
-{
-	static _Thread_local struct {
-		time_t second;
-		unsigned int written;
-		unsigned int hidden;
-	} refusals;
-
-	if (flow->end != END_REFUSED && flow->end != END_LIMIT)
-		return false;
-	if (now->tv_sec != refusals.second) {
-		if (refusals.hidden)
-			record_say(RECORD_WARN, "%u more refused flows were not logged",
-				   refusals.hidden);
-		refusals.second = now->tv_sec;
-		refusals.written = refusals.hidden = 0;
-	}
-	if (refusals.written++ < RECORD_REFUSALS_PER_S)
-		return false;
-	refusals.hidden++;
-	return true;
-}
-
-void record_flow_end(const struct flow_record *flow)
-{
-	char line[RECORD_MAX];
-	struct timespec now;
-
-	if (log_threshold > RECORD_INFO)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (is_one_too_many(flow, &now))
-		return;
-	sink_write(line, record_format_end(log_format, &now, flow, line));
-}
-
-void record_flow_start(const struct flow_record *flow)
-{
-	char line[RECORD_MAX];
-	struct timespec now;
-
-	if (log_threshold > RECORD_DEBUG)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	sink_write(line, record_format_start(log_format, &now, flow, line));
-}
-
-void record_say(enum record_level level, const char *fmt, ...)
-{
-	char line[RECORD_MAX];
-	char text[512];
-	struct timespec now;
-	va_list ap;
-
-	if (level < log_threshold)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	clock_gettime(CLOCK_REALTIME, &now);
-	sink_write(line, record_format_message(log_format, &now, level, text, line));
 }

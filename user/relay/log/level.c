@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Names of the levels: apart from the log, for those that only read options. */
-#include "relay/log/record.h"
+#include "relay/log/level.h"
 
 const char *const record_level_names[RECORD_LEVEL_MAX] = {
 	[RECORD_DEBUG] = "debug",

@@ -10,14 +10,14 @@
 #define WARN_EVERY_MS 60000
 
 /*
- * A slot: fingerprint, seconds modulo 2^24, TTL; in this order from the high bits. An age of
- * 2^24 seconds (194 days) and some looks like a fresh one, which costs a wrong word in the log.
+ * A slot: fingerprint, seconds modulo 2^24, TTL, in this order from the high bits. After 2^24
+ * seconds (194 days) an entry looks fresh again, which costs a wrong word in the log.
  */
 #define SECONDS_MASK 0xffffffu
 
 struct looplog {
-	uint32_t seed[2];        /* secret: who chose addresses by it could hide a loop */
-	_Atomic uint64_t warned; /* ms; 0: never */
+	uint32_t seed[2]; /* secret: with it a peer could choose addresses that hide a loop */
+	struct record_limit warnings;
 	_Atomic uint64_t slots[LOOPLOG_SLOTS];
 };
 
@@ -30,7 +30,12 @@ struct looplog *looplog_new(void)
 {
 	struct looplog *l = calloc(1, sizeof(*l));
 
-	if (l && getrandom(l->seed, sizeof(l->seed), GRND_NONBLOCK) < 0)
+	if (!l)
+		return NULL;
+	l->warnings = (struct record_limit){ .what = "flows that came back",
+					     .max = 1,
+					     .window_ms = WARN_EVERY_MS };
+	if (getrandom(l->seed, sizeof(l->seed), GRND_NONBLOCK) < 0)
 		l->seed[0] = (uint32_t)(uintptr_t)l;
 	return l;
 }
@@ -59,7 +64,7 @@ void looplog_note(struct looplog *l, const struct looplog_flow *sent, const unio
 		  uint64_t now)
 {
 	struct place p = place_of(l, sent);
-	/* The default is a sysctl, and the largest value right for all. */
+	/* The default is a sysctl; the largest value is right for all of its values. */
 	uint8_t ttl = sent->ttl ? sent->ttl : 255;
 
 	if (saddr_equal(sent->src, client))
@@ -81,13 +86,9 @@ bool looplog_seen(struct looplog *l, const struct looplog_flow *arrived, uint64_
 
 void looplog_warn(struct looplog *l, const struct looplog_flow *arrived, uint64_t now)
 {
-	uint64_t warned = atomic_load_explicit(&l->warned, memory_order_relaxed);
 	char src[SADDR_TEXT_LEN], dst[SADDR_TEXT_LEN];
 
-	if (warned && now - warned < WARN_EVERY_MS)
-		return;
-	/* One of the threads that have come here says it. */
-	if (!atomic_compare_exchange_strong(&l->warned, &warned, now))
+	if (!record_limit_take(&l->warnings, now))
 		return;
 	record_say(RECORD_WARN,
 		   "loop: our own flow %s -> %s came back as a new one (a route leads packets to "

@@ -27,7 +27,7 @@ struct acceptors {
 	struct worker *w;
 	int spare; /* given up to accept and reset one connection when there is no other */
 	bool paused;
-	uint64_t warned; /* ms; 0: never */
+	struct record_limit warnings;
 	int high_water; /* the kernel gives the lowest free number: at this one, all below are taken */
 	unsigned int seed;
 	struct timer pause;
@@ -49,11 +49,10 @@ static int accept_rewatch(struct acceptors *a, uint32_t events)
 
 static void accept_warn(struct acceptors *a, const char *what, int err)
 {
-	if (a->warned && a->w->now - a->warned < WARN_EVERY_MS)
-		return;
-	a->warned = a->w->now;
-	record_say(RECORD_WARN, "accepting: %s: %s (check the limits of open files and memory)",
-		   what, strerror(err));
+	if (record_limit_take(&a->warnings, a->w->now))
+		record_say(RECORD_WARN,
+			   "accepting: %s: %s (check the limits of open files and memory)", what,
+			   strerror(err));
 }
 
 static void accept_pause(struct acceptors *a, int err)
@@ -188,6 +187,9 @@ int acceptors_open(struct worker *w, struct acceptors **ret_acceptors)
 	a->w = w;
 	a->seed = w->index + (unsigned int)w->now;
 	a->pause.fire = accept_resume;
+	a->warnings = (struct record_limit){ .what = "warnings about accepting",
+					     .max = 1,
+					     .window_ms = WARN_EVERY_MS };
 	a->high_water = high_water_mark(w->relay->nofile);
 	a->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (a->spare < 0)

@@ -23,31 +23,11 @@
  */
 #define DIRECTS_MAX_PER_DST 64
 
-/* Of flows that found no place: a flood must not fill the log. */
-#define REJECTS_LOGGED_PER_S 100
-
 #define LAST_ANSWERS_MS 2000
 #define DRAIN_LOOK_MS 250
 
 /* A bound for udp_empty_listeners: more than the buffer of a listener can hold. */
 #define EMPTYING_READS 256
-
-void udp_log_limited(struct udp_engine *e, const struct flow_record *record)
-{
-	if (e->w->now - e->reject_window >= 1000) {
-		if (e->rejects_hidden)
-			record_say(RECORD_WARN,
-				   "udp: %u more flows without a place were not logged",
-				   e->rejects_hidden);
-		e->reject_window = e->w->now;
-		e->rejects = 0;
-		e->rejects_hidden = 0;
-	}
-	if (e->rejects++ < REJECTS_LOGGED_PER_S)
-		record_flow_end(record);
-	else
-		e->rejects_hidden++;
-}
 
 /* A datagram that gets no session. A policy is not explained to the client, a missing route is. */
 static void reject(struct udp_engine *e, struct flow_record *record, int err)
@@ -61,7 +41,7 @@ static void reject(struct udp_engine *e, struct flow_record *record, int err)
 		record->end = END_CONNECT_FAILED;
 		udp_tell_unreachable(e, &record->client, &record->dst, err);
 	}
-	udp_log_limited(e, record);
+	record_flow_end(record);
 }
 
 /* ttl: that its first datagram leaves with, 0: not known. */

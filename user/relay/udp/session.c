@@ -100,10 +100,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 
 	record.end = end;
 	record.err = err;
-	if (end == END_LIMIT && !s->answered)
-		udp_log_limited(s->e, &record);
-	else
-		record_flow_end(&record);
+	record_flow_end(&record);
 	direct_demote(s);
 	timer_cancel(&s->e->w->wheel, &s->timer);
 	udp_socks_close(s->socks);

@@ -113,9 +113,6 @@ struct udp_engine {
 	unsigned int listener_count;
 	struct udp_listener listeners[LISTENER_ROWS * 2];
 	struct udp_listener icmp_listeners[2];
-	uint64_t reject_window; /* ms */
-	unsigned int rejects;   /* logged in this window */
-	unsigned int rejects_hidden;
 	uint32_t seed;
 	struct session_queue lru[2];  /* by `answered` */
 	struct session_queue promote; /* wait for the end of the batch */
@@ -140,9 +137,6 @@ void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
 
 /* One hop passed, as at a router. False: this was the last one, the datagram must not go on. */
 bool udp_hop(const struct udp_engine *e, struct ip_fields *fields);
-
-/* Logs a flow that got no place, or no longer has; a flood of them in part only. */
-void udp_log_limited(struct udp_engine *e, const struct flow_record *record);
 
 /* Reads everything that the listeners hold by now. */
 void udp_empty_listeners(struct udp_engine *e);
