@@ -53,7 +53,36 @@ static void test_number(void **unused)
 			fail_msg("\"%s\": %d, expected %d", numbers[i].text, err, numbers[i].err);
 		assert_int_equal(value, err ? 4711 : numbers[i].value);
 		assert_true(err ? why && *why : !why);
+		assert_int_equal(
+			parse_u32(numbers[i].text, numbers[i].min, numbers[i].max, &value, NULL),
+			err);
 	}
+}
+
+static void test_mark_and_table(void **unused)
+{
+	static const char *const bad_marks[] = { "",     "0",  "3", "-1", " 1", "0x100000000",
+						 "0x1g", "1 ", "x" };
+	static const char *const bad_tables[] = { "",           "0",    "253", "255",
+						  "4294967295", "0x10", "main" };
+	const char *why;
+	__u32 value;
+
+	assert_int_equal(parse_mark("0x1000000", &value, &why), 0);
+	assert_int_equal(value, 0x1000000);
+	assert_int_equal(parse_mark("2147483648", &value, NULL), 0);
+	assert_int_equal(value, 0x80000000);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_marks); i++)
+		assert_int_equal(parse_mark(bad_marks[i], &value, &why), -EINVAL);
+	assert_string_equal(why, "not one bit of 32 (for example 0x1000000)");
+	assert_int_equal(value, 0x80000000);
+	assert_int_equal(parse_table("15001", &value, &why), 0);
+	assert_int_equal(value, 15001);
+	assert_int_equal(parse_table("4294967294", &value, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_tables); i++)
+		assert_int_equal(parse_table(bad_tables[i], &value, &why), -EINVAL);
+	assert_string_equal(why, "not a table number of our own (for example 15001)");
+	assert_int_equal(value, 4294967294);
 }
 
 /* ---- port ranges ---------------------------------------------------------- */
@@ -447,6 +476,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_mark_and_table),
 		cmocka_unit_test(test_port_range),
 		cmocka_unit_test(test_prefix_accepted),
 		cmocka_unit_test(test_prefix_refused),

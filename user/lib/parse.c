@@ -6,28 +6,53 @@
 
 #include "lib/util.h"
 
+static int refuse(int err, const char *why, const char **ret_why)
+{
+	if (ret_why)
+		*ret_why = why;
+	return err;
+}
+
 int parse_u32(const char *text, __u32 min, __u32 max, __u32 *ret_value, const char **ret_why)
 {
 	unsigned long long value = 0;
 
-	if (!*text) {
-		*ret_why = "empty number";
-		return -EINVAL;
-	}
+	if (!*text)
+		return refuse(-EINVAL, "empty number", ret_why);
 	for (const char *p = text; *p; p++) {
-		if (*p < '0' || *p > '9') {
-			*ret_why = "not a decimal number";
-			return -EINVAL;
-		}
+		if (*p < '0' || *p > '9')
+			return refuse(-EINVAL, "not a decimal number", ret_why);
 		value = value * 10 + (unsigned long long)(*p - '0');
 		if (value > max)
 			break;
 	}
-	if (value < min || value > max) {
-		*ret_why = "number out of range";
-		return -ERANGE;
-	}
+	if (value < min || value > max)
+		return refuse(-ERANGE, "number out of range", ret_why);
 	*ret_value = (__u32)value;
+	return 0;
+}
+
+int parse_mark(const char *text, __u32 *ret_mark, const char **ret_why)
+{
+	char *end;
+	unsigned long mark = strtoul(text, &end, 0);
+
+	if (*text < '0' || *text > '9' || *end || !mark || mark > 0xffffffffUL ||
+	    (mark & (mark - 1)))
+		return refuse(-EINVAL, "not one bit of 32 (for example 0x1000000)", ret_why);
+	*ret_mark = (__u32)mark;
+	return 0;
+}
+
+int parse_table(const char *text, __u32 *ret_table, const char **ret_why)
+{
+	__u32 table;
+
+	/* 253 to 255 are the kernel's: default, main and local. */
+	if (parse_u32(text, 1, 0xfffffffe, &table, NULL) || (table >= 253 && table <= 255))
+		return refuse(-EINVAL, "not a table number of our own (for example 15001)",
+			      ret_why);
+	*ret_table = table;
 	return 0;
 }
 

@@ -25,8 +25,14 @@ struct port_range {
 
 #define PREFIX_TEXT_LEN 64
 
-/* Decimal number within [min, max]; no sign, no blanks, nothing behind it. */
+/* Decimal number within [min, max]; no sign, no blanks, nothing after it. ret_why may be NULL. */
 int parse_u32(const char *text, __u32 min, __u32 max, __u32 *ret_value, const char **ret_why);
+
+/* A packet mark of one bit, decimal, octal or hexadecimal. */
+int parse_mark(const char *text, __u32 *ret_mark, const char **ret_why);
+
+/* The number of a routing table that the kernel does not use itself. */
+int parse_table(const char *text, __u32 *ret_table, const char **ret_why);
 
 /* "22" or "1000-2000"; ports 1…65535. */
 int parse_port_range(const char *text, struct port_range *ret_range, const char **ret_why);

@@ -31,29 +31,15 @@ static const struct option options[] = {
 	APP_LONG_OPTIONS,
 };
 
-static int take_mark(const char *value, __u32 *ret_mark)
-{
-	char *end;
-	unsigned long mark = strtoul(value, &end, 0);
-
-	if (*value < '0' || *value > '9' || *end || !mark || mark > 0xffffffffUL ||
-	    (mark & (mark - 1))) {
-		log_error("--mark %s: not one bit of 32 (for example 0x1000000)", value);
-		return -EINVAL;
-	}
-	*ret_mark = (__u32)mark;
-	return 0;
-}
-
-static int take_table(const char *value, __u32 *ret_table)
+static int take_number(const char *option, const char *value, __u32 *ret_number,
+		       int (*parse)(const char *text, __u32 *ret_number, const char **ret_why))
 {
 	const char *why;
+	int err = parse(value, ret_number, &why);
 
-	if (!parse_u32(value, 1, 0xfffffffe, ret_table, &why) &&
-	    (*ret_table < 253 || *ret_table > 255))
-		return 0;
-	log_error("--table %s: not a table number of our own (for example 15001)", value);
-	return -EINVAL;
+	if (err)
+		log_error("--%s %s: %s", option, value, why);
+	return err;
 }
 
 static int take_hook(const char *value, enum hook *ret_hook)
@@ -83,7 +69,6 @@ static bool is_printable(const char *text)
 static int take_after_one(const char *value, struct after *after)
 {
 	char name[TPROXY_PROG_LEN];
-	const char *why;
 	__u32 id;
 
 	if (!*value || strlen(value) >= sizeof(name) || !is_printable(value)) {
@@ -93,7 +78,7 @@ static int take_after_one(const char *value, struct after *after)
 		return -EINVAL;
 	}
 	snprintf(name, sizeof(name), "%s", value);
-	if (!parse_u32(value, 1, UINT32_MAX, &id, &why))
+	if (!parse_u32(value, 1, UINT32_MAX, &id, NULL))
 		snprintf(name, sizeof(name), "id:%u", id);
 	if (!after_append(after, name))
 		return 0;
@@ -144,9 +129,9 @@ static int take_option(struct attach_request *request, int opt, const char *valu
 	case OPT_AFTER:
 		return take_after(value, &request->after);
 	case OPT_MARK:
-		return take_mark(value, &request->setup.mark);
+		return take_number("mark", value, &request->setup.mark, parse_mark);
 	case OPT_TABLE:
-		return take_table(value, &request->setup.table);
+		return take_number("table", value, &request->setup.table, parse_table);
 	case OPT_UNREADABLE:
 		return take_unreadable(value, request);
 	case OPT_LEARN:

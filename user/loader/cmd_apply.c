@@ -23,7 +23,7 @@ static int take_duration(const char *value, __u64 *ret_ns)
 	char number[16] = "";
 	__u64 unit = 1000000000ULL;
 	size_t digits = strspn(value, "0123456789");
-	const char *why, *suffix = value + digits;
+	const char *suffix = value + digits;
 	__u32 n;
 
 	snprintf(number, sizeof(number), "%.*s", (int)digits, value);
@@ -33,7 +33,7 @@ static int take_duration(const char *value, __u64 *ret_ns)
 		unit = 1000000;
 	else if (*suffix && strcmp(suffix, "s"))
 		number[0] = '\0';
-	if (!parse_u32(number, 1, 86400000, &n, &why) && n * unit <= 86400 * 1000000000ULL) {
+	if (!parse_u32(number, 1, 86400000, &n, NULL) && n * unit <= 86400 * 1000000000ULL) {
 		*ret_ns = n * unit;
 		return 0;
 	}

@@ -175,8 +175,8 @@ static bool parse_range(const char *text, struct port_range *range)
 		return !parse_port_range(text, range, &why);
 	if (colon != text)
 		snprintf(first, sizeof(first), "%.*s", (int)(colon - text), text);
-	if (parse_u32(first, 0, 65535, &a, &why) ||
-	    parse_u32(colon[1] ? colon + 1 : "65535", 1, 65535, &b, &why) || a > b)
+	if (parse_u32(first, 0, 65535, &a, NULL) ||
+	    parse_u32(colon[1] ? colon + 1 : "65535", 1, 65535, &b, NULL) || a > b)
 		return false;
 	*range = (struct port_range){ (__u16)(a ? a : 1), (__u16)b };
 	return true;
