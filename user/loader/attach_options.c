@@ -163,6 +163,8 @@ int attach_parse(struct app *app, int argc, char **argv, struct attach_request *
 		if (opt ? take_option(request, opt, optarg) : take_name(request, operand))
 			return EXIT_USAGE;
 	}
+	if (rule_options_finish(&request->rule))
+		return EXIT_USAGE;
 	if (!request->n)
 		return app_usage_error("attach: which interface? (tproxy-loader attach IF)");
 	if (request->divert_only && request->rule.any)

@@ -51,7 +51,7 @@ static void describe_rule(const struct rule *rule)
 	for (size_t i = 0; i < rule->to.n && len < sizeof(to); i++)
 		len += (size_t)snprintf(to + len, sizeof(to) - len, " %s",
 					prefix_format(&rule->to.items[i], text));
-	log_step("rule %s%s%s:%s to%s: %s %s, on-down %s%s", rule->name, *names ? " on" : "", names,
+	log_step("rule %s%s%s:%s to%s: %s %s, on-proxy-down %s%s", rule->name, *names ? " on" : "", names,
 		 services, prefix_set_is_all(&rule->to) ? " all" : to,
 		 policy_action_names[rule->action],
 		 rule->action == TPROXY_ACTION_PROXY ? proxy_format(&rule->proxy, proxy) : "",

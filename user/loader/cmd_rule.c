@@ -149,7 +149,7 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 		if (opt ? take_option(request, opt, optarg) : take_operand(request, operand))
 			return EXIT_USAGE;
 	}
-	return EXIT_DONE;
+	return rule_options_finish(&request->rule) ? EXIT_USAGE : EXIT_DONE;
 }
 
 static int run(struct app *app, struct request *request)

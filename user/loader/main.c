@@ -1,112 +1,129 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tproxy-loader: the command table, help, and nothing else. */
+/*
+ * tproxy-loader: the command table and the help texts. Must not know what a command does.
+ * tests/net/documented-options.t compares the options here with getopt and the man page.
+ */
 #include <string.h>
 
 #include "loader/app/app.h"
 
 #define RULE_HELP                                                                                  \
-	"  --port LIST       TCP ports and ranges: 22,80,8000-8010\n"                              \
-	"  --udp-port LIST   UDP ports and ranges\n"                                               \
-	"  --cidr LIST       destination prefixes, IPv4 and IPv6; all = both defaults\n"           \
-	"  --from LIST       source prefixes\n"                                                    \
-	"  --proxy PROXY     relay, or [ADDR:]PORT of any transparent listener\n"                  \
-	"  --on-down WHAT    without a listener: drop (default), pass or reset\n"                  \
-	"  --unrouted WHAT   without a route to the destination: pass (default) or proxy\n"
+	"  --to LIST         destination prefixes of both families (all)\n"                        \
+	"  --from LIST       source prefixes (all)\n"                                              \
+	"  --ports LIST      destination ports and ranges: 22,8000-8010,udp/53 (every port)\n"     \
+	"  --proto PROTO     the protocol of ports that name none: tcp (default), udp, tcp+udp\n"  \
+	"  --proxy PROXY     relay (default), or [ADDR:]PORT of any transparent listener\n"        \
+	"  --on-proxy-down WHAT\n"                                                                 \
+	"                    flows without a listener: drop (default), pass or reset\n"            \
+	"  --unrouted WHAT   flows without a route to the destination: pass (default) or proxy\n"
+
+#define FORMER_HELP                                                                                \
+	"  --cidr LIST       former name of --to\n"                                                \
+	"  --on-down WHAT    former name of --on-proxy-down\n"                                     \
+	"  --port LIST       former way to give TCP ports: --ports 22\n"                           \
+	"  --udp-port LIST   former way to give UDP ports: --ports udp/53\n"
 
 #define LEARN_HELP                                                                                 \
-	"  --learn SECONDS   how long to look for UDP flows to leave alone (2); 0: take them over\n"
+	"  --learn SECONDS   how long to look for running UDP flows, which are left alone (2);\n"  \
+	"                    0: take them over\n"
+
+#define SHOW_BPFTOOL_HELP                                                                          \
+	"  --show-bpftool    print the equivalent bpftool commands and change nothing\n"
 
 static const struct command commands[] = {
 	{ "attach",
-	  "IF... [--port LIST] [--udp-port LIST] [--cidr LIST] [--from LIST]\n"
-	  "       [--proxy [ADDR:]PORT] [--on-down drop|pass|reset]\n"
+	  "IF... [--to LIST] [--from LIST] [--ports LIST] [--proto PROTO]\n"
+	  "       [--proxy [ADDR:]PORT] [--on-proxy-down drop|pass|reset]\n"
 	  "       [--unrouted pass|proxy] [--unreadable drop|pass] [--divert-only]\n"
 	  "       [--hook auto|tcx|clsact] [--after NAME|ID] [--mark BIT] [--table N] [--probe]\n"
 	  "       [--learn SECONDS] [--dry-run]",
 	  "intercept flows that enter these interfaces",
 	  RULE_HELP
-	  "  --divert-only     no rules here: only keep packets of sockets on foreign addresses\n"
-	  "  --unreadable WHAT packets whose ports or flags cannot be read: drop (default) or\n"
-	  "                    pass, for all rules\n"
+	  "  --unreadable WHAT packets whose ports or flags cannot be read, for all rules: drop\n"
+	  "                    (default) or pass\n"
+	  "  --divert-only     no rules here: only keep packets for sockets on foreign addresses\n"
 	  "  --hook HOOK       auto (default), tcx or clsact\n"
-	  "  --after LIST      programs, by name or id, that may run before ours; else ours is\n"
-	  "                    the first, and attach warns of whoever is before it\n"
-	  "  --mark BIT        packet mark to use (0x1000000), set on the first attach; the\n"
-	  "                    next bit is used as well\n"
-	  "  --table N         routing table to use (15001), set on the first attach\n" LEARN_HELP
-	  "  --probe           send probe packets when attached, and say what is wrong; exit 4\n"
-	  "                    then\n"
-	  "  --dry-run         show the steps, take none\n\n"
-	  "Rule options make or extend the rule \"default\", and concern the interfaces of\n"
-	  "this call only. Without --port and --udp-port every TCP port is meant,\n"
-	  "without --cidr every destination.\n",
+	  "  --after LIST      programs, by name or id, that may run before ours; without it ours\n"
+	  "                    runs first, and attach warns of each program that still precedes it\n"
+	  "  --mark BIT        packet mark to use (0x1000000), together with the next bit; the\n"
+	  "                    first attach sets it\n"
+	  "  --table N         routing table to use (15001); the first attach sets it\n" LEARN_HELP
+	  "  --probe           send probe packets after attaching and warn of what is wrong\n"
+	  "                    (exit 4)\n"
+	  "  --dry-run         show the steps, take none\n" FORMER_HELP
+	  "\nRule options make or extend the rule \"default\". They concern the interfaces of\n"
+	  "this call only. Without --ports and --proto the rule takes every TCP port, without\n"
+	  "--to every destination.\n",
 	  cmd_attach },
 	{ "detach", "IF... | --all [--keep-flows [--wait]] [--dry-run]",
 	  "undo exactly what attach did",
 	  "  --all             every interface, and all pinned maps\n"
 	  "  --keep-flows      take no new flows; detach when the last one has ended\n"
-	  "  --wait            stay until then, instead of a process in the background\n"
+	  "  --wait            wait for that here, not in a background process\n"
 	  "  --dry-run         show the steps, take none\n",
 	  cmd_detach },
-	{ "status", "[IF] [--probe]", "what is attached and how it is doing (the default command)",
-	  "  --probe           send a probe packet for each kind of flow, and see whether it arrives\n\n"
-	  "Ends with what is wrong, a line each with its next step, and a verdict: ok (exit 0),\n"
-	  "degraded (4) or broken (5). What is attached is asked of the kernel now.\n",
+	{ "status", "[IF] [--probe]",
+	  "what is attached, and whether it works (the default command)",
+	  "  --probe           send a probe packet for each kind of flow and see whether it arrives\n"
+	  "\nLists the problems, each on one line with its next step, then a verdict: ok (exit 0),\n"
+	  "degraded (4) or broken (5). Everything is read from the kernel at that moment.\n",
 	  cmd_status },
-	{ "rule", "list | add NAME [options] | del NAME [--show-bpftool]", "list and edit rules",
-	  RULE_HELP "  --action ACTION   proxy (default), pass or drop\n"
-		    "  --interface LIST  only for flows that enter these: eth0,wg*\n" LEARN_HELP
-		    "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
+	{ "rule", "list | add NAME [OPTION...] | del NAME [--show-bpftool]", "list and edit rules",
+	  RULE_HELP
+	  "  --action ACTION   proxy (default), pass or drop\n"
+	  "  --interface LIST  only flows that enter these interfaces: eth0,wg*\n"
+	  "  --before NAME     insert the rule before this one (default: append it)\n" LEARN_HELP
+		  SHOW_BPFTOOL_HELP FORMER_HELP,
 	  cmd_rule },
 	{ "cidr", "add|del [--rule NAME] [--learn SECONDS] [--show-bpftool] PREFIX...",
-	  "edit the destinations of a rule",
-	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP
-	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
+	  "edit the destinations of a rule (its key to)",
+	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP SHOW_BPFTOOL_HELP,
 	  cmd_cidr },
 	{ "port", "add|del [--rule NAME] [--learn SECONDS] [--show-bpftool] PROTO/PORT...",
-	  "edit the ports of a rule",
-	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP
-	  "  --show-bpftool    print the equivalent bpftool commands, change nothing\n",
+	  "edit the ports of a rule (its key ports)",
+	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP SHOW_BPFTOOL_HELP,
 	  cmd_port },
-	{ "check", "FILE", "is this file a valid configuration, and can it work?",
-	  "FILE may be - for standard input. Refuses what this program or tproxy-relay would.\n"
-	  "Exit 4 if there are only warnings: rules and destinations that can never match,\n"
+	{ "check", "FILE", "check whether a configuration file is valid and can work",
+	  "FILE may be - for standard input. Refuses what this program or tproxy-relay would\n"
+	  "refuse. Exit 4 if there are only warnings: rules and destinations that can never match,\n"
 	  "interfaces that nothing covers, destinations that are this host, an empty policy.\n",
 	  cmd_check },
 	{ "diff", "[FILE]",
-	  "what applying a file would change; without FILE: what was edited since",
+	  "what applying a file would change; without FILE: what was edited since the last apply",
 	  "Exit 0 without a difference, 4 with one.\n", cmd_diff },
 	{ "apply", "FILE [--confirm-within TIME] [--empty] [--learn SECONDS]",
-	  "make a file the live policy, as one step",
-	  "  --confirm-within TIME   go back unless `confirm` is run in time: 60s, 5m\n"
-	  "  --empty                 take away all rules and pools, if the file has none\n"
-	  "  --learn SECONDS         how long to look for UDP flows to leave alone; else as the\n"
-	  "                          file says, or 2; 0: take them over\n\n"
-	  "Interfaces that the file names are attached; others stay as they are.\n",
+	  "make a file the live policy, in one step",
+	  "  --confirm-within TIME\n"
+	  "                    restore the previous policy unless `confirm` is run in time: 60s, 5m\n"
+	  "  --empty           accept a file without rules and pools, which removes all of them\n"
+	  "  --learn SECONDS   how long to look for running UDP flows, which are left alone (the\n"
+	  "                    file's key learn, or 2); 0: take them over\n"
+	  "\nAttaches interfaces that the file names; others stay as they are.\n",
 	  cmd_apply },
-	{ "confirm", "", "keep the policy that was applied for a time", NULL, cmd_confirm },
-	{ "rollback", "", "bring the policy before the last apply back", NULL, cmd_rollback },
+	{ "confirm", "", "keep a policy that was applied with --confirm-within", NULL,
+	  cmd_confirm },
+	{ "rollback", "", "restore the policy from before the last apply", NULL, cmd_rollback },
 	{ "save", "", "print the live policy as a configuration file", NULL, cmd_save },
 	{ "test", "[--in IF] [--config FILE] PROTO SRC[:PORT] DST:PORT",
-	  "what would happen to a flow, by which rule, and would it arrive",
-	  "  --in IF           the interface it enters by; else that of the route back to SRC\n"
-	  "  --config FILE     ask this file instead of the live policy; nothing need be attached\n\n"
-	  "IPv6 addresses with a port stand in brackets. Nothing is sent or counted.\n"
-	  "Exit 0: it would be proxied, and arrive; 4: so, with remarks; 5: it would be proxied, and\n"
-	  "not arrive; 6: it passes; 7: it is dropped or refused. A file knows 0, 6 and 7.\n",
+	  "what would happen to a flow, by which rule, and whether it would arrive",
+	  "  --in IF           the interface it enters (default: the one of the route back to SRC)\n"
+	  "  --config FILE     ask this file, not the live policy; nothing needs to be attached\n"
+	  "\nWrite an IPv6 address with a port in brackets. Nothing is sent or counted.\n"
+	  "Exit 0: it would be proxied and arrive; 4: the same, with remarks; 5: it would be proxied\n"
+	  "but not arrive; 6: it passes; 7: it is dropped or refused. A file gives 0, 6 or 7.\n",
 	  cmd_test },
 	{ "import", "[--ipv6] [FILE]", "translate iptables-save text into a configuration file",
-	  "  --ipv6            the text is from ip6tables-save; its head line says so, too\n\n"
-	  "Reads standard input without FILE. Exit 4 if something could not be translated.\n",
+	  "  --ipv6            the text is from ip6tables-save (its first line says so as well)\n"
+	  "\nReads standard input without FILE. Exit 4 if something could not be translated.\n",
 	  cmd_import },
-	{ "watch", "[--config FILE] [IF|GLOB...]", "stay, and repair whatever gets lost",
-	  "  --config FILE     apply it at the start and on SIGHUP, attach the interfaces it names\n\n"
-	  "Interfaces and globs given here are attached as they appear; those that are attached\n"
-	  "already are watched in any case. Ends on SIGTERM and leaves everything attached.\n",
+	{ "watch", "[--config FILE] [IF|GLOB...]", "stay, and repair what gets lost",
+	  "  --config FILE     apply it at the start and on SIGHUP; attach the interfaces it names\n"
+	  "\nAttaches the interfaces and globs given here as they appear. Interfaces that are\n"
+	  "attached already are always watched. SIGTERM ends it; everything stays attached.\n",
 	  cmd_watch },
-	{ "clean", "", "remove what interrupted commands left behind",
-	  "What belongs to another state that is alive stays. Exit 4 if something stays because\n"
-	  "nobody can say whose it is; the command to remove it by hand is shown.\n",
+	{ "clean", "", "remove what interrupted commands left over",
+	  "Objects of another state that is in use stay. Exit 4 if something stays because its\n"
+	  "owner is unknown; clean then shows the command that removes it.\n",
 	  cmd_clean },
 	{ "features", "", "what this kernel supports", NULL, cmd_features },
 	{ "version", "", "print the version", NULL, cmd_version },
@@ -114,18 +131,18 @@ static const struct command commands[] = {
 
 static void print_help(void)
 {
-	printf("usage: tproxy-loader [options] COMMAND ...\n\ncommands:\n");
+	printf("usage: tproxy-loader [OPTION...] COMMAND ...\n\ncommands:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
-	printf("\noptions:\n"
+	printf("\noptions, before or after the command:\n"
 	       "  -n, --netns NAME  work in a named network namespace\n"
 	       "  --pin-dir DIR     where maps are pinned (TPROXY_PIN_DIR; /sys/fs/bpf/tproxy)\n"
 	       "  -j, --json        machine-readable output\n"
-	       "  -v, -vv           debug messages, libbpf and verifier output\n"
-	       "  -q                no steps, only errors\n"
+	       "  -v, -vv           debug messages; with -vv also libbpf and verifier output\n"
+	       "  -q                only warnings and errors, no steps\n"
 	       "  -h, --help        this text; after a command: its options\n"
-	       "  -V, --version     print the version\n\n"
-	       "exit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (status: degraded;\n"
+	       "  -V, --version     print the version\n"
+	       "\nexit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (status: degraded;\n"
 	       "diff, import, check, clean, attach --probe), 5 broken (status; test: would not\n"
 	       "arrive), 6 test: passes, 7 test: dropped or refused\n");
 }
@@ -146,7 +163,7 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-/* True if a -h or --help comes after the command: help wins over every other argument. */
+/* -h or --help after the command wins over every other argument. */
 static bool wants_help(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
@@ -187,6 +204,6 @@ int main(int argc, char **argv)
 		print_command_help(command);
 		return EXIT_DONE;
 	}
-	optind = 0; /* GNU getopt: start afresh on the command's own arguments */
+	optind = 0; /* GNU getopt: start over with the arguments of the command */
 	return command->run(&app, argc, argv);
 }

@@ -26,6 +26,11 @@ const char *const policy_unreadable_names[TPROXY_UNREADABLE_MAX] = {
 	[TPROXY_UNREADABLE_DROP] = "drop",
 	[TPROXY_UNREADABLE_PASS] = "pass",
 };
+const char *const policy_proto_names[POLICY_PROTO_MAX] = {
+	[POLICY_TCP] = "tcp",
+	[POLICY_UDP] = "udp",
+	[POLICY_TCP_UDP] = "tcp+udp",
+};
 const char policy_default_rule[] = "default";
 
 int prefix_set_append(struct prefix_set *set, const struct prefix *prefix)
@@ -150,6 +155,29 @@ int service_set_merge(struct service_set *to, const struct service_set *from)
 			return err;
 	}
 	return 0;
+}
+
+static int add_of_protos(struct service_set *to, struct port_range range, int protos)
+{
+	int err = protos & POLICY_TCP ? service_set_add(to, IPPROTO_TCP, range) : 0;
+
+	return err || !(protos & POLICY_UDP) ? err : service_set_add(to, IPPROTO_UDP, range);
+}
+
+int service_set_resolve(struct service_set *to, const struct service_set *from, int protos)
+{
+	static const struct port_range every_port;
+	int err = 0;
+
+	if (!from)
+		return add_of_protos(to, every_port, protos);
+	for (size_t i = 0; i < from->n && !err; i++) {
+		const struct service *s = &from->items[i];
+
+		err = s->proto ? service_set_add(to, s->proto, s->range) :
+				 add_of_protos(to, s->range, protos);
+	}
+	return err;
 }
 
 /* Cuts `range` out of the one service that contains it. */

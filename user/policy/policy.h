@@ -57,6 +57,9 @@ extern const char *const policy_action_names[TPROXY_ACTION_MAX];
 extern const char *const policy_on_down_names[TPROXY_ON_DOWN_MAX];
 extern const char *const policy_unrouted_names[TPROXY_UNROUTED_MAX];
 extern const char *const policy_unreadable_names[TPROXY_UNREADABLE_MAX];
+/* Values of the key `proto`; bits. */
+enum policy_proto { POLICY_TCP = 1, POLICY_UDP = 2, POLICY_TCP_UDP = 3, POLICY_PROTO_MAX };
+extern const char *const policy_proto_names[POLICY_PROTO_MAX];
 extern const char policy_default_rule[]; /* the rule that attach makes or extends */
 
 /* All of these: 0 or -ENOMEM; adding what is there already is no error. */
@@ -69,6 +72,11 @@ int prefix_set_merge(struct prefix_set *to, const struct prefix_set *from);
 int name_set_add(struct name_set *set, const char *name); /* a valid one */
 int name_set_merge(struct name_set *to, const struct name_set *from);
 int service_set_merge(struct service_set *to, const struct service_set *from);
+/*
+ * What the keys `ports` and `proto` mean together: entries of `from` with protocol 0 become
+ * those of `protos` (enum policy_proto); the others name their own. from NULL: every port.
+ */
+int service_set_resolve(struct service_set *to, const struct service_set *from, int protos);
 
 /* -ENOENT when it is not in the set. A range of services may cut existing ones in two. */
 int prefix_set_del(struct prefix_set *set, const struct prefix *prefix);
@@ -110,6 +118,12 @@ int policy_parse_services(const char *text, __u8 proto, struct service_set *set,
 int policy_parse_prefixes(const char *text, struct prefix_set *set, const char **ret_why);
 /* "tcp/22", "udp/5000-5010", "tcp" (every port). */
 int policy_parse_service(const char *text, struct service *ret_service, const char **ret_why);
+/* One item of the key `ports`: as above, or without a protocol, which is 0 then: "22", "80-90". */
+int policy_parse_port(const char *text, struct service *ret_service, const char **ret_why);
+/* "22,80-90,udp/53": items of the key `ports`. */
+int policy_parse_ports(const char *text, struct service_set *set, const char **ret_why);
+/* A name from policy_proto_names, or "udp+tcp": enum policy_proto, or -EINVAL. */
+int policy_parse_proto(const char *text);
 /* "eth0,wg*". */
 int policy_parse_interfaces(const char *text, struct name_set *set, const char **ret_why);
 /* "relay" or an endpoint. */

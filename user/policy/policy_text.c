@@ -98,6 +98,44 @@ int policy_parse_service(const char *text, struct service *ret_service, const ch
 	return 0;
 }
 
+int policy_parse_port(const char *text, struct service *ret_service, const char **ret_why)
+{
+	struct service service = { 0 };
+	int err;
+
+	if (!strncmp(text, "tcp", 3) || !strncmp(text, "udp", 3))
+		return policy_parse_service(text, ret_service, ret_why);
+	err = parse_port_range(text, &service.range, ret_why);
+	if (err)
+		return err;
+	*ret_service = service;
+	return 0;
+}
+
+static int parse_port_item(const char *item, void *arg)
+{
+	struct list_parse *p = arg;
+	struct service service;
+	int err = policy_parse_port(item, &service, p->ret_why);
+
+	return err ? err : service_set_add(p->services, service.proto, service.range);
+}
+
+int policy_parse_ports(const char *text, struct service_set *set, const char **ret_why)
+{
+	struct list_parse p = { .services = set, .ret_why = ret_why };
+
+	*ret_why = "out of memory";
+	return parse_list(text, parse_port_item, &p);
+}
+
+int policy_parse_proto(const char *text)
+{
+	if (!strcmp(text, "udp+tcp"))
+		return POLICY_TCP_UDP;
+	return parse_name(text, policy_proto_names, POLICY_PROTO_MAX);
+}
+
 int policy_parse_proxy(const char *text, struct endpoint *ret_proxy, const char **ret_why)
 {
 	if (!strcmp(text, "relay")) {

@@ -8,31 +8,11 @@
 #include "lib/log.h"
 #include "lib/util.h"
 
-/* The offending item of a list is told by value; lists are short enough to show whole. */
+/* Lists are short: an error shows the whole value, and the option as the user typed it. */
 static int report(const char *option, const char *value, const char *why, const char *next)
 {
 	log_error("%s %s: %s (%s)", option, value, why, next);
 	return -EINVAL;
-}
-
-static int take_services(struct rule_options *o, const char *option, __u8 proto, const char *value)
-{
-	const char *why;
-
-	if (policy_parse_services(value, proto, &o->rule.services, &why))
-		return report(option, value, why, "for example 22,80,8000-8010");
-	o->has_services = true;
-	return 0;
-}
-
-static int take_prefixes(struct prefix_set *set, bool *has, const char *option, const char *value)
-{
-	const char *why;
-
-	if (policy_parse_prefixes(value, set, &why))
-		return report(option, value, why, "for example 10.0.0.0/8,2001:db8::/32");
-	*has = true;
-	return 0;
 }
 
 static int take_name(const char *option, const char *value, const char *const *names, size_t n,
@@ -46,60 +26,174 @@ static int take_name(const char *option, const char *value, const char *const *n
 	return 0;
 }
 
-int rule_options_take(struct rule_options *o, int opt, const char *value)
+/* ---- one option ----------------------------------------------------------- */
+
+static int take_prefixes(struct prefix_set *set, bool *has, const char *option, const char *value)
 {
 	const char *why;
+
+	if (policy_parse_prefixes(value, set, &why))
+		return report(option, value, why, "for example 10.0.0.0/8,2001:db8::/32");
+	*has = true;
+	return 0;
+}
+
+static int take_to(struct rule_options *o, const char *option, const char *value)
+{
+	return take_prefixes(&o->rule.to, &o->has_to, option, value);
+}
+
+static int take_from(struct rule_options *o, const char *option, const char *value)
+{
+	return take_prefixes(&o->rule.from, &o->has_from, option, value);
+}
+
+static int take_ports(struct rule_options *o, const char *option, const char *value)
+{
+	const char *why;
+
+	if (policy_parse_ports(value, &o->ports, &why))
+		return report(option, value, why, "for example 22,udp/53,8000-8010");
+	o->has_services = true;
+	return 0;
+}
+
+static int take_proto(struct rule_options *o, const char *option, const char *value)
+{
+	o->protos = policy_parse_proto(value);
+	if (o->protos < 0)
+		return report(option, value, "unknown value", "tcp, udp or tcp+udp");
+	o->has_services = true;
+	return 0;
+}
+
+/* The former way to say `ports`: of one protocol, whatever --proto says. */
+static int take_services(struct rule_options *o, const char *option, __u8 proto, const char *value)
+{
+	const char *why;
+
+	if (policy_parse_services(value, proto, &o->rule.services, &why))
+		return report(option, value, why, "for example 22,80,8000-8010");
+	o->has_services = true;
+	return 0;
+}
+
+static int take_tcp_ports(struct rule_options *o, const char *option, const char *value)
+{
+	return take_services(o, option, IPPROTO_TCP, value);
+}
+
+static int take_udp_ports(struct rule_options *o, const char *option, const char *value)
+{
+	return take_services(o, option, IPPROTO_UDP, value);
+}
+
+static int take_proxy(struct rule_options *o, const char *option, const char *value)
+{
+	const char *why;
+
+	if (policy_parse_proxy(value, &o->rule.proxy, &why))
+		return report(option, value, why, "relay, PORT or ADDR:PORT");
+	o->has_proxy = true;
+	return 0;
+}
+
+static int take_on_proxy_down(struct rule_options *o, const char *option, const char *value)
+{
 	int index;
 
+	if (take_name(option, value, policy_on_down_names, TPROXY_ON_DOWN_MAX,
+		      "drop, pass or reset", &index))
+		return -EINVAL;
+	o->rule.on_down = (enum tproxy_on_down)index;
+	o->has_on_down = true;
+	return 0;
+}
+
+static int take_unrouted(struct rule_options *o, const char *option, const char *value)
+{
+	int index;
+
+	if (take_name(option, value, policy_unrouted_names, TPROXY_UNROUTED_MAX, "pass or proxy",
+		      &index))
+		return -EINVAL;
+	o->rule.unrouted = (enum tproxy_unrouted)index;
+	o->has_unrouted = true;
+	return 0;
+}
+
+static int take_action(struct rule_options *o, const char *option, const char *value)
+{
+	int index;
+
+	if (take_name(option, value, policy_action_names, TPROXY_ACTION_MAX, "proxy, pass or drop",
+		      &index))
+		return -EINVAL;
+	o->rule.action = (enum tproxy_action)index;
+	o->has_action = true;
+	return 0;
+}
+
+static int take_interface(struct rule_options *o, const char *option, const char *value)
+{
+	const char *why;
+
+	if (policy_parse_interfaces(value, &o->rule.interfaces, &why))
+		return report(option, value, why, "for example eth0,wg*");
+	return 0;
+}
+
+static const struct {
+	const char *option; /* as the user types it */
+	int (*take)(struct rule_options *o, const char *option, const char *value);
+} takers[OPT_RULE_MAX - OPT_RULE_FIRST] = {
+#define TAKER(symbol) [OPT_##symbol - OPT_RULE_FIRST]
+	TAKER(TO) = { "--to", take_to },
+	TAKER(FROM) = { "--from", take_from },
+	TAKER(PORTS) = { "--ports", take_ports },
+	TAKER(PROTO) = { "--proto", take_proto },
+	TAKER(PROXY) = { "--proxy", take_proxy },
+	TAKER(ON_PROXY_DOWN) = { "--on-proxy-down", take_on_proxy_down },
+	TAKER(UNROUTED) = { "--unrouted", take_unrouted },
+	TAKER(ACTION) = { "--action", take_action },
+	TAKER(INTERFACE) = { "--interface", take_interface },
+	TAKER(CIDR) = { "--cidr", take_to },
+	TAKER(PORT) = { "--port", take_tcp_ports },
+	TAKER(UDP_PORT) = { "--udp-port", take_udp_ports },
+	TAKER(ON_DOWN) = { "--on-down", take_on_proxy_down },
+#undef TAKER
+};
+
+int rule_options_take(struct rule_options *o, int opt, const char *value)
+{
+	if (opt < OPT_RULE_FIRST || opt >= OPT_RULE_MAX)
+		return -EINVAL;
 	o->any = true;
-	switch (opt) {
-	case OPT_PORT:
-		return take_services(o, "--port", IPPROTO_TCP, value);
-	case OPT_UDP_PORT:
-		return take_services(o, "--udp-port", IPPROTO_UDP, value);
-	case OPT_CIDR:
-		return take_prefixes(&o->rule.to, &o->has_to, "--cidr", value);
-	case OPT_FROM:
-		return take_prefixes(&o->rule.from, &o->has_from, "--from", value);
-	case OPT_PROXY:
-		if (policy_parse_proxy(value, &o->rule.proxy, &why))
-			return report("--proxy", value, why, "relay, PORT or ADDR:PORT");
-		o->has_proxy = true;
-		return 0;
-	case OPT_ON_DOWN:
-		if (take_name("--on-down", value, policy_on_down_names, TPROXY_ON_DOWN_MAX,
-			      "drop, pass or reset", &index))
-			return -EINVAL;
-		o->rule.on_down = (enum tproxy_on_down)index;
-		o->has_on_down = true;
-		return 0;
-	case OPT_UNROUTED:
-		if (take_name("--unrouted", value, policy_unrouted_names, TPROXY_UNROUTED_MAX,
-			      "pass or proxy", &index))
-			return -EINVAL;
-		o->rule.unrouted = (enum tproxy_unrouted)index;
-		o->has_unrouted = true;
-		return 0;
-	case OPT_ACTION:
-		if (take_name("--action", value, policy_action_names, TPROXY_ACTION_MAX,
-			      "proxy, pass or drop", &index))
-			return -EINVAL;
-		o->rule.action = (enum tproxy_action)index;
-		o->has_action = true;
-		return 0;
-	case OPT_INTERFACE:
-		if (policy_parse_interfaces(value, &o->rule.interfaces, &why))
-			return report("--interface", value, why, "for example eth0,wg*");
-		return 0;
-	default:
+	return takers[opt - OPT_RULE_FIRST].take(o, takers[opt - OPT_RULE_FIRST].option, value);
+}
+
+/* ---- all of them ---------------------------------------------------------- */
+
+int rule_options_finish(struct rule_options *o)
+{
+	int err = 0;
+
+	if (o->protos && o->rule.services.n) {
+		log_error("--proto %s: goes with --ports only (--port is TCP, --udp-port is UDP)",
+			  policy_proto_names[o->protos]);
 		return -EINVAL;
 	}
+	if (o->ports.n || o->protos)
+		err = service_set_resolve(&o->rule.services, o->ports.n ? &o->ports : NULL,
+					  o->protos ? o->protos : POLICY_TCP);
+	if (err)
+		log_error("--ports: %s", strerror(-err));
+	return err;
 }
 
 int rule_options_create(const struct rule_options *o, const char *name, enum tproxy_action action,
 			struct rule *ret_rule)
 {
-	static const struct port_range every_port;
 	struct rule rule = { .used = true,
 			     .action = o->has_action ? o->rule.action : action,
 			     .on_down = o->rule.on_down,
@@ -110,7 +204,7 @@ int rule_options_create(const struct rule_options *o, const char *name, enum tpr
 	snprintf(rule.name, sizeof(rule.name), "%s", name);
 	err = service_set_merge(&rule.services, &o->rule.services);
 	if (!err && !o->has_services)
-		err = service_set_add(&rule.services, IPPROTO_TCP, every_port);
+		err = service_set_resolve(&rule.services, NULL, POLICY_TCP);
 	if (!err)
 		err = o->has_to ? prefix_set_merge(&rule.to, &o->rule.to) :
 				  prefix_set_add_all(&rule.to);
@@ -165,4 +259,5 @@ bool rule_options_within(const struct rule_options *o, const struct rule *rule)
 void rule_options_free(struct rule_options *options)
 {
 	rule_free(&options->rule);
+	free(options->ports.items);
 }

@@ -8,35 +8,51 @@
 #include "policy/policy.h"
 
 struct rule_options {
-	struct rule rule; /* what the options say; owned */
-	bool any;         /* at least one of them was given */
+	struct rule rule;         /* what the options say; owned */
+	struct service_set ports; /* of --ports, as given; protocol 0: of --proto; owned */
+	int protos;               /* enum policy_proto; 0: not given */
+	bool any;                 /* at least one of them was given */
 	bool has_services, has_to, has_from, has_proxy, has_on_down, has_action, has_unrouted;
 };
 
+/* The last four are the former names of others. */
 enum {
-	OPT_PORT = 2000,
-	OPT_UDP_PORT,
-	OPT_CIDR,
+	OPT_RULE_FIRST = 2000,
+	OPT_TO = OPT_RULE_FIRST,
 	OPT_FROM,
+	OPT_PORTS,
+	OPT_PROTO,
 	OPT_PROXY,
-	OPT_ON_DOWN,
+	OPT_ON_PROXY_DOWN,
 	OPT_UNROUTED,
 	OPT_ACTION,
 	OPT_INTERFACE,
+	OPT_CIDR,
+	OPT_PORT,
+	OPT_UDP_PORT,
+	OPT_ON_DOWN,
+	OPT_RULE_MAX
 };
-#define RULE_LONG_OPTIONS                                                                          \
-	{ "port", required_argument, NULL, OPT_PORT },                                             \
-		{ "udp-port", required_argument, NULL, OPT_UDP_PORT },                             \
-		{ "cidr", required_argument, NULL, OPT_CIDR },                                     \
-		{ "from", required_argument, NULL, OPT_FROM },                                     \
-		{ "proxy", required_argument, NULL, OPT_PROXY },                                   \
-		{ "on-down", required_argument, NULL, OPT_ON_DOWN },                               \
-	{                                                                                          \
-		"unrouted", required_argument, NULL, OPT_UNROUTED                                  \
-	}
+/* clang-format off */
+#define RULE_LONG_OPTIONS \
+	{ "to", required_argument, NULL, OPT_TO }, \
+	{ "from", required_argument, NULL, OPT_FROM }, \
+	{ "ports", required_argument, NULL, OPT_PORTS }, \
+	{ "proto", required_argument, NULL, OPT_PROTO }, \
+	{ "proxy", required_argument, NULL, OPT_PROXY }, \
+	{ "on-proxy-down", required_argument, NULL, OPT_ON_PROXY_DOWN }, \
+	{ "unrouted", required_argument, NULL, OPT_UNROUTED }, \
+	{ "cidr", required_argument, NULL, OPT_CIDR }, \
+	{ "port", required_argument, NULL, OPT_PORT }, \
+	{ "udp-port", required_argument, NULL, OPT_UDP_PORT }, \
+	{ "on-down", required_argument, NULL, OPT_ON_DOWN }
+/* clang-format on */
 
 /* Takes one option. 0, or -EINVAL after a reported error. */
 int rule_options_take(struct rule_options *options, int opt, const char *value);
+
+/* Once all are taken: what --ports and --proto mean together. 0, or a reported -errno. */
+int rule_options_finish(struct rule_options *options);
 
 /* A new rule: what was not said gets its default (all TCP, everywhere, relay, drop). */
 int rule_options_create(const struct rule_options *options, const char *name,

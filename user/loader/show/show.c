@@ -79,6 +79,16 @@ static struct json_object *last_minute_json(const struct state *state, int index
 	return object;
 }
 
+/* Keys that are not called as in the file; schema 1 promises them. */
+static void add_former_names(struct json_object *object, const struct rule *rule)
+{
+	json_object_object_add(object, "services", services_json(&rule->services));
+	if (rule->interfaces.n)
+		json_object_object_add(object, "interfaces", names_json(&rule->interfaces));
+	json_object_object_add(object, "on_down",
+			       json_object_new_string(policy_on_down_names[rule->on_down]));
+}
+
 static struct json_object *rule_json(const struct state *state, int index, const struct rule *rule)
 {
 	struct json_object *object = json_object_new_object();
@@ -90,17 +100,18 @@ static struct json_object *rule_json(const struct state *state, int index, const
 	json_object_object_add(object, "name", json_object_new_string(rule->name));
 	json_object_object_add(object, "action",
 			       json_object_new_string(policy_action_names[rule->action]));
-	json_object_object_add(object, "services", services_json(&rule->services));
+	json_object_object_add(object, "ports", services_json(&rule->services));
 	if (rule->interfaces.n)
-		json_object_object_add(object, "interfaces", names_json(&rule->interfaces));
+		json_object_object_add(object, "interface", names_json(&rule->interfaces));
 	json_object_object_add(object, "from", prefixes_json(&rule->from));
 	json_object_object_add(object, "to", prefixes_json(&rule->to));
 	json_object_object_add(object, "proxy",
 			       json_object_new_string(proxy_format(&rule->proxy, proxy)));
-	json_object_object_add(object, "on_down",
+	json_object_object_add(object, "on_proxy_down",
 			       json_object_new_string(policy_on_down_names[rule->on_down]));
 	json_object_object_add(object, "unrouted",
 			       json_object_new_string(policy_unrouted_names[rule->unrouted]));
+	add_former_names(object, rule);
 	json_object_object_add(object, "flows", json_object_new_uint64(stat.flows));
 	json_object_object_add(object, "packets", json_object_new_uint64(stat.packets));
 	json_object_object_add(object, "bytes", json_object_new_uint64(stat.bytes));
@@ -213,7 +224,7 @@ void show_rules_text(const struct state *state, const struct policy *policy, con
 		print_prefixes("to", &rule->to);
 		printf(": %s", policy_action_names[rule->action]);
 		if (rule->action == TPROXY_ACTION_PROXY)
-			printf(" %s, on-down %s", proxy_format(&rule->proxy, proxy),
+			printf(" %s, on-proxy-down %s", proxy_format(&rule->proxy, proxy),
 			       policy_on_down_names[rule->on_down]);
 		if (rule->action == TPROXY_ACTION_PROXY && rule->unrouted != TPROXY_UNROUTED_PASS)
 			printf(", unrouted %s", policy_unrouted_names[rule->unrouted]);

@@ -333,7 +333,7 @@ int config_read(const struct config_reader *reader, FILE *in, struct config *ret
 	if (!err)
 		finish_relay(&r);
 	set_defaults(&r);
-	free(r.draft.plain.items);
+	free(r.draft.ports.items);
 	free(r.line);
 	free(r.uses);
 	if (err || r.place.errors)

@@ -19,8 +19,8 @@ struct draft {
 	int index;
 	unsigned int line;
 	bool has_to, has_from, has_ports, has_on_down, has_proxy;
-	bool tcp, udp;            /* proto */
-	struct service_set plain; /* ports without a protocol of their own; proto 0 */
+	int protos;               /* enum policy_proto; 0: not said */
+	struct service_set ports; /* protocol 0: of `proto` */
 };
 
 /* A rule's zones, looked up once the whole file is read. */

@@ -166,11 +166,12 @@ static int rule_to(struct reading *r, const char *value)
 
 static int rule_proto(struct reading *r, const char *value)
 {
-	static const char *const names[] = { "tcp", "udp", "tcp+udp", "udp+tcp" };
-	int index = take_index(r, "proto", value, names, ARRAY_SIZE(names));
+	int protos = policy_parse_proto(value);
 
-	r->draft.tcp = index == 0 || index >= 2;
-	r->draft.udp = index >= 1;
+	if (protos < 0)
+		fail(r, "proto = %.80s: unknown value (tcp, udp, tcp+udp)", value);
+	else
+		r->draft.protos = protos;
 	return 0;
 }
 
@@ -178,20 +179,14 @@ static int take_port_word(const char *word, void *arg)
 {
 	struct reading *r = arg;
 	struct service service;
-	struct port_range range;
 	const char *why;
-	bool named = !strncmp(word, "tcp", 3) || !strncmp(word, "udp", 3);
 
 	if (!strcmp(word, "none"))
 		return 0;
-	if (named ? policy_parse_service(word, &service, &why) :
-		    parse_port_range(word, &range, &why)) {
-		fail(r, "%.80s: %s", word, why);
-		return 0;
-	}
-	if (named)
-		return service_set_add(&current_rule(r)->services, service.proto, service.range);
-	return service_set_add(&r->draft.plain, 0, range);
+	if (!policy_parse_port(word, &service, &why))
+		return service_set_add(&r->draft.ports, service.proto, service.range);
+	fail(r, "%.80s: %s", word, why);
+	return 0;
 }
 
 static int rule_ports(struct reading *r, const char *value)
@@ -268,32 +263,14 @@ static int rule_zone(struct reading *r, const char *value)
 	return config_words(value, take_zone_word, r);
 }
 
-static int add_plain(struct service_set *to, const struct service_set *plain, __u8 proto)
-{
-	for (size_t i = 0; i < plain->n; i++) {
-		int err = service_set_add(to, proto, plain->items[i].range);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
 /* Fills in what a finished rule did not say. */
 int config_finish_rule(struct reading *r)
 {
-	static const struct port_range every_port;
 	struct rule *rule = current_rule(r);
 	struct draft *d = &r->draft;
-	bool tcp = d->tcp || !d->udp;
-	int err = 0;
+	int err = service_set_resolve(&rule->services, d->has_ports ? &d->ports : NULL,
+				      d->protos ? d->protos : POLICY_TCP);
 
-	if (tcp)
-		err = d->has_ports ? add_plain(&rule->services, &d->plain, IPPROTO_TCP) :
-				     service_set_add(&rule->services, IPPROTO_TCP, every_port);
-	if (!err && d->udp)
-		err = d->has_ports ? add_plain(&rule->services, &d->plain, IPPROTO_UDP) :
-				     service_set_add(&rule->services, IPPROTO_UDP, every_port);
 	if (!err && !d->has_to)
 		err = prefix_set_add_all(&rule->to);
 	if (!err && !d->has_from)
@@ -310,7 +287,7 @@ int config_finish_rule(struct reading *r)
 	if (d->has_proxy && rule->action != TPROXY_ACTION_PROXY)
 		fail(r, "[rule %s]: names a proxy, but its action is %s", rule->name,
 		     policy_action_names[rule->action]);
-	free(d->plain.items);
+	free(d->ports.items);
 	*d = (struct draft){ 0 };
 	return err;
 }
