@@ -7,7 +7,7 @@
 #ifndef TPROXY_HEALTH_BPF_H
 #define TPROXY_HEALTH_BPF_H
 
-#include "began.bpf.h"
+#include "proxied.bpf.h"
 
 static __always_inline struct tproxy_health *health_of(__u32 rule, bool udp, __u64 now)
 {

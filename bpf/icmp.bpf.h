@@ -7,7 +7,7 @@
 #define TPROXY_ICMP_BPF_H
 
 #include "older.bpf.h"
-#include "own.bpf.h"
+#include "owner.bpf.h"
 #include "steer.bpf.h"
 
 #define ICMP_TIME_EXCEEDED 11

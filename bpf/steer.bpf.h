@@ -7,12 +7,12 @@
 #define TPROXY_STEER_BPF_H
 
 #include "addr.bpf.h"
-#include "began.bpf.h"
+#include "proxied.bpf.h"
 #include "cookie.bpf.h"
 #include "count.bpf.h"
 #include "health.bpf.h"
 #include "match.bpf.h"
-#include "own.bpf.h"
+#include "owner.bpf.h"
 #include "reset.bpf.h"
 
 #define ESOCKTNOSUPPORT 94

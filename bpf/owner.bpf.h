@@ -3,8 +3,8 @@
  * Does a socket of this host own the flow? The answer comes before any policy:
  * that is why attach, detach and rule edits break no flow in either direction.
  */
-#ifndef TPROXY_OWN_BPF_H
-#define TPROXY_OWN_BPF_H
+#ifndef TPROXY_OWNER_BPF_H
+#define TPROXY_OWNER_BPF_H
 
 #include "cookie.bpf.h"
 #include "parse.bpf.h"

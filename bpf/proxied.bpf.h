@@ -10,8 +10,8 @@
  * than us. Packets of flows that just pass look at 16 more bits of the hash first, which are
  * kept apart: with many flows each of them missed the caches in the table itself.
  */
-#ifndef TPROXY_BEGAN_BPF_H
-#define TPROXY_BEGAN_BPF_H
+#ifndef TPROXY_PROXIED_BPF_H
+#define TPROXY_PROXIED_BPF_H
 
 #include "addr.bpf.h"
 
