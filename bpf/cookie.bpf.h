@@ -1,39 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * SYN cookies: under flood the listener keeps no request socket, so the ACK that
- * ends the handshake is owned by nobody and must be assigned like a SYN. Any ACK
- * that is forwarded looks like it; whether one is to be expected at all is noted
- * when the SYN goes by, so that ordinary traffic does not pay for the question.
+ * SYN cookies: under flood the listener keeps no request socket, so no socket owns the ACK that
+ * completes the handshake, and it must be steered like a SYN. Every ACK that is forwarded looks
+ * like it. So a SYN that a listener will answer by cookie is noted; without one lately, ordinary
+ * traffic does not pay for the check. Finds no listener and steers nothing.
  */
 #ifndef TPROXY_COOKIE_BPF_H
 #define TPROXY_COOKIE_BPF_H
 
-#include "parse.bpf.h"
+#include "flow.bpf.h"
+#include "proto.bpf.h"
 
 #define COOKIE_LIFE_NS (2 * 60 * 1000000000ULL) /* MAX_SYNCOOKIE_AGE, include/net/tcp.h */
-#define TCP_HEADER_MAX 60
-#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
-#define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
 
-/* When a listener was last seen to answer a SYN by cookie, bpf_ktime_get_ns(); 0: not lately. */
-__u64 cookie_seen SEC(".data.cookie");
+/*
+ * When a listener was last seen to answer a SYN by cookie, bpf_ktime_get_ns(); 0: not lately.
+ * The pin internal/cookie and the upgrade from older builds go by the two names.
+ */
+volatile __u64 cookie_seen SEC(".data.cookie");
 
 static __always_inline bool cookie_expected(void)
 {
-	__u64 seen = READ_ONCE(cookie_seen);
+	__u64 seen = cookie_seen;
 
 	if (!seen)
 		return false;
 	if (bpf_ktime_get_ns() - seen < COOKIE_LIFE_NS)
 		return true;
-	/* Unless another CPU has just seen one. */
+	/* Another CPU may just have seen one: then its time stays. */
 	__sync_val_compare_and_swap(&cookie_seen, seen, 0);
 	return false;
 }
 
-/* A SYN goes to this listener: will it answer by cookie? As tcp_conn_request does, full or forced. */
-static __always_inline void cookie_note(struct __sk_buff *skb, struct bpf_sock *listener,
-					const struct flow *f)
+/*
+ * A SYN goes to this listener. Notes whether it will answer by cookie: bpf_tcp_gen_syncookie
+ * knows, as tcp_conn_request does, both when the queue is full and when cookies are forced.
+ */
+static __always_inline void cookie_note_syn(struct __sk_buff *skb, struct bpf_sock *listener,
+					    const struct flow *f)
 {
 	struct {
 		struct tcphdr th;
@@ -50,10 +54,10 @@ static __always_inline void cookie_note(struct __sk_buff *skb, struct bpf_sock *
 	    load_net(skb, f->l4_offset, &tcp, len))
 		return;
 	if (bpf_tcp_gen_syncookie(listener, &ip, sizeof(ip), &tcp.th, len) > 0)
-		WRITE_ONCE(cookie_seen, bpf_ktime_get_ns());
+		cookie_seen = bpf_ktime_get_ns();
 }
 
-/* tcp_check_syncookie: a look at two fields unless this listener overflowed lately. */
+/* Cheap: the kernel compares two fields unless this listener overflowed lately. */
 static __always_inline bool cookie_is_valid(struct __sk_buff *skb, struct bpf_sock *listener,
 					    const struct flow *f)
 {

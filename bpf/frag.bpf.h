@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Fragments. Reassembly drops an assigned socket, so a first fragment that stays
- * here is remembered, its later fragments are kept too, and sk_lookup picks the
- * socket for the whole datagram. Those of a datagram that is dropped are dropped.
+ * Fragments. Only the first one has ports, and reassembly discards an assigned socket. So what
+ * happens to a first fragment is remembered: later ones are kept or dropped like it, and
+ * sk_lookup picks the socket for the whole datagram. Asks no rule.
  */
 #ifndef TPROXY_FRAG_BPF_H
 #define TPROXY_FRAG_BPF_H
 
 #include "addr.bpf.h"
-#include "steer.bpf.h"
+#include "count.bpf.h"
+#include "flow.bpf.h"
+#include "maps.bpf.h"
+#include "proto.bpf.h"
+#include "tproxy.h"
+#include "verdict.bpf.h"
 
 static __always_inline void frag_key(const struct flow *f, struct tproxy_frag_key *key)
 {
 	addr_copy(f, key->src, key->dst);
 	key->id = f->frag_id;
-	/* RFC 8200 4.5 reassembles by addresses and identification alone. */
+	/* RFC 8200 4.5: IPv6 reassembles by addresses and identification alone. */
 	key->proto = f->family == AF_INET ? f->proto : 0;
 }
 
-static __always_inline void frag_remember(const struct flow *f, struct tproxy_frag fate)
+static __always_inline void frag_note(const struct flow *f, struct tproxy_frag first)
 {
 	struct tproxy_frag_key key = {};
 
 	frag_key(f, &key);
-	bpf_map_update_elem(&frags, &key, &fate, BPF_ANY);
+	bpf_map_update_elem(&frags, &key, &first, BPF_ANY);
 }
 
-/* A new datagram: what an older one of the same identification met is no longer true. */
+/* A new datagram begins: a note of an older one with the same identification is void. */
 static __always_inline void frag_forget(const struct flow *f)
 {
 	struct tproxy_frag_key key = {};
@@ -35,36 +40,35 @@ static __always_inline void frag_forget(const struct flow *f)
 	bpf_map_delete_elem(&frags, &key);
 }
 
-static __always_inline void frag_keep(const struct flow *f)
+/* This first fragment is kept here. */
+static __always_inline void frag_note_kept(const struct flow *f)
 {
-	frag_remember(f, (struct tproxy_frag){ .counter = TPROXY_COUNT_FRAG_NEXT });
+	frag_note(f, (struct tproxy_frag){ .counter = TPROXY_COUNT_FRAG_NEXT });
 	count(TPROXY_COUNT_FRAG_FIRST);
 }
 
 /*
- * For a first fragment that will be dropped unless frag_keep is called. Said before
- * it is tried, not behind the many ways in which steering fails: the verifier
- * would walk each of them through here.
+ * This first fragment is dropped, unless frag_note_kept follows. Call it before steering is tried:
+ * called after each of the many ways in which steering fails, the verifier would walk it for
+ * every one of them.
  */
-static __always_inline void frag_doom(const struct flow *f)
+static __always_inline void frag_note_dropped(const struct flow *f)
 {
-	frag_remember(f, (struct tproxy_frag){ .drop = 1, .counter = TPROXY_COUNT_FRAG_DROP });
+	frag_note(f, (struct tproxy_frag){ .drop = 1, .counter = TPROXY_COUNT_FRAG_DROP });
 }
 
-/* One that overtook its first fragment is not known here and goes its way. */
-static __always_inline enum verdict frag_later(const struct flow *f)
+/* A later fragment. If it came before its first one, there is no note, and it is left alone. */
+static __always_inline enum verdict decide_later_fragment(const struct flow *f)
 {
-	const struct tproxy_frag *fate;
+	const struct tproxy_frag *first;
 	struct tproxy_frag_key key = {};
 
 	frag_key(f, &key);
-	fate = bpf_map_lookup_elem(&frags, &key);
-	if (!fate) {
-		count(TPROXY_COUNT_FRAG_MISS);
-		return VERDICT_NEXT;
-	}
-	count(fate->counter);
-	return fate->drop ? VERDICT_DROP : VERDICT_KEEP;
+	first = bpf_map_lookup_elem(&frags, &key);
+	if (!first)
+		return leave(TPROXY_COUNT_FRAG_MISS);
+	count(first->counter);
+	return first->drop ? VERDICT_DROP : VERDICT_KEEP;
 }
 
 #endif

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Do flow starts that are handed to a listener come to be connections? Whatever is wrong
- * between here and the socket (a rule, a mark, a firewall, the way back) shows in these two
- * numbers. Kept for a minute only; user space adds up the CPUs.
+ * For each rule: how many flow starts went to a listener lately, and how many of them became
+ * connections. Whatever is wrong between here and the socket (an ip rule, a mark, a firewall, the
+ * return route) shows in these two numbers. They cover a minute at most, for each CPU; user
+ * space adds up the CPUs. Counts only; decides nothing.
  */
 #ifndef TPROXY_HEALTH_BPF_H
 #define TPROXY_HEALTH_BPF_H
 
+#include "addr.bpf.h"
+#include "flow.bpf.h"
+#include "maps.bpf.h"
 #include "proxied.bpf.h"
+#include "tproxy.h"
 
 static __always_inline struct tproxy_health *health_of(__u32 rule, bool udp, __u64 now)
 {
@@ -25,8 +30,8 @@ static __always_inline struct tproxy_health *health_of(__u32 rule, bool udp, __u
 	return h;
 }
 
-/* A listener is to get this SYN or datagram. */
-__noinline int health_start(struct __sk_buff *skb, const struct flow *f, __u32 rule)
+/* A listener gets this SYN or datagram. A global function: the verifier walks it once. */
+__noinline int health_note_start(struct __sk_buff *skb, const struct flow *f, __u32 rule)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct tproxy_health *h;
@@ -46,7 +51,7 @@ __noinline int health_start(struct __sk_buff *skb, const struct flow *f, __u32 r
 	return 1;
 }
 
-static __always_inline void health_arrive(__u32 rule)
+static __always_inline void health_note_delivered(__u32 rule)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct tproxy_health *h = health_of(rule, false, now);
@@ -58,14 +63,17 @@ static __always_inline void health_arrive(__u32 rule)
 	h->since = 0;
 }
 
-/* The client answers the SYN-ACK of a listener: its SYN has arrived, and so has the answer. */
-__noinline int health_shake(const struct flow *f)
+/*
+ * The client answers the SYN-ACK of a listener: so both its SYN and the SYN-ACK have arrived.
+ * A global function: the verifier walks it once.
+ */
+__noinline int health_note_handshake(const struct flow *f)
 {
-	int rule = began_at_proxy(f, BEGAN_HERE);
+	int rule = proxied_rule(f);
 
-	if (rule)
-		health_arrive((__u32)rule - 1);
-	return rule;
+	if (rule >= 0)
+		health_note_delivered((__u32)rule);
+	return 0;
 }
 
 #endif

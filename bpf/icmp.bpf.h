@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ICMP errors are addressed to the foreign address a local socket speaks for and
- * would be forwarded past it. The quoted packet tells whose they are.
+ * ICMP errors for flows of local sockets. They are addressed to the foreign address that the
+ * socket uses, and would be forwarded past it. The packet that they quote shows whose they are.
+ * Steers nothing and changes no note.
  */
 #ifndef TPROXY_ICMP_BPF_H
 #define TPROXY_ICMP_BPF_H
 
+#include "flow.bpf.h"
+#include "listener.bpf.h"
+#include "maps.bpf.h"
+#include "match.bpf.h"
 #include "older.bpf.h"
 #include "owner.bpf.h"
-#include "steer.bpf.h"
-
-#define ICMP_TIME_EXCEEDED 11
-#define ICMP_PARAMETERPROB 12
-#define ICMPV6_PARAMPROB 4 /* 1…4 are the errors, RFC 4443 2.1 */
-#define ICMP_HEADER_LEN 8
+#include "parse.bpf.h"
+#include "proto.bpf.h"
+#include "socket.bpf.h"
+#include "tproxy.h"
+#include "verdict.bpf.h"
 
 static __always_inline bool icmp_is_error(const struct flow *f, __u8 type)
 {
-	if (f->family == AF_INET6)
-		return type >= 1 && type <= ICMPV6_PARAMPROB;
+	if (f->family == AF_INET6) /* RFC 4443 2.1: the errors are 1…4 */
+		return type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB;
 	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
 	       type == ICMP_PARAMETERPROB;
 }
 
 /*
- * The quoted packet, turned round: as if its receiver had answered, which is the
- * tuple our socket is found by. RFC 792 and RFC 4443 promise the ports.
+ * The flow of the quoted packet, reversed: as if its receiver had answered. By that tuple our
+ * socket is found. RFC 792 and RFC 4443 guarantee that the ports are quoted.
  */
 static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct flow *outer,
 					     struct flow *quoted)
@@ -57,7 +61,7 @@ static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct
 		quoted->l4_offset = offset + sizeof(ip);
 		__builtin_memcpy(quoted->tuple.ipv6.saddr, &ip.daddr, 16);
 		__builtin_memcpy(quoted->tuple.ipv6.daddr, &ip.saddr, 16);
-		/* What was sent in fragments is quoted with a fragment header. */
+		/* The quote of a fragment has a fragment header. */
 		if (parse_ip6_extensions(skb, quoted) != PARSE_FLOW || quoted->frag == FRAG_LATER ||
 		    quoted->routed)
 			return false;
@@ -70,7 +74,27 @@ static __always_inline bool icmp_quoted_flow(struct __sk_buff *skb, const struct
 	return true;
 }
 
-static __always_inline enum verdict icmp(struct __sk_buff *skb, const struct flow *outer)
+/*
+ * Does a rule give this flow to the relay, and is a relay there? A global function: the verifier
+ * walks it once.
+ */
+__noinline int is_relayed(struct __sk_buff *skb, const struct flow *f)
+{
+	const struct tproxy_config *cfg = get_config();
+	struct bpf_sock *s __cleanup_sk = NULL;
+	struct match m;
+	__u32 slot;
+
+	if (!cfg || !f)
+		return 0;
+	m = match(skb, cfg, f);
+	if (!m.rule || m.rule->action != TPROXY_ACTION_PROXY || m.rule->proxy_port)
+		return 0;
+	s = find_listener(skb, m.rule, f, &slot);
+	return s != NULL;
+}
+
+static __always_inline enum verdict decide_icmp(struct __sk_buff *skb, const struct flow *outer)
 {
 	struct flow quoted = {};
 	enum owner owner = OWNER_NONE;
@@ -85,9 +109,9 @@ static __always_inline enum verdict icmp(struct __sk_buff *skb, const struct flo
 		owner = tcp_owner(skb, &quoted);
 	else if (quoted.proto == IPPROTO_UDP)
 		owner = udp_owner(skb, &quoted);
-	/* The relay's answers leave from sockets that are bound elsewhere: the rules tell. */
-	if (owner == OWNER_NONE && (quoted.proto != IPPROTO_UDP || !is_relayed(skb, &quoted) ||
-				    is_older(&quoted, OLDER_ASK)))
+	/* The relay answers datagrams from sockets bound elsewhere, so here the rules decide. */
+	if (owner == OWNER_NONE &&
+	    (quoted.proto != IPPROTO_UDP || !is_relayed(skb, &quoted) || older_is(&quoted)))
 		return VERDICT_NEXT;
 	return keep(TPROXY_COUNT_ICMP_OWNED);
 }

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * All maps. The policy maps are inner maps: slot `generation & 1` of each outer
- * *_gen map is live, so a packet sees one whole policy or the other. Slot 0 is
- * declared here and pinned under the names users know.
+ * The maps that user space shares; pins and BTF names are a contract. What only the programs
+ * remember is declared with its code: proxied, cookie, socket.
+ *
+ * The policy maps are inner maps: slot `generation & 1` of each outer *_gen map is live, so a
+ * packet sees the old policy or the new one, never a mixture. Slot 0 is declared here and pinned
+ * under the names that users know.
  */
 #ifndef TPROXY_MAPS_BPF_H
 #define TPROXY_MAPS_BPF_H
 
 #include "tproxy.h"
 
+/*
+ * A policy map and its outer map. This macro stays: eight pairs differ in five values each, and
+ * written out these would be hidden among a hundred equal lines.
+ */
 #define POLICY_MAP(map, map_type, flags, entries, key_type, value_type)                            \
 	struct map##_map {                                                                         \
 		__uint(type, map_type);                                                            \
@@ -54,7 +61,7 @@ static __always_inline const struct tproxy_config *get_config(void)
 	return bpf_map_lookup_elem(&config, &zero);
 }
 
-/* 8-byte values, so that user space reads socket cookies back. */
+/* Listeners, by TPROXY_SLOT. Values of 8 bytes: user space reads socket cookies. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);
 	__uint(max_entries, TPROXY_SOCKET_SLOTS);
@@ -90,7 +97,7 @@ struct {
 	__type(value, struct tproxy_probe);
 } probe SEC(".maps");
 
-/* Addresses of this host. The loader fills it. */
+/* Addresses of this host. The loader fills the map; the value is unused. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -99,7 +106,7 @@ struct {
 	__type(value, __u8);
 } local SEC(".maps");
 
-/* Flow starts that only sk_lookup can give to their socket. */
+/* Flow starts that sk_lookup has to give to their listener. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -116,8 +123,8 @@ struct {
 } frags SEC(".maps");
 
 /*
- * UDP flows that were under way before the rules took their port. The loader learns them;
- * the data path keeps the time of the latest datagram and deletes who was idle for long.
+ * UDP flows that are older than the rule they match. The loader learns them; the data path keeps
+ * the time of the latest datagram and deletes flows that were idle for long.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -127,7 +134,7 @@ struct {
 	__type(value, struct tproxy_older);
 } older SEC(".maps");
 
-/* Programs that may run before ours. No program looks here. */
+/* Programs that may run before ours. For the loader only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -1,31 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Flow to rule: one look-up for each dimension gives the mask of rules that
- * accept its value; the lowest bit of their AND is the first matching rule.
- * Costs the same for one rule or sixty-four.
+ * Flow to rule: one look-up for each dimension (interface, port, destination, source) yields the
+ * mask of rules that accept its value; the lowest bit of their AND is the first matching rule. So
+ * it costs the same for one rule or sixty-four. Reads the live policy; acts on nothing.
  */
 #ifndef TPROXY_MATCH_BPF_H
 #define TPROXY_MATCH_BPF_H
 
+#include "flow.bpf.h"
 #include "maps.bpf.h"
-#include "parse.bpf.h"
+#include "proto.bpf.h"
+#include "tproxy.h"
 
 struct match {
 	const struct tproxy_rule *rule; /* NULL: no rule concerns this flow */
 	__u32 number;
-	__u32 vrf; /* whose member the packet came in by, or 0 */
+	__u32 vrf; /* ifindex of the VRF that the ingress interface is a member of, or 0 */
 };
 
-#define live_lookup(map, slot, key)                                                                \
-	({                                                                                         \
-		void *inner_ = bpf_map_lookup_elem(&map##_gen, slot);                              \
-		inner_ ? bpf_map_lookup_elem(inner_, key) : NULL;                                  \
-	})
+/* Slot of the outer maps (…_gen) that holds the live policy. */
+static __always_inline __u32 live_slot(const struct tproxy_config *cfg)
+{
+	return cfg->generation & 1;
+}
+
+static __always_inline void *live_lookup(void *outer, const __u32 *slot, const void *key)
+{
+	void *inner = bpf_map_lookup_elem(outer, slot);
+
+	return inner ? bpf_map_lookup_elem(inner, key) : NULL;
+}
 
 /*
- * Number of the lowest set bit; mask is not 0. It counts the ones below that bit
- * (Hacker's Delight, 5-1): clang 14 crashes on __builtin_ctzll for BPF, and a search
- * with branches multiplies the verifier's paths by 64.
+ * Number of the lowest set bit; mask is not 0. Counts the ones below that bit (Hacker's Delight,
+ * 5-1): clang 14 crashes on __builtin_ctzll for BPF, and a search with branches multiplies the
+ * verifier's paths by 64.
  */
 static __always_inline __u32 lowest_bit(tproxy_mask mask)
 {
@@ -45,29 +54,32 @@ static __always_inline tproxy_mask mask_of(const tproxy_mask *found)
 static __always_inline tproxy_mask match_port(__u32 *slot, const struct flow *f)
 {
 	struct tproxy_port key = { .proto = f->proto };
-	tproxy_mask any = mask_of(live_lookup(ports, slot, &key));
+	tproxy_mask any = mask_of(live_lookup(&ports_gen, slot, &key));
 
 	key.port = f->family == AF_INET ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
-	return any | mask_of(live_lookup(ports, slot, &key));
+	return any | mask_of(live_lookup(&ports_gen, slot, &key));
 }
 
-/* Rules that accept the source, for a packet whose destination is not the one in its header. */
+/* Rules that accept the source. */
 static __always_inline tproxy_mask match_source(__u32 *slot, const struct flow *f)
 {
 	if (f->family == AF_INET) {
 		struct tproxy_lpm4 key = { .prefixlen = 32 };
 
 		__builtin_memcpy(key.addr, &f->tuple.ipv4.saddr, sizeof(key.addr));
-		return mask_of(live_lookup(src4, slot, &key));
+		return mask_of(live_lookup(&src4_gen, slot, &key));
 	} else {
 		struct tproxy_lpm6 key = { .prefixlen = 128 };
 
 		__builtin_memcpy(key.addr, f->tuple.ipv6.saddr, sizeof(key.addr));
-		return mask_of(live_lookup(src6, slot, &key));
+		return mask_of(live_lookup(&src6_gen, slot, &key));
 	}
 }
 
-/* A global function: what it asks on its way would multiply the verifier's paths behind it. */
+/*
+ * Rules that accept destination and source. A global function: inline, its branches would
+ * multiply the paths of all that comes after it.
+ */
 __noinline tproxy_mask match_prefixes(__u32 live, const struct flow *f)
 {
 	__u32 *slot = &live;
@@ -79,43 +91,43 @@ __noinline tproxy_mask match_prefixes(__u32 live, const struct flow *f)
 		tproxy_mask mask;
 
 		__builtin_memcpy(key.addr, &f->tuple.ipv4.daddr, sizeof(key.addr));
-		mask = mask_of(live_lookup(dst4, slot, &key));
+		mask = mask_of(live_lookup(&dst4_gen, slot, &key));
 		return mask ? mask & match_source(slot, f) : 0;
 	} else {
 		struct tproxy_lpm6 key = { .prefixlen = 128 };
 		tproxy_mask mask;
 
 		__builtin_memcpy(key.addr, f->tuple.ipv6.daddr, sizeof(key.addr));
-		mask = mask_of(live_lookup(dst6, slot, &key));
+		mask = mask_of(live_lookup(&dst6_gen, slot, &key));
 		return mask ? mask & match_source(slot, f) : 0;
 	}
 }
 
-/* The rules of this interface, whatever the flow. */
+/* The rules of the ingress interface, for any flow. */
 static __always_inline tproxy_mask match_iface(struct __sk_buff *skb, __u32 *slot)
 {
 	__u32 ifindex = skb->ingress_ifindex;
-	const struct tproxy_iface *iface = live_lookup(ifaces, slot, &ifindex);
+	const struct tproxy_iface *iface = live_lookup(&ifaces_gen, slot, &ifindex);
 
 	return iface ? iface->mask : 0;
 }
 
-/* Is there a rule for the addresses, whatever the ports? */
+/* Is there a rule for the addresses, for any port? */
 static __always_inline bool match_addresses(struct __sk_buff *skb, const struct tproxy_config *cfg,
 					    const struct flow *f)
 {
-	__u32 slot = cfg->generation & 1;
+	__u32 slot = live_slot(cfg);
 
 	return match_iface(skb, &slot) & match_prefixes(slot, f);
 }
 
-/* The cheapest and most selective dimensions come first; most packets end at the port. */
+/* Cheap and selective dimensions come first: for most packets the port is the last one. */
 static __always_inline struct match match(struct __sk_buff *skb, const struct tproxy_config *cfg,
 					  const struct flow *f)
 {
-	__u32 slot = cfg->generation & 1;
+	__u32 slot = live_slot(cfg);
 	__u32 ifindex = skb->ingress_ifindex;
-	const struct tproxy_iface *iface = live_lookup(ifaces, &slot, &ifindex);
+	const struct tproxy_iface *iface = live_lookup(&ifaces_gen, &slot, &ifindex);
 	struct match m = {};
 	tproxy_mask mask;
 
@@ -127,7 +139,7 @@ static __always_inline struct match match(struct __sk_buff *skb, const struct tp
 	if (!mask)
 		return m;
 	m.number = lowest_bit(mask);
-	m.rule = live_lookup(rules, &slot, &m.number);
+	m.rule = live_lookup(&rules_gen, &slot, &m.number);
 	m.vrf = iface->vrf;
 	if (m.rule && m.rule->action == TPROXY_ACTION_NONE)
 		m.rule = NULL;

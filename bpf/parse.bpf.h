@@ -1,47 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Packet to flow. Reads headers only through the network header, so that one
- * parser serves Ethernet and L3 devices, linear and non-linear skbs. Looks up
- * nothing, decides nothing, counts nothing.
+ * Packet to flow: reads the headers into struct flow. Reads through the network header only, so
+ * one parser serves Ethernet and L3 devices, linear and non-linear skbs. Looks up nothing,
+ * decides nothing, counts nothing.
+ *
+ * Loops are in global functions: the verifier walks each of these once, instead of once for
+ * every path that leads to it.
  */
 #ifndef TPROXY_PARSE_BPF_H
 #define TPROXY_PARSE_BPF_H
 
-#include "tproxy.h"
+#include "flow.bpf.h"
+#include "proto.bpf.h"
 
-#define ETH_P_IP 0x0800
-#define ETH_P_IPV6 0x86DD
-#define ETH_P_8021Q 0x8100
-#define ETH_P_8021AD 0x88A8
-#define VLAN_VID_MASK 0x0fff
-#define VLAN_TAGS_MAX 8 /* priority tags that stand in the frame */
-#define AF_INET 2
-#define AF_INET6 10
-#define NEXTHDR_HOP 0
-#define NEXTHDR_ROUTING 43
-#define NEXTHDR_FRAGMENT 44
-#define NEXTHDR_AUTH 51
-#define NEXTHDR_DEST 60
-#define NEXTHDR_ICMP 58
-#define IP_OFFSET 0x1fff
-#define IP_MF 0x2000
-#define IP_DF 0x4000
-#define IPOPT_EOL 0
-#define IPOPT_NOP 1
-#define IPOPT_LSRR 131
-#define IPOPT_SSRR 137
-#define IP_OPTIONS_MAX 40
+#define VLAN_TAGS_MAX 8 /* priority tags that are part of the frame */
 #define IPV6_EXTENSIONS_MAX 8
 #define L4_HEAD 14 /* TCP up to and with its flags; UDP has its ports in the same place */
-#define WHOLE_PACKET 0xffffffff /* an `end` that no header declares: what is there counts */
-#define IPV6_FLOWINFO 0x0fffffff
-
-enum tcp_flag {
-	TCP_FIN = 0x01,
-	TCP_SYN = 0x02,
-	TCP_RST = 0x04,
-	TCP_ACK = 0x10,
-};
+#define WHOLE_PACKET 0xffffffff /* for `end`: the header declares none, the skb's end counts */
 
 enum parse_result {
 	PARSE_FLOW,  /* TCP or UDP; ports are known unless it is a later fragment */
@@ -50,49 +25,18 @@ enum parse_result {
 	/* The rest may be TCP or UDP, and cannot be read here. */
 	PARSE_MALFORMED,
 	PARSE_HIDDEN,         /* ports or flags are in another fragment */
-	PARSE_CHAIN,          /* behind more IPv6 headers than are read */
-	PARSE_SOURCE_ROUTE,   /* the destination in the header is not where the packet goes */
+	PARSE_CHAIN,          /* after more IPv6 headers than are read */
+	PARSE_SOURCE_ROUTE,   /* the packet does not go to the destination in its header */
 	PARSE_ROUTING_HEADER, /* the same in IPv6 */
 	PARSE_OVERLAP,        /* a later fragment that could rewrite the flags of the first */
-	PARSE_TAGS,           /* behind more priority tags than are read; no address is known */
+	PARSE_TAGS,           /* after more priority tags than are read; no address is known */
 };
-
-enum frag_state { FRAG_NONE, FRAG_FIRST, FRAG_LATER };
-
-struct flow {
-	struct bpf_sock_tuple tuple; /* as the look-up helpers want it */
-	__u32 family;                /* AF_INET or AF_INET6; 0: no addresses were read */
-	__u32 base;                  /* of the IP header, from the network header: behind tags */
-	__u32 l4_offset;             /* from the network header */
-	__u32 end;                   /* as the IP header declares it, from the network header */
-	__u32 bytes;                 /* IP bytes as the header says; 0 for a jumbogram */
-	__u32 frag_id;               /* IP identification, as in the packet */
-	__be32 flowinfo; /* IPv6 traffic class and flow label; IPv4 TOS in the last byte */
-	__u8 proto;
-	__u8 tcp_flags; /* enum tcp_flag */
-	__u8 frag;      /* enum frag_state */
-	__u8 ttl;       /* or hop limit */
-	bool df;        /* IPv4 only: whole, and not to be fragmented */
-	bool routed;    /* an IPv6 routing header has segments left */
-};
-
-/* The flags that say what a segment is for; PSH, URG and ECN do not. */
-static __always_inline __u8 tcp_control(const struct flow *f)
-{
-	__u8 flags = f->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
-
-	/* RFC 9293 3.10.7.2: a FIN does not keep a SYN from opening a connection. */
-	return flags == (TCP_SYN | TCP_FIN) ? TCP_SYN : flags;
-}
-
-#define load_net(skb, offset, to, len)                                                             \
-	bpf_skb_load_bytes_relative(skb, offset, to, len, BPF_HDR_START_NET)
 
 /*
  * RFC 791 3.1: with a source route the header's destination is only the next hop.
- * The step is computed without a branch and all values are read from the packet:
- * one path through the loop, where the verifier otherwise walks thousands. It and the
- * other loops here are global functions, which the verifier walks once each.
+ *
+ * The step to the next option is computed without a branch, and all values are read from the
+ * packet. So the verifier sees one path through the loop; with a branch it walks thousands.
  */
 __noinline int parse_ip4_options(struct __sk_buff *skb, __u32 base)
 {
@@ -102,12 +46,12 @@ __noinline int parse_ip4_options(struct __sk_buff *skb, __u32 base)
 	if (load_net(skb, base, option, 1))
 		return PARSE_MALFORMED;
 	end = (option[0] & 0x0f) * 4;
-	if (load_net(skb, base + end - 1, option, 1)) /* all of the header, whatever is in it */
+	if (load_net(skb, base + end - 1, option, 1)) /* is the whole header there? */
 		return PARSE_MALFORMED;
 	for (int n = 0; n < IP_OPTIONS_MAX && offset < end; n++) {
 		__u32 nop;
 
-		/* The packet may end with the list, in an option without a length: then 0. */
+		/* An option without a length may be the packet's last byte: its length reads as 0. */
 		if (load_net(skb, base + offset, option, sizeof(option)) &&
 		    load_net(skb, base + offset, option, 1))
 			return PARSE_MALFORMED;
@@ -125,8 +69,8 @@ __noinline int parse_ip4_options(struct __sk_buff *skb, __u32 base)
 }
 
 /*
- * First bytes of the packet, by one call for almost every packet. `l4` is filled
- * only if `whole`, and stands right behind the fixed header.
+ * The first bytes of the packet: the fixed IP header, and what follows it. One load reads both
+ * for almost every packet; in a short one `whole` is false and `l4` is not filled.
  */
 struct head4 {
 	struct iphdr ip;
@@ -140,21 +84,12 @@ struct head6 {
 	bool whole;
 };
 
-#define load_head(skb, base, h)                                                                    \
-	({                                                                                         \
-		(h)->whole = !load_net(skb, base, h, sizeof((h)->ip) + L4_HEAD);                   \
-		(h)->whole ? 0 : load_net(skb, base, &(h)->ip, sizeof((h)->ip));                   \
-	})
-
-static __always_inline void set_ports(struct flow *f, __be16 sport, __be16 dport)
+/* head: room for ip_len + L4_HEAD bytes. False: not even the IP header is there. */
+static __always_inline bool load_head(struct __sk_buff *skb, __u32 base, void *head, __u32 ip_len,
+				      bool *ret_whole)
 {
-	if (f->family == AF_INET) {
-		f->tuple.ipv4.sport = sport;
-		f->tuple.ipv4.dport = dport;
-	} else {
-		f->tuple.ipv6.sport = sport;
-		f->tuple.ipv6.dport = dport;
-	}
+	*ret_whole = !load_net(skb, base, head, ip_len + L4_HEAD);
+	return *ret_whole || !load_net(skb, base, head, ip_len);
 }
 
 static __always_inline bool is_icmp(const struct flow *f)
@@ -163,8 +98,8 @@ static __always_inline bool is_icmp(const struct flow *f)
 }
 
 /*
- * head: L4_HEAD bytes of the upper-layer header if `known`, else room for them. What lies
- * behind the declared end is padding of the link, which no receiver sees.
+ * head: L4_HEAD bytes of the upper-layer header if `known`, else room for them. Bytes after the
+ * declared end are padding of the link, which no receiver sees.
  */
 static __always_inline enum parse_result parse_l4(struct __sk_buff *skb, struct flow *f, __u8 *head,
 						  bool known)
@@ -195,15 +130,18 @@ static __always_inline bool is_transport(__u8 proto)
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
 }
 
-/* RFC 1858: at offset 8 bytes a receiver that lets fragments overlap reads new flags. */
+/*
+ * offset: of the fragment, in units of 8 bytes. RFC 1858: a TCP fragment at 8 bytes brings new
+ * flags to a receiver that lets fragments overlap.
+ */
 static __always_inline enum parse_result parse_later(const struct flow *f, __u32 offset)
 {
 	return f->proto == IPPROTO_TCP && offset == 1 ? PARSE_OVERLAP : PARSE_FLOW;
 }
 
 /*
- * Length 0: iph_totlen() knows BIG TCP by the skb, which is never a fragment then. Of a
- * fragment with more behind it ip_frag_queue() takes whole units of 8 bytes.
+ * Length 0 is BIG TCP if the skb says so (iph_totlen()); it is never a fragment then. Of a
+ * fragment that is not the last, ip_frag_queue() takes whole units of 8 bytes only.
  */
 static __always_inline void set_end4(struct __sk_buff *skb, struct flow *f)
 {
@@ -222,7 +160,7 @@ static __always_inline enum parse_result parse_ip4(struct __sk_buff *skb, struct
 	struct iphdr ip;
 	__u16 frag_off;
 
-	if (load_head(skb, f->base, &h))
+	if (!load_head(skb, f->base, &h, sizeof(h.ip), &h.whole))
 		return PARSE_MALFORMED;
 	ip = h.ip;
 	if (ip.version != 4 || ip.ihl < 5)
@@ -276,7 +214,7 @@ __noinline int parse_ip6_extensions(struct __sk_buff *skb, struct flow *f)
 			    load_net(skb, f->l4_offset, &frag, sizeof(frag)))
 				return PARSE_MALFORMED;
 			frag_off = bpf_ntohs(frag.frag_off);
-			/* Reassembly goes by the outermost. */
+			/* The stack reassembles by the first fragment header. */
 			if (f->frag == FRAG_NONE) {
 				if (frag_off & 0xfff8)
 					f->frag = FRAG_LATER;
@@ -310,8 +248,8 @@ __noinline int parse_ip6_extensions(struct __sk_buff *skb, struct flow *f)
 }
 
 /*
- * Length 0: ip6_rcv_core() bounds a packet that begins with a hop-by-hop header by what is
- * there, jumbo option or not; ipv6_payload_len() does so for BIG TCP.
+ * Length 0: the packet ends where the skb ends, if it begins with a hop-by-hop header, with or
+ * without a jumbo option (ip6_rcv_core()), or if it is BIG TCP (ipv6_payload_len()).
  */
 static __always_inline void set_end6(struct __sk_buff *skb, struct flow *f, __u32 payload)
 {
@@ -321,7 +259,7 @@ static __always_inline void set_end6(struct __sk_buff *skb, struct flow *f, __u3
 		f->end = WHOLE_PACKET;
 }
 
-/* With segments left the packet goes elsewhere, whatever else there is to read or not. */
+/* With segments left, the packet does not go to the destination in its header. */
 static __always_inline enum parse_result parse_routed(const struct flow *f,
 						      enum parse_result result)
 {
@@ -338,7 +276,7 @@ static __always_inline enum parse_result parse_ip6(struct __sk_buff *skb, struct
 	struct head6 h = {};
 	struct ipv6hdr ip;
 
-	if (load_head(skb, f->base, &h))
+	if (!load_head(skb, f->base, &h, sizeof(h.ip), &h.whole))
 		return PARSE_MALFORMED;
 	ip = h.ip;
 	if (ip.version != 6)
@@ -357,13 +295,16 @@ static __always_inline enum parse_result parse_ip6(struct __sk_buff *skb, struct
 	return f->routed ? parse_routed(f, result) : result;
 }
 
-/* The stack strips nested tags of VID 0 without a second run of tc; any other is a VLAN's. */
+/*
+ * The stack strips nested tags of VID 0 and does not run tc again for the packet. A tag of any
+ * other VID belongs to a VLAN device.
+ */
 __noinline int skip_tags(struct __sk_buff *skb, struct flow *f, __be16 *type)
 {
 	if (!f || !type)
 		return PARSE_OTHER;
 	for (int n = 0; n < VLAN_TAGS_MAX; n++) {
-		__be16 tag[2]; /* TCI, what follows */
+		__be16 tag[2]; /* TCI, type of the next header */
 
 		if (*type != bpf_htons(ETH_P_8021Q) && *type != bpf_htons(ETH_P_8021AD))
 			return PARSE_FLOW;
@@ -376,7 +317,7 @@ __noinline int skip_tags(struct __sk_buff *skb, struct flow *f, __be16 *type)
 										     PARSE_FLOW;
 }
 
-/* f: zeroed by the caller. The rest of a header cut off in a first fragment is in the second. */
+/* f: zeroed by the caller. What a first fragment lacks of a header is in the second: hidden. */
 static __always_inline enum parse_result parse(struct __sk_buff *skb, struct flow *f)
 {
 	__be16 type = skb->protocol;

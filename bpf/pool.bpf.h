@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Pool addresses: services of this host that stand for servers. Only sk_lookup sees
- * them, on the way to the host's own listeners; so it does not matter where the
- * client is, on an attached interface or on this host itself.
+ * Pool addresses: services of this host, each of which leads to a server. Only sk_lookup asks for
+ * them, where the kernel looks for a listener of this host. So it does not matter whether the
+ * client is beyond an attached interface or on this host itself. Knows no socket.
  */
 #ifndef TPROXY_POOL_BPF_H
 #define TPROXY_POOL_BPF_H
 
+#include "maps.bpf.h"
 #include "match.bpf.h"
-#include "steer.bpf.h"
+#include "tproxy.h"
 
 static __always_inline bool is_pool(const struct tproxy_flow_key *flow)
 {
@@ -18,9 +19,9 @@ static __always_inline bool is_pool(const struct tproxy_flow_key *flow)
 
 	if (!cfg)
 		return false;
-	slot = cfg->generation & 1;
+	slot = live_slot(cfg);
 	__builtin_memcpy(key.addr, flow->dst, sizeof(key.addr));
-	return live_lookup(pools, &slot, &key) != NULL;
+	return live_lookup(&pools_gen, &slot, &key) != NULL;
 }
 
 #endif

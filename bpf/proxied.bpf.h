@@ -1,34 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * TCP flows that began at a proxy. When their socket is gone, by a reset of the proxy or
- * with the proxy itself, nobody owns what the client still has on its way; forwarded, it
- * would get past the proxy to the server. It stays here; the proxy's listener, if there is
- * one, answers it with RST (tcp_rcv_state_process).
+ * TCP flows whose start was given to a proxy. When the proxy resets a flow or dies, no socket
+ * owns the packets that the client has still on their way. Forwarded, they would bypass the
+ * proxy and reach the server. So they stay here; the proxy's listener, if there is one, answers
+ * them with RST (tcp_rcv_state_process). Remembers flows; decides nothing about packets.
  *
- * A table with one place for each hash, where a newer flow takes the place of an older one:
- * no lock, no allocation. Whose place was taken is treated like any other flow that is older
- * than us. Packets of flows that just pass look at 16 more bits of the hash first, which are
- * kept apart: with many flows each of them missed the caches in the table itself.
+ * A table with one entry for each hash, where a newer flow overwrites an older one: no lock, no
+ * allocation. An overwritten flow is treated like any flow that is older than this program.
+ *
+ * The maps are called `began`, and `.data.tags` with `began_tags` in it: their pins and the
+ * upgrade from older builds go by these names.
  */
 #ifndef TPROXY_PROXIED_BPF_H
 #define TPROXY_PROXIED_BPF_H
 
 #include "addr.bpf.h"
+#include "flow.bpf.h"
+#include "proto.bpf.h"
+#include "tproxy.h"
 
-#define BEGAN_BITS 16 /* 2.5 MiB */
+#define PROXIED_BITS 16 /* of the hash; 2.5 MiB */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1 << BEGAN_BITS);
+	__uint(max_entries, 1 << PROXIED_BITS);
 	__type(key, __u32);
 	__type(value, struct tproxy_flow_key);
 } began SEC(".maps");
 
-/* Low bits of the hash of whom the place is taken by. */
-static __u16 began_tags[1 << BEGAN_BITS] SEC(".data.tags");
+/*
+ * For each entry the low 16 bits of its flow's hash. Packets of flows that only pass are compared
+ * with these first: with many flows, each of them missed the CPU's caches in the table itself.
+ */
+static __u16 began_tags[1 << PROXIED_BITS] SEC(".data.tags");
 
-/* One to one from what is added up: flows that differ in one port only never share place and tag. */
-static __always_inline __u32 began_hash(const struct flow *f)
+/*
+ * The mixing of h is one to one. So flows that differ in one port only never share both entry
+ * and tag.
+ */
+static __always_inline __u32 proxied_hash(const struct flow *f)
 {
 	const struct bpf_sock_tuple *t = &f->tuple;
 	__u32 src, dst, ports, h;
@@ -47,7 +57,7 @@ static __always_inline __u32 began_hash(const struct flow *f)
 	return h ^ h >> 15;
 }
 
-/* The same flow, whichever rule took it. */
+/* Compares all but the number of the rule. */
 static __always_inline bool same_flow(const struct tproxy_flow_key *a,
 				      const struct tproxy_flow_key *b)
 {
@@ -61,53 +71,66 @@ static __always_inline bool same_flow(const struct tproxy_flow_key *a,
 	return true;
 }
 
-enum began_how {
-	BEGAN_HERE,   /* is it noted? */
-	BEGAN_FORGET, /* it begins again, and passes */
-};
-
 /*
- * 0, or one more than the number of the rule that took the flow. A global function, like the
- * next: the verifier walks it once, instead of with every way that leads here.
+ * Returns 0, or one more than the number of the rule that took the flow. Call it by the names
+ * below. A global function, like proxied_note: the verifier walks each once, instead of once for
+ * every path that leads to it.
  */
-__noinline int began_at_proxy(const struct flow *f, enum began_how how)
+__noinline int proxied_find(const struct flow *f, __u32 forget)
 {
-	struct tproxy_flow_key key, *place;
+	struct tproxy_flow_key key, *entry;
 	__u32 hash, at;
 
 	if (!f)
 		return 0;
-	hash = began_hash(f);
-	at = hash >> (32 - BEGAN_BITS);
+	hash = proxied_hash(f);
+	at = hash >> (32 - PROXIED_BITS);
 	if (began_tags[at] != (__u16)hash)
 		return 0;
-	place = bpf_map_lookup_elem(&began, &at);
-	if (!place)
+	entry = bpf_map_lookup_elem(&began, &at);
+	if (!entry)
 		return 0;
 	key = flow_key(f);
-	if (!same_flow(place, &key))
+	if (!same_flow(entry, &key))
 		return 0;
-	if (how == BEGAN_FORGET)
-		place->proto = 0;
-	return place->rule + 1;
+	if (forget)
+		entry->proto = 0;
+	return entry->rule + 1;
 }
 
-/* Its start is given to a proxy by this rule. */
-__noinline int began_note(const struct flow *f, __u32 rule)
+static __always_inline bool proxied_is(const struct flow *f)
 {
-	struct tproxy_flow_key *place;
+	return proxied_find(f, false);
+}
+
+/* The flow begins again, and no proxy gets it now. */
+static __always_inline void proxied_forget(const struct flow *f)
+{
+	proxied_find(f, true);
+}
+
+/* Number of the rule that gave the flow to a proxy, or -1. */
+static __always_inline int proxied_rule(const struct flow *f)
+{
+	return proxied_find(f, false) - 1;
+}
+
+/* This rule gives the start of the flow to a proxy. */
+__noinline int proxied_note(const struct flow *f, __u32 rule)
+{
+	struct tproxy_flow_key *entry;
 	__u32 hash, at;
 
 	if (!f)
 		return 0;
-	hash = began_hash(f);
-	at = hash >> (32 - BEGAN_BITS);
+	hash = proxied_hash(f);
+	at = hash >> (32 - PROXIED_BITS);
 	began_tags[at] = (__u16)hash;
-	place = bpf_map_lookup_elem(&began, &at);
-	if (!place)
+	entry = bpf_map_lookup_elem(&began, &at);
+	if (!entry)
 		return 0;
-	*place = flow_key(f);
-	place->rule = (__u8)rule;
+	*entry = flow_key(f);
+	entry->rule = (__u8)rule;
 	return 1;
 }
 

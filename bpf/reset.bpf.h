@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * on-down = reset: the packet itself is turned into the refusal a closed port
- * would send (RST for TCP, port unreachable for UDP) and goes back where it came
- * from. The only place that changes a packet.
+ * on-proxy-down = reset: turns the packet itself into the refusal that a closed port would send
+ * (RST for TCP, port unreachable for UDP), to go back where it came from. The only header that
+ * changes a packet. Knows no map and no socket.
  *
- * The checksum of an skb may still be for the device to fill in (CHECKSUM_PARTIAL,
- * the rule on veth) and a program cannot see that. So TCP's is changed by difference,
- * which the helper gets right either way. ICMP gets a complete one, and its unused
- * half word, where the device would put what UDP was owed, the sum of the pseudo
- * header (ICMPv4 has none: 0). Then what the device puts there is right as well.
+ * The device may still have to fill in the checksum of an skb (CHECKSUM_PARTIAL, usual on veth),
+ * and a program cannot see that. So TCP's checksum is changed by difference, which the helper
+ * gets right either way. ICMP gets a complete checksum; but where UDP had its checksum, and the
+ * device would write one, ICMP has an unused half word. This holds the sum of the pseudo header
+ * (ICMPv4 has none: 0), and then what the device writes there is right as well.
  */
 #ifndef TPROXY_RESET_BPF_H
 #define TPROXY_RESET_BPF_H
 
-#include "parse.bpf.h"
+#include "flow.bpf.h"
+#include "proto.bpf.h"
 
-#define ETH_HLEN 14
-#define ETH_ALEN 6
 #define REPLY_TTL 64
-#define ICMP_DEST_UNREACH 3
-#define ICMP_PORT_UNREACH 3
-#define ICMPV6_DEST_UNREACH 1
-#define ICMPV6_PORT_UNREACH 4
 #define TCP_FLAGS_OFFSET 13
 #define TCP_CHECK_OFFSET 16
 #define IP_TTL_OFFSET 8
@@ -33,7 +28,7 @@ static __always_inline bool same20(const __u32 *a, const __u32 *b)
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4];
 }
 
-/* Bytes before the network header, which the context does not tell: 14, 0, or -1. */
+/* Bytes before the network header, which the context does not show: 14, 0, or -1. */
 static __always_inline int link_header_len(struct __sk_buff *skb)
 {
 	__u32 net[5], at[5];
@@ -66,8 +61,8 @@ static __always_inline __u16 fold(__u64 sum)
 	return ~sum;
 }
 
-/* Addresses change places, which leaves every checksum as it is; the TTL starts anew. */
-static __always_inline bool turn_ip_round(struct __sk_buff *skb, const struct flow *f, __u32 l2)
+/* Swaps the addresses, which changes no checksum, and sets a fresh TTL. */
+static __always_inline bool reverse_ip(struct __sk_buff *skb, const struct flow *f, __u32 l2)
 {
 	if (f->family == AF_INET) {
 		__be32 addrs[2] = { f->tuple.ipv4.daddr, f->tuple.ipv4.saddr };
@@ -111,7 +106,7 @@ static __always_inline bool make_rst(struct __sk_buff *skb, const struct flow *f
 	diff = bpf_csum_diff((__be32 *)&from, sizeof(from), (__be32 *)&to, sizeof(to), 0);
 	return diff >= 0 && !bpf_skb_store_bytes(skb, at, &to, sizeof(to), 0) &&
 	       !bpf_l4_csum_replace(skb, at + TCP_CHECK_OFFSET, 0, diff, 0) &&
-	       turn_ip_round(skb, f, l2);
+	       reverse_ip(skb, f, l2);
 }
 
 /* RFC 1122 3.2.2.1; the quote is the IP header and the UDP header. */
@@ -160,7 +155,7 @@ static __always_inline bool make_unreach6(struct __sk_buff *skb, const struct fl
 	__builtin_memcpy(&p.ip.daddr, f->tuple.ipv6.saddr, 16);
 	sum = bpf_csum_diff(NULL, 0, pseudo, sizeof(pseudo), 0);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p.ip.saddr, 32, sum);
-	/* See above: the device would put ~(all but the pseudo header + this word) here. */
+	/* See the head: the device would write ~(sum of all but the pseudo header + this word). */
 	p.icmp.un.frag.mtu = ~fold(sum);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p.icmp, payload, sum);
 	p.icmp.checksum = fold(sum);
@@ -168,7 +163,7 @@ static __always_inline bool make_unreach6(struct __sk_buff *skb, const struct fl
 	       !bpf_skb_store_bytes(skb, l2, &p, sizeof(p), 0);
 }
 
-/* True: the skb now is the refusal. False: it may be half changed and must be dropped. */
+/* True: the skb is the refusal now. False: it may be half changed and must be dropped. */
 static __always_inline bool make_refusal(struct __sk_buff *skb, const struct flow *f)
 {
 	int l2 = link_header_len(skb);

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The option of a SYN that only the real server can honour: a signature made with a key that
- * the two ends share. A listener without the key is silent (tcp_inbound_hash), and so would
- * the proxy be. No other length is a signature: servers ignore it and answer, which would
- * make it a way past a rule with on-down = pass. TCP AO is no such option either: kernels
- * without it ignore it.
+ * Signed SYNs: the TCP MD5 option holds a signature made with a key that only client and server
+ * know. A listener without the key does not answer (tcp_inbound_hash), so a proxy cannot either.
+ * Reads one packet; decides nothing.
+ *
+ * An option of another length is no signature. Servers ignore it and answer, so counting it as
+ * one would be a way past a rule with on-down = pass. The same holds for TCP AO: kernels without
+ * support ignore it.
  */
 #ifndef TPROXY_SYN_BPF_H
 #define TPROXY_SYN_BPF_H
 
-#include "parse.bpf.h"
-
-#define TCPOPT_EOL 0
-#define TCPOPT_NOP 1
-#define TCPOPT_MD5SIG 19 /* RFC 2385 */
-#define TCPOLEN_MD5SIG 18
-#define TCP_OPTIONS_MAX 40
+#include "flow.bpf.h"
+#include "proto.bpf.h"
 
 /* A global function: the verifier walks its loop once. */
-__noinline int syn_is_for_server(struct __sk_buff *skb, const struct flow *f)
+__noinline int syn_is_signed(struct __sk_buff *skb, const struct flow *f)
 {
 	__u32 at, end;
 	__u8 option[2]; /* kind, length */
