@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A packet that the loader sends to itself, through an interface: put there as if it had just
- * come in, caught at the listener before it is answered, and watched where the kernel drops it.
- * An object of its own: loaded for the moment, never pinned.
+ * The probe: a packet that the loader sends to its own listener. One program puts it on an
+ * interface as if it had just arrived there, one catches it at the listener before it is
+ * answered, one watches where the kernel drops it. An object of its own: loaded for the time of
+ * the probe and never pinned. Knows no map of the data path.
  */
 #include "vmlinux.h"
 
@@ -15,11 +16,11 @@
 #define BPF_F_INGRESS 1
 #define BPF_HDR_START_NET 1
 
-/* The loader's order, and what was seen. */
+/* The loader writes the order and reads the sight. */
 struct probe_order order SEC(".data.order");
 struct probe_sight sight SEC(".data.sight");
 
-/* Run once by the loader, with the packet. Its copy goes the way of a received one. */
+/* The loader runs it once, with the packet. The copy is received on the interface. */
 SEC("tc")
 int tproxy_put(struct __sk_buff *skb)
 {
@@ -28,8 +29,8 @@ int tproxy_put(struct __sk_buff *skb)
 }
 
 /*
- * The filter of the loader's listener. It refuses everything: the SYN has arrived, and nobody
- * is to be answered (sk_filter_trim_cap, before the listener makes a request socket).
+ * The socket filter of the loader's listener. Refuses all packets: the SYN has arrived, and must
+ * not be answered (sk_filter_trim_cap runs before the listener makes a request socket).
  */
 SEC("socket")
 int tproxy_arrive(struct __sk_buff *skb)
@@ -37,7 +38,7 @@ int tproxy_arrive(struct __sk_buff *skb)
 	__u16 dport = 0;
 
 	sight.mark = skb->mark;
-	/* Filters see a packet from its TCP or UDP header on. */
+	/* To a socket filter the packet begins with its TCP or UDP header. */
 	bpf_skb_load_bytes(skb, 2, &dport, sizeof(dport));
 	sight.dport = dport;
 	if (order.family == PROBE_IPV4)
@@ -53,7 +54,10 @@ struct sk_buff {
 	__u16 network_header;
 } __attribute__((preserve_access_index));
 
-/* Addresses, and the ports after a header without options: what no other packet has. */
+/*
+ * Compares addresses and ports, which no other packet has. The probe has no IP options and no
+ * extension headers.
+ */
 static __always_inline bool is_ours(const struct sk_buff *skb)
 {
 	const unsigned char *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);

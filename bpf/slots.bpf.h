@@ -30,7 +30,7 @@ static __always_inline __u32 flow_slot(__u32 group, const struct tproxy_flow_key
 /* For the listener that rule `rule` found by address. */
 static __always_inline __u32 found_slot(__u32 rule, __u8 proto, __u32 family)
 {
-	return TPROXY_LENT_SLOT(flow_class(proto, family), rule);
+	return TPROXY_FOUND_SLOT(flow_class(proto, family), rule);
 }
 
 _Static_assert(TPROXY_GROUP_WAYS == 1 << (32 - 28), "flow_slot takes four bits");

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the BPF programs and user space agree on: map keys and values, slots,
- * counters, names. Owns the pinned ABI; nothing here is declared a second time.
+ * The contract between the BPF programs and user space: map keys and values, slots, counters,
+ * names. Owns the pinned ABI. Nothing here is declared a second time elsewhere; nothing here is
+ * code. All integers are in host byte order unless the type (__be16) or the comment says
+ * otherwise.
  */
 #ifndef TPROXY_H
 #define TPROXY_H
@@ -10,33 +12,34 @@
 #include <linux/types.h>
 #endif
 
-#define TPROXY_ABI 3 /* changes when a pinned layout changes; mismatch is refused */
+#define TPROXY_ABI 3 /* changes when a pinned layout changes; the loader refuses another one */
 
 #define TPROXY_DEFAULT_MARK 0x1000000u
 #define TPROXY_DEFAULT_TABLE 15001u
 #define TPROXY_RULE_PREF 150u /* before l3mdev (1000), Tailscale (5200…), main (32766) */
 /*
- * rtm_protocol and FRA_PROTOCOL of all we install. Neither the kernel (rtnetlink.h), iproute2
- * (rt_protos) nor FRR, BIRD or OVN use 116. Builds before had 84, which is OVN's: of that number
- * only what has exactly this state's mark and table is taken for ours, and replaced.
+ * rtm_protocol and FRA_PROTOCOL of all rules and routes that we install. Neither the kernel
+ * (rtnetlink.h), iproute2 (rt_protos) nor FRR, BIRD or OVN use 116. Older builds used 84, which
+ * is OVN's. A rule or route with 84 is taken for ours, and replaced, only if mark and table are
+ * exactly those of this state.
  */
 #define TPROXY_RT_PROTOCOL 116
 #define TPROXY_RT_PROTOCOL_OLD 84
-#define TPROXY_TC_HANDLE 0x7402 /* of our clsact filter, or the next free one */
+#define TPROXY_TC_HANDLE 0x7402 /* of our clsact filter; if taken, the next free one */
 #define TPROXY_RELAY_PORT 15002
 #define TPROXY_RELAY_PORT_IN 15006
 
 #define TPROXY_MAX_RULES 64
 #define TPROXY_MAX_POOL_ENTRIES 4096
-#define TPROXY_NAME_LEN 32   /* rule name, NUL included */
+#define TPROXY_NAME_LEN 32   /* rule or pool name, NUL included */
 #define TPROXY_IFNAME_LEN 16 /* IFNAMSIZ */
 #define TPROXY_PROG_LEN 16   /* BPF_OBJ_NAME_LEN */
 
 /*
- * The socket map is cut in groups, one a proxy; group 0 is tproxy-relay.
- * A group holds TPROXY_GROUP_WAYS slots for each listener class. The program
- * picks the way by flow hash, so a proxy fills every way: with its workers'
- * sockets in turn, or with the same socket.
+ * The socket map has groups of slots, one for each proxy; group 0 is tproxy-relay. A group has
+ * TPROXY_GROUP_WAYS slots for each class of listener. The program selects one of these by the
+ * flow's hash, so a proxy fills all of them: with its workers' sockets in turn, or with one
+ * socket.
  */
 enum tproxy_class { TPROXY_TCP4, TPROXY_TCP6, TPROXY_UDP4, TPROXY_UDP6, TPROXY_CLASS_MAX };
 #define TPROXY_GROUP_WAYS 16
@@ -47,17 +50,17 @@ enum tproxy_class { TPROXY_TCP4, TPROXY_TCP6, TPROXY_UDP4, TPROXY_UDP6, TPROXY_C
 	(TPROXY_GROUP_SLOTS * (group) + TPROXY_GROUP_WAYS * (cls) + (way))
 
 /*
- * The last groups are lent: the program puts a listener that it found by address
- * there, one slot a class and rule, when only sk_lookup can assign it.
+ * The last groups belong to the program. It puts a listener that it found by address there when
+ * only sk_lookup can assign it: one slot for each class and rule.
  */
-#define TPROXY_LENT_GROUP 12
-#define TPROXY_LENT_SLOT(cls, rule)                                                                \
-	(TPROXY_SLOT(TPROXY_LENT_GROUP, 0, 0) + TPROXY_MAX_RULES * (cls) + (rule))
+#define TPROXY_FOUND_GROUP 12
+#define TPROXY_FOUND_SLOT(cls, rule)                                                               \
+	(TPROXY_SLOT(TPROXY_FOUND_GROUP, 0, 0) + TPROXY_MAX_RULES * (cls) + (rule))
 
-/* The loader's own listener for a probe packet, in the group before: one slot a class. */
-#define TPROXY_PROBE_SLOT(cls) TPROXY_SLOT(TPROXY_LENT_GROUP - 1, cls, 0)
+/* The loader's own listener for a probe packet, in the group before: one slot for each class. */
+#define TPROXY_PROBE_SLOT(cls) TPROXY_SLOT(TPROXY_FOUND_GROUP - 1, cls, 0)
 
-/* A rule mask: bit N is rule N. Lowest set bit of the AND over all dimensions wins. */
+/* A rule mask: bit N is rule N, 0…63. The lowest set bit of the AND of all dimensions decides. */
 typedef __u64 tproxy_mask;
 
 struct tproxy_lpm4 {
@@ -71,23 +74,23 @@ struct tproxy_lpm6 {
 };
 
 struct tproxy_port {
-	__u8 proto; /* IPPROTO_TCP, IPPROTO_UDP */
-	__u8 zero;
+	__u8 proto;  /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 zero;   /* padding */
 	__be16 port; /* 0: every port of the protocol */
 };
 
 enum tproxy_role {
 	TPROXY_ROLE_POLICY = 1 << 0,     /* rules apply to flows that enter here */
-	TPROXY_ROLE_DIVERT = 1 << 1,     /* packets of sockets on foreign addresses are kept here */
-	TPROXY_ROLE_MADE_QDISC = 1 << 8, /* attach created the clsact qdisc */
-	TPROXY_ROLE_DRAINING = 1 << 9,   /* to be detached once its flows have ended */
+	TPROXY_ROLE_DIVERT = 1 << 1,     /* packets for sockets on foreign addresses enter here */
+	TPROXY_ROLE_MADE_QDISC = 1 << 8, /* attach created the clsact qdisc, detach removes it */
+	TPROXY_ROLE_DRAINING = 1 << 9,   /* will be detached when its flows have ended */
 };
 
 struct tproxy_iface {
 	tproxy_mask mask;             /* rules in force on this interface */
 	__u32 roles;                  /* enum tproxy_role, OR */
 	__u32 vrf;                    /* ifindex of its VRF when routing was set up, or 0 */
-	__u8 name[TPROXY_IFNAME_LEN]; /* at attach time; still known once the device is gone */
+	__u8 name[TPROXY_IFNAME_LEN]; /* at attach time; kept when the device is gone */
 };
 
 enum tproxy_action {
@@ -98,152 +101,157 @@ enum tproxy_action {
 	TPROXY_ACTION_MAX
 };
 
+/* What a proxy rule does with a flow start when there is no listener. */
 enum tproxy_on_down {
 	TPROXY_ON_DOWN_DROP,
 	TPROXY_ON_DOWN_PASS,
-	TPROXY_ON_DOWN_RESET,
+	TPROXY_ON_DOWN_RESET, /* TCP reset, or ICMP port unreachable */
 	TPROXY_ON_DOWN_MAX
 };
 
 /* What a proxy rule does with a flow whose destination this host has no route to. */
 enum tproxy_unrouted {
-	TPROXY_UNROUTED_PASS,  /* left to the kernel, which says so to the client */
-	TPROXY_UNROUTED_PROXY, /* the proxy has a way of its own */
+	TPROXY_UNROUTED_PASS,  /* left to the kernel, which sends the client an ICMP error */
+	TPROXY_UNROUTED_PROXY, /* given to the proxy, which has a route of its own */
 	TPROXY_UNROUTED_MAX
 };
 
-/* What happens to a packet that may be TCP or UDP for a rule's addresses, and cannot be read. */
+/* What happens to a packet that cannot be read and may be TCP or UDP for a rule's addresses. */
 enum tproxy_unreadable { TPROXY_UNREADABLE_DROP, TPROXY_UNREADABLE_PASS, TPROXY_UNREADABLE_MAX };
 
 struct tproxy_rule {
 	__u8 action;       /* enum tproxy_action */
-	__u8 on_down;      /* enum tproxy_on_down: what happens without a listener */
-	__be16 proxy_port; /* 0: registered sockets of `group`; else listener looked up */
-	__u32 group;       /* socket group, for proxy_port 0 */
-	__u8 proxy4[4];    /* listener address for IPv4 flows */
-	__u8 proxy6[16];   /* listener address for IPv6 flows */
+	__u8 on_down;      /* enum tproxy_on_down */
+	__be16 proxy_port; /* 0: registered sockets of `group`; else the listener is looked up */
+	__u32 group;       /* socket group, 0…TPROXY_MAX_GROUPS-1, for proxy_port 0 */
+	__u8 proxy4[4];    /* listener address for IPv4 flows, network byte order */
+	__u8 proxy6[16];   /* listener address for IPv6 flows, network byte order */
 	__u8 unrouted;     /* enum tproxy_unrouted */
-	__u8 zero[3];
+	__u8 zero[3];      /* padding */
 	__u8 name[TPROXY_NAME_LEN];
 };
 
 struct tproxy_rulestat {
-	__u64 flows;   /* flow starts the rule decided */
-	__u64 packets; /* packets the rule decided: SYNs, datagrams of unconnected flows */
-	__u64 bytes;   /* IP bytes of these */
+	__u64 flows;   /* TCP flow starts that the rule decided */
+	__u64 packets; /* packets that the rule decided: SYNs, and datagrams no socket owns */
+	__u64 bytes;   /* IP bytes of these packets */
 };
 
 struct tproxy_config {
 	__u32 abi;        /* TPROXY_ABI */
 	__u32 generation; /* version of the policy; bit 0 selects the slot of the *_gen maps */
-	__u32 mark;       /* the bit(s) we set on packets that stay here */
-	__u32 mask;       /* the bits we own; mark is a subset */
-	__u32 table;      /* routing table that delivers locally */
+	__u32 mark;       /* bit(s) of the packet mark that we set on packets kept here */
+	__u32 mask;       /* bits of the packet mark that are ours; mark is a subset */
+	__u32 table;      /* routing table that delivers marked packets to this host */
 	__u32 build;      /* CRC-32 of the BPF object whose programs are attached */
-	__u64 netns;      /* inode of the network namespace this state belongs to */
-	__u32 df_mark;    /* bit beside `mark` on IPv4 datagrams kept here that forbid fragments */
+	__u64 netns;      /* inode of the network namespace that this state belongs to */
+	__u32 df_mark;    /* set with `mark` on IPv4 datagrams kept here that have DF set */
 	__u8 unreadable;  /* enum tproxy_unreadable */
-	__u8 link_local;  /* 1: a rule names destinations in 169.254.0.0/16: relayed */
-	__u8 zero[2];
+	__u8 link_local;  /* 1: a rule names destinations in 169.254.0.0/16, so they are relayed */
+	__u8 zero[2];     /* padding */
 };
 
-/* Written when a flow start cannot be assigned in tc; read by sk_lookup. */
+/* A flow, as packets of its client show it. */
 struct tproxy_flow_key {
-	__u8 proto;
-	__u8 rule; /* in the table `began`: number of the rule that took it; else 0 */
-	__u8 zero[2];
+	__u8 proto;   /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 rule;    /* in the map `began`: number of the rule that took the flow; else 0 */
+	__u8 zero[2]; /* padding */
 	__be16 sport;
 	__be16 dport;
-	__u8 src[16]; /* IPv4 as ::ffff:a.b.c.d */
-	__u8 dst[16];
+	__u8 src[16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
+	__u8 dst[16]; /* the same */
 };
 
+/* By struct tproxy_flow_key. Written when a flow cannot be assigned in tc; read by sk_lookup. */
 struct tproxy_ticket {
-	__u32 slot; /* in the socket map */
-	__u32 rule;
+	__u32 slot; /* of the listener, in the socket map */
+	__u32 rule; /* number of the rule that took the flow */
 };
 
-/* A UDP flow that is older than the rule it matches, by struct tproxy_flow_key. */
+/* By struct tproxy_flow_key: a UDP flow that is older than the rule it matches. */
 struct tproxy_older {
-	__u64 seen; /* its latest datagram, CLOCK_MONOTONIC in ns */
+	__u64 seen; /* time of its latest datagram, CLOCK_MONOTONIC in ns */
 };
 
 #define TPROXY_MAX_OLDER 65536
-#define TPROXY_OLDER_IDLE_NS (60 * 1000000000ULL) /* then it is no longer left alone */
+#define TPROXY_OLDER_IDLE_NS (60 * 1000000000ULL) /* after that the flow follows the rule */
 
 /*
- * How flow starts of a rule fared lately, by 2 * rule, and 2 * rule + 1 for UDP. One pair of
- * numbers for the half minute `epoch` and one for the half minute before it.
+ * By 2 * rule for TCP, 2 * rule + 1 for UDP: what became of the rule's latest flow starts. Of each
+ * pair, [0] counts in the period `epoch`, [1] in the period before it. Times are
+ * CLOCK_MONOTONIC in ns.
  */
 struct tproxy_health {
-	__u32 epoch;        /* CLOCK_MONOTONIC in ns >> TPROXY_HEALTH_SHIFT */
-	__u32 ifindex;      /* where `last` came in */
-	__u32 started[2];   /* SYNs and datagrams that a listener was to get */
-	__u32 delivered[2]; /* TCP: handshakes that came to their end; UDP: always 0 */
-	__u64 last_ns;      /* CLOCK_MONOTONIC of the latest start; 0: none yet */
-	struct tproxy_flow_key last;
-	__u64 delivered_ns; /* of the latest that was delivered */
-	__u64 since_ns;     /* of the first start after that */
-	__u32 since;        /* starts after that */
-	__u32 zero;
+	__u32 epoch;                 /* number of the period: time >> TPROXY_HEALTH_SHIFT */
+	__u32 ifindex;               /* interface where `last` came in */
+	__u32 started[2];            /* SYNs and datagrams that were given to a listener */
+	__u32 delivered[2];          /* TCP: completed handshakes; UDP: always 0 */
+	__u64 last_ns;               /* time of the latest start; 0: none yet */
+	struct tproxy_flow_key last; /* the latest start */
+	__u64 delivered_ns;          /* time of the latest completed handshake */
+	__u64 since_ns;              /* time of the first start after that */
+	__u32 since;                 /* number of starts after that */
+	__u32 zero;                  /* padding */
 };
 
-#define TPROXY_HEALTH_SHIFT 35 /* 34 s */
+#define TPROXY_HEALTH_SHIFT 35 /* a period of 2^35 ns, 34 s */
 #define TPROXY_HEALTH_ENTRIES (2 * TPROXY_MAX_RULES)
 
-/* A probe packet is on its way: the loader sends it, and no other packet can carry its mark. */
+/* The probe packet that the loader sends at the moment. No other packet can have its mark. */
 struct tproxy_probe {
 	__u32 mark; /* all 32 bits of the packet's mark; 0: no probe */
 	__u32 cls;  /* enum tproxy_class */
-	__u64 seen; /* packets of it that an attached program met */
+	__u64 seen; /* number of probe packets that an attached program saw */
 };
 
+/* A datagram that arrives in fragments. */
 struct tproxy_frag_key {
-	__u8 src[16]; /* IPv4 as ::ffff:a.b.c.d */
-	__u8 dst[16];
-	__u32 id; /* IP identification as it stands in the packet */
-	__u8 proto;
-	__u8 zero[3];
+	__u8 src[16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
+	__u8 dst[16]; /* the same */
+	__u32 id;     /* IP identification, as in the packet */
+	__u8 proto;   /* IPv4: its protocol; IPv6: 0 */
+	__u8 zero[3]; /* padding */
 };
 
-/* What became of a first fragment; its later ones share it. */
+/* What was done with the first fragment; the same is done with later ones. */
 struct tproxy_frag {
 	__u32 drop;    /* 1: dropped or refused, 0: kept here */
-	__u32 counter; /* enum tproxy_counter to bump for each later one */
+	__u32 counter; /* enum tproxy_counter, counted for each later one */
 };
 
-/* A service of this host's address that stands for one of a server, TCP and UDP alike. */
+/* A service on an address of this host, TCP and UDP, which leads to a server. */
 struct tproxy_pool_key {
-	__u8 addr[16]; /* IPv4 as ::ffff:a.b.c.d */
-	__be16 port;
-	__u8 zero[2];
+	__u8 addr[16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
+	__be16 port;   /* 1…65535 */
+	__u8 zero[2];  /* padding */
 };
 
-/* The data path only asks whether there is one: tproxy-relay knows the server from its file. */
+/* The data path only asks whether there is one; tproxy-relay reads the server from its file. */
 struct tproxy_pool {
-	__u8 server[16]; /* IPv4 as ::ffff:a.b.c.d */
-	__be16 port;
-	__u8 zero[2];
+	__u8 server[16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
+	__be16 port;     /* of the server, 1…65535 */
+	__u8 zero[2];    /* padding */
 	__u8 name[TPROXY_NAME_LEN];
 };
 
+/* An address of this host. */
 struct tproxy_local_key {
-	__u8 addr[16]; /* IPv4 as ::ffff:a.b.c.d */
+	__u8 addr[16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
 };
 
 /*
- * A program of somebody else that may run before ours on an interface (attach --after).
- * The loader alone reads and writes these.
+ * A foreign program that may run before ours on an interface (attach --after). For the loader
+ * only.
  */
 struct tproxy_after_key {
 	__u32 ifindex;
-	__u32 zero;
+	__u32 zero;                 /* padding */
 	__u8 name[TPROXY_PROG_LEN]; /* of the program, or "id:N" */
 };
 #define TPROXY_MAX_AFTER 256
 
 /*
- * One counter for each way out of the data path that is not "not ours".
+ * One counter for each way out of the data path but the plain "not ours".
  * X(symbol, name, meaning); names are part of the interface (`status`, JSON).
  */
 #define TPROXY_COUNTERS(X)                                                                         \
@@ -251,11 +259,11 @@ struct tproxy_after_key {
 	X(STEERED, "steered", "flow starts and datagrams handed to a proxy's listener")            \
 	X(FOREIGN_LISTENER, "foreign_listener", "packets for a socket bound to a foreign address") \
 	X(COOKIE, "syn_cookie", "handshake ACKs accepted by SYN cookie")                           \
-	X(TIME_WAIT, "time_wait", "SYNs on a TIME_WAIT socket, re-opened by sk_lookup")            \
+	X(TIME_WAIT, "time_wait", "SYNs for a socket in TIME_WAIT: steered by sk_lookup")          \
 	X(FRAG_FIRST, "frag_first", "first fragments of steered datagrams")                        \
 	X(FRAG_NEXT, "frag_next", "later fragments of steered datagrams")                          \
-	X(FRAG_DROP, "frag_drop", "later fragments of datagrams that were dropped: dropped")       \
-	X(FRAG_MISS, "frag_miss", "later fragments that came without a steered first: left alone") \
+	X(FRAG_DROP, "frag_drop", "later fragments of dropped datagrams: dropped")                 \
+	X(FRAG_MISS, "frag_miss", "later fragments without a steered first one: left alone")       \
 	X(ICMP_OWNED, "icmp_owned", "ICMP errors for flows that a local socket owns")              \
 	X(LOOKUP, "lookup", "sockets chosen by sk_lookup")                                         \
 	X(RULE_PASS, "rule_pass", "flow starts that a pass rule let through")                      \
@@ -273,16 +281,17 @@ struct tproxy_after_key {
 	X(NO_POLICY, "no_policy", "policy maps missing: left alone")                               \
 	X(POOL, "pool", "look-ups for a pool address, answered with the relay's socket")           \
 	X(POOL_DOWN, "pool_down", "look-ups for a pool address without the relay: refused")        \
-	X(LATE, "late", "packets of flows that a proxy had and has no more: reset")                \
-	X(HIDDEN_CHAIN, "hidden_chain", "unreadable: behind more IPv6 headers than are read")      \
+	X(LATE, "late", "packets of flows that their proxy no longer has: reset")                  \
+	X(HIDDEN_CHAIN, "hidden_chain", "unreadable: after more IPv6 headers than are read")       \
 	X(ROUTING_HEADER, "routing_header", "unreadable: IPv6 routing header with segments left")  \
 	X(FRAG_OVERLAP, "frag_overlap", "unreadable: TCP fragments that could rewrite flags")      \
-	X(VLAN_TAGS, "vlan_tags", "unreadable: behind more priority tags than are read")           \
+	X(VLAN_TAGS, "vlan_tags", "unreadable: after more priority tags than are read")            \
 	X(TTL, "ttl", "flow starts and datagrams whose TTL ends here: left to the kernel")         \
 	X(LOOP, "loop", "flow starts that a socket of this host seems to have sent")               \
-	X(UNANSWERABLE, "unanswerable", "SYNs only the server can answer (TCP MD5): as down")      \
+	X(UNANSWERABLE, "unanswerable",                                                            \
+	  "SYNs only the server can answer (TCP MD5): treated as down")                            \
 	X(OLDER, "older", "datagrams of UDP flows older than their rule: left alone")              \
-	X(PAST, "past", "answers to flow starts that a rule names, but that went past")
+	X(PAST, "past", "answers to flow starts that a rule covers and that bypassed us")
 
 enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,
@@ -290,10 +299,10 @@ enum tproxy_counter {
 #undef X
 		TPROXY_COUNT_MAX
 };
-#define TPROXY_COUNT_ROOM 64 /* entries of the map: one more counter is no other ABI */
+#define TPROXY_COUNT_ROOM 64 /* entries of the map; another counter does not change the ABI */
 
-_Static_assert(TPROXY_LENT_SLOT(TPROXY_CLASS_MAX, 0) == TPROXY_SLOT(TPROXY_MAX_GROUPS, 0, 0),
-	       "lent slots fill the map to its end");
+_Static_assert(TPROXY_FOUND_SLOT(TPROXY_CLASS_MAX, 0) == TPROXY_SLOT(TPROXY_MAX_GROUPS, 0, 0),
+	       "slots of found listeners fill the map to its end");
 _Static_assert(sizeof(struct tproxy_lpm4) == 8, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_lpm6) == 20, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_port) == 4, "pinned ABI");

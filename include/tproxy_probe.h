@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the probe's programs and the loader tell each other. */
+/*
+ * The contract between the programs of the probe (bpf/probe.bpf.c) and the loader. Nothing of it
+ * is pinned.
+ */
 #ifndef TPROXY_PROBE_H
 #define TPROXY_PROBE_H
 
@@ -7,34 +10,36 @@
 #include <linux/types.h>
 #endif
 
-#define PROBE_DROPS 8
+#define PROBE_DROPS 8 /* drops that are recorded in full */
 
 enum probe_family { PROBE_IPV4, PROBE_IPV6 };
 
-/* As in the packet: source and destination one after the other (IPv4: 8 bytes), then the ports. */
+/* The bytes by which a packet is recognised, as in the packet: network byte order. */
 struct probe_tuple {
-	__u32 addrs[8];
-	__u16 ports[2];
+	__u32 addrs[8]; /* source, then destination; IPv4: the first 8 bytes */
+	__u16 ports[2]; /* source, destination */
 };
 
+/* Set by the loader before it sends the packet. */
 struct probe_order {
-	__u32 ifindex; /* the packet comes in here */
+	__u32 ifindex; /* the packet arrives on this interface */
 	__u32 family;  /* enum probe_family */
 	struct probe_tuple tuple;
 };
 
+/* What the programs saw of the packet. */
 struct probe_sight {
-	__s64 put;     /* what bpf_clone_redirect said */
-	__u32 arrived; /* packets that reached the listener */
-	__u32 mark;    /* that of the latest */
-	__u32 drops;   /* packets of the flow that the kernel freed; the first are noted */
-	__u32 dport;   /* where that one goes: network byte order, 16 bits */
-	__u32 dst[4];  /* IPv4: the first */
+	__s64 put;     /* result of bpf_clone_redirect: 0 or -errno */
+	__u32 arrived; /* number of packets that reached the listener */
+	__u32 mark;    /* mark of the latest of these */
+	__u32 drops;   /* number of packets of the flow that the kernel freed */
+	__u32 dport;  /* destination port of the latest that arrived, network byte order, 16 bits */
+	__u32 dst[4]; /* its destination address, network byte order; IPv4: the first */
 	struct {
-		__u64 location; /* where in the kernel */
-		__u32 reason; /* enum skb_drop_reason, whose numbers change from kernel to kernel */
-		__u32 zero;
-	} drop[PROBE_DROPS];
+		__u64 location; /* kernel address of the code that freed the packet */
+		__u32 reason;   /* enum skb_drop_reason, numbers differ between kernels */
+		__u32 zero;     /* padding */
+	} drop[PROBE_DROPS];    /* the first of `drops` */
 };
 
 #endif

@@ -121,7 +121,7 @@ static void give_ticket(struct matter *m, int rule)
 	a->ticket_key = key_of(&m->s);
 	if (m->s.proto == IPPROTO_TCP)
 		*began_place(m->w, &a->ticket_key) = a->ticket_key;
-	a->ticket_slot = by_address ? TPROXY_LENT_SLOT(cls, (__u32)rule) :
+	a->ticket_slot = by_address ? TPROXY_FOUND_SLOT(cls, (__u32)rule) :
 				      TPROXY_SLOT(m->w->group[rule], cls, 0);
 	a->ticket_ways = by_address ? 1 : TPROXY_GROUP_WAYS;
 }

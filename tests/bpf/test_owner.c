@@ -235,7 +235,7 @@ static void expect_lent_ticket(const struct world *w, const char *name, struct s
 	if (!err)
 		err = bpf_map_lookup_elem(bpf_map__fd(w->skel->maps.socks), &ticket.slot, &cookie);
 	if (!tap_ok(!err && cookie && ticket.rule == rule &&
-			    ticket.slot == TPROXY_LENT_SLOT(TPROXY_TCP4, rule),
+			    ticket.slot == TPROXY_FOUND_SLOT(TPROXY_TCP4, rule),
 		    name))
 		tap_comment("error %d, slot %u, rule %u", err, ticket.slot, ticket.rule);
 }

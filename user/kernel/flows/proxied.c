@@ -138,7 +138,7 @@ static int read_registered(const struct state *state, struct inodes *inodes)
 	struct listeners all __cleanup_listeners = { 0 };
 	int err = listeners_read(&all);
 
-	for (__u32 slot = 0; slot < TPROXY_LENT_SLOT(0, 0) && !err; slot++) {
+	for (__u32 slot = 0; slot < TPROXY_FOUND_SLOT(0, 0) && !err; slot++) {
 		const struct listener *listener =
 			listeners_by_cookie(&all, policy_maps_slot_cookie(state, slot));
 
