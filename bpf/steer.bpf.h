@@ -23,7 +23,7 @@
 
 #define ESOCKTNOSUPPORT 94
 
-/* How a flow reaches its listener. */
+/* How a flow reaches its listener. Flow starts come first: see is_flow_start. */
 enum steer_how {
 	STEER_ASSIGN, /* a flow start: bpf_sk_assign here */
 	STEER_TICKET, /* a flow start: by sk_lookup, later in the stack */
@@ -37,9 +37,13 @@ enum steer_how {
 	STEER_LATE,   /* ticket, so that the listener answers with RST; else not ours */
 };
 
+/*
+ * One comparison by order, here and nowhere else. Two for equality are two branches at each call,
+ * and Linux 6.1's verifier then walks 307 000 instructions instead of 206 000.
+ */
 static __always_inline bool is_flow_start(enum steer_how how)
 {
-	return how == STEER_ASSIGN || how == STEER_TICKET;
+	return how < STEER_COOKIE;
 }
 
 /*
