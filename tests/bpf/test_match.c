@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tproxy_ingress on flow starts that no socket owns: which rule concerns them, and
- * what each action, proxy and on-down setting does.
+ * tproxy_ingress on flow starts that no socket owns: which rule matches, and what each action,
+ * proxy and on-proxy-down setting does. test_refuse.c reads the refusals.
  */
 #include "flows.h"
 #include "run.h"
@@ -11,7 +11,6 @@
 #define DROP TPROXY_ACTION_DROP
 #define D_DROP TPROXY_ON_DOWN_DROP
 #define D_PASS TPROXY_ON_DOWN_PASS
-#define D_RESET TPROXY_ON_DOWN_RESET
 
 enum group {
 	GROUP_RELAY, /* every class registered */
@@ -24,7 +23,6 @@ static const struct rule_spec rules[] = {
 	{ 1, "10.210.2.0/24,fd21:2::/64", NULL, { "tcp/80", "udp/53" }, PROXY, D_PASS, NULL },
 	{ 2, "10.210.3.0/24,fd21:3::/64", NULL, { "tcp/80", "udp/53" }, PROXY, D_DROP, NULL },
 	{ 3, "10.210.4.0/24,fd21:4::/64", NULL, { "tcp/80", "udp/53" }, PROXY, D_PASS, NULL },
-	{ 4, "10.210.5.0/24,fd21:5::/64", NULL, { "tcp/80", "udp/53" }, PROXY, D_RESET, NULL },
 	{ 5, "10.210.6.0/24,fd21:6::/64", NULL, { "tcp/80", "udp/53" }, PASS, D_DROP, NULL },
 	{ 6, "10.210.7.0/24,fd21:7::/64", NULL, { "tcp/80", "udp/53" }, DROP, D_DROP, NULL },
 	{ 7, "10.210.8.0/24,fd21:8::/64", NULL, { "tcp/80", "udp/53" }, PROXY, D_DROP, "15010" },
@@ -119,7 +117,7 @@ static const struct packet_case listener_cases[] = {
 	  SHOT(C(DOWN_DROP), 14) },
 	{ "a connected UDP socket is no listener", { .dst = "fd21:f::9", UDP53 },
 	  SHOT(C(DOWN_DROP), 14) },
-	/* Its listener is lent a slot, and sk_lookup gives it the whole datagram. */
+	/* Its listener is put into a slot, and sk_lookup gives it the whole datagram. */
 	{ "first fragment, listener by port",
 	  { .dst = "10.210.8.9", UDP53, .frag = MF, .payload = 16 },
 	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 7) },
@@ -254,202 +252,6 @@ static void test_interfaces(const struct world *w)
 	check_on_out(w, divert_cases, ARRAY_SIZE(divert_cases));
 }
 
-/* ---- refusals ------------------------------------------------------------- */
-
-/* clang-format off */
-static const struct packet_case reset_cases[] = {
-	{ "reset: TCP", { .dst = "10.210.5.9", TCP80 }, REFUSED(4) },
-	{ "reset: TCP with payload", { .dst = "10.210.5.9", TCP80, .payload = 33 }, REFUSED(4) },
-	{ "reset: TCP behind IPv4 options",
-	  { .dst = "10.210.5.9", TCP80, .middle = BYTES(1, 1, 1, 1) }, REFUSED(4) },
-	{ "reset: IPv6 TCP", { .dst = "fd21:5::9", TCP80 }, REFUSED(4) },
-	{ "reset: IPv6 TCP behind an extension header",
-	  { .dst = "fd21:5::9", TCP80, .next = 60, .middle = BYTES(EXT(6)) }, REFUSED(4) },
-	{ "reset: UDP", { .dst = "10.210.5.9", UDP53, .payload = 100 }, REFUSED(4) },
-	{ "reset: UDP without payload", { .dst = "10.210.5.9", UDP53 }, REFUSED(4) },
-	{ "reset: IPv6 UDP", { .dst = "fd21:5::9", UDP53, .payload = 101 }, REFUSED(4) },
-	{ "reset: IPv6 UDP without payload", { .dst = "fd21:5::9", UDP53 }, REFUSED(4) },
-};
-/* clang-format on */
-
-/* Where no refusal can be made the flow is dropped. */
-/* clang-format off */
-static const struct packet_case unrefused_cases[] = {
-	{ "reset: first fragment",
-	  { .dst = "10.210.5.9", UDP53, .frag = MF, .payload = 16 }, SHOT(C(DOWN_DROP), 4) },
-	{ "reset: UDP behind IPv4 options",
-	  { .dst = "10.210.5.9", UDP53, .middle = BYTES(1, 1, 1, 1) }, SHOT(C(DOWN_DROP), 4) },
-	{ "reset: UDP behind an extension header",
-	  { .dst = "fd21:5::9", UDP53, .next = 60, .middle = BYTES(EXT(17)) },
-	  SHOT(C(DOWN_DROP), 4) },
-	{ "reset: TCP header cut off", { .dst = "10.210.5.9", TCP80, .cut = IP4_LEN + 15 },
-	  SHOT(C(DOWN_DROP), 4) },
-};
-/* clang-format on */
-
-/* NULL, or what is wrong with the answer's IP header. */
-static const char *check_ip(const struct packet *sent, const __u8 *ip, bool v6)
-{
-	const __u8 *asked = sent->data + ETH_HLEN;
-	size_t at = v6 ? 8 : 12, alen = v6 ? 16 : 4;
-
-	if (memcmp(ip + at, asked + at + alen, alen) || memcmp(ip + at + alen, asked + at, alen))
-		return "addresses";
-	if (ip[0] >> 4 != (v6 ? 6 : 4) || ip[v6 ? 7 : 8] != 64)
-		return "version or TTL";
-	if (!v6 && fold_sum(sum_words(0, ip, (ip[0] & 0xf) * 4)))
-		return "IP checksum";
-	return NULL;
-}
-
-static const char *check_rst(const struct packet *sent, const __u8 *ip, size_t header, bool v6)
-{
-	const __u8 *asked = sent->data + ETH_HLEN + header, *tcp = ip + header;
-	size_t n = (v6 ? IP6_LEN + get16(ip + 4) : get16(ip + 2)) - header, alen = v6 ? 16 : 4;
-	static const __u8 zero[4];
-
-	if (memcmp(tcp, asked + 2, 2) || memcmp(tcp + 2, asked, 2))
-		return "ports";
-	if (memcmp(tcp + 4, zero, 4) || tcp[8] || tcp[9] || tcp[10] || tcp[11] != asked[7] + 1)
-		return "sequence numbers";
-	if (tcp[13] != (RST | ACK))
-		return "flags";
-	return l4_sum(ip + (v6 ? 8 : 12), alen, IPPROTO_TCP, tcp, n) ? "TCP checksum" : NULL;
-}
-
-static const char *check_unreachable(const struct packet *sent, const __u8 *ip, size_t n, bool v6)
-{
-	size_t header = v6 ? IP6_LEN : IP4_LEN;
-	size_t said = v6 ? (size_t)IP6_LEN + get16(ip + 4) : get16(ip + 2);
-	const __u8 *icmp = ip + header;
-	__u16 sum;
-
-	if (n != header + ICMP_LEN + header + UDP_LEN || n != said)
-		return "length";
-	if (ip[v6 ? 6 : 9] != (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-		return "protocol";
-	if (icmp[0] != (v6 ? 1 : 3) || icmp[1] != (v6 ? 4 : 3))
-		return "type or code";
-	if (memcmp(icmp + ICMP_LEN, sent->data + ETH_HLEN, header + UDP_LEN))
-		return "quote";
-	sum = v6 ? l4_sum(ip + 8, 16, IPPROTO_ICMPV6, icmp, n - header) :
-		   fold_sum(sum_words(0, icmp, n - header));
-	return sum ? "ICMP checksum" : NULL;
-}
-
-static const char *check_refusal(const struct packet *sent, const struct packet_case *c,
-				 const struct outcome *o)
-{
-	const __u8 *ip = o->data + ETH_HLEN;
-	bool v6 = spec_is_v6(&c->spec);
-	const char *wrong = check_ip(sent, ip, v6);
-
-	if (wrong)
-		return wrong;
-	if (memcmp(o->data, sent->data + ETH_ALEN, ETH_ALEN) ||
-	    memcmp(o->data + ETH_ALEN, sent->data, ETH_ALEN))
-		return "Ethernet addresses";
-	if (c->spec.proto == IPPROTO_UDP)
-		return check_unreachable(sent, ip, o->len - ETH_HLEN, v6);
-	return check_rst(sent, ip, (v6 ? IP6_LEN : IP4_LEN) + c->spec.middle.n, v6);
-}
-
-static void test_refusals(const struct world *w)
-{
-	static struct outcome o;
-
-	for (size_t i = 0; i < ARRAY_SIZE(reset_cases); i++) {
-		const struct packet_case *c = &reset_cases[i];
-		struct packet p;
-		char name[100];
-		const char *wrong;
-
-		packet_build(&c->spec, &p);
-		check_packet(w, c->name, &c->spec, &p, &c->want);
-		run_on(w, w->in, 0, &p, &o);
-		wrong = check_refusal(&p, c, &o);
-		snprintf(name, sizeof(name), "%s: what comes back", c->name);
-		if (!tap_ok(!wrong, name))
-			tap_comment("wrong: %s", wrong);
-	}
-	check_cases(w, unrefused_cases, ARRAY_SIZE(unrefused_cases));
-}
-
-/* ---- generations ---------------------------------------------------------- */
-
-static const struct rule_spec next_rules[] = {
-	{ 0, "10.210.1.0/24,fd21:1::/64", "10.99.0.0/24,fd99::/64", { "tcp/80" }, PASS, 0, NULL },
-	{ 1, "all", NULL, { "udp" }, DROP, 0, NULL },
-};
-
-static const struct packet_case next_cases[] = {
-	{ "next policy: its rule", { .dst = "10.210.1.9", TCP80 }, PASSED(C(RULE_PASS), 0) },
-	{ "next policy: its rule, IPv6", { .dst = "fd21:1::9", TCP80 }, PASSED(C(RULE_PASS), 0) },
-	{ "next policy: its sources", { .src = "10.99.1.1", .dst = "10.210.1.9", TCP80 }, NOTHING },
-	{ "next policy: its ports", { .dst = "10.210.1.9", UDP53 }, SHOT(C(RULE_DROP), 1) },
-	{ "next policy: nothing of the old one", { .dst = "10.210.7.9", TCP80 }, NOTHING },
-	{ "next policy: its interfaces", { .dst = "10.210.1.9", TCP80 }, PASSED(C(RULE_PASS), 0) },
-};
-
-static const struct packet_case old_cases[] = {
-	{ "old policy again", { .dst = "10.210.1.9", TCP80 }, WANTED(0) },
-	{ "old policy again: another rule", { .dst = "10.210.7.9", TCP80 }, SHOT(C(RULE_DROP), 6) },
-};
-
-/*
- * A map like another one, in slot 1 of an outer map. With its BTF too: Linux 6.1
- * takes a map with and a map without for different.
- */
-static int fill_slot1(int btf, int outer, int like)
-{
-	struct bpf_map_info info = { 0 };
-	__u32 len = sizeof(info), one = 1;
-	LIBBPF_OPTS(bpf_map_create_opts, opts);
-	int fd;
-
-	must(bpf_obj_get_info_by_fd(like, &info, &len), "map info");
-	opts.map_flags = info.map_flags;
-	opts.btf_fd = (__u32)btf;
-	opts.btf_key_type_id = info.btf_key_type_id;
-	opts.btf_value_type_id = info.btf_value_type_id;
-	fd = bpf_map_create(info.type, "slot1", info.key_size, info.value_size, info.max_entries,
-			    &opts);
-	must(fd < 0, "map");
-	put(outer, &one, &fd, "slot 1");
-	return fd;
-}
-
-static void test_generations(const struct world *w)
-{
-	const struct policy_maps now = policy_maps_maps(w);
-	const int outer[TABLES_MAP_MAX] = {
-		[TABLES_DST4] = bpf_map__fd(w->skel->maps.dst4_gen),
-		[TABLES_DST6] = bpf_map__fd(w->skel->maps.dst6_gen),
-		[TABLES_SRC4] = bpf_map__fd(w->skel->maps.src4_gen),
-		[TABLES_SRC6] = bpf_map__fd(w->skel->maps.src6_gen),
-		[TABLES_PORTS] = bpf_map__fd(w->skel->maps.ports_gen),
-		[TABLES_RULES] = bpf_map__fd(w->skel->maps.rules_gen),
-	};
-	struct policy_maps next;
-	int btf = bpf_object__btf_fd(w->skel->obj);
-	int ifaces = fill_slot1(btf, bpf_map__fd(w->skel->maps.ifaces_gen),
-				bpf_map__fd(w->skel->maps.ifaces));
-
-	for (int i = 0; i < TABLES_MAP_MAX; i++)
-		next.fd[i] = fill_slot1(btf, outer[i], now.fd[i]);
-	set_iface(ifaces, w->in, 3);
-	fill_policy(next, next_rules, ARRAY_SIZE(next_rules));
-	check_cases(w, old_cases, ARRAY_SIZE(old_cases)); /* filled, not yet in force */
-	for (__u32 generation = 1; generation <= 3; generation++) {
-		set_config(w, MARK, MASK, generation);
-		if (generation % 2)
-			check_cases(w, next_cases, ARRAY_SIZE(next_cases));
-		else
-			check_cases(w, old_cases, ARRAY_SIZE(old_cases));
-	}
-	set_config(w, MARK, MASK, 4);
-}
-
 /* ---- sockets the rules steer to ------------------------------------------- */
 
 static void open_proxies(const struct world *w)
@@ -459,7 +261,7 @@ static void open_proxies(const struct world *w)
 	int connected = connect_to(bound_socket(SOCK_DGRAM, "::1", 15032), "::1", 15033);
 
 	start_relay(w, GROUP_RELAY, 15002);
-	for (__u32 rule = 2; rule <= 4; rule++)
+	for (__u32 rule = 2; rule <= 3; rule++)
 		set_group(rule_map, rule, GROUP_EMPTY);
 	set_group(rule_map, 14, GROUP_ODD);
 	register_socket(w, GROUP_ODD, TPROXY_TCP4, dual);
@@ -486,8 +288,6 @@ int main(void)
 	check_cases(&w, dimension_cases, ARRAY_SIZE(dimension_cases));
 	check_cases(&w, order_cases, ARRAY_SIZE(order_cases));
 	test_interfaces(&w);
-	test_refusals(&w);
-	test_generations(&w);
 	world_close(&w);
 	return tap_done();
 }

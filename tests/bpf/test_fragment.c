@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tproxy_ingress and fragments: first ones, later ones, and tickets for sk_lookup. */
+#include "owner_world.h"
+
+#define REST .body = BYTES(1, 2, 3, 4, 5, 6, 7, 8)
+#define FRAGMENT6_TCP(offset, more, id) .next = 44, .middle = BYTES(FRAGHDR(6, offset, more, id))
+#define U .proto = IPPROTO_UDP
+
+/* clang-format off */
+static const struct packet_case fragment_cases[] = {
+	{ "later fragment before the first", { .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST },
+	  COUNTED(C(FRAG_MISS)) },
+	{ "first fragment", { .dst = "10.210.1.9", UDP53, .frag = MF, .id = 7, .payload = 8 },
+	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
+	{ "last fragment", { .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST },
+	  KEPT(C(FRAG_NEXT)) },
+	{ "middle fragment", { .dst = "10.210.1.9", U, .frag = MF | 2, .id = 7, REST },
+	  KEPT(C(FRAG_NEXT)) },
+	{ "fragment of largest offset", { .dst = "10.210.1.9", U, .frag = 0x1fff, .id = 7, REST },
+	  KEPT(C(FRAG_NEXT)) },
+	{ "later fragment, others' mark",
+	  { .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST, .mark = 3 }, KEPT(C(FRAG_NEXT)) },
+	{ "fragment of another identification",
+	  { .dst = "10.210.1.9", U, .frag = 2, .id = 8, REST }, COUNTED(C(FRAG_MISS)) },
+	{ "fragment of another protocol",
+	  { .dst = "10.210.1.9", .frag = 2, .id = 7, REST }, COUNTED(C(FRAG_MISS)) },
+	{ "fragment of another source",
+	  { .src = "10.99.0.2", .dst = "10.210.1.9", U, .frag = 2, .id = 7, REST }, COUNTED(C(FRAG_MISS)) },
+	{ "fragment of another destination",
+	  { .dst = "10.210.1.8", U, .frag = 2, .id = 7, REST }, COUNTED(C(FRAG_MISS)) },
+	{ "later fragment shorter than a UDP header",
+	  { .dst = "10.210.1.9", U, .frag = 2, .id = 7, .body = BYTES(1) }, KEPT(C(FRAG_NEXT)) },
+	{ "first fragment of only the header",
+	  { .dst = "10.210.1.10", UDP53, .frag = MF, .id = 7 },
+	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
+	{ "first fragment, too short for TCP",
+	  { .dst = "10.210.1.9", .dport = 80, .frag = MF, .id = 9, .cut = IP4_LEN + 8 },
+	  SHOT(C(HIDDEN), NO_RULE) },
+	{ "its later fragment, with the flags", { .dst = "10.210.1.9", .frag = 1, .id = 9, REST },
+	  SHOT(C(FRAG_OVERLAP), NO_RULE) },
+	{ "first fragment, too short for TCP, no rule for the address",
+	  { .dst = "10.210.4.9", .dport = 80, .frag = MF, .id = 9, .cut = IP4_LEN + 8 },
+	  NOTHING },
+	{ "first fragment, too short for TCP, this host's address",
+	  { .dst = "10.77.1.1", .dport = 80, .frag = MF, .id = 9, .cut = IP4_LEN + 8 },
+	  NOTHING },
+	{ "first fragment of a SYN", { .dst = "10.210.1.9", .dport = 80, .frag = MF, .id = 10 },
+	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
+	{ "first fragment of an ACK nobody owns",
+	  { .dst = "10.210.1.9", .sport = 4999, .dport = 80, .frag = MF, .id = 11, .flags = ACK },
+	  NOTHING },
+	{ "its later fragment", { .dst = "10.210.1.9", .frag = 3, .id = 11, REST }, COUNTED(C(FRAG_MISS)) },
+	{ "ACK of a flow that the proxy had", { .dst = "10.210.1.9", .dport = 80, .flags = ACK },
+	  KEPT(C(LATE)) },
+	{ "its RST", { .dst = "10.210.1.9", .dport = 80, .flags = RST }, KEPT(C(LATE)) },
+	{ "first fragment of it", { .dst = "10.210.1.9", .dport = 80, .frag = MF, .id = 14, .flags = ACK },
+	  KEPT(C(LATE) | C(FRAG_FIRST)) },
+	{ "ACK from another port", { .dst = "10.210.1.9", .sport = 4998, .dport = 80, .flags = ACK },
+	  NOTHING },
+	{ "ACK to another port", { .dst = "10.210.1.9", .dport = 8080, .flags = ACK }, NOTHING },
+	{ "UDP of its ports", { .proto = IPPROTO_UDP, .dst = "10.210.1.9", .dport = 80 }, NOTHING },
+	{ "first fragment of an owned TCP flow",
+	  { TO_SERVER4(7000), .frag = MF, .id = 12, .flags = ACK },
+	  KEPT(C(OWNED) | C(FRAG_FIRST)) },
+	{ "later fragment of an owned TCP flow",
+	  { .src = CLIENT4, .dst = SERVER4, .frag = 3, .id = 12, REST }, KEPT(C(FRAG_NEXT)) },
+	{ "first fragment of connected UDP",
+	  { .dst = "10.210.4.77", UDP53, .frag = MF, .id = 13, .payload = 8 },
+	  KEPT(C(OWNED) | C(FRAG_FIRST)) },
+	{ "first fragment for a foreign reply socket",
+	  { .dst = "10.210.4.78", UDP53, .frag = MF, .id = 14, .payload = 8 },
+	  KEPT(C(FOREIGN_LISTENER) | C(FRAG_FIRST)) },
+	{ "first fragment, pass rule",
+	  { .dst = "10.210.2.9", UDP53, .frag = MF, .id = 15, .payload = 8 },
+	  PASSED(C(RULE_PASS), 1) },
+	{ "its later fragment, pass rule", { .dst = "10.210.2.9", U, .frag = 2, .id = 15, REST },
+	  COUNTED(C(FRAG_MISS)) },
+	{ "first fragment, drop rule",
+	  { .dst = "10.210.3.9", UDP53, .frag = MF, .id = 16, .payload = 8 },
+	  SHOT(C(RULE_DROP), 2) },
+	{ "its later fragment, drop rule", { .dst = "10.210.3.9", U, .frag = 2, .id = 16, REST },
+	  SHOT(C(FRAG_DROP), NO_RULE) },
+	{ "first fragment of the same identification, no rule",
+	  { .dst = "10.210.3.9", .proto = IPPROTO_UDP, .dport = 99, .frag = MF, .id = 16,
+	    .payload = 8 }, NOTHING },
+	{ "its later fragment, no rule", { .dst = "10.210.3.9", U, .frag = 2, .id = 16, REST },
+	  COUNTED(C(FRAG_MISS)) },
+	{ "first fragment, nobody listens",
+	  { .dst = "10.210.5.9", UDP53, .frag = MF, .id = 19, .payload = 8 },
+	  SHOT(C(DOWN_DROP), 11) },
+	{ "its later fragment, nobody listens",
+	  { .dst = "10.210.5.9", U, .frag = 2, .id = 19, REST }, SHOT(C(FRAG_DROP), NO_RULE) },
+	{ "first fragment, nobody listens, on-down pass",
+	  { .dst = "10.210.6.9", UDP53, .frag = MF, .id = 20, .payload = 8 },
+	  PASSED(C(DOWN_PASS), 12) },
+	{ "its later fragment, nobody listens, on-down pass",
+	  { .dst = "10.210.6.9", U, .frag = 2, .id = 20, REST }, COUNTED(C(FRAG_MISS)) },
+	{ "first fragment, nobody listens, on-down reset: never answered",
+	  { .dst = "10.210.7.9", UDP53, .frag = MF, .id = 21, .payload = 8 },
+	  SHOT(C(DOWN_DROP), 13) },
+	{ "its later fragment, nobody listens, on-down reset",
+	  { .dst = "10.210.7.9", U, .frag = 2, .id = 21, REST }, SHOT(C(FRAG_DROP), NO_RULE) },
+	{ "first fragment, no rule",
+	  { .dst = "10.210.4.9", UDP53, .frag = MF, .id = 17, .payload = 8 }, NOTHING },
+	{ "first fragment to multicast",
+	  { .dst = "224.0.0.251", UDP53, .frag = MF, .id = 18, .payload = 8 }, NOTHING },
+	{ "later fragment of ICMP",
+	  { .dst = "10.210.1.9", .proto = IPPROTO_ICMP, .frag = 2, .id = 7, REST }, COUNTED(C(FRAG_MISS)) },
+	{ "IPv6 later fragment before the first", { .dst = "fd21:1::9", U, FRAGMENT6(8, 0, 7), REST },
+	  COUNTED(C(FRAG_MISS)) },
+	{ "IPv6 first fragment", { .dst = "fd21:1::9", UDP53, FRAGMENT6(0, 1, 7), .payload = 8 },
+	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
+	{ "IPv6 last fragment", { .dst = "fd21:1::9", U, FRAGMENT6(16, 0, 7), REST },
+	  KEPT(C(FRAG_NEXT)) },
+	{ "IPv6 middle fragment", { .dst = "fd21:1::9", U, FRAGMENT6(8, 1, 7), REST },
+	  KEPT(C(FRAG_NEXT)) },
+	{ "IPv6 later fragment with another next header",
+	  { .dst = "fd21:1::9", FRAGMENT6_TCP(16, 0, 7), REST }, KEPT(C(FRAG_NEXT)) },
+	{ "IPv6 fragment of another identification",
+	  { .dst = "fd21:1::9", U, FRAGMENT6(16, 0, 8), REST }, COUNTED(C(FRAG_MISS)) },
+	{ "IPv6 fragment of another source",
+	  { .src = "fd99::2", .dst = "fd21:1::9", U, FRAGMENT6(16, 0, 7), REST }, COUNTED(C(FRAG_MISS)) },
+	{ "IPv6 first fragment, drop rule",
+	  { .dst = "fd21:3::9", UDP53, FRAGMENT6(0, 1, 8), .payload = 8 },
+	  SHOT(C(RULE_DROP), 2) },
+	{ "IPv6 later fragment, drop rule", { .dst = "fd21:3::9", U, FRAGMENT6(16, 0, 8), REST },
+	  SHOT(C(FRAG_DROP), NO_RULE) },
+	{ "IPv6 first fragment, nobody listens",
+	  { .dst = "fd21:5::9", UDP53, FRAGMENT6(0, 1, 8), .payload = 8 }, SHOT(C(DOWN_DROP), 11) },
+	{ "IPv6 later fragment, nobody listens", { .dst = "fd21:5::9", U, FRAGMENT6(16, 0, 8), REST },
+	  SHOT(C(FRAG_DROP), NO_RULE) },
+	{ "IPv6 first fragment with an atomic one inside",
+	  { .dst = "fd21:1::9", UDP53, .next = 44,
+	    .middle = BYTES(FRAGHDR(44, 0, 1, 30), FRAGHDR(17, 0, 0, 31)), .payload = 8 },
+	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
+	{ "IPv6 later fragment of the outer one",
+	  { .dst = "fd21:1::9", U, FRAGMENT6(24, 0, 30), REST }, KEPT(C(FRAG_NEXT)) },
+	{ "IPv6 first fragment of a SYN",
+	  { .dst = "fd21:1::9", .dport = 80, FRAGMENT6_TCP(0, 1, 10) },
+	  KEPT_BY(C(STEERED) | C(FRAG_FIRST), 0) },
+	{ "IPv6 first fragment of an owned TCP flow",
+	  { TO_SERVER6(7000), .flags = ACK, FRAGMENT6_TCP(0, 1, 12) },
+	  KEPT(C(OWNED) | C(FRAG_FIRST)) },
+	{ "IPv6 atomic fragment of an owned TCP flow",
+	  { TO_SERVER6(7000), .flags = ACK, FRAGMENT6_TCP(0, 0, 13) }, KEPT(C(OWNED)) },
+};
+/* clang-format on */
+
+static void test_fragments(const struct world *w)
+{
+	expect_no_ticket(w, "no ticket yet", (struct spec){ .dst = "10.210.1.9", UDP53 });
+	check_cases(w, fragment_cases, ARRAY_SIZE(fragment_cases));
+	expect_ticket(w, "ticket of the UDP fragment", (struct spec){ .dst = "10.210.1.9", UDP53 },
+		      0);
+	expect_ticket(w, "ticket of the SYN fragment",
+		      (struct spec){ .dst = "10.210.1.9", .dport = 80 }, 0);
+	expect_ticket(w, "ticket of the IPv6 UDP fragment",
+		      (struct spec){ .dst = "fd21:1::9", UDP53 }, 0);
+	expect_ticket(w, "ticket of the IPv6 SYN fragment",
+		      (struct spec){ .dst = "fd21:1::9", .dport = 80 }, 0);
+	expect_no_ticket(w, "no ticket for an owned flow",
+			 (struct spec){ .dst = "10.210.4.77", UDP53 });
+	expect_no_ticket(w, "no ticket for a passed flow",
+			 (struct spec){ .dst = "10.210.2.9", UDP53 });
+}
+
+int main(void)
+{
+	struct world w = { 0 };
+
+	owner_world_open(&w);
+	test_fragments(&w);
+	world_close(&w);
+	return tap_done();
+}
