@@ -2,10 +2,12 @@
 /* apply FILE: the file becomes the policy, at once and as a whole. */
 #include <string.h>
 
+#include "loader/commands.h"
 #include "loader/edit/apply.h"
 #include "loader/edit/conffile.h"
-#include "loader/steps/learn.h"
 #include "loader/show/show.h"
+#include "loader/steps/learn.h"
+#include "loader/steps/session_open.h"
 
 #define SHOWN_CHANGES 1000 /* in JSON; a list of a million prefixes is not repeated */
 

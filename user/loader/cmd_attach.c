@@ -6,11 +6,13 @@
 #include <time.h>
 
 #include "loader/attach.h"
-#include "loader/edit/caveat.h"
 #include "loader/check/checks.h"
 #include "loader/check/list.h"
+#include "loader/commands.h"
+#include "loader/edit/caveat.h"
 #include "loader/steps/iface.h"
 #include "loader/steps/learn.h"
+#include "loader/steps/session_open.h"
 
 /* How long a running relay gets to put its listeners into freshly made maps. */
 #define RELAY_WAIT_MS 200

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* check FILE: is it a configuration, and can it work on this host? */
+#include "loader/commands.h"
 #include "loader/edit/conffile.h"
 #include "loader/edit/review.h"
 #include "loader/show/show.h"

@@ -10,7 +10,9 @@
 
 #include "kernel/hook/clsact.h"
 #include "kernel/state/living.h"
+#include "loader/commands.h"
 #include "loader/steps/iface.h"
+#include "loader/steps/session_open.h"
 
 struct cleaning {
 	struct session *session;

@@ -2,8 +2,11 @@
 /* confirm: the policy that was applied for a time stays. */
 #include <string.h>
 
-#include "loader/steps/confirm_guard.h"
+#include "kernel/maps/confirm_deadline.h"
+#include "loader/commands.h"
 #include "loader/show/show.h"
+#include "loader/steps/confirm.h"
+#include "loader/steps/session_open.h"
 
 static int report(const struct session *session, bool confirmed)
 {
@@ -24,22 +27,22 @@ static int report(const struct session *session, bool confirmed)
 
 static int confirm(struct session *session)
 {
-	struct confirm_deadline pending;
-	int err = confirm_deadline_read(&session->state, &pending);
+	struct confirm_deadline deadline;
+	int err = confirm_deadline_read(&session->state, &deadline);
 
 	if (err) {
 		log_error("%s: cannot read the deadline: %s", session->state.dir, strerror(-err));
 		return EXIT_FAILED;
 	}
-	if (confirm_deadline_fell_back(&session->state, &pending)) {
+	if (confirm_deadline_fell_back(&session->state, &deadline)) {
 		log_error("confirm: too late: generation %u was not confirmed in time, the policy "
 			  "before it is back (apply it again)",
-			  pending.fell_back);
+			  deadline.fell_back);
 		return EXIT_FAILED;
 	}
-	if (!confirm_deadline_is_armed(&session->state, &pending))
+	if (!confirm_deadline_is_armed(&session->state, &deadline))
 		return report(session, false);
-	return confirm_guard_end(session, 0) ? EXIT_FAILED : report(session, true);
+	return confirm_end(session) ? EXIT_FAILED : report(session, true);
 }
 
 int cmd_confirm(struct app *app, int argc, char **argv)
@@ -52,6 +55,6 @@ int cmd_confirm(struct app *app, int argc, char **argv)
 	if (!app_enter(app))
 		return EXIT_FAILED;
 	/* The deadline decides, not who comes first: opening goes back if it has passed. */
-	code = session_open(&session, app, SESSION_WRITE);
+	code = session_open_to_write(&session, app);
 	return code ? code : confirm(&session);
 }

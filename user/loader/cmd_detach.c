@@ -2,9 +2,11 @@
 /* detach: the reverse of attach, for some interfaces or for everything. */
 #include <string.h>
 
-#include "policy/takes.h"
+#include "loader/commands.h"
 #include "loader/steps/drain.h"
 #include "loader/steps/iface.h"
+#include "loader/steps/session_open.h"
+#include "policy/takes.h"
 
 enum { OPT_ALL = 3000, OPT_DRY_RUN, OPT_KEEP_FLOWS, OPT_WAIT };
 

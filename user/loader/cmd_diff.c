@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "kernel/maps/policy_maps.h"
+#include "loader/commands.h"
 #include "loader/edit/changes.h"
 #include "loader/edit/conffile.h"
 #include "loader/show/show.h"
+#include "loader/steps/session_open.h"
 
 static int compare_since(struct session *session, const struct policy *live,
 			 struct changes *changes)
@@ -62,7 +64,7 @@ static int diff(struct app *app, const struct config *config)
 
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	code = session_open(&session, app, SESSION_READ);
+	code = session_open_to_read(&session, app);
 	if (code)
 		return code;
 	if (app->json)

@@ -7,8 +7,9 @@
 #include "kernel/hook/hook.h"
 #include "kernel/hook/tcx.h"
 #include "kernel/routing/route.h"
-#include "loader/show/show.h"
 #include "loader/app/app.h"
+#include "loader/commands.h"
+#include "loader/show/show.h"
 
 struct feature {
 	const char *name;

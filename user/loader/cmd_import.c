@@ -2,9 +2,10 @@
 /* import: iptables-save text in, a configuration file out; what could not be said is listed. */
 #include <string.h>
 
-#include "policy/import/import.h"
 #include "loader/app/app.h"
+#include "loader/commands.h"
 #include "loader/show/show.h"
+#include "policy/import/import.h"
 
 enum { OPT_IPV6 = 3000 };
 

@@ -2,9 +2,12 @@
 /* rollback: the policy before the last apply. It is still in the kernel, so this is one write. */
 #include <string.h>
 
+#include "kernel/maps/confirm_deadline.h"
 #include "kernel/maps/generation.h"
-#include "loader/steps/confirm_guard.h"
+#include "loader/commands.h"
 #include "loader/show/show.h"
+#include "loader/steps/confirm.h"
+#include "loader/steps/session_open.h"
 
 static int rollback(struct session *session)
 {
@@ -23,7 +26,7 @@ static int rollback(struct session *session)
 							    "the one before is live");
 		return EXIT_FAILED;
 	}
-	if (confirm_guard_end(session, 0))
+	if (confirm_end(session))
 		return EXIT_FAILED;
 	if (!session->app->json)
 		return EXIT_DONE;
@@ -35,22 +38,22 @@ static int rollback(struct session *session)
 int cmd_rollback(struct app *app, int argc, char **argv)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
-	struct confirm_deadline pending;
+	struct confirm_deadline deadline;
 	int code;
 
 	if (app_no_operand(app, argc, argv, "takes no arguments"))
 		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	code = session_open(&session, app, SESSION_WRITE);
+	code = session_open_to_write(&session, app);
 	if (code)
 		return code;
 	/* Opening may just have gone back by itself: not a second time, to where we come from. */
-	if (!confirm_deadline_read(&session.state, &pending) &&
-	    confirm_deadline_fell_back(&session.state, &pending)) {
-		confirm_guard_end(&session, 0);
+	if (!confirm_deadline_read(&session.state, &deadline) &&
+	    confirm_deadline_fell_back(&session.state, &deadline)) {
+		confirm_end(&session);
 		log_info("generation %u was not confirmed: the policy before it is back already",
-			 pending.fell_back);
+			 deadline.fell_back);
 		return EXIT_DONE;
 	}
 	return rollback(&session);

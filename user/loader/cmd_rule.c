@@ -2,11 +2,13 @@
 /* rule list, rule add NAME, rule del NAME. */
 #include <string.h>
 
+#include "loader/commands.h"
 #include "loader/edit/caveat.h"
 #include "loader/edit/edit.h"
-#include "loader/steps/learn.h"
 #include "loader/edit/ruleopts.h"
 #include "loader/show/show.h"
+#include "loader/steps/learn.h"
+#include "loader/steps/session_open.h"
 
 enum { OPT_BEFORE = 3000 };
 
@@ -36,7 +38,7 @@ static int rule_list(struct app *app)
 
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	code = session_open(&session, app, SESSION_READ);
+	code = session_open_to_read(&session, app);
 	if (code)
 		return code;
 	err = policy_maps_read_policy(&session.state, &policy);

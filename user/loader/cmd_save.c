@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "kernel/maps/policy_maps.h"
+#include "loader/commands.h"
 #include "loader/edit/changes.h"
 #include "loader/show/show.h"
+#include "loader/steps/session_open.h"
 
 /* Attached interfaces that the applied file's names and globs do not cover are added. */
 static int add_interfaces(const struct state *state, struct config *config)
@@ -74,7 +76,7 @@ int cmd_save(struct app *app, int argc, char **argv)
 		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	code = session_open(&session, app, SESSION_READ);
+	code = session_open_to_read(&session, app);
 	if (code)
 		return code;
 	err = collect(&session.state, &config);

@@ -2,6 +2,7 @@
 /* cidr add|del and port add|del: members of a rule's sets. */
 #include <string.h>
 
+#include "loader/commands.h"
 #include "loader/edit/caveat.h"
 #include "loader/edit/edit.h"
 #include "loader/steps/learn.h"

@@ -2,8 +2,10 @@
 /* status: what is attached, and a verdict. */
 #include <string.h>
 
+#include "loader/commands.h"
 #include "loader/show/show.h"
 #include "loader/show/status.h"
+#include "loader/steps/session_open.h"
 
 enum { OPT_PROBE = 3000 };
 
@@ -63,7 +65,7 @@ static int status(struct app *app, const struct status_want *want)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	struct command_lock lock = COMMAND_LOCK_NONE;
-	int code = session_open(&session, app, SESSION_READ);
+	int code = session_open_to_read(&session, app);
 
 	if (code == EXIT_NOT_ATTACHED && app->json)
 		print_absent_json(app);

@@ -7,15 +7,17 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "kernel/maps/pools.h"
-#include "kernel/routing/route.h"
 #include "kernel/maps/settings.h"
 #include "kernel/probe/simulate.h"
-#include "loader/edit/conffile.h"
+#include "kernel/routing/route.h"
 #include "loader/check/checks.h"
 #include "loader/check/entry.h"
 #include "loader/check/listening.h"
-#include "loader/show/test_answer.h"
 #include "loader/check/wayback.h"
+#include "loader/commands.h"
+#include "loader/edit/conffile.h"
+#include "loader/show/test_answer.h"
+#include "loader/steps/session_open.h"
 
 #define CLIENT_PORT 40000
 
@@ -268,10 +270,10 @@ static int open_session(struct session *session, struct app *app, bool required)
 	int code, err;
 
 	if (required)
-		return session_open(session, app, SESSION_READ);
+		return session_open_to_read(session, app);
 	/* With a file, nothing needs to be attached; what is lends its listeners. */
 	log_init("tproxy-loader", LOG_SILENT);
-	code = session_open(session, app, SESSION_READ);
+	code = session_open_to_read(session, app);
 	log_init("tproxy-loader", level);
 	if (!code)
 		return EXIT_DONE;

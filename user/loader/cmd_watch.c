@@ -9,16 +9,18 @@
 #include <sys/signalfd.h>
 #include <time.h>
 
+#include "kernel/maps/confirm_deadline.h"
+#include "kernel/maps/older.h"
 #include "kernel/monitor.h"
 #include "lib/notify.h"
-#include "kernel/maps/older.h"
+#include "loader/commands.h"
 #include "loader/edit/apply.h"
 #include "loader/edit/apply_devices.h"
 #include "loader/edit/conffile.h"
-#include "loader/steps/confirm_guard.h"
-#include "loader/watch/reconcile.h"
+#include "loader/steps/session_open.h"
 #include "loader/steps/setup.h"
 #include "loader/watch/events.h"
+#include "loader/watch/reconcile.h"
 #include "loader/watch/report.h"
 
 #define MAX_PATTERNS 64
@@ -123,13 +125,12 @@ static void back_to_former(struct watch *w)
 	w->former = (struct config){ 0 };
 }
 
-/* A policy on probation is left alone until it is decided what becomes of it. */
-static bool is_on_probation(const struct session *session)
+/* A policy that waits to be confirmed is left alone until that is decided. */
+static bool waits_for_confirm(const struct session *session)
 {
-	struct confirm_deadline pending;
+	struct confirm_deadline deadline;
 
-	return !confirm_deadline_read(&session->state, &pending) &&
-	       confirm_deadline_is_armed(&session->state, &pending);
+	return confirm_deadline_read_armed(&session->state, &deadline);
 }
 
 static int apply_file(struct watch *w, struct session *session, bool present)
@@ -147,7 +148,7 @@ static int apply_file(struct watch *w, struct session *session, bool present)
 
 	if (!w->path || (!w->unapplied && !present))
 		return 0;
-	if (!w->unapplied || (present && is_on_probation(session)))
+	if (!w->unapplied || (present && waits_for_confirm(session)))
 		return apply_interfaces(session, &w->config);
 	err = apply_config(session, &apply, present);
 	w->unapplied = false;
@@ -289,7 +290,7 @@ static int take_signals(void)
 {
 	sigset_t set;
 
-	app_hold_signals(true);
+	signals_hold_ends();
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);

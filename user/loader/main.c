@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loader/app/app.h"
+#include "loader/commands.h"
 
 #define RULE_HELP                                                                                  \
 	"  --to LIST         destination prefixes of both families (all)\n"                        \

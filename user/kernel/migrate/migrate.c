@@ -384,8 +384,6 @@ int migrate_publish(struct migration *m)
 	if (err)
 		return err;
 	snprintf(m->next.dir, sizeof(m->next.dir), "%s", old->dir);
-	m->next.lock = old->lock;
-	old->lock = LOCK_OPEN;
 	m->next.pins = old->pins;
 	old->pins = PINDIR_CLOSED;
 	state_close(old);

@@ -26,7 +26,7 @@ struct migration {
 
 /* df_mark: for the new config. 0 or -errno; call migrate_close either way. */
 int migrate_prepare(struct migration *m, struct state *old, __u32 df_mark);
-/* The programs run on the new state's maps: it becomes *old, which keeps its lock. */
+/* The programs run on the new state's maps: it becomes *old. */
 int migrate_publish(struct migration *m);
 void migrate_close(struct migration *m);
 #define __cleanup_migration __attribute__((cleanup(migrate_close)))

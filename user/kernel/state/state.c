@@ -121,13 +121,6 @@ int state_get(const struct pindir *pins, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-int state_lock(struct state *state, const char *dir, struct lock_wait *wait, char *ret_why)
-{
-	int err = pindir_open_parent(&state->pins, dir, ret_why);
-
-	return err ? err : lock_take(&state->pins, wait, &state->lock, ret_why);
-}
-
 /* ---- open ----------------------------------------------------------------- */
 
 /* What each map must look like; a pin of anything else is somebody else's. */
@@ -278,7 +271,6 @@ void state_forget(struct state *state)
 void state_close(struct state *state)
 {
 	state_forget(state);
-	lock_release(&state->lock, &state->pins);
 	pindir_close(&state->pins);
 	*state = STATE_CLOSED;
 }

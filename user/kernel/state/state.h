@@ -3,8 +3,8 @@
  * What is pinned in the pin directory (statedir.h): everything tproxy knows, and its only
  * memory. Owns creating and opening it, and the descriptors of the maps and programs.
  *
- * Closing is not destroying: state_close drops descriptors and the lock; maps,
- * programs and links stay pinned until pindir_remove.
+ * Closing is not destroying: state_close closes descriptors only; maps, programs and links stay
+ * pinned until pindir_remove. Whoever changes a state holds its lock (lock.h).
  *
  * Layout, below the pin directory:
  *   dst4 … config      the maps of the user contract
@@ -18,7 +18,6 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "kernel/state/lock.h"
 #include "kernel/state/pindir_stage.h"
 #include "tproxy.h"
 #include "lib/util.h"
@@ -63,7 +62,6 @@ enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_MAX };
 struct state {
 	char dir[STATE_PATH_LEN]; /* as the user names it: for messages only */
 	struct pindir pins;
-	struct lock lock;
 	int map[MAP_MAX];
 	int prog[PROG_MAX];
 	struct tproxy_config config;
@@ -72,7 +70,7 @@ struct state {
 #define STATE_CLOSED                                                                               \
 	(struct state)                                                                             \
 	{                                                                                          \
-		.pins = PINDIR_CLOSED, .lock = LOCK_OPEN, .map = { [0 ... MAP_MAX - 1] = -1 },     \
+		.pins = PINDIR_CLOSED, .map = { [0 ... MAP_MAX - 1] = -1 },                        \
 		.prog = { [0 ... PROG_MAX - 1] = -1 },                                             \
 	}
 
@@ -81,12 +79,6 @@ const char *state_map_name(enum state_map map);
 const char *state_map_pin(enum state_map map);
 /* The kernel's name of a program of ours. */
 const char *state_prog_name(enum state_prog prog);
-
-/*
- * Opens the parent of the pin directory and waits for other invocations; the lock holds across
- * removal. Errors and ret_why as in lock.h, or as in pindir.h.
- */
-int state_lock(struct state *state, const char *dir, struct lock_wait *wait, char *ret_why);
 
 /* Opens the pin directory and nothing in it. -ENOENT: there is none. As in pindir.h. */
 int state_enter(struct state *state, const char *dir, char *ret_why);
@@ -143,7 +135,7 @@ struct bpf_object *state_object(void);
 int state_keep_progs(const struct bpf_object *obj, struct state *state);
 int state_pin_progs(const struct state *state, const struct pindir *pins, const char *suffix);
 
-/* Closes maps, programs and the pin directory; the lock stays. */
+/* Closes maps, programs and the pin directory; its parent stays open. */
 void state_forget(struct state *state);
 void state_close(struct state *state);
 #define __cleanup_state __attribute__((cleanup(state_close)))

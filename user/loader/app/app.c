@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -161,7 +160,7 @@ static bool settle_pin_dir(struct app *app)
 bool app_enter(struct app *app)
 {
 	__cleanup_close int fd = -1;
-	char path[STATE_PATH_LEN];
+	char path[PINDIR_PATH_LEN];
 
 	if (!app->netns)
 		return settle_pin_dir(app);

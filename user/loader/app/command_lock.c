@@ -1,38 +1,62 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/app/command_lock.h"
 
-static bool take(struct command_lock *lock, const struct app *app, int ms, char *ret_why)
-{
-	struct lock_wait wait = { .ms = ms, .mask = &lock->before };
-	int err;
+#include <string.h>
 
-	sigprocmask(SIG_SETMASK, NULL, &lock->before);
-	err = pindir_open_parent(&lock->pins, app->pin_dir, ret_why);
-	app_hold_signals(true);
-	if (!err)
-		err = lock_take(&lock->pins, &wait, &lock->lock, ret_why);
+/* While it waits for the lock, a command may still be interrupted. */
+static int take(struct command_lock *lock, const struct app *app, struct lock_wait *wait,
+		char *ret_why)
+{
+	int err = pindir_open_parent(&lock->pins, app->pin_dir, ret_why);
+
+	if (err)
+		return err;
+	signals_hold(&lock->before);
+	wait->mask = &lock->before;
+	err = lock_take(&lock->pins, wait, &lock->lock, ret_why);
 	lock->held = !err;
-	if (err) {
-		pindir_close(&lock->pins);
-		sigprocmask(SIG_SETMASK, &lock->before, NULL);
-	}
-	return lock->held;
+	if (err)
+		signals_restore(&lock->before);
+	return err;
 }
 
 bool command_lock_try(struct command_lock *lock, const struct app *app)
 {
+	struct lock_wait wait = { .ms = 1 };
 	char why[PINDIR_WHY_LEN];
 
-	return lock->held || take(lock, app, 1, why);
+	if (lock->held)
+		return true;
+	if (take(lock, app, &wait, why))
+		pindir_close(&lock->pins);
+	return lock->held;
+}
+
+/* One process may take the lock many times: each remark is reported once. */
+static void report_remark(const struct app *app, const char *remark)
+{
+	static char reported[PINDIR_WHY_LEN];
+
+	if (*remark && strcmp(remark, reported))
+		log_warn("%s: %s", app->pin_dir, remark);
+	snprintf(reported, sizeof(reported), "%s", remark);
 }
 
 bool command_lock_wait(struct command_lock *lock, const struct app *app)
 {
+	struct lock_wait wait = { .ms = app->lock_wait_ms };
 	char why[PINDIR_WHY_LEN];
 
-	if (take(lock, app, app->lock_wait_ms, why))
+	if (!take(lock, app, &wait, why)) {
+		report_remark(app, wait.remark);
 		return true;
-	log_error("%s: %s", app->pin_dir, why);
+	}
+	/* What is wrong with the way to the directory names the directory. */
+	if (lock->pins.parent >= 0)
+		log_error("%s: %s", app->pin_dir, why);
+	else
+		log_error("%s", why);
+	pindir_close(&lock->pins);
 	return false;
 }
 
@@ -42,6 +66,9 @@ void command_lock_release(struct command_lock *lock)
 		return;
 	lock_release(&lock->lock, &lock->pins);
 	pindir_close(&lock->pins);
-	sigprocmask(SIG_SETMASK, &lock->before, NULL);
 	lock->held = false;
+	if (lock->to_the_end)
+		signals_restore_stops(&lock->before);
+	else
+		signals_restore(&lock->before);
 }

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The state's lock for a command that otherwise only reads, for as long as it does something that
- * two must not do at once. Signals that would end or stop it are held back meanwhile.
+ * The lock of a pin directory (kernel/state/lock.h) in the hand of a command, which signals must
+ * not interrupt or stop meanwhile. Commands that change the system hold it for all of their
+ * session; those that only look take it for what two must not do at once, such as a probe.
  */
 #ifndef TPROXY_LOADER_APP_COMMAND_LOCK_H
 #define TPROXY_LOADER_APP_COMMAND_LOCK_H
 
-#include <signal.h>
 #include <stdbool.h>
 
+#include "kernel/state/lock.h"
 #include "loader/app/app.h"
+#include "loader/app/signals.h"
 
 struct command_lock {
-	struct pindir pins;
+	struct pindir pins; /* its parent is open while the lock is held */
 	struct lock lock;
 	bool held;
-	sigset_t before; /* signals that were held back before */
+	bool to_the_end; /* signals that end the process stay blocked after the release */
+	sigset_t before; /* signals that were blocked before */
 };
 #define COMMAND_LOCK_NONE                                                                          \
 	(struct command_lock)                                                                      \
@@ -23,9 +26,9 @@ struct command_lock {
 		.pins = PINDIR_CLOSED, .lock = LOCK_OPEN                                           \
 	}
 
-/* At once or not at all, without a word. */
+/* Takes it if it is free; reports nothing. */
 bool command_lock_try(struct command_lock *lock, const struct app *app);
-/* Waits, as commands that change something do. False after a reported error. */
+/* Waits for it. False after a reported error. */
 bool command_lock_wait(struct command_lock *lock, const struct app *app);
 void command_lock_release(struct command_lock *lock);
 

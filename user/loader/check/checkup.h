@@ -8,7 +8,7 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "lib/device.h"
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 #include "loader/app/command_lock.h"
 #include "loader/app/problem.h"
 #include "policy/policy.h"

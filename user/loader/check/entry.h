@@ -4,7 +4,7 @@
 #define TPROXY_LOADER_CHECK_ENTRY_H
 
 #include "lib/parse.h"
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 
 /* Is it attached, in whichever role? False without a state. */
 bool entry_is_attached(const struct session *session, int ifindex);

@@ -10,6 +10,7 @@
 #include "loader/edit/conffile.h"
 #include "loader/steps/iface.h"
 #include "loader/steps/learn.h"
+#include "loader/steps/confirm.h"
 #include "loader/steps/confirm_guard.h"
 #include "loader/edit/review.h"
 #include "loader/steps/setup.h"
@@ -241,7 +242,7 @@ static void undo(struct session *session, struct apply *apply, bool created)
 		return;
 	apply->changed = false;
 	if (apply->confirm_within)
-		confirm_guard_end(session, 0);
+		confirm_end(session);
 	log_warn("the policy before it is back");
 }
 
@@ -280,7 +281,7 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 	int err = apply_check_devices(session, config);
 
 	if (!err && present)
-		err = confirm_guard_refuse(session, "apply");
+		err = confirm_refuse(session, "apply");
 	if (!err && present)
 		err = refuse_emptying(session, apply);
 	if (err)

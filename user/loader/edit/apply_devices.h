@@ -5,7 +5,7 @@
 
 #include "policy/config/config.h"
 #include "lib/device.h"
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 
 /* Interfaces that will be attached for their rules. */
 struct apply_devices {

@@ -5,7 +5,7 @@
 
 #include "lib/device.h"
 #include "policy/policy.h"
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 
 void caveat_warn(struct session *session, const struct device *device);
 

@@ -210,41 +210,33 @@ int changes_since_apply(struct changes *changes, const struct state *state,
 
 /* ---- status --------------------------------------------------------------- */
 
-static __u64 seconds_left(const struct confirm_deadline *pending)
-{
-	__u64 now = confirm_deadline_now();
-
-	return now < pending->deadline ? (pending->deadline - now + 999999999) / 1000000000 : 0;
-}
-
 void changes_print_status(const struct session *session, const struct policy *live)
 {
 	struct changes changes = { .indent = "" };
-	struct confirm_deadline pending;
+	struct confirm_deadline deadline;
 	int err = changes_since_apply(&changes, &session->state, live);
 
 	if (!err)
 		printf("policy: as applied%s\n",
 		       changes.n ? ", but edited since (tproxy-loader diff)" : "");
-	if (!confirm_deadline_read(&session->state, &pending) &&
-	    confirm_deadline_is_armed(&session->state, &pending))
+	if (confirm_deadline_read_armed(&session->state, &deadline))
 		printf("policy: falls back in %llu s unless confirmed (tproxy-loader confirm)\n",
-		       seconds_left(&pending));
+		       confirm_deadline_seconds_left(&deadline));
 }
 
 void changes_add_status(const struct session *session, const struct policy *live,
 			struct json_object *root)
 {
 	struct changes changes = { .indent = "" };
-	struct confirm_deadline pending;
+	struct confirm_deadline deadline;
 	int err = changes_since_apply(&changes, &session->state, live);
-	bool armed = !confirm_deadline_read(&session->state, &pending) &&
-		     confirm_deadline_is_armed(&session->state, &pending);
+	bool armed = confirm_deadline_read_armed(&session->state, &deadline);
 
 	json_object_object_add(root, "applied", json_object_new_boolean(!err));
 	if (!err)
 		json_object_object_add(root, "drift", json_object_new_uint64(changes.n));
 	if (armed)
-		json_object_object_add(root, "confirm_within_seconds",
-				       json_object_new_uint64(seconds_left(&pending)));
+		json_object_object_add(
+			root, "confirm_within_seconds",
+			json_object_new_uint64(confirm_deadline_seconds_left(&deadline)));
 }

@@ -11,7 +11,7 @@
 #include "policy/config/config.h"
 #include "policy/policy_diff.h"
 #include "kernel/maps/pools.h"
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 
 /* One difference in full; all pointers are valid during the call only. */
 struct change_item {

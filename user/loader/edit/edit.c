@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "kernel/maps/generation.h"
+#include "loader/steps/confirm.h"
 #include "loader/steps/learn.h"
-#include "loader/steps/confirm_guard.h"
+#include "loader/steps/session_open.h"
 
 static int write_in_place(struct state *state, const struct policy *before,
 			  const struct policy *after)
@@ -49,7 +50,7 @@ static int run_open(const struct edit *edit, struct session *session)
 		log_error("%s: cannot read the policy: %s", state->dir, strerror(-err));
 		return EXIT_FAILED;
 	}
-	if (edit->renumbers && confirm_guard_refuse(session, "rule"))
+	if (edit->renumbers && confirm_refuse(session, "rule"))
 		return EXIT_FAILED;
 	if (edit->change(&after, edit->arg))
 		return EXIT_FAILED;
@@ -76,6 +77,6 @@ int edit_run(const struct edit *edit)
 	if (!app_enter(edit->app))
 		return EXIT_FAILED;
 	session.dry_run = edit->show_bpftool;
-	code = session_open(&session, edit->app, SESSION_WRITE);
+	code = session_open_to_write(&session, edit->app);
 	return code ? code : run_open(edit, &session);
 }

@@ -9,63 +9,12 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "kernel/maps/confirm_deadline.h"
 #include "kernel/maps/generation.h"
 #include "loader/app/cgroup.h"
+#include "loader/steps/confirm.h"
 
 #define LOOK_NS 1000000000ULL
-
-int confirm_guard_end(struct session *session, __u32 fell_back)
-{
-	const struct confirm_deadline none = { .fell_back = fell_back };
-	int err = confirm_deadline_write(&session->state, &none);
-
-	if (err)
-		log_error("%s: cannot write the deadline: %s", session->state.dir, strerror(-err));
-	return err;
-}
-
-void confirm_guard_settle(struct session *session)
-{
-	struct state *state = &session->state;
-	struct confirm_deadline pending;
-	int err = confirm_deadline_read(state, &pending);
-
-	if (err) {
-		log_error("%s: cannot read the deadline: %s (tproxy-loader clean removes a broken "
-			  "state)",
-			  state->dir, strerror(-err));
-		return;
-	}
-	/* Armed by somebody who was killed before the flip: the next generation is another one. */
-	if (pending.generation && !confirm_deadline_is_armed(state, &pending))
-		confirm_guard_end(session, 0);
-	if (!confirm_deadline_is_armed(state, &pending) ||
-	    confirm_deadline_now() < pending.deadline)
-		return;
-	err = generation_rollback(state);
-	if (err) {
-		log_error("%s: generation %u was not confirmed, and the way back is blocked: %s",
-			  state->dir, pending.generation, strerror(-err));
-		return;
-	}
-	log_warn("%s: generation %u was not confirmed in time: the policy before it is back",
-		 state->dir, pending.generation);
-	confirm_guard_end(session, pending.generation);
-}
-
-int confirm_guard_refuse(struct session *session, const char *command)
-{
-	struct confirm_deadline pending;
-
-	if (confirm_deadline_read(&session->state, &pending) ||
-	    !confirm_deadline_is_armed(&session->state, &pending))
-		return 0;
-	log_error("%s: generation %u waits to be confirmed (tproxy-loader confirm, or rollback)",
-		  command, pending.generation);
-	return -EBUSY;
-}
-
-/* ---- the process that waits ----------------------------------------------- */
 
 static void sleep_ns(__u64 ns)
 {
@@ -75,52 +24,55 @@ static void sleep_ns(__u64 ns)
 	nanosleep(&ts, NULL);
 }
 
-/* Nothing about the state: the next look may tell. */
+/* Says nothing about the state: the next look may show it. */
 static bool is_shortage(int err)
 {
 	return err == -ENOMEM || err == -EMFILE || err == -ENFILE || err == -EINTR;
 }
 
 /*
- * Is it still this generation that the pin speaks of? Without the lock: only a look.
- * *ret_deadline is left alone where the pin could not be read.
+ * Does the pin still name this generation? Looks without the lock. *ret_until is left alone where
+ * the pin could not be read.
  */
-static bool still_armed(const struct app *app, __u32 generation, __u64 *ret_deadline)
+static bool still_armed(const struct app *app, __u32 generation, __u64 *ret_until)
 {
 	struct state state __cleanup_state = STATE_CLOSED;
 	char why[PINDIR_WHY_LEN];
-	struct confirm_deadline pending;
+	struct confirm_deadline deadline;
 	int err;
 
 	err = state_enter(&state, app->pin_dir, why);
 	if (!err)
-		err = confirm_deadline_read(&state, &pending);
-	if (err || pending.generation != generation)
+		err = confirm_deadline_read(&state, &deadline);
+	if (err || deadline.generation != generation)
 		return is_shortage(err);
-	*ret_deadline = pending.deadline;
+	*ret_until = deadline.until;
 	return true;
 }
 
 /* False: it was confirmed, or replaced. */
 static bool wait_for_deadline(const struct app *app, __u32 generation)
 {
-	__u64 deadline = ~0ULL, now;
+	__u64 until = ~0ULL, now;
 
-	while (still_armed(app, generation, &deadline)) {
+	while (still_armed(app, generation, &until)) {
 		now = confirm_deadline_now();
-		if (now >= deadline)
+		if (now >= until)
 			return true;
-		sleep_ns(deadline - now < LOOK_NS ? deadline - now : LOOK_NS);
+		sleep_ns(until - now < LOOK_NS ? until - now : LOOK_NS);
 	}
 	return false;
 }
 
-/* Opening it goes back, see confirm_guard_settle. Somebody may hold the lock. */
+/* Fails while another process holds the lock; its end shows in the pin. */
 static void try_to_go_back(struct app *app)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
+	char what[PINDIR_WHY_LEN];
 
-	session_open(&session, app, SESSION_WRITE);
+	if (!session_lock(&session, app) && !state_open(&session.state, app->pin_dir, what) &&
+	    !generation_repair_pins(&session.state))
+		confirm_settle(&session);
 }
 
 static void guard(struct app *app, __u32 generation)
@@ -128,10 +80,10 @@ static void guard(struct app *app, __u32 generation)
 	bool reported = false;
 
 	while (wait_for_deadline(app, generation)) {
-		__u64 deadline;
+		__u64 until;
 
 		try_to_go_back(app);
-		if (!still_armed(app, generation, &deadline)) {
+		if (!still_armed(app, generation, &until)) {
 			syslog(LOG_WARNING, "%s: generation %u was not confirmed in time",
 			       app->pin_dir, generation);
 			return;
@@ -146,10 +98,7 @@ static void guard(struct app *app, __u32 generation)
 	}
 }
 
-/*
- * The end of a login session asks all its processes to end, and that is when this one is
- * needed.
- */
+/* The end of a login session asks all its processes to end; this one is needed just then. */
 static void hold_all_signals(void)
 {
 	static const int held[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,
@@ -167,16 +116,19 @@ static void leave_login_session(__u32 generation)
 	char scope[64];
 	int err;
 
-	/* One number may be on probation in several states. */
+	/* Generations of several states may have the same number. */
 	snprintf(scope, sizeof(scope), "tproxy-guard-%u-%d.scope", generation, (int)getpid());
 	err = cgroup_leave(scope);
 	if (err)
-		log_warn("the process that goes back cannot leave its control group: %s (if a "
-			 "logout ends it, watch or any later command goes back)",
+		log_warn("the process that restores the policy cannot leave its control group: %s "
+			 "(if a logout ends it, watch or any later command restores the policy)",
 			 strerror(-err));
 }
 
-/* ready: closed when it is out of reach. The lock is not to be held meanwhile. */
+/*
+ * ready: closed when the logout of this session can no longer reach the process. The lock, which
+ * the fork has inherited, is closed.
+ */
 static void become_guard(struct app *app, __u32 generation, int ready)
 {
 	enum { READY = 3 };
@@ -198,7 +150,7 @@ static void become_guard(struct app *app, __u32 generation, int ready)
 	_exit(0);
 }
 
-/* Returns when it is out of reach. */
+/* Returns when a logout can no longer reach the process. */
 static int fork_guard(struct app *app, __u32 generation)
 {
 	int ready[2];
@@ -225,7 +177,7 @@ static int start_guard(struct app *app, __u32 generation)
 
 	if (child < 0)
 		return -errno;
-	/* Not a child of ours, not in our session: nothing that ends us ends it. */
+	/* Neither our child nor in our session: a signal that ends us does not end it. */
 	if (!child)
 		_exit(fork_guard(app, generation) < 0);
 	if (waitpid(child, &status, 0) < 0)
@@ -235,32 +187,31 @@ static int start_guard(struct app *app, __u32 generation)
 
 void confirm_guard_resume(struct session *session)
 {
-	struct confirm_deadline pending;
-	int err = confirm_deadline_read(&session->state, &pending);
+	struct confirm_deadline deadline;
+	int err;
 
-	if (err || !confirm_deadline_is_armed(&session->state, &pending))
+	if (!confirm_deadline_read_armed(&session->state, &deadline))
 		return;
-	err = start_guard(session->app, pending.generation);
+	err = start_guard(session->app, deadline.generation);
 	if (err)
-		log_warn(
-			"generation %u waits to be confirmed, and only the next command goes back: "
-			"%s",
-			pending.generation, strerror(-err));
+		log_warn("generation %u waits to be confirmed, and only watch or the next command "
+			 "restores the previous policy: %s",
+			 deadline.generation, strerror(-err));
 }
 
 int confirm_guard_arm(struct session *session, __u32 generation, __u64 nanoseconds)
 {
-	const struct confirm_deadline pending = { .generation = generation,
-						  .deadline =
-							  confirm_deadline_now() + nanoseconds };
+	const struct confirm_deadline deadline = { .generation = generation,
+						   .until = confirm_deadline_now() + nanoseconds };
 	int err = generation_may_rollback(&session->state);
 
 	if (!err)
-		err = confirm_deadline_write(&session->state, &pending);
+		err = confirm_deadline_write(&session->state, &deadline);
 	if (!err)
 		err = start_guard(session->app, generation);
 	if (err)
-		log_error("cannot arm the way back: %s (%snothing was applied)", strerror(-err),
-			  err == -EPERM ? "it takes CAP_SYS_ADMIN; " : "");
+		log_error("cannot prepare the return to the previous policy: %s (%snothing was "
+			  "applied)",
+			  strerror(-err), err == -EPERM ? "CAP_SYS_ADMIN is needed; " : "");
 	return err;
 }

@@ -5,8 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "policy/takes.h"
 #include "loader/steps/reset_flows.h"
+#include "loader/steps/session_open.h"
+#include "policy/takes.h"
 
 #define POLL_MS 250
 /* The relay looks four times a second whether an interface drains. */
@@ -149,9 +150,8 @@ static int wait_and_detach(struct app *app, bool everything, bool show)
 	}
 	session.app = app;
 	/* The wait may be interrupted; the interfaces then stay as they are, draining. */
-	app_hold_signals(false);
+	signals_release_ends();
 	err = wait_for_flows(&session, show);
-	app_hold_signals(true);
 	nl_close(&session.nl);
 	if (err)
 		return err;

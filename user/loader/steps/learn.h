@@ -10,7 +10,7 @@
 #include "policy/config/config.h"
 #include "lib/device.h"
 #include "policy/policy.h"
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 
 enum { OPT_LEARN = 3900 }; /* of all commands that change the policy */
 #define LEARN_LONG_OPTION                                                                          \

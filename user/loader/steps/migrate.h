@@ -6,7 +6,7 @@
 #ifndef TPROXY_LOADER_STEPS_MIGRATE_H
 #define TPROXY_LOADER_STEPS_MIGRATE_H
 
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 
 /* The session's state: as state_open left it with -EPROTO. Reports its failure. */
 int migrate_state(struct session *session);

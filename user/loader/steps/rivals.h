@@ -3,7 +3,7 @@
 #ifndef TPROXY_LOADER_STEPS_RIVALS_H
 #define TPROXY_LOADER_STEPS_RIVALS_H
 
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 
 /*
  * 0 when they are free; -EBUSY after a reported conflict with another state, with what is left

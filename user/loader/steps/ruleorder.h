@@ -9,7 +9,7 @@
 
 #include "lib/device.h"
 #include "kernel/routing/route.h"
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 
 struct ruleorder {
 	struct device device;    /* the attached one */

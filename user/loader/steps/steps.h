@@ -11,7 +11,7 @@
 #include "kernel/hook/hook.h"
 #include "kernel/maps/policy_maps.h"
 #include "kernel/routing/route.h"
-#include "loader/app/app.h"
+#include "loader/app/session.h"
 
 /* What several steps begin with: the attached interfaces (the caller frees them), all devices. */
 int steps_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n);

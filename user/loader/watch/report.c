@@ -5,6 +5,7 @@
 
 #include "loader/check/checks.h"
 #include "loader/show/show.h"
+#include "loader/steps/session_open.h"
 #include "loader/watch/events.h"
 
 #define EVERY_MS 10000
@@ -93,7 +94,7 @@ void watch_report_look(struct watch_report *r, struct app *app, bool changed)
 	struct checkup c __cleanup_checkup = { .lock = COMMAND_LOCK_NONE };
 	const uint64_t start = monotonic_ms();
 
-	if (!is_due(r, changed) || session_open(&session, app, SESSION_READ))
+	if (!is_due(r, changed) || session_open_to_read(&session, app))
 		return;
 	if (checkup_open(&c, &session)) {
 		log_debug("%s: cannot read what is to be checked", session.state.dir);

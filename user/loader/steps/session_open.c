@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The session: the state opened for reading or writing, with clear errors. */
-#include <cap-ng.h>
-#include <signal.h>
+#include "loader/steps/session_open.h"
+
 #include <string.h>
 
 #include "kernel/maps/generation.h"
 #include "kernel/hook/hook.h"
 #include "kernel/maps/policy_maps.h"
 #include "loader/steps/migrate.h"
-#include "loader/steps/confirm_guard.h"
-
-static bool have_capabilities(void)
-{
-	if (capng_get_caps_process())
-		return false;
-	return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) &&
-	       (capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) ||
-		capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN));
-}
+#include "loader/steps/confirm.h"
 
 static int report_open(const struct session *session, int err, const char *what)
 {
@@ -57,75 +47,12 @@ static int report_open(const struct session *session, int err, const char *what)
 	return EXIT_FAILED;
 }
 
-static void fill_stops(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTSTP);
-	sigaddset(set, SIGTTIN);
-	sigaddset(set, SIGTTOU);
-}
-
-/*
- * A command that changes the system is not to be torn by Ctrl-C or a closing terminal, nor
- * stopped by Ctrl-Z while others wait for its lock.
- */
-void app_hold_signals(bool hold)
-{
-	sigset_t set;
-
-	fill_stops(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-/* One process may open many sessions: what it has been told once, it knows. */
-static void remark(const struct app *app, const char *text)
-{
-	static char told[PINDIR_WHY_LEN];
-
-	if (*text && strcmp(text, told))
-		log_warn("%s: %s", app->pin_dir, text);
-	snprintf(told, sizeof(told), "%s", text);
-}
-
-int session_lock(struct session *session, struct app *app)
-{
-	struct lock_wait wait = { .ms = app->lock_wait_ms };
-	char why[PINDIR_WHY_LEN];
-	sigset_t before;
-	int err;
-
-	session->app = app;
-	if (!have_capabilities()) {
-		log_error("permission denied: CAP_BPF and CAP_NET_ADMIN are needed (run as root)");
-		return EXIT_FAILED;
-	}
-	sigprocmask(SIG_SETMASK, NULL, &before);
-	wait.mask = &before;
-	app_hold_signals(true);
-	err = state_lock(&session->state, app->pin_dir, &wait, why);
-	if (!err) {
-		remark(app, wait.remark);
-		return EXIT_DONE;
-	}
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (session->state.pins.parent >= 0)
-		log_error("%s: %s", app->pin_dir, why);
-	else
-		log_error("%s", why);
-	return EXIT_FAILED;
-}
-
 /* With the lock, a stage directory can only be an interrupted attempt. */
-static int open_write(struct session *session)
+static int lock_to_write(struct session *session, struct app *app)
 {
-	struct app *app = session->app;
 	int code = session_lock(session, app);
 
-	if (!code && pindir_remove_stage(&session->state.pins))
+	if (!code && pindir_remove_stage(&session->lock.pins))
 		log_debug("%s: removed what an interrupted attach had staged", app->pin_dir);
 	return code;
 }
@@ -180,7 +107,7 @@ static int make_true(struct session *session)
 			  strerror(-err));
 		return EXIT_FAILED;
 	}
-	confirm_guard_settle(session);
+	confirm_settle(session);
 	refresh_local(session);
 	return EXIT_DONE;
 }
@@ -206,33 +133,26 @@ static int open_for_writing(struct session *session, int err)
 	return code ? code : make_true(session);
 }
 
-/* With the one before ours, a writer's first step is to migrate it. */
-static bool is_usable(const struct session *session, int err, enum session_mode mode)
+static int open_netlink(struct session *session)
 {
-	return !err || (mode == SESSION_WRITE && err == -EPROTO && state_is_older(&session->state));
+	int err = nl_open(&session->nl);
+
+	if (err)
+		log_error("netlink: %s", strerror(-err));
+	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
-int session_open(struct session *session, struct app *app, enum session_mode mode)
+int session_open_to_read(struct session *session, struct app *app)
 {
 	char what[PINDIR_WHY_LEN] = "";
-	int opened, err, code;
+	int err;
 
 	session->app = app;
-	if (mode == SESSION_WRITE) {
-		code = open_write(session);
-		if (code)
-			return code;
-	}
-	opened = open_state(session, what);
-	if (!is_usable(session, opened, mode))
-		return report_open(session, opened == -ESTALE ? -ENOENT : opened, what);
-	err = nl_open(&session->nl);
-	if (err) {
-		log_error("netlink: %s", strerror(-err));
+	err = open_state(session, what);
+	if (err)
+		return report_open(session, err == -ESTALE ? -ENOENT : err, what);
+	if (open_netlink(session))
 		return EXIT_FAILED;
-	}
-	if (mode == SESSION_WRITE)
-		return open_for_writing(session, opened);
 	if (is_other_netns(session))
 		return refuse_other_netns(session);
 	err = generation_follow(&session->state);
@@ -241,39 +161,43 @@ int session_open(struct session *session, struct app *app, enum session_mode mod
 	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* A writer first migrates a state of an older ABI. */
+static bool is_writable(const struct session *session, int err)
+{
+	return !err || (err == -EPROTO && state_is_older(&session->state));
+}
+
+int session_open_to_write(struct session *session, struct app *app)
+{
+	char what[PINDIR_WHY_LEN] = "";
+	int err, code = lock_to_write(session, app);
+
+	if (code)
+		return code;
+	err = open_state(session, what);
+	if (!is_writable(session, err))
+		return report_open(session, err == -ESTALE ? -ENOENT : err, what);
+	code = open_netlink(session);
+	return code ? code : open_for_writing(session, err);
+}
+
 int session_open_any(struct session *session, struct app *app, bool *ret_present)
 {
 	char what[PINDIR_WHY_LEN] = "";
 	int err, code;
 
-	session->app = app;
-	code = open_write(session);
+	code = lock_to_write(session, app);
 	if (code)
 		return code;
-	err = nl_open(&session->nl);
-	if (err) {
-		log_error("netlink: %s", strerror(-err));
+	if (open_netlink(session))
 		return EXIT_FAILED;
-	}
 	err = open_state(session, what);
 	if (err == -ESTALE) {
 		err = pindir_remove(&session->state.pins, what) ? -EBUSY : -ENOENT;
 		state_forget(&session->state);
 	}
-	*ret_present = is_usable(session, err, SESSION_WRITE);
+	*ret_present = is_writable(session, err);
 	if (*ret_present)
 		return open_for_writing(session, err);
 	return err == -ENOENT ? EXIT_DONE : report_open(session, err, what);
-}
-
-void session_close(struct session *session)
-{
-	bool locked = lock_is_held(&session->state.lock);
-	sigset_t stops;
-
-	nl_close(&session->nl);
-	state_close(&session->state);
-	fill_stops(&stops);
-	if (locked)
-		sigprocmask(SIG_UNBLOCK, &stops, NULL);
 }

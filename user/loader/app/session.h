@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a command works with: the state, a netlink socket, and the lock while the command changes
+ * something. Opening one takes several steps: loader/steps/session_open.h.
+ */
+#ifndef TPROXY_LOADER_APP_SESSION_H
+#define TPROXY_LOADER_APP_SESSION_H
+
+#include "kernel/state/state.h"
+#include "lib/netlink.h"
+#include "loader/app/app.h"
+#include "loader/app/command_lock.h"
+
+struct session {
+	struct app *app;
+	struct command_lock lock;
+	struct state state;
+	struct nl nl;
+	bool dry_run;
+	bool hold_rules; /* our routing rules stay where they are: another program moves its own */
+};
+#define SESSION_CLOSED                                                                             \
+	(struct session)                                                                           \
+	{                                                                                          \
+		.lock = COMMAND_LOCK_NONE, .state = STATE_CLOSED                                   \
+	}
+
+/*
+ * Checks the privileges and takes the lock; the state stays closed. Signals that end the process
+ * stay blocked from here on, so that the command also reports what it has changed. EXIT_DONE, or
+ * reports and returns the exit code.
+ */
+int session_lock(struct session *session, struct app *app);
+void session_close(struct session *session);
+#define __cleanup_session __attribute__((cleanup(session_close)))
+
+#endif
