@@ -102,16 +102,27 @@ int clsact_filters(struct nl *nl, int ifindex, struct clsact_list *ret_list)
 	return err;
 }
 
-int clsact_attach(int ifindex, int prog_fd, __u32 priority, __u32 handle, bool replace)
+static int attach(int ifindex, struct bpf_tc_opts *opts)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority, .prog_fd = prog_fd,
-		    .flags = replace ? BPF_TC_F_REPLACE : 0);
 	int err = bpf_tc_hook_create(&hook);
 
-	if (err && err != -EEXIST)
-		return err;
-	return bpf_tc_attach(&hook, &opts);
+	return err && err != -EEXIST ? err : bpf_tc_attach(&hook, opts);
+}
+
+int clsact_attach(int ifindex, int prog_fd, __u32 priority, __u32 handle)
+{
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority, .prog_fd = prog_fd);
+
+	return attach(ifindex, &opts);
+}
+
+int clsact_replace(int ifindex, int prog_fd, __u32 priority, __u32 handle)
+{
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority, .prog_fd = prog_fd,
+		    .flags = BPF_TC_F_REPLACE);
+
+	return attach(ifindex, &opts);
 }
 
 int clsact_detach(int ifindex, __u32 priority, __u32 handle)

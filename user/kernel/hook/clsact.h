@@ -29,8 +29,10 @@ int clsact_filters(struct nl *nl, int ifindex, struct clsact_list *ret_list);
 void clsact_free(struct clsact_list *list);
 #define __cleanup_clsact __attribute__((cleanup(clsact_free)))
 
-/* Makes the qdisc if there is none. With `replace`, what has this priority and handle. */
-int clsact_attach(int ifindex, int prog_fd, __u32 priority, __u32 handle, bool replace);
+/* Makes the qdisc if there is none. */
+int clsact_attach(int ifindex, int prog_fd, __u32 priority, __u32 handle);
+/* In place of the filter with this priority and handle, without a gap. */
+int clsact_replace(int ifindex, int prog_fd, __u32 priority, __u32 handle);
 int clsact_detach(int ifindex, __u32 priority, __u32 handle);
 
 /* Is there a qdisc for ingress filters, of either kind? */

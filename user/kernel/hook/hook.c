@@ -16,20 +16,22 @@ const char *const hook_names[HOOK_MAX] = {
 };
 
 void hook_site_make(struct hook_site *ret_site, struct nl *nl, int ifindex,
-		    const struct state *state, const struct state *to)
+		    const struct state *state, const struct state *next)
 {
-	*ret_site = (struct hook_site){ .nl = nl, .ifindex = ifindex };
+	*ret_site = (struct hook_site){ .nl = nl,
+					.ifindex = ifindex,
+					.prog_fd = (next ? next : state)->prog[PROG_INGRESS] };
 	state_link_path(state, ifindex, ret_site->link_path);
 	owner_add(&ret_site->owner, state);
-	if (to && to != state)
-		owner_add(&ret_site->owner, to);
+	if (next && next != state)
+		owner_add(&ret_site->owner, next);
 }
 
 /* ---- links ------------------------------------------------------------------ */
 
 /*
- * A pinned link that still does its work. One whose device or namespace died, or
- * that was detached a moment before its pin could be removed, is of no more use.
+ * A pinned link that still works. One whose device or namespace died, or that was detached a
+ * moment before its pin could be removed, is useless.
  */
 static int open_link(const char *link_path, bool (*alive)(const struct bpf_link_info *info),
 		     struct bpf_link_info *ret_info)
@@ -46,8 +48,8 @@ static int open_link(const char *link_path, bool (*alive)(const struct bpf_link_
 }
 
 /*
- * struct bpf_link_info of 6.1 has no tcx member; its ifindex stands where xdp has
- * it, and is 0 once the device is gone.
+ * struct bpf_link_info of Linux 6.1 has no tcx member. A tcx link has its ifindex where xdp has it;
+ * it is 0 once the device is gone.
  */
 static bool is_on_device(const struct bpf_link_info *info)
 {
@@ -59,7 +61,7 @@ static bool is_on_netns(const struct bpf_link_info *info)
 	return info->netns.netns_ino != 0;
 }
 
-/* A number alone says nothing: in another namespace it is that of another device. */
+/* The number alone says nothing: another device has it in another namespace. */
 static bool has_link(int ifindex, __u32 link_id)
 {
 	struct tcx_chain chain;
@@ -92,7 +94,7 @@ bool hook_moved_away(const struct hook_site *site)
 	       !has_link((int)info.xdp.ifindex, info.id);
 }
 
-/* Pins a new link; takes the place of a dead one. */
+/* Pins a new link, in place of a dead one. */
 static int pin_link(int link, const char *link_path)
 {
 	if (unlink(link_path) && errno != ENOENT)
@@ -100,29 +102,29 @@ static int pin_link(int link, const char *link_path)
 	return bpf_obj_pin(link, link_path) ? -errno : 0;
 }
 
-static int attach_tcx(const struct hook_site *site, int prog_fd, const struct place *place)
+static int attach_tcx(const struct hook_site *site, const struct place *place)
 {
 	__u32 after = place ? place->after : 0;
 	__cleanup_close int old = open_tcx(site);
 	__cleanup_close int link = -1;
 
 	if (old >= 0 && !(place && place->move))
-		return bpf_link_update(old, prog_fd, NULL) ? -errno : 0;
+		return bpf_link_update(old, site->prog_fd, NULL) ? -errno : 0;
 	if (old >= 0)
-		link = tcx_relink(old, prog_fd, site->ifindex, after);
+		link = tcx_relink(old, site->prog_fd, site->ifindex, after);
 	else
-		link = tcx_link(prog_fd, site->ifindex, after);
+		link = tcx_link(site->prog_fd, site->ifindex, after);
 	return link < 0 ? link : pin_link(link, site->link_path);
 }
 
-/* Ends a link now: another holder of a descriptor must not keep the program running. */
+/* Ends the link at once: another process with a descriptor must not keep the program running. */
 static int detach_link(const char *link_path)
 {
 	__cleanup_close int link = bpf_obj_get(link_path);
 
 	if (link < 0)
 		return errno == ENOENT ? 0 : -errno;
-	/* ENOLINK: the device or namespace died before. */
+	/* ENOLINK: the device or namespace is dead already. */
 	if (bpf_link_detach(link) && errno != ENOLINK)
 		return -errno;
 	return unlink(link_path) ? -errno : 0;
@@ -130,7 +132,7 @@ static int detach_link(const char *link_path)
 
 /* ---- filters ---------------------------------------------------------------- */
 
-/* The first of ours, and how many more there are; an interrupted move leaves two. */
+/* Our filters; an interrupted move leaves two. */
 static size_t own_filters(const struct hook_site *site, const struct clsact_list *list,
 			  const struct clsact_filter *ret_own[], size_t max)
 {
@@ -171,7 +173,7 @@ static __u32 free_handle(const struct clsact_list *list, __u32 priority)
 	return handle;
 }
 
-static int attach_clsact(const struct hook_site *site, int prog_fd, const struct place *place)
+static int attach_clsact(const struct hook_site *site, const struct place *place)
 {
 	struct clsact_list list __cleanup_clsact = { 0 };
 	const struct clsact_filter *own[MAX_OWN];
@@ -182,10 +184,11 @@ static int attach_clsact(const struct hook_site *site, int prog_fd, const struct
 	if (err)
 		return err;
 	if (n && !(place && place->move)) {
-		err = clsact_attach(site->ifindex, prog_fd, own[0]->priority, own[0]->handle, true);
+		err = clsact_replace(site->ifindex, site->prog_fd, own[0]->priority,
+				     own[0]->handle);
 		return err ? err : detach_filters(site, own + 1, n - 1);
 	}
-	err = clsact_attach(site->ifindex, prog_fd, priority, free_handle(&list, priority), false);
+	err = clsact_attach(site->ifindex, site->prog_fd, priority, free_handle(&list, priority));
 	return err ? err : detach_filters(site, own, n);
 }
 
@@ -217,12 +220,9 @@ enum hook hook_present(const struct hook_site *site)
 	return has_filter(site) ? HOOK_CLSACT : HOOK_NONE;
 }
 
-int hook_attach(const struct hook_site *site, enum hook hook, int prog_fd,
-		const struct place *place)
+int hook_attach(const struct hook_site *site, enum hook hook, const struct place *place)
 {
-	if (hook == HOOK_TCX)
-		return attach_tcx(site, prog_fd, place);
-	return attach_clsact(site, prog_fd, place);
+	return hook == HOOK_TCX ? attach_tcx(site, place) : attach_clsact(site, place);
 }
 
 int hook_detach(const struct hook_site *site, enum hook hook)
@@ -232,11 +232,21 @@ int hook_detach(const struct hook_site *site, enum hook hook)
 
 /* ---- sk_lookup -------------------------------------------------------------- */
 
-int hook_lookup_attach(int prog_fd, const char *link_path)
+/* Our link; -ENOLINK: its pin is there, but it is dead. */
+static int open_lookup(const struct state *state)
 {
 	struct bpf_link_info info;
+	char path[STATE_PATH_LEN];
+
+	return open_link(state_lookup_path(state, path), is_on_netns, &info);
+}
+
+int hook_lookup_attach(const struct state *state)
+{
+	const int prog_fd = state->prog[PROG_LOOKUP];
 	__cleanup_close int netns = -1;
-	__cleanup_close int link = open_link(link_path, is_on_netns, &info);
+	__cleanup_close int link = open_lookup(state);
+	char path[STATE_PATH_LEN];
 
 	if (link >= 0)
 		return bpf_link_update(link, prog_fd, NULL) ? -errno : 0;
@@ -244,26 +254,35 @@ int hook_lookup_attach(int prog_fd, const char *link_path)
 	if (netns < 0)
 		return -errno;
 	link = bpf_link_create(prog_fd, netns, BPF_SK_LOOKUP, NULL);
-	return link < 0 ? -errno : pin_link(link, link_path);
+	return link < 0 ? -errno : pin_link(link, state_lookup_path(state, path));
 }
 
-bool hook_lookup_present(const char *link_path)
+int hook_lookup_move(const struct state *state, const struct state *next)
 {
-	struct bpf_link_info info;
-	__cleanup_close int link = open_link(link_path, is_on_netns, &info);
+	__cleanup_close int link = open_lookup(state);
+
+	if (link < 0)
+		return 0;
+	return bpf_link_update(link, next->prog[PROG_LOOKUP], NULL) ? -errno : 0;
+}
+
+bool hook_lookup_present(const struct state *state)
+{
+	__cleanup_close int link = open_lookup(state);
 
 	return link >= 0;
 }
 
-bool hook_lookup_is_dead(const char *link_path)
+bool hook_lookup_is_dead(const struct state *state)
 {
-	struct bpf_link_info info;
-	__cleanup_close int link = open_link(link_path, is_on_netns, &info);
+	__cleanup_close int link = open_lookup(state);
 
 	return link == -ENOLINK;
 }
 
-int hook_lookup_detach(const char *link_path)
+int hook_lookup_detach(const struct state *state)
 {
-	return detach_link(link_path);
+	char path[STATE_PATH_LEN];
+
+	return detach_link(state_lookup_path(state, path));
 }

@@ -99,12 +99,11 @@ static void check_gone(struct checkup *c, const struct checked_iface *iface)
 void check_programs(struct checkup *c)
 {
 	const struct state *state = &c->session->state;
-	char path[STATE_PATH_LEN];
 	struct problem *p;
 
 	for (size_t i = 0; i < c->n; i++)
 		check_gone(c, &c->ifaces[i]);
-	if (c->n && !hook_lookup_present(state_lookup_path(state, path))) {
+	if (c->n && !hook_lookup_present(state)) {
 		p = problem_add(&c->problems, "lookup-missing", VERDICT_BROKEN, NULL, NULL);
 		problem_text(p, "the sk_lookup program is not attached: fragments, SYN cookies and "
 				"pools are not served");

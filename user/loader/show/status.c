@@ -67,7 +67,6 @@ static int look_at_ifaces(struct status *s)
 int status_look(struct status *s, struct session *session, const struct status_want *want)
 {
 	const struct state *state = &session->state;
-	char path[STATE_PATH_LEN];
 	int err = checkup_open(&s->checkup, session);
 
 	if (err)
@@ -83,7 +82,7 @@ int status_look(struct status *s, struct session *session, const struct status_w
 	if (listening_open(&s->listening, state))
 		log_debug("listeners cannot be listed");
 	s->older = older_count(state);
-	s->lookup = hook_lookup_present(state_lookup_path(state, path));
+	s->lookup = hook_lookup_present(state);
 	return err;
 }
 

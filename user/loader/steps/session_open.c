@@ -64,7 +64,6 @@ static bool is_other_netns(const struct session *session)
 
 static int open_state(struct session *session, char *what)
 {
-	char path[STATE_PATH_LEN];
 	struct state *state = &session->state;
 	int err = state_open(state, session->app->pin_dir, what);
 	bool older = err == -EPROTO && state_is_older(state);
@@ -72,7 +71,7 @@ static int open_state(struct session *session, char *what)
 	if (err && !older)
 		return err;
 	/* Another namespace, and it is gone with all its attachments: nothing is attached. */
-	if (is_other_netns(session) && hook_lookup_is_dead(state_lookup_path(state, path))) {
+	if (is_other_netns(session) && hook_lookup_is_dead(state)) {
 		log_debug("%s: its network namespace is gone", state->dir);
 		return -ESTALE;
 	}

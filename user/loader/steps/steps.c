@@ -67,7 +67,7 @@ int steps_create_state(struct session *session, const struct tproxy_config *conf
 	return err;
 }
 
-static int replace_on_ifaces(struct nl *nl, const struct state *state, const struct state *to)
+static int replace_on_ifaces(struct nl *nl, const struct state *state, const struct state *next)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
@@ -77,22 +77,19 @@ static int replace_on_ifaces(struct nl *nl, const struct state *state, const str
 		struct hook_site site;
 		enum hook hook;
 
-		hook_site_make(&site, nl, (int)ifaces[i].ifindex, state, to);
+		hook_site_make(&site, nl, (int)ifaces[i].ifindex, state, next);
 		hook = hook_present(&site);
 		if (hook != HOOK_NONE)
-			err = hook_attach(&site, hook, to->prog[PROG_INGRESS], NULL);
+			err = hook_attach(&site, hook, NULL);
 	}
 	return err;
 }
 
-int steps_move_programs(struct nl *nl, const struct state *state, const struct state *to)
+int steps_move_programs(struct nl *nl, const struct state *state, const struct state *next)
 {
-	char path[STATE_PATH_LEN];
-	int err = replace_on_ifaces(nl, state, to);
+	int err = replace_on_ifaces(nl, state, next);
 
-	if (!err && hook_lookup_present(state_lookup_path(state, path)))
-		err = hook_lookup_attach(to->prog[PROG_LOOKUP], path);
-	return err;
+	return err ? err : hook_lookup_move(state, next);
 }
 
 int steps_replace_build(struct session *session)
@@ -149,15 +146,14 @@ int steps_refresh_local(struct session *session)
 
 int steps_lookup_on(struct session *session)
 {
-	char path[STATE_PATH_LEN];
 	int err;
 
-	if (!session->dry_run && hook_lookup_present(state_lookup_path(&session->state, path)))
+	if (!session->dry_run && hook_lookup_present(&session->state))
 		return 0;
 	log_step("sk_lookup: attach tproxy_lookup to the network namespace");
 	if (session->dry_run)
 		return 0;
-	err = hook_lookup_attach(session->state.prog[PROG_LOOKUP], path);
+	err = hook_lookup_attach(&session->state);
 	if (err)
 		log_error("sk_lookup: cannot attach: %s (tproxy-loader features shows what this "
 			  "kernel has)",
@@ -167,13 +163,12 @@ int steps_lookup_on(struct session *session)
 
 int steps_lookup_off(struct session *session)
 {
-	char path[STATE_PATH_LEN];
 	int err;
 
-	if (!hook_lookup_present(state_lookup_path(&session->state, path)))
+	if (!hook_lookup_present(&session->state))
 		return 0;
 	log_step("sk_lookup: detach tproxy_lookup");
-	err = session->dry_run ? 0 : hook_lookup_detach(path);
+	err = session->dry_run ? 0 : hook_lookup_detach(&session->state);
 	if (err)
 		log_error("sk_lookup: cannot detach: %s", strerror(-err));
 	return err;
@@ -223,7 +218,7 @@ int steps_hook_on(struct session *session, const struct device *device, enum hoo
 	if (session->dry_run)
 		return 0;
 	steps_site(session, device->ifindex, &site);
-	err = hook_attach(&site, hook, session->state.prog[PROG_INGRESS], place);
+	err = hook_attach(&site, hook, place);
 	if (err)
 		log_error("%s: cannot attach by %s: %s (try --hook %s)", device->name,
 			  hook_names[hook], strerror(-err),

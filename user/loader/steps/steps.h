@@ -24,7 +24,7 @@ int steps_create_state(struct session *session, const struct tproxy_config *conf
 /* Puts the embedded programs in place of older ones, on every interface, without a gap. */
 int steps_replace_build(struct session *session);
 /* Every attachment of a state gets the programs of another one, or of itself; shows nothing. */
-int steps_move_programs(struct nl *nl, const struct state *state, const struct state *to);
+int steps_move_programs(struct nl *nl, const struct state *state, const struct state *next);
 int steps_remove_state(struct session *session);
 
 int steps_refresh_local(struct session *session);

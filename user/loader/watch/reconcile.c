@@ -262,11 +262,9 @@ static int check_patterns(const struct reconcile *r)
 
 static int check_lookup(const struct reconcile *r)
 {
-	struct state *state = &r->session->state;
-	char path[STATE_PATH_LEN];
 	int err;
 
-	if (hook_lookup_present(state_lookup_path(state, path)))
+	if (hook_lookup_present(&r->session->state))
 		return 0;
 	err = steps_lookup_on(r->session);
 	if (!err)
