@@ -11,7 +11,7 @@
 #define MAGIC_ABI1 0x74707231u /* without settings */
 #define CHUNK 4096u
 
-/* In front of the pinned bytes; scopes and the compressed text follow. */
+/* At the begin of the pinned bytes; scopes and the compressed text follow. */
 struct head {
 	__u32 magic;
 	__u32 ids[APPLIED_MAPS];
@@ -25,12 +25,12 @@ static const char *const names[] = { "internal/document0", "internal/document1",
 				     "internal/document_next" };
 #define STAGED names[2]
 
-void applied_free(struct applied *doc)
+void applied_free(struct applied *applied)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
-		free(doc->scopes[i].items);
-	free(doc->text);
-	*doc = (struct applied){ 0 };
+		free(applied->scopes[i].items);
+	free(applied->text);
+	*applied = (struct applied){ 0 };
 }
 
 _Static_assert(MAP_DST4 == 0 && MAP_RULES == APPLIED_MAPS - 1, "the policy maps come first");
@@ -50,12 +50,12 @@ int applied_ids(const struct state *state, __u32 *ret_ids)
 
 /* ---- scopes as bytes: rule, number of names, names ------------------------- */
 
-static size_t pack_scopes(const struct applied *doc, __u8 *to)
+static size_t pack_scopes(const struct applied *applied, __u8 *to)
 {
 	size_t len = 0;
 
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
-		const struct name_set *set = &doc->scopes[i];
+		const struct name_set *set = &applied->scopes[i];
 		__u16 n = (__u16)set->n;
 
 		if (!set->n)
@@ -70,7 +70,7 @@ static size_t pack_scopes(const struct applied *doc, __u8 *to)
 	return len;
 }
 
-static int unpack_scopes(const __u8 *from, size_t len, struct applied *doc)
+static int unpack_scopes(const __u8 *from, size_t len, struct applied *applied)
 {
 	size_t at = 0;
 
@@ -80,7 +80,7 @@ static int unpack_scopes(const __u8 *from, size_t len, struct applied *doc)
 
 		memcpy(&n, from + at + 1, sizeof(n));
 		at += 3;
-		if (rule >= TPROXY_MAX_RULES || at + n * sizeof(*doc->scopes->items) > len)
+		if (rule >= TPROXY_MAX_RULES || at + n * sizeof(*applied->scopes->items) > len)
 			return -EBADMSG;
 		for (__u16 i = 0; i < n; i++, at += TPROXY_IFNAME_LEN) {
 			char name[TPROXY_IFNAME_LEN];
@@ -88,7 +88,7 @@ static int unpack_scopes(const __u8 *from, size_t len, struct applied *doc)
 
 			memcpy(name, from + at, sizeof(name));
 			name[sizeof(name) - 1] = '\0';
-			err = name_set_add(&doc->scopes[rule], name);
+			err = name_set_add(&applied->scopes[rule], name);
 			if (err)
 				return err;
 		}
@@ -157,83 +157,91 @@ static int open_pin(const struct state *state, const char *name, const __u32 *id
 	return -ENOENT;
 }
 
-static int unpack(const struct view *view, bool with_text, struct applied *doc)
+static int unpack(const struct view *view, bool with_text, struct applied *applied)
 {
 	const struct head *head = view->at;
 	const __u8 *scopes = (const __u8 *)head + head_size(head);
 	uLongf len = head->text_len;
-	int err = unpack_scopes(scopes, head->scopes_len, doc);
+	int err = unpack_scopes(scopes, head->scopes_len, applied);
 
-	doc->packed = view->len;
-	memcpy(doc->ids, head->ids, sizeof(doc->ids));
+	applied->packed = view->len;
 	if (head->magic == MAGIC)
-		doc->settings = (struct settings){ head->unreadable, head->link_local };
+		applied->settings = (struct settings){ head->unreadable, head->link_local };
 	if (err || !with_text || !head->text_len)
 		return err;
-	doc->text = malloc(len + 1);
-	if (!doc->text)
+	applied->text = malloc(len + 1);
+	if (!applied->text)
 		return -ENOMEM;
-	if (uncompress((Bytef *)doc->text, &len, scopes + head->scopes_len, head->zip_len) !=
+	if (uncompress((Bytef *)applied->text, &len, scopes + head->scopes_len, head->zip_len) !=
 		    Z_OK ||
 	    len != head->text_len)
 		return -EBADMSG;
-	doc->text[len] = '\0';
-	doc->len = len;
+	applied->text[len] = '\0';
+	applied->len = len;
 	return 0;
 }
 
-static int read_any(const struct state *state, const __u32 *ids, bool with_text,
-		    struct applied *ret_doc)
+static int open_any(const struct state *state, struct view *view)
 {
-	struct applied doc __cleanup_document = { 0 };
-	struct view view __cleanup_view = { 0 };
-	int err = -ENOENT;
+	__u32 ids[APPLIED_MAPS];
+	int err = applied_ids(state, ids);
 
-	for (size_t i = 0; i < ARRAY_SIZE(names) && err; i++) {
-		err = open_pin(state, names[i], ids, &view);
-		if (err && err != -ENOENT)
-			return err;
-	}
-	if (!err)
-		err = unpack(&view, with_text, &doc);
 	if (err)
 		return err;
-	*ret_doc = doc;
-	doc = (struct applied){ 0 };
+	err = -ENOENT;
+	for (size_t i = 0; i < ARRAY_SIZE(names) && err == -ENOENT; i++)
+		err = open_pin(state, names[i], ids, view);
+	return err;
+}
+
+static int read_any(const struct state *state, bool with_text, struct applied *ret_applied)
+{
+	struct applied applied __cleanup_applied = { 0 };
+	struct view view __cleanup_view = { 0 };
+	int err = open_any(state, &view);
+
+	if (!err)
+		err = unpack(&view, with_text, &applied);
+	if (err)
+		return err;
+	*ret_applied = applied;
+	applied = (struct applied){ 0 };
 	return 0;
 }
 
-int applied_read(const struct state *state, const __u32 *ids, struct applied *ret_doc)
+int applied_read(const struct state *state, struct applied *ret_applied)
 {
-	return read_any(state, ids, true, ret_doc);
+	return read_any(state, true, ret_applied);
 }
 
-int applied_read_scopes(const struct state *state, const __u32 *ids, struct applied *ret_doc)
+int applied_read_scopes(const struct state *state, struct applied *ret_applied)
 {
-	return read_any(state, ids, false, ret_doc);
+	return read_any(state, false, ret_applied);
 }
 
-/* A map with the document's bytes. Descriptor or -errno. */
-static int make_map(const struct applied *doc)
+/* A map with the record's bytes, for the maps of `of`. Descriptor or -errno. */
+static int make_map(const struct state *of, const struct applied *applied)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	struct head head = { .magic = MAGIC,
-			     .text_len = (__u32)doc->len,
-			     .unreadable = doc->settings.unreadable,
-			     .link_local = doc->settings.link_local };
+			     .text_len = (__u32)applied->len,
+			     .unreadable = applied->settings.unreadable,
+			     .link_local = applied->settings.link_local };
 	struct view view __cleanup_view = { 0 };
 	__cleanup_close int fd = -1;
 	__cleanup_free Bytef *zip = NULL;
-	uLongf zip_len = doc->len ? compressBound(doc->len) : 0;
+	uLongf zip_len = applied->len ? compressBound(applied->len) : 0;
 	__u8 *to;
 	int err;
 
 	zip = malloc(zip_len + 1);
-	if (!zip || (doc->len && compress2(zip, &zip_len, (const Bytef *)doc->text, doc->len,
-					   Z_BEST_SPEED) != Z_OK))
+	if (!zip || (applied->len && compress2(zip, &zip_len, (const Bytef *)applied->text,
+					       applied->len, Z_BEST_SPEED) != Z_OK))
 		return -ENOMEM;
-	memcpy(head.ids, doc->ids, sizeof(head.ids));
-	head.scopes_len = (__u32)pack_scopes(doc, NULL);
+	err = applied_ids(of, head.ids);
+	if (err)
+		return err;
+	head.scopes_len = (__u32)pack_scopes(applied, NULL);
 	head.zip_len = (__u32)zip_len;
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "document", sizeof(__u32), CHUNK,
 			    (__u32)((sizeof(head) + head.scopes_len + zip_len) / CHUNK + 1), &opts);
@@ -244,56 +252,82 @@ static int make_map(const struct applied *doc)
 		return err;
 	to = view.at;
 	memcpy(to, &head, sizeof(head));
-	pack_scopes(doc, to + sizeof(head));
+	pack_scopes(applied, to + sizeof(head));
 	memcpy(to + sizeof(head) + head.scopes_len, zip, zip_len);
 	return take_fd(&fd);
 }
 
-int applied_stage(const struct state *state, const struct applied *doc)
+int applied_stage(const struct state *state, const struct state *next,
+		  const struct applied *applied)
 {
-	__cleanup_close int fd = make_map(doc);
+	__cleanup_close int fd = make_map(next, applied);
 	int err = fd < 0 ? fd : pindir_unlink(&state->pins, STAGED);
 
 	return err ? err : state_pin(&state->pins, STAGED, fd);
 }
 
-int applied_write(const struct state *state, __u32 slot, const struct applied *doc)
+int applied_write_slot(const struct state *state, __u32 slot, const struct applied *applied)
 {
-	int err = applied_stage(state, doc);
+	int err = applied_stage(state, state, applied);
 
 	return err ? err : pindir_rename(&state->pins, STAGED, names[slot]);
 }
 
-int applied_settle(const struct state *state, __u32 slot, const __u32 *ids)
+static __u32 live_slot(const struct state *state)
+{
+	return state->config.generation & 1;
+}
+
+int applied_write(const struct state *state, const struct applied *applied)
+{
+	return applied_write_slot(state, live_slot(state), applied);
+}
+
+int applied_settle(const struct state *state)
 {
 	struct view view __cleanup_view = { 0 };
-	int err = open_pin(state, STAGED, ids, &view);
+	__u32 ids[APPLIED_MAPS];
+	int err = applied_ids(state, ids);
 
-	if (!err)
-		return pindir_rename(&state->pins, STAGED, names[slot]);
+	if (err)
+		return err;
+	if (!open_pin(state, STAGED, ids, &view))
+		return pindir_rename(&state->pins, STAGED, names[live_slot(state)]);
 	return pindir_unlink(&state->pins, STAGED);
 }
 
-/* ---- scopes --------------------------------------------------------------- */
+/* ---- contents ------------------------------------------------------------- */
 
-int applied_take_scopes(struct applied *doc, const struct policy *policy)
+int applied_take_scopes(struct applied *applied, const struct policy *policy)
 {
 	int err = 0;
 
 	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++) {
-		doc->scopes[i].n = 0;
+		applied->scopes[i].n = 0;
 		if (policy->rules[i].used)
-			err = name_set_merge(&doc->scopes[i], &policy->rules[i].interfaces);
+			err = name_set_merge(&applied->scopes[i], &policy->rules[i].interfaces);
 	}
 	return err;
 }
 
-int applied_give_scopes(const struct applied *doc, struct policy *policy)
+int applied_give_scopes(const struct applied *applied, struct policy *policy)
 {
 	int err = 0;
 
 	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (policy->rules[i].used)
-			err = name_set_merge(&policy->rules[i].interfaces, &doc->scopes[i]);
+			err = name_set_merge(&policy->rules[i].interfaces, &applied->scopes[i]);
 	return err;
+}
+
+int applied_take_text(struct applied *applied, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return -ENOMEM;
+	free(applied->text);
+	applied->text = copy;
+	applied->len = strlen(copy);
+	return 0;
 }

@@ -1,50 +1,52 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the policy maps have no room for, pinned beside them: the interfaces that
- * rules are limited to (a device that comes later must get its rules), and the
- * configuration that was applied, to tell edits by hand from it, and the settings of a
- * policy that is not live.
+ * What was applied and does not fit in the policy maps, pinned beside them: the interfaces that
+ * rules are limited to (a device that comes later must get its rules), the text of the
+ * configuration, which shows edits by hand, and the settings of a policy that is not live.
  *
- * Each generation has a document of its own, which names its maps by their ids: an
- * interrupted replacement never gives a policy the document of another one.
+ * Each generation has a record of its own, which names the generation's maps by their ids. So an
+ * interrupted replacement never gives a policy the record of another one.
  */
 #ifndef TPROXY_KERNEL_MAPS_APPLIED_H
 #define TPROXY_KERNEL_MAPS_APPLIED_H
 
-#include "policy/policy.h"
 #include "kernel/maps/settings.h"
 #include "kernel/state/state.h"
+#include "policy/policy.h"
 
 #define APPLIED_MAPS 7 /* maps of one generation */
 
 struct applied {
-	__u32 ids[APPLIED_MAPS];
 	struct settings settings;
 	struct name_set scopes[TPROXY_MAX_RULES]; /* struct rule.interfaces */
 	char *text;                               /* applied configuration, or NULL */
 	size_t len;
-	size_t packed; /* bytes the document takes in the kernel */
+	size_t packed; /* bytes that the record takes in the kernel */
 };
 
-/* The ids of an open state's policy maps. */
+/* The ids of a state's policy maps, which tell generations apart. */
 int applied_ids(const struct state *state, __u32 *ret_ids);
 
-/* Of the generation with these maps. -ENOENT: it has none. */
-int applied_read(const struct state *state, const __u32 *ids, struct applied *ret_doc);
+/* The record of a state's policy maps. -ENOENT: they have none. */
+int applied_read(const struct state *state, struct applied *ret_applied);
 /* As applied_read, without the text. */
-int applied_read_scopes(const struct state *state, const __u32 *ids, struct applied *ret_doc);
+int applied_read_scopes(const struct state *state, struct applied *ret_applied);
 
-/* For the idle slot, before it goes live; applied_settle puts it in its place. */
-int applied_stage(const struct state *state, const struct applied *doc);
+/* For the maps of `next`, before they go live; applied_settle puts it in its place. */
+int applied_stage(const struct state *state, const struct state *next,
+		  const struct applied *applied);
 /* For the live generation. */
-int applied_write(const struct state *state, __u32 slot, const struct applied *doc);
-/* The staged document gets the slot's name if it is of these maps, else it goes. */
-int applied_settle(const struct state *state, __u32 slot, const __u32 *ids);
+int applied_write(const struct state *state, const struct applied *applied);
+/* For the generation in a slot, whose maps `state` has. */
+int applied_write_slot(const struct state *state, __u32 slot, const struct applied *applied);
+/* Gives the staged record its final name if it describes the live maps, else removes it. */
+int applied_settle(const struct state *state);
 
-int applied_take_scopes(struct applied *doc, const struct policy *policy);
-int applied_give_scopes(const struct applied *doc, struct policy *policy);
+int applied_take_scopes(struct applied *applied, const struct policy *policy);
+int applied_give_scopes(const struct applied *applied, struct policy *policy);
+int applied_take_text(struct applied *applied, const char *text);
 
-void applied_free(struct applied *doc);
-#define __cleanup_document __attribute__((cleanup(applied_free)))
+void applied_free(struct applied *applied);
+#define __cleanup_applied __attribute__((cleanup(applied_free)))
 
 #endif

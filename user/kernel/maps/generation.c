@@ -206,41 +206,31 @@ static void drain(const struct state *gone)
 	bulk_drain_prefixes(gone->map[MAP_SRC6], AF_INET6);
 }
 
-/* What the live generation remembers; without a document of its own it gets an empty one. */
-static int policy_maps_applied(const struct state *state, const struct policy *policy,
-			       struct applied *doc)
+/* The record of the live generation; if there is none, it is written without a text. */
+static int read_or_write_applied(const struct state *state, const struct policy *policy,
+				 struct applied *applied)
 {
-	__u32 ids[APPLIED_MAPS];
-	int err = applied_ids(state, ids);
+	int err = applied_read(state, applied);
 
-	if (!err)
-		err = applied_read(state, ids, doc);
 	if (err != -ENOENT)
 		return err;
-	memcpy(doc->ids, ids, sizeof(ids));
-	doc->settings = settings_live(state);
-	err = applied_take_scopes(doc, policy);
-	return err ? err : applied_write(state, state->config.generation & 1, doc);
+	applied->settings = settings_live(state);
+	err = applied_take_scopes(applied, policy);
+	return err ? err : applied_write(state, applied);
 }
 
-static int stage_document(const struct state *state, const struct generation_plan *plan,
-			  const struct state *next)
+static int stage_applied(const struct state *state, const struct generation_plan *plan,
+			 const struct state *next)
 {
-	struct applied doc __cleanup_document = { 0 };
-	int err = policy_maps_applied(state, plan->from, &doc);
+	struct applied applied __cleanup_applied = { 0 };
+	int err = read_or_write_applied(state, plan->from, &applied);
 
+	applied.settings = settings_live(next);
 	if (!err)
-		err = applied_ids(next, doc.ids);
-	doc.settings = settings_live(next);
-	if (!err)
-		err = applied_take_scopes(&doc, plan->to);
-	if (!err && plan->text) {
-		free(doc.text);
-		doc.text = strdup(plan->text);
-		doc.len = strlen(plan->text);
-		err = doc.text ? 0 : -ENOMEM;
-	}
-	return err ? err : applied_stage(state, &doc);
+		err = applied_take_scopes(&applied, plan->to);
+	if (!err && plan->text)
+		err = applied_take_text(&applied, plan->text);
+	return err ? err : applied_stage(state, next, &applied);
 }
 
 static int fill_pools(const struct state *state, const struct generation_plan *plan,
@@ -269,7 +259,7 @@ int generation_prepare(struct state *state, const struct generation_plan *plan,
 	if (!err)
 		err = fill_pools(state, plan, &next);
 	if (!err)
-		err = stage_document(state, plan, &next);
+		err = stage_applied(state, plan, &next);
 	if (err)
 		return err;
 	*ret_next = next;
@@ -277,19 +267,15 @@ int generation_prepare(struct state *state, const struct generation_plan *plan,
 	return 0;
 }
 
-static int make_live(struct state *state, struct state *next, __u32 slot)
+static int make_live(struct state *state, struct state *next)
 {
-	__u32 ids[APPLIED_MAPS];
-	int failed, err = flip(state, settings_live(next));
+	int err = flip(state, settings_live(next));
 
 	if (err)
 		return err;
-	/* From here on the new policy is live: what fails now, repair_pins does again. */
+	/* Now the new policy is live: generation_repair_pins repeats what fails from here on. */
 	err = adopt(state, next);
-	failed = applied_ids(state, ids);
-	if (!failed)
-		failed = applied_settle(state, slot, ids);
-	return err ? err : failed;
+	return first_error(err, applied_settle(state));
 }
 
 int generation_publish(struct state *state, const struct generation_plan *plan, struct state *next)
@@ -301,7 +287,7 @@ int generation_publish(struct state *state, const struct generation_plan *plan, 
 	open_gone(state, &gone);
 	err = put_outer(state, next, !old);
 	if (!err)
-		err = make_live(state, next, !old);
+		err = make_live(state, next);
 	if (!err)
 		err = wait_for_readers(state, next, old);
 	if (err)
@@ -324,18 +310,15 @@ int generation_replace(struct state *state, const struct generation_plan *plan)
 int generation_open_idle(const struct state *state, struct state *ret_idle)
 {
 	struct state idle __cleanup_state = STATE_CLOSED;
-	struct applied doc __cleanup_document = { 0 };
-	__u32 ids[APPLIED_MAPS];
+	struct applied applied __cleanup_applied = { 0 };
 	int err = generation_open_slot(state, !(state->config.generation & 1), &idle);
 
+	/* A slot that an interrupted replacement left half filled has no record. */
 	if (!err)
-		err = applied_ids(&idle, ids);
-	/* A slot that an interrupted replacement left half filled is in no document. */
-	if (!err)
-		err = applied_read_scopes(state, ids, &doc);
+		err = applied_read_scopes(&idle, &applied);
 	if (err)
 		return err;
-	settings_put(doc.settings, &idle.config);
+	settings_put(applied.settings, &idle.config);
 	*ret_idle = idle;
 	idle = STATE_CLOSED;
 	return 0;
@@ -380,7 +363,7 @@ int generation_rollback(struct state *state)
 	if (!err)
 		err = renew_ifaces(state, &to, &idle);
 	if (!err)
-		err = make_live(state, &idle, !old);
+		err = make_live(state, &idle);
 	if (!err)
 		err = wait_for_readers(state, &idle, old);
 	return err ? err : move_rulestats(state, &from, &to);
@@ -421,7 +404,7 @@ int generation_follow(struct state *state)
 
 int generation_repair_pins(struct state *state)
 {
-	__u32 ids[APPLIED_MAPS], slot = state->config.generation & 1;
+	__u32 slot = state->config.generation & 1;
 	int err;
 
 	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
@@ -444,6 +427,5 @@ int generation_repair_pins(struct state *state)
 		if (err)
 			return err;
 	}
-	err = applied_ids(state, ids);
-	return err ? err : applied_settle(state, slot, ids);
+	return applied_settle(state);
 }

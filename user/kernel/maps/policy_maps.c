@@ -58,18 +58,15 @@ int policy_maps_read_tables(const struct state *state, struct tables *tables)
 	return err;
 }
 
-/* Rules without a document are not limited to interfaces. */
+/* Rules without such a record are not limited to interfaces. */
 static int read_scopes(const struct state *state, struct policy *policy)
 {
-	struct applied doc __cleanup_document = { 0 };
-	__u32 ids[APPLIED_MAPS];
-	int err = applied_ids(state, ids);
+	struct applied applied __cleanup_applied = { 0 };
+	int err = applied_read_scopes(state, &applied);
 
-	if (!err)
-		err = applied_read_scopes(state, ids, &doc);
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	return applied_give_scopes(&doc, policy);
+	return applied_give_scopes(&applied, policy);
 }
 
 static int to_policy(const struct state *state, const struct tables *tables,
@@ -130,10 +127,11 @@ int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_m
 #define LPM_RETRIES 100
 
 /* An LPM_TRIE may refuse an update with ENOMEM under memory pressure of the moment: try again. */
-int policy_maps_update(int fd, const void *key, const void *value)
+int policy_maps_update(const struct state *state, enum state_map map, const void *key,
+		       const void *value)
 {
 	for (int i = 0;; i++) {
-		if (!bpf_map_update_elem(fd, key, value, BPF_ANY))
+		if (!bpf_map_update_elem(state->map[map], key, value, BPF_ANY))
 			return 0;
 		if (errno != ENOMEM || i == LPM_RETRIES)
 			return -errno;
@@ -185,7 +183,7 @@ int policy_maps_iface_get(const struct state *state, __u32 ifindex, struct tprox
 int policy_maps_iface_set(const struct state *state, __u32 ifindex,
 			  const struct tproxy_iface *value)
 {
-	return policy_maps_update(state->map[MAP_IFACES], &ifindex, value);
+	return policy_maps_update(state, MAP_IFACES, &ifindex, value);
 }
 
 int policy_maps_iface_del(const struct state *state, __u32 ifindex)

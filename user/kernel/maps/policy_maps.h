@@ -27,7 +27,8 @@ int policy_maps_fill(const struct state *state, const struct policy *policy,
 /* As the maps have it, edits by hand and all; sorted. */
 int policy_maps_read_tables(const struct state *state, struct tables *tables);
 /* One entry of a policy map. */
-int policy_maps_update(int fd, const void *key, const void *value);
+int policy_maps_update(const struct state *state, enum state_map map, const void *key,
+		       const void *value);
 
 /* Makes the edits that lead from one policy to the other, and nothing else. */
 int policy_maps_change_policy(struct state *state, const struct policy *from,

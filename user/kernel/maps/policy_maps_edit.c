@@ -15,11 +15,11 @@ static const enum state_map table_maps[TABLES_MAP_MAX] = {
 static int make_edit(const struct tables_edit *edit, void *arg)
 {
 	const struct state *state = arg;
-	int fd = state->map[table_maps[edit->map]];
+	enum state_map map = table_maps[edit->map];
 
 	if (!edit->remove)
-		return policy_maps_update(fd, &edit->key, &edit->value);
-	if (bpf_map_delete_elem(fd, &edit->key) && errno != ENOENT)
+		return policy_maps_update(state, map, &edit->key, &edit->value);
+	if (bpf_map_delete_elem(state->map[map], &edit->key) && errno != ENOENT)
 		return -errno;
 	return 0;
 }
@@ -134,8 +134,8 @@ static int make_iface(const struct state *state, const struct iface_entry *iface
 	return policy_maps_iface_set(state, iface->ifindex, &iface->value);
 }
 
-/* Does the document say what it should of each rule that `to` has, or else `also`? */
-static bool scopes_are(const struct applied *doc, const struct policy *to,
+/* Does the record have the interfaces of each rule that `to` has, or else `also`? */
+static bool scopes_are(const struct applied *applied, const struct policy *to,
 		       const struct policy *also)
 {
 	static const struct name_set nothing;
@@ -147,54 +147,50 @@ static bool scopes_are(const struct applied *doc, const struct policy *to,
 			wanted = &to->rules[i].interfaces;
 		else if (also && also->rules[i].used)
 			wanted = &also->rules[i].interfaces;
-		if (!name_set_equal(&doc->scopes[i], wanted))
+		if (!name_set_equal(&applied->scopes[i], wanted))
 			return false;
 	}
 	return true;
 }
 
 /*
- * The document follows the rules. A rule that goes keeps its interfaces until it is
- * gone (`also`), one that comes has them before: whoever is killed in the middle
- * leaves no rule on an interface it was not meant for. The settings are the live ones.
+ * The record follows the rules. A rule that goes keeps its interfaces until it is gone (`also`),
+ * one that comes has them before: an interruption in between leaves no rule on an interface that
+ * it was not meant for. The settings are the live ones.
  */
-static int write_document(const struct state *state, const struct policy *to,
-			  const struct policy *also)
+static int write_applied(const struct state *state, const struct policy *to,
+			 const struct policy *also)
 {
-	struct applied scopes __cleanup_document = { 0 };
-	struct applied doc __cleanup_document = { 0 };
-	__u32 ids[APPLIED_MAPS];
-	int err = applied_ids(state, ids);
+	struct applied scopes __cleanup_applied = { 0 };
+	struct applied applied __cleanup_applied = { 0 };
+	int err = applied_read_scopes(state, &scopes);
 
-	if (!err)
-		err = applied_read_scopes(state, ids, &scopes);
 	if (err && err != -ENOENT)
 		return err;
 	if (scopes_are(&scopes, to, also) &&
 	    (err == -ENOENT || settings_equal(scopes.settings, settings_live(state))))
 		return 0;
-	err = applied_read(state, ids, &doc);
+	err = applied_read(state, &applied);
 	if (err && err != -ENOENT)
 		return err;
-	memcpy(doc.ids, ids, sizeof(doc.ids));
-	doc.settings = settings_live(state);
-	err = applied_take_scopes(&doc, to);
+	applied.settings = settings_live(state);
+	err = applied_take_scopes(&applied, to);
 	for (int i = 0; i < TPROXY_MAX_RULES && !err && also; i++)
 		if (!to->rules[i].used)
-			err = name_set_merge(&doc.scopes[i], &also->rules[i].interfaces);
-	return err ? err : applied_write(state, state->config.generation & 1, &doc);
+			err = name_set_merge(&applied.scopes[i], &also->rules[i].interfaces);
+	return err ? err : applied_write(state, &applied);
 }
 
 int policy_maps_change_policy(struct state *state, const struct policy *from,
 			      const struct policy *to)
 {
-	int err = write_document(state, to, from);
+	int err = write_applied(state, to, from);
 
 	if (!err)
 		err = walk_change(state, from, to, make_iface, make_edit, state);
 	if (!err)
 		err = settings_write(state, settings_of(to));
-	return err ? err : write_document(state, to, NULL);
+	return err ? err : write_applied(state, to, NULL);
 }
 
 static int write_rules_and_ports(const struct state *state, const struct tables *tables)
@@ -203,12 +199,12 @@ static int write_rules_and_ports(const struct state *state, const struct tables 
 
 	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (tables->active >> i & 1)
-			err = policy_maps_update(state->map[MAP_RULES], &i, &tables->rules[i]);
+			err = policy_maps_update(state, MAP_RULES, &i, &tables->rules[i]);
 	for (size_t i = 0; i < tables->ports.n && !err; i++) {
 		const struct port_mask *p = &tables->ports.items[i];
 		const struct tproxy_port key = { .proto = p->proto, .port = htons(p->port) };
 
-		err = policy_maps_update(state->map[MAP_PORTS], &key, &p->mask);
+		err = policy_maps_update(state, MAP_PORTS, &key, &p->mask);
 	}
 	return err;
 }

@@ -230,25 +230,20 @@ static int copy_counters(int from, int to)
 }
 
 /* Its scopes and text stay; its maps may have other ids now. Settings came with ABI 2. */
-static int copy_document(const struct migration *m, const struct state *was, const struct state *is,
-			 __u32 slot)
+static int copy_applied(const struct migration *m, const struct state *was, const struct state *is,
+			__u32 slot)
 {
-	struct applied doc __cleanup_document = { 0 };
+	struct applied applied __cleanup_applied = { 0 };
 	struct policy policy __cleanup_policy = { 0 };
-	__u32 ids[APPLIED_MAPS];
-	int err = applied_ids(was, ids);
+	int err = applied_read(was, &applied);
 
-	if (!err)
-		err = applied_read(was, ids, &doc);
-	if (!err)
-		err = applied_ids(is, doc.ids);
 	if (!err && !has_abi2(m))
 		err = policy_maps_read_policy(is, &policy);
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (!has_abi2(m))
-		doc.settings = settings_of(&policy);
-	return applied_write(is, slot, &doc);
+		applied.settings = settings_of(&policy);
+	return applied_write_slot(is, slot, &applied);
 }
 
 /* One slot of the generations; `is`: its maps, of which those of ABI 1 have no rules yet. */
@@ -262,7 +257,7 @@ static int convert_slot(const struct migration *m, __u32 slot, const struct stat
 		return err;
 	if (!has_abi2(m) && bpf_map_update_elem(m->next.map[MAP_RULES_GEN], &slot, &fd, BPF_ANY))
 		return -errno;
-	return copy_document(m, was, is, slot);
+	return copy_applied(m, was, is, slot);
 }
 
 /* The idle policy is for the way back only: where it cannot be had, there is none. */

@@ -163,26 +163,18 @@ static int replace(struct session *session, struct apply *a, const struct policy
 	return err;
 }
 
-/* The same rules, perhaps from another file: remembered as applied. */
-static int remember(const struct state *state, const struct policy *policy, char *text)
+/* The same rules, perhaps from another file: recorded as applied. */
+static int record_text(const struct state *state, const char *text)
 {
-	struct applied doc __cleanup_document = { 0 };
-	__u32 ids[APPLIED_MAPS];
-	int err = applied_ids(state, ids);
+	struct applied applied __cleanup_applied = { 0 };
+	int err = applied_read(state, &applied);
 
-	if (!err)
-		err = applied_read(state, ids, &doc);
 	if (err && err != -ENOENT)
 		return err;
-	if (!err && doc.text && !strcmp(doc.text, text))
+	if (!err && applied.text && !strcmp(applied.text, text))
 		return 0;
-	memcpy(doc.ids, ids, sizeof(ids));
-	free(doc.text);
-	doc.text = strdup(text);
-	doc.len = strlen(text);
-	if (!doc.text)
-		return -ENOMEM;
-	return applied_write(state, state->config.generation & 1, &doc);
+	err = applied_take_text(&applied, text);
+	return err ? err : applied_write(state, &applied);
 }
 
 static int apply_policy(struct session *session, struct apply *a, const struct apply_devices *new)
@@ -204,7 +196,7 @@ static int apply_policy(struct session *session, struct apply *a, const struct a
 	if (!err && changes->n && a->edits)
 		err = edits_report_dropped(a->edits, state, &before, a->config);
 	if (!err && !changes->n)
-		err = remember(state, &before, text);
+		err = record_text(state, text);
 	if (err) {
 		log_error("%s: cannot compare the policies: %s", state->dir, strerror(-err));
 		return err;

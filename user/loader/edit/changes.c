@@ -179,18 +179,15 @@ int changes_applied(const struct state *state, struct config *ret_config)
 	static const struct config_reader reader = { .name = "applied",
 						     .no_lists = true,
 						     .error = ignore };
-	struct applied doc __cleanup_document = { 0 };
+	struct applied applied __cleanup_applied = { 0 };
 	__cleanup_file FILE *in = NULL;
-	__u32 ids[APPLIED_MAPS];
-	int err = applied_ids(state, ids);
+	int err = applied_read(state, &applied);
 
-	if (!err)
-		err = applied_read(state, ids, &doc);
 	if (err)
 		return err;
-	if (!doc.len)
+	if (!applied.len)
 		return -ENOENT;
-	in = fmemopen(doc.text, doc.len, "r");
+	in = fmemopen(applied.text, applied.len, "r");
 	return in ? config_read(&reader, in, ret_config) : -errno;
 }
 
