@@ -81,7 +81,7 @@ if mount -t cgroup2 none $CGROUPS && [[ -e $CGROUPS/cgroup.procs ]]; then
 	caged() { bash -c 'echo $$ >"$1/cgroup.procs"; mount -t tmpfs none /sys/fs/cgroup; shift; exec "$@"' - "$GROUP" "$@"; }
 	do_ok "in a group that cannot be left it is applied" caged "$LOADER" -n "$ROUTER" -q apply "$WORK/new.conf" \
 		--confirm-within 3s --learn 0
-	like "with a warning" "$ERR" 'cannot leave its control group.*logout.*watch or any later command goes back'
+	like "with a warning" "$ERR" 'cannot leave its control group.*logout.*watch or any later command restores the policy'
 	umount /sys/fs/cgroup
 	is "it stayed there" "$(group_of "$(guards)")" "/${GROUP##*/}"
 	ok "the old policy comes back" wait_for 30 is_old

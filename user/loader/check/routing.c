@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "loader/check/list.h"
-#include "loader/steps/ruleorder.h"
+#include "loader/steps/routing.h"
 #include "loader/steps/steps.h"
 
 /* One family of one interface. */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "loader/steps/ruleorder.h"
+#include "loader/steps/routing.h"
 #include "loader/steps/steps.h"
 
 /* Others may add rules while we look for a place. */

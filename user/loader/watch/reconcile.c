@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "loader/steps/ruleorder.h"
+#include "loader/steps/routing.h"
 
 const char *const repair_names[REPAIR_MAX] = {
 	[REPAIR_ATTACHED] = "attached",

@@ -4,8 +4,8 @@
  * now: is it there, may one before it decide about packets that carry our mark, and which
  * preference would be before all of these. Only looks.
  */
-#ifndef TPROXY_LOADER_STEPS_RULEORDER_H
-#define TPROXY_LOADER_STEPS_RULEORDER_H
+#ifndef TPROXY_LOADER_STEPS_ROUTING_H
+#define TPROXY_LOADER_STEPS_ROUTING_H
 
 #include "lib/device.h"
 #include "kernel/routing/route.h"
