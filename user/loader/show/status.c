@@ -7,6 +7,7 @@
 #include "kernel/maps/older.h"
 #include "loader/check/checks.h"
 #include "loader/steps/iface.h"
+#include "loader/steps/routing.h"
 #include "loader/steps/steps.h"
 
 const struct counter_text counter_texts[TPROXY_COUNT_MAX] = {
@@ -30,7 +31,7 @@ static const char *routing_of(const struct status *s, const struct checked_iface
 	const char *name = (const char *)iface->iface.value.name;
 
 	snprintf(device.name, sizeof(device.name), "%s", name);
-	return routing_names[steps_routing(s->checkup.session, family, &device)];
+	return routing_names[routing_state(s->checkup.session, family, &device)];
 }
 
 static void look_at_iface(const struct status *s, const struct checked_iface *iface,

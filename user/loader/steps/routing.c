@@ -6,74 +6,91 @@
 
 #include "loader/steps/steps.h"
 
-bool ruleorder_is_ours(const struct ruleorder *order, const struct route_key *key,
-		       const struct route_rule *rule)
+bool routing_rule_is_ours(const struct routing *routing, const struct route_rule *rule)
 {
-	return route_rule_is_ours(rule, key) && !strcmp(rule->iif, order->named.name);
+	return route_rule_is_ours(rule, &routing->key) && !strcmp(rule->iif, routing->named.name);
 }
 
 /* The first of ours; the length of the list if there is none. */
-static size_t find_ours(struct ruleorder *order, const struct route_key *key)
+static size_t find_ours(const struct routing *routing)
 {
-	size_t first = order->list.n;
+	size_t i = 0;
 
-	for (size_t i = 0; i < order->list.n; i++) {
-		const struct route_rule *rule = &order->list.items[i];
-
-		if (!ruleorder_is_ours(order, key, rule))
-			continue;
-		if (first == order->list.n)
-			first = i;
-		order->there = true;
-		order->old |= route_rule_is_old(rule);
-	}
-	return first;
+	while (i < routing->rules.n && !routing_rule_is_ours(routing, &routing->rules.items[i]))
+		i++;
+	return i;
 }
 
-static void decide(struct ruleorder *order, const struct route_key *key,
-		   const struct rule_packet *packet)
+static void look_at_rules(struct routing *routing, const struct device *vrf)
 {
+	const struct rule_packet packet = {
+		.family = routing->family,
+		.mark = routing->key.mark,
+		.mask = routing->key.mask,
+		.table = routing->key.table,
+		.iif = routing->named.name,
+		.vrf = *vrf->name ? vrf->name : NULL,
+	};
+	const size_t ours = find_ours(routing);
 	const struct route_rule *worst;
-	size_t ours = find_ours(order, key);
 
-	order->wanted = rules_place(&order->list, packet, TPROXY_RULE_PREF);
-	if (!order->there)
+	routing->wanted = rules_place(&routing->rules, &packet, TPROXY_RULE_PREF);
+	routing->rule = ours < routing->rules.n;
+	if (!routing->rule)
 		return;
-	order->pref = order->list.items[ours].pref;
-	worst = rules_worst_before(&order->list, ours, packet, &order->earlier);
+	routing->pref = routing->rules.items[ours].pref;
+	worst = rules_worst_before(&routing->rules, ours, &packet, &routing->earlier);
 	if (worst)
-		order->worst = *worst;
+		routing->worst = *worst;
 }
 
-int ruleorder_read(struct session *session, __u8 family, const struct device *device,
-		   struct ruleorder *ret_order)
+int routing_look(struct session *session, __u8 family, const struct device *device,
+		 struct routing *ret_routing)
 {
-	struct route_key key = steps_route_key(session);
-	struct rule_packet packet = { family, key.mark, key.mask, key.table, NULL, NULL };
-	struct ruleorder *order = ret_order;
+	struct routing *r = ret_routing;
 	struct device vrf = { 0 };
-	int err;
+	int present, err;
 
-	*order = (struct ruleorder){ .device = *device };
-	err = steps_rule_device(session, family, device, &order->named);
+	*r = (struct routing){ .family = family,
+			       .device = *device,
+			       .key = steps_route_key(session) };
+	err = steps_rule_device(session, family, device, &r->named);
 	if (!err && device_vrf(device))
 		err = device_by_index(&session->nl, device_vrf(device), &vrf);
 	if (!err)
-		err = rules_read(&session->nl, family, &order->list);
+		err = rules_read(&session->nl, family, &r->rules);
 	if (err)
 		return err;
-	packet.iif = order->named.name;
-	packet.vrf = *vrf.name ? vrf.name : NULL;
-	decide(order, &key, &packet);
-	return 0;
+	look_at_rules(r, &vrf);
+	present = route_local_present(&session->nl, family, r->key.table);
+	r->route = present > 0;
+	return present < 0 ? present : 0;
 }
 
-void ruleorder_free(struct ruleorder *order)
+void routing_free(struct routing *routing)
 {
-	rules_free(&order->list);
+	rules_free(&routing->rules);
 }
 
-bool ruleorder_is_misplaced(const struct ruleorder *order)
+bool routing_is_complete(const struct routing *routing)
 {
-	return order->there && order->pref != order->wanted;
+	return routing->rule && routing->route;
+}
+
+bool routing_is_misplaced(const struct routing *routing)
+{
+	return routing->rule && routing->pref != routing->wanted;
+}
+
+enum routing_state routing_state(struct session *session, __u8 family, const struct device *device)
+{
+	struct routing routing __cleanup_routing = { 0 };
+
+	if (!route_family_present(family))
+		return ROUTING_ABSENT;
+	if (routing_look(session, family, device, &routing) || !routing.rule)
+		return ROUTING_NO_RULE;
+	if (!routing.route)
+		return ROUTING_NO_ROUTE;
+	return routing.earlier == RULE_NEVER ? ROUTING_OK : ROUTING_EARLIER;
 }

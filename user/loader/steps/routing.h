@@ -1,39 +1,53 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where our routing rule for a device is among those of everybody else, asked of the kernel
- * now: is it there, may one before it decide about packets that carry our mark, and which
- * preference would be before all of these. Only looks.
+ * The routing of one family of one attached device, asked of the kernel now: are our rule and our
+ * local route there, may a rule before ours decide about packets with our mark, and which
+ * preference would be before all such rules. Only looks; steps repair, checks report.
  */
 #ifndef TPROXY_LOADER_STEPS_ROUTING_H
 #define TPROXY_LOADER_STEPS_ROUTING_H
 
-#include "lib/device.h"
 #include "kernel/routing/route.h"
+#include "lib/device.h"
 #include "loader/app/session.h"
 
-struct ruleorder {
+struct routing {
+	__u8 family;
 	struct device device;    /* the attached one */
-	struct device named;     /* that our rule names: itself, but its VRF for IPv6 */
-	struct rule_list list;   /* every rule of the family; owned */
-	bool there;              /* ours is */
-	bool old;                /* one of an older build's is */
-	__u32 pref;              /* of the first of ours */
-	__u32 wanted;            /* where it is before everything that may decide */
-	enum rule_match earlier; /* what others before it take of our packets */
+	struct device named;     /* that our rule names: the device itself, for IPv6 its VRF */
+	struct route_key key;    /* of the state */
+	struct rule_list rules;  /* all of the family; owned */
+	bool rule;               /* ours is there */
+	__u32 pref;              /* of our first rule */
+	__u32 wanted;            /* the preference before every rule that may decide */
+	enum rule_match earlier; /* which of our packets rules before ours take */
 	struct route_rule worst; /* the one that takes the most, unless RULE_NEVER */
+	bool route;              /* our local route is there */
 };
 
-/* 0 or -errno; call ruleorder_free either way. */
-int ruleorder_read(struct session *session, __u8 family, const struct device *device,
-		   struct ruleorder *ret_order);
-void ruleorder_free(struct ruleorder *order);
-#define __cleanup_ruleorder __attribute__((cleanup(ruleorder_free)))
+/* 0 or -errno; call routing_free either way. */
+int routing_look(struct session *session, __u8 family, const struct device *device,
+		 struct routing *ret_routing);
+void routing_free(struct routing *routing);
+#define __cleanup_routing __attribute__((cleanup(routing_free)))
 
-/* Is it ours, for this device? */
-bool ruleorder_is_ours(const struct ruleorder *order, const struct route_key *key,
-		       const struct route_rule *rule);
+/* Is this rule ours, for this device? */
+bool routing_rule_is_ours(const struct routing *routing, const struct route_rule *rule);
 
-/* Should it move: because another one decides before it, or because none does any more? */
-bool ruleorder_is_misplaced(const struct ruleorder *order);
+/* Are rule and route there? */
+bool routing_is_complete(const struct routing *routing);
+/* Should our rule move: because another one decides before it, or because none does any more? */
+bool routing_is_misplaced(const struct routing *routing);
+
+/* In one word, for `status`. */
+enum routing_state {
+	ROUTING_OK,
+	ROUTING_NO_RULE,
+	ROUTING_NO_ROUTE,
+	ROUTING_EARLIER, /* rule and route are there, but another rule may decide before ours */
+	ROUTING_ABSENT,  /* the kernel has no such family */
+	ROUTING_MAX
+};
+enum routing_state routing_state(struct session *session, __u8 family, const struct device *device);
 
 #endif

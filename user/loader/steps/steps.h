@@ -29,17 +29,6 @@ int steps_remove_state(struct session *session);
 
 int steps_refresh_local(struct session *session);
 
-/* Is what a family needs of an attached interface there? */
-enum routing {
-	ROUTING_OK,
-	ROUTING_NO_RULE,
-	ROUTING_NO_ROUTE,
-	ROUTING_EARLIER, /* rule and route are there, but another rule may decide before ours */
-	ROUTING_ABSENT,
-	ROUTING_MAX
-};
-enum routing steps_routing(struct session *session, __u8 family, const struct device *device);
-
 /* The device that a rule for this one names: itself, but its VRF for IPv6. 0 or -errno. */
 int steps_rule_device(struct session *session, __u8 family, const struct device *device,
 		      struct device *ret_device);

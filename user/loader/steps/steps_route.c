@@ -3,7 +3,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "loader/steps/routing.h"
 #include "loader/steps/steps.h"
 
 static const __u8 families[] = { AF_INET, AF_INET6 };
@@ -26,20 +25,6 @@ int steps_rule_device(struct session *session, __u8 family, const struct device 
 		return device_by_index(&session->nl, device_vrf(device), ret_device);
 	*ret_device = *device;
 	return 0;
-}
-
-enum routing steps_routing(struct session *session, __u8 family, const struct device *device)
-{
-	struct ruleorder order __cleanup_ruleorder = { 0 };
-	__u32 table = session->state.config.table;
-
-	if (!route_family_present(family))
-		return ROUTING_ABSENT;
-	if (ruleorder_read(session, family, device, &order) || !order.there)
-		return ROUTING_NO_RULE;
-	if (route_local_present(&session->nl, family, table) != 1)
-		return ROUTING_NO_ROUTE;
-	return order.earlier == RULE_NEVER ? ROUTING_OK : ROUTING_EARLIER;
 }
 
 /* ---- rules and routes an interface needs ------------------------------------ */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The steps that concern one routing rule: its place, the move there, the proof. */
+/* The steps for one routing rule: its place, the move there, the proof. */
 #include <string.h>
 #include <sys/socket.h>
 
 #include "loader/steps/routing.h"
 #include "loader/steps/steps.h"
 
-/* Others may add rules while we look for a place. */
+/* Other programs may add rules while we look for a place. */
 #define PLACE_TRIES 5
 
 static void show_rule(const char *verb, const struct route_rule *rule)
@@ -23,43 +23,42 @@ static bool is_in_place(const struct route_rule *rule, __u32 pref)
 	return rule->pref == pref && !route_rule_is_old(rule);
 }
 
-static bool has_one_in_place(const struct ruleorder *order, const struct route_key *key, __u32 pref)
+static bool has_one_in_place(const struct routing *r, __u32 pref)
 {
-	for (size_t i = 0; i < order->list.n; i++)
-		if (ruleorder_is_ours(order, key, &order->list.items[i]) &&
-		    is_in_place(&order->list.items[i], pref))
+	for (size_t i = 0; i < r->rules.n; i++)
+		if (routing_rule_is_ours(r, &r->rules.items[i]) &&
+		    is_in_place(&r->rules.items[i], pref))
 			return true;
 	return false;
 }
 
-static int add(struct session *session, __u8 family, const struct ruleorder *order, __u32 pref)
+static int add(struct session *session, const struct routing *r, __u32 pref)
 {
-	const struct route_key key = steps_route_key(session);
-	struct route_rule rule = { .family = family,
+	struct route_rule rule = { .family = r->family,
 				   .protocol = TPROXY_RT_PROTOCOL,
 				   .pref = pref,
-				   .mark = key.mark,
-				   .mask = key.mask,
-				   .table = key.table };
+				   .mark = r->key.mark,
+				   .mask = r->key.mask,
+				   .table = r->key.table };
 
-	memcpy(rule.iif, order->named.name, sizeof(rule.iif));
+	memcpy(rule.iif, r->named.name, sizeof(rule.iif));
 	show_rule("add", &rule);
-	return session->dry_run ? 0 : route_rule_add(&session->nl, family, &key, rule.iif, pref);
+	return session->dry_run ? 0 :
+				  route_rule_add(&session->nl, r->family, &r->key, rule.iif, pref);
 }
 
-/* Never neither: the new one is there before another one goes. */
-static int place(struct session *session, __u8 family, const struct ruleorder *order)
+/* Without a gap: the new rule is there before another one of ours goes. */
+static int place(struct session *session, const struct routing *r)
 {
-	const struct route_key key = steps_route_key(session);
-	__u32 pref = session->hold_rules && order->there ? order->pref : order->wanted;
+	__u32 pref = session->hold_rules && r->rule ? r->pref : r->wanted;
 	int err = 0;
 
-	if (session->dry_run || !has_one_in_place(order, &key, pref))
-		err = add(session, family, order, pref);
-	for (size_t i = 0; i < order->list.n && !err && !session->dry_run; i++) {
-		const struct route_rule *rule = &order->list.items[i];
+	if (session->dry_run || !has_one_in_place(r, pref))
+		err = add(session, r, pref);
+	for (size_t i = 0; i < r->rules.n && !err && !session->dry_run; i++) {
+		const struct route_rule *rule = &r->rules.items[i];
 
-		if (!ruleorder_is_ours(order, &key, rule) || is_in_place(rule, pref))
+		if (!routing_rule_is_ours(r, rule) || is_in_place(rule, pref))
 			continue;
 		show_rule("del", rule);
 		err = route_rule_del_at(&session->nl, rule);
@@ -67,19 +66,19 @@ static int place(struct session *session, __u8 family, const struct ruleorder *o
 	return err;
 }
 
-/* *ret_order is what the kernel has when the rule is in its place. */
+/* *ret_routing is what the kernel has once the rule is in its place. */
 static int find_place(struct session *session, __u8 family, const struct device *device,
-		      struct ruleorder *ret_order)
+		      struct routing *ret_routing)
 {
-	int err = ruleorder_read(session, family, device, ret_order);
+	int err = routing_look(session, family, device, ret_routing);
 
 	for (int i = 0; i < PLACE_TRIES && !err; i++) {
-		err = place(session, family, ret_order);
+		err = place(session, ret_routing);
 		if (err || session->dry_run)
 			return err;
-		ruleorder_free(ret_order);
-		err = ruleorder_read(session, family, device, ret_order);
-		if (err || session->hold_rules || !ruleorder_is_misplaced(ret_order))
+		routing_free(ret_routing);
+		err = routing_look(session, family, device, ret_routing);
+		if (err || session->hold_rules || !routing_is_misplaced(ret_routing))
 			return err;
 	}
 	return err;
@@ -87,86 +86,84 @@ static int find_place(struct session *session, __u8 family, const struct device 
 
 /* ---- proof ------------------------------------------------------------------ */
 
-/* A mark that is not delivered here is a bypass. */
-static int prove_order(__u8 family, const struct ruleorder *order)
+/* A marked packet that is not delivered here bypasses the proxy. */
+static int prove_order(const struct routing *r)
 {
-	const char *name = order->device.name;
+	const char digit = route_family_digit(r->family);
+	const char *name = r->device.name;
 	char text[RULE_TEXT_LEN];
 
-	if (!order->there) {
-		log_error("%s: the IPv%c rule vanished after it was added (something else manages "
+	if (!r->rule) {
+		log_error("%s: the IPv%c rule vanished after it was added (another program manages "
 			  "rules: see ip monitor rule)",
-			  name, route_family_digit(family));
+			  name, digit);
 		return -ESTALE;
 	}
-	if (order->earlier == RULE_NEVER)
+	if (r->earlier == RULE_NEVER)
 		return 0;
-	rule_text(&order->worst, text);
-	if (order->earlier == RULE_ALL) {
+	rule_text(&r->worst, text);
+	if (r->earlier == RULE_ALL) {
 		log_error("%s: marked IPv%c packets would not be delivered here: the rule \"%s\" "
 			  "decides before ours, and there is no room before it (ip -%c rule del "
 			  "pref %u, or add it with a higher one)",
-			  name, route_family_digit(family), text, route_family_digit(family),
-			  order->worst.pref);
+			  name, digit, text, digit, r->worst.pref);
 		return -EXDEV;
 	}
 	log_warn("%s: the IPv%c rule \"%s\" decides about some marked packets before ours, and "
 		 "there is no room before it (give it a higher preference)",
-		 name, route_family_digit(family), text);
+		 name, digit, text);
 	return 0;
 }
 
-static int prove_lookup(struct session *session, __u8 family, const struct ruleorder *order)
+static int prove_lookup(struct session *session, const struct routing *r)
 {
-	const struct route_key key = steps_route_key(session);
-	const char *name = order->device.name;
-	int err = route_local_present(&session->nl, family, key.table);
+	const char digit = route_family_digit(r->family);
+	const char *name = r->device.name;
+	int err;
 
-	if (err <= 0) {
-		log_error("%s: the local IPv%c route %s (see ip monitor route)", name,
-			  route_family_digit(family),
-			  err ? "cannot be read back" : "vanished after it was added");
-		return err ? err : -ESTALE;
+	if (!r->route) {
+		log_error("%s: the local IPv%c route vanished after it was added (see ip monitor "
+			  "route)",
+			  name, digit);
+		return -ESTALE;
 	}
-	err = route_prove(&session->nl, family, &key, order->named.ifindex, order->device.ifindex);
+	err = route_prove(&session->nl, r->family, &r->key, r->named.ifindex, r->device.ifindex);
 	if (err == -EAGAIN) {
-		log_debug("%s: no IPv%c address to prove the route with", name,
-			  route_family_digit(family));
+		log_debug("%s: no IPv%c address to prove the route with", name, digit);
 		return 0;
 	}
 	if (err)
 		log_error("%s: a marked IPv%c packet would not be delivered here: %s (see ip -%c "
 			  "rule, and ip -%c route show table %u)",
-			  name, route_family_digit(family),
-			  err == -EXDEV ? "the route look-up says so" : strerror(-err),
-			  route_family_digit(family), route_family_digit(family), key.table);
+			  name, digit, err == -EXDEV ? "the route look-up says so" : strerror(-err),
+			  digit, digit, r->key.table);
 	return err;
 }
 
-/* While rules are not moved, an earlier one is no news. */
-static int prove(struct session *session, __u8 family, const struct ruleorder *order)
+/* While rules are not moved, an earlier one is known already. */
+static int prove(struct session *session, const struct routing *r)
 {
 	int err = 0;
 
-	if (session->dry_run || (session->hold_rules && order->there))
+	if (session->dry_run || (session->hold_rules && r->rule))
 		return 0;
-	err = prove_order(family, order);
-	return err ? err : prove_lookup(session, family, order);
+	err = prove_order(r);
+	return err ? err : prove_lookup(session, r);
 }
 
 /* ---- steps ------------------------------------------------------------------ */
 
 int steps_rule_on(struct session *session, __u8 family, const struct device *device)
 {
-	struct ruleorder order __cleanup_ruleorder = { 0 };
-	int err = find_place(session, family, device, &order);
+	struct routing routing __cleanup_routing = { 0 };
+	int err = find_place(session, family, device, &routing);
 
 	if (err) {
 		log_error("%s: cannot set its IPv%c rule: %s (%s)", device->name,
 			  route_family_digit(family), strerror(-err), steps_route_hint(err));
 		return err;
 	}
-	return prove(session, family, &order);
+	return prove(session, &routing);
 }
 
 int steps_rule_off(struct session *session, const struct route_rule *rule)

@@ -22,28 +22,26 @@ const char *const repair_names[REPAIR_MAX] = {
 
 /* Both families of one interface. */
 struct routing_look {
-	bool whole;     /* rule and route are there */
-	bool misplaced; /* the rule is to be elsewhere … */
-	bool early;     /* … because another one may decide first: */
-	struct route_rule rule;
+	bool complete;          /* rule and route are there, in both families */
+	bool misplaced;         /* a rule of ours should move */
+	bool early;             /* because another one may decide before it */
+	struct route_rule rule; /* that one */
 };
 
 static void look_at_family(struct session *session, __u8 family, const struct device *device,
 			   struct routing_look *look)
 {
-	struct ruleorder order __cleanup_ruleorder = { 0 };
-	__u32 table = session->state.config.table;
+	struct routing routing __cleanup_routing = { 0 };
 
-	if (ruleorder_read(session, family, device, &order) || !order.there ||
-	    route_local_present(&session->nl, family, table) != 1) {
-		look->whole = false;
+	if (routing_look(session, family, device, &routing) || !routing_is_complete(&routing)) {
+		look->complete = false;
 		return;
 	}
-	look->misplaced |= ruleorder_is_misplaced(&order);
-	if (order.earlier == RULE_NEVER)
+	look->misplaced |= routing_is_misplaced(&routing);
+	if (routing.earlier == RULE_NEVER)
 		return;
 	look->early = true;
-	look->rule = order.worst;
+	look->rule = routing.worst;
 }
 
 static struct routing_look look_at_routing(struct session *session, const struct iface_entry *iface,
@@ -51,7 +49,7 @@ static struct routing_look look_at_routing(struct session *session, const struct
 {
 	static const __u8 families[] = { AF_INET, AF_INET6 };
 	struct routing_look look = {
-		.whole = (int)iface->value.vrf == device_vrf(device),
+		.complete = (int)iface->value.vrf == device_vrf(device),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
@@ -184,7 +182,7 @@ static int check_routing(const struct reconcile *r, const struct iface_entry *if
 {
 	const struct routing_look look = look_at_routing(r->session, iface, device);
 
-	if (!look.whole)
+	if (!look.complete)
 		return changed(r, iface, device, REPAIR_ROUTING);
 	return check_order(r, iface, device, &look);
 }
