@@ -74,7 +74,7 @@ void watch_events_fought(const struct rulefight *fight, bool over, void *arg)
 		log_warn("%s: its flows do not all arrive: the rule \"%s\" is put before ours "
 			 "again and again (ours was moved %d times in a minute, and is left for a "
 			 "minute; ip monitor rule shows who else moves)",
-			 fight->ifname, fight->rule, RULEFIGHT_MOVES);
+			 fight->ifname, fight->rule, REPEATS_MANY);
 	}
 }
 

@@ -3,23 +3,19 @@
 
 enum patience_answer patience_ask(struct patience *p, uint64_t now_ms)
 {
-	uint64_t *oldest = &p->at[p->n % PATIENCE_TIMES];
-
 	if (p->lost)
 		return PATIENCE_REST;
-	if (p->n >= PATIENCE_TIMES && now_ms - *oldest < PATIENCE_MS) {
-		p->lost = true;
+	p->lost = repeats_are_many(&p->tries, now_ms);
+	if (p->lost)
 		return PATIENCE_LOSE;
-	}
-	*oldest = now_ms;
-	p->n++;
+	repeats_note(&p->tries, now_ms);
 	return PATIENCE_TRY;
 }
 
 void patience_calm(struct patience *p)
 {
 	if (p->lost)
-		*p = (struct patience){ .n = 0 };
+		*p = (struct patience){ .lost = false };
 }
 
 struct patience *patience_of(struct patience_table *table, uint32_t key)

@@ -1,32 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * When to stop doing the same thing again because somebody else undoes it each time: after
- * PATIENCE_TIMES within a minute. Knows nothing of what is done.
+ * When to give a repair up because another program undoes it each time: when it was done too often
+ * within a minute. It is tried again only after things were in order. Knows nothing of the repair.
  */
 #ifndef TPROXY_LOADER_WATCH_PATIENCE_H
 #define TPROXY_LOADER_WATCH_PATIENCE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define PATIENCE_TIMES 10
-#define PATIENCE_MS 60000
+#include "loader/watch/repeats.h"
 
 struct patience {
-	uint64_t at[PATIENCE_TIMES]; /* of the last ones, ms; a ring */
-	size_t n;                    /* so far */
+	struct repeats tries;
 	bool lost;
 };
 
 enum patience_answer {
 	PATIENCE_TRY,  /* noted as done now */
-	PATIENCE_LOSE, /* once: say so */
-	PATIENCE_REST, /* it is given up */
+	PATIENCE_LOSE, /* it is given up from now on; answered once, to report it */
+	PATIENCE_REST, /* it was given up */
 };
 
 enum patience_answer patience_ask(struct patience *p, uint64_t now_ms);
-/* What had to be done again is in order: after a loss, all begins from zero. */
+/* The repair is not needed now. If it was given up, counting starts from zero. */
 void patience_calm(struct patience *p);
 
 /* One for each thing, by a number that is not 0, such as an ifindex. */
@@ -36,7 +30,7 @@ struct patience_table {
 	struct patience items[PATIENCE_KEYS];
 };
 
-/* Never NULL: when there is no room, things share one. */
+/* Never NULL: when the table is full, several things share one. */
 struct patience *patience_of(struct patience_table *table, uint32_t key);
 
 #endif

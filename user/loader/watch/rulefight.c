@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/watch/rulefight.h"
 
-#include <string.h>
-
 bool rulefight_holds(const struct rulefight *fight)
 {
 	return fight->held_until > monotonic_ms();
@@ -25,33 +23,30 @@ void rulefight_move(struct rulefight *fight)
 	fight->moved = true;
 }
 
-/* True if this move is the tenth within the time. */
-static bool count_move(struct rulefight *fight)
+static bool moved_too_often(struct rulefight *fight)
 {
-	__u64 now = monotonic_ms();
-	__u64 tenth_last;
+	const __u64 now = monotonic_ms();
 
+	if (!fight->moved)
+		return false;
 	fight->moved = false;
-	fight->moves[fight->next] = now;
-	fight->next = (fight->next + 1) % RULEFIGHT_MOVES;
-	tenth_last = fight->moves[fight->next];
-	return tenth_last && now - tenth_last < RULEFIGHT_WINDOW_MS;
+	repeats_note(&fight->moves, now);
+	return repeats_are_many(&fight->moves, now);
 }
 
 enum rulefight_news rulefight_end_pass(struct rulefight *fight)
 {
-	bool too_many = fight->moved && count_move(fight);
-	bool told = fight->told;
+	const bool reported = fight->reported;
 
-	if (too_many) {
-		memset(fight->moves, 0, sizeof(fight->moves));
+	if (moved_too_often(fight)) {
+		fight->moves = (struct repeats){ .n = 0 };
 		fight->held_until = monotonic_ms() + RULEFIGHT_HOLD_MS;
-		fight->told = true;
-		return told ? RULEFIGHT_NO_NEWS : RULEFIGHT_BEGINS;
+		fight->reported = true;
+		return reported ? RULEFIGHT_NO_NEWS : RULEFIGHT_BEGINS;
 	}
-	if (!told || !rulefight_is_calm(fight))
+	if (!reported || !rulefight_is_calm(fight))
 		return RULEFIGHT_NO_NEWS;
-	fight->told = false;
+	fight->reported = false;
 	fight->held_until = 0;
 	return RULEFIGHT_ENDS;
 }
