@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <zlib.h>
 
+#include "kernel/maps/policy_slots.h"
+
 #define MAGIC 0x74707232u
 #define MAGIC_ABI1 0x74707231u /* without settings */
 #define CHUNK 4096u
@@ -139,7 +141,7 @@ static bool head_fits(const struct head *head, size_t len)
 	       (__u64)head_size(head) + head->scopes_len + head->zip_len <= len;
 }
 
-/* 0 and a mapped view if this pin describes the maps, -ENOENT if not. */
+/* 0 and a mapped view if this pin describes the maps with these ids, -ENOENT if not. */
 static int open_pin(const struct state *state, const char *name, const __u32 *ids,
 		    struct view *view)
 {
@@ -273,14 +275,9 @@ int applied_write_slot(const struct state *state, __u32 slot, const struct appli
 	return err ? err : pindir_rename(&state->pins, STAGED, names[slot]);
 }
 
-static __u32 live_slot(const struct state *state)
-{
-	return state->config.generation & 1;
-}
-
 int applied_write(const struct state *state, const struct applied *applied)
 {
-	return applied_write_slot(state, live_slot(state), applied);
+	return applied_write_slot(state, policy_slots_live(state), applied);
 }
 
 int applied_settle(const struct state *state)
@@ -292,7 +289,7 @@ int applied_settle(const struct state *state)
 	if (err)
 		return err;
 	if (!open_pin(state, STAGED, ids, &view))
-		return pindir_rename(&state->pins, STAGED, names[live_slot(state)]);
+		return pindir_rename(&state->pins, STAGED, names[policy_slots_live(state)]);
 	return pindir_unlink(&state->pins, STAGED);
 }
 

@@ -7,52 +7,8 @@
 
 #include "kernel/maps/applied.h"
 #include "kernel/maps/policy_maps.h"
+#include "kernel/maps/policy_slots.h"
 #include "policy/tables.h"
-
-/* The maps that belong to a generation, and the outer maps that hold them. */
-static const struct {
-	enum state_map map, outer;
-} inner[] = {
-	{ MAP_DST4, MAP_DST4_GEN },   { MAP_DST6, MAP_DST6_GEN },   { MAP_SRC4, MAP_SRC4_GEN },
-	{ MAP_SRC6, MAP_SRC6_GEN },   { MAP_PORTS, MAP_PORTS_GEN }, { MAP_IFACES, MAP_IFACES_GEN },
-	{ MAP_RULES, MAP_RULES_GEN }, { MAP_POOLS, MAP_POOLS_GEN },
-};
-
-int generation_empty_map(int fd, const char *name)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts);
-	__cleanup_close int btf = -1;
-	struct bpf_map_info info = { 0 };
-	__u32 len = sizeof(info);
-	int map;
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return -errno;
-	opts.map_flags = info.map_flags;
-	/* Needs CAP_SYS_ADMIN; without it names are lost, and Linux 6.1 refuses the map. */
-	btf = info.btf_id ? bpf_btf_get_fd_by_id(info.btf_id) : -1;
-	if (btf >= 0) {
-		opts.btf_fd = (__u32)btf;
-		opts.btf_key_type_id = info.btf_key_type_id;
-		opts.btf_value_type_id = info.btf_value_type_id;
-	}
-	map = bpf_map_create(info.type, name, info.key_size, info.value_size, info.max_entries,
-			     &opts);
-	return map < 0 ? -errno : map;
-}
-
-static int make_maps(const struct state *state, struct state *next)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
-		enum state_map map = inner[i].map;
-		int fd = generation_empty_map(state->map[map], state_map_name(map));
-
-		if (fd < 0)
-			return fd;
-		next->map[map] = fd;
-	}
-	return 0;
-}
 
 /* The interfaces of the live maps, with the rules that `policy` has for them. */
 static int copy_ifaces(const struct state *state, const struct policy *policy,
@@ -92,18 +48,6 @@ static int move_rulestats(const struct state *state, const struct policy *from,
 	return err;
 }
 
-/* An update of a map of maps returns only after every program that ran has ended. */
-static int put_outer(const struct state *state, const struct state *next, __u32 slot)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
-		__u32 fd = (__u32)next->map[inner[i].map];
-
-		if (bpf_map_update_elem(state->map[inner[i].outer], &slot, &fd, BPF_ANY))
-			return -errno;
-	}
-	return 0;
-}
-
 /* Generation and settings change in one write. */
 static int flip(struct state *state, struct settings settings)
 {
@@ -118,75 +62,11 @@ static int flip(struct state *state, struct settings settings)
 	return 0;
 }
 
-static int repin(const struct state *state, enum state_map map)
-{
-	char next[STATE_PATH_LEN];
-	int err;
-
-	snprintf(next, sizeof(next), "%s_next", state_map_pin(map));
-	pindir_unlink(&state->pins, next);
-	err = state_pin(&state->pins, next, state->map[map]);
-	return err ? err : pindir_rename(&state->pins, next, state_map_pin(map));
-}
-
-static void swap_maps(struct state *a, struct state *b)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
-		enum state_map map = inner[i].map;
-		int fd = a->map[map];
-
-		a->map[map] = b->map[map];
-		b->map[map] = fd;
-	}
-}
-
-/* Swaps the descriptors, and moves the pins to the maps that the state has now. */
-static int adopt(struct state *state, struct state *next)
-{
-	int err = 0;
-
-	swap_maps(state, next);
-	for (size_t i = 0; i < ARRAY_SIZE(inner) && !err; i++)
-		err = repin(state, inner[i].map);
-	return err;
-}
-
-/*
- * A program may still be between two look-ups of the slot that was live. Whoever
- * fills that slot next must not do so under it: an update of a map of maps waits.
- */
-static int wait_for_readers(const struct state *state, const struct state *old, __u32 slot)
-{
-	__u32 fd = (__u32)old->map[MAP_RULES];
-
-	return bpf_map_update_elem(state->map[MAP_RULES_GEN], &slot, &fd, BPF_ANY) ? -errno : 0;
-}
-
-int generation_open_slot(const struct state *state, __u32 slot, struct state *maps)
-{
-	int err = pindir_dup(&state->pins, "", &maps->pins);
-
-	if (err)
-		return err;
-	snprintf(maps->dir, sizeof(maps->dir), "%s", state->dir);
-	maps->config = state->config;
-	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
-		__u32 id;
-
-		if (bpf_map_lookup_elem(state->map[inner[i].outer], &slot, &id))
-			return -errno;
-		maps->map[inner[i].map] = bpf_map_get_fd_by_id(id);
-		if (maps->map[inner[i].map] < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-/* What the idle slot holds and will hold no more; closed if that is not all its own. */
+/* The maps that the idle slot is about to lose; closed if the live slot shares any of them. */
 static void open_gone(const struct state *state, struct state *gone)
 {
 	__u32 live[APPLIED_MAPS], ids[APPLIED_MAPS];
-	bool own = !generation_open_slot(state, !(state->config.generation & 1), gone) &&
+	bool own = !policy_slots_open(state, policy_slots_idle(state), gone) &&
 		   !applied_ids(state, live) && !applied_ids(gone, ids);
 
 	for (int i = 0; i < APPLIED_MAPS && own; i++)
@@ -195,11 +75,11 @@ static void open_gone(const struct state *state, struct state *gone)
 		state_close(gone);
 }
 
-/* Tries that leave both slots are emptied first, see bulk_drain_prefixes. */
+/* Tries that no slot holds any more are emptied first, see bulk_drain_prefixes. */
 static void drain(const struct state *gone)
 {
 	if (gone->map[MAP_RULES] < 0)
-		return; /* there was none, or not a whole one */
+		return; /* the slot was empty, or had not all its maps */
 	bulk_drain_prefixes(gone->map[MAP_DST4], AF_INET);
 	bulk_drain_prefixes(gone->map[MAP_SRC4], AF_INET);
 	bulk_drain_prefixes(gone->map[MAP_DST6], AF_INET6);
@@ -249,7 +129,7 @@ int generation_prepare(struct state *state, const struct generation_plan *plan,
 		       struct state *ret_next)
 {
 	struct state next __cleanup_state = STATE_CLOSED;
-	int err = make_maps(state, &next);
+	int err = policy_slots_make(state, &next);
 
 	settings_put(settings_of(plan->to), &next.config);
 	if (!err)
@@ -274,22 +154,22 @@ static int make_live(struct state *state, struct state *next)
 	if (err)
 		return err;
 	/* Now the new policy is live: generation_repair_pins repeats what fails from here on. */
-	err = adopt(state, next);
+	err = policy_slots_adopt(state, next);
 	return first_error(err, applied_settle(state));
 }
 
 int generation_publish(struct state *state, const struct generation_plan *plan, struct state *next)
 {
 	struct state gone __cleanup_state = STATE_CLOSED;
-	__u32 old = state->config.generation & 1;
+	__u32 old = policy_slots_live(state);
 	int err;
 
 	open_gone(state, &gone);
-	err = put_outer(state, next, !old);
+	err = policy_slots_fill(state, next, !old);
 	if (!err)
 		err = make_live(state, next);
 	if (!err)
-		err = wait_for_readers(state, next, old);
+		err = policy_slots_wait(state, next, old);
 	if (err)
 		return err;
 	err = move_rulestats(state, plan->from, plan->to);
@@ -305,13 +185,13 @@ int generation_replace(struct state *state, const struct generation_plan *plan)
 	return err ? err : generation_publish(state, plan, &next);
 }
 
-/* ---- and back ------------------------------------------------------------- */
+/* ---- rollback ------------------------------------------------------------- */
 
 int generation_open_idle(const struct state *state, struct state *ret_idle)
 {
 	struct state idle __cleanup_state = STATE_CLOSED;
 	struct applied applied __cleanup_applied = { 0 };
-	int err = generation_open_slot(state, !(state->config.generation & 1), &idle);
+	int err = policy_slots_open(state, policy_slots_idle(state), &idle);
 
 	/* A slot that an interrupted replacement left half filled has no record. */
 	if (!err)
@@ -328,10 +208,10 @@ int generation_may_rollback(const struct state *state)
 {
 	struct state live __cleanup_state = STATE_CLOSED;
 
-	return generation_open_slot(state, state->config.generation & 1, &live);
+	return policy_slots_open(state, policy_slots_live(state), &live);
 }
 
-/* Interfaces may have come and gone since. */
+/* Interfaces may have come and gone since the policy was live. */
 static int renew_ifaces(const struct state *state, const struct policy *policy,
 			const struct state *idle)
 {
@@ -353,7 +233,7 @@ int generation_rollback(struct state *state)
 	struct state idle __cleanup_state = STATE_CLOSED;
 	struct policy from __cleanup_policy = { 0 };
 	struct policy to __cleanup_policy = { 0 };
-	__u32 old = state->config.generation & 1;
+	__u32 old = policy_slots_live(state);
 	int err = generation_open_idle(state, &idle);
 
 	if (!err)
@@ -365,67 +245,15 @@ int generation_rollback(struct state *state)
 	if (!err)
 		err = make_live(state, &idle);
 	if (!err)
-		err = wait_for_readers(state, &idle, old);
+		err = policy_slots_wait(state, &idle, old);
 	return err ? err : move_rulestats(state, &from, &to);
 }
 
-/* ---- readers -------------------------------------------------------------- */
-
-static int read_config(struct state *state)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(state->map[MAP_CONFIG], &zero, &state->config) ? -errno : 0;
-}
-
-int generation_follow(struct state *state)
-{
-	struct state live __cleanup_state = STATE_CLOSED;
-	int failed, err = read_config(state);
-	__u32 seen;
-
-	if (err)
-		return err;
-	do {
-		state_close(&live);
-		seen = state->config.generation;
-		err = generation_open_slot(state, seen & 1, &live);
-		/* The slot that was live is filled anew only after a flip. */
-		failed = read_config(state);
-	} while (!failed && state->config.generation != seen);
-	err = first_error(err, failed);
-	if (err)
-		return err == -EPERM ? 0 : err;
-	swap_maps(state, &live);
-	return 0;
-}
-
-/* ---- after a kill --------------------------------------------------------- */
+/* ---- after an interruption ------------------------------------------------ */
 
 int generation_repair_pins(struct state *state)
 {
-	__u32 slot = state->config.generation & 1;
-	int err;
+	int err = policy_slots_repair_pins(state);
 
-	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
-		enum state_map map = inner[i].map;
-		struct bpf_map_info info = { 0 };
-		__u32 live, len = sizeof(info);
-		int fd;
-
-		if (bpf_map_lookup_elem(state->map[inner[i].outer], &slot, &live) ||
-		    bpf_obj_get_info_by_fd(state->map[map], &info, &len))
-			return -errno;
-		if (live == info.id)
-			continue;
-		fd = bpf_map_get_fd_by_id(live);
-		if (fd < 0)
-			return -errno;
-		close(state->map[map]);
-		state->map[map] = fd;
-		err = repin(state, map);
-		if (err)
-			return err;
-	}
-	return applied_settle(state);
+	return err ? err : applied_settle(state);
 }

@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 
 #include "kernel/maps/applied.h"
-#include "kernel/maps/generation.h"
 #include "kernel/maps/policy_maps.h"
-#include "lib/log.h"
+#include "kernel/maps/policy_slots.h"
 #include "kernel/migrate/vars.h"
+#include "lib/log.h"
 
 #define TAGS_ABI1 (1 << 16) /* of flows that began at a proxy */
 
@@ -269,16 +269,16 @@ static int convert_idle(struct migration *m, __u32 slot)
 
 	if (!has_abi2(m))
 		bpf_map_delete_elem(m->next.map[MAP_RULES_GEN], &slot);
-	err = generation_open_slot(m->old, slot, &was);
+	err = policy_slots_open(m->old, slot, &was);
 	if (!err)
-		err = generation_open_slot(m->old, slot, &is);
+		err = policy_slots_open(m->old, slot, &is);
 	m->kept_idle = err == -ENOENT;
 	if (err)
 		return 0;
 	if (!has_abi2(m)) {
 		close(is.map[MAP_RULES]);
 		is.map[MAP_RULES] =
-			generation_empty_map(m->next.map[MAP_RULES], state_map_name(MAP_RULES));
+			policy_slots_empty_map(m->next.map[MAP_RULES], state_map_name(MAP_RULES));
 	}
 	pindir_close(&is.pins);
 	err = pindir_dup(&m->next.pins, "", &is.pins);
@@ -306,7 +306,7 @@ static int write_config(struct migration *m, __u32 df_mark)
 
 static int fill(struct migration *m, __u32 df_mark)
 {
-	__u32 slot = m->old->config.generation & 1;
+	__u32 slot = policy_slots_live(m->old);
 	int err = convert_slot(m, slot, m->old, &m->next);
 
 	if (!err)

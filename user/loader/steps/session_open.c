@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-#include "kernel/maps/generation.h"
 #include "kernel/hook/hook.h"
+#include "kernel/maps/generation.h"
 #include "kernel/maps/policy_maps.h"
-#include "loader/steps/migrate.h"
+#include "kernel/maps/policy_slots.h"
 #include "loader/steps/confirm.h"
+#include "loader/steps/migrate.h"
 
 static int report_open(const struct session *session, int err, const char *what)
 {
@@ -154,7 +155,7 @@ int session_open_to_read(struct session *session, struct app *app)
 		return EXIT_FAILED;
 	if (is_other_netns(session))
 		return refuse_other_netns(session);
-	err = generation_follow(&session->state);
+	err = policy_slots_follow(&session->state);
 	if (err)
 		log_error("%s: cannot read the live maps: %s", session->state.dir, strerror(-err));
 	return err ? EXIT_FAILED : EXIT_DONE;
