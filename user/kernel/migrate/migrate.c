@@ -5,15 +5,12 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "kernel/maps/applied.h"
 #include "kernel/maps/policy_maps.h"
 #include "kernel/maps/policy_slots.h"
 #include "kernel/migrate/vars.h"
 #include "lib/log.h"
-
-#define TAGS_ABI1 (1 << 16) /* of flows that began at a proxy */
 
 /* ABI 1 had no `unrouted`. */
 struct rule_abi1 {
@@ -24,7 +21,7 @@ struct rule_abi1 {
 _Static_assert(sizeof(struct rule_abi1) == 60, "as ABI 1 pinned it");
 _Static_assert(offsetof(struct tproxy_rule, unrouted) == 28, "the head is the same");
 
-/* ---- what is shared ------------------------------------------------------- */
+/* ---- maps of both states -------------------------------------------------- */
 
 /* ABI 2 gave rules another layout, and pinned what its programs remember of flows. */
 static bool has_abi2(const struct migration *m)
@@ -37,18 +34,6 @@ static bool is_made_new(const struct migration *m, enum state_map map)
 	if (map == MAP_RULES || map == MAP_RULES_GEN)
 		return !has_abi2(m);
 	return map == MAP_CONFIG || map == MAP_COUNTERS;
-}
-
-static bool is_same_kind(const struct bpf_map *map, int fd)
-{
-	struct bpf_map_info info = { 0 };
-	__u32 len = sizeof(info);
-
-	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == bpf_map__type(map) &&
-	       info.key_size == bpf_map__key_size(map) &&
-	       info.value_size == bpf_map__value_size(map) &&
-	       info.max_entries == bpf_map__max_entries(map) &&
-	       info.map_flags == bpf_map__map_flags(map);
 }
 
 /* Caches of the moment may begin empty where their layout has changed; nothing else may. */
@@ -66,7 +51,7 @@ static int share_map(struct migration *m, const struct bpf_object *obj, enum sta
 		return -ENOENT;
 	if (fd < 0 || is_made_new(m, which))
 		return 0;
-	if (!is_same_kind(map, fd))
+	if (!vars_map_fits(map, fd))
 		return may_begin_empty(which) ? 0 : -EMEDIUMTYPE;
 	return bpf_map__reuse_fd(map, fd);
 }
@@ -78,77 +63,6 @@ static int share_maps(struct migration *m, const struct bpf_object *obj)
 	for (int i = 0; i < MAP_MAX && !err; i++)
 		err = share_map(m, obj, i);
 	return err;
-}
-
-/* ---- flows that began at a proxy, and SYN cookies ------------------------- */
-
-static int share_began(const struct migration *m, const struct bpf_object *obj)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, state_map_name(MAP_BEGAN));
-	__cleanup_close int fd = vars_open_map(m->old->prog[PROG_INGRESS], "began");
-
-	if (fd < 0)
-		return fd;
-	if (!map || !is_same_kind(map, fd))
-		return -EMEDIUMTYPE;
-	return bpf_map__reuse_fd(map, fd);
-}
-
-/* The initial bytes of a section of variables, before the object is loaded. */
-static int set_section(const struct bpf_object *obj, enum state_map which, const void *bytes,
-		       size_t size)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, state_map_name(which));
-
-	return map ? bpf_map__set_initial_value(map, bytes, size) : -ENOENT;
-}
-
-/*
- * The old programs kept the rest in their .bss. Without the right to open maps by id
- * (CAP_SYS_ADMIN) these flows are forgotten, as with every earlier upgrade.
- */
-static int take_began(struct migration *m, const struct bpf_object *obj)
-{
-	size_t size = TAGS_ABI1 * sizeof(*m->tags);
-	__u32 cookie_at;
-	__u64 cookie;
-	int err;
-
-	m->vars = vars_open(m->old->prog[PROG_INGRESS]);
-	if (m->vars < 0)
-		return m->vars;
-	m->tags = malloc(size);
-	if (!m->tags)
-		return -ENOMEM;
-	err = vars_find(m->vars, "began_tags", size, &m->tags_at);
-	if (!err)
-		err = vars_read(m->vars, m->tags_at, m->tags, size);
-	if (!err)
-		err = set_section(obj, MAP_BEGAN_TAGS, m->tags, size);
-	if (!err)
-		err = share_began(m, obj);
-	if (!err && !vars_find(m->vars, "cookie_seen", sizeof(cookie), &cookie_at) &&
-	    !vars_read(m->vars, cookie_at, &cookie, sizeof(cookie)))
-		err = set_section(obj, MAP_COOKIE, &cookie, sizeof(cookie));
-	return err;
-}
-
-/* What the old programs noted since: no packet sees them any more. */
-static void take_late_tags(const struct migration *m)
-{
-	size_t size = TAGS_ABI1 * sizeof(*m->tags);
-	__cleanup_free __u16 *now = malloc(size);
-	__u16 *live;
-
-	if (!m->tags || !m->kept_began || !now || vars_read(m->vars, m->tags_at, now, size))
-		return;
-	live = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, m->next.map[MAP_BEGAN_TAGS], 0);
-	if (live == MAP_FAILED)
-		return;
-	for (size_t i = 0; i < TAGS_ABI1; i++)
-		if (now[i] != m->tags[i] && live[i] == m->tags[i])
-			live[i] = now[i];
-	munmap(live, size);
 }
 
 /* ---- loading -------------------------------------------------------------- */
@@ -180,10 +94,8 @@ static int load(struct migration *m)
 	err = share_maps(m, obj);
 	if (err)
 		return err;
-	err = has_abi2(m) ? 0 : take_began(m, obj);
-	m->kept_began = !err;
-	if (err)
-		log_debug("flows that began at a proxy: cannot reach them: %s", strerror(-err));
+	if (!has_abi2(m))
+		m->kept_flows = !migrate_flows_take(&m->flows, m->old, obj);
 	err = bpf_object__load(obj);
 	if (!err)
 		err = keep_maps(obj, &m->next);
@@ -358,7 +270,8 @@ int migrate_prepare(struct migration *m, struct state *old, __u32 df_mark)
 {
 	int err;
 
-	*m = (struct migration){ .old = old, .next = STATE_CLOSED, .vars = -1 };
+	*m = MIGRATION_NONE;
+	m->old = old;
 	m->next.config = old->config;
 	pindir_remove_stage(&old->pins);
 	err = load(m);
@@ -374,7 +287,8 @@ int migrate_publish(struct migration *m)
 	struct state *old = m->old;
 	int err;
 
-	take_late_tags(m);
+	if (m->kept_flows)
+		migrate_flows_take_late(&m->flows, &m->next);
 	err = pindir_exchange(&m->next.pins, &old->pins);
 	if (err)
 		return err;
@@ -390,7 +304,5 @@ int migrate_publish(struct migration *m)
 void migrate_close(struct migration *m)
 {
 	state_close(&m->next);
-	cleanup_fd(&m->vars);
-	free(m->tags);
-	m->tags = NULL;
+	migrate_flows_free(&m->flows);
 }

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Maps and variables of a loaded program that are not pinned: by its map ids and its BTF. */
+/* Maps and variables of a loaded program that are not pinned, found by its map ids and its BTF. */
 #ifndef TPROXY_KERNEL_MIGRATE_VARS_H
 #define TPROXY_KERNEL_MIGRATE_VARS_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+struct bpf_map;
+
+/* Has the map of fd the type and sizes of `map`, so that an object can use it in its place? */
+bool vars_map_fits(const struct bpf_map *map, int fd);
 
 /* The map of this name that the program uses. Descriptor, -ENOENT, or -EPERM without CAP_SYS_ADMIN. */
 int vars_open_map(int prog, const char *name);

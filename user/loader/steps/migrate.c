@@ -58,7 +58,7 @@ static void tell_losses(const struct session *session, const struct migration *m
 {
 	const char *dir = session->state.dir;
 
-	if (!m->kept_began)
+	if (!m->kept_flows)
 		log_warn("%s: TCP flows that began at a proxy were forgotten (it takes "
 			 "CAP_SYS_ADMIN to keep them)",
 			 dir);
@@ -84,7 +84,7 @@ static int move_over(struct session *session, struct migration *m)
 
 int migrate_state(struct session *session)
 {
-	struct migration m __cleanup_migration = { .next = STATE_CLOSED, .vars = -1 };
+	struct migration m __cleanup_migration = MIGRATION_NONE;
 	struct state *state = &session->state;
 	int err;
 
