@@ -2,131 +2,16 @@
 #include "kernel/state/lock.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "lib/holder.h"
 #include "lib/util.h"
 
 #define RUN_DIR "/run"
 #define LOCK_PREFIX "lock-"
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#define PAUSE_MAX_MS 100
-/* Where the lock goes from hand to hand, no single holder is to blame. */
-#define ALL_MS 60000
-
-/* ---- waiting -------------------------------------------------------------- */
-
-struct waiting {
-	const struct lock_wait *how;
-	struct holder holder; /* as seen last */
-	bool signed_file;     /* the time of the file tells since when */
-	struct timespec since;
-	uint64_t until, end; /* ms */
-	long pause_ms;
-};
-
-static int wait_ms(const struct lock_wait *how)
-{
-	return how->ms ? how->ms : LOCK_WAIT_MS;
-}
-
-static void look(struct waiting *w, int fd)
-{
-	struct holder holder;
-	struct stat st = { 0 };
-
-	holder_find(fd, &holder);
-	if (w->signed_file)
-		fstat(fd, &st);
-	if (!w->until || holder.pid != w->holder.pid || st.st_mtim.tv_sec != w->since.tv_sec ||
-	    st.st_mtim.tv_nsec != w->since.tv_nsec)
-		w->until = monotonic_ms() + (uint64_t)wait_ms(w->how);
-	if (!w->end)
-		w->end = monotonic_ms() + (uint64_t)(w->how->ms ? w->how->ms : ALL_MS);
-	w->holder = holder;
-	w->since = st.st_mtim;
-}
-
-static bool is_over(const struct waiting *w)
-{
-	uint64_t now = monotonic_ms();
-
-	return w->how->ms >= 0 && (now >= w->until || now >= w->end);
-}
-
-/* Short ones first: most commands hold the lock for some milliseconds. */
-static void pause_more(struct waiting *w)
-{
-	struct timespec time = { 0 };
-
-	w->pause_ms += w->pause_ms < PAUSE_MAX_MS ? 5 : 0;
-	time.tv_nsec = w->pause_ms * 1000000;
-	ppoll(NULL, 0, &time, w->how->mask);
-}
-
-/* 0: taken, -EAGAIN: somebody holds it. */
-static int try(int fd)
-{
-	if (!flock(fd, LOCK_EX | LOCK_NB))
-		return 0;
-	return errno == EINTR ? -EAGAIN : -errno;
-}
-
-static int wait_for(int fd, struct waiting *w)
-{
-	int err;
-
-	while ((err = try(fd)) == -EAGAIN) {
-		look(w, fd);
-		if (is_over(w))
-			return -ETIMEDOUT;
-		pause_more(w);
-	}
-	return err;
-}
-
-/* ---- words ---------------------------------------------------------------- */
-
-static void name_holder(const struct waiting *w, char *buf, size_t size)
-{
-	char user[80] = "", clock[40] = "";
-	struct tm tm;
-
-	if (!w->holder.pid) {
-		snprintf(buf, size, "a process that cannot be seen from here");
-		return;
-	}
-	if (!holder_is_trusted(&w->holder))
-		pindir_user(w->holder.uid, user, sizeof(user));
-	if (w->since.tv_sec && localtime_r(&w->since.tv_sec, &tm))
-		strftime(clock, sizeof(clock), " since %T", &tm);
-	snprintf(buf, size, "process %d (%s)%s%s%s holds the lock%s", (int)w->holder.pid,
-		 w->holder.comm, *user ? " of " : "", user, w->holder.stopped ? ", stopped," : "",
-		 clock);
-}
-
-static const char *cure(const struct holder *holder, char *buf, size_t size)
-{
-	if (!holder->pid)
-		return "look in other containers";
-	snprintf(buf, size,
-		 holder->stopped ? "kill -CONT %d lets it finish" : "wait, or end it: kill %d",
-		 (int)holder->pid);
-	return buf;
-}
-
-static int say_held(const struct waiting *w, char *why)
-{
-	char holder[200], next[60];
-
-	name_holder(w, holder, sizeof(holder));
-	snprintf(why, PINDIR_WHY_LEN, "%s (%s)", holder, cure(&w->holder, next, sizeof(next)));
-	return -ETIMEDOUT;
-}
 
 /* ---- the file in /run/tproxy ---------------------------------------------- */
 
@@ -138,7 +23,7 @@ static bool is_roots(int fd)
 	       (!(st.st_mode & 022) || (st.st_mode & S_ISVTX));
 }
 
-/* Descriptor, or -errno; -EUCLEAN: somebody else's. */
+/* Descriptor, or -errno; -EUCLEAN: it belongs to another user. */
 static int open_dir(void)
 {
 	__cleanup_close int run = open(RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -156,7 +41,7 @@ static int open_dir(void)
 	return is_roots(dir) ? take_fd(&dir) : -EUCLEAN;
 }
 
-/* Bind mounts of a bpffs and paths with links agree on device and inode. */
+/* By device and inode: bind mounts of a bpffs and paths with links lead to the same. */
 static int name_file(const struct pindir *pins, struct lock *lock)
 {
 	struct stat st;
@@ -169,7 +54,7 @@ static int name_file(const struct pindir *pins, struct lock *lock)
 	return len < (int)sizeof(lock->name) ? 0 : -ENAMETOOLONG;
 }
 
-/* Whoever had it before may have removed the file. */
+/* The previous holder may have removed the file. */
 static bool is_current(const struct lock *lock)
 {
 	struct stat open, there;
@@ -186,7 +71,7 @@ static int open_file(struct lock *lock)
 	return lock->file < 0 ? -errno : 0;
 }
 
-/* Sets the time, too, by which others see that the lock has changed hands. */
+/* This also sets the file's time, by which others see that the lock has changed hands. */
 static void sign(const struct lock *lock)
 {
 	if (!ftruncate(lock->file, 0))
@@ -200,7 +85,7 @@ static int take_file(struct lock *lock, struct waiting *w)
 	do {
 		err = open_file(lock);
 		if (!err)
-			err = wait_for(lock->file, w);
+			err = waiting_for(w, lock->file);
 	} while (!err && !is_current(lock));
 	if (!err)
 		sign(lock);
@@ -225,7 +110,7 @@ static bool holds_file(const struct lock *lock, const char *name, pid_t pid)
 	return holder.pid == pid;
 }
 
-/* A loader of this build that works on another pin directory below the same parent. */
+/* Is it a loader of this build that works on another pin directory below the same parent? */
 static bool works_elsewhere(const struct lock *lock, pid_t pid)
 {
 	__cleanup_dir DIR *dir = fdopendir(openat(lock->dir, ".", DIR_FLAGS));
@@ -239,9 +124,9 @@ static bool works_elsewhere(const struct lock *lock, pid_t pid)
 }
 
 /*
- * 0: we can do without the lock, for the one in /run/tproxy is ours. Another user's process need
- * not be waited for. A loader of this build is, as two states may share a network namespace,
- * but it may be stopped.
+ * 0: this lock is not needed, because the one in /run/tproxy is ours. We do not wait for another
+ * user's process. We wait for a loader of this build, as two states may share a network namespace,
+ * but not for ever: it may be stopped.
  */
 static int may_ignore(const struct lock *lock, const struct waiting *w, uint64_t began)
 {
@@ -251,24 +136,24 @@ static int may_ignore(const struct lock *lock, const struct waiting *w, uint64_t
 		return -EAGAIN;
 	if (w->holder.pid && !holder_is_trusted(&w->holder))
 		return 0;
-	if (late || is_over(w))
+	if (late || waiting_is_over(w))
 		return !w->holder.pid || works_elsewhere(lock, w->holder.pid) ? 0 : -EAGAIN;
 	return -EAGAIN;
 }
 
-/* -EPERM: it is another's, and to be ignored. */
+/* -EPERM: a process holds it for which we need not wait. */
 static int take_older(struct lock *lock, struct waiting *w)
 {
 	uint64_t began = monotonic_ms();
 	int err;
 
-	while ((err = try(lock->older)) == -EAGAIN) {
-		look(w, lock->older);
+	while ((err = waiting_try(lock->older)) == -EAGAIN) {
+		waiting_look(w, lock->older);
 		if (!may_ignore(lock, w, began))
 			return -EPERM;
-		if (is_over(w))
+		if (waiting_is_over(w))
 			return -ETIMEDOUT;
-		pause_more(w);
+		waiting_pause(w);
 	}
 	return err;
 }
@@ -281,7 +166,7 @@ static void remark_older(struct lock *lock, const struct waiting *w, char *remar
 	lock->older = -1;
 	if (holder_is_trusted(&w->holder))
 		return;
-	name_holder(w, holder, sizeof(holder));
+	waiting_holder(w, holder, sizeof(holder));
 	snprintf(remark, PINDIR_WHY_LEN,
 		 "%s of the directory above: only older builds of tproxy-loader wait for it (end "
 		 "it; chmod 700 of that directory keeps others out)",
@@ -299,7 +184,7 @@ static int with_older(const struct pindir *pins, struct lock_wait *wait, struct 
 	if (!err)
 		return 0;
 	if (err == -ETIMEDOUT)
-		return say_held(&w, why);
+		return waiting_explain(&w, why);
 	if (err == -EPERM && lock->older >= 0) {
 		remark_older(lock, &w, wait->remark);
 		return 0;
@@ -311,7 +196,7 @@ static int with_older(const struct pindir *pins, struct lock_wait *wait, struct 
 
 /* ---- both ----------------------------------------------------------------- */
 
-/* Others who can open the parent can then hold the only lock that is left. */
+/* Who can open the parent can hold the lock of older builds, here the only one that is left. */
 static bool is_private(const struct pindir *pins)
 {
 	struct stat st;
@@ -319,15 +204,15 @@ static bool is_private(const struct pindir *pins)
 	return !fstat(pins->parent, &st) && !(st.st_mode & 077);
 }
 
-/* No /run, or one that is read-only: the lock of older builds has to do. */
+/* Without a /run, or with a read-only one, the lock of older builds must suffice. */
 static int do_without(const struct pindir *pins, struct lock_wait *wait, struct lock *lock, int err)
 {
 	cleanup_fd(&lock->dir);
 	lock->dir = -1;
 	if (!is_private(pins))
 		snprintf(wait->remark, sizeof(wait->remark),
-			 "cannot lock in " LOCK_DIR ": %s: other users can hold the lock that is "
-			 "left (make /run writable, or chmod 700 the directory above)",
+			 "cannot lock in " LOCK_DIR ": %s: the lock that is left can be held by "
+			 "other users (make /run writable, or chmod 700 the directory above)",
 			 strerror(-err));
 	return 0;
 }
@@ -335,7 +220,7 @@ static int do_without(const struct pindir *pins, struct lock_wait *wait, struct 
 static int with_ours(const struct pindir *pins, struct lock_wait *wait, struct lock *lock,
 		     char *why)
 {
-	struct waiting w = { .how = wait, .signed_file = true };
+	struct waiting w = { .how = wait, .is_signed = true };
 	int err;
 
 	lock->dir = open_dir();
@@ -346,7 +231,7 @@ static int with_ours(const struct pindir *pins, struct lock_wait *wait, struct l
 	case 0:
 		return 0;
 	case -ETIMEDOUT:
-		return say_held(&w, why);
+		return waiting_explain(&w, why);
 	case -EUCLEAN:
 		snprintf(why, PINDIR_WHY_LEN,
 			 "cannot be locked: " LOCK_DIR
@@ -370,7 +255,7 @@ int lock_take(const struct pindir *pins, struct lock_wait *wait, struct lock *re
 	wait->remark[0] = '\0';
 	err = with_ours(pins, wait, &lock, ret_why);
 	if (err) {
-		lock_release(&lock, NULL); /* the file is another's */
+		lock_release(&lock, NULL); /* another process has the file */
 		return err;
 	}
 	err = with_older(pins, wait, &lock, ret_why);
