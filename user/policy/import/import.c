@@ -141,8 +141,15 @@ static int walk(struct reading *r, const char *chain, const struct ipt_match *so
 
 static bool decides(const struct ipt_rule *rule)
 {
-	return rule->target >= IPT_TPROXY && rule->target != IPT_RETURN && !rule->match.socket &&
-	       !rule->match.established && !rule->match.other_proto;
+	if (rule->match.socket || rule->match.established || rule->match.other_proto)
+		return false;
+	switch (rule->target) {
+	case IPT_NOTHING:
+	case IPT_RETURN:
+		return false;
+	default:
+		return true;
+	}
 }
 
 /* Does a rule that decides follow in the same chain? */
@@ -274,7 +281,7 @@ static void forget_lines(struct reading *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		free(r->lines[i].text);
-		ipt_free(&r->lines[i].rule);
+		ipt_rule_free(&r->lines[i].rule);
 	}
 	r->n = 0;
 }
@@ -302,7 +309,7 @@ static int take_mangle(struct reading *r, unsigned int number, char *text)
 	}
 	if (err == -EINVAL)
 		leave_out(r, &line, "not a rule", false);
-	ipt_free(&line.rule);
+	ipt_rule_free(&line.rule);
 	free(line.text);
 	return err == -EINVAL ? 0 : err;
 }

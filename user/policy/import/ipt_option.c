@@ -1,68 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/import/iptables.h"
+#include "policy/import/ipt_option.h"
 
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "lib/util.h"
-
-#define MAX_WORDS 128
-
-void ipt_free(struct ipt_rule *rule)
-{
-	ipt_match_free(&rule->match);
-	*rule = (struct ipt_rule){ 0 };
-}
-
-/* ---- words ---------------------------------------------------------------- */
-
-/* Cuts a line into words in place; "a \"b\"" is one. Their number, or -EINVAL. */
-static int split(char *line, char **words)
-{
-	int n = 0;
-	char *from = line, *to;
-
-	for (;;) {
-		bool quoted = false;
-
-		from += strspn(from, " \t\r\n");
-		if (!*from)
-			return n;
-		if (n == MAX_WORDS - 1)
-			return -EINVAL;
-		words[n++] = to = from;
-		for (; *from && (quoted || !strchr(" \t\r\n", *from)); from++) {
-			if (*from == '"') {
-				quoted = !quoted;
-				continue;
-			}
-			if (*from == '\\' && quoted && from[1])
-				from++;
-			*to++ = *from;
-		}
-		if (quoted)
-			return -EINVAL;
-		if (*from)
-			from++;
-		*to = '\0';
-	}
-}
-
-struct parse {
-	char **words;
-	int n, at;
-	__u8 family;
-	bool invert;
-	struct ipt_rule *rule;
-	int err;
-};
-
-static void refuse(struct parse *p, const char *fmt, ...) __printf(2, 3);
-
-/* The first reason is kept. */
-static void refuse(struct parse *p, const char *fmt, ...)
+void ipt_refuse(struct ipt_parse *p, const char *fmt, ...)
 {
 	va_list args;
 
@@ -73,11 +17,11 @@ static void refuse(struct parse *p, const char *fmt, ...)
 	va_end(args);
 }
 
-static const char *value(struct parse *p)
+static const char *value(struct ipt_parse *p)
 {
 	if (p->at + 1 < p->n)
 		return p->words[++p->at];
-	refuse(p, "%.40s has no value", p->words[p->at]);
+	ipt_refuse(p, "%.40s has no value", p->words[p->at]);
 	return "";
 }
 
@@ -100,36 +44,36 @@ static int add_complement(struct prefix_set *set, const struct prefix *p)
 	return err;
 }
 
-static void take_prefix(struct parse *p, struct prefix_set *set, bool *has)
+static void take_prefix(struct ipt_parse *p, struct prefix_set *set, bool *has)
 {
 	const char *why, *text = value(p);
 	struct prefix prefix;
 
 	if (*has) {
-		refuse(p, "two addresses at once");
+		ipt_refuse(p, "two addresses at once");
 		return;
 	}
 	*has = true;
 	if (parse_prefix(text, &prefix, &why) || prefix.family != p->family)
-		refuse(p, "%.40s is no prefix", text);
+		ipt_refuse(p, "%.40s is no prefix", text);
 	else if (p->invert)
 		p->err = add_complement(set, &prefix);
 	else
 		p->err = prefix_set_append(set, &prefix);
 }
 
-static void opt_source(struct parse *p)
+static void opt_source(struct ipt_parse *p)
 {
 	take_prefix(p, &p->rule->match.from, &p->rule->match.has_from);
 }
 
-static void opt_destination(struct parse *p)
+static void opt_destination(struct ipt_parse *p)
 {
 	take_prefix(p, &p->rule->match.to, &p->rule->match.has_to);
 }
 
 /* "eth+" is what everybody else writes "eth*". */
-static void opt_in(struct parse *p)
+static void opt_in(struct ipt_parse *p)
 {
 	const char *text = value(p);
 	char name[IPT_NAME_LEN];
@@ -140,16 +84,16 @@ static void opt_in(struct parse *p)
 	if (len && name[len - 1] == '+')
 		name[len - 1] = '*';
 	if (p->invert)
-		refuse(p, "! -i %.32s: name the interfaces that are meant", text);
+		ipt_refuse(p, "! -i %.32s: name the interfaces that are meant", text);
 	else if (!policy_ifname_is_valid(name))
-		refuse(p, "-i %.32s: no name of an interface", text);
+		ipt_refuse(p, "-i %.32s: no name of an interface", text);
 	else
 		p->err = name_set_add(&p->rule->match.interfaces, name);
 }
 
 /* ---- protocols and ports -------------------------------------------------- */
 
-static void opt_proto(struct parse *p)
+static void opt_proto(struct ipt_parse *p)
 {
 	const char *text = value(p);
 	bool tcp = !strcmp(text, "tcp") || !strcmp(text, "6");
@@ -199,7 +143,7 @@ static int from_bits(const bool *has, bool wanted, struct service_set *set)
 	return err;
 }
 
-static void take_ports(struct parse *p)
+static void take_ports(struct ipt_parse *p)
 {
 	__cleanup_free bool *has = calloc(65536, sizeof(*has));
 	__cleanup_free char *copy = strdup(value(p));
@@ -210,14 +154,14 @@ static void take_ports(struct parse *p)
 		return;
 	}
 	if (p->rule->match.has_ports) {
-		refuse(p, "two lists of ports at once");
+		ipt_refuse(p, "two lists of ports at once");
 		return;
 	}
 	while ((item = strsep(&rest, ","))) {
 		struct port_range range;
 
 		if (!parse_range(item, &range)) {
-			refuse(p, "%.20s is no port", item);
+			ipt_refuse(p, "%.20s is no port", item);
 			return;
 		}
 		for (unsigned int port = range.first; port <= range.last; port++)
@@ -227,36 +171,36 @@ static void take_ports(struct parse *p)
 	p->err = from_bits(has, !p->invert, &p->rule->match.ports);
 }
 
-static void opt_source_port(struct parse *p)
+static void opt_source_port(struct ipt_parse *p)
 {
-	refuse(p, "source ports are not looked at");
+	ipt_refuse(p, "source ports are not looked at");
 	value(p);
 }
 
-static void opt_any_port(struct parse *p)
+static void opt_any_port(struct ipt_parse *p)
 {
-	refuse(p, "--ports means source ports too, which are not looked at");
+	ipt_refuse(p, "--ports means source ports too, which are not looked at");
 	value(p);
 }
 
 /* Only a SYN starts a TCP flow, and only starts are decided on. */
-static void opt_syn(struct parse *p)
+static void opt_syn(struct ipt_parse *p)
 {
 	if (p->invert)
 		p->rule->match.established = true;
 }
 
-static void opt_tcp_flags(struct parse *p)
+static void opt_tcp_flags(struct ipt_parse *p)
 {
 	const char *mask = value(p), *flags = value(p);
 
 	if (p->invert || strcmp(flags, "SYN") || !strstr(mask, "SYN"))
-		refuse(p, "--tcp-flags: only starts of flows are decided on");
+		ipt_refuse(p, "--tcp-flags: only starts of flows are decided on");
 }
 
 /* ---- matches -------------------------------------------------------------- */
 
-static void opt_match(struct parse *p)
+static void opt_match(struct ipt_parse *p)
 {
 	static const char *const known[] = { "tcp",       "udp",   "multiport", "comment",
 					     "conntrack", "state", "addrtype" };
@@ -265,25 +209,25 @@ static void opt_match(struct parse *p)
 	if (!strcmp(text, "socket"))
 		p->rule->match.socket = true;
 	else if (parse_name(text, known, ARRAY_SIZE(known)) < 0)
-		refuse(p, "-m %.30s has no counterpart", text);
+		ipt_refuse(p, "-m %.30s has no counterpart", text);
 }
 
-static void opt_comment(struct parse *p)
+static void opt_comment(struct ipt_parse *p)
 {
 	snprintf(p->rule->comment, sizeof(p->rule->comment), "%s", value(p));
 }
 
-static void opt_state(struct parse *p)
+static void opt_state(struct ipt_parse *p)
 {
 	const char *text = value(p);
 
 	if (!p->invert && !strstr(text, "NEW") && strstr(text, "ESTABLISHED"))
 		p->rule->match.established = true;
 	else if (p->invert || strcmp(text, "NEW"))
-		refuse(p, "states of connections are not looked at");
+		ipt_refuse(p, "states of connections are not looked at");
 }
 
-static void opt_dst_type(struct parse *p)
+static void opt_dst_type(struct ipt_parse *p)
 {
 	const char *text = value(p);
 
@@ -291,16 +235,16 @@ static void opt_dst_type(struct parse *p)
 	    (!strcmp(text, "LOCAL") || !strcmp(text, "BROADCAST") || !strcmp(text, "MULTICAST")))
 		p->rule->match.local = true;
 	else if (!p->invert || strcmp(text, "LOCAL"))
-		refuse(p, "--dst-type %.20s has no counterpart", text);
+		ipt_refuse(p, "--dst-type %.20s has no counterpart", text);
 }
 
-static void opt_nothing(struct parse *p)
+static void opt_nothing(struct ipt_parse *p)
 {
 }
 
 /* ---- targets -------------------------------------------------------------- */
 
-static void opt_jump(struct parse *p)
+static void opt_jump(struct ipt_parse *p)
 {
 	static const struct {
 		const char *name;
@@ -326,45 +270,45 @@ static void opt_jump(struct parse *p)
 		p->at = p->n;
 }
 
-static void opt_goto(struct parse *p)
+static void opt_goto(struct ipt_parse *p)
 {
-	refuse(p, "-g %.40s: jumps without a way back are not followed", value(p));
+	ipt_refuse(p, "-g %.40s: jumps without a way back are not followed", value(p));
 }
 
-static void opt_on_port(struct parse *p)
+static void opt_on_port(struct ipt_parse *p)
 {
 	const char *why, *text = value(p);
 	struct port_range range;
 
 	if (parse_port_range(text, &range, &why) || range.first != range.last)
-		refuse(p, "--on-port %.20s: a proxy needs a port of its own", text);
+		ipt_refuse(p, "--on-port %.20s: a proxy needs a port of its own", text);
 	p->rule->proxy.port = range.first;
 }
 
-static void opt_on_ip(struct parse *p)
+static void opt_on_ip(struct ipt_parse *p)
 {
 	static const __u8 any[16];
 	const char *why, *text = value(p);
 	struct prefix address;
 
 	if (parse_prefix(text, &address, &why))
-		refuse(p, "--on-ip %.40s: no address", text);
+		ipt_refuse(p, "--on-ip %.40s: no address", text);
 	else if (memcmp(address.addr, any, sizeof(any))) {
 		p->rule->proxy.family = address.family;
 		memcpy(p->rule->proxy.addr, address.addr, sizeof(address.addr));
 	}
 }
 
-static void opt_value(struct parse *p)
+static void opt_value(struct ipt_parse *p)
 {
 	value(p);
 }
 
-/* ---- a line --------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------ */
 
 static const struct {
 	const char *name;
-	void (*take)(struct parse *p);
+	void (*take)(struct ipt_parse *p);
 } options[] = {
 	{ "-s", opt_source },
 	{ "--source", opt_source },
@@ -403,7 +347,7 @@ static const struct {
 	{ "--tproxy-mark", opt_value },
 };
 
-static void take_word(struct parse *p)
+void ipt_option_take(struct ipt_parse *p)
 {
 	const char *word = p->words[p->at];
 
@@ -418,29 +362,5 @@ static void take_word(struct parse *p)
 		p->invert = false;
 		return;
 	}
-	refuse(p, "%.40s has no counterpart", word);
-}
-
-int ipt_parse(char *line, __u8 family, struct ipt_rule *ret_rule)
-{
-	char *words[MAX_WORDS];
-	struct ipt_rule rule = { 0 };
-	struct parse p = { .words = words, .family = family, .rule = &rule };
-
-	p.n = split(line, words);
-	if (p.n < 2 || (strcmp(words[0], "-A") && strcmp(words[0], "--append")))
-		return -EINVAL;
-	snprintf(rule.chain, sizeof(rule.chain), "%s", words[1]);
-	for (p.at = 2; p.at < p.n && !p.err; p.at++)
-		take_word(&p);
-	if (p.err) {
-		ipt_free(&rule);
-		return p.err;
-	}
-	if (rule.target == IPT_TPROXY && !rule.proxy.port)
-		refuse(&p, "TPROXY to the destination's own port is not possible");
-	if (rule.match.has_ports && !rule.match.proto)
-		refuse(&p, "ports without a protocol");
-	*ret_rule = rule;
-	return 0;
+	ipt_refuse(p, "%.40s has no counterpart", word);
 }

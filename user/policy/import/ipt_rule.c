@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What two matches have in common: a jump's and that of a rule in the chain it goes to. */
+#include "policy/import/ipt_rule.h"
+
 #include <string.h>
 
-#include "policy/import/iptables.h"
 #include "lib/util.h"
 
 void ipt_match_free(struct ipt_match *match)
@@ -14,7 +14,13 @@ void ipt_match_free(struct ipt_match *match)
 	*match = (struct ipt_match){ 0 };
 }
 
-/* The common part of two sets: of two prefixes that overlap the longer one. */
+void ipt_rule_free(struct ipt_rule *rule)
+{
+	ipt_match_free(&rule->match);
+	*rule = (struct ipt_rule){ 0 };
+}
+
+/* The common part of two sets: of two prefixes that overlap, the longer one. */
 static int and_prefixes(const struct prefix_set *a, bool has_a, const struct prefix_set *b,
 			bool has_b, struct prefix_set *to)
 {
