@@ -52,7 +52,7 @@ static void test_kernel_document(void **unused)
 	       "[loader]\n"
 	       "\n[rule proxy-1]\nfrom = 0.0.0.0/0\nto = 0.0.0.0/0\nports = 80\n"
 	       "action = proxy\nproxy = 50080\n",
-	       "4 needless: packets of a flow that a socket here owns are always kept\n");
+	       "4 needless: packets of a flow that a socket here has always reach that socket\n");
 }
 
 /* A gate for SSH and RDP: its own address and one network are excluded. */
@@ -92,7 +92,7 @@ static void test_chain(void **unused)
 	       "\n[rule proxy-2]\nfrom = ::/0\nto = ::/0\naction = proxy\nproxy = 7893\n"
 	       "\n[rule proxy-3]\nfrom = ::/0\nto = ::/0\nports = udp/1-52 udp/54-65535\n"
 	       "action = proxy\nproxy = 7893\n",
-	       "4 needless: what is addressed to this host is never intercepted\n");
+	       "4 needless: flows to addresses of this host are never intercepted\n");
 }
 
 static void test_conditions_of_jumps(void **unused)
@@ -134,23 +134,23 @@ static void test_what_cannot_be_said(void **unused)
 	       "\n[rule drop-1]\nfrom = 0.0.0.0/0\nto = 10.9.0.0/16\nports = tcp udp\n"
 	       "action = drop\n",
 	       "10 left out: not a rule\n"
-	       "2 left out: source ports are not looked at\n"
+	       "2 left out: rules cannot match source ports\n"
 	       "3 left out: -m set has no counterpart\n"
-	       "4 left out: ! -i eth0: name the interfaces that are meant\n"
+	       "4 left out: ! -i eth0: name the other interfaces instead\n"
 	       "5 left out: --on-port 0: a proxy needs a port of its own\n"
 	       "6 left out: only TCP and UDP are intercepted\n"
-	       "7 needless: only starts of flows are decided on\n"
-	       "8 left out: -g ELSE: jumps without a way back are not followed\n"
+	       "7 needless: rules decide only about the start of a flow\n"
+	       "8 left out: -g ELSE: jumps that do not return are not followed\n"
 	       "9 left out: its target has no counterpart\n"
-	       "12 left out: it goes on behind the jump, where more rules decide\n"
-	       "17 left out: a redirected flow has lost its destination: use TPROXY's "
-	       "transparent port of the proxy, if it has one\n");
+	       "12 left out: it returns to the calling chain, where more rules decide\n"
+	       "17 left out: a redirected flow has lost its destination: use the "
+	       "proxy's port for TPROXY, if it has one\n");
 }
 
 static void test_endless_chains(void **unused)
 {
 	expect("*mangle\n-A PREROUTING -j A\n-A A -j A\nCOMMIT\n", "[loader]\n",
-	       "3 left out: chains are nested too deep\n");
+	       "3 left out: chains are nested too deeply\n");
 }
 
 int main(void)

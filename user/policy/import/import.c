@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "policy/import/iptables.h"
 #include "lib/line.h"
 #include "lib/util.h"
+#include "policy/import/iptables.h"
 
 #define MAX_DEPTH 16
-/* Chains that jump to each other many times over would be walked for years. */
+/* Chains that jump to each other many times could be walked for years. */
 #define MAX_STEPS 20000
 
 struct line {
@@ -30,7 +30,7 @@ struct reading {
 	unsigned int steps;
 };
 
-/* ---- rules of ours -------------------------------------------------------- */
+/* ---- our rules ------------------------------------------------------------ */
 
 static void leave_out(const struct reading *r, const struct line *line, const char *why,
 		      bool needless)
@@ -137,7 +137,7 @@ static int add_rule(struct reading *r, const struct line *line, const struct ipt
 /* ---- chains --------------------------------------------------------------- */
 
 static int walk(struct reading *r, const char *chain, const struct ipt_match *so_far, int depth,
-		bool more_behind);
+		bool more_after);
 
 static bool decides(const struct ipt_rule *rule)
 {
@@ -170,22 +170,22 @@ static bool chain_exists(const struct reading *r, const char *name)
 	return false;
 }
 
-/* What the data path does without a rule: flows that have a socket here, and our own addresses. */
+/* Why the data path needs no rule for these; NULL: it does. */
 static const char *needless(const struct ipt_match *m)
 {
 	if (m->socket)
-		return "packets of a flow that a socket here owns are always kept";
+		return "packets of a flow that a socket here has always reach that socket";
 	if (m->established)
-		return "only starts of flows are decided on";
+		return "rules decide only about the start of a flow";
 	if (m->local)
-		return "what is addressed to this host is never intercepted";
+		return "flows to addresses of this host are never intercepted";
 	if (m->other_proto)
 		return "only TCP and UDP are intercepted";
 	return NULL;
 }
 
 static int take_jump(struct reading *r, size_t at, const struct ipt_match *m, int depth,
-		     bool more_behind)
+		     bool more_after)
 {
 	const struct line *line = &r->lines[at];
 
@@ -194,14 +194,14 @@ static int take_jump(struct reading *r, size_t at, const struct ipt_match *m, in
 		return 0;
 	}
 	if (depth == MAX_DEPTH) {
-		leave_out(r, line, "chains are nested too deep", false);
+		leave_out(r, line, "chains are nested too deeply", false);
 		return 0;
 	}
-	return walk(r, line->rule.target_name, m, depth + 1, more_behind || more_follows(r, at));
+	return walk(r, line->rule.target_name, m, depth + 1, more_after || more_follows(r, at));
 }
 
 static int take_target(struct reading *r, size_t at, const struct ipt_match *m, int depth,
-		       bool more_behind)
+		       bool more_after)
 {
 	const struct line *line = &r->lines[at];
 	enum ipt_target target = line->rule.target;
@@ -219,14 +219,15 @@ static int take_target(struct reading *r, size_t at, const struct ipt_match *m, 
 	}
 	switch (target) {
 	case IPT_JUMP:
-		return take_jump(r, at, m, depth, more_behind);
+		return take_jump(r, at, m, depth, more_after);
 	case IPT_TPROXY:
 		return add_rule(r, line, m, TPROXY_ACTION_PROXY);
 	case IPT_DROP:
 		return add_rule(r, line, m, TPROXY_ACTION_DROP);
 	case IPT_RETURN:
-		if (depth && more_behind) {
-			leave_out(r, line, "it goes on behind the jump, where more rules decide",
+		if (depth && more_after) {
+			leave_out(r, line,
+				  "it returns to the calling chain, where more rules decide",
 				  false);
 			return 0;
 		}
@@ -237,7 +238,7 @@ static int take_target(struct reading *r, size_t at, const struct ipt_match *m, 
 }
 
 static int take_rule(struct reading *r, size_t at, const struct ipt_match *so_far, int depth,
-		     bool more_behind)
+		     bool more_after)
 {
 	struct line *line = &r->lines[at];
 	struct ipt_match both = { 0 };
@@ -246,7 +247,7 @@ static int take_rule(struct reading *r, size_t at, const struct ipt_match *so_fa
 
 	if (r->steps++ >= MAX_STEPS) {
 		if (r->steps == MAX_STEPS + 1)
-			leave_out(r, line, "too many jumps: this and all behind it", false);
+			leave_out(r, line, "too many jumps: this rule and all after it", false);
 		return 0;
 	}
 	if (*why) {
@@ -259,19 +260,19 @@ static int take_rule(struct reading *r, size_t at, const struct ipt_match *so_fa
 		return 0;
 	}
 	if (!err)
-		err = take_target(r, at, &both, depth, more_behind);
+		err = take_target(r, at, &both, depth, more_after);
 	ipt_match_free(&both);
 	return err;
 }
 
 static int walk(struct reading *r, const char *chain, const struct ipt_match *so_far, int depth,
-		bool more_behind)
+		bool more_after)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < r->n && !err; i++)
 		if (!strcmp(r->lines[i].rule.chain, chain))
-			err = take_rule(r, i, so_far, depth, more_behind);
+			err = take_rule(r, i, so_far, depth, more_after);
 	return err;
 }
 
@@ -314,15 +315,15 @@ static int take_mangle(struct reading *r, unsigned int number, char *text)
 	return err == -EINVAL ? 0 : err;
 }
 
-/* Rules of other tables are none of interception, but for the ones that redirect. */
+/* Rules of other tables do not intercept, unless they redirect. */
 static void look_at_other(const struct reading *r, unsigned int number, char *text)
 {
 	const struct line line = { .number = number, .text = text };
 
 	if (strstr(text, "-j REDIRECT"))
 		leave_out(r, &line,
-			  "a redirected flow has lost its destination: use TPROXY's "
-			  "transparent port of the proxy, if it has one",
+			  "a redirected flow has lost its destination: use the proxy's port for "
+			  "TPROXY, if it has one",
 			  false);
 }
 
@@ -334,7 +335,7 @@ static int take_line(struct reading *r, unsigned int number, char *text)
 		*--end = '\0';
 	for (char *p = text; *p; p++)
 		if ((*p < ' ' && *p != '\t') || *p == 0x7f)
-			*p = '?';              /* it is shown where it is left out */
+			*p = '?';              /* the line may be printed */
 	if (*text == '[' && strchr(text, ']')) /* counters of iptables-save -c */
 		text = strchr(text, ']') + 1;
 	text += strspn(text, " \t");

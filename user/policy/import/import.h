@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * iptables-save text to a configuration: the mangle table's PREROUTING chain and the
- * chains it jumps to, where transparent proxies are set up. Order is kept: there
- * too the first rule that decides wins.
+ * Turns iptables-save text into a configuration: the PREROUTING chain of the mangle table and the
+ * chains that it jumps to, where transparent proxies are set up. The order is kept, as the first
+ * rule that decides wins there too.
  */
 #ifndef TPROXY_POLICY_IMPORT_IMPORT_H
 #define TPROXY_POLICY_IMPORT_IMPORT_H
@@ -12,12 +12,12 @@
 #include "policy/config/config.h"
 
 struct import {
-	bool ipv6; /* of text that does not say by which program it was written */
-	/* Called for each line that was left out. needless: we do by ourselves what it is for. */
+	bool ipv6; /* of text that does not name the program that wrote it */
+	/* Called for each line that is left out. needless: the data path does its job anyway. */
 	void (*left_out)(unsigned int line, const char *text, const char *why, bool needless,
 			 void *arg);
 	void *arg;
-	/* result: some rule names no interface, so that the file cannot name all there are */
+	/* result: a rule names no interface, so the configuration cannot name all of them */
 	bool any_interface;
 };
 

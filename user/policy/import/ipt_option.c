@@ -27,7 +27,7 @@ static const char *value(struct ipt_parse *p)
 
 /* ---- addresses ------------------------------------------------------------ */
 
-/* Every address but those of p: its sibling at each length. */
+/* Every address outside p: its sibling at each prefix length. */
 static int add_complement(struct prefix_set *set, const struct prefix *p)
 {
 	int err = 0;
@@ -50,12 +50,12 @@ static void take_prefix(struct ipt_parse *p, struct prefix_set *set, bool *has)
 	struct prefix prefix;
 
 	if (*has) {
-		ipt_refuse(p, "two addresses at once");
+		ipt_refuse(p, "it has two addresses");
 		return;
 	}
 	*has = true;
 	if (parse_prefix(text, &prefix, &why) || prefix.family != p->family)
-		ipt_refuse(p, "%.40s is no prefix", text);
+		ipt_refuse(p, "%.40s is not a prefix", text);
 	else if (p->invert)
 		p->err = add_complement(set, &prefix);
 	else
@@ -72,7 +72,7 @@ static void opt_destination(struct ipt_parse *p)
 	take_prefix(p, &p->rule->match.to, &p->rule->match.has_to);
 }
 
-/* "eth+" is what everybody else writes "eth*". */
+/* iptables writes "eth+" for "eth*". */
 static void opt_in(struct ipt_parse *p)
 {
 	const char *text = value(p);
@@ -84,9 +84,9 @@ static void opt_in(struct ipt_parse *p)
 	if (len && name[len - 1] == '+')
 		name[len - 1] = '*';
 	if (p->invert)
-		ipt_refuse(p, "! -i %.32s: name the interfaces that are meant", text);
+		ipt_refuse(p, "! -i %.32s: name the other interfaces instead", text);
 	else if (!policy_ifname_is_valid(name))
-		ipt_refuse(p, "-i %.32s: no name of an interface", text);
+		ipt_refuse(p, "-i %.32s: not an interface name", text);
 	else
 		p->err = name_set_add(&p->rule->match.interfaces, name);
 }
@@ -108,7 +108,7 @@ static void opt_proto(struct ipt_parse *p)
 	p->rule->match.proto = tcp != p->invert ? IPPROTO_TCP : IPPROTO_UDP;
 }
 
-/* "22" or "8000:8010", either end may be missing. */
+/* "22" or "8000:8010"; either end may be missing. */
 static bool parse_range(const char *text, struct port_range *range)
 {
 	const char *colon = strchr(text, ':'), *why;
@@ -154,14 +154,14 @@ static void take_ports(struct ipt_parse *p)
 		return;
 	}
 	if (p->rule->match.has_ports) {
-		ipt_refuse(p, "two lists of ports at once");
+		ipt_refuse(p, "it has two lists of ports");
 		return;
 	}
 	while ((item = strsep(&rest, ","))) {
 		struct port_range range;
 
 		if (!parse_range(item, &range)) {
-			ipt_refuse(p, "%.20s is no port", item);
+			ipt_refuse(p, "%.20s is not a port", item);
 			return;
 		}
 		for (unsigned int port = range.first; port <= range.last; port++)
@@ -173,17 +173,17 @@ static void take_ports(struct ipt_parse *p)
 
 static void opt_source_port(struct ipt_parse *p)
 {
-	ipt_refuse(p, "source ports are not looked at");
+	ipt_refuse(p, "rules cannot match source ports");
 	value(p);
 }
 
 static void opt_any_port(struct ipt_parse *p)
 {
-	ipt_refuse(p, "--ports means source ports too, which are not looked at");
+	ipt_refuse(p, "--ports also means source ports, which rules cannot match");
 	value(p);
 }
 
-/* Only a SYN starts a TCP flow, and only starts are decided on. */
+/* Only a SYN starts a TCP flow, and rules decide only about starts. */
 static void opt_syn(struct ipt_parse *p)
 {
 	if (p->invert)
@@ -195,7 +195,7 @@ static void opt_tcp_flags(struct ipt_parse *p)
 	const char *mask = value(p), *flags = value(p);
 
 	if (p->invert || strcmp(flags, "SYN") || !strstr(mask, "SYN"))
-		ipt_refuse(p, "--tcp-flags: only starts of flows are decided on");
+		ipt_refuse(p, "--tcp-flags: rules decide only about the start of a flow");
 }
 
 /* ---- matches -------------------------------------------------------------- */
@@ -224,7 +224,7 @@ static void opt_state(struct ipt_parse *p)
 	if (!p->invert && !strstr(text, "NEW") && strstr(text, "ESTABLISHED"))
 		p->rule->match.established = true;
 	else if (p->invert || strcmp(text, "NEW"))
-		ipt_refuse(p, "states of connections are not looked at");
+		ipt_refuse(p, "rules cannot match connection states");
 }
 
 static void opt_dst_type(struct ipt_parse *p)
@@ -265,14 +265,14 @@ static void opt_jump(struct ipt_parse *p)
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
 		if (!strcmp(name, targets[i].name))
 			p->rule->target = targets[i].target;
-	/* Options of such a target are its own affair. */
+	/* The options of such a target are skipped. */
 	if (p->rule->target == IPT_NOTHING || p->rule->target == IPT_UNKNOWN)
 		p->at = p->n;
 }
 
 static void opt_goto(struct ipt_parse *p)
 {
-	ipt_refuse(p, "-g %.40s: jumps without a way back are not followed", value(p));
+	ipt_refuse(p, "-g %.40s: jumps that do not return are not followed", value(p));
 }
 
 static void opt_on_port(struct ipt_parse *p)
@@ -292,7 +292,7 @@ static void opt_on_ip(struct ipt_parse *p)
 	struct prefix address;
 
 	if (parse_prefix(text, &address, &why))
-		ipt_refuse(p, "--on-ip %.40s: no address", text);
+		ipt_refuse(p, "--on-ip %.40s: not an address", text);
 	else if (memcmp(address.addr, any, sizeof(any))) {
 		p->rule->proxy.family = address.family;
 		memcpy(p->rule->proxy.addr, address.addr, sizeof(address.addr));

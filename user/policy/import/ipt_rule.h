@@ -8,13 +8,13 @@
 #define IPT_NAME_LEN 64
 
 enum ipt_target {
-	IPT_NOTHING, /* goes on with the next rule: no target, MARK, LOG … */
+	IPT_NOTHING, /* no target, MARK, LOG …: the next rule follows */
 	IPT_TPROXY,
 	IPT_ACCEPT,
 	IPT_RETURN,
 	IPT_DROP,
 	IPT_JUMP,
-	IPT_UNKNOWN, /* may decide, in a way that is not ours */
+	IPT_UNKNOWN, /* may decide, in a way that no rule of ours can */
 };
 
 struct ipt_match {
@@ -23,7 +23,7 @@ struct ipt_match {
 	struct prefix_set to, from; /* owned */
 	struct service_set ports;   /* owned; proto 0 */
 	struct name_set interfaces; /* owned */
-	/* What the data path does by itself, whatever the rules say. */
+	/* The data path handles these by itself, whatever the rules say. */
 	bool socket, established, local, other_proto;
 };
 
@@ -34,7 +34,7 @@ struct ipt_rule {
 	enum ipt_target target;
 	struct ipt_match match;
 	struct endpoint proxy; /* TPROXY */
-	char why[128];         /* not empty: cannot be said as a rule of ours */
+	char why[128];         /* why a rule of ours cannot express it; empty: it can */
 };
 
 void ipt_rule_free(struct ipt_rule *rule);

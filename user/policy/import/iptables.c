@@ -7,7 +7,7 @@
 
 #define MAX_WORDS 128
 
-/* Cuts a line into words in place; "a \"b\"" is one. Their number, or -EINVAL. */
+/* Cuts a line into words, in place; "a \"b\"" is one word. Their number, or -EINVAL. */
 static int split(char *line, char **words)
 {
 	int n = 0;
