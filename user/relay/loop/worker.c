@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 
 #include "lib/util.h"
-#include "relay/tcp/accept.h"
+#include "relay/tcp/engine.h"
 #include "relay/tcp/conn.h"
 #include "relay/tcp/pump.h"
 #include "relay/log/record.h"

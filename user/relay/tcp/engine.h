@@ -4,8 +4,8 @@
  * what happens when descriptors or memory run out: shed a connection with RST,
  * or pause; never spin. The listeners themselves belong to the worker.
  */
-#ifndef TPROXY_RELAY_TCP_ACCEPT_H
-#define TPROXY_RELAY_TCP_ACCEPT_H
+#ifndef TPROXY_RELAY_TCP_ENGINE_H
+#define TPROXY_RELAY_TCP_ENGINE_H
 
 #include "relay/loop/worker.h"
 

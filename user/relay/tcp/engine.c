@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "relay/tcp/accept.h"
+#include "relay/tcp/engine.h"
 
 #include <fcntl.h>
 #include <string.h>
