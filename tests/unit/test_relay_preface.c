@@ -114,26 +114,26 @@ struct turn {
 	size_t they_len;
 };
 
-static struct options o;
-static struct handshake *p;
+static struct proxy proxy;
+static struct handshake *handshake;
 static int pair[2];
 
 static void begin(const char *upstream, unsigned int version, const char *dst)
 {
 	union saddr client = address(strchr(dst, ':') ? "fd77:1::2" : "10.77.1.2", 40000);
 	union saddr to = address(dst, 22);
+	const struct handshake_want want = { &proxy, version, &client, &to };
 	const char *why;
 
-	memset(&o, 0, sizeof(o));
-	assert_int_equal(proxy_parse(upstream, &o.proxy, &why), 0);
-	o.proxy_protocol = version;
+	memset(&proxy, 0, sizeof(proxy));
+	assert_int_equal(proxy_parse(upstream, &proxy, &why), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	assert_int_equal(handshake_new(&o, &client, &to, &p), 0);
+	assert_int_equal(handshake_new(&want, &handshake), 0);
 }
 
 static void end(void)
 {
-	handshake_free(p);
+	handshake_free(handshake);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -154,7 +154,7 @@ static void expect_said(const char *text, size_t len)
 static void converse(const struct turn *turns, size_t count, size_t step)
 {
 	for (size_t i = 0; i < count; i++) {
-		enum handshake_result r = handshake_run(p, pair[0]);
+		enum handshake_result r = handshake_run(handshake, pair[0]);
 
 		expect_said(turns[i].we, turns[i].we_len);
 		if (!turns[i].they_len) {
@@ -165,7 +165,7 @@ static void converse(const struct turn *turns, size_t count, size_t step)
 			size_t left = turns[i].they_len - off;
 			bool all = off && turns[i].they[off] == 'X' && left == 1;
 
-			assert_int_equal(handshake_run(p, pair[0]),
+			assert_int_equal(handshake_run(handshake, pair[0]),
 					 all ? HANDSHAKE_DONE : HANDSHAKE_WAIT);
 			assert_true(send(pair[1], turns[i].they + off, left < step ? left : step,
 					 0) > 0);
@@ -177,7 +177,7 @@ static void expect_open(void)
 {
 	char next;
 
-	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_DONE);
+	assert_int_equal(handshake_run(handshake, pair[0]), HANDSHAKE_DONE);
 	assert_int_equal(recv(pair[0], &next, 1, 0), 1);
 	assert_int_equal(next, 'X');
 }
@@ -186,7 +186,7 @@ static void test_nothing_to_say(void **state)
 {
 	(void)state;
 	begin("direct", 0, "10.77.2.2");
-	assert_null(p);
+	assert_null(handshake);
 	end();
 }
 
@@ -283,8 +283,8 @@ static void expect_failure(const char *upstream, const struct turn *turns, size_
 {
 	begin(upstream, 0, "10.77.2.2");
 	converse(turns, count, 100);
-	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_FAILED);
-	assert_int_equal(handshake_error(p), err);
+	assert_int_equal(handshake_run(handshake, pair[0]), HANDSHAKE_FAILED);
+	assert_int_equal(handshake_error(handshake), err);
 	end();
 }
 
@@ -406,14 +406,14 @@ static void test_http_endless(void **state)
 	(void)state;
 	memset(line, 'a', sizeof(line));
 	begin("http://10.0.0.1:3128", 0, "10.77.2.2");
-	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_WAIT);
+	assert_int_equal(handshake_run(handshake, pair[0]), HANDSHAKE_WAIT);
 	assert_int_equal(send(pair[1], "HTTP/1.1 200 OK\r\n", 17, 0), 17);
 	for (int i = 0; i < 20 && r == HANDSHAKE_WAIT; i++) {
 		assert_true(send(pair[1], line, sizeof(line), 0) > 0);
-		r = handshake_run(p, pair[0]);
+		r = handshake_run(handshake, pair[0]);
 	}
 	assert_int_equal(r, HANDSHAKE_FAILED);
-	assert_int_equal(handshake_error(p), EPROTO);
+	assert_int_equal(handshake_error(handshake), EPROTO);
 	end();
 }
 
@@ -421,10 +421,10 @@ static void test_proxy_hangs_up(void **state)
 {
 	(void)state;
 	begin("socks5://10.0.0.1:1080", 0, "10.77.2.2");
-	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_WAIT);
+	assert_int_equal(handshake_run(handshake, pair[0]), HANDSHAKE_WAIT);
 	shutdown(pair[1], SHUT_WR);
-	assert_int_equal(handshake_run(p, pair[0]), HANDSHAKE_FAILED);
-	assert_int_equal(handshake_error(p), ECONNRESET);
+	assert_int_equal(handshake_run(handshake, pair[0]), HANDSHAKE_FAILED);
+	assert_int_equal(handshake_error(handshake), ECONNRESET);
 	end();
 }
 

@@ -61,6 +61,17 @@ void conn_connect_event(struct conn *c, struct side *side, uint32_t events)
 	conn_begin(c);
 }
 
+static int prepare_handshake(struct conn *c, const union saddr *to)
+{
+	const struct options *o = c->w->relay->options;
+	const struct handshake_want want = { .proxy = &o->proxy,
+					     .proxy_protocol = o->proxy_protocol,
+					     .client = &c->client_addr,
+					     .dst = to };
+
+	return handshake_new(&want, &c->handshake);
+}
+
 static int conn_connect(struct conn *c)
 {
 	const struct options *o = c->w->relay->options;
@@ -78,7 +89,7 @@ static int conn_connect(struct conn *c)
 				      .egress = &c->w->egress,
 				      .ttl = ttl,
 				      .tos = c->arrival.dscp };
-	int err = c->handshake ? 0 : handshake_new(o, &c->client_addr, to, &c->handshake);
+	int err = c->handshake ? 0 : prepare_handshake(c, to);
 
 	if (!err)
 		err = upstream_open(&want, &up);

@@ -12,10 +12,11 @@ _Static_assert(HTTPCONNECT_OUT_MAX >= SOCKS5_OUT_MAX && HTTPCONNECT_OUT_MAX >= P
 	       "one buffer for all");
 
 struct handshake {
-	const struct options *o;
+	const struct proxy *proxy;
+	unsigned int proxy_protocol;
 	union saddr client;
 	union saddr dst;
-	bool tunnel; /* there is nothing more to hear from a proxy */
+	bool tunnel; /* no proxy has more to answer */
 	int err;
 	union {
 		struct socks5 socks;
@@ -26,74 +27,79 @@ struct handshake {
 };
 
 /* The proxy has done its part, or there is none. */
-static void tunnel_open(struct handshake *p)
+static void tunnel_open(struct handshake *h)
 {
-	p->tunnel = true;
-	if (p->o->proxy_protocol)
-		p->out_len = proxyproto_format(p->o->proxy_protocol, &p->client, &p->dst, p->out);
+	h->tunnel = true;
+	if (h->proxy_protocol)
+		h->out_len = proxyproto_format(h->proxy_protocol, &h->client, &h->dst, h->out);
 }
 
-int handshake_new(const struct options *o, const union saddr *client, const union saddr *dst,
-		  struct handshake **ret_preface)
+static void begin(struct handshake *h)
 {
-	struct handshake *p;
-
-	*ret_preface = NULL;
-	if (o->proxy.kind == PROXY_NONE && !o->proxy_protocol)
-		return 0;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return -ENOMEM;
-	p->o = o;
-	p->client = *client;
-	p->dst = *dst;
-	switch (o->proxy.kind) {
+	switch (h->proxy->kind) {
 	case PROXY_SOCKS5:
-		p->out_len = socks5_begin(&p->socks, &o->proxy, dst, p->out);
+		h->out_len = socks5_begin(&h->socks, h->proxy, &h->dst, h->out);
 		break;
 	case PROXY_HTTP:
-		p->out_len = httpconnect_begin(&p->http, &o->proxy, dst, p->out);
+		h->out_len = httpconnect_begin(&h->http, h->proxy, &h->dst, h->out);
 		break;
 	case PROXY_NONE:
-		tunnel_open(p);
+		tunnel_open(h);
+		break;
 	}
-	*ret_preface = p;
+}
+
+int handshake_new(const struct handshake_want *want, struct handshake **ret_handshake)
+{
+	struct handshake *h = NULL;
+
+	if (want->proxy->kind != PROXY_NONE || want->proxy_protocol) {
+		h = calloc(1, sizeof(*h));
+		if (!h)
+			return -ENOMEM;
+		h->proxy = want->proxy;
+		h->proxy_protocol = want->proxy_protocol;
+		h->client = *want->client;
+		h->dst = *want->dst;
+		begin(h);
+	}
+	*ret_handshake = h;
 	return 0;
 }
 
-static enum handshake_result handshake_fail(struct handshake *p, int err)
+static enum handshake_result handshake_fail(struct handshake *h, int err)
 {
-	p->err = err;
+	h->err = err;
 	return HANDSHAKE_FAILED;
 }
 
 /* HANDSHAKE_DONE: everything is out. */
-static enum handshake_result handshake_send(struct handshake *p, int fd)
+static enum handshake_result handshake_send(struct handshake *h, int fd)
 {
-	while (p->out_len) {
-		ssize_t n = send(fd, p->out + p->out_off, p->out_len, MSG_NOSIGNAL);
+	while (h->out_len) {
+		ssize_t n = send(fd, h->out + h->out_off, h->out_len, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN ? HANDSHAKE_WAIT : handshake_fail(p, errno);
-		p->out_off += (size_t)n;
-		p->out_len -= (size_t)n;
+			return errno == EAGAIN ? HANDSHAKE_WAIT : handshake_fail(h, errno);
+		h->out_off += (size_t)n;
+		h->out_len -= (size_t)n;
 	}
-	p->out_off = 0;
+	h->out_off = 0;
 	return HANDSHAKE_DONE;
 }
 
-/* One byte of the proxy's; 1: it was the last one. */
-static int handshake_take(struct handshake *p, uint8_t byte)
+/* One byte that the proxy sent; 1: it was the last one. */
+static int handshake_take(struct handshake *h, uint8_t byte)
 {
-	if (p->o->proxy.kind == PROXY_SOCKS5)
-		return socks5_take(&p->socks, byte, p->out, &p->out_len);
-	return httpconnect_take(&p->http, byte);
+	if (h->proxy->kind == PROXY_SOCKS5)
+		return socks5_take(&h->socks, byte, h->out, &h->out_len);
+	return httpconnect_take(&h->http, byte);
 }
 
-/* Removes from the socket what is the proxy's, and no more. */
-static enum handshake_result handshake_receive(struct handshake *p, int fd)
+/* Removes from the socket what the proxy sent, and nothing that follows. */
+static enum handshake_result handshake_receive(struct handshake *h, int fd)
 {
 	uint8_t buf[PEEK_SIZE];
 	ssize_t n = recv(fd, buf, sizeof(buf), MSG_PEEK);
@@ -103,39 +109,39 @@ static enum handshake_result handshake_receive(struct handshake *p, int fd)
 	if (n < 0 && errno == EINTR)
 		return HANDSHAKE_DONE;
 	if (n < 0)
-		return errno == EAGAIN ? HANDSHAKE_WAIT : handshake_fail(p, errno);
+		return errno == EAGAIN ? HANDSHAKE_WAIT : handshake_fail(h, errno);
 	if (!n)
-		return handshake_fail(p, ECONNRESET);
-	while (used < (size_t)n && !r && !p->out_len)
-		r = handshake_take(p, buf[used++]);
+		return handshake_fail(h, ECONNRESET);
+	while (used < (size_t)n && !r && !h->out_len)
+		r = handshake_take(h, buf[used++]);
 	if (recv(fd, buf, used, 0) != (ssize_t)used)
-		return handshake_fail(p, EPROTO);
+		return handshake_fail(h, EPROTO);
 	if (r < 0)
-		return handshake_fail(p, -r);
+		return handshake_fail(h, -r);
 	if (r)
-		tunnel_open(p);
+		tunnel_open(h);
 	return HANDSHAKE_DONE;
 }
 
-enum handshake_result handshake_run(struct handshake *p, int fd)
+enum handshake_result handshake_run(struct handshake *h, int fd)
 {
 	for (;;) {
-		enum handshake_result r = handshake_send(p, fd);
+		enum handshake_result r = handshake_send(h, fd);
 
-		if (r != HANDSHAKE_DONE || p->tunnel)
+		if (r != HANDSHAKE_DONE || h->tunnel)
 			return r;
-		r = handshake_receive(p, fd);
+		r = handshake_receive(h, fd);
 		if (r != HANDSHAKE_DONE)
 			return r;
 	}
 }
 
-int handshake_error(const struct handshake *p)
+int handshake_error(const struct handshake *h)
 {
-	return p->err;
+	return h->err;
 }
 
-void handshake_free(struct handshake *p)
+void handshake_free(struct handshake *h)
 {
-	free(p);
+	free(h);
 }

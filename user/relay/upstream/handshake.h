@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is said on an onward connection before the client's bytes: the handshake
- * of a proxy, then the PROXY protocol's header. Reads nothing that belongs to
- * the destination. Exists only until it is done. Must not close sockets.
+ * What is sent on an onward connection before the client's bytes: the handshake with a proxy,
+ * then the PROXY protocol's header. Reads nothing that belongs to the destination. Exists only
+ * until it is done. Must not close sockets, nor know the other options.
  */
 #ifndef TPROXY_RELAY_UPSTREAM_HANDSHAKE_H
 #define TPROXY_RELAY_UPSTREAM_HANDSHAKE_H
 
-#include "relay/config/options.h"
+#include "relay/config/proxy.h"
 
 enum handshake_result {
 	HANDSHAKE_WAIT,   /* for the socket's next edge */
@@ -17,17 +17,24 @@ enum handshake_result {
 
 struct handshake;
 
-/* Nothing is to be said: *ret_preface is NULL. 0 or -ENOMEM. */
-int handshake_new(const struct options *o, const union saddr *client, const union saddr *dst,
-		  struct handshake **ret_preface);
+/* Who talks to whom, and through what. */
+struct handshake_want {
+	const struct proxy *proxy;   /* borrowed until the handshake is freed */
+	unsigned int proxy_protocol; /* version of the header, 0: none */
+	const union saddr *client;
+	const union saddr *dst;
+};
 
-/* fd: connected and non-blocking; goes on until it would block. */
-enum handshake_result handshake_run(struct handshake *p, int fd);
+/* NULL in *ret_handshake: nothing has to be sent. 0 or -ENOMEM. */
+int handshake_new(const struct handshake_want *want, struct handshake **ret_handshake);
+
+/* fd: connected and non-blocking. Continues until it would block. */
+enum handshake_result handshake_run(struct handshake *h, int fd);
 
 /* Positive errno. */
-int handshake_error(const struct handshake *p);
+int handshake_error(const struct handshake *h);
 
-/* p may be NULL. */
-void handshake_free(struct handshake *p);
+/* h may be NULL. */
+void handshake_free(struct handshake *h);
 
 #endif
