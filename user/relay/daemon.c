@@ -11,16 +11,16 @@
 #include "lib/util.h"
 #include "relay/log/record.h"
 
-static void order_all(struct daemon *d, enum worker_order order)
+static void order_all(struct daemon *d, enum thread_order order)
 {
 	for (unsigned int i = 0; i < d->opened; i++)
-		worker_order(&d->workers[i], order);
+		thread_order(&d->threads[i], order);
 }
 
 /* Wakes all workers with the order they have. */
 static void poke_all(struct daemon *d)
 {
-	order_all(d, d->draining ? WORKER_DRAIN : d->retired ? WORKER_RETIRE : WORKER_RUN);
+	order_all(d, d->draining ? THREAD_DRAIN : d->retired ? THREAD_RETIRE : THREAD_RUN);
 }
 
 /* The workers take them at the begin of their next turn, the last one frees the old. */
@@ -59,7 +59,7 @@ static void drain(struct daemon *d)
 {
 	if (d->draining) {
 		record_say(RECORD_INFO, "second signal: resetting what is left");
-		order_all(d, WORKER_ABORT);
+		order_all(d, THREAD_ABORT);
 		return;
 	}
 	d->draining = true;
@@ -67,7 +67,7 @@ static void drain(struct daemon *d)
 	record_say(RECORD_INFO, "draining for up to %u s", d->options.drain_timeout);
 	handover_close(&d->handover);
 	registrar_stop(&d->registrar);
-	order_all(d, WORKER_DRAIN);
+	order_all(d, THREAD_DRAIN);
 }
 
 static void handle_signal(struct daemon *d)
@@ -133,7 +133,7 @@ static void retire(struct daemon *d)
 	record_say(RECORD_INFO, "hand-over: done, flows that are left end here");
 	handover_close(&d->handover);
 	registrar_stop(&d->registrar);
-	order_all(d, WORKER_RETIRE);
+	order_all(d, THREAD_RETIRE);
 }
 
 static void handle_peer(struct daemon *d)
@@ -158,7 +158,7 @@ static void feed_watchdog(struct daemon *d)
 		return;
 	d->watchdog_due = now + d->watchdog_ms;
 	for (unsigned int i = 0; i < d->opened; i++) {
-		uint64_t beats = atomic_load(&d->workers[i].beats);
+		uint64_t beats = atomic_load(&d->threads[i].ctx.worker.beats);
 
 		alive &= beats != d->beats[i] || d->retired || d->draining;
 		d->beats[i] = beats;

@@ -7,9 +7,10 @@
 #ifndef TPROXY_RELAY_DAEMON_H
 #define TPROXY_RELAY_DAEMON_H
 
+#include "relay/config/options.h"
 #include "relay/process/handover.h"
 #include "relay/process/registrar.h"
-#include "relay/loop/worker.h"
+#include "relay/thread.h"
 
 #define DAEMON_WHY_LEN 1024
 
@@ -23,8 +24,8 @@ struct daemon {
 	struct relay relay;
 	pthread_mutex_t settings_lock;
 	pthread_mutex_t gate;
-	struct worker workers[OPTIONS_MAX_WORKERS];
-	unsigned int opened; /* workers */
+	struct relay_thread threads[OPTIONS_MAX_WORKERS];
+	unsigned int opened; /* threads */
 	unsigned int running;
 	int signals;
 	bool retired;                        /* somebody else serves the listeners */

@@ -12,12 +12,14 @@
 
 #include "lib/log.h"
 #include "lib/notify.h"
-#include "relay/process/conflict.h"
+#include "relay/admit/limits.h"
 #include "relay/daemon.h"
-#include "relay/process/privs.h"
+#include "relay/log/looplog.h"
 #include "relay/log/record.h"
-#include "relay/process/seccomp.h"
 #include "relay/log/sink.h"
+#include "relay/process/conflict.h"
+#include "relay/process/privs.h"
+#include "relay/process/seccomp.h"
 
 #define LOG_FLUSH_MS 1000
 
@@ -154,7 +156,7 @@ static int start_privileged(struct daemon *d, int *ret_line)
 	return err;
 }
 
-static int start_workers(struct daemon *d)
+static int start_threads(struct daemon *d)
 {
 	int err;
 
@@ -166,13 +168,13 @@ static int start_workers(struct daemon *d)
 		return -errno;
 	for (unsigned int i = 0; i < d->options.workers; i++) {
 		d->opened++;
-		err = worker_open(&d->workers[i], i, &d->relay);
+		err = thread_open(&d->threads[i], i, &d->relay);
 		if (err)
 			return err;
 	}
 	err = sink_start();
 	for (unsigned int i = 0; i < d->options.workers && !err; i++) {
-		err = worker_start(&d->workers[i]);
+		err = thread_start(&d->threads[i]);
 		if (!err)
 			d->running++;
 	}
@@ -223,7 +225,7 @@ static int start_unprivileged(struct daemon *d)
 	if (err)
 		return complain(err, why);
 	check_config_access(&d->options);
-	err = start_workers(d);
+	err = start_threads(d);
 	if (err) {
 		log_error("workers: cannot be started: %s (check the limits of memory, files and "
 			  "processes)",
@@ -264,10 +266,10 @@ static int start(struct daemon *d)
 
 static void say_summary(const struct daemon *d)
 {
-	struct worker_stats sum = { 0 };
+	struct engine_stats sum = { 0 };
 
 	for (unsigned int i = 0; i < d->opened; i++) {
-		const struct worker_stats *s = &d->workers[i].stats;
+		const struct engine_stats *s = &d->threads[i].ctx.stats;
 
 		sum.tcp_flows += s->tcp_flows;
 		sum.udp_flows += s->udp_flows;
@@ -291,10 +293,10 @@ static void say_summary(const struct daemon *d)
 static void finish(struct daemon *d)
 {
 	for (unsigned int i = 0; i < d->opened; i++)
-		pthread_join(d->workers[i].thread, NULL);
+		pthread_join(d->threads[i].id, NULL);
 	say_summary(d);
 	for (unsigned int i = 0; i < d->opened; i++)
-		worker_close(&d->workers[i]);
+		thread_close(&d->threads[i]);
 	registrar_stop(&d->registrar);
 	handover_close(&d->handover);
 	settings_unref(d->relay.settings);
@@ -320,6 +322,8 @@ int main(int argc, char **argv)
 	d.argv = argv;
 	d.relay = (struct relay){ .options = &d.options,
 				  .listeners = &d.listeners,
+				  .tcp_ports = &d.listeners.tcp_ports,
+				  .udp_ports = &d.listeners.udp_ports,
 				  .gate = &d.gate,
 				  .settings_lock = &d.settings_lock,
 				  .done = -1 };

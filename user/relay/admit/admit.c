@@ -1,64 +1,81 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/admit/admit.h"
 
-/* A server that a pool's address stands for must not be one itself: it could be the same. */
-static const char *pool_refusal(const struct worker *w, const struct flow_record *record)
+#include "relay/admit/dest.h"
+#include "relay/config/options.h"
+#include "relay/config/settings.h"
+
+/* named: the configuration itself names the destination: only our own listeners are refused then. */
+static enum dest_verdict check_dest(const struct engine_context *ctx, uint8_t proto,
+				    const union saddr *dst, bool named)
 {
-	if (poolmap_find(&w->settings->pools, &record->server))
+	const struct relay *relay = ctx->relay;
+	union saddr plain = saddr_unmap(dst);
+	unsigned int allowed = 0;
+
+	if (named || relay->options->allow_local)
+		allowed |= DEST_ALLOW_LOCAL;
+	/* A rule that names such addresses does not mean those that are mapped to IPv6. */
+	if (dst->sa.sa_family == AF_INET && atomic_load(&relay->pinned.link_local))
+		allowed |= DEST_ALLOW_LINK_LOCAL;
+	return dest_check(&plain, local_lookup(&ctx->local, &plain),
+			  proto == IPPROTO_TCP ? relay->tcp_ports : relay->udp_ports, allowed);
+}
+
+/* A server that a pool's address stands for must not be one itself: it could be the same. */
+static const char *pool_refusal(const struct engine_context *ctx, const struct flow_record *record)
+{
+	if (poolmap_find(&ctx->settings->pools, &record->server))
 		return "pool-loop";
 	/* Whose the answers of all the servers are, only the destination tells. */
-	if (record->proto == IPPROTO_UDP && w->relay->options->udp_full_cone)
+	if (record->proto == IPPROTO_UDP && ctx->relay->options->udp_full_cone)
 		return "pool-full-cone";
 	return NULL;
 }
 
-static const char *refusal(const struct worker *w, const struct flow_record *record)
+static const char *refusal(const struct engine_context *ctx, const struct flow_record *record)
 {
 	const union saddr *to = flow_goes_to(record);
 	bool pooled = to != &record->dst;
-	enum dest_verdict verdict = worker_check_dest(w, record->proto, to, pooled);
-	const char *reason = pooled ? pool_refusal(w, record) : NULL;
+	enum dest_verdict verdict = check_dest(ctx, record->proto, to, pooled);
+	const char *reason = pooled ? pool_refusal(ctx, record) : NULL;
 
 	if (reason)
 		return reason;
 	if (verdict != DEST_OK)
 		return dest_reasons[verdict];
 	/* Datagrams must not go past a proxy that all flows are to take. */
-	if (record->proto == IPPROTO_UDP && w->relay->options->proxy.kind != PROXY_NONE &&
-	    !proxy_takes_udp(&w->relay->options->proxy))
+	if (record->proto == IPPROTO_UDP && ctx->relay->options->proxy.kind != PROXY_NONE &&
+	    !proxy_takes_udp(&ctx->relay->options->proxy))
 		return "no-udp-upstream";
-	return access_check(&w->settings->access, &record->client, to);
+	return access_check(&ctx->settings->access, &record->client, to);
 }
 
-bool admit_destination(struct worker *w, struct flow_record *record)
+bool admit_destination(struct engine_context *ctx, struct flow_record *record)
 {
-	const union saddr *server = poolmap_find(&w->settings->pools, &record->dst);
+	const union saddr *server = poolmap_find(&ctx->settings->pools, &record->dst);
 
 	if (server)
 		record->server = *server;
-	record->reason = refusal(w, record);
+	record->reason = refusal(ctx, record);
 	if (!record->reason)
 		return true;
 	record->end = END_REFUSED;
-	w->stats.refused++;
+	ctx->stats.refused++;
 	return false;
 }
 
-bool admit_flow(struct worker *w, struct flow_record *record, struct limits_ticket *ret_ticket)
+bool admit_flow(struct engine_context *ctx, struct flow_record *record,
+		struct limits_ticket *ret_ticket)
 {
-	if (!admit_destination(w, record))
+	if (!admit_destination(ctx, record))
 		return false;
-	record->reason = limits_take(w->relay->limits, &w->settings->limits, &record->client,
-				     w->now, ret_ticket);
+	record->reason = limits_take(ctx->relay->limits, &ctx->settings->limits, &record->client,
+				     ctx->worker.now, ret_ticket);
 	if (record->reason) {
 		record->end = END_LIMIT;
-		w->stats.limited++;
+		ctx->stats.limited++;
 		return false;
 	}
 	return true;
-}
-
-void admit_release(struct worker *w, struct limits_ticket *ticket)
-{
-	limits_release(w->relay->limits, ticket);
 }

@@ -9,22 +9,20 @@
 
 #include "relay/admit/limits.h"
 #include "relay/log/record.h"
-#include "relay/loop/worker.h"
+#include "relay/loop/engine_context.h"
 
 /*
  * Only whether the flow may go there at all, for flows that turn to further destinations.
  * record: proto, client and dst are set. The server is filled in if dst is
  * a pool's address. False: the record's end and reason are set.
  */
-bool admit_destination(struct worker *w, struct flow_record *record);
+bool admit_destination(struct engine_context *ctx, struct flow_record *record);
 
 /*
- * record: as above. True: *ret_ticket is to be released when
- * the flow ends. False: the record's end and reason are set.
+ * record: as above. True: *ret_ticket is to be released (limits_release)
+ * when the flow ends. False: the record's end and reason are set.
  */
-bool admit_flow(struct worker *w, struct flow_record *record, struct limits_ticket *ret_ticket);
-
-/* May be called twice, and for a ticket that is all zero. */
-void admit_release(struct worker *w, struct limits_ticket *ticket);
+bool admit_flow(struct engine_context *ctx, struct flow_record *record,
+		struct limits_ticket *ret_ticket);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "relay/tcp/conn_state.h"
+#include "relay/tcp/conn.h"
 
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "lib/util.h"
-#include "relay/admit/admit.h"
+#include "relay/config/options.h"
 #include "relay/net/sockopt.h"
 
 /*
@@ -39,20 +39,19 @@ static void side_close(struct side *side, bool reset)
 	worker_close_io(&side->io);
 }
 
-/* The only way out. err: positive errno for the record, or 0. */
 void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset reset)
 {
 	struct flow_record record = conn_record(c);
 
 	side_close(&c->client, reset & RESET_CLIENT);
 	side_close(&c->server, reset & RESET_SERVER);
-	pump_free(&c->up, &c->w->tools);
-	pump_free(&c->down, &c->w->tools);
+	pump_free(&c->up, &c->all->tools);
+	pump_free(&c->down, &c->all->tools);
 	timer_cancel(&c->w->wheel, &c->timer);
 	worker_unqueue(c->w, &c->more);
 	handshake_free(c->handshake);
-	admit_release(c->w, &c->ticket);
-	TAILQ_REMOVE(&c->w->conns, c, link);
+	limits_release(c->all->ctx->relay->limits, &c->ticket);
+	TAILQ_REMOVE(&c->all->list, c, link);
 	record.end = end;
 	record.err = err;
 	if (end == END_CONNECT_FAILED || end == END_CONNECT_TIMEOUT)
@@ -67,7 +66,6 @@ static bool is_reset(int err)
 	return err == ECONNRESET || err == EPIPE;
 }
 
-/* One side broke: the other learns it by RST. err: positive errno. */
 void conn_broken(struct conn *c, const struct side *side, int err)
 {
 	if (!is_reset(err))
@@ -84,13 +82,14 @@ static void conn_touch(struct conn *c)
 	if (c->last - c->listed < LISTED_GRAIN_MS)
 		return;
 	c->listed = c->last;
-	TAILQ_REMOVE(&c->w->conns, c, link);
-	TAILQ_INSERT_TAIL(&c->w->conns, c, link);
+	TAILQ_REMOVE(&c->all->list, c, link);
+	TAILQ_INSERT_TAIL(&c->all->list, c, link);
 }
 
-void conn_set_timer(struct conn *c, uint32_t seconds)
+/* Counted from the last byte. */
+static void conn_set_timer(struct conn *c, uint32_t seconds)
 {
-	if (!c->connecting && !c->kept_alive && seconds > KEEPALIVE_AFTER_S)
+	if (!c->kept_alive && seconds > KEEPALIVE_AFTER_S)
 		seconds = KEEPALIVE_AFTER_S;
 	timer_set(&c->w->wheel, &c->timer, c->last + seconds * 1000ULL);
 }
@@ -104,7 +103,7 @@ static void conn_fin(struct conn *c, const struct pump *p)
 	}
 	c->first_fin = p == &c->up ? END_CLIENT_FIN : END_SERVER_FIN;
 	conn_touch(c);
-	conn_set_timer(c, c->w->relay->options->half_closed_timeout);
+	conn_set_timer(c, c->all->ctx->relay->options->half_closed_timeout);
 }
 
 static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct side *to)
@@ -116,7 +115,7 @@ static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct 
 	if (p->done || !to->writable || (!pump_pending(p) && !from->readable))
 		return;
 	p->last = other->done;
-	r = pump_run(p, &c->w->tools, from->io.fd, to->io.fd);
+	r = pump_run(p, &c->all->tools, from->io.fd, to->io.fd);
 	if (p->bytes != before)
 		conn_touch(c);
 	switch (r) {
@@ -136,7 +135,7 @@ static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct 
 		conn_broken(c, from, p->err);
 		break;
 	case PUMP_WRITE_FAILED:
-		pump_rest(other, &c->w->tools, to->io.fd, from->io.fd);
+		pump_rest(other, &c->all->tools, to->io.fd, from->io.fd);
 		conn_broken(c, to, p->err);
 		break;
 	}
@@ -150,6 +149,7 @@ static bool conn_over(const struct conn *c)
 
 static void conn_run(struct conn *c)
 {
+	c->all->tools.now = c->w->now;
 	conn_pump(c, &c->up, &c->client, &c->server);
 	if (!conn_over(c))
 		conn_pump(c, &c->down, &c->server, &c->client);
@@ -165,20 +165,7 @@ static void conn_more(struct task *task)
 	c->ack_due = false;
 }
 
-void conn_begin(struct conn *c)
-{
-	c->connecting = false;
-	conn_touch(c);
-	conn_set_timer(c, c->w->relay->options->idle_timeout);
-	conn_run(c);
-	/* The client's first bytes may be among this turn's events. */
-	if (!conn_over(c) && !c->up.bytes) {
-		c->ack_due = true;
-		worker_queue(c->w, &c->more);
-	}
-}
-
-static void side_ready(struct conn *c, struct side *side, uint32_t events)
+void conn_note_edge(struct conn *c, struct side *side, uint32_t events)
 {
 	struct pump *p = side == &c->client ? &c->up : &c->down;
 
@@ -186,10 +173,11 @@ static void side_ready(struct conn *c, struct side *side, uint32_t events)
 	p->careful |= !!(events & (EPOLLPRI | EPOLLERR | EPOLLHUP));
 	side->readable |= !!(events & (EPOLLIN | EPOLLERR | EPOLLHUP));
 	side->writable |= !!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP));
-	if (c->connecting) {
-		conn_connect_event(c, side, events);
-		return;
-	}
+}
+
+static void side_ready(struct conn *c, struct side *side, uint32_t events)
+{
+	conn_note_edge(c, side, events);
 	conn_run(c);
 	/* A reset while nothing is read here: the receiver is full, or this side has sent FIN. */
 	if ((events & EPOLLERR) && !conn_over(c)) {
@@ -229,55 +217,68 @@ static void conn_keep(struct conn *c, uint32_t seconds)
 static void conn_timeout(struct timer *timer)
 {
 	struct conn *c = container_of(timer, struct conn, timer);
-	const struct options *o = c->w->relay->options;
+	const struct options *o = c->all->ctx->relay->options;
 	bool half = c->up.done || c->down.done;
 	uint32_t limit = half ? o->half_closed_timeout : o->idle_timeout;
 
-	if (c->connecting)
-		conn_finish(c, END_CONNECT_TIMEOUT, ETIMEDOUT, RESET_BOTH);
-	else if (c->last + limit * 1000ULL > c->w->now)
+	if (c->last + limit * 1000ULL > c->w->now)
 		conn_keep(c, limit);
 	else
 		conn_finish(c, half ? END_HALF_CLOSED : END_IDLE, 0, RESET_BOTH);
 }
 
-struct conn *conn_new(struct worker *w, int fd, const struct flow_record *record)
+void conn_begin(struct conn *c)
 {
+	c->client.io.ready = client_ready;
+	c->server.io.ready = server_ready;
+	c->timer.fire = conn_timeout;
+	conn_touch(c);
+	conn_set_timer(c, c->all->ctx->relay->options->idle_timeout);
+	conn_run(c);
+	/* The client's first bytes may be among this turn's events. */
+	if (!conn_over(c) && !c->up.bytes) {
+		c->ack_due = true;
+		worker_queue(c->w, &c->more);
+	}
+}
+
+struct conn *conn_new(struct conns *all, int fd, const struct flow_record *record)
+{
+	struct worker *w = &all->ctx->worker;
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
+	c->all = all;
 	c->w = w;
-	c->client.io = (struct io){ .fd = fd, .ready = client_ready };
-	c->server.io = (struct io){ .fd = -1, .ready = server_ready };
+	c->client.io.fd = fd;
+	c->server.io.fd = -1;
 	c->more.run = conn_more;
-	c->timer.fire = conn_timeout;
-	c->connecting = true;
 	c->id = worker_new_id(w);
 	c->begin = c->last = c->listed = w->now;
 	c->client_addr = record->client;
 	c->dst = record->dst;
 	c->server_addr = record->server;
 	c->loop = record->loop;
-	TAILQ_INSERT_TAIL(&w->conns, c, link);
+	TAILQ_INSERT_TAIL(&all->list, c, link);
 	return c;
 }
 
-bool conn_evict(struct worker *w)
+bool conn_evict(struct conns *all)
 {
-	struct conn *c = TAILQ_FIRST(&w->conns);
+	struct conn *c = TAILQ_FIRST(&all->list);
 
-	if (!c || w->now - c->last < EVICT_IDLE_MS)
+	if (!c || c->w->now - c->last < EVICT_IDLE_MS)
 		return false;
-	w->stats.limited++;
+	all->ctx->stats.limited++;
 	conn_finish(c, END_EVICTED, 0, RESET_BOTH);
 	return true;
 }
 
-void conn_end_all(struct worker *w, enum flow_end end)
+void conn_end_all(struct conns *all, enum flow_end end)
 {
 	struct conn *c;
 
-	while ((c = TAILQ_FIRST(&w->conns)))
+	while ((c = TAILQ_FIRST(&all->list)))
 		conn_finish(c, end, 0, RESET_BOTH);
 }

@@ -1,28 +1,100 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The state of one TCP connection through the relay: connecting, open, half
- * closed, over. Owns both sockets and decides how they end: every FIN and RST of
- * one side becomes that of the other. Must not touch payload: pump does.
+ * The state of one TCP connection through the relay, and its life once both sides are connected:
+ * open, half closed, over. Owns both sockets and decides how they end: every FIN and RST of one
+ * side becomes that of the other. Must not touch payload: pump does. How a connection comes
+ * about is not known here: see conn_open.h.
  */
 #ifndef TPROXY_RELAY_TCP_CONN_H
 #define TPROXY_RELAY_TCP_CONN_H
 
+#include "relay/admit/limits.h"
 #include "relay/log/record.h"
-#include "relay/loop/worker.h"
+#include "relay/loop/engine_context.h"
+#include "relay/net/arrival.h"
+#include "relay/tcp/pump.h"
+#include "relay/upstream/handshake.h"
 
-/* Takes over an accepted socket and connects onward. Reports failures itself. */
-void conn_open(struct worker *w, int fd, const union saddr *client);
+TAILQ_HEAD(conn_list, conn);
 
-/* Resets an accepted socket that there is no room for; err: positive errno. */
-void conn_shed(struct worker *w, int fd, const union saddr *client, int err);
+/* The connections of one thread, and what they share. The engine owns it. */
+struct conns {
+	struct engine_context *ctx;
+	struct conn_list list; /* the longest idle first, see conn.c */
+	struct pump_tools tools;
+};
 
 /*
- * Resets the worker's longest idle connection, so that another one finds
- * descriptors. False: all were busy in the last seconds.
+ * Both sockets are in epoll once, edge triggered, for everything. So what an
+ * edge said is remembered here until a call answers EAGAIN.
  */
-bool conn_evict(struct worker *w);
+struct side {
+	struct io io;
+	bool readable;
+	bool writable;
+};
 
-/* Resets all connections of a worker. */
-void conn_end_all(struct worker *w, enum flow_end end);
+enum conn_reset { RESET_NONE = 0, RESET_CLIENT = 1, RESET_SERVER = 2, RESET_BOTH = 3 };
+
+struct conn {
+	struct free_later free_later;
+	TAILQ_ENTRY(conn) link;
+	struct conns *all;
+	struct worker *w; /* that of `all` */
+	struct side client;
+	struct side server;
+	struct pump up;   /* client to server */
+	struct pump down; /* server to client */
+	struct task more; /* a pump has used up its turn, or ack_due */
+	struct timer timer;
+	bool kept_alive;
+	bool loop;               /* see struct flow_record */
+	bool ack_due;            /* nothing has left yet that completes the handshake */
+	enum flow_end first_fin; /* valid once a pump is done */
+	uint64_t id;
+	uint64_t begin;  /* ms */
+	uint64_t last;   /* ms; the latest byte */
+	uint64_t listed; /* ms; when it became the last of the list */
+	union saddr client_addr;
+	union saddr dst;
+	union saddr server_addr; /* see struct flow_record */
+	union saddr source;
+	struct arrival arrival; /* of the client's SYN */
+	struct limits_ticket ticket;
+	struct handshake *handshake; /* what is sent before the client's bytes, while connecting */
+	const char *reason;          /* why the connection fails, if it does; or NULL */
+};
+
+/*
+ * Takes over fd, the client's socket. There is no server's socket yet, and no callback is set: the
+ * caller sets the `ready` of both sides and the timer's `fire`. NULL: no memory, fd is the caller's.
+ */
+struct conn *conn_new(struct conns *all, int fd, const struct flow_record *record);
+
+/*
+ * The server's socket is connected, and all is sent that comes before the client's bytes: relays
+ * from now on, with callbacks of its own. May end c.
+ */
+void conn_begin(struct conn *c);
+
+/* Remembers what an edge of this side said. */
+void conn_note_edge(struct conn *c, struct side *side, uint32_t events);
+
+struct flow_record conn_record(const struct conn *c);
+
+/* One side broke: the other learns it by RST. err: positive errno. Ends c. */
+void conn_broken(struct conn *c, const struct side *side, int err);
+
+/* The only way out. err: positive errno for the record, or 0. */
+void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset reset);
+
+/*
+ * Resets the longest idle connection, so that another one finds descriptors. False: all were
+ * busy in the last seconds.
+ */
+bool conn_evict(struct conns *all);
+
+/* Resets all connections. */
+void conn_end_all(struct conns *all, enum flow_end end);
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "relay/tcp/conn_state.h"
+#include "relay/tcp/conn_open.h"
 
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "lib/util.h"
 #include "relay/admit/admit.h"
+#include "relay/config/options.h"
+#include "relay/config/settings.h"
+#include "relay/log/looplog.h"
 #include "relay/net/sockopt.h"
 #include "relay/upstream/upstream.h"
 
@@ -16,7 +19,7 @@ static void connect_failed(struct conn *c, int err)
 						   END_CONNECT_FAILED;
 
 	if (end == END_LIMIT)
-		c->w->stats.limited++;
+		c->all->ctx->stats.limited++;
 	conn_finish(c, end, err, RESET_CLIENT);
 }
 
@@ -37,33 +40,48 @@ static bool handshake_done(struct conn *c)
 	return true;
 }
 
-void conn_connect_event(struct conn *c, struct side *side, uint32_t events)
+static void client_ready(struct io *io, uint32_t events)
 {
-	const struct options *o = c->w->relay->options;
-	int err = events & (EPOLLERR | EPOLLHUP) ? sockopt_error(side->io.fd) : 0;
+	struct conn *c = container_of(io, struct conn, client.io);
+	int err;
 
-	if (side == &c->client) {
-		/* Bytes and FIN wait until there is somebody to pass them to. */
-		if (events & (EPOLLERR | EPOLLHUP))
-			conn_broken(c, side, err ? err : ECONNRESET);
+	conn_note_edge(c, &c->client, events);
+	/* Bytes and FIN wait until there is somebody to pass them to. */
+	if (!(events & (EPOLLERR | EPOLLHUP)))
 		return;
-	}
+	err = sockopt_error(io->fd);
+	conn_broken(c, &c->client, err ? err : ECONNRESET);
+}
+
+static void server_ready(struct io *io, uint32_t events)
+{
+	struct conn *c = container_of(io, struct conn, server.io);
+	const struct options *o = c->all->ctx->relay->options;
+	int err = events & (EPOLLERR | EPOLLHUP) ? sockopt_error(io->fd) : 0;
+
+	conn_note_edge(c, &c->server, events);
 	if (err) {
 		connect_failed(c, err);
 		return;
 	}
-	if (!side->writable || !handshake_done(c))
+	if (!c->server.writable || !handshake_done(c))
 		return;
 	arrival_unwatch(c->client.io.fd, c->client_addr.sa.sa_family);
 	/* Not before: SYNs have a time-out of their own. */
 	sockopt_user_timeout(c->client.io.fd, o->user_timeout);
-	sockopt_user_timeout(c->server.io.fd, o->user_timeout);
+	sockopt_user_timeout(io->fd, o->user_timeout);
 	conn_begin(c);
+}
+
+static void connect_expired(struct timer *timer)
+{
+	conn_finish(container_of(timer, struct conn, timer), END_CONNECT_TIMEOUT, ETIMEDOUT,
+		    RESET_BOTH);
 }
 
 static int prepare_handshake(struct conn *c, const union saddr *to)
 {
-	const struct options *o = c->w->relay->options;
+	const struct options *o = c->all->ctx->relay->options;
 	const struct handshake_want want = { .proxy = &o->proxy,
 					     .proxy_protocol = o->proxy_protocol,
 					     .client = &c->client_addr,
@@ -74,7 +92,7 @@ static int prepare_handshake(struct conn *c, const union saddr *to)
 
 static int conn_connect(struct conn *c)
 {
-	const struct options *o = c->w->relay->options;
+	const struct options *o = c->all->ctx->relay->options;
 	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 	const bool proxied = o->proxy.kind != PROXY_NONE;
 	const struct flow_record record = conn_record(c);
@@ -86,7 +104,7 @@ static int conn_connect(struct conn *c)
 				      .mode = o->source,
 				      .client = &c->client_addr,
 				      .dst = proxied ? &o->proxy.addr : to,
-				      .egress = &c->w->egress,
+				      .egress = &c->all->ctx->egress,
 				      .ttl = ttl,
 				      .tos = c->arrival.dscp };
 	int err = c->handshake ? 0 : prepare_handshake(c, to);
@@ -98,47 +116,48 @@ static int conn_connect(struct conn *c)
 		return err;
 	c->server.io.fd = up.fd;
 	c->source = up.source;
-	looplog_note(c->w->relay->loops, &(struct looplog_flow){ &up.source, want.dst, ttl },
+	looplog_note(c->all->ctx->relay->loops, &(struct looplog_flow){ &up.source, want.dst, ttl },
 		     &c->client_addr, c->w->now);
 	/*
 	 * The server's own would be better, but the kernel keeps none of a socket that connects.
 	 * Best effort: answers arrive with another DSCP, too.
 	 */
 	sockopt_tos(c->client.io.fd, c->client_addr.sa.sa_family, c->arrival.dscp);
-	sockopt_pace(c->client.io.fd, c->w->settings->limits.bandwidth);
-	sockopt_pace(c->server.io.fd, c->w->settings->limits.bandwidth);
+	sockopt_pace(c->client.io.fd, c->all->ctx->settings->limits.bandwidth);
+	sockopt_pace(c->server.io.fd, c->all->ctx->settings->limits.bandwidth);
 	if (up.fell_back)
-		c->w->stats.port_fallbacks++;
+		c->all->ctx->stats.port_fallbacks++;
 	err = worker_watch(c->w, &c->server.io, events);
 	if (!err)
 		err = worker_watch(c->w, &c->client.io, events);
-	conn_set_timer(c, o->connect_timeout);
+	timer_set(&c->w->wheel, &c->timer, c->begin + o->connect_timeout * 1000ULL);
 	return err;
 }
 
 /* Ends a connection that never got a state. */
-static void conn_reject(struct worker *w, int fd, struct flow_record *record)
+static void conn_reject(struct conns *all, int fd, struct flow_record *record)
 {
-	record->id = worker_new_id(w);
+	record->id = worker_new_id(&all->ctx->worker);
 	record->proto = IPPROTO_TCP;
 	sockopt_reset_on_close(fd);
 	close(fd);
 	record_flow_end(record);
 }
 
-void conn_shed(struct worker *w, int fd, const union saddr *client, int err)
+void conn_shed(struct conns *all, int fd, const union saddr *client, int err)
 {
 	struct flow_record record = { .client = *client, .end = END_LIMIT, .err = err };
 	socklen_t len = sizeof(record.dst);
 
-	w->stats.limited++;
+	all->ctx->stats.limited++;
 	if (getsockname(fd, &record.dst.sa, &len))
 		memset(&record.dst, 0, sizeof(record.dst));
-	conn_reject(w, fd, &record);
+	conn_reject(all, fd, &record);
 }
 
 /* False: the way of a packet with this TTL ends here. tc leaves such SYNs to the kernel. */
-static bool admit_ttl(struct worker *w, const struct arrival *arrival, struct flow_record *record)
+static bool admit_ttl(struct engine_context *ctx, const struct arrival *arrival,
+		      struct flow_record *record)
 {
 	static atomic_flag said = ATOMIC_FLAG_INIT;
 
@@ -149,20 +168,21 @@ static bool admit_ttl(struct worker *w, const struct arrival *arrival, struct fl
 		return true;
 	record->end = END_REFUSED;
 	record->reason = "ttl";
-	w->stats.refused++;
+	ctx->stats.refused++;
 	return false;
 }
 
-static void note_loop(struct worker *w, const struct arrival *arrival, struct flow_record *record)
+static void note_loop(struct engine_context *ctx, const struct arrival *arrival,
+		      struct flow_record *record)
 {
 	const struct looplog_flow flow = { &record->client, &record->dst, arrival->ttl };
 
-	record->loop = looplog_seen(w->relay->loops, &flow, w->now);
+	record->loop = looplog_seen(ctx->relay->loops, &flow, ctx->worker.now);
 	if (record->loop)
-		looplog_warn(w->relay->loops, &flow, w->now);
+		looplog_warn(ctx->relay->loops, &flow, ctx->worker.now);
 }
 
-void conn_open(struct worker *w, int fd, const union saddr *client)
+void conn_open(struct conns *all, int fd, const union saddr *client)
 {
 	struct flow_record record = { .client = *client, .proto = IPPROTO_TCP };
 	struct arrival arrival = arrival_read(fd, client->sa.sa_family);
@@ -171,27 +191,30 @@ void conn_open(struct worker *w, int fd, const union saddr *client)
 	struct conn *c;
 	int err;
 
-	w->stats.tcp_flows++;
+	all->ctx->stats.tcp_flows++;
 	/* Never SO_ORIGINAL_DST: a stale conntrack entry would lie about a transparent socket. */
 	if (getsockname(fd, &record.dst.sa, &len)) {
-		conn_shed(w, fd, client, errno);
+		conn_shed(all, fd, client, errno);
 		return;
 	}
-	note_loop(w, &arrival, &record);
-	if (!admit_ttl(w, &arrival, &record) || !admit_flow(w, &record, &ticket)) {
-		conn_reject(w, fd, &record);
+	note_loop(all->ctx, &arrival, &record);
+	if (!admit_ttl(all->ctx, &arrival, &record) || !admit_flow(all->ctx, &record, &ticket)) {
+		conn_reject(all, fd, &record);
 		return;
 	}
-	c = conn_new(w, fd, &record);
+	c = conn_new(all, fd, &record);
 	if (!c) {
-		admit_release(w, &ticket);
-		conn_shed(w, fd, client, ENOMEM);
+		limits_release(all->ctx->relay->limits, &ticket);
+		conn_shed(all, fd, client, ENOMEM);
 		return;
 	}
+	c->client.io.ready = client_ready;
+	c->server.io.ready = server_ready;
+	c->timer.fire = connect_expired;
 	c->arrival = arrival;
 	c->ticket = ticket;
 	err = conn_connect(c);
-	if (err == -EMFILE && conn_evict(w))
+	if (err == -EMFILE && conn_evict(all))
 		err = conn_connect(c);
 	if (err) {
 		connect_failed(c, -err);

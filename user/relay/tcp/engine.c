@@ -6,12 +6,14 @@
 #include <sys/epoll.h>
 
 #include "lib/util.h"
-#include "relay/tcp/conn.h"
+#include "relay/config/options.h"
 #include "relay/log/record.h"
+#include "relay/process/listener.h"
+#include "relay/tcp/conn_open.h"
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_MIN_MS 100
-#define PAUSE_SPREAD_MS 900 /* so that the workers do not come back together */
+#define PAUSE_SPREAD_MS 900 /* so that the threads do not come back together */
 #define WARN_EVERY_MS 60000
 
 /* Descriptors above the high-water mark are for onward sockets, pipes, UDP and the log. */
@@ -20,108 +22,114 @@
 
 struct acceptor {
 	struct io io; /* a listener, borrowed */
-	struct acceptors *all;
+	struct tcp_engine *e;
 };
 
-struct acceptors {
-	struct worker *w;
+struct tcp_engine {
+	struct worker *w; /* that of conns.ctx */
+	struct conns conns;
 	int spare; /* given up to accept and reset one connection when there is no other */
 	bool paused;
 	struct record_limit warnings;
 	int high_water; /* the kernel gives the lowest free number: at this one, all below are taken */
 	unsigned int seed;
 	struct timer pause;
-	unsigned int count;
-	struct acceptor list[LISTENER_ROWS * 2];
+	unsigned int acceptor_count;
+	struct acceptor acceptors[LISTENER_ROWS * 2];
 };
 
 enum accepted { ACCEPTED, ACCEPT_FAILED, ACCEPT_EMPTY, ACCEPT_STOP };
 
-static int accept_rewatch(struct acceptors *a, uint32_t events)
+static bool accept_continues(enum accepted r)
+{
+	return r == ACCEPTED || r == ACCEPT_FAILED;
+}
+
+static int accept_rewatch(struct tcp_engine *e, uint32_t events)
 {
 	int err = 0;
 
-	for (unsigned int i = 0; i < a->count && !err; i++)
-		if (a->list[i].io.fd >= 0)
-			err = worker_rewatch(a->w, &a->list[i].io, events);
+	for (unsigned int i = 0; i < e->acceptor_count && !err; i++)
+		if (e->acceptors[i].io.fd >= 0)
+			err = worker_rewatch(e->w, &e->acceptors[i].io, events);
 	return err;
 }
 
-static void accept_warn(struct acceptors *a, const char *what, int err)
+static void accept_warn(struct tcp_engine *e, const char *what, int err)
 {
-	if (record_limit_take(&a->warnings, a->w->now))
+	if (record_limit_take(&e->warnings, e->w->now))
 		record_say(RECORD_WARN,
 			   "accepting: %s: %s (check the limits of open files and memory)", what,
 			   strerror(err));
 }
 
-static void accept_pause(struct acceptors *a, int err)
+static void accept_pause(struct tcp_engine *e, int err)
 {
-	accept_warn(a, "pausing", err);
-	a->paused = true;
-	accept_rewatch(a, 0);
-	timer_set(&a->w->wheel, &a->pause,
-		  a->w->now + PAUSE_MIN_MS + (unsigned int)rand_r(&a->seed) % PAUSE_SPREAD_MS);
+	accept_warn(e, "pausing", err);
+	e->paused = true;
+	accept_rewatch(e, 0);
+	timer_set(&e->w->wheel, &e->pause,
+		  e->w->now + PAUSE_MIN_MS + (unsigned int)rand_r(&e->seed) % PAUSE_SPREAD_MS);
 }
 
 static void accept_resume(struct timer *timer)
 {
-	struct acceptors *a = container_of(timer, struct acceptors, pause);
+	struct tcp_engine *e = container_of(timer, struct tcp_engine, pause);
 	int err;
 
-	a->paused = false;
-	if (a->spare < 0)
-		a->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	err = accept_rewatch(a, EPOLLIN);
+	e->paused = false;
+	if (e->spare < 0)
+		e->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	err = accept_rewatch(e, EPOLLIN);
 	if (err)
-		accept_pause(a, err);
+		accept_pause(e, err);
 }
 
-static bool accept_make_room(struct acceptors *a)
+static bool accept_make_room(struct tcp_engine *e)
 {
-	accept_warn(a, "resetting the longest idle connections", EMFILE);
-	return conn_evict(a->w);
+	accept_warn(e, "resetting the longest idle connections", EMFILE);
+	return conn_evict(&e->conns);
 }
 
 /* Out of descriptors: the client learns by RST at once, not by a time-out. */
-static enum accepted accept_shed(struct acceptors *a, int listener, int err)
+static enum accepted accept_shed(struct tcp_engine *e, int listener, int err)
 {
 	union saddr client;
 	socklen_t len = sizeof(client);
 	int fd = -1;
 
-	if (err == EMFILE && accept_make_room(a))
+	if (err == EMFILE && accept_make_room(e))
 		return ACCEPTED;
-	if (a->spare >= 0) {
-		close(a->spare);
+	if (e->spare >= 0) {
+		close(e->spare);
 		fd = accept4(listener, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
-			conn_shed(a->w, fd, &client, err);
-		a->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+			conn_shed(&e->conns, fd, &client, err);
+		e->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
-	if (fd >= 0 && a->spare >= 0)
+	if (fd >= 0 && e->spare >= 0)
 		return ACCEPTED;
-	accept_pause(a, err);
+	accept_pause(e, err);
 	return ACCEPT_STOP;
 }
 
-static enum accepted accept_failed(struct acceptors *a, int listener, int err)
+static enum accepted accept_failed(struct tcp_engine *e, int listener, int err)
 {
 	switch (err) {
 	case EAGAIN:
 		return ACCEPT_EMPTY;
 	case EMFILE:
 	case ENFILE:
-		return accept_shed(a, listener, err);
+		return accept_shed(e, listener, err);
 	case ENOBUFS:
 	case ENOMEM:
-		accept_pause(a, err);
+		accept_pause(e, err);
 		return ACCEPT_STOP;
 	case EBADF:
 	case EINVAL:
 	case ENOTSOCK:
 		/* Cannot happen to an open listener; were it to, level triggering would spin. */
-		accept_pause(a, err);
+		accept_pause(e, err);
 		return ACCEPT_STOP;
 	default:
 		/* The connection broke while it waited: accept(2) lists the errors. */
@@ -129,40 +137,40 @@ static enum accepted accept_failed(struct acceptors *a, int listener, int err)
 	}
 }
 
-static enum accepted accept_one(struct acceptors *a, int listener)
+static enum accepted accept_one(struct tcp_engine *e, int listener)
 {
 	union saddr client;
 	socklen_t len = sizeof(client);
 	int fd = accept4(listener, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
-		return accept_failed(a, listener, errno);
-	if (fd >= a->high_water && !accept_make_room(a)) {
-		conn_shed(a->w, fd, &client, EMFILE);
+		return accept_failed(e, listener, errno);
+	if (fd >= e->high_water && !accept_make_room(e)) {
+		conn_shed(&e->conns, fd, &client, EMFILE);
 		return ACCEPTED;
 	}
-	conn_open(a->w, fd, &client);
+	conn_open(&e->conns, fd, &client);
 	return ACCEPTED;
 }
 
 static void accept_ready(struct io *io, uint32_t events)
 {
-	struct acceptors *a = container_of(io, struct acceptor, io)->all;
+	struct tcp_engine *e = container_of(io, struct acceptor, io)->e;
 	enum accepted r = ACCEPTED;
 	int failed = 0;
 
 	(void)events;
-	if (a->paused) {
-		accept_rewatch(a, 0);
+	if (e->paused) {
+		accept_rewatch(e, 0);
 		return;
 	}
-	for (int i = 0; i < ACCEPTS_PER_TURN && r <= ACCEPT_FAILED; i++) {
-		r = accept_one(a, io->fd);
+	for (int i = 0; i < ACCEPTS_PER_TURN && accept_continues(r); i++) {
+		r = accept_one(e, io->fd);
 		failed = r == ACCEPT_FAILED ? failed + 1 : 0;
 	}
 	/* An error that stays, such as a security module's, would make the loop spin. */
 	if (failed == ACCEPTS_PER_TURN)
-		accept_pause(a, ECONNABORTED);
+		accept_pause(e, ECONNABORTED);
 }
 
 static int high_water_mark(unsigned long nofile)
@@ -176,61 +184,85 @@ static int high_water_mark(unsigned long nofile)
 	return nofile > reserve ? (int)(nofile - reserve) : 0;
 }
 
-int acceptors_open(struct worker *w, struct acceptors **ret_acceptors)
+static int watch_listeners(struct tcp_engine *e, const struct worker_listeners *listeners)
 {
-	struct acceptors *a = calloc(1, sizeof(*a));
 	int err = 0;
 
-	if (!a)
-		return -ENOMEM;
-	*ret_acceptors = a;
-	a->w = w;
-	a->seed = w->index + (unsigned int)w->now;
-	a->pause.fire = accept_resume;
-	a->warnings = (struct record_limit){ .what = "warnings about accepting",
-					     .max = 1,
-					     .window_ms = WARN_EVERY_MS };
-	a->high_water = high_water_mark(w->relay->nofile);
-	a->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (a->spare < 0)
-		return -errno;
 	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
 		for (int cls = TPROXY_TCP4; cls <= TPROXY_TCP6 && !err; cls++) {
-			struct acceptor *one = &a->list[a->count];
+			struct acceptor *one = &e->acceptors[e->acceptor_count];
 
-			if (w->listeners->fds[row][cls] < 0)
+			if (listeners->fds[row][cls] < 0)
 				continue;
-			one->io = (struct io){ .fd = w->listeners->fds[row][cls],
+			one->io = (struct io){ .fd = listeners->fds[row][cls],
 					       .ready = accept_ready };
-			one->all = a;
-			a->count++;
-			err = worker_watch(w, &one->io, EPOLLIN);
+			one->e = e;
+			e->acceptor_count++;
+			err = worker_watch(e->w, &one->io, EPOLLIN);
 		}
 	}
 	return err;
 }
 
-void acceptors_drain(struct acceptors *a)
+int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine)
 {
-	for (unsigned int i = 0; i < a->count; i++) {
+	struct tcp_engine *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	*ret_engine = e;
+	e->w = &ctx->worker;
+	e->conns.ctx = ctx;
+	TAILQ_INIT(&e->conns.list);
+	pipes_init(&e->conns.tools.pipes,
+		   pipes_share(ctx->relay->nofile, ctx->relay->options->workers));
+	e->seed = (unsigned int)(e->w->next_id + e->w->now); /* ids differ between threads */
+	e->pause.fire = accept_resume;
+	e->warnings = (struct record_limit){ .what = "warnings about accepting",
+					     .max = 1,
+					     .window_ms = WARN_EVERY_MS };
+	e->high_water = high_water_mark(ctx->relay->nofile);
+	e->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (e->spare < 0)
+		return -errno;
+	e->conns.tools.buf = malloc(PUMP_BUFFER_SIZE);
+	return e->conns.tools.buf ? watch_listeners(e, ctx->listeners) : -ENOMEM;
+}
+
+bool tcp_busy(const struct tcp_engine *e)
+{
+	return !TAILQ_EMPTY(&e->conns.list);
+}
+
+void tcp_drain(struct tcp_engine *e)
+{
+	for (unsigned int i = 0; i < e->acceptor_count; i++) {
 		enum accepted r = ACCEPTED;
 
 		/* Closing a listener resets what waits in its queue. */
 		for (int failed = 0;
-		     !a->paused && r <= ACCEPT_FAILED && failed < ACCEPTS_PER_TURN;) {
-			r = accept_one(a, a->list[i].io.fd);
+		     !e->paused && accept_continues(r) && failed < ACCEPTS_PER_TURN;) {
+			r = accept_one(e, e->acceptors[i].io.fd);
 			failed += r == ACCEPT_FAILED;
 		}
-		a->list[i].io.fd = -1;
+		e->acceptors[i].io.fd = -1;
 	}
-	timer_cancel(&a->w->wheel, &a->pause);
+	timer_cancel(&e->w->wheel, &e->pause);
 }
 
-void acceptors_close(struct acceptors *a)
+void tcp_end_all(struct tcp_engine *e, enum flow_end end)
 {
-	if (!a)
+	conn_end_all(&e->conns, end);
+}
+
+void tcp_close(struct tcp_engine *e)
+{
+	if (!e)
 		return;
-	timer_cancel(&a->w->wheel, &a->pause);
-	cleanup_fd(&a->spare);
-	free(a);
+	tcp_end_all(e, END_DRAIN);
+	timer_cancel(&e->w->wheel, &e->pause);
+	pipes_close(&e->conns.tools.pipes);
+	free(e->conns.tools.buf);
+	cleanup_fd(&e->spare);
+	free(e);
 }

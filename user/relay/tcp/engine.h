@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Takes connections from one worker's TCP listeners and hands them to conn. Owns
- * what happens when descriptors or memory run out: shed a connection with RST,
- * or pause; never spin. The listeners themselves belong to the worker.
+ * TCP through the relay, for one thread: takes connections from its listeners, hands them to
+ * conn_open, and owns what they share. Decides what happens when descriptors or memory run out:
+ * reset a connection, or pause; never spin. Must not know what a connection does.
  */
 #ifndef TPROXY_RELAY_TCP_ENGINE_H
 #define TPROXY_RELAY_TCP_ENGINE_H
 
-#include "relay/loop/worker.h"
+#include "relay/log/record.h"
+#include "relay/loop/engine_context.h"
 
-struct acceptors;
+struct tcp_engine;
 
-/* 0 or -errno; close with acceptors_close. */
-int acceptors_open(struct worker *w, struct acceptors **ret_acceptors);
+/* Watches the thread's TCP listeners. 0 or -errno; close with tcp_close. */
+int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine);
+
+/* There are connections, and a drain waits for them. */
+bool tcp_busy(const struct tcp_engine *e);
 
 /* Takes what is already connected and stops; the listeners may be closed afterwards. */
-void acceptors_drain(struct acceptors *a);
+void tcp_drain(struct tcp_engine *e);
 
-/* a may be NULL. */
-void acceptors_close(struct acceptors *a);
+/* Resets all connections. */
+void tcp_end_all(struct tcp_engine *e, enum flow_end end);
+
+/* e may be NULL. */
+void tcp_close(struct tcp_engine *e);
 
 #endif

@@ -124,7 +124,7 @@ static int connect_direct(const struct session *s)
 	udp_expect_more(fd);
 	udp_batch_accept_runs(fd);
 	ip_fields_request(fd, family);
-	err = exclusive_connect(fd, &s->dst, &s->client, s->e->w->relay->binding.in);
+	err = exclusive_connect(fd, &s->dst, &s->client, s->e->ctx->relay->binding.in);
 	return err ? err : take_fd(&fd);
 }
 
@@ -175,7 +175,7 @@ static void promote(struct session *s)
 	s->no_promotion = err == -EADDRINUSE || err == -EACCES;
 	if (err)
 		return;
-	s->e->w->stats.promotions++;
+	s->e->ctx->stats.promotions++;
 	session_set_timer(s);
 }
 
@@ -244,7 +244,7 @@ void direct_review(struct session *s)
 {
 	if (!s->direct)
 		return;
-	if (s->window_count < DEMOTE_BELOW && !s->e->w->draining && !s->e->keep)
+	if (s->window_count < DEMOTE_BELOW && !s->e->ctx->draining && !s->e->keep)
 		direct_demote(s);
 	s->window = s->e->w->now;
 	s->window_count = 0;

@@ -11,6 +11,8 @@
 
 #include "lib/util.h"
 #include "relay/admit/admit.h"
+#include "relay/config/options.h"
+#include "relay/log/looplog.h"
 #include "relay/net/rawicmp.h"
 #include "relay/udp/session.h"
 
@@ -35,7 +37,7 @@ static void reject(struct udp_engine *e, struct flow_record *record, int err)
 	record->id = worker_new_id(e->w);
 	record->err = err;
 	if (worker_is_short(err)) {
-		e->w->stats.limited++;
+		e->ctx->stats.limited++;
 		record->end = END_LIMIT;
 	} else if (err) {
 		record->end = END_CONNECT_FAILED;
@@ -47,7 +49,7 @@ static void reject(struct udp_engine *e, struct flow_record *record, int err)
 /* ttl: that its first datagram leaves with, 0: not known. */
 static void note_loop(struct udp_engine *e, struct session *s, uint8_t ttl)
 {
-	struct looplog *loops = e->w->relay->loops;
+	struct looplog *loops = e->ctx->relay->loops;
 	const struct looplog_flow arrived = { &s->client, &s->dst, ttl ? (uint8_t)(ttl + 1) : 0 };
 
 	s->loop = looplog_seen(loops, &arrived, e->w->now);
@@ -66,13 +68,13 @@ static struct session *session_begin(struct udp_engine *e, const union saddr *cl
 	struct session *s;
 	int err;
 
-	if (!admit_flow(e->w, &record, &ticket)) {
+	if (!admit_flow(e->ctx, &record, &ticket)) {
 		reject(e, &record, 0);
 		return NULL;
 	}
 	err = session_open(e, &record, &s);
 	if (err) {
-		admit_release(e->w, &ticket);
+		limits_release(e->ctx->relay->limits, &ticket);
 		reject(e, &record, -err);
 		return NULL;
 	}
@@ -96,7 +98,7 @@ static struct session *session_for(struct udp_engine *e, const union saddr *clie
 					      .client = *client,
 					      .dst = *dst };
 
-		if (!admit_destination(e->w, &record)) {
+		if (!admit_destination(e->ctx, &record)) {
 			reject(e, &record, 0);
 			return NULL;
 		}
@@ -111,7 +113,7 @@ bool udp_hop(const struct udp_engine *e, struct ip_fields *fields)
 		return false;
 	if (fields->ttl)
 		fields->ttl--;
-	if (!e->w->relay->options->carry_ecn)
+	if (!e->ctx->relay->options->carry_ecn)
 		fields->tos &= (uint8_t)~IPTOS_ECN_MASK;
 	return true;
 }
@@ -122,7 +124,7 @@ static bool take_run(struct udp_engine *e, int i, const union saddr *dst, struct
 	*ret_run = udp_batch_run(e->batch, i);
 	if (udp_hop(e, &ret_run->fields))
 		return true;
-	udp_tell_expired(e, udp_batch_from(e->batch, i), dst, e->w->relay->binding.in);
+	udp_tell_expired(e, udp_batch_from(e->batch, i), dst, e->ctx->relay->binding.in);
 	return false;
 }
 
@@ -198,31 +200,31 @@ void udp_empty_listeners(struct udp_engine *e)
 
 static int watch_listeners(struct udp_engine *e)
 {
-	struct worker *w = e->w;
+	const struct worker_listeners *listeners = e->ctx->listeners;
 	int err = 0;
 
 	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
 		for (int cls = TPROXY_UDP4; cls <= TPROXY_UDP6 && !err; cls++) {
 			struct udp_listener *l = &e->listeners[e->listener_count];
 
-			if (w->listeners->fds[row][cls] < 0)
+			if (listeners->fds[row][cls] < 0)
 				continue;
-			l->io = (struct io){ .fd = w->listeners->fds[row][cls],
+			l->io = (struct io){ .fd = listeners->fds[row][cls],
 					     .ready = listener_ready };
 			l->e = e;
 			e->listener_count++;
 			udp_batch_accept_runs(l->io.fd);
 			ip_fields_request(l->io.fd, cls == TPROXY_UDP4 ? AF_INET : AF_INET6);
-			err = worker_watch(w, &l->io, EPOLLIN);
+			err = worker_watch(e->w, &l->io, EPOLLIN);
 		}
 	}
 	return err;
 }
 
-/* This worker's part of a number for all, 1 at least. */
-static unsigned int share(const struct worker *w, unsigned long all, unsigned long max)
+/* This thread's part of a number for all, 1 at least. */
+static unsigned int share(const struct engine_context *ctx, unsigned long all, unsigned long max)
 {
-	const struct options *o = w->relay->options;
+	const struct options *o = ctx->relay->options;
 	unsigned long part = (all > max ? max : all) / (o->udp_full_cone ? 1 : o->workers);
 
 	return part ? (unsigned int)part : 1;
@@ -231,18 +233,18 @@ static unsigned int share(const struct worker *w, unsigned long all, unsigned lo
 /* Half of all descriptors are left to TCP. */
 static void set_limits(struct udp_engine *e)
 {
-	const struct worker *w = e->w;
+	const struct engine_context *ctx = e->ctx;
 
-	e->max = share(w, w->relay->nofile / 4, SESSIONS_MAX);
-	e->direct_max = share(w, w->relay->nofile / 8, DIRECTS_MAX);
-	e->direct_max_per_dst = share(w, DIRECTS_MAX_PER_DST, DIRECTS_MAX_PER_DST);
-	e->full_cone = w->relay->options->udp_full_cone;
+	e->max = share(ctx, ctx->relay->nofile / 4, SESSIONS_MAX);
+	e->direct_max = share(ctx, ctx->relay->nofile / 8, DIRECTS_MAX);
+	e->direct_max_per_dst = share(ctx, DIRECTS_MAX_PER_DST, DIRECTS_MAX_PER_DST);
+	e->full_cone = ctx->relay->options->udp_full_cone;
 }
 
 /* How long before its end a drain gives up the clients' datagrams. */
-static uint64_t answers_ms(const struct worker *w)
+static uint64_t answers_ms(const struct engine_context *ctx)
 {
-	uint64_t half = w->relay->options->drain_timeout * 1000ULL / 2;
+	uint64_t half = ctx->relay->options->drain_timeout * 1000ULL / 2;
 
 	return half < LAST_ANSWERS_MS ? half : LAST_ANSWERS_MS;
 }
@@ -257,14 +259,13 @@ static void look_for_end(struct timer *timer)
 	struct udp_engine *e = container_of(timer, struct udp_engine, drain_timer);
 	struct worker *w = e->w;
 
-	if (w->drain_timer.armed &&
-	    w->drain_timer.due * WHEEL_TICK_MS <= w->now + answers_ms(w) + DRAIN_LOOK_MS)
+	if (e->ctx->drain_end && e->ctx->drain_end <= w->now + answers_ms(e->ctx) + DRAIN_LOOK_MS)
 		direct_demote_all(e);
 	else
 		timer_set(&w->wheel, timer, w->now + DRAIN_LOOK_MS);
 }
 
-int udp_open(struct worker *w, struct udp_engine **ret_engine)
+int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 {
 	struct udp_engine *e = calloc(1, sizeof(*e));
 	int err;
@@ -272,7 +273,8 @@ int udp_open(struct worker *w, struct udp_engine **ret_engine)
 	if (!e)
 		return -ENOMEM;
 	*ret_engine = e;
-	e->w = w;
+	e->ctx = ctx;
+	e->w = &ctx->worker;
 	udp_icmp_open(e);
 	set_limits(e);
 	e->drain_timer.fire = look_for_end;
@@ -281,14 +283,14 @@ int udp_open(struct worker *w, struct udp_engine **ret_engine)
 	TAILQ_INIT(&e->promote);
 	TAILQ_INIT(&e->directs);
 	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
-		e->seed = (uint32_t)w->now;
-	e->batch = udp_batch_new(&w->relay->pinned.marks);
-	e->sources =
-		udp_sources_new(share(w, w->relay->options->udp_per_source, SESSIONS_MAX), e->seed);
+		e->seed = (uint32_t)e->w->now;
+	e->batch = udp_batch_new(&ctx->relay->pinned.marks);
+	e->sources = udp_sources_new(share(ctx, ctx->relay->options->udp_per_source, SESSIONS_MAX),
+				     e->seed);
 	e->paths = udp_paths_new(e->seed);
 	if (!e->batch || !e->sources || !e->paths)
 		return -ENOMEM;
-	err = reply_table_open(w, share(w, w->relay->nofile / 8, REPLIES_MAX), &e->replies);
+	err = reply_table_open(ctx, share(ctx, ctx->relay->nofile / 8, REPLIES_MAX), &e->replies);
 	return err ? err : watch_listeners(e);
 }
 

@@ -8,12 +8,12 @@
 #define TPROXY_RELAY_UDP_ENGINE_H
 
 #include "relay/log/record.h"
-#include "relay/loop/worker.h"
+#include "relay/loop/engine_context.h"
 
 struct udp_engine;
 
-/* Watches the worker's UDP listeners. 0 or -errno; close with udp_close. */
-int udp_open(struct worker *w, struct udp_engine **ret_engine);
+/* Watches the thread's UDP listeners. 0 or -errno; close with udp_close. */
+int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine);
 
 /* What is still to be waited for in a drain. */
 unsigned int udp_sessions(const struct udp_engine *e);

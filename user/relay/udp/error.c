@@ -24,7 +24,7 @@ static void send_error(struct udp_engine *e, const struct icmp_error *error)
 	if (!e->icmp)
 		e->icmp = rawicmp_new();
 	if (e->icmp && !rawicmp_send(e->icmp, error, e->w->now))
-		e->w->stats.icmp_errors++;
+		e->ctx->stats.icmp_errors++;
 }
 
 /* The destination's port, or the protocol, is closed: there is nobody to talk to. */
@@ -84,7 +84,7 @@ bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu)
 		/* A SOCKS server's troubles are not the client's. */
 		if (q.ee.ee_errno && !s->socks)
 			pass_on(s, &q, &s->client, s->e->full_cone ? &q.to : &s->dst,
-				s->e->w->relay->binding.in);
+				s->e->ctx->relay->binding.in);
 	}
 	/* The pending error outlives its entry if it came while we read. */
 	pending = sockopt_error(s->up.fd);
@@ -124,7 +124,7 @@ static bool take_client_error(struct session *s, const struct queued_error *q,
 	if (is_too_big(q))
 		session_narrow(s, q->ee.ee_info);
 	if (!s->socks)
-		pass_on(s, q, e->full_cone ? dst : &s->to, &s->source, e->w->relay->binding.vrf);
+		pass_on(s, q, e->full_cone ? dst : &s->to, &s->source, e->ctx->relay->binding.vrf);
 	if (!ends_flow(err) || e->full_cone)
 		return true;
 	session_finish(s, END_ERROR, err);
@@ -219,7 +219,7 @@ void udp_tell_unreachable(struct udp_engine *e, const union saddr *client, const
 {
 	struct icmp_error error = { .src = *client,
 				    .dst = *dst,
-				    .device = e->w->relay->binding.in };
+				    .device = e->ctx->relay->binding.in };
 
 	if (err == ENETUNREACH)
 		fill_unreachable(&error, ICMP_NET_UNREACH, ICMPV6_NOROUTE);

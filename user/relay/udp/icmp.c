@@ -86,7 +86,7 @@ static ssize_t receive(int fd, struct iovec *packet, union saddr *from,
 static void icmp_ready(struct io *io, uint32_t events)
 {
 	struct udp_engine *e = container_of(io, struct udp_listener, io)->e;
-	uint64_t marks = atomic_load_explicit(&e->w->relay->pinned.marks, memory_order_relaxed);
+	uint64_t marks = atomic_load_explicit(&e->ctx->relay->pinned.marks, memory_order_relaxed);
 	uint8_t data[QUOTE_SIZE];
 	struct icmp_quote quote;
 
@@ -112,7 +112,7 @@ void udp_icmp_open(struct udp_engine *e)
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		struct udp_listener *l = &e->icmp_listeners[i];
-		int fd = open_raw(families[i], e->w->relay->binding.in);
+		int fd = open_raw(families[i], e->ctx->relay->binding.in);
 		int err = fd < 0 ? fd : 0;
 
 		l->e = e;

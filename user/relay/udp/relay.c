@@ -18,7 +18,7 @@ static void train_account(struct session *s, struct udp_lane *lane)
 
 	lane->bytes += t->sent_bytes;
 	lane->datagrams += t->sent;
-	s->e->w->stats.lost_datagrams += t->lost;
+	s->e->ctx->stats.lost_datagrams += t->lost;
 	direct_count_datagrams(s, t->count);
 	udp_train_reset(t);
 }
@@ -26,7 +26,7 @@ static void train_account(struct session *s, struct udp_lane *lane)
 /* server: who sent the answer. */
 static void tell_server(struct session *s, const union saddr *server, uint32_t mtu)
 {
-	struct udp_path_end end = { mtu, s->e->w->relay->binding.vrf };
+	struct udp_path_end end = { mtu, s->e->ctx->relay->binding.vrf };
 
 	if (!s->socks)
 		udp_tell_too_big(s->e, server, &s->source, &end);
@@ -60,7 +60,7 @@ static void skip_too_big(struct session *s, uint32_t mtu)
 static bool was_reassembled(const struct session *s)
 {
 	uint32_t link = s->client.sa.sa_family == AF_INET6 ?
-				udp_path_mtu(&s->client, s->e->w->relay->binding.in) :
+				udp_path_mtu(&s->client, s->e->ctx->relay->binding.in) :
 				0;
 
 	return link && s->e->train.segment + udp_path_headers(AF_INET6) > link;
@@ -100,7 +100,7 @@ bool session_flush_to_dst(struct session *s, const union saddr *dst)
 		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
 	/* An error may be that of an earlier datagram: this one gets a second try. */
 	for (unsigned int tries = 0; !s->socks && (err = udp_train_send(t, &way)); tries++) {
-		struct udp_path_end end = { .device = s->e->w->relay->binding.in };
+		struct udp_path_end end = { .device = s->e->ctx->relay->binding.in };
 
 		if (!session_take_errors(s, -err, &end.mtu)) {
 			udp_train_reset(t);
@@ -246,7 +246,7 @@ static bool decide_df(struct session *s, int i, struct udp_run *run)
 	if (!s->unfiltered)
 		return true;
 	tell_server(s, udp_batch_from(s->e->batch, i), s->client_mtu);
-	s->e->w->stats.lost_datagrams++;
+	s->e->ctx->stats.lost_datagrams++;
 	return false;
 }
 
@@ -261,7 +261,7 @@ static bool hop_of_answer(struct session *s, int i, struct udp_run *run)
 	}
 	if (udp_hop(e, &run->fields))
 		return decide_df(s, i, run);
-	udp_tell_expired(e, udp_batch_from(e->batch, i), &s->source, e->w->relay->binding.vrf);
+	udp_tell_expired(e, udp_batch_from(e->batch, i), &s->source, e->ctx->relay->binding.vrf);
 	return false;
 }
 

@@ -15,6 +15,7 @@
 #define SEND_TRIES 8 /* without progress */
 
 struct reply_table {
+	struct engine_context *ctx;
 	struct worker *w;
 	struct rawudp *raw; /* opened when first needed */
 	struct timer timer; /* of the longest idle */
@@ -57,18 +58,19 @@ static void reply_expire(struct timer *timer)
 		timer_set(&t->w->wheel, timer, r->idle_since + REPLY_IDLE_MS);
 }
 
-int reply_table_open(struct worker *w, unsigned int max, struct reply_table **ret_table)
+int reply_table_open(struct engine_context *ctx, unsigned int max, struct reply_table **ret_table)
 {
 	struct reply_table *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
-	t->w = w;
+	t->ctx = ctx;
+	t->w = &ctx->worker;
 	t->max = max;
 	t->timer.fire = reply_expire;
 	TAILQ_INIT(&t->idle);
 	if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) < 0)
-		t->seed = (uint32_t)w->now;
+		t->seed = (uint32_t)t->w->now;
 	*ret_table = t;
 	return 0;
 }
@@ -130,7 +132,7 @@ static int reply_bind(const union saddr *local, int device)
 
 static int bind_evicting(struct reply_table *t, const union saddr *local)
 {
-	int device = t->w->relay->binding.in;
+	int device = t->ctx->relay->binding.in;
 	int fd = t->open < t->max || reply_evict(t) ? reply_bind(local, device) : -EMFILE;
 
 	if ((fd == -EMFILE || fd == -ENFILE) && reply_evict(t))
@@ -142,7 +144,7 @@ static bool have_raw(struct reply_table *t)
 {
 	if (t->raw)
 		return true;
-	t->raw = rawudp_new(t->w->relay->binding.in);
+	t->raw = rawudp_new(t->ctx->relay->binding.in);
 	if (!t->raw)
 		return false;
 	record_say(RECORD_DEBUG, "udp: answering from ports that are not bound by raw sockets");

@@ -10,8 +10,8 @@
 #ifndef TPROXY_RELAY_UDP_REPLY_H
 #define TPROXY_RELAY_UDP_REPLY_H
 
+#include "relay/loop/engine_context.h"
 #include "relay/udp/train.h"
-#include "relay/loop/worker.h"
 
 struct reply_table;
 
@@ -29,7 +29,7 @@ struct reply {
 };
 
 /* max: of open sockets. */
-int reply_table_open(struct worker *w, unsigned int max, struct reply_table **ret_table);
+int reply_table_open(struct engine_context *ctx, unsigned int max, struct reply_table **ret_table);
 void reply_table_close(struct reply_table *t);
 
 /* Finds or makes the one for this address's port; reply_put gives it back. 0 or -ENOMEM. */

@@ -7,7 +7,7 @@
 #include <sys/epoll.h>
 
 #include "lib/util.h"
-#include "relay/admit/admit.h"
+#include "relay/config/options.h"
 #include "relay/net/sockopt.h"
 #include "relay/udp/session.h"
 #include "relay/udp/socks.h"
@@ -110,7 +110,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 	if (s->wants_promotion)
 		TAILQ_REMOVE(&s->e->promote, s, promote);
 	udp_source_leave(&s->source_link);
-	admit_release(s->e->w, &s->ticket);
+	limits_release(s->e->ctx->relay->limits, &s->ticket);
 	LIST_REMOVE(s, link);
 	queue_leave(s);
 	s->e->count--;
@@ -119,7 +119,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 
 static uint32_t session_limit(const struct session *s)
 {
-	if (s->e->w->draining)
+	if (s->e->ctx->draining)
 		return TIMEOUT_DRAIN_MS;
 	if (saddr_port(&s->to) == DNS_PORT)
 		return s->to_client.datagrams && s->to_client.datagrams >= s->to_dst.datagrams ?
@@ -143,7 +143,7 @@ static void session_timeout(struct timer *timer)
 	struct session *s = container_of(timer, struct session, timer);
 
 	if (s->last + session_limit(s) <= s->e->w->now) {
-		session_finish(s, s->e->w->draining ? END_DRAIN : END_IDLE, 0);
+		session_finish(s, s->e->ctx->draining ? END_DRAIN : END_IDLE, 0);
 		return;
 	}
 	/* A path that refused long segments may take them again. */
@@ -180,7 +180,7 @@ bool session_evict(struct udp_engine *e)
 		oldest = TAILQ_FIRST(&e->lru[spare]);
 	if (!oldest)
 		return false;
-	e->w->stats.limited++;
+	e->ctx->stats.limited++;
 	session_finish(oldest, END_LIMIT, 0);
 	return true;
 }
@@ -199,7 +199,7 @@ static void evict_of_source(struct udp_engine *e, const union saddr *client)
 	}
 	if (!idle)
 		return;
-	e->w->stats.limited++;
+	e->ctx->stats.limited++;
 	session_finish(idle, END_LIMIT, 0);
 }
 
@@ -209,12 +209,12 @@ static void evict_of_source(struct udp_engine *e, const union saddr *client)
  */
 static int open_cone(struct udp_engine *e, const union saddr *client, struct upstream *ret_up)
 {
-	enum source_mode mode = e->w->relay->options->source;
+	enum source_mode mode = e->ctx->relay->options->source;
 	sa_family_t family = client->sa.sa_family;
 	union saddr source = { .sa.sa_family = family };
 	__cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(source);
-	int err = fd < 0 ? -errno : sockopt_device(fd, e->w->egress.vrf);
+	int err = fd < 0 ? -errno : sockopt_device(fd, e->ctx->egress.vrf);
 
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
@@ -242,10 +242,10 @@ static int open_socket(struct udp_engine *e, const union saddr *client, const un
 		       struct upstream *ret_up)
 {
 	struct upstream_want want = { .type = SOCK_DGRAM,
-				      .mode = e->w->relay->options->source,
+				      .mode = e->ctx->relay->options->source,
 				      .client = client,
 				      .dst = dst,
-				      .egress = &e->w->egress };
+				      .egress = &e->ctx->egress };
 
 	return e->full_cone ? open_cone(e, client, ret_up) : upstream_open(&want, ret_up);
 }
@@ -263,7 +263,7 @@ static int open_evicting(struct udp_engine *e, const union saddr *client, const 
 	if (err)
 		return err;
 	if (ret_up->fell_back)
-		e->w->stats.port_fallbacks++;
+		e->ctx->stats.port_fallbacks++;
 	sockopt_errors(ret_up->fd, dst->sa.sa_family);
 	ip_fields_request(ret_up->fd, dst->sa.sa_family);
 	return 0;
@@ -311,8 +311,8 @@ static void narrow_from_start(struct session *s)
 	if (!mtu || s->e->full_cone)
 		return;
 	/* With a client's address the data path sees the answers. */
-	s->df_unseen =
-		s->client.sa.sa_family == AF_INET && s->e->w->relay->options->source == SOURCE_OWN;
+	s->df_unseen = s->client.sa.sa_family == AF_INET &&
+		       s->e->ctx->relay->options->source == SOURCE_OWN;
 	session_narrow(s, mtu);
 	s->unfiltered = false; /* it has not sent anything yet */
 }
@@ -323,7 +323,7 @@ static int session_connect(struct session *s)
 	struct upstream up;
 	int err;
 
-	if (e->w->relay->options->udp_upstream.sa.sa_family)
+	if (e->ctx->relay->options->udp_upstream.sa.sa_family)
 		return udp_socks_open(s);
 	err = open_evicting(e, &s->client, &s->to, &up);
 	if (err)
@@ -372,7 +372,7 @@ int session_open(struct udp_engine *e, const struct flow_record *record,
 	LIST_INSERT_HEAD(bucket_of(e, client, &s->dst), s, link);
 	queue_join(s);
 	e->count++;
-	e->w->stats.udp_flows++;
+	e->ctx->stats.udp_flows++;
 	*ret_session = take_ptr(s);
 	return 0;
 }

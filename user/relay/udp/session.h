@@ -24,6 +24,8 @@
 #ifndef TPROXY_RELAY_UDP_SESSION_H
 #define TPROXY_RELAY_UDP_SESSION_H
 
+#include "relay/admit/limits.h"
+#include "relay/process/listener.h"
 #include "relay/udp/reply.h"
 #include "relay/udp/engine.h"
 #include "relay/udp/path.h"
@@ -92,7 +94,8 @@ TAILQ_HEAD(direct_queue, direct);
 #define DIRECT_BUCKETS 8192 /* destinations that share one count as one */
 
 struct udp_engine {
-	struct worker *w;
+	struct engine_context *ctx;
+	struct worker *w; /* that of ctx */
 	struct udp_batch *batch;
 	struct udp_train train; /* empty but while a batch is being worked off */
 	struct reply_table *replies;

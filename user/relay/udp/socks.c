@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "lib/util.h"
+#include "relay/config/options.h"
 #include "relay/net/sockopt.h"
 #include "relay/upstream/socks5_udp.h"
 #include "relay/udp/session.h"
@@ -103,7 +104,7 @@ static void release_waiting(struct udp_socks *socks)
 		STAILQ_REMOVE_HEAD(&socks->waiting, link);
 		if (socks->state != SOCKS_READY ||
 		    send_wrapped(socks->s->up.fd, &waiting->dst, waiting->data, waiting->len))
-			socks->s->e->w->stats.lost_datagrams++;
+			socks->s->e->ctx->stats.lost_datagrams++;
 		free(waiting);
 	}
 	socks->waiting_count = 0;
@@ -134,7 +135,7 @@ static int open_association(struct udp_socks *socks)
 				       .mode = SOURCE_OWN,
 				       .client = &s->client,
 				       .dst = &to,
-				       .egress = &s->e->w->egress };
+				       .egress = &s->e->ctx->egress };
 	err = upstream_open(&want, &up);
 	if (err)
 		return err;
@@ -231,7 +232,7 @@ static void control_connected(struct io *io, uint32_t events)
 
 int udp_socks_open(struct session *s)
 {
-	const struct options *o = s->e->w->relay->options;
+	const struct options *o = s->e->ctx->relay->options;
 	struct udp_socks *socks = calloc(1, sizeof(*socks));
 	struct upstream_want want;
 	struct upstream up;
@@ -248,7 +249,7 @@ int udp_socks_open(struct session *s)
 				       .mode = SOURCE_OWN,
 				       .client = &s->client,
 				       .dst = &socks->server,
-				       .egress = &s->e->w->egress };
+				       .egress = &s->e->ctx->egress };
 	err = upstream_open(&want, &up);
 	if (err) {
 		free(socks);

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/thread.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "lib/util.h"
+#include "relay/config/options.h"
+#include "relay/log/record.h"
+#include "relay/process/listener.h"
+#include "relay/tcp/engine.h"
+#include "relay/udp/engine.h"
+
+#define ADDRESSES_RETRY_MS 1000
+
+/* ---- local addresses ------------------------------------------------------ */
+
+/* The kernel reports a change once: what cannot be read now is read later. */
+static int read_addresses(struct relay_thread *t)
+{
+	struct worker *w = &t->ctx.worker;
+	int err = local_update(&t->ctx.local);
+
+	if (err)
+		timer_set(&w->wheel, &t->local_retry, w->now + ADDRESSES_RETRY_MS);
+	return err;
+}
+
+static void addresses_due(struct timer *timer)
+{
+	read_addresses(container_of(timer, struct relay_thread, local_retry));
+}
+
+static void addresses_changed(struct io *io, uint32_t events)
+{
+	int err = read_addresses(container_of(io, struct relay_thread, local_io));
+
+	(void)events;
+	if (err)
+		record_say(RECORD_WARN,
+			   "local addresses: cannot be read: %s (the old ones stay, "
+			   "trying again)",
+			   strerror(-err));
+}
+
+static int watch_addresses(struct relay_thread *t)
+{
+	int err = local_open(&t->ctx.local);
+
+	if (err)
+		return err;
+	t->local_io = (struct io){ .fd = t->ctx.local.events, .ready = addresses_changed };
+	return worker_watch(&t->ctx.worker, &t->local_io, EPOLLIN);
+}
+
+/* ---- orders --------------------------------------------------------------- */
+
+/* Here no flow uses what the old settings hold. */
+static void take_settings(struct engine_context *ctx)
+{
+	const struct relay *relay = ctx->relay;
+	struct settings *old = ctx->settings;
+
+	pthread_mutex_lock(relay->settings_lock);
+	ctx->settings = settings_ref(relay->settings);
+	pthread_mutex_unlock(relay->settings_lock);
+	settings_unref(old);
+}
+
+/* The relay that takes over holds the same sockets, so epoll would keep reporting them. */
+static void leave_listeners(struct engine_context *ctx)
+{
+	for (int row = 0; row < LISTENER_ROWS; row++) {
+		for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
+			int fd = ctx->listeners->fds[row][cls];
+
+			if (fd >= 0)
+				worker_unwatch(&ctx->worker, fd);
+		}
+	}
+	listener_close(ctx->listeners);
+}
+
+static void stop_listening(struct relay_thread *t)
+{
+	if (t->ctx.draining)
+		return;
+	t->ctx.draining = true;
+	tcp_drain(t->tcp);
+	udp_drain(t->udp);
+	leave_listeners(&t->ctx);
+}
+
+static void begin_drain(struct relay_thread *t)
+{
+	struct engine_context *ctx = &t->ctx;
+
+	stop_listening(t);
+	if (ctx->drain_end)
+		return;
+	ctx->drain_end = ctx->worker.now + ctx->relay->options->drain_timeout * 1000ULL;
+	timer_set(&ctx->worker.wheel, &t->drain_timer, ctx->drain_end);
+}
+
+static void end_flows(struct relay_thread *t)
+{
+	tcp_end_all(t->tcp, END_DRAIN);
+	udp_end_all(t->udp, END_DRAIN);
+}
+
+static void drain_expired(struct timer *timer)
+{
+	end_flows(container_of(timer, struct relay_thread, drain_timer));
+}
+
+static void obey(struct relay_thread *t, enum thread_order order)
+{
+	switch (order) {
+	case THREAD_RUN:
+		break;
+	case THREAD_RETIRE:
+		stop_listening(t);
+		break;
+	case THREAD_DRAIN:
+		begin_drain(t);
+		break;
+	case THREAD_ABORT:
+		begin_drain(t);
+		end_flows(t);
+		break;
+	}
+}
+
+static void command_ready(struct io *io, uint32_t events)
+{
+	struct relay_thread *t = container_of(io, struct relay_thread, command);
+	eventfd_t count;
+
+	(void)events;
+	eventfd_read(io->fd, &count);
+	take_settings(&t->ctx);
+	udp_keep(t->udp, atomic_load(&t->ctx.relay->pinned.drains));
+	obey(t, (enum thread_order)atomic_load(&t->order));
+}
+
+void thread_order(struct relay_thread *t, enum thread_order order)
+{
+	atomic_store(&t->order, order);
+	eventfd_write(t->command.fd, 1);
+}
+
+/* ---- the thread ----------------------------------------------------------- */
+
+static void *thread_run(void *arg)
+{
+	struct relay_thread *t = arg;
+	const struct relay *relay = t->ctx.relay;
+
+	pthread_mutex_lock(relay->gate);
+	pthread_mutex_unlock(relay->gate);
+	while (!t->ctx.draining || tcp_busy(t->tcp) || udp_sessions(t->udp))
+		worker_turn(&t->ctx.worker);
+	eventfd_write(relay->done, 1);
+	return NULL;
+}
+
+static int open_engines(struct relay_thread *t)
+{
+	const struct relay *relay = t->ctx.relay;
+	int err =
+		egress_open(&t->ctx.egress, &relay->binding, relay->options->source != SOURCE_OWN);
+
+	if (!err)
+		err = tcp_open(&t->ctx, &t->tcp);
+	if (!err)
+		err = udp_open(&t->ctx, &t->udp);
+	return err;
+}
+
+int thread_open(struct relay_thread *t, unsigned int index, const struct relay *relay)
+{
+	int err;
+
+	memset(t, 0, sizeof(*t));
+	t->ctx.relay = relay;
+	t->ctx.listeners = &relay->listeners->worker[index];
+	t->ctx.local = (struct local_set){ .events = -1, .dump = -1 };
+	t->drain_timer.fire = drain_expired;
+	t->local_retry.fire = addresses_due;
+	take_settings(&t->ctx);
+	/* Ids of thread i are i modulo OPTIONS_MAX_WORKERS, and none is 0. */
+	err = worker_open(&t->ctx.worker, OPTIONS_MAX_WORKERS + index, OPTIONS_MAX_WORKERS);
+	t->command =
+		(struct io){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = command_ready };
+	if (!err && t->command.fd < 0)
+		err = -errno;
+	if (!err)
+		err = worker_watch(&t->ctx.worker, &t->command, EPOLLIN);
+	if (!err)
+		err = watch_addresses(t);
+	return err ? err : open_engines(t);
+}
+
+int thread_start(struct relay_thread *t)
+{
+	return -pthread_create(&t->id, NULL, thread_run, t);
+}
+
+void thread_close(struct relay_thread *t)
+{
+	udp_close(t->udp);
+	tcp_close(t->tcp);
+	listener_close(t->ctx.listeners);
+	local_close(&t->ctx.local);
+	egress_close(&t->ctx.egress);
+	worker_close_io(&t->command);
+	worker_close(&t->ctx.worker);
+	settings_unref(t->ctx.settings);
+}

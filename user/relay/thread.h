@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One thread of the relay: opens the engines, runs their loop, obeys orders and keeps the set of
+ * local addresses true. A flow stays on the thread that got it; threads share only the read-only
+ * struct relay and the log. Must not touch flows: the engines do.
+ */
+#ifndef TPROXY_RELAY_THREAD_H
+#define TPROXY_RELAY_THREAD_H
+
+#include <pthread.h>
+
+#include "relay/loop/engine_context.h"
+
+/* From weak to strong: a thread never gets a weaker one than it has. */
+enum thread_order {
+	THREAD_RUN,
+	THREAD_RETIRE, /* another relay serves the listeners; flows may take the time they need */
+	THREAD_DRAIN,  /* no new flows; those that are left have drain-timeout */
+	THREAD_ABORT,  /* they end now */
+};
+
+struct relay_thread {
+	struct engine_context ctx;
+	pthread_t id;
+	struct tcp_engine *tcp;
+	struct udp_engine *udp;
+	struct io command; /* eventfd: look at `order` and the settings */
+	_Atomic int order; /* enum thread_order */
+	struct timer drain_timer;
+	struct io local_io;
+	struct timer local_retry; /* the addresses could not be read, for want of memory */
+};
+
+/* Takes the listeners of row `index` of relay->listeners. 0 or -errno; thread_close in any case. */
+int thread_open(struct relay_thread *t, unsigned int index, const struct relay *relay);
+int thread_start(struct relay_thread *t);
+
+/* From any thread. The same order again makes it look at the settings. */
+void thread_order(struct relay_thread *t, enum thread_order order);
+
+/* After it ended or was never started: closes and frees everything. */
+void thread_close(struct relay_thread *t);
+
+#endif
