@@ -26,7 +26,10 @@ void addrset_sort(struct addrset *set);
 bool addrset_has(const struct addrset *set, const struct addrset_key *key); /* sorted set */
 void addrset_free(struct addrset *set);
 
-/* The addresses of all interfaces, sorted. */
-int addrset_read(struct addrset *ret_set, struct nl *nl);
+/* The addresses of all interfaces, sorted. 0 or -errno. */
+int addrset_read(struct addrset *ret_own, struct nl *nl);
+
+/* The same, and the broadcast addresses of these interfaces, which are IPv4 only. */
+int addrset_read_all(struct addrset *ret_own, struct addrset *ret_broadcast, struct nl *nl);
 
 #endif

@@ -189,6 +189,8 @@ static int read_address(const struct nlmsghdr *msg, void *data)
 	address.family = info->ifa_family;
 	address.len = info->ifa_prefixlen;
 	memcpy(address.addr, mnl_attr_get_payload(own), want);
+	if (attr[IFA_BROADCAST] && mnl_attr_get_payload_len(attr[IFA_BROADCAST]) == 4)
+		memcpy(address.broadcast, mnl_attr_get_payload(attr[IFA_BROADCAST]), 4);
 	walk->result = walk->cb(&address, walk->arg);
 	return walk->result ? MNL_CB_STOP : MNL_CB_OK;
 }

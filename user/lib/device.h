@@ -39,8 +39,9 @@ int device_vrf(const struct device *device);
 struct address {
 	int ifindex;
 	__u8 family;
-	__u8 len;      /* prefix length */
-	__u8 addr[16]; /* network byte order */
+	__u8 len;          /* prefix length */
+	__u8 addr[16];     /* network byte order */
+	__u8 broadcast[4]; /* likewise; IPv4 only, 0.0.0.0: none */
 };
 
 /* Every address of the namespace; cb's non-zero result ends the walk with it. */

@@ -185,7 +185,7 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 	memset(t, 0, sizeof(*t));
 	t->ctx.relay = relay;
 	t->ctx.listeners = &relay->listeners->worker[index];
-	t->ctx.local = (struct local_set){ .events = -1, .dump = -1 };
+	t->ctx.local.events = -1;
 	t->drain_timer.fire = drain_expired;
 	t->local_retry.fire = addresses_due;
 	take_settings(&t->ctx);

@@ -192,9 +192,8 @@ static void note_addresses(const struct watch_state *s)
 	__cleanup_close int map = check_dir(s) ? -1 : bpf_obj_get(s->local);
 	__u8 one = 1;
 
-	for (size_t i = 0; map >= 0 && i < s->addresses.count; i++)
-		if (s->addresses.entries[i].kind == LOCAL_ADDRESS)
-			bpf_map_update_elem(map, s->addresses.entries[i].addr, &one, BPF_ANY);
+	for (size_t i = 0; map >= 0 && i < s->addresses.own.n; i++)
+		bpf_map_update_elem(map, &s->addresses.own.items[i], &one, BPF_ANY);
 }
 
 /* Once for each map and cause, for this comes four times a second. */
