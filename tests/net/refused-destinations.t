@@ -78,6 +78,23 @@ refused "what has no hop left" c $SERVER4 81 ttl
 refused "what has no hop left, IPv6" c $SERVER6 81 ttl
 c sysctl -qw net.ipv4.ip_default_ttl=64 net.ipv6.conf.c0.hop_limit=64
 
+# No host sends IPv4-mapped addresses in IPv6. What they map is not reached that way. A client that
+# has such an address never completes a TCP handshake (tcp_v6_conn_request), but a datagram arrives.
+mapped() { # DESCRIPTION SOURCE DESTINATION
+	local before
+
+	before=$(ends)
+	ok "$1: packets are sent" corner frame c0 "$GATE_MAC" "$2" 7007 "$3"
+	ok "$1: the log says why" relay_says "Z udp \[$(escaped "$2")\]:40000 -> \[$(escaped "$3")\]:7007 .*end=refused reason=ipv4-mapped\$"
+	is "$1: it is one flow" "$(ends)" $((before + 1))
+	refusals=$((refusals + 1))
+}
+GATE_MAC=$(ip -n "$ROUTER" -br link show r0 | awk '{ print $3 }')
+r nft add rule inet steer pre iifname r0 ip6 daddr ::ffff:0:0/96 meta l4proto udp tproxy ip6 to [::1]:15002 meta mark set 1 accept
+r nft add rule inet steer pre iifname r0 ip6 saddr ::ffff:0:0/96 meta l4proto udp tproxy ip6 to [::1]:15002 meta mark set 1 accept
+mapped "an IPv4-mapped destination" $CLIENT6 ::ffff:$SERVER4
+mapped "an IPv4-mapped client" ::ffff:$CLIENT4 $SERVER6
+
 # a new address is known at once
 r ip addr add 10.77.1.77/24 dev r0
 r nft add rule inet steer pre iifname r0 ip daddr 10.77.1.77 meta l4proto tcp tproxy ip to 127.0.0.1:15002 meta mark set 1 accept

@@ -22,9 +22,8 @@ static enum dest_verdict check(const char *text, uint16_t port, enum local_kind 
 			       unsigned int allowed)
 {
 	union saddr a = address(text, port);
-	union saddr plain = saddr_unmap(&a);
 
-	return dest_check(&plain, kind, &own, allowed);
+	return dest_check(&a, kind, &own, allowed);
 }
 
 static const struct {
@@ -34,15 +33,12 @@ static const struct {
 } table[] = {
 	{ "192.0.2.1", LOCAL_NONE, DEST_OK },
 	{ "2001:db8::1", LOCAL_NONE, DEST_OK },
-	{ "::ffff:192.0.2.1", LOCAL_NONE, DEST_OK },
 	{ "0.0.0.0", LOCAL_NONE, DEST_UNSPECIFIED },
 	{ "0.1.2.3", LOCAL_NONE, DEST_UNSPECIFIED },
 	{ "::", LOCAL_NONE, DEST_UNSPECIFIED },
-	{ "::ffff:0.0.0.0", LOCAL_NONE, DEST_UNSPECIFIED },
 	{ "127.0.0.1", LOCAL_ADDRESS, DEST_LOOPBACK },
 	{ "127.255.255.254", LOCAL_NONE, DEST_LOOPBACK },
 	{ "::1", LOCAL_ADDRESS, DEST_LOOPBACK },
-	{ "::ffff:127.0.0.1", LOCAL_NONE, DEST_LOOPBACK },
 	{ "128.0.0.1", LOCAL_NONE, DEST_OK },
 	{ "169.254.1.1", LOCAL_NONE, DEST_LINK_LOCAL },
 	{ "169.254.169.254", LOCAL_NONE, DEST_LINK_LOCAL },
@@ -51,19 +47,16 @@ static const struct {
 	{ "fe80::1", LOCAL_NONE, DEST_LINK_LOCAL },
 	{ "febf::1", LOCAL_NONE, DEST_LINK_LOCAL },
 	{ "fec0::1", LOCAL_NONE, DEST_OK },
-	{ "::ffff:169.254.0.1", LOCAL_NONE, DEST_LINK_LOCAL },
 	{ "224.0.0.1", LOCAL_NONE, DEST_MULTICAST },
 	{ "239.255.255.255", LOCAL_NONE, DEST_MULTICAST },
 	{ "240.0.0.1", LOCAL_NONE, DEST_OK },
 	{ "240.1.2.3", LOCAL_NONE, DEST_OK },
 	{ "255.255.255.254", LOCAL_NONE, DEST_OK },
 	{ "ff02::1", LOCAL_NONE, DEST_MULTICAST },
-	{ "::ffff:224.0.0.1", LOCAL_NONE, DEST_MULTICAST },
 	{ "255.255.255.255", LOCAL_NONE, DEST_BROADCAST },
 	{ "10.0.0.255", LOCAL_BROADCAST, DEST_BROADCAST },
 	{ "10.0.0.1", LOCAL_ADDRESS, DEST_ROUTER },
 	{ "2001:db8::2", LOCAL_ADDRESS, DEST_ROUTER },
-	{ "::ffff:10.0.0.1", LOCAL_ADDRESS, DEST_ROUTER },
 };
 
 static void test_defaults(void **state)
@@ -88,8 +81,7 @@ static void test_allow_link_local(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		union saddr a = address(table[i].text, 22);
-		bool lifted = table[i].expected == DEST_LINK_LOCAL &&
-			      saddr_unmap(&a).sa.sa_family == AF_INET;
+		bool lifted = table[i].expected == DEST_LINK_LOCAL && a.sa.sa_family == AF_INET;
 
 		if (check(table[i].text, 22, table[i].kind, DEST_ALLOW_LINK_LOCAL) !=
 		    (lifted ? DEST_OK : table[i].expected))
@@ -105,8 +97,7 @@ static void test_allow_link_local(void **state)
 
 static void test_own_listener(void **state)
 {
-	static const char *const here[] = { "127.0.0.1", "127.9.9.9", "::1",
-					    "0.0.0.0",   "::",        "::ffff:127.0.0.1" };
+	static const char *const here[] = { "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
@@ -132,7 +123,6 @@ static void test_every_refusal_has_a_reason(void **state)
 static void test_local_addresses(void **state)
 {
 	union saddr loopback4 = address("127.0.0.1", 1);
-	union saddr mapped = address("::ffff:127.0.0.1", 1);
 	union saddr foreign = address("192.0.2.77", 1);
 	struct local_set set;
 
@@ -142,7 +132,6 @@ static void test_local_addresses(void **state)
 	/* A fresh network namespace may have lo without addresses. */
 	if (set.own.n) {
 		assert_int_equal(local_lookup(&set, &loopback4), LOCAL_ADDRESS);
-		assert_int_equal(local_lookup(&set, &mapped), LOCAL_ADDRESS);
 	}
 	assert_int_equal(local_lookup(&set, &foreign), LOCAL_NONE);
 	local_close(&set);
@@ -169,6 +158,37 @@ static void test_addresses(void **state)
 	assert_string_equal(saddr_format(&b, text), "[::1]:80");
 }
 
+/* IPv4-mapped addresses become IPv4 where they enter, and nothing else does. */
+static void test_mapped(void **state)
+{
+	static const struct {
+		const char *text, *expected;
+		bool mapped;
+	} enter[] = {
+		{ "::ffff:10.0.0.1", "10.0.0.1:7", true },
+		{ "::ffff:0.0.0.0", "0.0.0.0:7", true },
+		{ "::ffff:255.255.255.255", "255.255.255.255:7", true },
+		{ "::10.0.0.1", "[::10.0.0.1]:7", false },
+		{ "::fffe:10.0.0.1", "[::fffe:a00:1]:7", false },
+		{ "::ffff:0:10.0.0.1", "[::ffff:0:a00:1]:7", false },
+		{ "64:ff9b::10.0.0.1", "[64:ff9b::a00:1]:7", false },
+	};
+	const union saddr v4 = address("10.0.0.1", 7);
+	char text[SADDR_TEXT_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(enter); i++) {
+		union saddr raw = address(enter[i].text, 7);
+		union saddr a = saddr_from(AF_INET6, &raw.v6.sin6_addr, 7);
+
+		assert_int_equal(saddr_is_mapped(&raw), enter[i].mapped);
+		assert_false(saddr_is_mapped(&a));
+		assert_string_equal(saddr_format(&a, text), enter[i].expected);
+	}
+	assert_false(saddr_is_mapped(&v4));
+	assert_string_equal(saddr_format(&v4, text), "10.0.0.1:7");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_every_refusal_has_a_reason),
 		cmocka_unit_test(test_local_addresses),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_mapped),
 	};
 
 	port_set_add(&own, OWN_PORT);

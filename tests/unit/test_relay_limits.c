@@ -84,7 +84,6 @@ static void test_per_source(void **state)
 	assert_null(take_at("10.0.0.1", NOW, &first));
 	assert_null(take("10.0.0.1"));
 	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
-	assert_string_equal(take("::ffff:10.0.0.1"), "max-flows-per-source");
 	assert_null(take("10.0.0.2"));
 	/* a /64 is one client */
 	assert_null(take("2001:db8::1"));

@@ -10,15 +10,13 @@ static enum dest_verdict check_dest(const struct engine_context *ctx, uint8_t pr
 				    const union saddr *dst, bool named)
 {
 	const struct relay *relay = ctx->relay;
-	union saddr plain = saddr_unmap(dst);
 	unsigned int allowed = 0;
 
 	if (named || relay->options->allow_local)
 		allowed |= DEST_ALLOW_LOCAL;
-	/* A rule that names such addresses does not mean those that are mapped to IPv6. */
 	if (dst->sa.sa_family == AF_INET && atomic_load(&relay->pinned.link_local))
 		allowed |= DEST_ALLOW_LINK_LOCAL;
-	return dest_check(&plain, local_lookup(&ctx->local, &plain),
+	return dest_check(dst, local_lookup(&ctx->local, dst),
 			  proto == IPPROTO_TCP ? relay->tcp_ports : relay->udp_ports, allowed);
 }
 
@@ -40,6 +38,9 @@ static const char *refusal(const struct engine_context *ctx, const struct flow_r
 	enum dest_verdict verdict = check_dest(ctx, record->proto, to, pooled);
 	const char *reason = pooled ? pool_refusal(ctx, record) : NULL;
 
+	/* They were in IPv6 headers (see saddr_from), and must not reach what they map. */
+	if (saddr_is_mapped(&record->client) || saddr_is_mapped(&record->dst))
+		return "ipv4-mapped";
 	if (reason)
 		return reason;
 	if (verdict != DEST_OK)

@@ -31,7 +31,7 @@ enum dest_allow {
 };
 
 /*
- * dst: as saddr_unmap returns it. kind: what dst is to this host. own: ports of our
+ * dst: not IPv4-mapped, see saddr_from. kind: what dst is to this host. own: ports of our
  * listeners of this protocol. allowed: enum dest_allow, OR.
  */
 enum dest_verdict dest_check(const union saddr *dst, enum local_kind kind,

@@ -118,7 +118,7 @@ static bool take_flow(struct limits *l, uint32_t max)
 
 static union saddr source_of(const union saddr *client, uint8_t prefix6)
 {
-	union saddr a = saddr_unmap(client);
+	union saddr a = *client;
 	uint8_t *bytes = a.v6.sin6_addr.s6_addr;
 
 	saddr_set_port(&a, 0);

@@ -31,7 +31,7 @@ static int __printf(2, 3) explain(int err, const char *fmt, ...)
 	return err;
 }
 
-/* Flows to IPv4-mapped addresses are looked up as what they map. */
+/* As saddr_from does with addresses. */
 static void unmap_prefix(struct prefix *p)
 {
 	if (p->family != AF_INET6 || p->len < V4MAPPED_BITS || !mapped_is(p->addr))
@@ -190,16 +190,14 @@ const char *access_check(const struct access *access, const union saddr *client,
 			 const union saddr *dst)
 {
 	const struct access_tree *trees = access->trees;
-	union saddr from = saddr_unmap(client);
-	union saddr to = saddr_unmap(dst);
 
-	if (access_tree_has(&trees[ACCESS_DENY_FROM], &from))
+	if (access_tree_has(&trees[ACCESS_DENY_FROM], client))
 		return access_names[ACCESS_DENY_FROM];
-	if (access_tree_has(&trees[ACCESS_DENY], &to))
+	if (access_tree_has(&trees[ACCESS_DENY], dst))
 		return access_names[ACCESS_DENY];
-	if (access->given[ACCESS_ALLOW_FROM] && !access_tree_has(&trees[ACCESS_ALLOW_FROM], &from))
+	if (access->given[ACCESS_ALLOW_FROM] && !access_tree_has(&trees[ACCESS_ALLOW_FROM], client))
 		return access_names[ACCESS_ALLOW_FROM];
-	if (access->given[ACCESS_ALLOW] && !access_tree_has(&trees[ACCESS_ALLOW], &to))
+	if (access->given[ACCESS_ALLOW] && !access_tree_has(&trees[ACCESS_ALLOW], dst))
 		return access_names[ACCESS_ALLOW];
 	return NULL;
 }

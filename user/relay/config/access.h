@@ -47,7 +47,7 @@ struct access {
 int access_tree_add(struct access_tree *tree, const struct prefix *prefix,
 		    const struct port_range *range);
 
-/* addr: as saddr_unmap returns it. */
+/* addr: not IPv4-mapped, see saddr_from. */
 bool access_tree_has(const struct access_tree *tree, const union saddr *addr);
 void access_tree_free(struct access_tree *tree);
 

@@ -9,16 +9,7 @@
 
 static union saddr saddr_of(const struct endpoint *ep)
 {
-	union saddr a;
-
-	memset(&a, 0, sizeof(a));
-	a.sa.sa_family = ep->family;
-	if (ep->family == AF_INET)
-		memcpy(&a.v4.sin_addr, ep->addr, sizeof(a.v4.sin_addr));
-	else
-		memcpy(&a.v6.sin6_addr, ep->addr, sizeof(a.v6.sin6_addr));
-	saddr_set_port(&a, ep->port);
-	return a;
+	return saddr_from(ep->family, ep->addr, ep->port);
 }
 
 static int compare(const union saddr *a, const union saddr *b)
@@ -50,13 +41,12 @@ static size_t lower_bound(const struct poolmap *map, const union saddr *addr)
 
 const union saddr *poolmap_find(const struct poolmap *map, const union saddr *dst)
 {
-	const union saddr plain = saddr_unmap(dst);
 	size_t at;
 
 	if (!map->n)
 		return NULL;
-	at = lower_bound(map, &plain);
-	if (at == map->n || compare(&map->items[at].address, &plain))
+	at = lower_bound(map, dst);
+	if (at == map->n || compare(&map->items[at].address, dst))
 		return NULL;
 	return &map->items[at].server;
 }

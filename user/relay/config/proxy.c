@@ -52,17 +52,6 @@ static int parse_credentials(struct proxy *p, const char *text, const char *at)
 	return p->kind == PROXY_HTTP && strchr(p->user, ':') ? -EINVAL : 0;
 }
 
-static void set_address(struct proxy *p, const struct endpoint *ep)
-{
-	memset(&p->addr, 0, sizeof(p->addr));
-	p->addr.sa.sa_family = ep->family;
-	if (ep->family == AF_INET)
-		memcpy(&p->addr.v4.sin_addr, ep->addr, 4);
-	else
-		memcpy(&p->addr.v6.sin6_addr, ep->addr, 16);
-	saddr_set_port(&p->addr, ep->port);
-}
-
 static int parse_authority(struct proxy *p, const char *text, const char **ret_why)
 {
 	const char *at = strrchr(text, '@');
@@ -77,7 +66,7 @@ static int parse_authority(struct proxy *p, const char *text, const char **ret_w
 		*ret_why = "expected a numeric ADDRESS:PORT, IPv6 in brackets";
 		return -EINVAL;
 	}
-	set_address(p, &ep);
+	p->addr = saddr_from(ep.family, ep.addr, ep.port);
 	return 0;
 }
 

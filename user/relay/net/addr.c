@@ -6,6 +6,24 @@
 
 #include "lib/textbuf.h"
 
+union saddr saddr_from(sa_family_t family, const void *addr, uint16_t port)
+{
+	union saddr a;
+
+	memset(&a, 0, sizeof(a));
+	if (family == AF_INET6 && !mapped_is(addr)) {
+		a.sa.sa_family = AF_INET6;
+		memcpy(&a.v6.sin6_addr, addr, sizeof(a.v6.sin6_addr));
+	} else {
+		a.sa.sa_family = AF_INET;
+		memcpy(&a.v4.sin_addr,
+		       (const uint8_t *)addr + (family == AF_INET6 ? MAPPED_LEN : 0),
+		       sizeof(a.v4.sin_addr));
+	}
+	saddr_set_port(&a, port);
+	return a;
+}
+
 union saddr saddr_loopback(sa_family_t family, uint16_t port)
 {
 	union saddr a;
@@ -18,19 +36,6 @@ union saddr saddr_loopback(sa_family_t family, uint16_t port)
 		a.v6.sin6_addr = in6addr_loopback;
 	saddr_set_port(&a, port);
 	return a;
-}
-
-union saddr saddr_unmap(const union saddr *a)
-{
-	union saddr v4;
-
-	if (a->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr))
-		return *a;
-	memset(&v4, 0, sizeof(v4));
-	v4.v4.sin_family = AF_INET;
-	v4.v4.sin_port = a->v6.sin6_port;
-	memcpy(&v4.v4.sin_addr, &a->v6.sin6_addr.s6_addr[12], 4);
-	return v4;
 }
 
 bool saddr_equal(const union saddr *a, const union saddr *b)

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "lib/mapped.h"
+
 union saddr {
 	struct sockaddr sa;
 	struct sockaddr_in v4;
@@ -40,11 +42,27 @@ static inline void saddr_set_port(union saddr *a, uint16_t port)
 		a->v6.sin6_port = htons(port);
 }
 
+/*
+ * addr: 4 or 16 bytes in network byte order; port: host byte order.
+ *
+ * This is where an IPv4-mapped IPv6 address (::ffff:a.b.c.d) becomes the IPv4 address, so that
+ * inside the relay one host has one address. Addresses enter by these doors:
+ *
+ *   the configuration file and the command line: the upstream proxy and pools call saddr_from,
+ *   the prefixes of access lists are converted in access_add;
+ *   a SOCKS server: its reply and the header of each datagram call saddr_from;
+ *   sockets (accept, getsockname, recvmsg): all of ours that speak IPv6 speak nothing else, so an
+ *   IPv4-mapped address was in an IPv6 header. No host sends that: admit_flow refuses the flow.
+ */
+union saddr saddr_from(sa_family_t family, const void *addr, uint16_t port);
+
+static inline bool saddr_is_mapped(const union saddr *a)
+{
+	return a->sa.sa_family == AF_INET6 && mapped_is((const uint8_t *)&a->v6.sin6_addr);
+}
+
 /* The loopback address of a family with a port in host byte order. */
 union saddr saddr_loopback(sa_family_t family, uint16_t port);
-
-/* IPv4-mapped IPv6 addresses become IPv4: they reach the same machine. */
-union saddr saddr_unmap(const union saddr *a);
 
 /* Same family, address, port and, for IPv6, scope. */
 bool saddr_equal(const union saddr *a, const union saddr *b);

@@ -33,7 +33,7 @@ static size_t base64(const char *data, size_t len, char *to)
 size_t httpconnect_begin(struct httpconnect *h, const struct proxy *proxy, const union saddr *dst,
 			 uint8_t *out)
 {
-	union saddr to = saddr_unmap(dst);
+	union saddr to = *dst;
 	char target[SADDR_TEXT_LEN];
 	char pair[2 * PROXY_CREDENTIAL_MAX + 2];
 	char *text = (char *)out;

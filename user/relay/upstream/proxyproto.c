@@ -46,7 +46,5 @@ static size_t format_v2(const union saddr *client, const union saddr *dst, uint8
 size_t proxyproto_format(unsigned int version, const union saddr *client, const union saddr *dst,
 			 uint8_t *buf)
 {
-	union saddr c = saddr_unmap(client), d = saddr_unmap(dst);
-
-	return version == 1 ? format_v1(&c, &d, buf) : format_v2(&c, &d, buf);
+	return version == 1 ? format_v1(client, dst, buf) : format_v2(client, dst, buf);
 }

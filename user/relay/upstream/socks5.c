@@ -18,7 +18,7 @@
 size_t socks5_begin(struct socks5 *s, const struct proxy *proxy, const union saddr *dst,
 		    uint8_t *out)
 {
-	*s = (struct socks5){ .proxy = proxy, .dst = saddr_unmap(dst), .stage = SOCKS5_METHOD };
+	*s = (struct socks5){ .proxy = proxy, .dst = *dst, .stage = SOCKS5_METHOD };
 	out[0] = VERSION;
 	out[1] = 1; /* number of methods */
 	/* Only the one: a server that asks for none would not know whom it serves. */
