@@ -46,8 +46,7 @@ static const char *refusal(const struct engine_context *ctx, const struct flow_r
 	if (verdict != DEST_OK)
 		return dest_reasons[verdict];
 	/* Datagrams must not go past a proxy that all flows are to take. */
-	if (record->proto == IPPROTO_UDP && ctx->relay->options->proxy.kind != PROXY_NONE &&
-	    !proxy_takes_udp(&ctx->relay->options->proxy))
+	if (record->proto == IPPROTO_UDP && ctx->relay->options->proxy.kind == PROXY_HTTP)
 		return "no-udp-upstream";
 	return access_check(&ctx->settings->access, &record->client, to);
 }

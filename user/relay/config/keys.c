@@ -236,12 +236,7 @@ static int set_no_seccomp(struct options *o, const char *value, const char **ret
 
 static int set_upstream(struct options *o, const char *value, const char **ret_why)
 {
-	int err = proxy_parse(value, &o->proxy, ret_why);
-
-	memset(&o->udp_upstream, 0, sizeof(o->udp_upstream));
-	if (!err && proxy_takes_udp(&o->proxy))
-		o->udp_upstream = o->proxy.addr;
-	return err;
+	return proxy_parse(value, &o->proxy, ret_why);
 }
 
 static int set_proxy_protocol(struct options *o, const char *value, const char **ret_why)

@@ -52,13 +52,12 @@ struct options {
 	bool allow_local;
 	bool carry_ecn;
 	bool no_seccomp;
-	struct proxy proxy;          /* that TCP connections are sent through */
+	struct proxy proxy;          /* that flows are sent through */
 	unsigned int proxy_protocol; /* version of the header sent onward, 0: none */
 	const char *config;          /* -c, or NULL; lists in files are looked for beside it */
 	struct settings *settings;   /* one reference is ours */
 	bool udp_full_cone;
-	uint32_t udp_per_source;  /* flows */
-	union saddr udp_upstream; /* SOCKS 5 server; family 0: none */
+	uint32_t udp_per_source; /* flows */
 };
 
 enum options_result {

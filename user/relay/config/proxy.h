@@ -24,10 +24,4 @@ struct proxy {
  */
 int proxy_parse(const char *text, struct proxy *ret_proxy, const char **ret_why);
 
-/* SOCKS5 without a password: UDP ASSOCIATE is asked without one. */
-static inline bool proxy_takes_udp(const struct proxy *p)
-{
-	return p->kind == PROXY_SOCKS5 && !p->user[0];
-}
-
 #endif

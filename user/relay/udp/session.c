@@ -323,7 +323,7 @@ static int session_connect(struct session *s)
 	struct upstream up;
 	int err;
 
-	if (e->ctx->relay->options->udp_upstream.sa.sa_family)
+	if (e->ctx->relay->options->proxy.kind == PROXY_SOCKS5)
 		return udp_socks_open(s);
 	err = open_evicting(e, &s->client, &s->to, &up);
 	if (err)

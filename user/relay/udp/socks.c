@@ -7,15 +7,13 @@
 #include "lib/util.h"
 #include "relay/config/options.h"
 #include "relay/net/sockopt.h"
-#include "relay/upstream/socks5_udp.h"
 #include "relay/udp/session.h"
+#include "relay/upstream/socks5.h"
 #include "relay/upstream/upstream.h"
 
-/* What waits for the server to agree; a client that sends more than that repeats itself. */
+/* Datagrams that wait until the server agrees. What exceeds this is lost; its sender repeats it. */
 #define WAITING_MAX 16
 #define WAITING_BYTES 65536
-
-enum socks_state { SOCKS_GREETING, SOCKS_REQUEST, SOCKS_READY };
 
 struct waiting {
 	STAILQ_ENTRY(waiting) link;
@@ -28,11 +26,9 @@ struct udp_socks {
 	struct io control; /* TCP: the association ends with it */
 	struct free_later free_later;
 	struct session *s;
-	struct timer timer; /* until it is ready */
-	enum socks_state state;
-	union saddr server;
-	size_t have; /* bytes in buf */
-	uint8_t buf[SOCKS5_REPLY_MAX];
+	struct timer timer; /* of the handshake */
+	struct socks5 handshake;
+	bool ready; /* the server agreed; datagrams go to s->up */
 	unsigned int waiting_count;
 	size_t waiting_bytes;
 	STAILQ_HEAD(, waiting) waiting;
@@ -41,7 +37,7 @@ struct udp_socks {
 static int send_wrapped(int fd, const union saddr *dst, const void *data, size_t len)
 {
 	uint8_t header[SOCKS5_HEADER_MAX];
-	struct iovec iov[] = { { header, socks5_udp_header(dst, header) }, { (void *)data, len } };
+	struct iovec iov[] = { { header, socks5_header(dst, header) }, { (void *)data, len } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
 
 	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
@@ -71,10 +67,9 @@ void udp_socks_send(struct udp_socks *socks, const union saddr *dst, struct udp_
 	const struct iovec *one;
 
 	while ((one = udp_train_next(t))) {
-		bool taken =
-			socks->state == SOCKS_READY ?
-				!send_wrapped(socks->s->up.fd, dst, one->iov_base, one->iov_len) :
-				keep(socks, dst, one);
+		bool taken = socks->ready ? !send_wrapped(socks->s->up.fd, dst, one->iov_base,
+							  one->iov_len) :
+					    keep(socks, dst, one);
 
 		if (taken)
 			udp_train_pass(t);
@@ -86,7 +81,7 @@ void udp_socks_send(struct udp_socks *socks, const union saddr *dst, struct udp_
 bool udp_socks_unwrap(struct udp_socks *socks, const union saddr *from, struct udp_run *run,
 		      union saddr *ret_from)
 {
-	int header = socks5_udp_parse(run->data, run->len, ret_from);
+	int header = socks5_header_read(run->data, run->len, ret_from);
 
 	(void)from; /* the socket is connected */
 	if (header < 0 || ret_from->sa.sa_family != socks->s->client.sa.sa_family)
@@ -102,7 +97,7 @@ static void release_waiting(struct udp_socks *socks)
 
 	while ((waiting = STAILQ_FIRST(&socks->waiting))) {
 		STAILQ_REMOVE_HEAD(&socks->waiting, link);
-		if (socks->state != SOCKS_READY ||
+		if (!socks->ready ||
 		    send_wrapped(socks->s->up.fd, &waiting->dst, waiting->data, waiting->len))
 			socks->s->e->ctx->stats.lost_datagrams++;
 		free(waiting);
@@ -111,32 +106,40 @@ static void release_waiting(struct udp_socks *socks)
 	socks->waiting_bytes = 0;
 }
 
-/* The server has told where to send datagrams. */
+static bool is_unspecified(const union saddr *a)
+{
+	return a->sa.sa_family == AF_INET ? !a->v4.sin_addr.s_addr :
+					    IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
+}
+
+/*
+ * Where the server wants datagrams. Most servers answer with an unspecified address, which means
+ * the one that they were reached at.
+ */
+static union saddr relay_address(const struct socks5 *handshake)
+{
+	const union saddr *bound = &handshake->bound;
+	union saddr server = handshake->proxy->addr;
+
+	if (bound->sa.sa_family == server.sa.sa_family && !is_unspecified(bound))
+		return *bound;
+	saddr_set_port(&server, saddr_port(bound));
+	return server;
+}
+
+/* The server agreed. 0 or -errno. */
 static int open_association(struct udp_socks *socks)
 {
 	struct session *s = socks->s;
-	union saddr to;
-	struct upstream_want want;
+	const union saddr to = relay_address(&socks->handshake);
+	const struct upstream_want want = { .type = SOCK_DGRAM,
+					    .mode = SOURCE_OWN,
+					    .client = &s->client,
+					    .dst = &to,
+					    .egress = &s->e->ctx->egress };
 	struct upstream up;
-	int err = socks5_reply_parse(socks->buf, &to);
+	int err = socks->handshake.bound.sa.sa_family ? upstream_open(&want, &up) : -EPROTO;
 
-	if (err)
-		return err;
-	/* "The address you reached me at", as most servers answer. */
-	if (to.sa.sa_family != socks->server.sa.sa_family ||
-	    (to.sa.sa_family == AF_INET ? !to.v4.sin_addr.s_addr :
-					  IN6_IS_ADDR_UNSPECIFIED(&to.v6.sin6_addr))) {
-		uint16_t port = saddr_port(&to);
-
-		to = socks->server;
-		saddr_set_port(&to, port);
-	}
-	want = (struct upstream_want){ .type = SOCK_DGRAM,
-				       .mode = SOURCE_OWN,
-				       .client = &s->client,
-				       .dst = &to,
-				       .egress = &s->e->ctx->egress };
-	err = upstream_open(&want, &up);
 	if (err)
 		return err;
 	s->up = (struct io){ .fd = up.fd, .ready = session_ready };
@@ -146,8 +149,7 @@ static int open_association(struct udp_socks *socks)
 		worker_close_io(&s->up);
 		return err;
 	}
-	socks->state = SOCKS_READY;
-	socks->have = 0;
+	socks->ready = true;
 	timer_cancel(&s->e->w->wheel, &socks->timer);
 	release_waiting(socks);
 	return 0;
@@ -157,54 +159,44 @@ static int send_control(struct udp_socks *socks, const void *data, size_t len)
 {
 	ssize_t n = send(socks->control.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	/* A new connection takes a few bytes at once. */
+	/* The handshake fits into the send buffer of a new connection. */
 	return n < 0 ? -errno : (size_t)n == len ? 0 : -EIO;
 }
 
-/* Works off what has been read. 0: wait for more, or -errno. */
-static int advance(struct udp_socks *socks)
+/* Bytes of the server. 0: wait for more, or -errno. */
+static int advance(struct udp_socks *socks, const uint8_t *data, size_t len)
 {
-	uint8_t request[SOCKS5_HEADER_MAX];
-	int len;
+	uint8_t out[SOCKS5_OUT_MAX];
+	int err = 0;
 
-	if (socks->state == SOCKS_GREETING) {
-		if (socks->have < 2)
-			return 0;
-		if (socks->buf[0] != 5 || socks->buf[1])
-			return socks->buf[0] == 5 ? -EACCES : -EPROTO;
-		socks->have -= 2;
-		memmove(socks->buf, socks->buf + 2, socks->have);
-		socks->state = SOCKS_REQUEST;
-		return send_control(socks, request,
-				    socks5_associate(socks->server.sa.sa_family, request));
+	/* Once it is ready, a server has nothing more to say here. */
+	for (size_t i = 0; i < len && !err && !socks->ready; i++) {
+		size_t out_len;
+		int r = socks5_take(&socks->handshake, data[i], out, &out_len);
+
+		if (r < 0)
+			return r;
+		if (out_len)
+			err = send_control(socks, out, out_len);
+		if (r)
+			err = open_association(socks);
 	}
-	len = socks5_reply_len(socks->buf, socks->have);
-	if (len <= 0)
-		return len;
-	return (size_t)len <= socks->have ? open_association(socks) : 0;
+	return err;
 }
 
 static void control_ready(struct io *io, uint32_t events)
 {
 	struct udp_socks *socks = container_of(io, struct udp_socks, control);
-	struct session *s = socks->s;
-	ssize_t n = recv(io->fd, socks->buf + socks->have, sizeof(socks->buf) - socks->have,
-			 MSG_DONTWAIT);
+	uint8_t data[SOCKS5_OUT_MAX];
+	ssize_t n = recv(io->fd, data, sizeof(data), MSG_DONTWAIT);
 	int err;
 
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0 && socks->state == SOCKS_READY)
-		return; /* nothing is to come, and nothing is read into the buffer's end */
-	err = n < 0 ? -errno : n ? 0 : -ECONNRESET;
-	if (!err) {
-		socks->have += (size_t)n;
-		err = advance(socks);
-	}
+	err = n < 0 ? -errno : n ? advance(socks, data, (size_t)n) : -ECONNRESET;
 	if (err)
-		session_finish(s, socks->state == SOCKS_READY ? END_ERROR : END_CONNECT_FAILED,
-			       -err);
+		session_finish(socks->s, socks->ready ? END_ERROR : END_CONNECT_FAILED, -err);
 }
 
 static void control_timeout(struct timer *timer)
@@ -214,56 +206,64 @@ static void control_timeout(struct timer *timer)
 	session_finish(socks->s, END_CONNECT_TIMEOUT, ETIMEDOUT);
 }
 
-/* Once connected, the greeting goes out; from then on only answers matter. */
 static void control_connected(struct io *io, uint32_t events)
 {
 	struct udp_socks *socks = container_of(io, struct udp_socks, control);
+	struct session *s = socks->s;
+	uint8_t out[SOCKS5_OUT_MAX];
+	size_t len = socks5_associate(&socks->handshake, &s->e->ctx->relay->options->proxy, out);
 	int err = sockopt_error(io->fd);
 
 	(void)events;
 	if (!err)
-		err = -send_control(socks, SOCKS5_GREETING, SOCKS5_GREETING_LEN);
+		err = -send_control(socks, out, len);
 	io->ready = control_ready;
 	if (!err)
-		err = -worker_rewatch(socks->s->e->w, io, EPOLLIN);
+		err = -worker_rewatch(s->e->w, io, EPOLLIN);
 	if (err)
-		session_finish(socks->s, END_CONNECT_FAILED, err);
+		session_finish(s, END_CONNECT_FAILED, err);
+}
+
+/* The connection to the server. 0 or -errno. */
+static int open_control(struct udp_socks *socks)
+{
+	struct worker *w = socks->s->e->w;
+	struct engine_context *ctx = socks->s->e->ctx;
+	const struct upstream_want want = { .type = SOCK_STREAM,
+					    .mode = SOURCE_OWN,
+					    .client = &socks->s->client,
+					    .dst = &ctx->relay->options->proxy.addr,
+					    .egress = &ctx->egress };
+	struct upstream up;
+	int err = upstream_open(&want, &up);
+
+	if (err)
+		return err;
+	socks->control = (struct io){ .fd = up.fd, .ready = control_connected };
+	err = worker_watch(w, &socks->control, EPOLLOUT);
+	if (err)
+		worker_close_io(&socks->control);
+	return err;
 }
 
 int udp_socks_open(struct session *s)
 {
-	const struct options *o = s->e->ctx->relay->options;
-	struct udp_socks *socks = calloc(1, sizeof(*socks));
-	struct upstream_want want;
-	struct upstream up;
+	__cleanup_free struct udp_socks *socks = calloc(1, sizeof(*socks));
+	struct worker *w = s->e->w;
 	int err;
 
 	if (!socks)
 		return -ENOMEM;
 	socks->s = s;
-	socks->server = o->udp_upstream;
 	socks->timer.fire = control_timeout;
 	STAILQ_INIT(&socks->waiting);
 	s->up.fd = -1;
-	want = (struct upstream_want){ .type = SOCK_STREAM,
-				       .mode = SOURCE_OWN,
-				       .client = &s->client,
-				       .dst = &socks->server,
-				       .egress = &s->e->ctx->egress };
-	err = upstream_open(&want, &up);
-	if (err) {
-		free(socks);
+	err = open_control(socks);
+	if (err)
 		return err;
-	}
-	socks->control = (struct io){ .fd = up.fd, .ready = control_connected };
-	err = worker_watch(s->e->w, &socks->control, EPOLLOUT);
-	if (err) {
-		worker_close_io(&socks->control);
-		free(socks);
-		return err;
-	}
-	timer_set(&s->e->w->wheel, &socks->timer, s->e->w->now + o->connect_timeout * 1000ULL);
-	s->socks = socks;
+	timer_set(&w->wheel, &socks->timer,
+		  w->now + s->e->ctx->relay->options->connect_timeout * 1000ULL);
+	s->socks = take_ptr(socks);
 	return 0;
 }
 

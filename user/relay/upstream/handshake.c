@@ -38,7 +38,7 @@ static void begin(struct handshake *h)
 {
 	switch (h->proxy->kind) {
 	case PROXY_SOCKS5:
-		h->out_len = socks5_begin(&h->socks, h->proxy, &h->dst, h->out);
+		h->out_len = socks5_connect(&h->socks, h->proxy, &h->dst, h->out);
 		break;
 	case PROXY_HTTP:
 		h->out_len = httpconnect_begin(&h->http, h->proxy, &h->dst, h->out);
