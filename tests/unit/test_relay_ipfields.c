@@ -100,19 +100,19 @@ static void test_paths(void **state)
 {
 	union saddr client = address("10.77.1.2", 5001), same = address("10.77.1.2", 5002);
 	union saddr server = address("10.77.2.2", 53), other = address("10.77.2.3", 53);
-	struct udp_paths *p = udp_paths_new(1);
+	struct path_table *p = path_table_new(1);
 
 	(void)state;
-	assert_int_equal(udp_path_find(p, &client, &server, 1), 0);
-	udp_path_note(p, &client, &server, 1300, 1);
-	assert_int_equal(udp_path_find(p, &client, &server, 1), 1300);
-	assert_int_equal(udp_path_find(p, &same, &server, 2), 1300);
-	assert_int_equal(udp_path_find(p, &client, &other, 2), 0);
-	assert_int_equal(udp_path_find(p, &server, &client, 2), 0);
-	udp_path_note(p, &client, &server, 1400, 2);
-	assert_int_equal(udp_path_find(p, &client, &server, 3), 1400);
-	assert_int_equal(udp_path_find(p, &client, &server, 11 * 60 * 1000), 0);
-	udp_paths_free(p);
+	assert_int_equal(path_find(p, &client, &server, 1), 0);
+	path_note(p, &client, &server, 1300, 1);
+	assert_int_equal(path_find(p, &client, &server, 1), 1300);
+	assert_int_equal(path_find(p, &same, &server, 2), 1300);
+	assert_int_equal(path_find(p, &client, &other, 2), 0);
+	assert_int_equal(path_find(p, &server, &client, 2), 0);
+	path_note(p, &client, &server, 1400, 2);
+	assert_int_equal(path_find(p, &client, &server, 3), 1400);
+	assert_int_equal(path_find(p, &client, &server, 11 * 60 * 1000), 0);
+	path_table_free(p);
 }
 
 int main(void)

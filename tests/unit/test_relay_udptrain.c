@@ -14,15 +14,15 @@
 
 static uint8_t bytes[1 << 20];
 
-static struct udp_run run_of(size_t at, size_t len, uint16_t segment)
+static struct run run_of(size_t at, size_t len, uint16_t segment)
 {
-	return (struct udp_run){ .data = bytes + at, .len = len, .segment = segment };
+	return (struct run){ .data = bytes + at, .len = len, .segment = segment };
 }
 
-static bool add(struct udp_train *t, size_t at, size_t len, uint16_t segment, size_t *ret_left)
+static bool add(struct train *t, size_t at, size_t len, uint16_t segment, size_t *ret_left)
 {
-	struct udp_run run = run_of(at, len, segment);
-	bool all = udp_train_add(t, &run);
+	struct run run = run_of(at, len, segment);
+	bool all = train_add(t, &run);
 
 	*ret_left = run.len;
 	return all;
@@ -30,11 +30,11 @@ static bool add(struct udp_train *t, size_t at, size_t len, uint16_t segment, si
 
 static void test_equal_sizes_join(void **state)
 {
-	struct udp_train t;
+	struct train t;
 	size_t left;
 
 	(void)state;
-	udp_train_reset(&t);
+	train_reset(&t);
 	assert_true(add(&t, 0, 100, 0, &left));
 	assert_true(add(&t, 100, 100, 0, &left));
 	assert_true(add(&t, 200, 1000, 100, &left));
@@ -48,11 +48,11 @@ static void test_equal_sizes_join(void **state)
 
 static void test_larger_does_not_join(void **state)
 {
-	struct udp_train t;
+	struct train t;
 	size_t left;
 
 	(void)state;
-	udp_train_reset(&t);
+	train_reset(&t);
 	assert_true(add(&t, 0, 100, 0, &left));
 	assert_false(add(&t, 100, 101, 0, &left));
 	assert_false(add(&t, 100, 300, 99, &left));
@@ -69,14 +69,14 @@ static void test_other_fields_do_not_join(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		struct udp_run first = run_of(0, 100, 0), next = run_of(100, 100, 0);
-		struct udp_train t;
+		struct run first = run_of(0, 100, 0), next = run_of(100, 100, 0);
+		struct train t;
 
 		first.fields = fields[0];
 		next.fields = fields[i];
-		udp_train_reset(&t);
-		assert_true(udp_train_add(&t, &first));
-		assert_int_equal(udp_train_add(&t, &next), i == 0);
+		train_reset(&t);
+		assert_true(train_add(&t, &first));
+		assert_int_equal(train_add(&t, &next), i == 0);
 		assert_int_equal(t.count, i == 0 ? 2 : 1);
 		assert_true(ip_fields_equal(&t.fields, &fields[0]));
 	}
@@ -84,11 +84,11 @@ static void test_other_fields_do_not_join(void **state)
 
 static void test_empty_goes_alone(void **state)
 {
-	struct udp_train t;
+	struct train t;
 	size_t left;
 
 	(void)state;
-	udp_train_reset(&t);
+	train_reset(&t);
 	assert_true(add(&t, 0, 0, 0, &left));
 	assert_int_equal(t.count, 1);
 	assert_false(add(&t, 0, 0, 0, &left));
@@ -97,33 +97,33 @@ static void test_empty_goes_alone(void **state)
 
 static void test_long_run_is_taken_in_parts(void **state)
 {
-	struct udp_train t;
-	struct udp_run run = run_of(0, 128 * 500 + 7, 500);
+	struct train t;
+	struct run run = run_of(0, 128 * 500 + 7, 500);
 
 	(void)state;
-	udp_train_reset(&t);
-	assert_false(udp_train_add(&t, &run));
+	train_reset(&t);
+	assert_false(train_add(&t, &run));
 	assert_int_equal(t.count, TRAIN_MAX);
 	assert_false(t.closed);
-	udp_train_reset(&t);
-	assert_false(udp_train_add(&t, &run));
+	train_reset(&t);
+	assert_false(train_add(&t, &run));
 	assert_int_equal(t.count, 64);
-	udp_train_reset(&t);
-	assert_true(udp_train_add(&t, &run));
+	train_reset(&t);
+	assert_true(train_add(&t, &run));
 	assert_int_equal(t.count, 1);
 	assert_int_equal(t.bytes, 7);
 }
 
 static void test_bytes_are_bounded(void **state)
 {
-	struct udp_train t;
+	struct train t;
 	size_t left;
 
 	(void)state;
-	udp_train_reset(&t);
+	train_reset(&t);
 	assert_true(add(&t, 0, 65507, 0, &left)); /* the largest there is goes, alone */
 	assert_false(add(&t, 65507, 65507, 0, &left));
-	udp_train_reset(&t);
+	train_reset(&t);
 	assert_true(add(&t, 0, 30000, 0, &left));
 	assert_true(add(&t, 30000, 30000, 0, &left));
 	assert_false(add(&t, 60000, 30000, 0, &left));
@@ -167,18 +167,18 @@ static void check_random(int family, uint32_t limit, unsigned int seed)
 	} sent[512];
 	unsigned int count = 0, done = 0;
 	size_t at = 0;
-	struct udp_train t;
-	struct udp_way way;
+	struct train t;
+	struct train_way way;
 	int fds[2];
 
 	srandom(seed);
 	open_pair(family, fds);
-	way = (struct udp_way){ .fd = fds[0], .gso_limit = &limit };
-	udp_train_reset(&t);
+	way = (struct train_way){ .fd = fds[0], .gso_limit = &limit };
+	train_reset(&t);
 	for (int i = 0; i < 12; i++) {
 		size_t size = (size_t)random() % 4 ? (size_t)random() % 1400 : (size_t)random() % 2;
 		size_t len = size ? size * (1 + (size_t)random() % 8) - (size_t)random() % size : 0;
-		struct udp_run run = run_of(at, len, len > size ? (uint16_t)size : 0);
+		struct run run = run_of(at, len, len > size ? (uint16_t)size : 0);
 
 		if (size && len < size)
 			run.segment = 0;
@@ -187,15 +187,15 @@ static void check_random(int family, uint32_t limit, unsigned int seed)
 			sent[count++].len = len - from < size ? len - from : size;
 		}
 		at += len;
-		while (!udp_train_add(&t, &run)) {
+		while (!train_add(&t, &run)) {
 			done += t.count;
-			assert_int_equal(udp_train_send(&t, &way), 0);
+			assert_int_equal(train_send(&t, &way), 0);
 			assert_int_equal(t.sent, t.count);
-			udp_train_reset(&t);
+			train_reset(&t);
 		}
 	}
 	done += t.count;
-	assert_int_equal(udp_train_send(&t, &way), 0);
+	assert_int_equal(train_send(&t, &way), 0);
 	assert_int_equal(done, count);
 	for (unsigned int i = 0; i < count; i++)
 		expect(fds[1], bytes + sent[i].at, sent[i].len);
@@ -221,20 +221,20 @@ static void test_random_runs(void **state)
 static void test_refused_segmentation_falls_back(void **state)
 {
 	uint32_t limit = GSO_UNLIMITED;
-	struct udp_train t;
-	struct udp_way way;
+	struct train t;
+	struct train_way way;
 	int fds[2];
 	size_t left;
 	int no_checksum = 1;
 
 	(void)state;
 	open_pair(AF_INET, fds);
-	way = (struct udp_way){ .fd = fds[0], .gso_limit = &limit };
+	way = (struct train_way){ .fd = fds[0], .gso_limit = &limit };
 	/* The kernel does not segment what it may not checksum. */
 	setsockopt(fds[0], SOL_SOCKET, SO_NO_CHECK, &no_checksum, sizeof(no_checksum));
-	udp_train_reset(&t);
+	train_reset(&t);
 	assert_true(add(&t, 0, 900, 300, &left));
-	assert_int_equal(udp_train_send(&t, &way), 0);
+	assert_int_equal(train_send(&t, &way), 0);
 	assert_int_equal(t.sent, 3);
 	assert_int_equal(limit, 300);
 	for (size_t at = 0; at < 900; at += 300)
@@ -246,21 +246,21 @@ static void test_refused_segmentation_falls_back(void **state)
 static void test_pending_error_stops_and_goes_on(void **state)
 {
 	uint32_t limit = GSO_NEVER;
-	struct udp_train t;
-	struct udp_way way;
+	struct train t;
+	struct train_way way;
 	int fds[2];
 	size_t left;
 
 	(void)state;
 	open_pair(AF_INET, fds);
 	close(fds[1]);
-	way = (struct udp_way){ .fd = fds[0], .gso_limit = &limit };
+	way = (struct train_way){ .fd = fds[0], .gso_limit = &limit };
 	assert_int_equal(send(fds[0], "x", 1, 0), 1); /* refused by now, on loopback */
-	udp_train_reset(&t);
+	train_reset(&t);
 	assert_true(add(&t, 0, 900, 300, &left));
-	assert_int_equal(udp_train_send(&t, &way), -ECONNREFUSED);
+	assert_int_equal(train_send(&t, &way), -ECONNREFUSED);
 	assert_int_equal(t.done, 0);
-	udp_train_skip(&t);
+	train_skip(&t);
 	assert_int_equal(t.lost, 1);
 	assert_int_equal(t.done, 1);
 	close(fds[0]);

@@ -15,7 +15,7 @@
 #define RUN_STRIDE (RUN_SIZE + 5 * 64)
 #define CONTROL_SIZE 256
 
-struct udp_batch {
+struct batch {
 	const kept_marks *marks;
 	unsigned int ask; /* for how many the next time */
 	bool full;
@@ -27,9 +27,9 @@ struct udp_batch {
 };
 
 /* Mapped: pages become memory only once a datagram that large arrives. */
-struct udp_batch *udp_batch_new(const kept_marks *marks)
+struct batch *batch_new(const kept_marks *marks)
 {
-	struct udp_batch *b =
+	struct batch *b =
 		mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (b == MAP_FAILED)
@@ -46,19 +46,19 @@ struct udp_batch *udp_batch_new(const kept_marks *marks)
 	return b;
 }
 
-void udp_batch_free(struct udp_batch *b)
+void batch_free(struct batch *b)
 {
 	if (b)
 		munmap(b, sizeof(*b));
 }
 
-void udp_batch_accept_runs(int fd)
+void batch_accept_runs(int fd)
 {
 	sockopt_on(fd, SOL_UDP, UDP_GRO);
 }
 
 /* Long runs: fewer at once. Short ones: as many as there are. */
-static void adapt(struct udp_batch *b, int n)
+static void adapt(struct batch *b, int n)
 {
 	size_t bytes = 0;
 
@@ -67,7 +67,7 @@ static void adapt(struct udp_batch *b, int n)
 	b->ask = bytes / (size_t)n * BATCH_SIZE > BATCH_BYTES ? BATCH_BYTES / RUN_SIZE : BATCH_SIZE;
 }
 
-int udp_batch_receive(struct udp_batch *b, int fd)
+int batch_receive(struct batch *b, int fd)
 {
 	int n;
 
@@ -86,20 +86,20 @@ int udp_batch_receive(struct udp_batch *b, int fd)
 	return n;
 }
 
-bool udp_batch_was_full(const struct udp_batch *b)
+bool batch_was_full(const struct batch *b)
 {
 	return b->full;
 }
 
-const union saddr *udp_batch_from(const struct udp_batch *b, int i)
+const union saddr *batch_from(const struct batch *b, int i)
 {
 	return &b->from[i];
 }
 
-struct udp_run udp_batch_run(struct udp_batch *b, int i)
+struct run batch_run(struct batch *b, int i)
 {
 	struct msghdr *msg = &b->msgs[i].msg_hdr;
-	struct udp_run run = { .data = b->data[i], .len = b->msgs[i].msg_len };
+	struct run run = { .data = b->data[i], .len = b->msgs[i].msg_len };
 	struct ip_fields_reading fields = { 0 };
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -117,7 +117,7 @@ struct udp_run udp_batch_run(struct udp_batch *b, int i)
 	return run;
 }
 
-bool udp_batch_dst(struct udp_batch *b, int i, union saddr *ret_dst)
+bool batch_dst(struct batch *b, int i, union saddr *ret_dst)
 {
 	struct msghdr *msg = &b->msgs[i].msg_hdr;
 

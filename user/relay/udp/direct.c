@@ -55,13 +55,13 @@ static void direct_free(struct direct *d)
 static void direct_drain(struct direct *d)
 {
 	for (int i = 0; i < 256; i++) {
-		int n = udp_batch_receive(d->e->batch, d->io.fd);
+		int n = batch_receive(d->e->batch, d->io.fd);
 
 		if (!n)
 			return;
 		/* An error has no datagrams, but some may be behind it. */
 		if (n > 0)
-			udp_dispatch_flow(d->e, n, &d->client, &d->dst);
+			engine_dispatch_flow(d->e, n, &d->client, &d->dst);
 	}
 }
 
@@ -89,12 +89,12 @@ static void direct_ready(struct io *io, uint32_t events)
 	uint32_t mtu;
 
 	if (events & EPOLLERR)
-		udp_take_client_errors(e, io->fd, &d->dst, NULL, &mtu);
+		error_take_client(e, io->fd, &d->dst, NULL, &mtu);
 	if ((events & EPOLLERR) && d->s && !has_peer(d)) {
 		session_finish(d->s, END_ERROR, ECONNABORTED);
 		return;
 	}
-	udp_dispatch_flow(e, udp_batch_receive(e->batch, io->fd), &d->client, &d->dst);
+	engine_dispatch_flow(e, batch_receive(e->batch, io->fd), &d->client, &d->dst);
 	direct_promote_waiting(e);
 }
 
@@ -121,8 +121,8 @@ static int connect_direct(const struct session *s)
 		err = sockopt_errors(fd, family);
 	if (err)
 		return err;
-	udp_expect_more(fd);
-	udp_batch_accept_runs(fd);
+	socket_expect_bulk(fd);
+	batch_accept_runs(fd);
 	ip_fields_request(fd, family);
 	err = exclusive_connect(fd, &s->dst, &s->client, s->e->ctx->relay->binding.in);
 	return err ? err : take_fd(&fd);
@@ -167,7 +167,7 @@ static void promote(struct session *s)
 	s->window_count = 0;
 	if (s->direct)
 		return;
-	session_expect_more(s);
+	session_expect_bulk(s);
 	if (s->no_promotion || s->e->full_cone || !has_room(s))
 		return;
 	err = direct_open(s);
@@ -203,7 +203,7 @@ void direct_promote_waiting(struct udp_engine *e)
 		s->wants_promotion = false;
 		promote(s);
 	}
-	udp_empty_listeners(e);
+	engine_empty_listeners(e);
 	start_reading(e);
 }
 
@@ -269,7 +269,7 @@ static unsigned int keep_queue(struct session_queue *queue, uint64_t idle_ms)
 void direct_keep_busy(struct udp_engine *e)
 {
 	keep_queue(&e->lru[true], KEEP_MS);
-	udp_empty_listeners(e);
+	engine_empty_listeners(e);
 	start_reading(e);
 }
 
@@ -278,7 +278,7 @@ unsigned int direct_keep_all(struct udp_engine *e)
 	unsigned int left = keep_queue(&e->lru[true], UINT64_MAX);
 
 	left += keep_queue(&e->lru[false], UINT64_MAX);
-	udp_empty_listeners(e);
+	engine_empty_listeners(e);
 	start_reading(e);
 	return left;
 }

@@ -28,7 +28,7 @@
 #define LAST_ANSWERS_MS 2000
 #define DRAIN_LOOK_MS 250
 
-/* A bound for udp_empty_listeners: more than the buffer of a listener can hold. */
+/* A bound for engine_empty_listeners: more than the buffer of a listener can hold. */
 #define EMPTYING_READS 256
 
 /* A datagram that gets no session. A policy is not explained to the client, a missing route is. */
@@ -41,7 +41,7 @@ static void reject(struct udp_engine *e, struct flow_record *record, int err)
 		record->end = END_LIMIT;
 	} else if (err) {
 		record->end = END_CONNECT_FAILED;
-		udp_tell_unreachable(e, &record->client, &record->dst, err);
+		error_send_unreachable(e, &record->client, &record->dst, err);
 	}
 	record_flow_end(record);
 }
@@ -107,7 +107,7 @@ static struct session *session_for(struct udp_engine *e, const union saddr *clie
 	return s;
 }
 
-bool udp_hop(const struct udp_engine *e, struct ip_fields *fields)
+bool engine_count_hop(const struct udp_engine *e, struct ip_fields *fields)
 {
 	if (fields->ttl == 1)
 		return false;
@@ -119,27 +119,27 @@ bool udp_hop(const struct udp_engine *e, struct ip_fields *fields)
 }
 
 /* Datagram i of the batch, if it may go on. */
-static bool take_run(struct udp_engine *e, int i, const union saddr *dst, struct udp_run *ret_run)
+static bool take_run(struct udp_engine *e, int i, const union saddr *dst, struct run *ret_run)
 {
-	*ret_run = udp_batch_run(e->batch, i);
-	if (udp_hop(e, &ret_run->fields))
+	*ret_run = batch_run(e->batch, i);
+	if (engine_count_hop(e, &ret_run->fields))
 		return true;
-	udp_tell_expired(e, udp_batch_from(e->batch, i), dst, e->ctx->relay->binding.in);
+	error_send_expired(e, batch_from(e->batch, i), dst, e->ctx->relay->binding.in);
 	return false;
 }
 
 /* Neighbours in a batch mostly are of one flow: looked up once, sent together. */
-void udp_dispatch(struct udp_engine *e, int n)
+void engine_dispatch(struct udp_engine *e, int n)
 {
 	union saddr last_client = { 0 }, last_dst = { 0 };
 	struct session *s = NULL;
 
 	for (int i = 0; i < n; i++) {
-		const union saddr *client = udp_batch_from(e->batch, i);
-		struct udp_run run;
+		const union saddr *client = batch_from(e->batch, i);
+		struct run run;
 		union saddr to;
 
-		if (!udp_batch_dst(e->batch, i, &to) || !take_run(e, i, &to, &run))
+		if (!batch_dst(e->batch, i, &to) || !take_run(e, i, &to, &run))
 			continue;
 		if (!saddr_equal(client, &last_client) || !saddr_equal(&to, &last_dst) || !s) {
 			if (s)
@@ -155,15 +155,15 @@ void udp_dispatch(struct udp_engine *e, int n)
 		session_flush_to_dst(s, &last_dst);
 }
 
-void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
-		       const union saddr *dst)
+void engine_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
+			  const union saddr *dst)
 {
 	struct session *s = NULL;
 
 	for (int i = 0; i < n; i++) {
-		struct udp_run run;
+		struct run run;
 
-		if (!saddr_equal(udp_batch_from(e->batch, i), client) || !take_run(e, i, dst, &run))
+		if (!saddr_equal(batch_from(e->batch, i), client) || !take_run(e, i, dst, &run))
 			continue;
 		if (!s)
 			s = session_for(e, client, dst, run.fields.ttl);
@@ -179,21 +179,21 @@ static void listener_ready(struct io *io, uint32_t events)
 	struct udp_engine *e = container_of(io, struct udp_listener, io)->e;
 
 	(void)events;
-	udp_dispatch(e, udp_batch_receive(e->batch, io->fd));
+	engine_dispatch(e, batch_receive(e->batch, io->fd));
 	direct_promote_waiting(e);
 }
 
-void udp_empty_listeners(struct udp_engine *e)
+void engine_empty_listeners(struct udp_engine *e)
 {
 	for (unsigned int i = 0; i < e->listener_count; i++) {
 		int fd = e->listeners[i].io.fd;
 
 		for (int reads = 0; fd >= 0 && reads < EMPTYING_READS; reads++) {
-			int n = udp_batch_receive(e->batch, fd);
+			int n = batch_receive(e->batch, fd);
 
 			if (n <= 0)
 				break;
-			udp_dispatch(e, n);
+			engine_dispatch(e, n);
 		}
 	}
 }
@@ -213,7 +213,7 @@ static int watch_listeners(struct udp_engine *e)
 					     .ready = listener_ready };
 			l->e = e;
 			e->listener_count++;
-			udp_batch_accept_runs(l->io.fd);
+			batch_accept_runs(l->io.fd);
 			ip_fields_request(l->io.fd, cls == TPROXY_UDP4 ? AF_INET : AF_INET6);
 			err = worker_watch(e->w, &l->io, EPOLLIN);
 		}
@@ -275,7 +275,7 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	*ret_engine = e;
 	e->ctx = ctx;
 	e->w = &ctx->worker;
-	udp_icmp_open(e);
+	icmp_open(e);
 	set_limits(e);
 	e->drain_timer.fire = look_for_end;
 	TAILQ_INIT(&e->lru[false]);
@@ -284,10 +284,10 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	TAILQ_INIT(&e->directs);
 	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
 		e->seed = (uint32_t)e->w->now;
-	e->batch = udp_batch_new(&ctx->relay->pinned.marks);
-	e->sources = udp_sources_new(share(ctx, ctx->relay->options->udp_per_source, SESSIONS_MAX),
-				     e->seed);
-	e->paths = udp_paths_new(e->seed);
+	e->batch = batch_new(&ctx->relay->pinned.marks);
+	e->sources = source_table_new(share(ctx, ctx->relay->options->udp_per_source, SESSIONS_MAX),
+				      e->seed);
+	e->paths = path_table_new(e->seed);
 	if (!e->batch || !e->sources || !e->paths)
 		return -ENOMEM;
 	err = reply_table_open(ctx, share(ctx, ctx->relay->nofile / 8, REPLIES_MAX), &e->replies);
@@ -345,11 +345,11 @@ void udp_close(struct udp_engine *e)
 	udp_end_all(e, END_DRAIN);
 	timer_cancel(&e->w->wheel, &e->drain_timer);
 	direct_close_all(e);
-	udp_icmp_close(e);
+	icmp_close(e);
 	reply_table_close(e->replies);
 	rawicmp_close(e->icmp);
-	udp_sources_free(e->sources);
-	udp_paths_free(e->paths);
-	udp_batch_free(e->batch);
+	source_table_free(e->sources);
+	path_table_free(e->paths);
+	batch_free(e->batch);
 	free(e);
 }

@@ -71,7 +71,7 @@ static void pass_on(struct session *s, const struct queued_error *q, const union
 		send_error(s->e, &error);
 }
 
-bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu)
+bool error_take_server(struct session *s, int err, uint32_t *ret_mtu)
 {
 	int fatal = ends_flow(err) ? err : 0, pending;
 	struct queued_error q;
@@ -131,8 +131,8 @@ static bool take_client_error(struct session *s, const struct queued_error *q,
 	return false;
 }
 
-bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
-			    const struct session *s, uint32_t *ret_mtu)
+bool error_take_client(struct udp_engine *e, int fd, const union saddr *dst,
+		       const struct session *s, uint32_t *ret_mtu)
 {
 	struct queued_error q;
 	bool alive = true;
@@ -162,8 +162,8 @@ static int errno_of(const struct icmp_quote *quote)
 }
 
 /* A promoted flow has a socket that the kernel gives the same error to. */
-void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
-			   const union saddr *reporter, uint8_t ttl)
+void error_take_quoted(struct udp_engine *e, const struct icmp_quote *quote,
+		       const union saddr *reporter, uint8_t ttl)
 {
 	struct session *s = session_find(e, &quote->dst, &quote->src);
 	bool v4 = quote->src.sa.sa_family == AF_INET;
@@ -187,8 +187,8 @@ static void fill_unreachable(struct icmp_error *error, int code4, int code6)
 	error->code = (uint8_t)(v4 ? code4 : code6);
 }
 
-void udp_tell_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
-		      const struct udp_path_end *end)
+void error_send_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+			const struct path_limit *end)
 {
 	bool v4 = sender->sa.sa_family == AF_INET;
 	struct icmp_error error = { .type = v4 ? ICMP_DEST_UNREACH : ICMPV6_PKT_TOOBIG,
@@ -201,8 +201,8 @@ void udp_tell_too_big(struct udp_engine *e, const union saddr *sender, const uni
 	send_error(e, &error);
 }
 
-void udp_tell_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
-		      int device)
+void error_send_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+			int device)
 {
 	bool v4 = sender->sa.sa_family == AF_INET;
 	struct icmp_error error = { .type = v4 ? ICMP_TIME_EXCEEDED : ICMPV6_TIME_EXCEED,
@@ -214,8 +214,8 @@ void udp_tell_expired(struct udp_engine *e, const union saddr *sender, const uni
 	send_error(e, &error);
 }
 
-void udp_tell_unreachable(struct udp_engine *e, const union saddr *client, const union saddr *dst,
-			  int err)
+void error_send_unreachable(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+			    int err)
 {
 	struct icmp_error error = { .src = *client,
 				    .dst = *dst,

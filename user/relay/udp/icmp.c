@@ -102,11 +102,11 @@ static void icmp_ready(struct io *io, uint32_t events)
 		/* As at a router, a TTL of 1 ends here. */
 		if (fields.ttl > 1 && kept_here(marks, fields.mark) &&
 		    icmp_quote_read(from.sa.sa_family, data, (size_t)n, &quote))
-			udp_take_quoted_error(e, &quote, &from, (uint8_t)(fields.ttl - 1));
+			error_take_quoted(e, &quote, &from, (uint8_t)(fields.ttl - 1));
 	}
 }
 
-void udp_icmp_open(struct udp_engine *e)
+void icmp_open(struct udp_engine *e)
 {
 	static const sa_family_t families[] = { AF_INET, AF_INET6 };
 
@@ -127,7 +127,7 @@ void udp_icmp_open(struct udp_engine *e)
 	}
 }
 
-void udp_icmp_close(struct udp_engine *e)
+void icmp_close(struct udp_engine *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(e->icmp_listeners); i++)
 		worker_close_io(&e->icmp_listeners[i].io);

@@ -21,21 +21,21 @@ struct path {
 	uint64_t until; /* ms */
 };
 
-struct udp_paths {
+struct path_table {
 	uint32_t seed;
 	struct path path[PATHS];
 };
 
-struct udp_paths *udp_paths_new(uint32_t seed)
+struct path_table *path_table_new(uint32_t seed)
 {
-	struct udp_paths *p = calloc(1, sizeof(*p));
+	struct path_table *p = calloc(1, sizeof(*p));
 
 	if (p)
 		p->seed = seed;
 	return p;
 }
 
-void udp_paths_free(struct udp_paths *p)
+void path_table_free(struct path_table *p)
 {
 	free(p);
 }
@@ -49,13 +49,13 @@ static struct path key_of(const union saddr *client, const union saddr *server)
 	return key;
 }
 
-static uint32_t place_of(const struct udp_paths *p, const struct path *key)
+static uint32_t place_of(const struct path_table *p, const struct path *key)
 {
 	return saddr_hash(&key->client, saddr_hash(&key->server, p->seed)) % PATHS;
 }
 
-void udp_path_note(struct udp_paths *p, const union saddr *client, const union saddr *server,
-		   uint32_t mtu, uint64_t now)
+void path_note(struct path_table *p, const union saddr *client, const union saddr *server,
+	       uint32_t mtu, uint64_t now)
 {
 	struct path key = key_of(client, server);
 
@@ -64,8 +64,8 @@ void udp_path_note(struct udp_paths *p, const union saddr *client, const union s
 	p->path[place_of(p, &key)] = key;
 }
 
-uint32_t udp_path_find(const struct udp_paths *p, const union saddr *client,
-		       const union saddr *server, uint64_t now)
+uint32_t path_find(const struct path_table *p, const union saddr *client, const union saddr *server,
+		   uint64_t now)
 {
 	struct path key = key_of(client, server);
 	const struct path *path = &p->path[place_of(p, &key)];
@@ -76,7 +76,7 @@ uint32_t udp_path_find(const struct udp_paths *p, const union saddr *client,
 		       0;
 }
 
-int udp_path_filter(int fd, uint32_t mtu)
+int path_filter(int fd, uint32_t mtu)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)SKF_NET_OFF + 6),
@@ -91,7 +91,7 @@ int udp_path_filter(int fd, uint32_t mtu)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ? -errno : 0;
 }
 
-uint32_t udp_path_mtu(const union saddr *peer, int device)
+uint32_t path_mtu(const union saddr *peer, int device)
 {
 	__cleanup_close int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(int);
@@ -103,7 +103,7 @@ uint32_t udp_path_mtu(const union saddr *peer, int device)
 	return (uint32_t)mtu;
 }
 
-uint32_t udp_path_drops(int fd)
+uint32_t path_drops(int fd)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t len = sizeof(info);

@@ -13,31 +13,31 @@
 
 #include "relay/net/addr.h"
 
-struct udp_paths;
+struct path_table;
 
 /* seed: secret. NULL: no memory. */
-struct udp_paths *udp_paths_new(uint32_t seed);
-void udp_paths_free(struct udp_paths *p);
+struct path_table *path_table_new(uint32_t seed);
+void path_table_free(struct path_table *p);
 
 /* now: ms. */
-void udp_path_note(struct udp_paths *p, const union saddr *client, const union saddr *server,
-		   uint32_t mtu, uint64_t now);
+void path_note(struct path_table *p, const union saddr *client, const union saddr *server,
+	       uint32_t mtu, uint64_t now);
 
 /* The MTU, or 0: wide enough so far. */
-uint32_t udp_path_find(const struct udp_paths *p, const union saddr *client,
-		       const union saddr *server, uint64_t now);
+uint32_t path_find(const struct path_table *p, const union saddr *client, const union saddr *server,
+		   uint64_t now);
 
 /* Drops what came by IPv4 with DF and is larger than mtu. 0 or -errno. */
-int udp_path_filter(int fd, uint32_t mtu);
+int path_filter(int fd, uint32_t mtu);
 
 /* How many datagrams the socket has dropped, for whatever reason. */
-uint32_t udp_path_drops(int fd);
+uint32_t path_drops(int fd);
 
 /* MTU of the way to an IPv6 peer, by device (0: any); 0: not known. */
-uint32_t udp_path_mtu(const union saddr *peer, int device);
+uint32_t path_mtu(const union saddr *peer, int device);
 
 /* Bytes of IP and UDP headers. */
-static inline uint32_t udp_path_headers(sa_family_t family)
+static inline uint32_t path_headers(sa_family_t family)
 {
 	return family == AF_INET ? 20 + 8 : 40 + 8;
 }

@@ -12,24 +12,24 @@
 #define REVIEW_DROPS_MS 250
 
 /* Books what became of the train and empties it. */
-static void train_account(struct session *s, struct udp_lane *lane)
+static void train_account(struct session *s, struct lane *lane)
 {
-	struct udp_train *t = &s->e->train;
+	struct train *t = &s->e->train;
 
 	lane->bytes += t->sent_bytes;
 	lane->datagrams += t->sent;
 	s->e->ctx->stats.lost_datagrams += t->lost;
 	direct_count_datagrams(s, t->count);
-	udp_train_reset(t);
+	train_reset(t);
 }
 
 /* server: who sent the answer. */
-static void tell_server(struct session *s, const union saddr *server, uint32_t mtu)
+static void report_too_big_to_server(struct session *s, const union saddr *server, uint32_t mtu)
 {
-	struct udp_path_end end = { mtu, s->e->ctx->relay->binding.vrf };
+	struct path_limit end = { mtu, s->e->ctx->relay->binding.vrf };
 
 	if (!s->socks)
-		udp_tell_too_big(s->e, server, &s->source, &end);
+		error_send_too_big(s->e, server, &s->source, &end);
 }
 
 void session_review_drops(struct session *s)
@@ -38,18 +38,18 @@ void session_review_drops(struct session *s)
 
 	if (!session_is_filtered(s) || s->e->full_cone)
 		return;
-	drops = udp_path_drops(s->up.fd);
+	drops = path_drops(s->up.fd);
 	if (drops != s->drops)
-		tell_server(s, &s->to, s->client_mtu);
+		report_too_big_to_server(s, &s->to, s->client_mtu);
 	s->drops = drops;
 }
 
 /* The rest of a train that does not fit need not be tried. */
 static void skip_too_big(struct session *s, uint32_t mtu)
 {
-	uint32_t headers = udp_path_headers(s->client.sa.sa_family);
+	uint32_t headers = path_headers(s->client.sa.sa_family);
 
-	udp_train_skip_above(&s->e->train, mtu > headers ? mtu - headers : 0);
+	train_skip_above(&s->e->train, mtu > headers ? mtu - headers : 0);
 }
 
 /*
@@ -60,33 +60,32 @@ static void skip_too_big(struct session *s, uint32_t mtu)
 static bool was_reassembled(const struct session *s)
 {
 	uint32_t link = s->client.sa.sa_family == AF_INET6 ?
-				udp_path_mtu(&s->client, s->e->ctx->relay->binding.in) :
+				path_mtu(&s->client, s->e->ctx->relay->binding.in) :
 				0;
 
-	return link && s->e->train.segment + udp_path_headers(AF_INET6) > link;
+	return link && s->e->train.segment + path_headers(AF_INET6) > link;
 }
 
 /* One that is too big for the way to dst: forwarded in fragments after all, or its sender hears. */
-static void too_big_for_dst(struct session *s, const union saddr *dst,
-			    const struct udp_path_end *end)
+static void too_big_for_dst(struct session *s, const union saddr *dst, const struct path_limit *end)
 {
-	struct udp_train *t = &s->e->train;
+	struct train *t = &s->e->train;
 
 	if (t->fields.df == DF_FORBIDDEN && was_reassembled(s)) {
 		t->fields.df = DF_ALLOWED;
 		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
 		return;
 	}
-	udp_tell_too_big(s->e, &s->client, dst, end);
+	error_send_too_big(s->e, &s->client, dst, end);
 	skip_too_big(s, end->mtu);
 }
 
 bool session_flush_to_dst(struct session *s, const union saddr *dst)
 {
-	struct udp_train *t = &s->e->train;
-	struct udp_way way = { .fd = s->up.fd,
-			       .to = s->e->full_cone ? dst : NULL,
-			       .gso_limit = &s->to_dst.gso_limit };
+	struct train *t = &s->e->train;
+	struct train_way way = { .fd = s->up.fd,
+				 .to = s->e->full_cone ? dst : NULL,
+				 .gso_limit = &s->to_dst.gso_limit };
 	int err;
 
 	if (!t->count)
@@ -95,29 +94,29 @@ bool session_flush_to_dst(struct session *s, const union saddr *dst)
 	if (session_is_filtered(s))
 		timer_set(&s->e->w->wheel, &s->timer, s->e->w->now + REVIEW_DROPS_MS);
 	if (s->socks)
-		udp_socks_send(s->socks, s->e->full_cone ? dst : &s->to, t);
+		socks_send(s->socks, s->e->full_cone ? dst : &s->to, t);
 	else
 		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
 	/* An error may be that of an earlier datagram: this one gets a second try. */
-	for (unsigned int tries = 0; !s->socks && (err = udp_train_send(t, &way)); tries++) {
-		struct udp_path_end end = { .device = s->e->ctx->relay->binding.in };
+	for (unsigned int tries = 0; !s->socks && (err = train_send(t, &way)); tries++) {
+		struct path_limit end = { .device = s->e->ctx->relay->binding.in };
 
-		if (!session_take_errors(s, -err, &end.mtu)) {
-			udp_train_reset(t);
+		if (!error_take_server(s, -err, &end.mtu)) {
+			train_reset(t);
 			return false;
 		}
 		if (err == -EMSGSIZE && end.mtu)
 			too_big_for_dst(s, dst, &end);
 		else if (tries)
-			udp_train_skip(t);
+			train_skip(t);
 	}
 	train_account(s, &s->to_dst);
 	return true;
 }
 
-bool session_to_dst(struct session *s, const union saddr *dst, struct udp_run run)
+bool session_to_dst(struct session *s, const union saddr *dst, struct run run)
 {
-	while (!udp_train_add(&s->e->train, &run))
+	while (!train_add(&s->e->train, &run))
 		if (!session_flush_to_dst(s, dst))
 			return false;
 	return true;
@@ -126,7 +125,7 @@ bool session_to_dst(struct session *s, const union saddr *dst, struct udp_run ru
 static void answer_too_big(struct session *s, const union saddr *server, uint32_t mtu)
 {
 	session_narrow(s, mtu);
-	tell_server(s, server, mtu);
+	report_too_big_to_server(s, server, mtu);
 	skip_too_big(s, mtu);
 }
 
@@ -134,19 +133,19 @@ static void answer_too_big(struct session *s, const union saddr *server, uint32_
 static bool send_direct(struct session *s)
 {
 	struct udp_engine *e = s->e;
-	struct udp_way way = { .fd = direct_fd(s->direct), .gso_limit = &s->to_client.gso_limit };
+	struct train_way way = { .fd = direct_fd(s->direct), .gso_limit = &s->to_client.gso_limit };
 	int err;
 
 	ip_fields_set(way.fd, s->client.sa.sa_family, &s->to_client.fields, &e->train.fields);
-	for (unsigned int tries = 0; (err = udp_train_send(&e->train, &way)); tries++) {
+	for (unsigned int tries = 0; (err = train_send(&e->train, &way)); tries++) {
 		uint32_t mtu = 0;
 
-		if (!udp_take_client_errors(e, way.fd, &s->dst, s, &mtu))
+		if (!error_take_client(e, way.fd, &s->dst, s, &mtu))
 			return false;
 		if (err == -EMSGSIZE && mtu)
 			answer_too_big(s, &s->to, mtu);
 		else if (tries)
-			udp_train_skip(&e->train);
+			train_skip(&e->train);
 	}
 	return true;
 }
@@ -191,7 +190,7 @@ static bool flush_to_client(struct session *s, const union saddr *from)
 	if (!s->e->train.count)
 		return true;
 	if (s->direct && !send_direct(s)) {
-		udp_train_reset(&s->e->train);
+		train_reset(&s->e->train);
 		return false;
 	}
 	if (s->e->full_cone && !saddr_equal(from, &s->dst))
@@ -202,22 +201,22 @@ static bool flush_to_client(struct session *s, const union saddr *from)
 	return true;
 }
 
-static bool to_client(struct session *s, const union saddr *from, struct udp_run run)
+static bool to_client(struct session *s, const union saddr *from, struct run run)
 {
-	while (!udp_train_add(&s->e->train, &run))
+	while (!train_add(&s->e->train, &run))
 		if (!flush_to_client(s, from))
 			return false;
 	return true;
 }
 
 /* Who sent it, as the client is to see it. False: it is nobody's answer. */
-static bool answer_from(struct session *s, int i, struct udp_run *run, union saddr *ret_from)
+static bool answer_from(struct session *s, int i, struct run *run, union saddr *ret_from)
 {
 	struct udp_engine *e = s->e;
-	const union saddr *from = udp_batch_from(e->batch, i);
+	const union saddr *from = batch_from(e->batch, i);
 
 	*ret_from = *from;
-	if (s->socks && !udp_socks_unwrap(s->socks, from, run, ret_from))
+	if (s->socks && !socks_unwrap(s->socks, from, run, ret_from))
 		return false;
 	if (e->full_cone)
 		return true;
@@ -232,7 +231,7 @@ static bool answer_from(struct session *s, int i, struct udp_run *run, union sad
  * Its DF bit is not known: it is sent as if it had one, unless it is too big and has come
  * through the filter. False: it was dropped.
  */
-static bool decide_df(struct session *s, int i, struct udp_run *run)
+static bool decide_df(struct session *s, int i, struct run *run)
 {
 	size_t size = run->segment ? run->segment : run->len;
 
@@ -240,18 +239,18 @@ static bool decide_df(struct session *s, int i, struct udp_run *run)
 		return true;
 	s->df_unseen = true;
 	run->fields.df = DF_FORBIDDEN;
-	if (!s->client_mtu || size + udp_path_headers(s->client.sa.sa_family) <= s->client_mtu)
+	if (!s->client_mtu || size + path_headers(s->client.sa.sa_family) <= s->client_mtu)
 		return true;
 	run->fields.df = DF_ALLOWED;
 	if (!s->unfiltered)
 		return true;
-	tell_server(s, udp_batch_from(s->e->batch, i), s->client_mtu);
+	report_too_big_to_server(s, batch_from(s->e->batch, i), s->client_mtu);
 	s->e->ctx->stats.lost_datagrams++;
 	return false;
 }
 
 /* What a SOCKS server sends is a datagram of its own, whose headers say nothing of the answer. */
-static bool hop_of_answer(struct session *s, int i, struct udp_run *run)
+static bool hop_of_answer(struct session *s, int i, struct run *run)
 {
 	struct udp_engine *e = s->e;
 
@@ -259,9 +258,9 @@ static bool hop_of_answer(struct session *s, int i, struct udp_run *run)
 		run->fields = (struct ip_fields){ .df = DF_ALLOWED };
 		return true;
 	}
-	if (udp_hop(e, &run->fields))
+	if (engine_count_hop(e, &run->fields))
 		return decide_df(s, i, run);
-	udp_tell_expired(e, udp_batch_from(e->batch, i), &s->source, e->ctx->relay->binding.vrf);
+	error_send_expired(e, batch_from(e->batch, i), &s->source, e->ctx->relay->binding.vrf);
 	return false;
 }
 
@@ -272,7 +271,7 @@ static bool relay_answers(struct session *s, int n)
 	bool answered = false;
 
 	for (int i = 0; i < n; i++) {
-		struct udp_run run = udp_batch_run(s->e->batch, i);
+		struct run run = batch_run(s->e->batch, i);
 		union saddr from;
 
 		if (!answer_from(s, i, &run, &from) || !hop_of_answer(s, i, &run))
@@ -298,22 +297,22 @@ void session_ready(struct io *io, uint32_t events)
 	struct udp_engine *e = s->e;
 	uint32_t mtu;
 
-	if ((events & EPOLLERR) && !session_take_errors(s, 0, &mtu))
+	if ((events & EPOLLERR) && !error_take_server(s, 0, &mtu))
 		return;
 	for (int i = 0; i < READS_PER_WAKE; i++) {
 		bool unfiltered = s->unfiltered;
-		int n = udp_batch_receive(e->batch, io->fd);
+		int n = batch_receive(e->batch, io->fd);
 
 		if (n < 0) {
-			session_take_errors(s, -n, &mtu);
+			error_take_server(s, -n, &mtu);
 			return;
 		}
 		if (!relay_answers(s, n))
 			return;
 		/* The socket was empty: what comes from now on has met the filter. */
-		if (unfiltered && !udp_batch_was_full(e->batch))
+		if (unfiltered && !batch_was_full(e->batch))
 			s->unfiltered = false;
-		if (!udp_batch_was_full(e->batch))
+		if (!batch_was_full(e->batch))
 			break;
 	}
 	session_review_drops(s);

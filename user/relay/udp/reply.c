@@ -206,32 +206,32 @@ void reply_put(struct reply *r)
 		timer_set(&t->w->wheel, &t->timer, t->w->now + REPLY_IDLE_MS);
 }
 
-uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way, struct udp_train *train)
+uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way, struct train *train)
 {
 	struct rawudp_way raw = { way->from, way->client, &train->fields };
 	const struct iovec *one;
 
 	if (!have_raw(t)) {
-		while (udp_train_next(train))
-			udp_train_skip(train);
+		while (train_next(train))
+			train_skip(train);
 		return 0;
 	}
-	while ((one = udp_train_next(train))) {
+	while ((one = train_next(train))) {
 		int err = rawudp_send(t->raw, &raw, one->iov_base, one->iov_len);
 		uint32_t mtu = err == -EMSGSIZE ? rawudp_mtu(t->raw, &raw) : 0;
 
 		if (mtu)
 			return mtu;
 		if (err)
-			udp_train_skip(train);
+			train_skip(train);
 		else
-			udp_train_pass(train);
+			train_pass(train);
 	}
 	return 0;
 }
 
 /* The socket has many flows: what it was set to for the previous one is what it remembers. */
-static void prepare(struct reply *r, const struct reply_way *way, const struct udp_train *train)
+static void prepare(struct reply *r, const struct reply_way *way, const struct train *train)
 {
 	sa_family_t family = r->local.sa.sa_family;
 	uint32_t mtu = family == AF_INET6 ? way->mtu : 0;
@@ -246,12 +246,12 @@ static void prepare(struct reply *r, const struct reply_way *way, const struct u
  * A forged ICMP error fails the next send, once (sock_error). 0: tried again until all is sent or
  * skipped; or the MTU of the path.
  */
-static uint32_t send_bound(struct reply *r, const struct udp_way *way, struct udp_train *train)
+static uint32_t send_bound(struct reply *r, const struct train_way *way, struct train *train)
 {
 	unsigned int tries = 0, done = train->done;
 	int err;
 
-	while ((err = udp_train_send(train, way))) {
+	while ((err = train_send(train, way))) {
 		uint32_t mtu = errqueue_mtu(r->fd);
 
 		if (err == -EMSGSIZE && mtu)
@@ -259,17 +259,17 @@ static uint32_t send_bound(struct reply *r, const struct udp_way *way, struct ud
 		if (train->done > done)
 			tries = 0;
 		if (++tries >= SEND_TRIES)
-			udp_train_skip(train);
+			train_skip(train);
 		done = train->done;
 	}
 	return 0;
 }
 
-uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train)
+uint32_t reply_send(struct reply *r, const struct reply_way *way, struct train *train)
 {
-	struct udp_way shared = { .to = way->client,
-				  .from = way->from,
-				  .gso_limit = way->gso_limit };
+	struct train_way shared = { .to = way->client,
+				    .from = way->from,
+				    .gso_limit = way->gso_limit };
 
 	if (r->fd < 0 && !r->raw)
 		reply_open_socket(r);

@@ -36,7 +36,7 @@ void reply_table_close(struct reply_table *t);
 int reply_get(struct reply_table *t, const union saddr *addr, struct reply **ret_reply);
 void reply_put(struct reply *r);
 
-/* Who answers whom, and what the path takes (see udp_way). from has the port of reply_get. */
+/* Who answers whom, and what the path takes (see train_way). from has the port of reply_get. */
 struct reply_way {
 	const union saddr *from;
 	const union saddr *client;
@@ -48,11 +48,10 @@ struct reply_way {
  * Sends the train; what cannot be sent is counted in it as lost. 0, or the MTU of the path: the
  * next datagram must not be fragmented and is too big. The next call begins with that one.
  */
-uint32_t reply_send(struct reply *r, const struct reply_way *way, struct udp_train *train);
+uint32_t reply_send(struct reply *r, const struct reply_way *way, struct train *train);
 
 /* The same without a socket on that port; costs more. */
-uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way,
-			struct udp_train *train);
+uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way, struct train *train);
 
 /* Closes the longest unused socket, for somebody who needs a descriptor. False: all are in use. */
 bool reply_evict(struct reply_table *t);

@@ -103,13 +103,13 @@ void session_finish(struct session *s, enum flow_end end, int err)
 	record_flow_end(&record);
 	direct_demote(s);
 	timer_cancel(&s->e->w->wheel, &s->timer);
-	udp_socks_close(s->socks);
+	socks_close(s->socks);
 	worker_close_io(&s->up);
 	if (s->reply)
 		reply_put(s->reply);
 	if (s->wants_promotion)
 		TAILQ_REMOVE(&s->e->promote, s, promote);
-	udp_source_leave(&s->source_link);
+	source_leave(&s->source_link);
 	limits_release(s->e->ctx->relay->limits, &s->ticket);
 	LIST_REMOVE(s, link);
 	queue_leave(s);
@@ -188,10 +188,10 @@ bool session_evict(struct udp_engine *e)
 /* Its longest idle flow makes room, not somebody else's. */
 static void evict_of_source(struct udp_engine *e, const union saddr *client)
 {
-	struct udp_source_link *link = udp_source_full(e->sources, client);
+	struct source_link *link = source_full(e->sources, client);
 	struct session *idle = NULL;
 
-	for (int i = 0; link && i < SOURCE_SAMPLE; i++, link = udp_source_next(link)) {
+	for (int i = 0; link && i < SOURCE_SAMPLE; i++, link = source_next(link)) {
 		struct session *s = container_of(link, struct session, source_link);
 
 		if (!idle || s->last < idle->last)
@@ -269,21 +269,21 @@ static int open_evicting(struct udp_engine *e, const union saddr *client, const 
 	return 0;
 }
 
-void udp_expect_more(int fd)
+void socket_expect_bulk(int fd)
 {
 	sockopt_int(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_SIZE);
 	sockopt_int(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_SIZE);
 }
 
-void session_expect_more(struct session *s)
+void session_expect_bulk(struct session *s)
 {
 	if (s->tuned || s->up.fd < 0)
 		return;
 	s->tuned = true;
-	udp_expect_more(s->up.fd);
+	socket_expect_bulk(s->up.fd);
 	/* A SOCKS server's datagrams have headers that cannot be cut off in a run. */
 	if (!s->socks && !session_is_filtered(s))
-		udp_batch_accept_runs(s->up.fd);
+		batch_accept_runs(s->up.fd);
 }
 
 void session_narrow(struct session *s, uint32_t mtu)
@@ -294,19 +294,19 @@ void session_narrow(struct session *s, uint32_t mtu)
 	if (mtu == s->client_mtu || s->socks)
 		return;
 	s->client_mtu = mtu;
-	udp_path_note(s->e->paths, &s->client, &s->to, mtu, s->e->w->now);
+	path_note(s->e->paths, &s->client, &s->to, mtu, s->e->w->now);
 	if (!v4 || !s->df_unseen)
 		return;
 	/* A run's total length is not that of its datagrams. */
 	sockopt_int(s->up.fd, SOL_UDP, UDP_GRO, 0);
 	s->unfiltered = true;
-	udp_path_filter(s->up.fd, mtu);
+	path_filter(s->up.fd, mtu);
 }
 
 /* What earlier flows of this client have learnt. */
 static void narrow_from_start(struct session *s)
 {
-	uint32_t mtu = udp_path_find(s->e->paths, &s->client, &s->to, s->e->w->now);
+	uint32_t mtu = path_find(s->e->paths, &s->client, &s->to, s->e->w->now);
 
 	if (!mtu || s->e->full_cone)
 		return;
@@ -324,7 +324,7 @@ static int session_connect(struct session *s)
 	int err;
 
 	if (e->ctx->relay->options->proxy.kind == PROXY_SOCKS5)
-		return udp_socks_open(s);
+		return socks_open(s);
 	err = open_evicting(e, &s->client, &s->to, &up);
 	if (err)
 		return err;
@@ -333,7 +333,7 @@ static int session_connect(struct session *s)
 	narrow_from_start(s);
 	/* Any flow may begin with a burst; questions do not. */
 	if (saddr_port(&s->to) != DNS_PORT)
-		session_expect_more(s);
+		session_expect_bulk(s);
 	err = worker_watch(e->w, &s->up, EPOLLIN);
 	if (err)
 		worker_close_io(&s->up);
@@ -359,12 +359,12 @@ int session_open(struct udp_engine *e, const struct flow_record *record,
 	s->to = *flow_goes_to(record);
 	s->to_dst.gso_limit = s->to_client.gso_limit = GSO_UNLIMITED;
 	s->timer.fire = session_timeout;
-	err = udp_source_join(e->sources, client, &s->source_link);
+	err = source_join(e->sources, client, &s->source_link);
 	if (err)
 		return err;
 	err = session_connect(s);
 	if (err) {
-		udp_source_leave(&s->source_link);
+		source_leave(&s->source_link);
 		return err;
 	}
 	s->id = worker_new_id(e->w);

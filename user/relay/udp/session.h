@@ -34,11 +34,11 @@
 
 struct direct;
 struct icmp_quote;
-struct udp_socks;
+struct socks;
 struct rawicmp;
 
 /* One direction of a flow. */
-struct udp_lane {
+struct lane {
 	uint64_t bytes;
 	uint64_t datagrams;
 	uint32_t gso_limit;
@@ -50,12 +50,12 @@ struct session {
 	struct free_later free_later;
 	LIST_ENTRY(session) link; /* bucket */
 	TAILQ_ENTRY(session) lru; /* of the queue of `answered` */
-	struct udp_source_link source_link;
+	struct source_link source_link;
 	TAILQ_ENTRY(session) promote; /* if wants_promotion */
 	struct udp_engine *e;
-	struct reply *reply;     /* NULL until something is sent to the client */
-	struct direct *direct;   /* NULL: not promoted */
-	struct udp_socks *socks; /* NULL: straight to the destination */
+	struct reply *reply;   /* NULL until something is sent to the client */
+	struct direct *direct; /* NULL: not promoted */
+	struct socks *socks;   /* NULL: straight to the destination */
 	struct timer timer;
 	bool answered;
 	bool wants_promotion;
@@ -72,8 +72,8 @@ struct session {
 	uint64_t begin; /* ms */
 	uint64_t last;  /* ms */
 	uint64_t told;  /* ms: when the latest error of unknown TTL was passed on */
-	struct udp_lane to_dst;
-	struct udp_lane to_client;
+	struct lane to_dst;
+	struct lane to_client;
 	union saddr client;
 	union saddr dst; /* full cone: the first one; the key has port 0 then */
 	union saddr to;  /* dst, or the server that it stands for */
@@ -96,11 +96,11 @@ TAILQ_HEAD(direct_queue, direct);
 struct udp_engine {
 	struct engine_context *ctx;
 	struct worker *w; /* that of ctx */
-	struct udp_batch *batch;
-	struct udp_train train; /* empty but while a batch is being worked off */
+	struct batch *batch;
+	struct train train; /* empty but while a batch is being worked off */
 	struct reply_table *replies;
-	struct udp_sources *sources;
-	struct udp_paths *paths;
+	struct source_table *sources;
+	struct path_table *paths;
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
 	bool keep;              /* see udp_keep */
@@ -132,17 +132,17 @@ static inline bool session_is_filtered(const struct session *s)
 /* --- udp.c --- */
 
 /* What came to a listener: the batch says where it was going. */
-void udp_dispatch(struct udp_engine *e, int n);
+void engine_dispatch(struct udp_engine *e, int n);
 
 /* What came to a socket of one flow; datagrams of anybody else are none of ours. */
-void udp_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
-		       const union saddr *dst);
+void engine_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
+			  const union saddr *dst);
 
 /* One hop passed, as at a router. False: this was the last one, the datagram must not go on. */
-bool udp_hop(const struct udp_engine *e, struct ip_fields *fields);
+bool engine_count_hop(const struct udp_engine *e, struct ip_fields *fields);
 
 /* Reads everything that the listeners hold by now. */
-void udp_empty_listeners(struct udp_engine *e);
+void engine_empty_listeners(struct udp_engine *e);
 
 /* --- udpsession.c --- */
 
@@ -163,8 +163,8 @@ void session_answered(struct session *s);
 void session_set_timer(struct session *s);
 
 /* Larger buffers and runs, of a socket and of the one towards the destination. */
-void udp_expect_more(int fd);
-void session_expect_more(struct session *s);
+void socket_expect_bulk(int fd);
+void session_expect_bulk(struct session *s);
 
 /* One more socket is needed and there is none: ends the flow that will be missed least. */
 bool session_evict(struct udp_engine *e);
@@ -174,7 +174,7 @@ struct flow_record session_record(const struct session *s);
 /* --- udprelay.c: datagrams of one session, through e->train --- */
 
 /* Adds to the train; sends what does not fit. False: the session has ended. */
-bool session_to_dst(struct session *s, const union saddr *dst, struct udp_run run);
+bool session_to_dst(struct session *s, const union saddr *dst, struct run run);
 bool session_flush_to_dst(struct session *s, const union saddr *dst);
 
 /*
@@ -224,41 +224,41 @@ void direct_close_all(struct udp_engine *e);
  * errno, or 0), and passes ICMP on to the client. False: that ended the session. ret_mtu is set if
  * a datagram was too big to leave here: that of the path.
  */
-bool session_take_errors(struct session *s, int err, uint32_t *ret_mtu);
+bool error_take_server(struct session *s, int err, uint32_t *ret_mtu);
 
 /*
  * The same for a socket on an original destination, dst: errors about answers, which may be of
  * any of its flows, are passed on to the destination. False: that ended s (which may be NULL).
  */
-bool udp_take_client_errors(struct udp_engine *e, int fd, const union saddr *dst,
-			    const struct session *s, uint32_t *ret_mtu);
+bool error_take_client(struct udp_engine *e, int fd, const union saddr *dst,
+		       const struct session *s, uint32_t *ret_mtu);
 
 /* The same for an ICMP error of `reporter` that no socket got. ttl: to send it with, or 0. */
-void udp_take_quoted_error(struct udp_engine *e, const struct icmp_quote *quote,
-			   const union saddr *reporter, uint8_t ttl);
+void error_take_quoted(struct udp_engine *e, const struct icmp_quote *quote,
+		       const union saddr *reporter, uint8_t ttl);
 
 /* No way to the destination: as a router would, tells the client. err: positive errno. */
-void udp_tell_unreachable(struct udp_engine *e, const union saddr *client, const union saddr *dst,
-			  int err);
+void error_send_unreachable(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+			    int err);
 
 /* Where a datagram could not go on: the path's MTU, and the device of its sender, or 0. */
-struct udp_path_end {
+struct path_limit {
 	uint32_t mtu;
 	int device;
 };
 
 /* Too big, and not to be fragmented, for the way to dst: as a router would, tells the sender. */
-void udp_tell_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
-		      const struct udp_path_end *end);
+void error_send_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+			const struct path_limit *end);
 
 /* Its TTL has run out here: as a router would, tells the sender, by device or 0: any. */
-void udp_tell_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
-		      int device);
+void error_send_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
+			int device);
 
 /* --- udpicmp.c --- */
 
 /* Listens for ICMP errors about answers. Best effort. */
-void udp_icmp_open(struct udp_engine *e);
-void udp_icmp_close(struct udp_engine *e);
+void icmp_open(struct udp_engine *e);
+void icmp_close(struct udp_engine *e);
 
 #endif

@@ -22,7 +22,7 @@ struct waiting {
 	uint8_t data[];
 };
 
-struct udp_socks {
+struct socks {
 	struct io control; /* TCP: the association ends with it */
 	struct free_later free_later;
 	struct session *s;
@@ -43,7 +43,7 @@ static int send_wrapped(int fd, const union saddr *dst, const void *data, size_t
 	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static bool keep(struct udp_socks *socks, const union saddr *dst, const struct iovec *one)
+static bool keep(struct socks *socks, const union saddr *dst, const struct iovec *one)
 {
 	struct waiting *waiting;
 
@@ -62,24 +62,24 @@ static bool keep(struct udp_socks *socks, const union saddr *dst, const struct i
 	return true;
 }
 
-void udp_socks_send(struct udp_socks *socks, const union saddr *dst, struct udp_train *t)
+void socks_send(struct socks *socks, const union saddr *dst, struct train *t)
 {
 	const struct iovec *one;
 
-	while ((one = udp_train_next(t))) {
+	while ((one = train_next(t))) {
 		bool taken = socks->ready ? !send_wrapped(socks->s->up.fd, dst, one->iov_base,
 							  one->iov_len) :
 					    keep(socks, dst, one);
 
 		if (taken)
-			udp_train_pass(t);
+			train_pass(t);
 		else
-			udp_train_skip(t);
+			train_skip(t);
 	}
 }
 
-bool udp_socks_unwrap(struct udp_socks *socks, const union saddr *from, struct udp_run *run,
-		      union saddr *ret_from)
+bool socks_unwrap(struct socks *socks, const union saddr *from, struct run *run,
+		  union saddr *ret_from)
 {
 	int header = socks5_header_read(run->data, run->len, ret_from);
 
@@ -91,7 +91,7 @@ bool udp_socks_unwrap(struct udp_socks *socks, const union saddr *from, struct u
 	return true;
 }
 
-static void release_waiting(struct udp_socks *socks)
+static void release_waiting(struct socks *socks)
 {
 	struct waiting *waiting;
 
@@ -128,7 +128,7 @@ static union saddr relay_address(const struct socks5 *handshake)
 }
 
 /* The server agreed. 0 or -errno. */
-static int open_association(struct udp_socks *socks)
+static int open_association(struct socks *socks)
 {
 	struct session *s = socks->s;
 	const union saddr to = relay_address(&socks->handshake);
@@ -155,7 +155,7 @@ static int open_association(struct udp_socks *socks)
 	return 0;
 }
 
-static int send_control(struct udp_socks *socks, const void *data, size_t len)
+static int send_control(struct socks *socks, const void *data, size_t len)
 {
 	ssize_t n = send(socks->control.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -164,7 +164,7 @@ static int send_control(struct udp_socks *socks, const void *data, size_t len)
 }
 
 /* Bytes of the server. 0: wait for more, or -errno. */
-static int advance(struct udp_socks *socks, const uint8_t *data, size_t len)
+static int advance(struct socks *socks, const uint8_t *data, size_t len)
 {
 	uint8_t out[SOCKS5_OUT_MAX];
 	int err = 0;
@@ -186,7 +186,7 @@ static int advance(struct udp_socks *socks, const uint8_t *data, size_t len)
 
 static void control_ready(struct io *io, uint32_t events)
 {
-	struct udp_socks *socks = container_of(io, struct udp_socks, control);
+	struct socks *socks = container_of(io, struct socks, control);
 	uint8_t data[SOCKS5_OUT_MAX];
 	ssize_t n = recv(io->fd, data, sizeof(data), MSG_DONTWAIT);
 	int err;
@@ -201,14 +201,14 @@ static void control_ready(struct io *io, uint32_t events)
 
 static void control_timeout(struct timer *timer)
 {
-	struct udp_socks *socks = container_of(timer, struct udp_socks, timer);
+	struct socks *socks = container_of(timer, struct socks, timer);
 
 	session_finish(socks->s, END_CONNECT_TIMEOUT, ETIMEDOUT);
 }
 
 static void control_connected(struct io *io, uint32_t events)
 {
-	struct udp_socks *socks = container_of(io, struct udp_socks, control);
+	struct socks *socks = container_of(io, struct socks, control);
 	struct session *s = socks->s;
 	uint8_t out[SOCKS5_OUT_MAX];
 	size_t len = socks5_associate(&socks->handshake, &s->e->ctx->relay->options->proxy, out);
@@ -225,7 +225,7 @@ static void control_connected(struct io *io, uint32_t events)
 }
 
 /* The connection to the server. 0 or -errno. */
-static int open_control(struct udp_socks *socks)
+static int open_control(struct socks *socks)
 {
 	struct worker *w = socks->s->e->w;
 	struct engine_context *ctx = socks->s->e->ctx;
@@ -246,9 +246,9 @@ static int open_control(struct udp_socks *socks)
 	return err;
 }
 
-int udp_socks_open(struct session *s)
+int socks_open(struct session *s)
 {
-	__cleanup_free struct udp_socks *socks = calloc(1, sizeof(*socks));
+	__cleanup_free struct socks *socks = calloc(1, sizeof(*socks));
 	struct worker *w = s->e->w;
 	int err;
 
@@ -267,7 +267,7 @@ int udp_socks_open(struct session *s)
 	return 0;
 }
 
-void udp_socks_close(struct udp_socks *socks)
+void socks_close(struct socks *socks)
 {
 	if (!socks)
 		return;

@@ -9,19 +9,19 @@
 #include "relay/udp/train.h"
 
 struct session;
-struct udp_socks;
+struct socks;
 
 /* Begins to associate; sets s->socks, and s->up when the server has agreed. 0 or -errno. */
-int udp_socks_open(struct session *s);
+int socks_open(struct session *s);
 
 /* socks may be NULL. */
-void udp_socks_close(struct udp_socks *socks);
+void socks_close(struct socks *socks);
 
 /* Sends the train, or keeps it for later; what cannot be is counted in it as lost. */
-void udp_socks_send(struct udp_socks *socks, const union saddr *dst, struct udp_train *t);
+void socks_send(struct socks *socks, const union saddr *dst, struct train *t);
 
 /* Cuts the header off. False: the datagram is not one of the server. */
-bool udp_socks_unwrap(struct udp_socks *socks, const union saddr *from, struct udp_run *run,
-		      union saddr *ret_from);
+bool socks_unwrap(struct socks *socks, const union saddr *from, struct run *run,
+		  union saddr *ret_from);
 
 #endif

@@ -7,22 +7,22 @@
 
 #define SOURCE_BUCKETS 4096
 
-struct udp_source {
-	LIST_ENTRY(udp_source) link;
+struct source {
+	LIST_ENTRY(source) link;
 	union saddr key;
 	unsigned int count;
-	TAILQ_HEAD(, udp_source_link) flows; /* oldest first */
+	TAILQ_HEAD(, source_link) flows; /* oldest first */
 };
 
-struct udp_sources {
+struct source_table {
 	unsigned int max;
 	uint32_t seed;
-	LIST_HEAD(source_list, udp_source) buckets[SOURCE_BUCKETS];
+	LIST_HEAD(source_list, source) buckets[SOURCE_BUCKETS];
 };
 
-struct udp_sources *udp_sources_new(unsigned int max, uint32_t seed)
+struct source_table *source_table_new(unsigned int max, uint32_t seed)
 {
-	struct udp_sources *s = calloc(1, sizeof(*s));
+	struct source_table *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
@@ -31,7 +31,7 @@ struct udp_sources *udp_sources_new(unsigned int max, uint32_t seed)
 	return s;
 }
 
-void udp_sources_free(struct udp_sources *s)
+void source_table_free(struct source_table *s)
 {
 	free(s);
 }
@@ -49,14 +49,14 @@ static union saddr key_of(const union saddr *client)
 	return key;
 }
 
-static struct source_list *bucket_of(struct udp_sources *s, const union saddr *key)
+static struct source_list *bucket_of(struct source_table *s, const union saddr *key)
 {
 	return &s->buckets[saddr_hash(key, s->seed) % SOURCE_BUCKETS];
 }
 
-static struct udp_source *source_find(struct udp_sources *s, const union saddr *key)
+static struct source *source_find(struct source_table *s, const union saddr *key)
 {
-	struct udp_source *source;
+	struct source *source;
 
 	LIST_FOREACH(source, bucket_of(s, key), link)
 	if (saddr_equal(&source->key, key))
@@ -64,10 +64,10 @@ static struct udp_source *source_find(struct udp_sources *s, const union saddr *
 	return NULL;
 }
 
-int udp_source_join(struct udp_sources *s, const union saddr *client, struct udp_source_link *link)
+int source_join(struct source_table *s, const union saddr *client, struct source_link *link)
 {
 	union saddr key = key_of(client);
-	struct udp_source *source = source_find(s, &key);
+	struct source *source = source_find(s, &key);
 
 	if (!source) {
 		source = calloc(1, sizeof(*source));
@@ -83,9 +83,9 @@ int udp_source_join(struct udp_sources *s, const union saddr *client, struct udp
 	return 0;
 }
 
-void udp_source_leave(struct udp_source_link *link)
+void source_leave(struct source_link *link)
 {
-	struct udp_source *source = link->source;
+	struct source *source = link->source;
 
 	TAILQ_REMOVE(&source->flows, link, link);
 	if (--source->count)
@@ -94,15 +94,15 @@ void udp_source_leave(struct udp_source_link *link)
 	free(source);
 }
 
-struct udp_source_link *udp_source_full(struct udp_sources *s, const union saddr *client)
+struct source_link *source_full(struct source_table *s, const union saddr *client)
 {
 	union saddr key = key_of(client);
-	struct udp_source *source = source_find(s, &key);
+	struct source *source = source_find(s, &key);
 
 	return source && source->count >= s->max ? TAILQ_FIRST(&source->flows) : NULL;
 }
 
-struct udp_source_link *udp_source_next(struct udp_source_link *link)
+struct source_link *source_next(struct source_link *link)
 {
 	return TAILQ_NEXT(link, link);
 }

@@ -11,29 +11,29 @@
 
 #include "relay/net/addr.h"
 
-struct udp_source;
-struct udp_sources;
+struct source;
+struct source_table;
 
 /* Part of every flow. */
-struct udp_source_link {
-	TAILQ_ENTRY(udp_source_link) link;
-	struct udp_source *source;
+struct source_link {
+	TAILQ_ENTRY(source_link) link;
+	struct source *source;
 };
 
 /* max: flows of one source; seed: secret. NULL: no memory. */
-struct udp_sources *udp_sources_new(unsigned int max, uint32_t seed);
+struct source_table *source_table_new(unsigned int max, uint32_t seed);
 
 /* All flows have left. s may be NULL. */
-void udp_sources_free(struct udp_sources *s);
+void source_table_free(struct source_table *s);
 
 /* Counts one flow more. 0 or -ENOMEM. */
-int udp_source_join(struct udp_sources *s, const union saddr *client, struct udp_source_link *link);
-void udp_source_leave(struct udp_source_link *link);
+int source_join(struct source_table *s, const union saddr *client, struct source_link *link);
+void source_leave(struct source_link *link);
 
 /* The oldest flow of a source that has as many as it may, NULL: it may have one more. */
-struct udp_source_link *udp_source_full(struct udp_sources *s, const union saddr *client);
+struct source_link *source_full(struct source_table *s, const union saddr *client);
 
 /* The next younger flow of the same source, or NULL. */
-struct udp_source_link *udp_source_next(struct udp_source_link *link);
+struct source_link *source_next(struct source_link *link);
 
 #endif

@@ -6,10 +6,10 @@
 
 #include "relay/net/ancillary.h"
 
-void udp_train_reset(struct udp_train *t)
+void train_reset(struct train *t)
 {
 	/* Not the arrays: this runs for every datagram of a quiet flow. */
-	memset(t, 0, offsetof(struct udp_train, iov));
+	memset(t, 0, offsetof(struct train, iov));
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -18,7 +18,7 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /* Bytes from the front of a run, whole datagrams; 0: none fits. */
-static size_t fitting(const struct udp_train *t, const struct udp_run *run, bool many)
+static size_t fitting(const struct train *t, const struct run *run, bool many)
 {
 	size_t take = smaller(run->len, (TRAIN_MAX - t->count) * t->segment);
 
@@ -31,7 +31,7 @@ static size_t fitting(const struct udp_train *t, const struct udp_run *run, bool
 	return t->count || take ? take : smaller(run->len, t->segment);
 }
 
-bool udp_train_add(struct udp_train *t, struct udp_run *run)
+bool train_add(struct train *t, struct run *run)
 {
 	bool many = run->segment && run->len > run->segment;
 	size_t size = many ? run->segment : run->len;
@@ -57,7 +57,7 @@ bool udp_train_add(struct udp_train *t, struct udp_run *run)
 	return !run->len;
 }
 
-static void train_split(struct udp_train *t)
+static void train_split(struct train *t)
 {
 	unsigned int n = 0;
 
@@ -93,7 +93,7 @@ static bool is_gso_refusal(int err)
 	return err == EINVAL || err == EMSGSIZE || err == EIO || err == EOPNOTSUPP;
 }
 
-static void address(struct msghdr *msg, struct ancillary *control, const struct udp_way *way)
+static void address(struct msghdr *msg, struct ancillary *control, const struct train_way *way)
 {
 	if (way->to) {
 		msg->msg_name = (void *)&way->to->sa;
@@ -102,8 +102,7 @@ static void address(struct msghdr *msg, struct ancillary *control, const struct 
 	ancillary_attach(control, msg);
 }
 
-static void describe(struct ancillary *control, const struct udp_train *t,
-		     const struct udp_way *way)
+static void describe(struct ancillary *control, const struct train *t, const struct train_way *way)
 {
 	control->len = 0;
 	if (!way->from)
@@ -113,7 +112,7 @@ static void describe(struct ancillary *control, const struct udp_train *t,
 }
 
 /* What is left of the train, which is one datagram or all of them. */
-static int send_whole(struct udp_train *t, const struct udp_way *way)
+static int send_whole(struct train *t, const struct train_way *way)
 {
 	struct msghdr msg = { .msg_iov = t->iov, .msg_iovlen = t->pieces };
 	struct ancillary control;
@@ -126,7 +125,7 @@ static int send_whole(struct udp_train *t, const struct udp_way *way)
 }
 
 /* All or nothing, in one call. */
-static int send_at_once(struct udp_train *t, const struct udp_way *way)
+static int send_at_once(struct train *t, const struct train_way *way)
 {
 	int err = send_whole(t, way);
 
@@ -143,7 +142,7 @@ static int send_at_once(struct udp_train *t, const struct udp_way *way)
 	return 0;
 }
 
-static void pass(struct udp_train *t, unsigned int n)
+static void pass(struct train *t, unsigned int n)
 {
 	for (; n; n--) {
 		t->sent_bytes += t->single[t->done++].iov_len;
@@ -151,7 +150,7 @@ static void pass(struct udp_train *t, unsigned int n)
 	}
 }
 
-static int send_singly(struct udp_train *t, const struct udp_way *way)
+static int send_singly(struct train *t, const struct train_way *way)
 {
 	struct mmsghdr msgs[TRAIN_MAX];
 	struct ancillary control;
@@ -169,14 +168,14 @@ static int send_singly(struct udp_train *t, const struct udp_way *way)
 		if (n > 0)
 			pass(t, (unsigned int)n);
 		else if (is_loss(errno))
-			udp_train_skip(t);
+			train_skip(t);
 		else
 			return -errno;
 	}
 	return 0;
 }
 
-int udp_train_send(struct udp_train *t, const struct udp_way *way)
+int train_send(struct train *t, const struct train_way *way)
 {
 	int err;
 
@@ -189,7 +188,7 @@ int udp_train_send(struct udp_train *t, const struct udp_way *way)
 	return send_singly(t, way);
 }
 
-void udp_train_skip(struct udp_train *t)
+void train_skip(struct train *t)
 {
 	train_split(t);
 	if (t->done == t->count)
@@ -198,20 +197,20 @@ void udp_train_skip(struct udp_train *t)
 	t->lost++;
 }
 
-void udp_train_skip_above(struct udp_train *t, size_t max)
+void train_skip_above(struct train *t, size_t max)
 {
 	do
-		udp_train_skip(t);
+		train_skip(t);
 	while (t->done < t->count && t->single[t->done].iov_len > max);
 }
 
-const struct iovec *udp_train_next(struct udp_train *t)
+const struct iovec *train_next(struct train *t)
 {
 	train_split(t);
 	return t->done < t->count ? &t->single[t->done] : NULL;
 }
 
-void udp_train_pass(struct udp_train *t)
+void train_pass(struct train *t)
 {
 	pass(t, 1);
 }

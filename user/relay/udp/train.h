@@ -14,7 +14,7 @@
 #define TRAIN_MAX 64      /* UDP_MAX_SEGMENTS before Linux 6.9 */
 #define TRAIN_BYTES 65000 /* below what IPv4 and IPv6 take with their headers */
 
-struct udp_train {
+struct train {
 	unsigned int count;  /* datagrams */
 	unsigned int pieces; /* of iov in use */
 	size_t bytes;
@@ -23,7 +23,7 @@ struct udp_train {
 	bool closed;             /* the last one is shorter, or empty */
 	bool split;              /* single[] is filled, iov no longer counts */
 	unsigned int done;       /* of single[] */
-	unsigned int sent;       /* datagrams, since udp_train_reset */
+	unsigned int sent;       /* datagrams, since train_reset */
 	unsigned int lost;
 	uint64_t sent_bytes;
 	struct iovec iov[TRAIN_MAX];
@@ -34,7 +34,7 @@ struct udp_train {
  * Where a train goes. With `from` the TTL and TOS go along, else the socket has them. gso_limit
  * belongs to the path: segments of this size or more leave singly.
  */
-struct udp_way {
+struct train_way {
 	int fd;
 	const union saddr *to;   /* NULL: the socket is connected */
 	const union saddr *from; /* NULL: from where it is bound; the port is that in any case */
@@ -44,27 +44,27 @@ struct udp_way {
 #define GSO_UNLIMITED 65536
 #define GSO_NEVER 0
 
-void udp_train_reset(struct udp_train *t);
+void train_reset(struct train *t);
 
 /*
  * Takes from the front of the run what fits. True: all of it; false: send and reset first,
  * then offer the rest again. An empty train takes one datagram at least.
  */
-bool udp_train_add(struct udp_train *t, struct udp_run *run);
+bool train_add(struct train *t, struct run *run);
 
 /*
  * Sends what is left. What the kernel drops for want of room is counted as lost. An error of
- * the path or the socket stops it: -errno. Calling again goes on, udp_train_skip loses one
+ * the path or the socket stops it: -errno. Calling again goes on, train_skip loses one
  * datagram first.
  */
-int udp_train_send(struct udp_train *t, const struct udp_way *way);
-void udp_train_skip(struct udp_train *t);
+int train_send(struct train *t, const struct train_way *way);
+void train_skip(struct train *t);
 
 /* Loses the next datagram, and those after it that have more than max bytes. */
-void udp_train_skip_above(struct udp_train *t, size_t max);
+void train_skip_above(struct train *t, size_t max);
 
-/* The next datagram, for who sends it by other means and then calls udp_train_pass. NULL: none. */
-const struct iovec *udp_train_next(struct udp_train *t);
-void udp_train_pass(struct udp_train *t);
+/* The next datagram, for who sends it by other means and then calls train_pass. NULL: none. */
+const struct iovec *train_next(struct train *t);
+void train_pass(struct train *t);
 
 #endif
