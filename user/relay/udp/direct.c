@@ -256,8 +256,7 @@ static unsigned int keep_queue(struct session_queue *queue, uint64_t idle_ms)
 	unsigned int left = 0;
 	struct session *s;
 
-	TAILQ_FOREACH_REVERSE(s, queue, session_queue, lru)
-	{
+	TAILQ_FOREACH_REVERSE(s, queue, session_queue, lru) {
 		if (s->e->w->now - s->last >= idle_ms)
 			continue;
 		promote(s);

@@ -310,7 +310,7 @@ void udp_drain(struct udp_engine *e)
 		e->listeners[i].io.fd = -1;
 	for (int answered = 0; answered < 2; answered++)
 		TAILQ_FOREACH(s, &e->lru[answered], lru)
-	session_set_timer(s);
+			session_set_timer(s);
 }
 
 void udp_keep(struct udp_engine *e, bool keep)

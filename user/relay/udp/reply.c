@@ -174,8 +174,8 @@ int reply_get(struct reply_table *t, const union saddr *addr, struct reply **ret
 	struct reply *r;
 
 	LIST_FOREACH(r, &t->buckets[bucket], link)
-	if (saddr_equal(&r->local, &local))
-		break;
+		if (saddr_equal(&r->local, &local))
+			break;
 	if (!r) {
 		r = calloc(1, sizeof(*r));
 		if (!r)

@@ -54,8 +54,8 @@ struct session *session_find(struct udp_engine *e, const union saddr *client,
 	struct session *s;
 
 	LIST_FOREACH(s, bucket_of(e, client, dst), link)
-	if (session_is(s, client, dst))
-		return s;
+		if (session_is(s, client, dst))
+			return s;
 	return NULL;
 }
 

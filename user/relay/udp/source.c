@@ -59,8 +59,8 @@ static struct source *source_find(struct source_table *s, const union saddr *key
 	struct source *source;
 
 	LIST_FOREACH(source, bucket_of(s, key), link)
-	if (saddr_equal(&source->key, key))
-		return source;
+		if (saddr_equal(&source->key, key))
+			return source;
 	return NULL;
 }
 
