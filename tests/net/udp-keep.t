@@ -35,7 +35,7 @@ for to in 4 6; do
 done
 is "their server saw" "$(whom quiet4) $(whom quiet6)" "$ROUTER4 $ROUTER6"
 ok "the relay says how many of the hundred it cannot keep" \
-	relay_says 'interface is being detached: [0-9]+ UDP flows have found no socket of their own'
+	relay_says 'interface is being detached: [0-9]+ UDP flows got no socket of their own'
 
 relay_stop KILL
 ok "once the relay has none of them, the interface is detached" wait_for 20 no_rule

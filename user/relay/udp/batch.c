@@ -9,15 +9,15 @@
 #include "relay/net/sockopt.h"
 
 #define BATCH_SIZE 64
-#define BATCH_BYTES (512 * 1024) /* aimed at: more would fall out of the CPU's cache again */
-#define RUN_SIZE 65536           /* above the largest there is; smaller ones would be cut */
-/* Starts of buffers a power of two apart would all compete for the same cache lines. */
+#define BATCH_BYTES (512 * 1024) /* the target: more would not stay in the CPU's cache */
+#define RUN_SIZE 65536           /* no run is larger; a smaller buffer would truncate some */
+/* With a power of two, the starts of all buffers would compete for the same cache lines. */
 #define RUN_STRIDE (RUN_SIZE + 5 * 64)
 #define CONTROL_SIZE 256
 
 struct batch {
 	const kept_marks *marks;
-	unsigned int ask; /* for how many the next time */
+	unsigned int ask; /* number of runs to ask for the next time */
 	bool full;
 	struct mmsghdr msgs[BATCH_SIZE];
 	struct iovec iov[BATCH_SIZE];
@@ -26,7 +26,7 @@ struct batch {
 	_Alignas(64) uint8_t data[BATCH_SIZE][RUN_STRIDE];
 };
 
-/* Mapped: pages become memory only once a datagram that large arrives. */
+/* mmap, because a page takes memory only when a run that long arrives. */
 struct batch *batch_new(const kept_marks *marks)
 {
 	struct batch *b =
@@ -57,8 +57,8 @@ void batch_accept_runs(int fd)
 	sockopt_on(fd, SOL_UDP, UDP_GRO);
 }
 
-/* Long runs: fewer at once. Short ones: as many as there are. */
-static void adapt(struct batch *b, int n)
+/* Asks for fewer runs when they are long, for as many as there are when they are short. */
+static void choose_ask(struct batch *b, int n)
 {
 	size_t bytes = 0;
 
@@ -82,7 +82,7 @@ int batch_receive(struct batch *b, int fd)
 		return errno == EAGAIN ? 0 : -errno;
 	b->full = n > 0 && (unsigned int)n == b->ask;
 	if (n > 0)
-		adapt(b, n);
+		choose_ask(b, n);
 	return n;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Promotion of a busy flow to a socket of its own towards the client, and back.
+ * Promotes a busy flow to a socket of its own towards the client, and demotes it again. Must not
+ * lose a datagram, nor let one overtake another.
  *
- * No datagram may get lost or overtake another on the way. Promoting: datagrams of the flow
- * that wait in the listener are older than all that comes to the socket: the listener is emptied
- * before the socket is read. Demoting: the socket leaves its address, so that steering brings the
- * next datagrams to the listener; it is read for a moment longer, for those that had found it
- * before, and then closed.
+ * Promotion: datagrams of the flow in the listener are older than all that come to the socket, so
+ * the listener is emptied before the socket is read. Demotion: the socket leaves its address, so
+ * steering brings the next datagrams to the listener. The socket is retired: it is read for a
+ * moment longer, for datagrams that had found it before, and then closed.
  */
 #include <sys/epoll.h>
 
@@ -17,9 +17,10 @@
 
 #define PROMOTE_WINDOW_MS 1000
 #define PROMOTE_AFTER 64 /* datagrams in a window */
-#define DEMOTE_BELOW 64  /* between two looks of the session's timer */
+#define DEMOTE_BELOW 64  /* datagrams between two reviews by the session's timer */
 #define RETIRE_MS 100
-#define KEEP_MS 2000 /* flows that were quiet for longer are not missed by a drain */
+#define RETIRED_READS 256
+#define KEEP_MS 2000 /* a drain does not keep flows that were quiet for longer */
 
 struct direct {
 	struct io io;
@@ -51,15 +52,15 @@ static void direct_free(struct direct *d)
 	worker_free_later(e->w, &d->free_later, d);
 }
 
-/* Reads until there is nothing; bounded, since a flood must not hold up the others. */
+/* Reads until it is empty; bounded, so that a flood does not hold up other flows. */
 static void direct_drain(struct direct *d)
 {
-	for (int i = 0; i < 256; i++) {
+	for (int i = 0; i < RETIRED_READS; i++) {
 		int n = batch_receive(d->e->batch, d->io.fd);
 
 		if (!n)
 			return;
-		/* An error has no datagrams, but some may be behind it. */
+		/* After an error there may be datagrams. */
 		if (n > 0)
 			engine_dispatch_flow(d->e, n, &d->client, &d->dst);
 	}
@@ -73,7 +74,7 @@ static void direct_retired(struct timer *timer)
 	direct_free(d);
 }
 
-/* Without: somebody ended the flow by SOCK_DESTROY, as detach does. */
+/* A socket without one was ended by SOCK_DESTROY, as detach does. */
 static bool has_peer(const struct direct *d)
 {
 	union saddr peer;
@@ -114,7 +115,7 @@ static int connect_direct(const struct session *s)
 	err = sockopt_transparent(fd, family);
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
-	/* Other flows to the same destination have such sockets too, and so may another relay. */
+	/* Other flows to this destination have such sockets, too, and so may another relay. */
 	if (!err)
 		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
 	if (!err)
@@ -171,7 +172,7 @@ static void promote(struct session *s)
 	if (s->no_promotion || s->e->full_cone || !has_room(s))
 		return;
 	err = direct_open(s);
-	/* A daemon of this host has the port and does not share it, or we may not have it. */
+	/* A daemon of this host has the port and does not share it, or it takes a privilege. */
 	s->no_promotion = err == -EADDRINUSE || err == -EACCES;
 	if (err)
 		return;
@@ -179,7 +180,7 @@ static void promote(struct session *s)
 	session_set_timer(s);
 }
 
-/* The new sockets are not read before the listeners are empty. */
+/* To be called when the listeners are empty. */
 static void start_reading(struct udp_engine *e)
 {
 	struct direct *d, *older;
@@ -250,13 +251,13 @@ void direct_review(struct session *s)
 	s->window_count = 0;
 }
 
-/* The busiest first: room may end. */
-static unsigned int keep_queue(struct session_queue *queue, uint64_t idle_ms)
+/* Those that were busy last come first, since room may run out. Returns how many had none. */
+static unsigned int promote_queue(struct idle_queue *queue, uint64_t idle_ms)
 {
 	unsigned int left = 0;
 	struct session *s;
 
-	TAILQ_FOREACH_REVERSE(s, queue, session_queue, lru) {
+	TAILQ_FOREACH_REVERSE(s, &queue->sessions, session_queue, idle) {
 		if (s->e->w->now - s->last >= idle_ms)
 			continue;
 		promote(s);
@@ -267,16 +268,16 @@ static unsigned int keep_queue(struct session_queue *queue, uint64_t idle_ms)
 
 void direct_keep_busy(struct udp_engine *e)
 {
-	keep_queue(&e->lru[true], KEEP_MS);
+	promote_queue(&e->answered, KEEP_MS);
 	engine_empty_listeners(e);
 	start_reading(e);
 }
 
 unsigned int direct_keep_all(struct udp_engine *e)
 {
-	unsigned int left = keep_queue(&e->lru[true], UINT64_MAX);
+	unsigned int left = promote_queue(&e->answered, UINT64_MAX);
 
-	left += keep_queue(&e->lru[false], UINT64_MAX);
+	left += promote_queue(&e->unanswered, UINT64_MAX);
 	engine_empty_listeners(e);
 	start_reading(e);
 	return left;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine: what comes in goes to its session, new flows are judged, drain and end.
+ * Gives each datagram to its session, asks whether new flows are admitted, drains and ends the
+ * engine. Must not know how a session relays.
  */
 #include "relay/udp/engine.h"
 
@@ -20,19 +21,22 @@
 #define REPLIES_MAX 16384
 #define DIRECTS_MAX 16384
 /*
- * In all workers, for one address and port: the kernel walks all of its sockets for each
- * datagram that none of them is connected for, and for each socket that is made.
+ * In all workers, for one address and port. The kernel walks all sockets there for each datagram
+ * that none of them is connected to receive, and for each new socket.
  */
 #define DIRECTS_MAX_PER_DST 64
 
 #define LAST_ANSWERS_MS 2000
-#define DRAIN_LOOK_MS 250
+#define DRAIN_CHECK_MS 250
 
-/* A bound for engine_empty_listeners: more than the buffer of a listener can hold. */
+/* Bounds engine_empty_listeners: the buffer of a listener cannot hold more. */
 #define EMPTYING_READS 256
 
-/* A datagram that gets no session. A policy is not explained to the client, a missing route is. */
-static void reject(struct udp_engine *e, struct flow_record *record, int err)
+/*
+ * A datagram gets no session. The client learns that there is no route, but not that a policy
+ * refuses it.
+ */
+static void refuse_flow(struct udp_engine *e, struct flow_record *record, int err)
 {
 	record->id = worker_new_id(e->w);
 	record->err = err;
@@ -46,7 +50,7 @@ static void reject(struct udp_engine *e, struct flow_record *record, int err)
 	record_flow_end(record);
 }
 
-/* ttl: that its first datagram leaves with, 0: not known. */
+/* ttl: of its first datagram when it leaves, 0: not known. */
 static void note_loop(struct udp_engine *e, struct session *s, uint8_t ttl)
 {
 	struct looplog *loops = e->ctx->relay->loops;
@@ -69,13 +73,13 @@ static struct session *session_begin(struct udp_engine *e, const union saddr *cl
 	int err;
 
 	if (!admit_flow(e->ctx, &record, &ticket)) {
-		reject(e, &record, 0);
+		refuse_flow(e, &record, 0);
 		return NULL;
 	}
 	err = session_open(e, &record, &s);
 	if (err) {
 		limits_release(e->ctx->relay->limits, &ticket);
-		reject(e, &record, -err);
+		refuse_flow(e, &record, -err);
 		return NULL;
 	}
 	s->ticket = ticket;
@@ -85,7 +89,7 @@ static struct session *session_begin(struct udp_engine *e, const union saddr *cl
 	return s;
 }
 
-/* In a full cone a known client may turn to a destination that is refused. */
+/* In a full cone, a known client may send to a further destination, which may be refused. */
 static struct session *session_for(struct udp_engine *e, const union saddr *client,
 				   const union saddr *dst, uint8_t ttl)
 {
@@ -99,7 +103,7 @@ static struct session *session_for(struct udp_engine *e, const union saddr *clie
 					      .dst = *dst };
 
 		if (!admit_destination(e->ctx, &record)) {
-			reject(e, &record, 0);
+			refuse_flow(e, &record, 0);
 			return NULL;
 		}
 	}
@@ -118,8 +122,8 @@ bool engine_count_hop(const struct udp_engine *e, struct ip_fields *fields)
 	return true;
 }
 
-/* Datagram i of the batch, if it may go on. */
-static bool take_run(struct udp_engine *e, int i, const union saddr *dst, struct run *ret_run)
+/* Run i of the batch, unless its last hop was here. */
+static bool read_run(struct udp_engine *e, int i, const union saddr *dst, struct run *ret_run)
 {
 	*ret_run = batch_run(e->batch, i);
 	if (engine_count_hop(e, &ret_run->fields))
@@ -128,7 +132,7 @@ static bool take_run(struct udp_engine *e, int i, const union saddr *dst, struct
 	return false;
 }
 
-/* Neighbours in a batch mostly are of one flow: looked up once, sent together. */
+/* Neighbours in a batch are mostly of one flow: they are looked up once and sent together. */
 void engine_dispatch(struct udp_engine *e, int n)
 {
 	union saddr last_client = { 0 }, last_dst = { 0 };
@@ -139,7 +143,7 @@ void engine_dispatch(struct udp_engine *e, int n)
 		struct run run;
 		union saddr to;
 
-		if (!batch_dst(e->batch, i, &to) || !take_run(e, i, &to, &run))
+		if (!batch_dst(e->batch, i, &to) || !read_run(e, i, &to, &run))
 			continue;
 		if (!saddr_equal(client, &last_client) || !saddr_equal(&to, &last_dst) || !s) {
 			if (s)
@@ -163,7 +167,7 @@ void engine_dispatch_flow(struct udp_engine *e, int n, const union saddr *client
 	for (int i = 0; i < n; i++) {
 		struct run run;
 
-		if (!saddr_equal(batch_from(e->batch, i), client) || !take_run(e, i, dst, &run))
+		if (!saddr_equal(batch_from(e->batch, i), client) || !read_run(e, i, dst, &run))
 			continue;
 		if (!s)
 			s = session_for(e, client, dst, run.fields.ttl);
@@ -221,8 +225,8 @@ static int watch_listeners(struct udp_engine *e)
 	return err;
 }
 
-/* This thread's part of a number for all, 1 at least. */
-static unsigned int share(const struct engine_context *ctx, unsigned long all, unsigned long max)
+/* This worker's share of a number for all workers, at least 1. */
+static unsigned int share_of(const struct engine_context *ctx, unsigned long all, unsigned long max)
 {
 	const struct options *o = ctx->relay->options;
 	unsigned long part = (all > max ? max : all) / (o->udp_full_cone ? 1 : o->workers);
@@ -230,19 +234,19 @@ static unsigned int share(const struct engine_context *ctx, unsigned long all, u
 	return part ? (unsigned int)part : 1;
 }
 
-/* Half of all descriptors are left to TCP. */
+/* Leaves half of all descriptors to TCP. */
 static void set_limits(struct udp_engine *e)
 {
 	const struct engine_context *ctx = e->ctx;
 
-	e->max = share(ctx, ctx->relay->nofile / 4, SESSIONS_MAX);
-	e->direct_max = share(ctx, ctx->relay->nofile / 8, DIRECTS_MAX);
-	e->direct_max_per_dst = share(ctx, DIRECTS_MAX_PER_DST, DIRECTS_MAX_PER_DST);
+	e->max = share_of(ctx, ctx->relay->nofile / 4, SESSIONS_MAX);
+	e->direct_max = share_of(ctx, ctx->relay->nofile / 8, DIRECTS_MAX);
+	e->direct_max_per_dst = share_of(ctx, DIRECTS_MAX_PER_DST, DIRECTS_MAX_PER_DST);
 	e->full_cone = ctx->relay->options->udp_full_cone;
 }
 
-/* How long before its end a drain gives up the clients' datagrams. */
-static uint64_t answers_ms(const struct engine_context *ctx)
+/* How long before its end a drain stops to receive the clients' datagrams. */
+static uint64_t last_answers_ms(const struct engine_context *ctx)
 {
 	uint64_t half = ctx->relay->options->drain_timeout * 1000ULL / 2;
 
@@ -250,19 +254,20 @@ static uint64_t answers_ms(const struct engine_context *ctx)
 }
 
 /*
- * Once the drain is about to end, steering shall take the clients' datagrams elsewhere, to
- * the next relay if there is one; what destinations have answered still gets through. A
- * drain without an end leaves flows where they are.
+ * Shortly before the drain ends, flows leave their own sockets, so that steering brings the
+ * clients' datagrams to the next relay, if there is one. Answers of destinations still get
+ * through. A drain without an end leaves flows where they are.
  */
-static void look_for_end(struct timer *timer)
+static void drain_check_end(struct timer *timer)
 {
 	struct udp_engine *e = container_of(timer, struct udp_engine, drain_timer);
 	struct worker *w = e->w;
 
-	if (e->ctx->drain_end && e->ctx->drain_end <= w->now + answers_ms(e->ctx) + DRAIN_LOOK_MS)
+	if (e->ctx->drain_end &&
+	    e->ctx->drain_end <= w->now + last_answers_ms(e->ctx) + DRAIN_CHECK_MS)
 		direct_demote_all(e);
 	else
-		timer_set(&w->wheel, timer, w->now + DRAIN_LOOK_MS);
+		timer_set(&w->wheel, timer, w->now + DRAIN_CHECK_MS);
 }
 
 int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
@@ -277,24 +282,25 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	e->w = &ctx->worker;
 	icmp_open(e);
 	set_limits(e);
-	e->drain_timer.fire = look_for_end;
-	TAILQ_INIT(&e->lru[false]);
-	TAILQ_INIT(&e->lru[true]);
+	e->drain_timer.fire = drain_check_end;
+	TAILQ_INIT(&e->unanswered.sessions);
+	TAILQ_INIT(&e->answered.sessions);
 	TAILQ_INIT(&e->promote);
 	TAILQ_INIT(&e->directs);
 	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
 		e->seed = (uint32_t)e->w->now;
 	e->batch = batch_new(&ctx->relay->pinned.marks);
-	e->sources = source_table_new(share(ctx, ctx->relay->options->udp_per_source, SESSIONS_MAX),
-				      e->seed);
+	e->sources = source_table_new(
+		share_of(ctx, ctx->relay->options->udp_per_source, SESSIONS_MAX), e->seed);
 	e->paths = path_table_new(e->seed);
 	if (!e->batch || !e->sources || !e->paths)
 		return -ENOMEM;
-	err = reply_table_open(ctx, share(ctx, ctx->relay->nofile / 8, REPLIES_MAX), &e->replies);
+	err = reply_table_open(ctx, share_of(ctx, ctx->relay->nofile / 8, REPLIES_MAX),
+			       &e->replies);
 	return err ? err : watch_listeners(e);
 }
 
-/* Retired sockets count: they still take datagrams. */
+/* Retired sockets count, since they still receive datagrams. */
 unsigned int udp_sessions(const struct udp_engine *e)
 {
 	return e->count + e->retired_count;
@@ -305,12 +311,13 @@ void udp_drain(struct udp_engine *e)
 	struct session *s;
 
 	direct_keep_busy(e);
-	timer_set(&e->w->wheel, &e->drain_timer, e->w->now + DRAIN_LOOK_MS);
+	timer_set(&e->w->wheel, &e->drain_timer, e->w->now + DRAIN_CHECK_MS);
 	for (unsigned int i = 0; i < e->listener_count; i++)
 		e->listeners[i].io.fd = -1;
-	for (int answered = 0; answered < 2; answered++)
-		TAILQ_FOREACH(s, &e->lru[answered], lru)
-			session_set_timer(s);
+	TAILQ_FOREACH(s, &e->unanswered.sessions, idle)
+		session_set_timer(s);
+	TAILQ_FOREACH(s, &e->answered.sessions, idle)
+		session_set_timer(s);
 }
 
 void udp_keep(struct udp_engine *e, bool keep)
@@ -321,20 +328,22 @@ void udp_keep(struct udp_engine *e, bool keep)
 		return;
 	e->keep = keep;
 	left = keep ? direct_keep_all(e) : 0;
-	direct_promote_waiting(e); /* what was in the listeners */
+	direct_promote_waiting(e); /* flows that waited in the listeners */
 	if (left)
-		record_say(RECORD_WARN,
-			   "an interface is being detached: %u UDP flows have found no socket of "
-			   "their own; from now on their datagrams go past the relay, with another "
-			   "source",
-			   left);
+		record_say(
+			RECORD_WARN,
+			"an interface is being detached: %u UDP flows got no socket of their own "
+			"(too many flows); from now on their datagrams bypass the relay, with "
+			"another source address",
+			left);
 }
 
 void udp_end_all(struct udp_engine *e, enum flow_end end)
 {
 	struct session *s;
 
-	while ((s = TAILQ_FIRST(&e->lru[false])) || (s = TAILQ_FIRST(&e->lru[true])))
+	while ((s = TAILQ_FIRST(&e->unanswered.sessions)) ||
+	       (s = TAILQ_FIRST(&e->answered.sessions)))
 		session_finish(s, end, 0);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Errors of a flow: what ICMP says of one side is told to the other, as if the
- * datagram had gone straight. Sockets towards destinations have IP_RECVERR, or the
- * kernel would hide all but the fatal errors, and what they said.
+ * Errors of a flow: forwards the ICMP errors of one side to the other, as if the datagram had gone
+ * there directly. Must not relay datagrams. Sockets towards destinations have IP_RECVERR; without
+ * it the kernel would hide all errors that are not fatal, and the contents of those that are.
  */
 #include <net/if.h> /* linux/icmp.h brings linux/if.h, which must come second */
 
@@ -16,9 +16,9 @@
 #include "relay/net/sockopt.h"
 #include "relay/udp/session.h"
 
-#define PASS_EVERY_MS 100
+#define FORWARD_EVERY_MS 100
 
-/* Without it ends learn of errors by silence. */
+/* Best effort: without the error the end waits for its time-out. */
 static void send_error(struct udp_engine *e, const struct icmp_error *error)
 {
 	if (!e->icmp)
@@ -27,36 +27,36 @@ static void send_error(struct udp_engine *e, const struct icmp_error *error)
 		e->ctx->stats.icmp_errors++;
 }
 
-/* The destination's port, or the protocol, is closed: there is nobody to talk to. */
+/* The port, or the protocol, is closed at the destination. */
 static bool ends_flow(int err)
 {
 	return err == ECONNREFUSED || err == ENOPROTOOPT;
 }
 
 /*
- * Somebody ended the flow by SOCK_DESTROY, as detach does: udp_abort leaves the socket
- * without a peer, and without a port that it had not been bound to. What a send says then
- * comes second.
+ * SOCK_DESTROY ended the flow, as detach does: udp_abort reports the first error and leaves the
+ * socket without a peer, and without a port unless it was bound to one. The next send reports the
+ * second one.
  */
 static bool is_destroyed(int err)
 {
 	return err == ECONNABORTED || err == EDESTADDRREQ;
 }
 
-/* The TTL of errors that wait on sockets is not known: one that circulates must become slow. */
-static bool may_pass(struct session *s, const struct queued_error *q)
+/* The TTL of errors in a socket's queue is not known; one that circulates must become slow. */
+static bool may_forward(struct session *s, const struct queued_error *q)
 {
 	if (q->ttl)
 		return true;
-	if (s->told && s->e->w->now - s->told < PASS_EVERY_MS)
+	if (s->error_sent && s->e->w->now - s->error_sent < FORWARD_EVERY_MS)
 		return false;
-	s->told = s->e->w->now;
+	s->error_sent = s->e->w->now;
 	return true;
 }
 
-/* src: who sent the datagram, and gets the error, by device; dst: where it went, as src sees it. */
-static void pass_on(struct session *s, const struct queued_error *q, const union saddr *src,
-		    const union saddr *dst, int device)
+/* src sent the datagram, and gets the error by device; dst: its destination, as src sees it. */
+static void forward_error(struct session *s, const struct queued_error *q, const union saddr *src,
+			  const union saddr *dst, int device)
 {
 	struct icmp_error error = { .type = q->ee.ee_type,
 				    .code = q->ee.ee_code,
@@ -67,7 +67,7 @@ static void pass_on(struct session *s, const struct queued_error *q, const union
 				    .ttl = q->ttl,
 				    .device = device };
 
-	if (may_pass(s, q))
+	if (may_forward(s, q))
 		send_error(s->e, &error);
 }
 
@@ -81,14 +81,14 @@ bool error_take_server(struct session *s, int err, uint32_t *ret_mtu)
 			fatal = (int)q.ee.ee_errno;
 		if (q.mtu)
 			*ret_mtu = q.mtu;
-		/* A SOCKS server's troubles are not the client's. */
+		/* Errors about the way to a SOCKS server are not for the client. */
 		if (q.ee.ee_errno && !s->socks)
-			pass_on(s, &q, &s->client, s->e->full_cone ? &q.to : &s->dst,
-				s->e->ctx->relay->binding.in);
+			forward_error(s, &q, &s->client, s->e->full_cone ? &q.to : &s->dst,
+				      s->e->ctx->relay->binding.in);
 	}
-	/* The pending error outlives its entry if it came while we read. */
+	/* An error that came while we read is still pending without its entry. */
 	pending = sockopt_error(s->up.fd);
-	/* In a full cone one closed port says nothing of the other destinations. */
+	/* In a full cone one closed port says nothing about other destinations. */
 	if (s->e->full_cone)
 		fatal = 0;
 	if (is_destroyed(err) || is_destroyed(pending))
@@ -99,9 +99,9 @@ bool error_take_server(struct session *s, int err, uint32_t *ret_mtu)
 	return false;
 }
 
-/* Which of the flows of a socket on an original destination it concerns, tells q->to. */
-static struct session *concerned(struct udp_engine *e, const struct queued_error *q,
-				 const union saddr *dst)
+/* The flow, of those on a socket on an original destination, whose client is q->to. */
+static struct session *session_of_error(struct udp_engine *e, const struct queued_error *q,
+					const union saddr *dst)
 {
 	return q->ee.ee_errno ? session_find(e, &q->to, dst) : NULL;
 }
@@ -113,18 +113,19 @@ static bool is_too_big(const struct queued_error *q)
 	return q->ee.ee_origin == SO_EE_ORIGIN_ICMP6 && q->ee.ee_type == ICMPV6_PKT_TOOBIG;
 }
 
-/* What a client's side says of an answer to it. False: that ended the flow. */
+/* An error about an answer to the client. False: the flow has ended. */
 static bool take_client_error(struct session *s, const struct queued_error *q,
 			      const union saddr *dst)
 {
 	struct udp_engine *e = s->e;
 	int err = (int)q->ee.ee_errno;
 
-	/* Until the destination heeds it, or if it need not. */
+	/* The destination may need time to obey, or need not obey. */
 	if (is_too_big(q))
 		session_narrow(s, q->ee.ee_info);
 	if (!s->socks)
-		pass_on(s, q, e->full_cone ? dst : &s->to, &s->source, e->ctx->relay->binding.vrf);
+		forward_error(s, q, e->full_cone ? dst : &s->to, &s->source,
+			      e->ctx->relay->binding.vrf);
 	if (!ends_flow(err) || e->full_cone)
 		return true;
 	session_finish(s, END_ERROR, err);
@@ -138,7 +139,7 @@ bool error_take_client(struct udp_engine *e, int fd, const union saddr *dst,
 	bool alive = true;
 
 	for (int i = 0; i < ERRORS_AT_ONCE && errqueue_take(fd, &q); i++) {
-		struct session *whose = concerned(e, &q, dst);
+		struct session *whose = session_of_error(e, &q, dst);
 
 		if (q.mtu)
 			*ret_mtu = q.mtu;
@@ -149,7 +150,7 @@ bool error_take_client(struct udp_engine *e, int fd, const union saddr *dst,
 	return alive;
 }
 
-/* As icmp_err_convert and icmpv6_err_convert, of those that end flows. */
+/* As icmp_err_convert and icmpv6_err_convert for the errors that end flows. */
 static int errno_of(const struct icmp_quote *quote)
 {
 	bool v4 = quote->src.sa.sa_family == AF_INET;
@@ -161,7 +162,7 @@ static int errno_of(const struct icmp_quote *quote)
 	return v4 && quote->code == ICMP_PROT_UNREACH ? ENOPROTOOPT : EHOSTUNREACH;
 }
 
-/* A promoted flow has a socket that the kernel gives the same error to. */
+/* A promoted flow gets the same error from its socket. */
 void error_take_quoted(struct udp_engine *e, const struct icmp_quote *quote,
 		       const union saddr *reporter, uint8_t ttl)
 {

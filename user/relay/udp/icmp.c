@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ICMP errors about answers that left through a shared socket: no socket has their address, so
- * the kernel gives them to nobody. Raw sockets hear all errors that reach this host, from
- * everywhere; those that the data path kept here carry its mark, and each worker finds its own
- * flows by the quoted datagram. Needs CAP_NET_RAW and SO_RCVMARK; without them clients' errors
- * are not passed on.
+ * Receives ICMP errors about answers that left through a shared socket. No socket has the address
+ * of such an answer, so the kernel delivers its errors to none. Raw sockets hear all errors that
+ * reach this host. Those that the data path kept here carry its mark, and each worker finds its own
+ * flows by the quoted datagram. Needs CAP_NET_RAW and SO_RCVMARK; without them clients' errors are
+ * not forwarded. Must not send anything.
  */
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
@@ -16,7 +16,8 @@
 #include "relay/net/sockopt.h"
 #include "relay/udp/session.h"
 
-#define QUOTE_SIZE 576 /* RFC 1812 4.3.2.3; of the IPv6 minimum of 1280 nothing behind it matters */
+#define QUOTE_SIZE                                                                                 \
+	576 /* RFC 1812 4.3.2.3; IPv6 quotes up to 1280 bytes, of which the rest does not matter */
 #define READS_PER_WAKE 64
 #define CONTROL_SIZE 256
 
@@ -24,7 +25,7 @@
 #define ICMP_FILTER 1
 #endif
 
-/* The bits are those of types that are not to be heard. */
+/* Bits of v4 are the types that are filtered out. */
 static int filter_errors(int fd, sa_family_t family)
 {
 	uint32_t v4 =
@@ -99,7 +100,7 @@ static void icmp_ready(struct io *io, uint32_t events)
 
 		if (n < 0)
 			return;
-		/* As at a router, a TTL of 1 ends here. */
+		/* As at a router, a packet with a TTL of 1 ends here. */
 		if (fields.ttl > 1 && kept_here(marks, fields.mark) &&
 		    icmp_quote_read(from.sa.sa_family, data, (size_t)n, &quote))
 			error_take_quoted(e, &quote, &from, (uint8_t)(fields.ttl - 1));
@@ -122,7 +123,7 @@ void icmp_open(struct udp_engine *e)
 		if (!err)
 			continue;
 		worker_close_io(&l->io);
-		record_say(RECORD_DEBUG, "udp: clients' ICMP errors are not passed on: %s",
+		record_say(RECORD_DEBUG, "udp: clients' ICMP errors are not forwarded: %s",
 			   strerror(-err));
 	}
 }

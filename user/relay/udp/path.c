@@ -11,7 +11,7 @@
 #include "lib/util.h"
 #include "relay/net/sockopt.h"
 
-#define PATHS 1024     /* two that share a place: the later one has it */
+#define PATHS 1024     /* a new path replaces another one with the same index */
 #define PATH_MS 600000 /* as the kernel's net.ipv4.route.mtu_expires */
 
 struct path {
@@ -49,7 +49,7 @@ static struct path key_of(const union saddr *client, const union saddr *server)
 	return key;
 }
 
-static uint32_t place_of(const struct path_table *p, const struct path *key)
+static uint32_t index_of(const struct path_table *p, const struct path *key)
 {
 	return saddr_hash(&key->client, saddr_hash(&key->server, p->seed)) % PATHS;
 }
@@ -61,14 +61,14 @@ void path_note(struct path_table *p, const union saddr *client, const union sadd
 
 	key.mtu = mtu;
 	key.until = now + PATH_MS;
-	p->path[place_of(p, &key)] = key;
+	p->path[index_of(p, &key)] = key;
 }
 
 uint32_t path_find(const struct path_table *p, const union saddr *client, const union saddr *server,
 		   uint64_t now)
 {
 	struct path key = key_of(client, server);
-	const struct path *path = &p->path[place_of(p, &key)];
+	const struct path *path = &p->path[index_of(p, &key)];
 
 	return now < path->until && saddr_equal(&path->client, &key.client) &&
 			       saddr_equal(&path->server, &key.server) ?

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The datagrams of a session, both ways. Counts them; knows no table and no time-out.
+ * Relays the datagrams of a session, both ways, and counts them. Must not know the table of
+ * sessions and their time-outs.
  */
 #include <sys/epoll.h>
 
 #include "relay/udp/session.h"
 #include "relay/udp/socks.h"
 
-/* Reads of one wake-up: a flood of one destination must not starve the others. */
+/* Bounds the reads of one event, so that a flood of one destination does not starve the others. */
 #define READS_PER_WAKE 4
 #define REVIEW_DROPS_MS 250
 
-/* Books what became of the train and empties it. */
+/* Counts what became of the train, and empties it. */
 static void train_account(struct session *s, struct lane *lane)
 {
 	struct train *t = &s->e->train;
@@ -23,7 +24,7 @@ static void train_account(struct session *s, struct lane *lane)
 	train_reset(t);
 }
 
-/* server: who sent the answer. */
+/* server: the sender of the answer. */
 static void report_too_big_to_server(struct session *s, const union saddr *server, uint32_t mtu)
 {
 	struct path_limit end = { mtu, s->e->ctx->relay->binding.vrf };
@@ -44,7 +45,7 @@ void session_review_drops(struct session *s)
 	s->drops = drops;
 }
 
-/* The rest of a train that does not fit need not be tried. */
+/* Also skips what follows in the train and is as long. */
 static void skip_too_big(struct session *s, uint32_t mtu)
 {
 	uint32_t headers = path_headers(s->client.sa.sa_family);
@@ -53,9 +54,9 @@ static void skip_too_big(struct session *s, uint32_t mtu)
 }
 
 /*
- * IPv6 that did not come whole over the client's link: a bridge's netfilter has put fragments
- * together before us (br_netfilter), and forgotten that (it clears IP6CB). It may leave in
- * fragments as it came. Asked only once something does not fit.
+ * An IPv6 datagram larger than the client's link came in fragments: a bridge's netfilter has
+ * reassembled them (br_netfilter), and cleared the note of that in IP6CB. It may leave in fragments
+ * as it came. To be asked only when something does not fit.
  */
 static bool was_reassembled(const struct session *s)
 {
@@ -66,7 +67,7 @@ static bool was_reassembled(const struct session *s)
 	return link && s->e->train.segment + path_headers(AF_INET6) > link;
 }
 
-/* One that is too big for the way to dst: forwarded in fragments after all, or its sender hears. */
+/* A datagram is too big for the path to dst: forwards it in fragments, or reports to its sender. */
 static void too_big_for_dst(struct session *s, const union saddr *dst, const struct path_limit *end)
 {
 	struct train *t = &s->e->train;
@@ -90,14 +91,14 @@ bool session_flush_to_dst(struct session *s, const union saddr *dst)
 
 	if (!t->count)
 		return true;
-	/* The answer to this one may meet the filter. */
+	/* The filter may drop the answer to this one. */
 	if (session_is_filtered(s))
 		timer_set(&s->e->w->wheel, &s->timer, s->e->w->now + REVIEW_DROPS_MS);
 	if (s->socks)
 		socks_send(s->socks, s->e->full_cone ? dst : &s->to, t);
 	else
 		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
-	/* An error may be that of an earlier datagram: this one gets a second try. */
+	/* The error may be that of an earlier datagram, so this one gets a second try. */
 	for (unsigned int tries = 0; !s->socks && (err = train_send(t, &way)); tries++) {
 		struct path_limit end = { .device = s->e->ctx->relay->binding.in };
 
@@ -151,8 +152,8 @@ static bool send_direct(struct session *s)
 }
 
 /*
- * Anybody can send to a full cone, from any port: a socket for each would keep other programs from
- * these ports.
+ * Anybody can send to a full cone, from any port. A socket for each port would keep it from other
+ * programs.
  */
 static void send_uninvited(struct session *s, const union saddr *from)
 {
@@ -164,7 +165,7 @@ static void send_uninvited(struct session *s, const union saddr *from)
 		answer_too_big(s, from, mtu);
 }
 
-/* from: the address the answer has to come from. Without memory the train is lost. */
+/* from: the source address of the answer. Without memory the train is lost. */
 static void send_shared(struct session *s, const union saddr *from)
 {
 	struct udp_engine *e = s->e;
@@ -209,7 +210,7 @@ static bool to_client(struct session *s, const union saddr *from, struct run run
 	return true;
 }
 
-/* Who sent it, as the client is to see it. False: it is nobody's answer. */
+/* The source address that the client shall see. False: it is no answer. */
 static bool answer_from(struct session *s, int i, struct run *run, union saddr *ret_from)
 {
 	struct udp_engine *e = s->e;
@@ -220,7 +221,7 @@ static bool answer_from(struct session *s, int i, struct run *run, union saddr *
 		return false;
 	if (e->full_cone)
 		return true;
-	/* From the choice of its port (inet_autobind) to connect a socket takes all that comes. */
+	/* Between inet_autobind, which chooses its port, and connect a socket takes all that comes. */
 	if (!saddr_equal(ret_from, &s->to))
 		return false;
 	*ret_from = s->dst;
@@ -228,10 +229,10 @@ static bool answer_from(struct session *s, int i, struct run *run, union saddr *
 }
 
 /*
- * Its DF bit is not known: it is sent as if it had one, unless it is too big and has come
- * through the filter. False: it was dropped.
+ * Where the DF bit is not known: sends as if it were set, unless the answer is too big and has
+ * passed the filter. False: it was dropped.
  */
-static bool decide_df(struct session *s, int i, struct run *run)
+static bool choose_df(struct session *s, int i, struct run *run)
 {
 	size_t size = run->segment ? run->segment : run->len;
 
@@ -249,8 +250,8 @@ static bool decide_df(struct session *s, int i, struct run *run)
 	return false;
 }
 
-/* What a SOCKS server sends is a datagram of its own, whose headers say nothing of the answer. */
-static bool hop_of_answer(struct session *s, int i, struct run *run)
+/* The IP header of a SOCKS server's datagram is its own, and says nothing about the answer. */
+static bool prepare_fields(struct session *s, int i, struct run *run)
 {
 	struct udp_engine *e = s->e;
 
@@ -259,12 +260,12 @@ static bool hop_of_answer(struct session *s, int i, struct run *run)
 		return true;
 	}
 	if (engine_count_hop(e, &run->fields))
-		return decide_df(s, i, run);
+		return choose_df(s, i, run);
 	error_send_expired(e, batch_from(e->batch, i), &s->source, e->ctx->relay->binding.vrf);
 	return false;
 }
 
-/* Works off one batch. False: the session has ended. */
+/* Relays one batch. False: the session has ended. */
 static bool relay_answers(struct session *s, int n)
 {
 	union saddr last = { 0 };
@@ -274,7 +275,7 @@ static bool relay_answers(struct session *s, int n)
 		struct run run = batch_run(s->e->batch, i);
 		union saddr from;
 
-		if (!answer_from(s, i, &run, &from) || !hop_of_answer(s, i, &run))
+		if (!answer_from(s, i, &run, &from) || !prepare_fields(s, i, &run))
 			continue;
 		if (s->e->full_cone && answered && !saddr_equal(&from, &last) &&
 		    !flush_to_client(s, &last))
@@ -309,7 +310,7 @@ void session_ready(struct io *io, uint32_t events)
 		}
 		if (!relay_answers(s, n))
 			return;
-		/* The socket was empty: what comes from now on has met the filter. */
+		/* The socket was empty: all that comes from now on has passed the filter. */
 		if (unfiltered && !batch_was_full(e->batch))
 			s->unfiltered = false;
 		if (!batch_was_full(e->batch))

@@ -12,7 +12,7 @@
 
 #define REPLY_BUCKETS 4096
 #define REPLY_IDLE_MS 10000
-#define SEND_TRIES 8 /* without progress */
+#define SEND_TRIES 8 /* of one datagram */
 
 struct reply_table {
 	struct engine_context *ctx;
@@ -87,11 +87,11 @@ void reply_table_close(struct reply_table *t)
 }
 
 /*
- * No datagram gets there: what arrives on a device for 127.0.0.0/8 is dropped (ip_route_input_slow),
- * and 100::/64 is routed nowhere (RFC 6666). ICMP errors do: the kernel finds their socket by what
- * they quote, whether or not it was ever sent.
+ * An address that no datagram reaches: the kernel drops what arrives on a device for 127.0.0.0/8
+ * (ip_route_input_slow), and 100::/64 is routed nowhere (RFC 6666). ICMP errors do reach it: the
+ * kernel finds their socket by what they quote, even if nothing of the kind was sent.
  */
-static union saddr reply_local(const union saddr *addr)
+static union saddr unreachable_address(const union saddr *addr)
 {
 	union saddr local = { .sa.sa_family = addr->sa.sa_family };
 
@@ -119,10 +119,10 @@ static int reply_bind(const union saddr *local, int device)
 		err = sockopt_transparent(fd, family);
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
-	/* The kernel tells the MTU of a path that way. */
+	/* For the MTU of a path. */
 	if (!err)
 		err = sockopt_errors(fd, family);
-	/* Other workers and another relay are here too. */
+	/* Other workers, and another relay, are bound to it, too. */
 	if (!err)
 		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
 	if (!err && bind(fd, &local->sa, saddr_len(local)))
@@ -140,21 +140,21 @@ static int bind_evicting(struct reply_table *t, const union saddr *local)
 	return fd;
 }
 
-static bool have_raw(struct reply_table *t)
+static bool open_raw(struct reply_table *t)
 {
 	if (t->raw)
 		return true;
 	t->raw = rawudp_new(t->ctx->relay->binding.in);
 	if (!t->raw)
 		return false;
-	record_say(RECORD_DEBUG, "udp: answering from ports that are not bound by raw sockets");
+	record_say(RECORD_DEBUG, "udp: a raw socket sends answers from ports that cannot be bound");
 	return true;
 }
 
 /*
- * EADDRINUSE: a daemon on this host has the port on all addresses, and does not
- * share it. EACCES: the port is below 1024 and we are without CAP_NET_BIND_SERVICE.
- * Anything else may be better the next time.
+ * EADDRINUSE: a daemon on this host has the port on all addresses, and does not share it. EACCES:
+ * the port is below 1024, and CAP_NET_BIND_SERVICE is missing. After other errors the next try may
+ * succeed.
  */
 static void reply_open_socket(struct reply *r)
 {
@@ -169,7 +169,7 @@ static void reply_open_socket(struct reply *r)
 
 int reply_get(struct reply_table *t, const union saddr *addr, struct reply **ret_reply)
 {
-	union saddr local = reply_local(addr);
+	union saddr local = unreachable_address(addr);
 	uint32_t bucket = saddr_hash(&local, t->seed) % REPLY_BUCKETS;
 	struct reply *r;
 
@@ -211,7 +211,7 @@ uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way, stru
 	struct rawudp_way raw = { way->from, way->client, &train->fields };
 	const struct iovec *one;
 
-	if (!have_raw(t)) {
+	if (!open_raw(t)) {
 		while (train_next(train))
 			train_skip(train);
 		return 0;
@@ -230,21 +230,21 @@ uint32_t reply_send_raw(struct reply_table *t, const struct reply_way *way, stru
 	return 0;
 }
 
-/* The socket has many flows: what it was set to for the previous one is what it remembers. */
-static void prepare(struct reply *r, const struct reply_way *way, const struct train *train)
+/* Sets what differs from the previous flow of this socket. */
+static void set_socket(struct reply *r, const struct reply_way *way, const struct train *train)
 {
 	sa_family_t family = r->local.sa.sa_family;
 	uint32_t mtu = family == AF_INET6 ? way->mtu : 0;
 
 	ip_fields_set_df(r->fd, family, &r->df, train->fields.df);
-	/* The kernel learns the MTU of a path only through sockets that have the address. */
+	/* The kernel notes the MTU of a path only for sockets that have the address. */
 	if (r->mtu != mtu && !sockopt_int(r->fd, SOL_IPV6, IPV6_MTU, (int)mtu))
 		r->mtu = mtu;
 }
 
 /*
- * A forged ICMP error fails the next send, once (sock_error). 0: tried again until all is sent or
- * skipped; or the MTU of the path.
+ * Sends or skips all of the train: 0; or stops with the MTU of the path. A forged ICMP error makes
+ * one send fail (sock_error), so each is tried again.
  */
 static uint32_t send_bound(struct reply *r, const struct train_way *way, struct train *train)
 {
@@ -276,6 +276,6 @@ uint32_t reply_send(struct reply *r, const struct reply_way *way, struct train *
 	if (r->fd < 0)
 		return reply_send_raw(r->table, way, train);
 	shared.fd = r->fd;
-	prepare(r, way, train);
+	set_socket(r, way, train);
 	return send_bound(r, &shared, train);
 }

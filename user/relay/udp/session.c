@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The session table: look-up, opening, time-outs, eviction, the record at the end.
+ * The table of sessions: look-up, opening, time-outs, eviction, the record at the end. Must not
+ * read or send datagrams.
  */
 #include <netinet/udp.h>
 #include <string.h>
@@ -16,21 +17,21 @@
 #define TIMEOUT_ONE_WAY_MS 60000
 #define TIMEOUT_BOTH_MS 180000 /* RFC 4787 REQ-5: at least two minutes */
 #define TIMEOUT_DNS_MS 10000
-/* Every question has its answer: only the next one of the same stub may still come. */
+/* Every question has its answer; at most the next one of the same stub resolver is to come. */
 #define TIMEOUT_DNS_ANSWERED_MS 250
 #define TIMEOUT_DRAIN_MS 2000
-#define REVIEW_MS 5000 /* of flows with a socket of their own */
+#define REVIEW_MS 5000 /* of promoted flows */
 #define DNS_PORT 53
-/* Below, errors are somebody's attempt to have us fragment: net.ipv4.route.min_pmtu, RFC 8200 5. */
+/* An error with a smaller MTU is meant to make us fragment: net.ipv4.route.min_pmtu, RFC 8200 5. */
 #define MTU_MIN4 552
 #define MTU_MIN6 1280
 
-/* For runs of 64 kB; the kernel cuts it to net.core.rmem_max, wmem_max. */
+/* For runs of 64 kB; the kernel reduces it to net.core.rmem_max, wmem_max. */
 #define BUFFER_SIZE (4 * 1024 * 1024)
 
-/* Flows without an answer may be a flood: they go first, unless they are this few. */
+/* Flows without an answer may be a flood. They go first if they are more than one in so many. */
 #define UNANSWERED_SHARE 8
-/* How many of a source's oldest flows are looked at for the longest idle. */
+/* The longest idle flow of a source is looked for among so many of its oldest ones. */
 #define SOURCE_SAMPLE 8
 
 static bool session_is(const struct session *s, const union saddr *client, const union saddr *dst)
@@ -82,16 +83,25 @@ struct flow_record session_record(const struct session *s)
 				     .duration_ms = s->last - s->begin };
 }
 
+static struct idle_queue *queue_of(const struct session *s)
+{
+	return s->answered ? &s->e->answered : &s->e->unanswered;
+}
+
 static void queue_join(struct session *s)
 {
-	TAILQ_INSERT_TAIL(&s->e->lru[s->answered], s, lru);
-	s->e->queued[s->answered]++;
+	struct idle_queue *queue = queue_of(s);
+
+	TAILQ_INSERT_TAIL(&queue->sessions, s, idle);
+	queue->count++;
 }
 
 static void queue_leave(struct session *s)
 {
-	TAILQ_REMOVE(&s->e->lru[s->answered], s, lru);
-	s->e->queued[s->answered]--;
+	struct idle_queue *queue = queue_of(s);
+
+	TAILQ_REMOVE(&queue->sessions, s, idle);
+	queue->count--;
 }
 
 void session_finish(struct session *s, enum flow_end end, int err)
@@ -137,7 +147,7 @@ void session_set_timer(struct session *s)
 	timer_set(&s->e->w->wheel, &s->timer, due);
 }
 
-/* Datagrams do not move the timer; it looks when the last one was, and sleeps on. */
+/* A datagram does not move the timer. When it fires it may find that it has to wait longer. */
 static void session_timeout(struct timer *timer)
 {
 	struct session *s = container_of(timer, struct session, timer);
@@ -146,7 +156,7 @@ static void session_timeout(struct timer *timer)
 		session_finish(s, s->e->ctx->draining ? END_DRAIN : END_IDLE, 0);
 		return;
 	}
-	/* A path that refused long segments may take them again. */
+	/* A path that refused long segments may take them by now. */
 	s->to_dst.gso_limit = s->to_client.gso_limit = GSO_UNLIMITED;
 	session_review_drops(s);
 	direct_review(s);
@@ -166,18 +176,20 @@ void session_answered(struct session *s)
 	queue_leave(s);
 	s->answered = true;
 	queue_join(s);
-	/* One-shot flows would pile up for ten seconds at a busy resolver. */
+	/* At a busy resolver, flows of one question would pile up for ten seconds. */
 	if (session_limit(s) == TIMEOUT_DNS_ANSWERED_MS)
 		session_set_timer(s);
 }
 
 bool session_evict(struct udp_engine *e)
 {
-	bool spare = e->queued[false] > e->count / UNANSWERED_SHARE;
-	struct session *oldest = TAILQ_FIRST(&e->lru[!spare]);
+	bool flood = e->unanswered.count > e->count / UNANSWERED_SHARE;
+	struct idle_queue *first = flood ? &e->unanswered : &e->answered;
+	struct idle_queue *second = flood ? &e->answered : &e->unanswered;
+	struct session *oldest = TAILQ_FIRST(&first->sessions);
 
 	if (!oldest)
-		oldest = TAILQ_FIRST(&e->lru[spare]);
+		oldest = TAILQ_FIRST(&second->sessions);
 	if (!oldest)
 		return false;
 	e->ctx->stats.limited++;
@@ -185,7 +197,7 @@ bool session_evict(struct udp_engine *e)
 	return true;
 }
 
-/* Its longest idle flow makes room, not somebody else's. */
+/* The source that has too many flows loses its longest idle one. */
 static void evict_of_source(struct udp_engine *e, const union saddr *client)
 {
 	struct source_link *link = source_full(e->sources, client);
@@ -204,8 +216,8 @@ static void evict_of_source(struct udp_engine *e, const union saddr *client)
 }
 
 /*
- * One socket for all destinations of a client. Its port has to be chosen now, not
- * by each connect; the address, unless it is the client's, by each send.
+ * One socket for all destinations of a client. Its port is chosen here, since it is not connected;
+ * its address, unless it is the client's, is chosen at each send.
  */
 static int open_cone(struct udp_engine *e, const union saddr *client, struct upstream *ret_up)
 {
@@ -250,7 +262,7 @@ static int open_socket(struct udp_engine *e, const union saddr *client, const un
 	return e->full_cone ? open_cone(e, client, ret_up) : upstream_open(&want, ret_up);
 }
 
-/* Towards the destination. Out of descriptors: one kept for answers goes, or the idlest flow. */
+/* Without descriptors, an unused reply socket makes room, or the longest idle flow. */
 static int open_evicting(struct udp_engine *e, const union saddr *client, const union saddr *dst,
 			 struct upstream *ret_up)
 {
@@ -281,7 +293,7 @@ void session_expect_bulk(struct session *s)
 		return;
 	s->tuned = true;
 	socket_expect_bulk(s->up.fd);
-	/* A SOCKS server's datagrams have headers that cannot be cut off in a run. */
+	/* Each datagram of a SOCKS server has a header, which cannot be removed inside a run. */
 	if (!s->socks && !session_is_filtered(s))
 		batch_accept_runs(s->up.fd);
 }
@@ -297,24 +309,24 @@ void session_narrow(struct session *s, uint32_t mtu)
 	path_note(s->e->paths, &s->client, &s->to, mtu, s->e->w->now);
 	if (!v4 || !s->df_unseen)
 		return;
-	/* A run's total length is not that of its datagrams. */
+	/* The filter sees the length of a run, not that of its datagrams. */
 	sockopt_int(s->up.fd, SOL_UDP, UDP_GRO, 0);
 	s->unfiltered = true;
 	path_filter(s->up.fd, mtu);
 }
 
-/* What earlier flows of this client have learnt. */
+/* Applies the MTU that earlier flows of this client found. */
 static void narrow_from_start(struct session *s)
 {
 	uint32_t mtu = path_find(s->e->paths, &s->client, &s->to, s->e->w->now);
 
 	if (!mtu || s->e->full_cone)
 		return;
-	/* With a client's address the data path sees the answers. */
+	/* Answers to a client's address pass the data path, which reads the bit. */
 	s->df_unseen = s->client.sa.sa_family == AF_INET &&
 		       s->e->ctx->relay->options->source == SOURCE_OWN;
 	session_narrow(s, mtu);
-	s->unfiltered = false; /* it has not sent anything yet */
+	s->unfiltered = false; /* nothing was sent yet, so no answer waits */
 }
 
 static int session_connect(struct session *s)
@@ -331,7 +343,7 @@ static int session_connect(struct session *s)
 	s->up = (struct io){ .fd = up.fd, .ready = session_ready };
 	s->source = up.source;
 	narrow_from_start(s);
-	/* Any flow may begin with a burst; questions do not. */
+	/* Any flow may begin with a burst, but for DNS. */
 	if (saddr_port(&s->to) != DNS_PORT)
 		session_expect_bulk(s);
 	err = worker_watch(e->w, &s->up, EPOLLIN);

@@ -1,88 +1,97 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the parts of the UDP engine share; nobody else includes this.
+ * The one header that the files of the UDP engine share: they call each other in a circle, since
+ * an error, a full table or a busy moment can end or move the flow whose datagrams are being sent.
+ * No file outside udp/ includes it; engine.h is for them.
  *
- *            listener ─┐                        ┌─ up: connected to the destination,
- *   (assigned by tc)   ├─► udp.c ─► session ────┤  or to a SOCKS server (udpsocks.c)
- *   direct socket ─────┘   dispatch (udpsession)├─ reply socket (reply.c): sends only, shared
- *   (udpdirect.c),                              │  by all flows of one port
- *   of one busy flow                            └─ source: caps (udpsource.c)
+ *   client                                                                  destination
+ *     │                                                                          ▲ │
+ *     │  datagrams            engine.c             session.c          relay.c    │ │
+ *     ├─► listener ─────────► finds or opens ────► struct session ──► `up` ──────┘ │ answers
+ *     │   (tc assigns it)     the session          source.c counts    socks.c wraps│
+ *     │                           ▲                them by client     for a proxy  │
+ *     ├─► direct socket ──────────┘                                                │
+ *     │   (direct.c), of one busy flow                                relay.c      │
+ *     │                                                                  │ ◄───────┘
+ *     ◄── direct socket, or reply socket (reply.c) of the port ◄─────────┘
  *
- * A session is found by client and original destination in a hash table. It is in
- * exactly one of two queues, answered or not, the longest idle first: that is the
- * order of eviction. Its single timer looks when the latest datagram was.
+ *   ICMP errors of either side: error.c reads them from the sockets, icmp.c hears those that no
+ *   socket gets, and error.c sends them to the other side. path.c remembers narrow paths.
+ *   batch.c reads many datagrams at once; train.c sends those of one flow together.
  *
- * A quiet flow has one socket, `up`. What the client sends comes through the
- * listener; answers leave through the reply socket of the destination's port. A busy flow
- * is promoted: a socket of its own, bound to the destination and connected to the
- * client, takes the client's datagrams without a policy look-up and in runs
- * (UDP_GRO), and sends without a route look-up. Its number for each destination is
- * bounded, since all sockets on one address and port share a hash chain.
+ * A session is found by client and original destination in a hash table. It is in one of two
+ * queues, of flows with and without an answer, the longest idle first, which is the order of
+ * eviction. Its only timer compares with the time of the latest datagram.
  *
- * Datagrams leave in trains (udptrain.c): all that one read brought of one flow.
+ * A quiet flow has one socket of its own, `up`. The client's datagrams come through the listener;
+ * answers leave through the reply socket of the destination's port. A busy flow is promoted: it
+ * gets a direct socket, which is bound to the destination and connected to the client. That one
+ * receives runs (UDP_GRO) without a look-up in the policy, and sends without a look-up of the
+ * route. The number of direct sockets for each destination is bounded, since all sockets on one
+ * address and port share a hash chain.
  */
 #ifndef TPROXY_RELAY_UDP_SESSION_H
 #define TPROXY_RELAY_UDP_SESSION_H
 
 #include "relay/admit/limits.h"
 #include "relay/process/listener.h"
-#include "relay/udp/reply.h"
 #include "relay/udp/engine.h"
 #include "relay/udp/path.h"
+#include "relay/udp/reply.h"
 #include "relay/udp/source.h"
 #include "relay/udp/train.h"
 
 struct direct;
 struct icmp_quote;
-struct socks;
 struct rawicmp;
+struct socks;
 
 /* One direction of a flow. */
 struct lane {
 	uint64_t bytes;
 	uint64_t datagrams;
 	uint32_t gso_limit;
-	struct ip_fields fields; /* that its own socket has now */
+	struct ip_fields fields; /* that its own socket sends now */
 };
 
 struct session {
-	struct io up; /* towards the original destination */
+	struct io up; /* towards the destination */
 	struct free_later free_later;
-	LIST_ENTRY(session) link; /* bucket */
-	TAILQ_ENTRY(session) lru; /* of the queue of `answered` */
+	LIST_ENTRY(session) link;  /* bucket */
+	TAILQ_ENTRY(session) idle; /* in one of the two queues, by `answered` */
 	struct source_link source_link;
 	TAILQ_ENTRY(session) promote; /* if wants_promotion */
 	struct udp_engine *e;
 	struct reply *reply;   /* NULL until something is sent to the client */
 	struct direct *direct; /* NULL: not promoted */
-	struct socks *socks;   /* NULL: straight to the destination */
+	struct socks *socks;   /* NULL: without a SOCKS server */
 	struct timer timer;
 	bool answered;
 	bool wants_promotion;
 	bool no_promotion;
-	bool tuned;          /* `up` expects a lot */
-	bool loop;           /* it is probably a flow of ours that came back */
-	bool df_unseen;      /* it is not known whether answers forbid fragments */
-	bool unfiltered;     /* `up` may hold answers from before it got the filter of udppath.h */
-	uint32_t drops;      /* of `up`, when last looked at */
-	uint32_t client_mtu; /* of the path, once something was too big; else 0 */
+	bool tuned;            /* `up` has large buffers */
+	bool loop;             /* probably a flow of ours that came back */
+	bool df_unseen;        /* we cannot see whether answers forbid fragments */
+	bool unfiltered;       /* `up` may hold answers from before it got the filter of path.h */
+	uint32_t drops;        /* of `up`, at the last review */
+	uint32_t client_mtu;   /* of the path, once something was too big; else 0 */
 	uint32_t window_count; /* datagrams of this window, both ways */
-	uint64_t window;       /* ms: its begin */
+	uint64_t window;       /* ms: its start */
 	uint64_t id;
-	uint64_t begin; /* ms */
-	uint64_t last;  /* ms */
-	uint64_t told;  /* ms: when the latest error of unknown TTL was passed on */
+	uint64_t begin;      /* ms */
+	uint64_t last;       /* ms: of the latest datagram */
+	uint64_t error_sent; /* ms: of the latest ICMP error whose TTL was not known */
 	struct lane to_dst;
 	struct lane to_client;
 	union saddr client;
 	union saddr dst; /* full cone: the first one; the key has port 0 then */
-	union saddr to;  /* dst, or the server that it stands for */
+	union saddr to;  /* dst, or the server if dst is a pool's address */
 	union saddr source;
 	struct limits_ticket ticket;
 };
 
 struct udp_listener {
-	struct io io; /* borrowed from the worker, but for icmp_listeners */
+	struct io io; /* icmp_listeners own the descriptor, the others borrow it */
 	struct udp_engine *e;
 };
 
@@ -90,145 +99,151 @@ LIST_HEAD(session_list, session);
 TAILQ_HEAD(session_queue, session);
 TAILQ_HEAD(direct_queue, direct);
 
+/* Sessions, the longest idle first. */
+struct idle_queue {
+	struct session_queue sessions;
+	unsigned int count;
+};
+
 #define SESSION_BUCKETS 32768
-#define DIRECT_BUCKETS 8192 /* destinations that share one count as one */
+#define DIRECT_BUCKETS 8192 /* destinations in the same bucket count as one */
 
 struct udp_engine {
 	struct engine_context *ctx;
 	struct worker *w; /* that of ctx */
 	struct batch *batch;
-	struct train train; /* empty but while a batch is being worked off */
+	struct train train; /* empty except while a batch is relayed */
 	struct reply_table *replies;
 	struct source_table *sources;
 	struct path_table *paths;
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
-	bool keep;              /* see udp_keep */
-	unsigned int count;     /* sessions */
-	unsigned int queued[2]; /* in lru[] */
+	bool keep;          /* see udp_keep */
+	unsigned int count; /* sessions */
 	unsigned int max;
-	unsigned int direct_count; /* retired ones too */
+	unsigned int direct_count; /* with retired ones */
 	unsigned int direct_max;
 	unsigned int direct_max_per_dst;
-	uint16_t directs_at[DIRECT_BUCKETS]; /* those with a flow, by destination */
+	uint16_t directs_at[DIRECT_BUCKETS]; /* without retired ones, by destination */
 	unsigned int retired_count;
 	struct timer drain_timer;
 	unsigned int listener_count;
 	struct udp_listener listeners[LISTENER_ROWS * 2];
 	struct udp_listener icmp_listeners[2];
 	uint32_t seed;
-	struct session_queue lru[2];  /* by `answered` */
-	struct session_queue promote; /* wait for the end of the batch */
+	struct idle_queue unanswered; /* sessions that have had no answer yet */
+	struct idle_queue answered;
+	struct session_queue promote; /* sessions to promote after this batch */
 	struct direct_queue directs;
 	struct session_list buckets[SESSION_BUCKETS];
 };
 
-/* `up` has the filter of udppath.h. */
+/* `up` has the filter of path.h. */
 static inline bool session_is_filtered(const struct session *s)
 {
 	return s->client_mtu && s->df_unseen;
 }
 
-/* --- udp.c --- */
+/* ---- engine.c ----------------------------------------------------------- */
 
-/* What came to a listener: the batch says where it was going. */
+/* Relays the n runs of a listener's batch; each of them says where it was going. */
 void engine_dispatch(struct udp_engine *e, int n);
 
-/* What came to a socket of one flow; datagrams of anybody else are none of ours. */
+/* Relays the n runs of a batch of one flow's socket; drops datagrams of other clients. */
 void engine_dispatch_flow(struct udp_engine *e, int n, const union saddr *client,
 			  const union saddr *dst);
 
-/* One hop passed, as at a router. False: this was the last one, the datagram must not go on. */
+/* Counts one hop, as a router does. False: it was the last one; drop the datagram. */
 bool engine_count_hop(const struct udp_engine *e, struct ip_fields *fields);
 
-/* Reads everything that the listeners hold by now. */
+/* Reads everything that the listeners hold now. */
 void engine_empty_listeners(struct udp_engine *e);
 
-/* --- udpsession.c --- */
+/* ---- session.c ---------------------------------------------------------- */
 
 struct session *session_find(struct udp_engine *e, const union saddr *client,
 			     const union saddr *dst);
 
-/* For a flow that was admitted; makes room if it must. 0 or -errno. */
+/* For a flow that was admitted; makes room if necessary. 0 or -errno. */
 int session_open(struct udp_engine *e, const struct flow_record *record,
 		 struct session **ret_session);
 
-/* The only way out. err: positive errno for the record, or 0. */
+/* The only way to end a session. err: positive errno for the record, or 0. */
 void session_finish(struct session *s, enum flow_end end, int err);
 
-/* A datagram of the client, and one of the destination. */
+/* The client has sent a datagram; the destination has answered. */
 void session_touch(struct session *s);
 void session_answered(struct session *s);
 
 void session_set_timer(struct session *s);
 
-/* Larger buffers and runs, of a socket and of the one towards the destination. */
+/* Larger buffers, and runs, for a socket, and for the one towards the destination. */
 void socket_expect_bulk(int fd);
 void session_expect_bulk(struct session *s);
 
-/* One more socket is needed and there is none: ends the flow that will be missed least. */
+/* The path to the client is no wider than mtu. */
+void session_narrow(struct session *s, uint32_t mtu);
+
+/* Ends the flow that will be missed least, when a socket is needed. False: there is none. */
 bool session_evict(struct udp_engine *e);
 
 struct flow_record session_record(const struct session *s);
 
-/* --- udprelay.c: datagrams of one session, through e->train --- */
+/* ---- relay.c: datagrams of one session, through e->train ---------------- */
 
-/* Adds to the train; sends what does not fit. False: the session has ended. */
+/* Adds to the train; sends when it is full. False: the session has ended. */
 bool session_to_dst(struct session *s, const union saddr *dst, struct run run);
 bool session_flush_to_dst(struct session *s, const union saddr *dst);
 
 /*
- * The filter of udppath.h drops in silence: the destination is to learn again, if it must, that
- * something was too big.
+ * The filter of path.h drops silently: if it dropped an answer, reports to the destination once
+ * more that something was too big.
  */
 void session_review_drops(struct session *s);
 
-/* The socket towards the destination is readable or has an error. */
+/* The socket towards the destination is readable, or has an error. */
 void session_ready(struct io *io, uint32_t events);
 
-/* Something was too big for the way to the client, whose MTU is this. */
-void session_narrow(struct session *s, uint32_t mtu);
+/* ---- direct.c ----------------------------------------------------------- */
 
-/* --- udpdirect.c --- */
-
-/* Between batches, when no pointer into e->batch is in use. */
+/* To be called between batches, when no pointer into e->batch is in use. */
 void direct_promote_waiting(struct udp_engine *e);
 
 /* Asks for promotion when the flow is busy. */
 void direct_count_datagrams(struct session *s, unsigned int n);
 
-/* Back to the shared socket; no datagram that is on its way gets lost. */
+/* Back to the shared socket, without losing a datagram that is on its way. */
 void direct_demote(struct session *s);
 
 /*
- * Promote the flows that have room, since no datagrams will come by way of the listeners any
- * more: those that were busy lately, or all. direct_keep_all returns how many had no room.
+ * Promote the flows that have room, for a time when no more datagrams come through the listeners:
+ * those that were busy lately, or all. direct_keep_all returns how many had no room.
  */
 void direct_keep_busy(struct udp_engine *e);
 unsigned int direct_keep_all(struct udp_engine *e);
 
-/* The opposite, for good. */
+/* The opposite; no flow is promoted after it. */
 void direct_demote_all(struct udp_engine *e);
 
-/* From time to time: demotes a flow that has turned quiet. */
+/* Demotes a flow that has become quiet. */
 void direct_review(struct session *s);
 
-/* The lane to_client has its fields. */
+/* The lane to_client has the fields of this socket. */
 int direct_fd(const struct direct *d);
 void direct_close_all(struct udp_engine *e);
 
-/* --- udperror.c --- */
+/* ---- error.c ------------------------------------------------------------ */
 
 /*
- * Takes the errors that wait on the socket towards the destination, err among them (positive
- * errno, or 0), and passes ICMP on to the client. False: that ended the session. ret_mtu is set if
- * a datagram was too big to leave here: that of the path.
+ * Reads the errors that wait on the socket towards the destination, err among them (positive
+ * errno, or 0), and forwards ICMP errors to the client. False: the session has ended. *ret_mtu is
+ * set if a datagram was too big to leave: the MTU of its path.
  */
 bool error_take_server(struct session *s, int err, uint32_t *ret_mtu);
 
 /*
- * The same for a socket on an original destination, dst: errors about answers, which may be of
- * any of its flows, are passed on to the destination. False: that ended s (which may be NULL).
+ * The same for a socket on an original destination, dst: errors about answers, perhaps of several
+ * flows, are forwarded to the destination. False: s (which may be NULL) has ended.
  */
 bool error_take_client(struct udp_engine *e, int fd, const union saddr *dst,
 		       const struct session *s, uint32_t *ret_mtu);
@@ -237,25 +252,24 @@ bool error_take_client(struct udp_engine *e, int fd, const union saddr *dst,
 void error_take_quoted(struct udp_engine *e, const struct icmp_quote *quote,
 		       const union saddr *reporter, uint8_t ttl);
 
-/* No way to the destination: as a router would, tells the client. err: positive errno. */
-void error_send_unreachable(struct udp_engine *e, const union saddr *client, const union saddr *dst,
-			    int err);
-
-/* Where a datagram could not go on: the path's MTU, and the device of its sender, or 0. */
+/* The path's MTU where a datagram did not fit, and the device of its sender, 0: any. */
 struct path_limit {
 	uint32_t mtu;
 	int device;
 };
 
-/* Too big, and not to be fragmented, for the way to dst: as a router would, tells the sender. */
+/*
+ * Errors that we report to the sender of a datagram, as a router would: there is no route (err:
+ * positive errno); it is too big for the path and forbids fragments; its TTL has run out here.
+ */
+void error_send_unreachable(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+			    int err);
 void error_send_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
-			const struct path_limit *end);
-
-/* Its TTL has run out here: as a router would, tells the sender, by device or 0: any. */
+			const struct path_limit *limit);
 void error_send_expired(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
 			int device);
 
-/* --- udpicmp.c --- */
+/* ---- icmp.c ------------------------------------------------------------- */
 
 /* Listens for ICMP errors about answers. Best effort. */
 void icmp_open(struct udp_engine *e);

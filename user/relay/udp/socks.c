@@ -11,7 +11,7 @@
 #include "relay/upstream/socks5.h"
 #include "relay/upstream/upstream.h"
 
-/* Datagrams that wait until the server agrees. What exceeds this is lost; its sender repeats it. */
+/* Of datagrams that wait until the server agrees; clients repeat what gets lost beyond that. */
 #define WAITING_MAX 16
 #define WAITING_BYTES 65536
 
@@ -43,7 +43,7 @@ static int send_wrapped(int fd, const union saddr *dst, const void *data, size_t
 	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static bool keep(struct socks *socks, const union saddr *dst, const struct iovec *one)
+static bool keep_datagram(struct socks *socks, const union saddr *dst, const struct iovec *one)
 {
 	struct waiting *waiting;
 
@@ -69,7 +69,7 @@ void socks_send(struct socks *socks, const union saddr *dst, struct train *t)
 	while ((one = train_next(t))) {
 		bool taken = socks->ready ? !send_wrapped(socks->s->up.fd, dst, one->iov_base,
 							  one->iov_len) :
-					    keep(socks, dst, one);
+					    keep_datagram(socks, dst, one);
 
 		if (taken)
 			train_pass(t);
@@ -163,8 +163,8 @@ static int send_control(struct socks *socks, const void *data, size_t len)
 	return n < 0 ? -errno : (size_t)n == len ? 0 : -EIO;
 }
 
-/* Bytes of the server. 0: wait for more, or -errno. */
-static int advance(struct socks *socks, const uint8_t *data, size_t len)
+/* Gives bytes of the server to the handshake. 0: wait for more, or -errno. */
+static int take_bytes(struct socks *socks, const uint8_t *data, size_t len)
 {
 	uint8_t out[SOCKS5_OUT_MAX];
 	int err = 0;
@@ -194,7 +194,7 @@ static void control_ready(struct io *io, uint32_t events)
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	err = n < 0 ? -errno : n ? advance(socks, data, (size_t)n) : -ECONNRESET;
+	err = n < 0 ? -errno : n ? take_bytes(socks, data, (size_t)n) : -ECONNRESET;
 	if (err)
 		session_finish(socks->s, socks->ready ? END_ERROR : END_CONNECT_FAILED, -err);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A flow that goes through a SOCKS 5 server: the connection that keeps the association
- * alive, datagrams that wait for it, and the header of each. Belongs to a session.
+ * A flow through a SOCKS5 server: owns the TCP connection that keeps the association alive, and
+ * datagrams that wait until the server agrees; adds and removes the header of each datagram. Part
+ * of a session. Must not know the messages of SOCKS5.
  */
 #ifndef TPROXY_RELAY_UDP_SOCKS_H
 #define TPROXY_RELAY_UDP_SOCKS_H
@@ -11,16 +12,16 @@
 struct session;
 struct socks;
 
-/* Begins to associate; sets s->socks, and s->up when the server has agreed. 0 or -errno. */
+/* Starts to connect; sets s->socks, and s->up when the server agrees. 0 or -errno. */
 int socks_open(struct session *s);
 
 /* socks may be NULL. */
 void socks_close(struct socks *socks);
 
-/* Sends the train, or keeps it for later; what cannot be is counted in it as lost. */
+/* Sends the train, or keeps it for later; counts in it as lost what it can do neither with. */
 void socks_send(struct socks *socks, const union saddr *dst, struct train *t);
 
-/* Cuts the header off. False: the datagram is not one of the server. */
+/* Removes the header. False: it is no datagram of an answer. */
 bool socks_unwrap(struct socks *socks, const union saddr *from, struct run *run,
 		  union saddr *ret_from);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How many flows each source has, so that one host cannot take them all. A source is
- * an IPv4 address or an IPv6 /64, the least a host can be given (RFC 4291 2.5.4).
- * Must not end flows: it only says whose turn it is.
+ * Counts the flows of each source, so that one host cannot take all places. A source is an IPv4
+ * address or an IPv6 /64, the least that a host can be given (RFC 4291 2.5.4). Must not end flows:
+ * it only names the next one.
  */
 #ifndef TPROXY_RELAY_UDP_SOURCE_H
 #define TPROXY_RELAY_UDP_SOURCE_H
@@ -23,14 +23,14 @@ struct source_link {
 /* max: flows of one source; seed: secret. NULL: no memory. */
 struct source_table *source_table_new(unsigned int max, uint32_t seed);
 
-/* All flows have left. s may be NULL. */
+/* After all flows have left. s may be NULL. */
 void source_table_free(struct source_table *s);
 
-/* Counts one flow more. 0 or -ENOMEM. */
+/* Counts one more flow. 0 or -ENOMEM. */
 int source_join(struct source_table *s, const union saddr *client, struct source_link *link);
 void source_leave(struct source_link *link);
 
-/* The oldest flow of a source that has as many as it may, NULL: it may have one more. */
+/* The oldest flow of the client's source if that has reached its maximum, or NULL. */
 struct source_link *source_full(struct source_table *s, const union saddr *client);
 
 /* The next younger flow of the same source, or NULL. */

@@ -8,7 +8,7 @@
 
 void train_reset(struct train *t)
 {
-	/* Not the arrays: this runs for every datagram of a quiet flow. */
+	/* Without the arrays, since this runs for every datagram of a quiet flow. */
 	memset(t, 0, offsetof(struct train, iov));
 }
 
@@ -17,8 +17,8 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Bytes from the front of a run, whole datagrams; 0: none fits. */
-static size_t fitting(const struct train *t, const struct run *run, bool many)
+/* How many bytes of a run fit, in whole datagrams. */
+static size_t bytes_that_fit(const struct train *t, const struct run *run, bool many)
 {
 	size_t take = smaller(run->len, (TRAIN_MAX - t->count) * t->segment);
 
@@ -27,7 +27,7 @@ static size_t fitting(const struct train *t, const struct run *run, bool many)
 						0;
 	if (!many && take < run->len)
 		take = 0;
-	/* A datagram by itself may be larger than any train. */
+	/* A single datagram may be larger than a train. */
 	return t->count || take ? take : smaller(run->len, t->segment);
 }
 
@@ -45,7 +45,7 @@ bool train_add(struct train *t, struct run *run)
 		t->segment = size;
 		t->fields = run->fields;
 	}
-	take = size ? fitting(t, run, many) : 0;
+	take = size ? bytes_that_fit(t, run, many) : 0;
 	if (!take && t->count)
 		return false;
 	t->iov[t->pieces++] = (struct iovec){ (void *)run->data, take };
@@ -78,22 +78,23 @@ static void train_split(struct train *t)
 	}
 }
 
-/* No room just now, or a packet filter said no: as if it had been lost on the way. */
+/* No room, or a packet filter dropped it: the same as if it got lost on its way. */
 static bool is_loss(int err)
 {
 	return err == EAGAIN || err == ENOBUFS || err == ENOMEM || err == EPERM;
 }
 
 /*
- * EINVAL, EMSGSIZE: a segment is larger than the path allows (both, by kernel). EIO: the
- * device or an IPsec policy rules it out.
+ * EINVAL or EMSGSIZE, depending on the kernel: a segment is larger than the path allows. EIO: the
+ * device or an IPsec policy cannot do it.
  */
 static bool is_gso_refusal(int err)
 {
 	return err == EINVAL || err == EMSGSIZE || err == EIO || err == EOPNOTSUPP;
 }
 
-static void address(struct msghdr *msg, struct ancillary *control, const struct train_way *way)
+static void attach_address(struct msghdr *msg, struct ancillary *control,
+			   const struct train_way *way)
 {
 	if (way->to) {
 		msg->msg_name = (void *)&way->to->sa;
@@ -102,7 +103,8 @@ static void address(struct msghdr *msg, struct ancillary *control, const struct 
 	ancillary_attach(control, msg);
 }
 
-static void describe(struct ancillary *control, const struct train *t, const struct train_way *way)
+static void fill_control(struct ancillary *control, const struct train *t,
+			 const struct train_way *way)
 {
 	control->len = 0;
 	if (!way->from)
@@ -111,20 +113,20 @@ static void describe(struct ancillary *control, const struct train *t, const str
 	ancillary_add_fields(control, way->from->sa.sa_family, &t->fields);
 }
 
-/* What is left of the train, which is one datagram or all of them. */
+/* A train that was not split: one datagram, or all of them as segments. */
 static int send_whole(struct train *t, const struct train_way *way)
 {
 	struct msghdr msg = { .msg_iov = t->iov, .msg_iovlen = t->pieces };
 	struct ancillary control;
 
-	describe(&control, t, way);
+	fill_control(&control, t, way);
 	if (t->count > 1)
 		ancillary_add_segment(&control, (uint16_t)t->segment);
-	address(&msg, &control, way);
+	attach_address(&msg, &control, way);
 	return sendmsg(way->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* All or nothing, in one call. */
+/* Sends all of it in one call. */
 static int send_at_once(struct train *t, const struct train_way *way)
 {
 	int err = send_whole(t, way);
@@ -142,7 +144,7 @@ static int send_at_once(struct train *t, const struct train_way *way)
 	return 0;
 }
 
-static void pass(struct train *t, unsigned int n)
+static void count_sent(struct train *t, unsigned int n)
 {
 	for (; n; n--) {
 		t->sent_bytes += t->single[t->done++].iov_len;
@@ -156,17 +158,17 @@ static int send_singly(struct train *t, const struct train_way *way)
 	struct ancillary control;
 
 	train_split(t);
-	describe(&control, t, way);
+	fill_control(&control, t, way);
 	for (unsigned int i = t->done; i < t->count; i++) {
 		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &t->single[i], .msg_iovlen = 1 };
-		address(&msgs[i].msg_hdr, &control, way);
+		attach_address(&msgs[i].msg_hdr, &control, way);
 	}
 	while (t->done < t->count) {
 		int n = sendmmsg(way->fd, &msgs[t->done], t->count - t->done,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n > 0)
-			pass(t, (unsigned int)n);
+			count_sent(t, (unsigned int)n);
 		else if (is_loss(errno))
 			train_skip(t);
 		else
@@ -212,5 +214,5 @@ const struct iovec *train_next(struct train *t)
 
 void train_pass(struct train *t)
 {
-	pass(t, 1);
+	count_sent(t, 1);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Datagrams of one flow that leave together: through the stack once, as one UDP_SEGMENT
- * send, where sizes and path allow, else by sendmmsg. Every datagram leaves as it
- * came: none is split, joined or passed by another. Borrows the bytes; owns no socket.
+ * Datagrams of one flow that leave together: in one UDP_SEGMENT send, which passes the stack once,
+ * where sizes and path allow, else by sendmmsg. Borrows the bytes; owns no socket. Must not split,
+ * join or reorder datagrams.
  */
 #ifndef TPROXY_RELAY_UDP_TRAIN_H
 #define TPROXY_RELAY_UDP_TRAIN_H
@@ -12,7 +12,7 @@
 #include "relay/udp/batch.h"
 
 #define TRAIN_MAX 64      /* UDP_MAX_SEGMENTS before Linux 6.9 */
-#define TRAIN_BYTES 65000 /* below what IPv4 and IPv6 take with their headers */
+#define TRAIN_BYTES 65000 /* with headers it still fits into an IPv4 and an IPv6 packet */
 
 struct train {
 	unsigned int count;  /* datagrams */
@@ -23,7 +23,7 @@ struct train {
 	bool closed;             /* the last one is shorter, or empty */
 	bool split;              /* single[] is filled, iov no longer counts */
 	unsigned int done;       /* of single[] */
-	unsigned int sent;       /* datagrams, since train_reset */
+	unsigned int sent;       /* datagrams since train_reset */
 	unsigned int lost;
 	uint64_t sent_bytes;
 	struct iovec iov[TRAIN_MAX];
@@ -31,13 +31,14 @@ struct train {
 };
 
 /*
- * Where a train goes. With `from` the TTL and TOS go along, else the socket has them. gso_limit
- * belongs to the path: segments of this size or more leave singly.
+ * Where a train goes. With `from`, each send names TTL and TOS; else the socket is set to them.
+ * *gso_limit belongs to the path: segments of this size or more leave one by one.
  */
 struct train_way {
 	int fd;
-	const union saddr *to;   /* NULL: the socket is connected */
-	const union saddr *from; /* NULL: from where it is bound; the port is that in any case */
+	const union saddr *to; /* NULL: the socket is connected */
+	const union saddr
+		*from; /* NULL: the address it is bound to; the port is that of the socket */
 	uint32_t *gso_limit;
 };
 
@@ -47,23 +48,22 @@ struct train_way {
 void train_reset(struct train *t);
 
 /*
- * Takes from the front of the run what fits. True: all of it; false: send and reset first,
- * then offer the rest again. An empty train takes one datagram at least.
+ * Moves what fits from the front of the run to the train. True: all of it; false: send and reset
+ * the train, then add the rest. An empty train takes at least one datagram.
  */
 bool train_add(struct train *t, struct run *run);
 
 /*
- * Sends what is left. What the kernel drops for want of room is counted as lost. An error of
- * the path or the socket stops it: -errno. Calling again goes on, train_skip loses one
- * datagram first.
+ * Sends what is left, and counts as lost what the kernel has no room for. An error of the path or
+ * the socket stops it: -errno. Another call continues; train_skip gives up the next datagram.
  */
 int train_send(struct train *t, const struct train_way *way);
 void train_skip(struct train *t);
 
-/* Loses the next datagram, and those after it that have more than max bytes. */
+/* Gives up the next datagram, and those after it as long as they have more than max bytes. */
 void train_skip_above(struct train *t, size_t max);
 
-/* The next datagram, for who sends it by other means and then calls train_pass. NULL: none. */
+/* The next datagram, NULL: none; and counts it as sent, for a caller that sends by other means. */
 const struct iovec *train_next(struct train *t);
 void train_pass(struct train *t);
 
