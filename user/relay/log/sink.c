@@ -10,8 +10,8 @@
 #include "lib/util.h"
 
 #define SINK_SIZE (1024 * 1024)
-#define SINK_REST_MS                                                                               \
-	20 /* between two writes: waking a thread for each line costs more than the flow */
+/* Between two writes: to wake a thread for each line costs more than a flow. */
+#define SINK_REST_MS 20
 
 struct sink_buffer {
 	size_t len;
@@ -19,8 +19,8 @@ struct sink_buffer {
 };
 
 /*
- * Two buffers: callers append to `fill` under the lock, the thread writes the
- * other one out without it. So the lock is held for a memcpy, never for a write.
+ * Two buffers: callers append to `fill` under the lock, the thread writes the other one without it.
+ * So the lock is held for a memcpy, never for a write.
  */
 static struct {
 	pthread_mutex_t lock;
@@ -86,7 +86,7 @@ static void sink_rest(unsigned int ms)
 	nanosleep(&(struct timespec){ .tv_nsec = (long)ms * 1000 * 1000 }, NULL);
 }
 
-/* Returns how many lines could not be written; the rest of a torn line is not written later. */
+/* Returns how many lines could not be written. The rest of a torn line is not written later. */
 static uint64_t write_out(const char *data, size_t len, bool *torn)
 {
 	size_t done = 0;
@@ -99,7 +99,7 @@ static uint64_t write_out(const char *data, size_t len, bool *torn)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
-			/* Somebody shares the descriptor and made it non-blocking. */
+			/* Another process shares the descriptor and made it non-blocking. */
 			sink_rest(10);
 			continue;
 		}
@@ -112,7 +112,7 @@ static uint64_t write_out(const char *data, size_t len, bool *torn)
 	return count_lines(data + done, len - done);
 }
 
-/* Tells about lost lines at the first chance; keeps the count if that fails too. */
+/* Reports lost lines. If that fails, too, the result adds them to the next report. */
 static uint64_t report_lost(uint64_t lost, bool *torn)
 {
 	char line[256];
@@ -147,7 +147,7 @@ static void *sink_thread(void *arg)
 		if (lost)
 			failed += report_lost(lost, &torn);
 		out->len = 0;
-		/* Whoever writes lines meanwhile finds nobody to wake. */
+		/* Callers that add lines meanwhile have no thread to wake. */
 		sink_rest(SINK_REST_MS);
 		pthread_mutex_lock(&sink.lock);
 	}
@@ -183,7 +183,7 @@ void sink_stop(unsigned int wait_ms)
 	while (sink.running && !err)
 		err = pthread_cond_timedwait(&sink.idle, &sink.lock, &until);
 	pthread_mutex_unlock(&sink.lock);
-	/* A thread that hangs in write() is left to the end of the process. */
+	/* If the thread hangs in write(), the end of the process ends it. */
 	if (!err)
 		pthread_join(sink.thread, NULL);
 }

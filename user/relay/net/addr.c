@@ -80,7 +80,7 @@ static void add_host(struct textbuf *t, const union saddr *a)
 		}
 		return;
 	}
-	/* Its ways to shorten an address (RFC 5952) are libc's business. */
+	/* libc shortens addresses (RFC 5952). */
 	if (inet_ntop(AF_INET6, &a->v6.sin6_addr, t->buf + t->len, (socklen_t)(t->size - t->len)))
 		t->len += strlen(t->buf + t->len);
 	if (a->v6.sin6_scope_id) {

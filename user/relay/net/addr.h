@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Socket addresses of both families as one value: compare, hash, print. Owns no
- * state and does no I/O; text made here is numeric only, so it needs no escaping.
+ * Socket addresses of both families as one value: compare, hash, print. Owns no state; must not do
+ * I/O. The text is numeric, so it needs no escaping.
  */
 #ifndef TPROXY_RELAY_NET_ADDR_H
 #define TPROXY_RELAY_NET_ADDR_H

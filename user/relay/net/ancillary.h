@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What goes along with a datagram that is sent: control messages of sendmsg(2). Each call
- * appends one. Must not know who sends.
+ * Builds the control messages of sendmsg(2): each call appends what a datagram is to be sent with.
+ * Must not send.
  */
 #ifndef TPROXY_RELAY_NET_ANCILLARY_H
 #define TPROXY_RELAY_NET_ANCILLARY_H
@@ -18,18 +18,18 @@ struct ancillary {
 };
 
 /*
- * Names the source address, all zeros: what routing chooses, and the device that the packet
- * leaves by, or its VRF, 0: any. Not the port.
+ * The source address (all zeros: routing chooses it), and the device that the packet leaves by, or
+ * its VRF (0: any). The port of `from` does not matter.
  */
 void ancillary_add_source(struct ancillary *a, const union saddr *from, int device);
 
-/* TTL, unless it is the system's, and TOS. */
+/* TOS, and TTL unless the system's default is meant. */
 void ancillary_add_fields(struct ancillary *a, sa_family_t family, const struct ip_fields *fields);
 
-/* Cuts what is sent into datagrams of this size (UDP_SEGMENT). */
+/* Splits what is sent into datagrams of this size (UDP_SEGMENT). */
 void ancillary_add_segment(struct ancillary *a, uint16_t size);
 
-/* a outlives msg. */
+/* a must outlive msg. */
 void ancillary_attach(struct ancillary *a, struct msghdr *msg);
 
 #endif

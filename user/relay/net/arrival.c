@@ -6,7 +6,7 @@
 
 #include "relay/net/sockopt.h"
 
-/* Room for what a socket of systemd may have switched on besides, such as PassPacketInfo=. */
+/* Room also for options that systemd switches on, such as PassPacketInfo=. */
 #define OPTIONS_SIZE 512
 
 int arrival_watch(int fd, sa_family_t family)
@@ -36,9 +36,9 @@ static void take_option(struct arrival *a, const struct cmsghdr *c)
 }
 
 /*
- * The kernel keeps both of the packet that made the socket: for IPv4 the ACK that ends the
- * handshake (tcp_v4_syn_recv_sock), for IPv6 the SYN (tcp_v6_init_req), with SYN cookies the
- * ACK. TCP_SAVED_SYN would say nothing about connections that began with a cookie.
+ * The kernel keeps both from the packet that made the socket: for IPv4 the ACK that ends the
+ * handshake (tcp_v4_syn_recv_sock), for IPv6 the SYN (tcp_v6_init_req), with SYN cookies the ACK.
+ * TCP_SAVED_SYN has nothing for connections that began with a cookie.
  */
 struct arrival arrival_read(int fd, sa_family_t family)
 {
@@ -62,7 +62,7 @@ struct arrival arrival_read(int fd, sa_family_t family)
 
 void arrival_unwatch(int fd, sa_family_t family)
 {
-	/* Of IPv4 nothing but the handshake is looked at. tcp_v6_do_rcv clones every packet. */
+	/* With IPv4 the kernel reads the handshake only; tcp_v6_do_rcv clones every packet. */
 	if (family == AF_INET)
 		return;
 	sockopt_int(fd, SOL_IPV6, IPV6_RECVHOPLIMIT, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the packets of a client's TCP handshake say beside addresses and ports: TTL (hop
- * limit) and DSCP. Owns nothing; what becomes of them is the caller's business.
+ * Reads TTL (hop limit) and DSCP from a client's TCP handshake. Owns nothing; must not decide what
+ * they are used for.
  */
 #ifndef TPROXY_RELAY_NET_ARRIVAL_H
 #define TPROXY_RELAY_NET_ARRIVAL_H
@@ -11,16 +11,16 @@
 
 struct arrival {
 	uint8_t ttl;  /* 0: not known */
-	uint8_t dscp; /* in its place in the TOS or traffic class; the bits of ECN are 0 */
+	uint8_t dscp; /* as TOS or traffic class, with the bits of ECN 0 */
 };
 
-/* Of a listener: its accepted sockets will know. 0 or -errno. */
+/* Makes the sockets that a listener accepts keep both. 0 or -errno. */
 int arrival_watch(int fd, sa_family_t family);
 
-/* Of an accepted socket. */
+/* From an accepted socket. */
 struct arrival arrival_read(int fd, sa_family_t family);
 
-/* Of an accepted socket, once it was read: the kernel need not look at further packets. */
+/* After arrival_read: spares the kernel the same work for further packets. */
 void arrival_unwatch(int fd, sa_family_t family);
 
 #endif

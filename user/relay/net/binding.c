@@ -11,7 +11,7 @@ static int explain(int err, const char *name, char *ret_why, size_t size)
 	if (err == -ENODEV)
 		snprintf(ret_why, size, "--device %s: no such device (see: ip link)", name);
 	else
-		snprintf(ret_why, size, "--device %s: the kernel does not tell about it: %s", name,
+		snprintf(ret_why, size, "--device %s: the kernel cannot be asked for it: %s", name,
 			 strerror(-err));
 	return err;
 }
@@ -28,7 +28,7 @@ int binding_find(const char *name, struct binding *ret_binding, char *ret_why, s
 		return explain(err, name, ret_why, size);
 	if (!strcmp(device.kind, "vrf")) {
 		snprintf(ret_why, size,
-			 "--device %s: flows do not come in by a VRF itself (name its member; see: "
+			 "--device %s: flows do not come in by a VRF itself (name a member; see: "
 			 "ip link show vrf %s)",
 			 name, name);
 		return -EINVAL;
@@ -63,7 +63,7 @@ static int read_device(const struct nlmsghdr *msg, void *data)
 	const struct rtmsg *route = mnl_nlmsg_get_payload(msg);
 	int *ifindex = data;
 
-	/* Where there is no way, or it ends here, connect says so. */
+	/* If there is no route, or it is a local one, connect fails with the right error. */
 	if (route->rtm_type != RTN_UNICAST)
 		return MNL_CB_OK;
 	nl_parse(msg, sizeof(struct rtmsg), &attrs);
@@ -72,7 +72,7 @@ static int read_device(const struct nlmsghdr *msg, void *data)
 	return MNL_CB_OK;
 }
 
-/* The device that the VRF's routes lead to the destination by. */
+/* The device by which the VRF's routes lead to the destination. */
 static int route_device(struct egress *e, const union saddr *dst)
 {
 	bool v4 = dst->sa.sa_family == AF_INET;

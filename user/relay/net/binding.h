@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The device that all flows come in by, when the user names one, and what sockets have to be
- * bound to then. A VRF's member keeps its flows apart from all others: the data path finds
- * sockets bound to the member only, and only sockets bound to the VRF or to a member of it are
- * routed there (inet_sk_bound_dev_eq, l3mdev_update_flow).
+ * The device by which all flows come in, if the user names one, and the devices that sockets must
+ * be bound to then. Flows of a VRF's member are apart from all others: the data path finds only
+ * sockets that are bound to the member, and only sockets that are bound to the VRF or to a member
+ * are routed there (inet_sk_bound_dev_eq, l3mdev_update_flow). Must not open sockets of flows.
  */
 #ifndef TPROXY_RELAY_NET_BINDING_H
 #define TPROXY_RELAY_NET_BINDING_H
@@ -16,8 +16,8 @@
 #include "relay/net/addr.h"
 
 struct binding {
-	int in;  /* ifindex, of listeners and of sockets towards clients; 0: any device */
-	int vrf; /* ifindex, of sockets towards destinations; 0: it is in none */
+	int in;  /* ifindex for listeners and sockets towards clients; 0: any device */
+	int vrf; /* ifindex for sockets towards destinations; 0: `in` is in no VRF */
 	char vrf_name[IF_NAMESIZE];
 };
 
@@ -32,13 +32,13 @@ struct egress {
 };
 
 /*
- * foreign: sockets will have foreign addresses. Answers to these are looked for while they
- * enter by a member, where what is bound to the VRF is not found. 0 or -errno.
+ * foreign: sockets will have foreign addresses. The socket of an answer to these is looked up while
+ * the packet is on a member, where a socket bound to the VRF is not found. 0 or -errno.
  */
 int egress_open(struct egress *e, const struct binding *binding, bool foreign);
 void egress_close(struct egress *e);
 
-/* Ifindex to bind to for this destination, 0: do not bind; or -errno, as connect would say. */
+/* Ifindex to bind to for this destination, 0: do not bind; or -errno, the one of connect. */
 int egress_device(struct egress *e, const union saddr *dst, bool foreign);
 
 #endif

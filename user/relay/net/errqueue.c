@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* A bound for errqueue_mtu: more than the default buffer holds. What it looks for comes last. */
+/* Bounds errqueue_mtu: the default buffer holds fewer. The entry that it looks for comes last. */
 #define EMPTYING_READS 512
 
 static void take_reporter(struct queued_error *q, const struct sock_extended_err *ee)
@@ -30,7 +30,7 @@ static void take_entry(struct queued_error *q, const struct sock_extended_err *e
 bool errqueue_take(int fd, struct queued_error *q)
 {
 	char control[512] __attribute__((aligned(8)));
-	uint8_t data[1]; /* the datagram itself, of which nothing is needed */
+	uint8_t data[1]; /* the datagram itself is not needed */
 	struct iovec iov = { data, sizeof(data) };
 	struct msghdr msg = { .msg_name = &q->to,
 			      .msg_namelen = sizeof(q->to),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The error queue of a UDP or raw socket with IP_RECVERR or IPV6_RECVERR: what ICMP said of its
- * datagrams, and what this host says of those that are too big. Must not know flows.
+ * Reads the error queue of a UDP or raw socket with IP_RECVERR or IPV6_RECVERR: ICMP errors about
+ * its datagrams, and this host's own about those that are too big. Must not know flows.
  */
 #ifndef TPROXY_RELAY_NET_ERRQUEUE_H
 #define TPROXY_RELAY_NET_ERRQUEUE_H

@@ -7,11 +7,11 @@
 #define DISCARD_PORT 9
 
 /*
- * While it is bound to the loopback device, no packet of another one finds it (compute_score).
- * From there it cannot be connected to a peer elsewhere (ip6_route_output_flags looks at routes
- * of that device only), so its first peer is one whose packets come from nowhere: the kernel
- * drops loopback addresses that arrive on a device. Connecting a second time goes from peer to
- * peer directly.
+ * While the socket is bound to the loopback device, no packet of another device finds it
+ * (compute_score). In that state it cannot connect to a peer elsewhere (ip6_route_output_flags
+ * considers routes of that device only), so it first connects to a loopback address: the kernel
+ * drops packets from such an address that arrive on a device. The second connect changes from peer
+ * to peer directly.
  */
 int exclusive_connect(int fd, const union saddr *local, const union saddr *peer, int device)
 {
@@ -28,7 +28,7 @@ int exclusive_connect(int fd, const union saddr *local, const union saddr *peer,
 	return connect(fd, &peer->sa, saddr_len(peer)) ? -errno : 0;
 }
 
-/* Disconnected it would hear everybody: udp_disconnect keeps the address that was bound. */
+/* Not by disconnecting: udp_disconnect keeps the bound address, so it would receive from all. */
 int exclusive_leave(int fd)
 {
 	return sockopt_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, LOOPBACK_IFINDEX);

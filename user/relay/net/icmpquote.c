@@ -7,10 +7,10 @@
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
-#define HEADERS_MAX 8 /* IPv6 extension headers; a datagram of ours has one at most */
+#define HEADERS_MAX 8 /* IPv6 extension headers; a datagram of ours has at most one */
 #define PORTS_SIZE 4
 
-/* Bytes that are still to be read. */
+/* The bytes that were not parsed yet. */
 struct rest {
 	const uint8_t *data;
 	size_t len;
@@ -25,7 +25,7 @@ static bool skip(struct rest *r, size_t n)
 	return true;
 }
 
-/* The start of what is left, which stays. */
+/* Copies n bytes without skipping them. */
 static bool peek(const struct rest *r, void *to, size_t n)
 {
 	if (r->len < n)
@@ -51,7 +51,7 @@ static bool read_addresses4(struct rest *r, struct icmp_quote *q)
 	return true;
 }
 
-/* To the UDP header: what is sent in fragments is quoted with a fragment header. */
+/* Skips to the UDP header. The quote of a fragmented datagram has a fragment header. */
 static bool skip_extensions(struct rest *r, uint8_t next)
 {
 	for (int i = 0; i < HEADERS_MAX && next != IPPROTO_UDP; i++) {
@@ -117,7 +117,7 @@ bool icmp_quote_read(sa_family_t family, const uint8_t *packet, size_t len,
 {
 	struct rest r = { packet, len };
 	struct icmp_quote q;
-	struct icmphdr head; /* that of ICMPv6 has the same form */
+	struct icmphdr head; /* ICMPv6 has the same layout */
 	struct iphdr outer;
 	bool v4 = family == AF_INET;
 

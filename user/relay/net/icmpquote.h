@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads ICMP errors: what they say, and of which UDP datagram. Anybody can send one, so nothing
- * in it is believed but checked. Pure.
+ * Parses ICMP errors: what they report, and about which UDP datagram. Anybody can send one, so
+ * every length and type is checked. Pure.
  */
 #ifndef TPROXY_RELAY_NET_ICMPQUOTE_H
 #define TPROXY_RELAY_NET_ICMPQUOTE_H
@@ -19,8 +19,8 @@ struct icmp_quote {
 };
 
 /*
- * packet: what a raw socket gives, of IPv4 with the IP header (raw(7)), of IPv6 without.
- * False: it is no error about a UDP datagram, or does not show its ports.
+ * packet: as a raw socket delivers it, with the IP header for IPv4 (raw(7)), without for IPv6.
+ * False: it is no error about a UDP datagram, or does not quote its ports.
  */
 bool icmp_quote_read(sa_family_t family, const uint8_t *packet, size_t len,
 		     struct icmp_quote *ret_quote);

@@ -104,7 +104,7 @@ void ip_fields_set_df(int fd, sa_family_t family, uint8_t *now, uint8_t want)
 	if (*now == want)
 		return;
 	*now = want;
-	/* The default, which suits what is not known, sets DF until a datagram is too large. */
+	/* The default fits DF_UNKNOWN: it sets DF unless a datagram is too large. */
 	if (family == AF_INET)
 		sockopt_int(fd, SOL_IP, IP_MTU_DISCOVER,
 			    want == DF_ALLOWED   ? IP_PMTUDISC_DONT :

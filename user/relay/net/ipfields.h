@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the IP header of a datagram says beside the addresses: read at the socket it came to, set
- * at the one it leaves from. Owns no socket; must not decide what is carried.
+ * TTL, TOS and DF of a datagram: read from the socket that it came to, set on the one that it
+ * leaves by. Owns no socket; must not decide what is carried over.
  */
 #ifndef TPROXY_RELAY_NET_IPFIELDS_H
 #define TPROXY_RELAY_NET_IPFIELDS_H
@@ -17,7 +17,7 @@ enum df {
 };
 
 struct ip_fields {
-	uint8_t ttl; /* or hop limit; 0: not known, what the system has for its own */
+	uint8_t ttl; /* or hop limit; 0: not known, send with the system's default */
 	uint8_t tos; /* or traffic class: DSCP and ECN */
 	uint8_t df;  /* enum df */
 };
@@ -28,8 +28,8 @@ static inline bool ip_fields_equal(const struct ip_fields *a, const struct ip_fi
 }
 
 /*
- * The packet marks by which the data path tells of a datagram that it kept here, and whether that
- * one forbids fragments: upper and lower half. 0: not known yet.
+ * Two packet marks of the data path: the one of packets that it kept here (upper half), and the one
+ * of those among them that forbid fragments (lower half). 0: not known yet.
  */
 typedef _Atomic uint64_t kept_marks;
 
@@ -46,16 +46,16 @@ static inline bool kept_here(uint64_t marks, uint32_t mark)
 	return kept && (mark & kept) == kept;
 }
 
-/* What the control messages of one datagram said so far; all zero before the first one. */
+/* What was read from the control messages of one datagram; all zero before the first one. */
 struct ip_fields_reading {
-	int ttl; /* as in the header; < 1: the same as 1 */
+	int ttl; /* as in the header; less than 1 counts as 1 */
 	bool has_ttl;
 	uint8_t tos;
 	uint32_t mark;
 	bool fragmented;
 };
 
-/* Asks the kernel for them. Best effort: what it does not tell is not known. */
+/* Asks the kernel for control messages. Best effort: without them the fields are not known. */
 void ip_fields_request(int fd, sa_family_t family);
 
 void ip_fields_read(struct ip_fields_reading *r, const struct cmsghdr *c);
@@ -65,12 +65,12 @@ struct ip_fields ip_fields_result(const struct ip_fields_reading *r, sa_family_t
 				  uint64_t marks);
 
 /*
- * Makes all that the socket sends carry `want`. now: what it has, all zero at first; follows. Only
- * what differs costs a call.
+ * Sets the fields of all that the socket sends. now: those that it has, all zero at first; updated
+ * here. Only a difference costs a system call.
  */
 void ip_fields_set(int fd, sa_family_t family, struct ip_fields *now, const struct ip_fields *want);
 
-/* Only whether it may be fragmented; the other fields go along with each datagram. */
+/* DF only; the other fields are given with each datagram. */
 void ip_fields_set_df(int fd, sa_family_t family, uint8_t *now, uint8_t want);
 
 #endif

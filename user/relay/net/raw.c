@@ -5,11 +5,10 @@
 #include "relay/net/sockopt.h"
 
 /*
- * A raw socket gets a copy of every packet of its protocol for this host. Bound to
- * loopback it is offered few, and the filter throws those away; the source of what
- * is sent is given with each packet. (IPPROTO_RAW receives nothing, but then we would
- * have to fragment ourselves.) ICMPv6 comes seldom, and our own errors, which name no
- * source, would leave from ::1 (rawv6_sendmsg): it is not bound.
+ * A raw socket gets a copy of every packet of its protocol for this host. Bound to loopback it gets
+ * few, and the filter drops those; each packet that is sent names its source. (IPPROTO_RAW receives
+ * nothing, but then we would have to fragment.) ICMPv6 is not bound: it is rare, and our own
+ * errors, which name no source, would leave from ::1 (rawv6_sendmsg).
  */
 int raw_open(sa_family_t family, int proto)
 {

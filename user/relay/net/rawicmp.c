@@ -36,7 +36,7 @@ struct rawicmp *rawicmp_new(void)
 	return raw;
 }
 
-/* Opened when first needed; for want of descriptors it may take several tries. */
+/* Opened when first needed. Without descriptors it fails, and the next call tries again. */
 static int socket_of(struct rawicmp *raw, sa_family_t family)
 {
 	int *fd = family == AF_INET ? &raw->v4 : &raw->v6;
@@ -55,7 +55,7 @@ void rawicmp_close(struct rawicmp *raw)
 	free(raw);
 }
 
-/* The header as its sender made it, as far as we know; of the datagram only the UDP header. */
+/* The IP header as its sender made it, as far as we know, and the UDP header. */
 static size_t quote4(const struct icmp_error *e, const struct udphdr *udp, uint8_t *buf)
 {
 	struct iphdr ip = { .version = 4,

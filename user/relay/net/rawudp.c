@@ -38,7 +38,7 @@ struct rawudp *rawudp_new(int device)
 	return raw;
 }
 
-/* Opened when first needed; for want of descriptors it may take several tries. */
+/* Opened when first needed. Without descriptors it fails, and the next call tries again. */
 static int socket_of(struct rawudp *raw, sa_family_t family)
 {
 	int *fd = family == AF_INET ? &raw->v4 : &raw->v6;

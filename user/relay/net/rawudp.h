@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sends UDP datagrams from any address and port without binding it, by writing
- * the UDP header here. For ports that a local daemon does not share. Needs
- * CAP_NET_RAW. Must not receive.
+ * Sends UDP datagrams from any address and port without binding it: the UDP header is written here.
+ * For ports that a local daemon does not share. Needs CAP_NET_RAW. Must not receive.
  */
 #ifndef TPROXY_RELAY_NET_RAWUDP_H
 #define TPROXY_RELAY_NET_RAWUDP_H
@@ -19,14 +18,14 @@ struct rawudp *rawudp_new(int device);
 /* raw may be NULL. */
 void rawudp_close(struct rawudp *raw);
 
-/* Who sends to whom, and as what. */
+/* Source, destination and IP fields of a datagram. */
 struct rawudp_way {
 	const union saddr *from;
 	const union saddr *to;
 	const struct ip_fields *fields;
 };
 
-/* The kernel fragments as for any datagram, if it may. 0 or -errno. */
+/* The kernel fragments it as any datagram, unless DF is set. 0 or -errno. */
 int rawudp_send(struct rawudp *raw, const struct rawudp_way *way, const void *data, size_t len);
 
 /* After -EMSGSIZE: the MTU of the path, or 0. */

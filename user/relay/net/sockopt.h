@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The socket options the relay needs, named once for both families. Owns nothing.
+ * The socket options that the relay needs, with one name for both families. Owns nothing; must not
+ * open or close sockets.
  */
 #ifndef TPROXY_RELAY_NET_SOCKOPT_H
 #define TPROXY_RELAY_NET_SOCKOPT_H
@@ -65,7 +66,7 @@ static inline int sockopt_tos(int fd, sa_family_t family, uint8_t tos)
 				   sockopt_int(fd, SOL_IPV6, IPV6_TCLASS, tos);
 }
 
-/* ICMP errors with what they say, and those too that the kernel would keep to itself. */
+/* Queues ICMP errors with their contents, also those that the kernel does not report by default. */
 static inline int sockopt_errors(int fd, sa_family_t family)
 {
 	if (family == AF_INET)
@@ -73,13 +74,13 @@ static inline int sockopt_errors(int fd, sa_family_t family)
 	return sockopt_on(fd, SOL_IPV6, IPV6_RECVERR);
 }
 
-/* Packets come and go by this device or, if it is a VRF, by its members. 0: by any. Before bind. */
+/* Packets use this device only or, if it is a VRF, its members. 0: any. To be set before bind. */
 static inline int sockopt_device(int fd, int ifindex)
 {
 	return ifindex ? sockopt_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, ifindex) : 0;
 }
 
-/* Whatever arrives is thrown away before it is queued: for sockets that only send. */
+/* Drops all that arrives before it is queued: for sockets that only send. */
 static inline int sockopt_deafen(int fd)
 {
 	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
@@ -88,7 +89,7 @@ static inline int sockopt_deafen(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ? -errno : 0;
 }
 
-/* What both ends of a relayed connection have; accepted sockets inherit it from their listener. */
+/* For both ends of a relayed connection; accepted sockets inherit it from their listener. */
 static inline int sockopt_stream(int fd)
 {
 	int err = sockopt_on(fd, SOL_TCP, TCP_NODELAY);
@@ -97,7 +98,7 @@ static inline int sockopt_stream(int fd)
 	return err ? err : sockopt_on(fd, SOL_SOCKET, SO_OOBINLINE);
 }
 
-/* Finds out that an idle peer is gone. Best effort: the idle time-out does as well, later. */
+/* Notices that an idle peer is gone. Best effort: the idle time-out notices it, too, but later. */
 static inline void sockopt_keepalive(int fd)
 {
 	if (!sockopt_int(fd, SOL_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S))
@@ -105,9 +106,9 @@ static inline void sockopt_keepalive(int fd)
 }
 
 /*
- * Before connect: keeps the ACK that ends the handshake back, so that it leaves with the
- * first bytes (tcp_rcv_synsent_state_process). Where the server is to speak first nothing
- * takes it along but sockopt_ack_now, or a timer of the kernel after 200 ms. Best effort.
+ * Before connect: delays the ACK that ends the handshake, so that it leaves with the first bytes
+ * (tcp_rcv_synsent_state_process). If the server speaks first, only sockopt_ack_now sends it, or a
+ * timer of the kernel after 200 ms. Best effort.
  */
 static inline void sockopt_hold_ack(int fd)
 {
@@ -120,8 +121,8 @@ static inline void sockopt_ack_now(int fd)
 }
 
 /*
- * Bytes a second that leave at most, 0: no limit. Best effort. An int would be
- * taken as well, but ends at 4 GB/s.
+ * Bounds what leaves, in bytes a second; 0: no limit. Best effort. The kernel takes an int as well,
+ * but that ends at 4 GB/s.
  */
 static inline void sockopt_pace(int fd, uint64_t rate)
 {
@@ -130,8 +131,8 @@ static inline void sockopt_pace(int fd, uint64_t rate)
 }
 
 /*
- * How long sent bytes may stay unacknowledged, or a window closed. Best effort: without
- * it the kernel's own limits hold.
+ * How long sent bytes may stay unacknowledged, or a window closed; 0: as the kernel has it. Best
+ * effort.
  */
 static inline void sockopt_user_timeout(int fd, uint32_t seconds)
 {
@@ -141,7 +142,7 @@ static inline void sockopt_user_timeout(int fd, uint32_t seconds)
 		setsockopt(fd, SOL_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
-/* The error that waits for the next call, which is gone then: a positive errno, or 0. */
+/* Takes the pending error of a socket: a positive errno, or 0. */
 static inline int sockopt_error(int fd)
 {
 	int err = 0;

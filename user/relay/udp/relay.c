@@ -217,11 +217,11 @@ static bool answer_from(struct session *s, int i, struct run *run, union saddr *
 	const union saddr *from = batch_from(e->batch, i);
 
 	*ret_from = *from;
-	if (s->socks && !socks_unwrap(s->socks, from, run, ret_from))
+	if (s->socks && !socks_unwrap(s->socks, run, ret_from))
 		return false;
 	if (e->full_cone)
 		return true;
-	/* Between inet_autobind, which chooses its port, and connect a socket takes all that comes. */
+	/* From inet_autobind, which chooses its port, to connect a socket takes all that comes. */
 	if (!saddr_equal(ret_from, &s->to))
 		return false;
 	*ret_from = s->dst;

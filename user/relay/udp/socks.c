@@ -78,12 +78,10 @@ void socks_send(struct socks *socks, const union saddr *dst, struct train *t)
 	}
 }
 
-bool socks_unwrap(struct socks *socks, const union saddr *from, struct run *run,
-		  union saddr *ret_from)
+bool socks_unwrap(const struct socks *socks, struct run *run, union saddr *ret_from)
 {
 	int header = socks5_header_read(run->data, run->len, ret_from);
 
-	(void)from; /* the socket is connected */
 	if (header < 0 || ret_from->sa.sa_family != socks->s->client.sa.sa_family)
 		return false;
 	run->data += header;

@@ -22,7 +22,6 @@ void socks_close(struct socks *socks);
 void socks_send(struct socks *socks, const union saddr *dst, struct train *t);
 
 /* Removes the header. False: it is no datagram of an answer. */
-bool socks_unwrap(struct socks *socks, const union saddr *from, struct run *run,
-		  union saddr *ret_from);
+bool socks_unwrap(const struct socks *socks, struct run *run, union saddr *ret_from);
 
 #endif

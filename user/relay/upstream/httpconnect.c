@@ -90,12 +90,12 @@ int httpconnect_take(struct httpconnect *h, uint8_t byte)
 		h->status[h->taken] = (char)byte;
 	if (++h->taken > HEADER_MAX)
 		return -EPROTO;
-	if (h->taken == 12) { /* behind the code: what follows does not change it */
+	if (h->taken == 12) { /* all of the status code */
 		err = check_status(h);
 		if (err)
 			return err;
 	}
-	/* RFC 9112 2.2: a lone LF may end a line, and CR before it does not count. */
+	/* RFC 9112 2.2: a line may end in LF alone, and a CR before it does not count. */
 	if (byte != '\n') {
 		h->bare &= byte == '\r';
 		return 0;

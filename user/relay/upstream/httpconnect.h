@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * HTTP CONNECT, the client's side (RFC 9110 9.3.6, RFC 9112), as a pure state
- * machine: bytes of the proxy go in.
+ * HTTP CONNECT, the client's side (RFC 9110 9.3.6, RFC 9112), as a state machine: bytes of the
+ * proxy go in. Pure. Must not know sockets.
  */
 #ifndef TPROXY_RELAY_UPSTREAM_HTTPCONNECT_H
 #define TPROXY_RELAY_UPSTREAM_HTTPCONNECT_H
@@ -15,14 +15,14 @@
 struct httpconnect {
 	char status[16]; /* "HTTP/1.1 200 …" as far as it matters */
 	size_t taken;    /* bytes of the header so far */
-	bool bare;       /* nothing yet in this line */
+	bool bare;       /* the current line is empty so far */
 };
 
 /* Returns the length of the request in out (HTTPCONNECT_OUT_MAX bytes). */
 size_t httpconnect_begin(struct httpconnect *h, const struct proxy *proxy, const union saddr *dst,
 			 uint8_t *out);
 
-/* Takes one byte. 0: go on; 1: the next one is the destination's; -errno: refused, or not HTTP. */
+/* Takes one byte. 0: continue; 1: the next is the destination's; -errno: refused, or no HTTP. */
 int httpconnect_take(struct httpconnect *h, uint8_t byte);
 
 #endif

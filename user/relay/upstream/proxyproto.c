@@ -9,7 +9,7 @@ static size_t format_v1(const union saddr *client, const union saddr *dst, uint8
 	char from[SADDR_TEXT_LEN], to[SADDR_TEXT_LEN];
 	union saddr c = *client, d = *dst;
 
-	/* A zone means nothing to the server, and has no place in the header. */
+	/* A zone means nothing to the server, and the header has no field for it. */
 	if (c.sa.sa_family == AF_INET6)
 		c.v6.sin6_scope_id = d.v6.sin6_scope_id = 0;
 	return (size_t)snprintf((char *)buf, PROXYPROTO_MAX, "PROXY TCP%c %.45s %.45s %u %u\r\n",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The PROXY protocol's header (HAProxy's doc/proxy-protocol.txt), which tells a
- * server whom a connection is from and where it was going. Pure; sends only.
+ * The header of the PROXY protocol (HAProxy's doc/proxy-protocol.txt), which names the client of a
+ * connection and its original destination. Pure: writes headers, and must not read any.
  */
 #ifndef TPROXY_RELAY_UPSTREAM_PROXYPROTO_H
 #define TPROXY_RELAY_UPSTREAM_PROXYPROTO_H

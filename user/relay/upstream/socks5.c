@@ -61,7 +61,7 @@ static size_t begin(struct socks5 *s, uint8_t *out)
 	s->stage = SOCKS5_METHOD;
 	out[0] = VERSION;
 	out[1] = 1; /* number of methods */
-	/* Only the one: a server that accepts us without a password would not know whom it serves. */
+	/* Only the one: a server that takes us without a password does not know whom it serves. */
 	out[2] = s->proxy->user[0] ? METHOD_PASSWORD : METHOD_NONE;
 	return 3;
 }

@@ -38,12 +38,12 @@ size_t socks5_connect(struct socks5 *s, const struct proxy *proxy, const union s
 size_t socks5_associate(struct socks5 *s, const struct proxy *proxy, uint8_t *out);
 
 /*
- * Takes one byte. 0: send the *ret_len bytes in out, if any, and continue; 1: the server agreed, and
- * the next byte is the destination's; -errno: it refused, or does not speak SOCKS.
+ * Takes one byte. 0: send the *ret_len bytes in out, if any, and continue; 1: the server agreed,
+ * and the next byte is the destination's; -errno: it refused, or does not speak SOCKS.
  */
 int socks5_take(struct socks5 *s, uint8_t byte, uint8_t *out, size_t *ret_len);
 
-/* Writes the header that precedes a datagram for dst (SOCKS5_HEADER_MAX bytes). Returns its length. */
+/* Writes the header of a datagram for dst (SOCKS5_HEADER_MAX bytes). Returns its length. */
 size_t socks5_header(const union saddr *dst, uint8_t *buf);
 
 /* Reads the header of a datagram from the server. Its length, or -EPROTO: drop the datagram. */

@@ -13,8 +13,8 @@ static int connect_to(int fd, const union saddr *dst)
 }
 
 /*
- * One port may serve a client's flows to several places: only four-tuples are unique. A TCP
- * socket that is bound hears nobody yet, a UDP socket would.
+ * One port may serve a client's flows to several destinations: only four-tuples are unique. A TCP
+ * socket that is bound receives nothing yet, unlike a UDP socket.
  */
 static int connect_from_client(int fd, const struct upstream_want *want, enum source_mode mode,
 			       int device)
@@ -24,7 +24,7 @@ static int connect_from_client(int fd, const struct upstream_want *want, enum so
 
 	if (!err && mode == SOURCE_CLIENT_IP_PORT)
 		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
-	/* The port is then chosen at connect, by four-tuple instead of by address. */
+	/* connect then chooses a port that is free for this four-tuple, not for the address. */
 	if (!err && mode == SOURCE_CLIENT_IP && want->type == SOCK_STREAM)
 		err = sockopt_on(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT);
 	if (err)
@@ -59,7 +59,7 @@ static int upstream_try(const struct upstream_want *want, enum source_mode mode)
 		sockopt_hold_ack(fd);
 	if (!err)
 		err = sockopt_ttl(fd, family, want->ttl);
-	/* Before connect, whose route look-up asks for it. */
+	/* Before connect, since its route look-up uses the TOS. */
 	if (!err)
 		err = sockopt_tos(fd, family, want->tos);
 	if (!err)
@@ -68,7 +68,7 @@ static int upstream_try(const struct upstream_want *want, enum source_mode mode)
 	return err ? err : take_fd(&fd);
 }
 
-/* Taken, in TIME_WAIT with the same four-tuple, or below 1024 (that takes a capability). */
+/* In use, in TIME_WAIT with the same four-tuple, or below 1024 without the capability. */
 static bool port_unavailable(int err)
 {
 	return err == -EADDRINUSE || err == -EADDRNOTAVAIL || err == -EACCES;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opens the socket towards the original destination, with the source address the
- * user chose. Must not know flows: TCP and UDP use it alike.
+ * Opens the socket towards the original destination, with the source address that the user chose.
+ * Must not know flows: TCP and UDP use it in the same way.
  */
 #ifndef TPROXY_RELAY_UPSTREAM_UPSTREAM_H
 #define TPROXY_RELAY_UPSTREAM_UPSTREAM_H
@@ -13,7 +13,7 @@
 struct upstream {
 	int fd;             /* non-blocking, connected or (TCP) connecting */
 	union saddr source; /* our end */
-	bool fell_back;     /* the client's port was not to be had */
+	bool fell_back;     /* the client's port could not be used */
 };
 
 struct upstream_want {
