@@ -44,10 +44,10 @@ takes_all() {
 prepare nginx dns
 
 ok "the relay starts" relay_start --workers 2
-ok "it says where it looks for the pins" relay_says "info $PINS: not there yet, .*attach IF.*--pin-dir"
+ok "it says where it looks for the pins" relay_says "info $PINS: does not exist yet, .*attach IF.*--pin-dir"
 do_ok "attach" loader attach r0 --port 80 --udp-port 53 --cidr 10.77.2.0/24,fd77:2::/64
 ok "flows go through it" steering $SERVER4 $SERVER6
-is "it said so once" "$(grep -c 'not there yet' "$RELAY_LOG")" 1
+is "it said so once" "$(grep -c 'does not exist yet' "$RELAY_LOG")" 1
 is "all slots are filled" "$(filled)" 64
 note first
 
@@ -86,7 +86,7 @@ mine=$(filled "$WORK/first")
 ok "both still have some" test "$mine" -gt 0 -a "$mine" -lt 64
 ok "all of them can be" empty {0..63}
 takes_all "they are filled again"
-like "a line says it" "$(cat "$RELAY_LOG" "$SECOND_LOG")" 'slots had become empty, and are filled again'
+like "a line says it" "$(cat "$RELAY_LOG" "$SECOND_LOG")" 'slots were empty and are filled again'
 
 # the second one ends, then the first one
 stop "$SECOND"

@@ -3,7 +3,8 @@
 
 #include "lib/listeners.h"
 #include "lib/util.h"
-#include "relay/process/registrar.h"
+#include "relay/process/pins.h"
+#include "relay/process/slots.h"
 
 #define PATIENCE_MS 1000
 #define LOOK_MS 50
@@ -29,12 +30,24 @@ static void explain(uint64_t cookie, const char *pin_dir, char *ret_why, size_t 
 		pin_dir, who);
 }
 
+/* A listener (its cookie) of another relay that is registered where none of ours is, or 0. */
+static uint64_t find_other(const struct pins *pins, struct slots *slots)
+{
+	struct tproxy_config config;
+
+	return pins_read_config(pins, &config) ? 0 : slots_find_other(slots, pins->socks);
+}
+
 int conflict_check(const char *pin_dir, const struct listener_set *set, char *ret_why, size_t size)
 {
 	uint64_t deadline = monotonic_ms() + PATIENCE_MS;
+	struct slots slots;
+	struct pins pins;
 	uint64_t cookie;
 
-	while ((cookie = registrar_find_other(pin_dir, set)) && monotonic_ms() < deadline)
+	pins_init(&pins, pin_dir);
+	slots_init(&slots, set);
+	while ((cookie = find_other(&pins, &slots)) && monotonic_ms() < deadline)
 		usleep(LOOK_MS * 1000);
 	if (!cookie)
 		return 0;
