@@ -111,7 +111,7 @@ static void handle_registrar(struct daemon *d)
 	registrar_stop(&d->registrar);
 }
 
-static void handle_door(struct daemon *d)
+static void answer_new_relay(struct daemon *d)
 {
 	struct inherited list;
 	int err;
@@ -136,7 +136,7 @@ static void retire(struct daemon *d)
 	order_all(d, THREAD_RETIRE);
 }
 
-static void handle_peer(struct daemon *d)
+static void handle_new_relay(struct daemon *d)
 {
 	int r = handover_verdict(&d->handover);
 
@@ -180,13 +180,15 @@ static int watchdog_wait(const struct daemon *d)
 void daemon_run(struct daemon *d)
 {
 	while (d->running) {
-		struct pollfd fds[] = { { .fd = d->signals, .events = POLLIN },
-					{ .fd = d->relay.done, .events = POLLIN },
-					{ .fd = d->registrar.fd, .events = POLLIN },
-					{ .fd = d->handover.peer, .events = POLLIN },
-					/* one at a time: the next one waits in the queue */
-					{ .fd = d->handover.peer < 0 ? d->handover.door : -1,
-					  .events = POLLIN } };
+		struct pollfd fds[] = {
+			{ .fd = d->signals, .events = POLLIN },
+			{ .fd = d->relay.done, .events = POLLIN },
+			{ .fd = d->registrar.fd, .events = POLLIN },
+			{ .fd = d->handover.new_relay_fd, .events = POLLIN },
+			/* one at a time: the next one waits in the queue */
+			{ .fd = d->handover.new_relay_fd < 0 ? d->handover.listen_fd : -1,
+			  .events = POLLIN }
+		};
 		eventfd_t ended = 0;
 
 		if (poll(fds, ARRAY_SIZE(fds), watchdog_wait(d)) < 0)
@@ -195,10 +197,10 @@ void daemon_run(struct daemon *d)
 			handle_signal(d);
 		if (fds[2].revents && d->registrar.fd >= 0)
 			handle_registrar(d);
-		if (fds[3].revents && d->handover.peer >= 0)
-			handle_peer(d);
-		if (fds[4].revents && d->handover.door >= 0)
-			handle_door(d);
+		if (fds[3].revents && d->handover.new_relay_fd >= 0)
+			handle_new_relay(d);
+		if (fds[4].revents && d->handover.listen_fd >= 0)
+			answer_new_relay(d);
 		if (fds[1].revents && !eventfd_read(d->relay.done, &ended))
 			d->running -= (unsigned int)ended;
 		feed_watchdog(d);

@@ -82,36 +82,45 @@ static int find_device(struct daemon *d)
 			o->device);
 		err = -EINVAL;
 	}
-	d->listeners.device = b->in;
 	return complain(err, why);
 }
 
-/* The listeners: of systemd, of the relay that runs already, or our own. */
-static int get_listeners(struct daemon *d, int *ret_line)
+/* The relay works without it, so a failure is only a warning. */
+static void offer_handover(struct daemon *d, const char *name, int listen_fd)
 {
-	char why[DAEMON_WHY_LEN] = "systemd: the sockets it passes cannot be taken";
-	char name[HANDOVER_NAME_LEN];
-	struct inherited inherited;
-	int door = -1;
-	int err = inherited_from_systemd(&inherited);
+	int err = handover_open(&d->handover, name, listen_fd);
 
-	*ret_line = -1;
-	handover_name(&d->options, name);
-	if (!err && !inherited.count) {
-		inherited.from_systemd = false;
-		err = handover_ask(name, &inherited, ret_line, &door, why, sizeof(why));
-	}
-	if (!err)
-		err = listener_open_all(&d->listeners, &d->options, &inherited, why, sizeof(why));
-	if (!err && handover_open(&d->handover, name, door))
+	if (err)
 		record_say(RECORD_WARN,
 			   "hand-over: %s: the next start cannot take over from this "
-			   "one (somebody else has the name @tproxy-relay/%s)",
-			   strerror(errno), name);
+			   "one (another process has the name @tproxy-relay/%s)",
+			   strerror(-err), name);
+}
+
+/* Those of systemd or of the relay that runs already; what is missing then is opened. */
+static int get_listeners(struct daemon *d, int *ret_old_relay_fd)
+{
+	char why[DAEMON_WHY_LEN] = "systemd: the sockets it passes cannot be taken";
+	struct takeover takeover = { .old_relay_fd = -1, .listen_fd = -1 };
+	char name[HANDOVER_NAME_LEN];
+	int err = inherited_from_systemd(&takeover.listeners);
+
+	handover_name(&d->options, name);
+	if (!err && !takeover.listeners.count)
+		err = handover_ask(name, &takeover, why, sizeof(why));
+	listener_set_init(&d->listeners, &d->options, d->relay.binding.in);
+	if (!err)
+		err = inherited_place(&takeover.listeners, &d->listeners, &d->options, why,
+				      sizeof(why));
+	if (!err)
+		err = listener_open_missing(&d->listeners, &d->options, why, sizeof(why));
+	if (!err)
+		offer_handover(d, name, takeover.listen_fd);
+	*ret_old_relay_fd = takeover.old_relay_fd;
 	return complain(err, why);
 }
 
-/* Who takes over from another relay has its slots. */
+/* A relay that takes over from another one has its slots. */
 static int refuse_conflict(const struct daemon *d, bool takes_over)
 {
 	char why[DAEMON_WHY_LEN];
@@ -122,7 +131,7 @@ static int refuse_conflict(const struct daemon *d, bool takes_over)
 }
 
 /* What needs the user's privileges. 0 or -errno, after saying why. */
-static int start_privileged(struct daemon *d, int *ret_line)
+static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
 {
 	struct options *o = &d->options;
 	int err = o->netns[0] ? privs_enter_netns(o->netns) : 0;
@@ -144,9 +153,9 @@ static int start_privileged(struct daemon *d, int *ret_line)
 			  strerror(-err));
 		return err;
 	}
-	err = get_listeners(d, ret_line);
+	err = get_listeners(d, ret_old_relay_fd);
 	if (!err)
-		err = refuse_conflict(d, *ret_line >= 0);
+		err = refuse_conflict(d, *ret_old_relay_fd >= 0);
 	if (err)
 		return err;
 	err = registrar_start(o->pin_dir, &d->listeners, o->join, &d->registrar);
@@ -241,20 +250,20 @@ static int start_unprivileged(struct daemon *d)
 
 static int start(struct daemon *d)
 {
-	int line;
+	int old_relay_fd;
 	int err;
 
 	fill_standard_fds();
 	d->signals = take_signals();
-	err = start_privileged(d, &line);
+	err = start_privileged(d, &old_relay_fd);
 	if (!err)
 		err = start_unprivileged(d);
 	if (err)
 		return err;
 	/* Until here nothing was taken from the former relay: were we to fail, it goes on. */
-	if (line >= 0)
+	if (old_relay_fd >= 0)
 		record_say(RECORD_INFO, "hand-over: taking the listeners over");
-	handover_finish(&line);
+	handover_finish(&old_relay_fd);
 	pthread_mutex_unlock(&d->gate);
 	say_started(d);
 	if (d->registrar.fd >= 0)
@@ -311,7 +320,7 @@ static void finish(struct daemon *d)
 int main(int argc, char **argv)
 {
 	static struct daemon d = { .registrar = { .fd = -1 },
-				   .handover = { .door = -1, .peer = -1 },
+				   .handover = { .listen_fd = -1, .new_relay_fd = -1 },
 				   .settings_lock = PTHREAD_MUTEX_INITIALIZER,
 				   .gate = PTHREAD_MUTEX_INITIALIZER,
 				   .signals = -1 };

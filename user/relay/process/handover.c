@@ -10,7 +10,8 @@
 
 #define HANDOVER_MAGIC 0x74707831 /* another one for each change of struct offer */
 #define ANSWER_TIMEOUT_S 5
-#define FDS_MAX (LISTENERS_MAX + 1) /* the door comes first; the kernel takes 253 */
+#define HANDOVER_BACKLOG 8
+#define FDS_MAX (LISTENERS_MAX + 1) /* the listening socket comes first; the kernel takes 253 */
 
 /* One message, with all descriptors. */
 struct offer {
@@ -30,7 +31,7 @@ void handover_name(const struct options *o, char *ret_name)
 		 o->device);
 }
 
-static socklen_t door_address(const char *name, struct sockaddr_un *ret_addr)
+static socklen_t handover_address(const char *name, struct sockaddr_un *ret_addr)
 {
 	*ret_addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	/* sun_path[0] stays zero: an abstract name, as long as the length given says. */
@@ -39,14 +40,14 @@ static socklen_t door_address(const char *name, struct sockaddr_un *ret_addr)
 					    "tproxy-relay/%s", name));
 }
 
-static int door_socket(int flags)
+static int handover_socket(int flags)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 
 	return fd < 0 ? -errno : fd;
 }
 
-/* Abstract names are for anybody to take and to call. */
+/* Anybody may bind an abstract name, and connect to it. */
 static bool trusted(int fd, uid_t uid)
 {
 	struct ucred peer;
@@ -83,10 +84,11 @@ static unsigned int take_fds(struct msghdr *msg, int *fds)
 	return count;
 }
 
-/* 0 or -errno; what came is owned by the caller, or closed. */
-static int receive_offer(int line, struct inherited *ret_heritage, int *ret_door)
+/* 0 or -errno; in ret_takeover only with 0. */
+static int receive_offer(int old_relay_fd, struct takeover *ret_takeover)
 {
-	struct inherited h = { 0 };
+	struct takeover t = { .old_relay_fd = -1, .listen_fd = -1 };
+	struct inherited *listeners = &t.listeners;
 	struct offer offer;
 	struct iovec iov = { &offer, sizeof(offer) };
 	union fds_control control;
@@ -95,9 +97,8 @@ static int receive_offer(int line, struct inherited *ret_heritage, int *ret_door
 			      .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
 	int fds[FDS_MAX];
-	ssize_t n = recvmsg(line, &msg, MSG_CMSG_CLOEXEC);
+	ssize_t n = recvmsg(old_relay_fd, &msg, MSG_CMSG_CLOEXEC);
 	unsigned int count;
-	int door = -1;
 
 	if (n < 0)
 		return -errno;
@@ -105,41 +106,46 @@ static int receive_offer(int line, struct inherited *ret_heritage, int *ret_door
 		return -ECONNRESET;
 	count = take_fds(&msg, fds);
 	if (count)
-		door = fds[0];
-	for (; h.count + 1 < count; h.count++)
-		h.fds[h.count] = fds[h.count + 1];
+		t.listen_fd = fds[0];
+	for (; listeners->count + 1 < count; listeners->count++)
+		listeners->fds[listeners->count] = fds[listeners->count + 1];
 	if ((size_t)n != sizeof(offer) || offer.magic != HANDOVER_MAGIC || !count ||
-	    offer.count != h.count) {
-		inherited_close(&h);
-		cleanup_fd(&door);
+	    offer.count != listeners->count) {
+		inherited_close(listeners);
+		cleanup_fd(&t.listen_fd);
 		return -EPROTO;
 	}
-	for (unsigned int i = 0; i < h.count; i++)
-		h.way[i] = offer.way[i];
-	*ret_heritage = h;
-	*ret_door = door;
+	for (unsigned int i = 0; i < listeners->count; i++)
+		listeners->way[i] = offer.way[i];
+	*ret_takeover = t;
 	return 0;
 }
 
-int handover_ask(const char *name, struct inherited *ret_heritage, int *ret_line, int *ret_door,
-		 char *ret_why, size_t size)
+/* False: nothing is there that we could ask. Binding the listeners reports what else it may be. */
+static bool connect_to_old(int fd, const char *name)
 {
 	struct timeval patience = { .tv_sec = ANSWER_TIMEOUT_S };
-	__cleanup_close int line = door_socket(0);
 	struct sockaddr_un addr;
-	socklen_t len = door_address(name, &addr);
+	socklen_t len = handover_address(name, &addr);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return !connect(fd, (struct sockaddr *)&addr, len) && trusted(fd, geteuid());
+}
+
+int handover_ask(const char *name, struct takeover *ret_takeover, char *ret_why, size_t size)
+{
+	__cleanup_close int fd = handover_socket(0);
 	int err;
 
-	*ret_line = *ret_door = -1;
-	if (line < 0)
-		return fail(line, ret_why, size, "hand-over: no socket: %s", strerror(-line));
-	setsockopt(line, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(line, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (connect(line, (struct sockaddr *)&addr, len))
-		return 0; /* nobody there: the usual start; what else it may be, bind will tell */
-	if (!trusted(line, geteuid()))
-		return 0; /* not ours: if it has the listeners too, binding them says so */
-	err = receive_offer(line, ret_heritage, ret_door);
+	*ret_takeover = (struct takeover){ .old_relay_fd = -1, .listen_fd = -1 };
+	if (fd < 0)
+		return fail(fd, ret_why, size,
+			    "hand-over: no socket: %s (check the limit of open files)",
+			    strerror(-fd));
+	if (!connect_to_old(fd, name))
+		return 0;
+	err = receive_offer(fd, ret_takeover);
 	if (err == -EPROTO)
 		return fail(err, ret_why, size,
 			    "hand-over: the relay that serves port %s is of "
@@ -150,41 +156,41 @@ int handover_ask(const char *name, struct inherited *ret_heritage, int *ret_line
 			    "hand-over: the relay that serves port %s does not "
 			    "give its listeners: %s (stop it first)",
 			    name, err == -EAGAIN ? "no answer" : strerror(-err));
-	*ret_line = take_fd(&line);
+	ret_takeover->old_relay_fd = take_fd(&fd);
 	return 0;
 }
 
-void handover_finish(int *line)
+void handover_finish(int *old_relay_fd)
 {
-	if (*line >= 0)
-		send(*line, "", 1, MSG_NOSIGNAL);
-	cleanup_fd(line);
-	*line = -1;
+	if (*old_relay_fd >= 0)
+		send(*old_relay_fd, "", 1, MSG_NOSIGNAL);
+	cleanup_fd(old_relay_fd);
+	*old_relay_fd = -1;
 }
 
-int handover_open(struct handover *h, const char *name, int inherited)
+int handover_open(struct handover *h, const char *name, int listen_fd)
 {
-	__cleanup_close int door = inherited >= 0 ? inherited : door_socket(SOCK_NONBLOCK);
+	__cleanup_close int fd = listen_fd >= 0 ? listen_fd : handover_socket(SOCK_NONBLOCK);
 	struct sockaddr_un addr;
-	socklen_t len = door_address(name, &addr);
+	socklen_t len = handover_address(name, &addr);
 
-	*h = (struct handover){ .door = -1, .peer = -1, .uid = geteuid() };
-	if (door < 0)
-		return door;
-	if (inherited < 0 && bind(door, (struct sockaddr *)&addr, len))
+	*h = (struct handover){ .listen_fd = -1, .new_relay_fd = -1, .uid = geteuid() };
+	if (fd < 0)
+		return fd;
+	if (listen_fd < 0 && bind(fd, (struct sockaddr *)&addr, len))
 		return -errno;
-	/* Also for an inherited one: peers see the credentials of who called it last. */
-	if (listen(door, 8))
+	/* Also for an inherited one: peers see the credentials of the latest caller of listen. */
+	if (listen(fd, HANDOVER_BACKLOG))
 		return -errno;
-	h->door = take_fd(&door);
+	h->listen_fd = take_fd(&fd);
 	return 0;
 }
 
-static int send_offer(int to, int door, const struct inherited *inherited)
+static int send_offer(int to, int listen_fd, const struct inherited *listeners)
 {
-	struct offer offer = { .magic = HANDOVER_MAGIC, .count = inherited->count };
+	struct offer offer = { .magic = HANDOVER_MAGIC, .count = listeners->count };
 	struct iovec iov = { &offer, sizeof(offer) };
-	size_t fds_size = (inherited->count + 1) * sizeof(int);
+	size_t fds_size = (listeners->count + 1) * sizeof(int);
 	union fds_control control = { 0 };
 	struct msghdr msg = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
@@ -194,43 +200,43 @@ static int send_offer(int to, int door, const struct inherited *inherited)
 	control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(fds_size),
 					 .cmsg_level = SOL_SOCKET,
 					 .cmsg_type = SCM_RIGHTS };
-	memcpy(CMSG_DATA(&control.head), &door, sizeof(int));
-	memcpy(CMSG_DATA(&control.head) + sizeof(int), inherited->fds, fds_size - sizeof(int));
-	for (unsigned int i = 0; i < inherited->count; i++)
-		offer.way[i] = inherited->way[i];
+	memcpy(CMSG_DATA(&control.head), &listen_fd, sizeof(int));
+	memcpy(CMSG_DATA(&control.head) + sizeof(int), listeners->fds, fds_size - sizeof(int));
+	for (unsigned int i = 0; i < listeners->count; i++)
+		offer.way[i] = listeners->way[i];
 	return sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-int handover_answer(struct handover *h, const struct inherited *inherited)
+int handover_answer(struct handover *h, const struct inherited *listeners)
 {
-	__cleanup_close int peer = accept4(h->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	__cleanup_close int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	int err;
 
-	if (peer < 0)
+	if (fd < 0)
 		return -errno;
-	if (!trusted(peer, h->uid))
+	if (!trusted(fd, h->uid))
 		return -EPERM;
-	err = send_offer(peer, h->door, inherited);
+	err = send_offer(fd, h->listen_fd, listeners);
 	if (!err)
-		h->peer = take_fd(&peer);
+		h->new_relay_fd = take_fd(&fd);
 	return err;
 }
 
 int handover_verdict(struct handover *h)
 {
 	char done;
-	ssize_t n = recv(h->peer, &done, sizeof(done), MSG_DONTWAIT);
+	ssize_t n = recv(h->new_relay_fd, &done, sizeof(done), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return -EAGAIN;
-	cleanup_fd(&h->peer);
-	h->peer = -1;
+	cleanup_fd(&h->new_relay_fd);
+	h->new_relay_fd = -1;
 	return n == 1;
 }
 
 void handover_close(struct handover *h)
 {
-	cleanup_fd(&h->door);
-	cleanup_fd(&h->peer);
-	h->door = h->peer = -1;
+	cleanup_fd(&h->listen_fd);
+	cleanup_fd(&h->new_relay_fd);
+	h->listen_fd = h->new_relay_fd = -1;
 }

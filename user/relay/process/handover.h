@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Restart without losing a connection. The new relay asks the running one for
- * its listeners and gets the sockets themselves, so that queues and socket map
- * slots stay what they are. The running one serves until the new one says that it is
- * ready; if it dies before, the old one just goes on.
+ * Restart without losing a connection. The new relay asks the running one for its listeners and
+ * gets the sockets themselves, so that queues and socket map slots stay what they are. The running
+ * relay serves until the new one says that it is ready; if that one dies before, the running one
+ * continues.
  *
  * They meet at the abstract unix socket @tproxy-relay/PORT (of the first port), or
- * @tproxy-relay/PORT%DEVICE (if they are bound to a device, for others may have the
- * port then too), which belongs to the network namespace as the listeners do, needs no
- * directory and vanishes with its owner. Both check who is at the other end: root, or the
- * user that started them.
+ * @tproxy-relay/PORT%DEVICE if they are bound to a device, because others may have the port then.
+ * It belongs to the network namespace as the listeners do, needs no directory and vanishes with
+ * its owner. Both check who is at the other end: root, or the user that started them.
+ *
+ * Must not know what the listeners are for.
  */
 #ifndef TPROXY_RELAY_PROCESS_HANDOVER_H
 #define TPROXY_RELAY_PROCESS_HANDOVER_H
@@ -18,41 +19,43 @@
 
 #include "relay/process/inherited.h"
 
-struct handover {
-	int door;  /* where the next relay asks; readable: handover_answer */
-	int peer;  /* one that we gave the listeners to; readable: handover_verdict */
-	uid_t uid; /* who may ask besides root: the user that started us, not the one we became */
-};
-
-/* What is served, as it stands in that name. */
+/* The name of what these options serve, in ret_name (HANDOVER_NAME_LEN bytes). */
 void handover_name(const struct options *o, char *ret_name);
 #define HANDOVER_NAME_LEN (6 + IF_NAMESIZE)
 
-/* The new relay's side. */
+/* ---- the new relay's side ------------------------------------------------- */
+
+/* What a running relay gives. Descriptors of -1 and no listeners: there is none. */
+struct takeover {
+	struct inherited listeners;
+	int old_relay_fd; /* leads to that relay; for handover_finish */
+	int listen_fd;    /* its own, for handover_open */
+};
+
+/* 0, or -errno with one line in ret_why (size bytes): the running relay does not give them. */
+int handover_ask(const char *name, struct takeover *ret_takeover, char *ret_why, size_t size);
+
+/* Says that everything is served, so that the old relay may go. Closes the descriptor. */
+void handover_finish(int *old_relay_fd);
+
+/* ---- the running relay's side --------------------------------------------- */
+
+struct handover {
+	int listen_fd;    /* where the next relay asks; readable: handover_answer */
+	int new_relay_fd; /* leads to the relay that has our listeners; readable: handover_verdict */
+	uid_t uid;        /* who may ask besides root: the user that started us */
+};
 
 /*
- * 0: nobody serves this, *ret_line is -1; or there is a heritage, and *ret_line
- * leads to its owner. -errno with one line in ret_why (size bytes) otherwise. *ret_door:
- * the former relay's, for handover_open, or -1.
+ * listen_fd: of the old relay, or -1. Call it while privileged: the next relay checks the
+ * credentials of this call. 0 or -errno.
  */
-int handover_ask(const char *name, struct inherited *ret_heritage, int *ret_line, int *ret_door,
-		 char *ret_why, size_t size);
+int handover_open(struct handover *h, const char *name, int listen_fd);
 
-/* Everything is served: the former relay may go. Closes the line. */
-void handover_finish(int *line);
+/* Another relay asks: gives it the listeners. Never blocks. 0, or -errno if it did not get them. */
+int handover_answer(struct handover *h, const struct inherited *listeners);
 
-/* The running relay's side. */
-
-/*
- * inherited: the door of the former relay, or -1. To be called while privileged, for
- * that is what the next relay looks at. 0 or -errno.
- */
-int handover_open(struct handover *h, const char *name, int inherited);
-
-/* Somebody asks: gives the listeners away. Never blocks. 0 or -errno: there is no peer. */
-int handover_answer(struct handover *h, const struct inherited *inherited);
-
-/* 1: the peer serves, we may go; 0: it is gone, we stay; -EAGAIN: not yet. */
+/* 1: the new relay serves, we may go; 0: it is gone, we stay; -EAGAIN: not yet. */
 int handover_verdict(struct handover *h);
 
 void handover_close(struct handover *h);

@@ -11,7 +11,7 @@
 #include "lib/util.h"
 #include "relay/net/sockopt.h"
 
-int inherited_from_systemd(struct inherited *ret_heritage)
+int inherited_from_systemd(struct inherited *ret_inherited)
 {
 	struct inherited h = { .from_systemd = true };
 #ifdef HAVE_SYSTEMD
@@ -24,7 +24,7 @@ int inherited_from_systemd(struct inherited *ret_heritage)
 	for (; h.count < (unsigned int)n; h.count++)
 		h.fds[h.count] = SD_LISTEN_FDS_START + (int)h.count;
 #endif
-	*ret_heritage = h;
+	*ret_inherited = h;
 	return 0;
 }
 
@@ -36,7 +36,7 @@ static int option_of(int fd, int level, int name)
 	return getsockopt(fd, level, name, &value, &len) ? -1 : value;
 }
 
-/* Which class the socket is of, -1: none of ours. */
+/* enum tproxy_class, or -1: none of ours. */
 static int class_of(int fd)
 {
 	int protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
@@ -59,7 +59,7 @@ static bool is_loopback(const union saddr *a)
 	return saddr_equal(a, &lo);
 }
 
-/* NULL: as if we had opened it ourselves. */
+/* NULL: it is as if we had opened it ourselves. */
 static const char *unusable(int fd, int device, int *ret_class, union saddr *ret_addr)
 {
 	socklen_t len = sizeof(*ret_addr);
@@ -82,7 +82,7 @@ static const char *unusable(int fd, int device, int *ret_class, union saddr *ret
 									   NULL;
 }
 
-/* The row of the first port is that of way 0. */
+/* NULL: none is free. The row of the first port is that of way 0. */
 static int *place_of(struct listener_set *set, const struct options *o, int cls, uint16_t port,
 		     bool way)
 {
@@ -126,9 +126,9 @@ int inherited_place(struct inherited *h, struct listener_set *set, const struct 
 	return err;
 }
 
-void inherited_list(const struct listener_set *set, struct inherited *ret_heritage)
+void inherited_list(const struct listener_set *set, struct inherited *ret_inherited)
 {
-	struct inherited *h = ret_heritage;
+	struct inherited *h = ret_inherited;
 
 	*h = (struct inherited){ 0 };
 	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {

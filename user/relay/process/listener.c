@@ -7,13 +7,12 @@
 
 #include "lib/util.h"
 #include "relay/net/arrival.h"
-#include "relay/process/inherited.h"
 #include "relay/net/sockopt.h"
 
 #define LISTENER_BACKLOG 4096
 #define LISTENER_UDP_RCVBUF (4 * 1024 * 1024)
 
-/* What accepted sockets inherit, so that accept needs no further calls; and UDP's wishes. */
+/* For TCP what accepted sockets inherit, so that accept needs no further calls. */
 int listener_set_options(int fd, enum tproxy_class cls)
 {
 	if (class_is_tcp(cls)) {
@@ -21,7 +20,7 @@ int listener_set_options(int fd, enum tproxy_class cls)
 
 		return err ? err : sockopt_stream(fd);
 	}
-	/* Root is not bound by net.core.rmem_max; every flow begins here. */
+	/* The first datagrams of all flows come here. With FORCE net.core.rmem_max does not limit root. */
 	if (sockopt_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, LISTENER_UDP_RCVBUF))
 		sockopt_int(fd, SOL_SOCKET, SO_RCVBUF, LISTENER_UDP_RCVBUF);
 	return cls == TPROXY_UDP4 ? sockopt_on(fd, SOL_IP, IP_RECVORIGDSTADDR) :
@@ -45,7 +44,7 @@ static int listener_bind(enum tproxy_class cls, uint16_t port, int device)
 		err = sockopt_transparent(fd, family);
 	if (!err && !v4)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
-	/* Connections of a former relay in TIME_WAIT must not keep the port; UDP would share it. */
+	/* For connections of a previous relay in TIME_WAIT. UDP would share the port. */
 	if (!err && tcp)
 		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
 	if (!err)
@@ -121,7 +120,10 @@ int *listener_row(struct listener_set *set, unsigned int row)
 	return set->worker[row % set->workers].fds[row];
 }
 
-/* Row 0 is for the first way of each worker; what a former relay had beyond has rows of its own. */
+/*
+ * Row 0 has the first way of each worker. A previous relay may have had more workers: their ways
+ * have rows of their own.
+ */
 int *listener_way(struct listener_set *set, unsigned int way)
 {
 	unsigned int round = way / set->workers;
@@ -149,20 +151,23 @@ static void note_ways(struct listener_set *set)
 	}
 }
 
-int listener_open_all(struct listener_set *set, const struct options *o,
-		      struct inherited *inherited, char *ret_why, size_t size)
+void listener_set_init(struct listener_set *set, const struct options *o, int device)
 {
-	int err;
+	*set = (struct listener_set){ .device = device,
+				      .workers = o->workers,
+				      .have_v6 = true,
+				      .udp_one_worker = o->udp_full_cone };
+	memset(set->worker, 0xff, sizeof(set->worker)); /* -1 everywhere */
+}
 
-	*set = (struct listener_set){ .device = set->device };
-	memset(set->worker, 0xff, sizeof(set->worker));
-	set->workers = o->workers;
-	set->have_v6 = true;
-	set->udp_one_worker = o->udp_full_cone;
-	err = inherited_place(inherited, set, o, ret_why, size);
+int listener_open_missing(struct listener_set *set, const struct options *o, char *ret_why,
+			  size_t size)
+{
+	int err = 0;
+
 	for (unsigned int row = 0; row < o->listen_count && !err; row++)
 		err = open_row(set, listener_row(set, row), o->listen[row], ret_why, size);
-	/* Port 0: after the ports asked for, lest the kernel choose one of them. */
+	/* Port 0: after the ports asked for, or the kernel might choose one of them. */
 	for (unsigned int way = 1; way < OPTIONS_MAX_WORKERS && !set->device && !err; way++)
 		if (way < set->workers || has_any(listener_way(set, way)))
 			err = open_row(set, listener_way(set, way), 0, ret_why, size);

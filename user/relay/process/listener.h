@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opens the transparent sockets that flows are steered to. Needs CAP_NET_RAW or
- * CAP_NET_ADMIN. Must not accept or register anything.
+ * The transparent sockets that flows are steered to: which there are, and opening them. Needs
+ * CAP_NET_RAW or CAP_NET_ADMIN. Must not accept or register anything, nor know where sockets
+ * come from that it did not open.
  *
  * Every worker has a socket of each class. Only the first can have the port the
  * user asked for; the others take any port, since the BPF program names sockets
  * by slot. SO_REUSEPORT is not used: before Linux 6.6 the program cannot assign
  * sockets of a group.
  *
- * Sockets bound to a device are not for the socket map, whose slots serve all
- * devices: rules name them by port, so that there are no others than those asked for.
+ * Sockets bound to a device are not for the socket map, whose slots serve all devices. Rules name
+ * them by port, so only the ports that the user asked for are opened.
  */
 #ifndef TPROXY_RELAY_PROCESS_LISTENER_H
 #define TPROXY_RELAY_PROCESS_LISTENER_H
@@ -20,7 +21,7 @@
 #include "relay/config/options.h"
 #include "tproxy.h"
 
-/* The ports asked for, and sockets of a former relay that had more workers. */
+/* The ports asked for, and sockets of a previous relay that had more workers. */
 #define LISTENER_ROWS (OPTIONS_MAX_PORTS + OPTIONS_MAX_WORKERS)
 #define LISTENERS_MAX ((OPTIONS_MAX_PORTS + OPTIONS_MAX_WORKERS) * TPROXY_CLASS_MAX)
 
@@ -30,7 +31,7 @@ struct worker_listeners {
 };
 
 struct listener_set {
-	int device; /* to bind to, 0: none; set before listener_open_all */
+	int device; /* to bind to, 0: none */
 	unsigned int workers;
 	struct worker_listeners worker[OPTIONS_MAX_WORKERS];
 	/* What is registered, borrowed from the workers: the first port and its ways. */
@@ -47,22 +48,24 @@ static inline bool class_is_tcp(enum tproxy_class cls)
 	return cls == TPROXY_TCP4 || cls == TPROXY_TCP6;
 }
 
-struct inherited;
+/*
+ * Makes an empty set for these options. Port k beyond the first is served by worker k modulo
+ * workers, and so is way k of the first one.
+ */
+void listener_set_init(struct listener_set *set, const struct options *o, int device);
 
 /*
- * Port k beyond the first is served by worker k modulo workers, and so is way k of
- * the first one. What the heritage has is taken from there; all of it is placed or
- * closed afterwards. Without IPv6 in the kernel the set is IPv4 only. 0 or -errno
- * with one line in ret_why (size bytes).
+ * Opens what the options ask for and the set does not have yet. Without IPv6 in the kernel the set
+ * is IPv4 only. 0, or -errno with one line in ret_why (size bytes) and the set closed.
  */
-int listener_open_all(struct listener_set *set, const struct options *o,
-		      struct inherited *inherited, char *ret_why, size_t size);
+int listener_open_missing(struct listener_set *set, const struct options *o, char *ret_why,
+			  size_t size);
 
 /* Where the sockets of port `row` belong, by class; for row 0 those of way 0. */
 int *listener_row(struct listener_set *set, unsigned int row);
 int *listener_way(struct listener_set *set, unsigned int way);
 
-/* Options that no bind depends on, also for sockets that others have opened. 0 or -errno. */
+/* Options that may be set after bind, also on sockets that others opened. 0 or -errno. */
 int listener_set_options(int fd, enum tproxy_class cls);
 
 void listener_close(struct worker_listeners *l);

@@ -67,7 +67,8 @@ struct conn {
 
 /*
  * Takes over fd, the client's socket. There is no server's socket yet, and no callback is set: the
- * caller sets the `ready` of both sides and the timer's `fire`. NULL: no memory, fd is the caller's.
+ * caller sets the `ready` of both sides and the timer's `fire`. NULL: no memory, and fd still
+ * belongs to the caller.
  */
 struct conn *conn_new(struct conns *all, int fd, const struct flow_record *record);
 
