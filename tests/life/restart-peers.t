@@ -62,7 +62,7 @@ is "all threads: no capability but those for foreign addresses and low ports" \
 is "another user asks for the listeners: nothing" "$(door ask nobody 15002)" "0 0"
 ok "the log says so" relay_says 'warn hand-over: refused'
 like "root gets them" "$(door ask root 15002)" '^[1-9][0-9]* [1-9][0-9]*$'
-ok "but takes nothing over" relay_says 'warn hand-over: the other relay is gone, going on'
+ok "but takes nothing over" relay_says 'warn hand-over: the other relay is gone, continuing'
 ok "flows are served" via_relay $SERVER4
 
 first=$RELAY_PID

@@ -17,13 +17,13 @@ static void order_all(struct daemon *d, enum thread_order order)
 		thread_order(&d->threads[i], order);
 }
 
-/* Wakes all workers with the order they have. */
+/* Wakes all threads with the order that they have. */
 static void poke_all(struct daemon *d)
 {
 	order_all(d, d->draining ? THREAD_DRAIN : d->retired ? THREAD_RETIRE : THREAD_RUN);
 }
 
-/* The workers take them at the begin of their next turn, the last one frees the old. */
+/* Each thread takes them when it is woken; the last one frees the old settings. */
 static void publish(struct daemon *d, struct settings *settings)
 {
 	struct settings *old;
@@ -36,7 +36,7 @@ static void publish(struct daemon *d, struct settings *settings)
 	poke_all(d);
 }
 
-/* Reads everything again as at the start, and takes the lists and limits of it. */
+/* Reads everything again as at the start, and takes the lists, limits and pools from it. */
 static void reload(struct daemon *d)
 {
 	struct options *fresh = calloc(1, sizeof(*fresh));
@@ -54,11 +54,11 @@ static void reload(struct daemon *d)
 	free(fresh);
 }
 
-/* First the registrar, whose copies of the listeners would keep the slots filled. */
+/* The registrar ends first: its copies of the listeners would keep the slots filled. */
 static void drain(struct daemon *d)
 {
 	if (d->draining) {
-		record_say(RECORD_INFO, "second signal: resetting what is left");
+		record_say(RECORD_INFO, "second signal: resetting the flows that are left");
 		order_all(d, THREAD_ABORT);
 		return;
 	}
@@ -106,8 +106,8 @@ static void handle_registrar(struct daemon *d)
 		record_say(report.level, "%s", report.text);
 	if (r)
 		return;
-	record_say(RECORD_ERROR, "registrar: ended unexpectedly (restart the relay to have "
-				 "listeners registered again)");
+	record_say(RECORD_ERROR, "registrar: ended unexpectedly (restart the relay to "
+				 "register its listeners again)");
 	registrar_stop(&d->registrar);
 }
 
@@ -119,18 +119,18 @@ static void answer_new_relay(struct daemon *d)
 	inherited_list(&d->listeners, &list);
 	err = handover_answer(&d->handover, &list);
 	if (err == -EPERM)
-		record_say(RECORD_WARN, "hand-over: refused: asked by neither root nor our user");
+		record_say(RECORD_WARN, "hand-over: refused: neither root nor our user asked");
 	else if (err && err != -EAGAIN)
 		record_say(RECORD_WARN, "hand-over: failed: %s", strerror(-err));
 	else if (!err)
 		record_say(RECORD_INFO, "hand-over: another relay asks for the listeners");
 }
 
-/* From here on all new flows are the other's; ours may take the time they need. */
+/* From now on the new relay takes all new flows; ours may take the time they need. */
 static void retire(struct daemon *d)
 {
 	d->retired = true;
-	record_say(RECORD_INFO, "hand-over: done, flows that are left end here");
+	record_say(RECORD_INFO, "hand-over: done, the flows that are left end here");
 	handover_close(&d->handover);
 	registrar_stop(&d->registrar);
 	order_all(d, THREAD_RETIRE);
@@ -144,11 +144,11 @@ static void handle_new_relay(struct daemon *d)
 		retire(d);
 	if (r)
 		return;
-	/* It has taken no flow yet, nor touched the socket map. */
-	record_say(RECORD_WARN, "hand-over: the other relay is gone, going on");
+	/* It has neither taken a flow nor changed the socket map. */
+	record_say(RECORD_WARN, "hand-over: the other relay is gone, continuing");
 }
 
-/* A worker that hangs must be seen, not only this thread. */
+/* Also shows threads that hang: systemd hears from us only if all of them turn. */
 static void feed_watchdog(struct daemon *d)
 {
 	uint64_t now = monotonic_ms();
@@ -185,7 +185,7 @@ void daemon_run(struct daemon *d)
 			{ .fd = d->relay.done, .events = POLLIN },
 			{ .fd = d->registrar.fd, .events = POLLIN },
 			{ .fd = d->handover.new_relay_fd, .events = POLLIN },
-			/* one at a time: the next one waits in the queue */
+			/* one relay at a time: the next one waits in the queue */
 			{ .fd = d->handover.new_relay_fd < 0 ? d->handover.listen_fd : -1,
 			  .events = POLLIN }
 		};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The main thread once everything runs: signals, new settings, the registrar's
- * reports, a relay that takes over, systemd's watchdog. Must not touch flows;
- * workers get orders.
+ * The main thread while the relay runs: signals, new settings, the registrar's reports, a relay
+ * that takes over, systemd's watchdog. Must not touch flows: threads get orders.
  */
 #ifndef TPROXY_RELAY_DAEMON_H
 #define TPROXY_RELAY_DAEMON_H
@@ -28,14 +27,14 @@ struct daemon {
 	unsigned int opened; /* threads */
 	unsigned int running;
 	int signals;
-	bool retired;                        /* somebody else serves the listeners */
-	bool draining;                       /* and flows have to end soon */
-	uint64_t watchdog_ms;                /* how often to say that we live, 0: nobody asks */
+	bool retired;                        /* another relay serves the listeners */
+	bool draining;                       /* flows have to end soon */
+	uint64_t watchdog_ms;                /* how often to report that we live, 0: never */
 	uint64_t watchdog_due;               /* ms of CLOCK_MONOTONIC */
-	uint64_t beats[OPTIONS_MAX_WORKERS]; /* when we last looked */
+	uint64_t beats[OPTIONS_MAX_WORKERS]; /* of each thread, when we last looked */
 };
 
-/* Until all workers have ended. */
+/* Returns when all threads have ended. */
 void daemon_run(struct daemon *d);
 
 #endif

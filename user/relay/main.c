@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tproxy-relay: start-up in the order that privileges demand, signals, and the
- * end. Owns the processes and threads; must not touch flows.
+ * tproxy-relay: starts in the order that privileges demand, and cleans up at the end. Owns the
+ * processes and threads; must not touch flows.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -23,7 +23,7 @@
 
 #define LOG_FLUSH_MS 1000
 
-/* Lest a socket of ours become somebody's standard output. */
+/* Or else a socket of ours could become standard output. */
 static void fill_standard_fds(void)
 {
 	int fd;
@@ -35,7 +35,7 @@ static void fill_standard_fds(void)
 		close(fd);
 }
 
-/* Threads and the registrar inherit the mask: signals are for this loop alone. */
+/* Threads and the registrar inherit the mask: only the main loop takes signals. */
 static int take_signals(void)
 {
 	sigset_t set;
@@ -58,7 +58,7 @@ static unsigned int default_workers(void)
 	return cpus > OPTIONS_MAX_WORKERS ? OPTIONS_MAX_WORKERS : (unsigned int)cpus;
 }
 
-/* How the start failed; `why` already says all. */
+/* Why the start failed; `why` is the whole line. */
 static int complain(int err, const char *why)
 {
 	if (err)
@@ -66,7 +66,7 @@ static int complain(int err, const char *why)
 	return err;
 }
 
-/* What --device asks for. */
+/* Finds the device of --device. */
 static int find_device(struct daemon *d)
 {
 	const struct options *o = &d->options;
@@ -100,7 +100,7 @@ static void offer_handover(struct daemon *d, const char *name, int listen_fd)
 /* Those of systemd or of the relay that runs already; what is missing then is opened. */
 static int get_listeners(struct daemon *d, int *ret_old_relay_fd)
 {
-	char why[DAEMON_WHY_LEN] = "systemd: the sockets it passes cannot be taken";
+	char why[DAEMON_WHY_LEN] = "systemd: its sockets cannot be taken (check the socket unit)";
 	struct takeover takeover = { .old_relay_fd = -1, .listen_fd = -1 };
 	char name[HANDOVER_NAME_LEN];
 	int err = inherited_from_systemd(&takeover.listeners);
@@ -130,7 +130,7 @@ static int refuse_conflict(const struct daemon *d, bool takes_over)
 	return complain(conflict_check(d->options.pin_dir, &d->listeners, why, sizeof(why)), why);
 }
 
-/* What needs the user's privileges. 0 or -errno, after saying why. */
+/* What needs the privileges that we were started with. 0, or -errno after logging why. */
 static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
 {
 	struct options *o = &d->options;
@@ -143,7 +143,7 @@ static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
 	}
 	if (o->device[0] && find_device(d))
 		return -EINVAL;
-	/* Rules name the port, which one worker has. */
+	/* Rules name the port, and only one worker has it. */
 	if (!o->workers)
 		o->workers = o->device[0] ? 1 : default_workers();
 	d->relay.nofile = privs_raise_nofile();
@@ -207,22 +207,22 @@ static void say_started(const struct daemon *d)
 			   d->options.device, d->relay.binding.vrf ? ", in VRF " : "",
 			   d->relay.binding.vrf_name, d->options.listen[0]);
 	if (!d->listeners.have_v6)
-		record_say(RECORD_WARN, "no IPv6 here: listening on IPv4 only");
+		record_say(RECORD_WARN, "no IPv6 on this host: listening on IPv4 only");
 }
 
-/* After the change of user: what SIGHUP will read must be readable for that one. */
+/* SIGHUP reads the file again, as the user that we became. */
 static void check_config_access(const struct options *o)
 {
 	if (o->config && access(o->config, R_OK))
 		record_say(RECORD_WARN,
-			   "%s: %s for the user we became: SIGHUP cannot read it again "
+			   "%s: %s for the user that we became: SIGHUP cannot read it again "
 			   "(make it readable, or choose another --user)",
 			   o->config, strerror(errno));
 }
 
 static void start_watchdog(struct daemon *d)
 {
-	/* Twice as often as asked: once may come late. */
+	/* Twice as often as systemd asks, because one message may be late. */
 	d->watchdog_ms = notify_watchdog_ms() / 2;
 }
 
@@ -260,7 +260,7 @@ static int start(struct daemon *d)
 		err = start_unprivileged(d);
 	if (err)
 		return err;
-	/* Until here nothing was taken from the former relay: were we to fail, it goes on. */
+	/* Until here the old relay serves. If we fail before, it continues. */
 	if (old_relay_fd >= 0)
 		record_say(RECORD_INFO, "hand-over: taking the listeners over");
 	handover_finish(&old_relay_fd);
@@ -353,7 +353,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	d.relay.settings = settings_ref(d.options.settings);
-	/* A failed start leaves the cleaning up to the end of the process. */
+	/* After a failed start the end of the process cleans up. */
 	if (start(&d))
 		return 1;
 	daemon_run(&d);

@@ -28,7 +28,7 @@ struct relay_thread {
 	_Atomic int order; /* enum thread_order */
 	struct timer drain_timer;
 	struct io local_io;
-	struct timer local_retry; /* the addresses could not be read, for want of memory */
+	struct timer local_retry; /* the addresses could not be read, for lack of memory */
 };
 
 /* Takes the listeners of row `index` of relay->listeners. 0 or -errno; thread_close in any case. */

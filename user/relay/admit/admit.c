@@ -5,7 +5,7 @@
 #include "relay/config/options.h"
 #include "relay/config/settings.h"
 
-/* named: the configuration itself names the destination: only our own listeners are refused then. */
+/* named: the configuration names the destination, so that only our own listeners are refused. */
 static enum dest_verdict check_dest(const struct engine_context *ctx, uint8_t proto,
 				    const union saddr *dst, bool named)
 {
@@ -20,12 +20,12 @@ static enum dest_verdict check_dest(const struct engine_context *ctx, uint8_t pr
 			  proto == IPPROTO_TCP ? relay->tcp_ports : relay->udp_ports, allowed);
 }
 
-/* A server that a pool's address stands for must not be one itself: it could be the same. */
+/* The server of a pool's address must not be such an address too: it could be the same one. */
 static const char *pool_refusal(const struct engine_context *ctx, const struct flow_record *record)
 {
 	if (poolmap_find(&ctx->settings->pools, &record->server))
 		return "pool-loop";
-	/* Whose the answers of all the servers are, only the destination tells. */
+	/* There only the destination shows which server an answer comes from. */
 	if (record->proto == IPPROTO_UDP && ctx->relay->options->udp_full_cone)
 		return "pool-full-cone";
 	return NULL;
@@ -45,7 +45,7 @@ static const char *refusal(const struct engine_context *ctx, const struct flow_r
 		return reason;
 	if (verdict != DEST_OK)
 		return dest_reasons[verdict];
-	/* Datagrams must not go past a proxy that all flows are to take. */
+	/* Datagrams must not go past a proxy that takes all flows. */
 	if (record->proto == IPPROTO_UDP && ctx->relay->options->proxy.kind == PROXY_HTTP)
 		return "no-udp-upstream";
 	return access_check(&ctx->settings->access, &record->client, to);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where a new flow goes and whether it may, TCP or UDP: pools, destinations that are
- * always refused, access lists, limits, in this order. Counts refusals and says why; the caller
- * answers the client and writes the record.
+ * Decides where a new flow goes and whether it may, TCP or UDP: pools, destinations that are always
+ * refused, access lists, limits, in this order. Counts refusals and names the reason; the caller
+ * answers the client and writes the record. Must not touch sockets.
  */
 #ifndef TPROXY_RELAY_ADMIT_ADMIT_H
 #define TPROXY_RELAY_ADMIT_ADMIT_H
@@ -12,7 +12,7 @@
 #include "relay/loop/engine_context.h"
 
 /*
- * Only whether the flow may go there at all, for flows that turn to further destinations.
+ * For flows that turn to further destinations: the same without the limits.
  * record: proto, client and dst are set. The server is filled in if dst is
  * a pool's address. False: the record's end and reason are set.
  */

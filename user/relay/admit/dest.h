@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Decides which original destinations are refused, and says why. Pure: what is
- * local and which ports are ours is handed in. Must not open, log or count.
+ * Decides which original destinations are refused, and why. Pure: the caller says what is local
+ * and which ports are ours. Must not open, log or count.
  */
 #ifndef TPROXY_RELAY_ADMIT_DEST_H
 #define TPROXY_RELAY_ADMIT_DEST_H
@@ -26,7 +26,7 @@ enum dest_verdict {
 extern const char *const dest_reasons[DEST_MAX];
 
 enum dest_allow {
-	DEST_ALLOW_LOCAL = 1 << 0,      /* lifts every refusal but the one of our own listeners */
+	DEST_ALLOW_LOCAL = 1 << 0,      /* lifts every refusal except that of our own listeners */
 	DEST_ALLOW_LINK_LOCAL = 1 << 1, /* 169.254.0.0/16, which Linux forwards, unlike fe80::/10 */
 };
 

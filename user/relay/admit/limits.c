@@ -11,13 +11,13 @@
 
 #define SHARDS 64
 #define SHARD_BUCKETS 1024
-#define SHARD_SOURCES_MAX 16384 /* some 1.5 MB; only clients without flows can be that many */
+#define SHARD_SOURCES_MAX 16384 /* some 1.5 MB; only clients without flows can become that many */
 #define SWEEP_EVERY_NS 100000000ULL
 #define NS_PER_S 1000000000ULL
 
 /*
- * One client. It outlives its flows until the rate of new ones is back to
- * nothing. Freed under the lock of its shard, by whoever looks into the bucket.
+ * One client. It outlives its flows until the rate of new ones is back to zero. Every look-up in
+ * its bucket may free it, under the lock of the shard.
  */
 struct limits_source {
 	LIST_ENTRY(limits_source) link;
@@ -29,7 +29,7 @@ struct limits_source {
 
 LIST_HEAD(source_list, limits_source);
 
-/* Flows of different clients rarely meet at one lock, and hold it for a look-up. */
+/* Flows of different clients rarely wait for one lock, which is held for a look-up. */
 struct shard {
 	_Alignas(64) pthread_mutex_t lock;
 	uint32_t sources;
@@ -53,7 +53,7 @@ struct limits *limits_new(void)
 	memset(l, 0, sizeof(*l));
 	for (int i = 0; i < SHARDS; i++)
 		pthread_mutex_init(&l->shards[i].lock, NULL);
-	/* Not to be guessed, lest clients choose addresses that meet in one bucket. */
+	/* A secret, or clients could choose addresses that meet in one bucket. */
 	if (getrandom(&l->seed, sizeof(l->seed), GRND_NONBLOCK) < 0)
 		l->seed = (uint32_t)(uintptr_t)l;
 	return l;
@@ -78,8 +78,8 @@ void limits_free(struct limits *l)
 }
 
 /*
- * The generic cell rate algorithm (ITU-T I.371): `arrival` is when the next flow
- * would be due if all came evenly. A flow may be early by a second's worth.
+ * The generic cell rate algorithm (ITU-T I.371): `arrival` is when the next flow would be due if
+ * all came evenly. Flows may be early by up to a second.
  */
 static bool rate_take(uint64_t arrival, uint32_t rate, uint64_t now, uint64_t *ret_arrival)
 {
@@ -105,7 +105,7 @@ static bool take_rate(struct limits *l, uint32_t rate, uint64_t now)
 	return true;
 }
 
-/* Counts the flow first: two workers cannot both take the last place. */
+/* Counts the flow first, so that two threads cannot both take the last place. */
 static bool take_flow(struct limits *l, uint32_t max)
 {
 	uint32_t before = atomic_fetch_add(&l->flows, 1);
@@ -132,7 +132,7 @@ static union saddr source_of(const union saddr *client, uint8_t prefix6)
 	return a;
 }
 
-/* Also frees what it passes that nobody needs any more. */
+/* Also frees the clients in the bucket that are no longer needed. */
 static struct limits_source *source_find(struct shard *s, struct source_list *bucket,
 					 const union saddr *addr, uint64_t now)
 {
@@ -151,7 +151,7 @@ static struct limits_source *source_find(struct shard *s, struct source_list *bu
 	return found;
 }
 
-/* Frees what can be freed in all buckets, not so often that it would be felt. */
+/* Frees what can be freed in all buckets, rarely enough to cost nothing. */
 static void shard_sweep(struct shard *s, const union saddr *addr, uint64_t now)
 {
 	if (s->sources < SHARD_SOURCES_MAX || now - s->swept < SWEEP_EVERY_NS)
@@ -224,16 +224,13 @@ static void release_source(struct limits *l, struct limits_source *source)
 
 	pthread_mutex_lock(&s->lock);
 	source->flows--;
-	/* Kept for a second at least where a rate is limited: it is freed in passing. */
+	/* With a limit of the rate it stays for a second at least; a later look-up frees it. */
 	if (!source->flows && !source->arrival)
 		source_free(s, source);
 	pthread_mutex_unlock(&s->lock);
 }
 
-/*
- * The client's limits come first: what one client has too many of must not
- * use up the rate of all.
- */
+/* The limits of the client come first: flows above them must not use up the rate of all. */
 const char *limits_take(struct limits *l, const struct limit_values *v, const union saddr *client,
 			uint64_t now_ms, struct limits_ticket *ret_ticket)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How many flows there may be, in all and for each client, and how fast they may
- * come. The only state that workers share: touched once when a flow begins and
- * once when it ends, never for its bytes. Must not know what a flow is.
+ * Bounds how many flows there are, in all and for each client, and how fast they come. The only
+ * state that threads write together: once when a flow begins and once when it ends, never for its
+ * bytes. Must not know what a flow is.
  *
- * A client is an IPv4 address or an IPv6 prefix, by default a /64: that is what
- * one host gets, and can choose addresses from at will (RFC 4291, RFC 8981).
+ * A client is an IPv4 address or an IPv6 prefix, by default a /64: one host gets that much and
+ * can choose any addresses of that prefix (RFC 4291, RFC 8981).
  */
 #ifndef TPROXY_RELAY_ADMIT_LIMITS_H
 #define TPROXY_RELAY_ADMIT_LIMITS_H
@@ -16,7 +16,7 @@
 struct limits;
 struct limits_source;
 
-/* What one flow holds, to be given back at its end. All zero: nothing. */
+/* What one flow holds and gives back at its end. All zero: nothing. */
 struct limits_ticket {
 	struct limits_source *source; /* NULL: not counted for its client */
 	bool counted;

@@ -17,8 +17,8 @@
 
 #include <linux/types.h>
 
-#include "relay/net/port_set.h"
 #include "relay/config/options.h"
+#include "relay/net/port_set.h"
 #include "tproxy.h"
 
 /* The ports asked for, and sockets of a previous relay that had more workers. */

@@ -32,7 +32,7 @@ static bool is_absent(int err)
 	return !err || err == ENOENT || err == ESRCH || err == EBADF || err == EPERM;
 }
 
-/* NULL, and errno says whether it is absent. A failed look-up must not lead to another user. */
+/* On NULL errno says whether it is absent. A failed look-up must not lead to another user. */
 static const struct passwd *find_user(const char *name)
 {
 	const struct passwd *pw;
@@ -46,11 +46,11 @@ static const struct passwd *find_user(const char *name)
 }
 
 /*
- * CAP_NET_RAW whatever the source address: the sockets that answer UDP clients are
- * bound to foreign addresses while running, and IP_TRANSPARENT needs it.
- * CAP_NET_BIND_SERVICE because most of those addresses have ports below 1024 (DNS,
- * QUIC). Without it the answers leave through a raw socket, one by one; who can
- * send raw packets gains little by it, namely to listen where no daemon does.
+ * CAP_NET_RAW for every --source: while the relay runs it binds sockets that answer UDP clients to
+ * foreign addresses, and IP_TRANSPARENT needs it. CAP_NET_BIND_SERVICE because most of those
+ * addresses have ports below 1024 (DNS, QUIC); without it the answers leave through a raw socket,
+ * one by one. A process that can send raw packets gains little by it: it may listen where no
+ * daemon does.
  */
 static void keep_capabilities(void)
 {

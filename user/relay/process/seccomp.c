@@ -27,7 +27,7 @@ static const int calls[] = {
 	SCMP_SYS(newfstatat), SCMP_SYS(pread64), SCMP_SYS(read), SCMP_SYS(readv),
 	SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(access), SCMP_SYS(faccessat),
 	SCMP_SYS(faccessat2),
-	/* memory, time, threads and the end, as libc goes about it */
+	/* memory, time, threads and exit, as libc does them */
 	SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(mremap),
 	SCMP_SYS(munmap), SCMP_SYS(clock_getres), SCMP_SYS(clock_gettime),
 	SCMP_SYS(clock_nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(nanosleep), SCMP_SYS(futex),
@@ -51,9 +51,9 @@ static int allow_calls(scmp_filter_ctx ctx)
 }
 
 /*
- * What is harmless with some arguments only. Files are opened for reading; no memory
- * becomes executable; sockets are those of flows and of systemd's notifications;
- * terminals take no input from us; signals are for ourselves, as abort() sends them.
+ * Calls that are harmless with some arguments only. Files are opened for reading; no memory
+ * becomes executable; sockets are those of flows and of notifications to systemd; ioctl pushes no
+ * input into a terminal; signals go to ourselves only, as abort() sends them.
  */
 static int allow_some(scmp_filter_ctx ctx)
 {
@@ -81,7 +81,7 @@ static int allow_some(scmp_filter_ctx ctx)
 	return err;
 }
 
-/* What sanitizers do at the end of a process, and on errors, is more than can be listed. */
+/* Sanitizers make more calls, at the end of a process and on errors, than can be listed. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #else

@@ -46,7 +46,7 @@ static int open_map(const char *path)
 	return take_fd(&map);
 }
 
-/* Also with a socket that has no turn, such as those of the other workers in a full cone. */
+/* Also if the socket is for no slot, as those of the other workers in a full cone. */
 static bool is_ours(const struct slots *s, int cls, uint64_t cookie)
 {
 	for (unsigned int i = 0; i < s->set->way_count[cls]; i++)
@@ -97,8 +97,8 @@ static int put(struct slots *s, int map, int cls, unsigned int way, __u64 flags)
 }
 
 /*
- * Every relay begins with the same slot, and none puts a socket into one that has been
- * filled meanwhile. So of several that find the slots empty only one has the first.
+ * Every relay begins with the same slot, and none puts a socket into a slot that was filled
+ * meanwhile. So if several relays find the slots empty, only one gets the first.
  */
 static int fill_slot(struct slots *s, int map, int cls, unsigned int way)
 {
@@ -115,7 +115,7 @@ static int fill_slot(struct slots *s, int map, int cls, unsigned int way)
 	return err;
 }
 
-/* Puts our sockets, in their order, into what is empty and what we have. After a look. */
+/* After look(): puts our sockets, in their order, into empty slots and those that we have. */
 static int fill(struct slots *s, int map)
 {
 	int first = 0;
@@ -126,7 +126,7 @@ static int fill(struct slots *s, int map)
 
 			if (err == -EBUSY)
 				return err;
-			/* A listener that has died must not keep the others out. */
+			/* A listener that was shut down must not keep the others out. */
 			first = first_error(first, err);
 		}
 	}
@@ -142,7 +142,7 @@ static unsigned int slots_with(const struct slots *s, int cls, uint64_t cookie)
 	return n;
 }
 
-/* The last slot of the socket of others that has most of them, -1: they have none. */
+/* The last slot of that socket of other relays which has most slots, -1: they have none. */
 static int widest_other(const struct slots *s, int cls)
 {
 	unsigned int most = 0;
@@ -160,7 +160,7 @@ static int widest_other(const struct slots *s, int cls)
 	return found;
 }
 
-/* As many as our sockets are of all that are there, rounded, and at least one. */
+/* Our part of the slots: as our sockets are of all sockets there, rounded, at least one. */
 static unsigned int fair_share(const struct slots *s, int cls)
 {
 	unsigned int all = s->count[cls];
@@ -203,7 +203,7 @@ static int share_class(struct slots *s, int map, int cls)
 	return 0;
 }
 
-/* After a look. Takes from others what is our part. */
+/* After look(): takes our part from other relays. */
 static int share(struct slots *s, int map)
 {
 	int err = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The relays' slots in the pinned socket map: who has them, and putting our listeners there.
- * The map names the sockets it holds by cookie; a slot whose socket was closed is empty at
- * once. Several relays may share the slots. Must not decide when to register.
+ * The slots of relays in the pinned socket map: finds out which relay has them, and puts our
+ * listeners there. The map names its sockets by cookie; when a socket is closed its slot is empty
+ * at once. Several relays may share the slots. Must not decide when to register.
  */
 #ifndef TPROXY_RELAY_PROCESS_SLOTS_H
 #define TPROXY_RELAY_PROCESS_SLOTS_H
@@ -26,20 +26,20 @@ struct slots {
 void slots_init(struct slots *s, const struct listener_set *set);
 
 /*
- * For a map (the path of its pin) that we are not in yet: fills what is empty, and orders what
- * we have, as after taking over from another relay. If another relay is there and we have none,
- * all is left alone: -EBUSY; unless join, which takes as much as our workers are of all
- * workers. 0 or -errno.
+ * For a map (the path of its pin) that we are not in yet: fills the empty slots and sorts those
+ * that we have, as after taking over from another relay. -EBUSY, and nothing changes, if another
+ * relay has slots and we have none. With join we take the share of the slots that our workers are
+ * of all workers instead. 0 or -errno.
  */
 int slots_enter(struct slots *s, const char *path, bool join);
 
 /*
- * Fills what has become empty since, because somebody emptied it or another relay ended. Slots
- * of others stay theirs, unless join and we have none. 0 or -errno.
+ * Fills the slots that became empty, by hand or because another relay ended. Slots of other relays
+ * stay theirs, unless join is set and we have none. 0 or -errno.
  */
 int slots_refill(struct slots *s, const char *path, bool join, unsigned int *ret_filled);
 
-/* The cookie of another relay's TCP listener, if it has slots and we have none. Or else 0. */
+/* The cookie of a TCP listener of another relay, if it has slots and we have none; or 0. */
 uint64_t slots_find_other(struct slots *s, const char *path);
 
 #endif

@@ -9,13 +9,13 @@
 #include "relay/net/sockopt.h"
 
 /*
- * Connections of a worker are listed by when they were last busy. Moving one costs
- * cache misses, so it is done once in this time at most, and the order is that exact.
+ * The list is ordered by when connections were last busy. Moving one costs cache misses, so each is
+ * moved once in this time at most; the order is no more exact than that.
  */
 #define LISTED_GRAIN_MS 1000
-#define EVICT_IDLE_MS 2000 /* nobody is evicted before */
+#define EVICT_IDLE_MS 2000 /* a connection is evicted only if it was idle for longer */
 
-/* Most connections end before: they are spared the calls and the kernel's timers. */
+/* Most connections end earlier: they need neither the calls nor the kernel's timers. */
 #define KEEPALIVE_AFTER_S 15
 
 struct flow_record conn_record(const struct conn *c)
@@ -62,7 +62,7 @@ void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset res
 
 static bool is_reset(int err)
 {
-	/* EPIPE: a reset that came after the FIN, or a write behind either. */
+	/* EPIPE: a reset that came after the FIN, or a write after one of them. */
 	return err == ECONNRESET || err == EPIPE;
 }
 
@@ -94,7 +94,7 @@ static void conn_set_timer(struct conn *c, uint32_t seconds)
 	timer_set(&c->w->wheel, &c->timer, c->last + seconds * 1000ULL);
 }
 
-/* A direction is done: FIN was passed on after its last byte. */
+/* A direction is done: its FIN was passed on after the last byte. */
 static void conn_fin(struct conn *c, const struct pump *p)
 {
 	if (c->up.done && c->down.done) {
@@ -179,7 +179,7 @@ static void side_ready(struct conn *c, struct side *side, uint32_t events)
 {
 	conn_note_edge(c, side, events);
 	conn_run(c);
-	/* A reset while nothing is read here: the receiver is full, or this side has sent FIN. */
+	/* A reset while we do not read: the receiver is full, or this side has sent its FIN. */
 	if ((events & EPOLLERR) && !conn_over(c)) {
 		int err = sockopt_error(side->io.fd);
 
@@ -213,7 +213,7 @@ static void conn_keep(struct conn *c, uint32_t seconds)
 	conn_set_timer(c, seconds);
 }
 
-/* Bytes do not move the timer; it looks when the last one was, and sleeps on. */
+/* Bytes do not move the timer: when it fires it looks when the last one was, and may wait again. */
 static void conn_timeout(struct timer *timer)
 {
 	struct conn *c = container_of(timer, struct conn, timer);

@@ -23,7 +23,7 @@ static void connect_failed(struct conn *c, int err)
 	conn_finish(c, end, err, RESET_CLIENT);
 }
 
-/* False: it goes on, or the connection is over. */
+/* False: it takes longer, or the connection is over. */
 static bool handshake_done(struct conn *c)
 {
 	enum handshake_result r =
@@ -46,7 +46,7 @@ static void client_ready(struct io *io, uint32_t events)
 	int err;
 
 	conn_note_edge(c, &c->client, events);
-	/* Bytes and FIN wait until there is somebody to pass them to. */
+	/* Bytes and FIN wait until there is a server to pass them to. */
 	if (!(events & (EPOLLERR | EPOLLHUP)))
 		return;
 	err = sockopt_error(io->fd);
@@ -67,7 +67,7 @@ static void server_ready(struct io *io, uint32_t events)
 	if (!c->server.writable || !handshake_done(c))
 		return;
 	arrival_unwatch(c->client.io.fd, c->client_addr.sa.sa_family);
-	/* Not before: SYNs have a time-out of their own. */
+	/* Not earlier: SYNs have a time-out of their own. */
 	sockopt_user_timeout(c->client.io.fd, o->user_timeout);
 	sockopt_user_timeout(io->fd, o->user_timeout);
 	conn_begin(c);
@@ -98,7 +98,7 @@ static int conn_connect(struct conn *c)
 	const struct flow_record record = conn_record(c);
 	const union saddr *to = flow_goes_to(&record);
 	struct upstream up;
-	/* As a router does; a proxy is a hop of its own kind, which a loop does not pass. */
+	/* As a router does. Not towards a proxy: packets of a loop do not pass it. */
 	const uint8_t ttl = proxied || !c->arrival.ttl ? 0 : (uint8_t)(c->arrival.ttl - 1);
 	struct upstream_want want = { .type = SOCK_STREAM,
 				      .mode = o->source,
@@ -119,8 +119,8 @@ static int conn_connect(struct conn *c)
 	looplog_note(c->all->ctx->relay->loops, &(struct looplog_flow){ &up.source, want.dst, ttl },
 		     &c->client_addr, c->w->now);
 	/*
-	 * The server's own would be better, but the kernel keeps none of a socket that connects.
-	 * Best effort: answers arrive with another DSCP, too.
+	 * The DSCP of the server's packets would be better, but the kernel keeps none for a socket
+	 * that connects. Best effort: answers arrive with another DSCP, too.
 	 */
 	sockopt_tos(c->client.io.fd, c->client_addr.sa.sa_family, c->arrival.dscp);
 	sockopt_pace(c->client.io.fd, c->all->ctx->settings->limits.bandwidth);
@@ -155,7 +155,7 @@ void conn_shed(struct conns *all, int fd, const union saddr *client, int err)
 	conn_reject(all, fd, &record);
 }
 
-/* False: the way of a packet with this TTL ends here. tc leaves such SYNs to the kernel. */
+/* False: a packet with this TTL ends here. tc leaves such SYNs to the kernel. */
 static bool admit_ttl(struct engine_context *ctx, const struct arrival *arrival,
 		      struct flow_record *record)
 {
@@ -192,7 +192,7 @@ void conn_open(struct conns *all, int fd, const union saddr *client)
 	int err;
 
 	all->ctx->stats.tcp_flows++;
-	/* Never SO_ORIGINAL_DST: a stale conntrack entry would lie about a transparent socket. */
+	/* Never SO_ORIGINAL_DST: for a transparent socket it would report a stale conntrack entry. */
 	if (getsockname(fd, &record.dst.sa, &len)) {
 		conn_shed(all, fd, client, errno);
 		return;

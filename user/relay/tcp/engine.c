@@ -28,10 +28,10 @@ struct acceptor {
 struct tcp_engine {
 	struct worker *w; /* that of conns.ctx */
 	struct conns conns;
-	int spare; /* given up to accept and reset one connection when there is no other */
+	int spare; /* closed to accept and reset one connection when there is no other descriptor */
 	bool paused;
 	struct record_limit warnings;
-	int high_water; /* the kernel gives the lowest free number: at this one, all below are taken */
+	int high_water; /* the kernel gives the lowest free number: here all lower ones are taken */
 	unsigned int seed;
 	struct timer pause;
 	unsigned int acceptor_count;
@@ -91,7 +91,7 @@ static bool accept_make_room(struct tcp_engine *e)
 	return conn_evict(&e->conns);
 }
 
-/* Out of descriptors: the client learns by RST at once, not by a time-out. */
+/* Out of descriptors: the client gets a RST at once instead of a time-out. */
 static enum accepted accept_shed(struct tcp_engine *e, int listener, int err)
 {
 	union saddr client;
@@ -128,11 +128,11 @@ static enum accepted accept_failed(struct tcp_engine *e, int listener, int err)
 	case EBADF:
 	case EINVAL:
 	case ENOTSOCK:
-		/* Cannot happen to an open listener; were it to, level triggering would spin. */
+		/* Cannot happen to an open listener. If it did, level triggering would spin. */
 		accept_pause(e, err);
 		return ACCEPT_STOP;
 	default:
-		/* The connection broke while it waited: accept(2) lists the errors. */
+		/* The connection broke while it waited in the queue: accept(2) lists the errors. */
 		return ACCEPT_FAILED;
 	}
 }
@@ -168,7 +168,7 @@ static void accept_ready(struct io *io, uint32_t events)
 		r = accept_one(e, io->fd);
 		failed = r == ACCEPT_FAILED ? failed + 1 : 0;
 	}
-	/* An error that stays, such as a security module's, would make the loop spin. */
+	/* An error that stays, such as that of a security module, would make the loop spin. */
 	if (failed == ACCEPTS_PER_TURN)
 		accept_pause(e, ECONNABORTED);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One worker's pipes, which splice needs between two sockets. A pump borrows one
- * for a run and keeps it only while bytes are in it: so one pipe serves any
- * number of flows whose receivers keep up. Owns the pipes and how many there may
- * be; must not know sockets.
+ * One thread's pipes, which splice needs between two sockets. A pump borrows one for a run and
+ * keeps it only while bytes are in it, so one pipe serves any number of flows whose receivers
+ * keep up. Owns the pipes and bounds their number; must not know sockets.
  */
 #ifndef TPROXY_RELAY_TCP_PIPES_H
 #define TPROXY_RELAY_TCP_PIPES_H
@@ -13,12 +12,12 @@
 #include <sys/queue.h>
 
 /*
- * Bytes asked for: what fs.pipe-max-size allows everybody. Bulk took a third less CPU
- * time than with a quarter of it.
+ * Bytes that we ask for: what fs.pipe-max-size allows everybody. With a quarter of that bulk took
+ * half as much CPU time again.
  */
 #define PIPE_SIZE (1024 * 1024)
-#define PIPE_SIZE_USEFUL (64 * 1024) /* what the scratch buffer moves at a time without a pipe */
-#define PIPES_MAX 64                 /* in all workers: fs.pipe-user-pages-soft, 64 MiB, in pipes */
+#define PIPE_SIZE_USEFUL (64 * 1024) /* the scratch buffer moves as much without a pipe */
+#define PIPES_MAX 64                 /* in all threads: fs.pipe-user-pages-soft, 64 MiB, in pipes */
 #define PIPES_RETRY_MS 1000          /* after the kernel refused one */
 
 struct pipe {
@@ -32,19 +31,19 @@ struct pipe {
 struct pipe_pool {
 	SLIST_HEAD(pipe_list, pipe) idle; /* the latest one first: its memory is in the cache */
 	unsigned int max;
-	unsigned int open; /* idle and lent ones */
+	unsigned int open; /* both idle and borrowed */
 	uint64_t retry;    /* ms; before that the kernel is not asked again */
 };
 
-/* How many each of `workers` may have, of a process that may have `nofile` descriptors. */
+/* How many each of `workers` threads may have if the process may have `nofile` descriptors. */
 unsigned int pipes_share(unsigned long nofile, unsigned int workers);
 
 void pipes_init(struct pipe_pool *pool, unsigned int max);
 
-/* An empty pipe, or NULL: none is to be had for now. now: ms, monotonic. */
+/* An empty pipe, or NULL: none is available now. now: ms, monotonic. */
 struct pipe *pipes_take(struct pipe_pool *pool, uint64_t now);
 
-/* Takes it back. With bytes in it, it is closed: nobody else may see them. */
+/* Takes it back. With bytes in it, it is closed: no other flow may get them. */
 void pipes_put(struct pipe_pool *pool, struct pipe *pipe);
 
 /* All must have been put back. */

@@ -10,15 +10,15 @@
 #define TURN_BYTES (512 * 1024) /* then other flows get their turn */
 #define TURN_READ_COST 4096     /* bytes that a read counts for at least */
 
-/* A flow is bulk when it fills the buffer, or moves this much in so short a time … */
+/* A flow is bulk when it fills the buffer several times, or moves this much in this time … */
 #define BULK_STREAK 3
 #define BULK_SPAN_MS 100
 #define BULK_SPAN_BYTES (1024 * 1024)
-/* … and no longer when reads are so small that one copy costs less than two splices. */
+/* … and no longer when its reads are so small that one copy costs less than two splices. */
 #define SMALL_READ (16 * 1024)
 #define SMALL_STREAK 8
 
-/* What reading once came to; PUMP_YIELD: go on. */
+/* The outcome of one read; PUMP_YIELD: continue. */
 struct step {
 	enum pump_result result;
 	size_t bytes;
@@ -163,7 +163,7 @@ static struct step copy_step(struct pump *p, struct pump_tools *tools, int from,
 	struct step step = copy_read(p, tools, from);
 	enum pump_result r = step.bytes ? copy_write(p, to, tools->buf, step.bytes) : PUMP_YIELD;
 
-	/* What broke the source was told once; the receiver's room is told again. */
+	/* The kernel reports an error of the source once, but room at the receiver again. */
 	if (r == PUMP_WRITE_FAILED || (r == PUMP_WAIT_WRITE && step.result != PUMP_READ_FAILED))
 		step.result = r;
 	return step;
@@ -194,16 +194,16 @@ static enum pump_result splice_flush(struct pump *p, struct pump_tools *tools, i
 	return PUMP_YIELD;
 }
 
-/* The call failed for itself; the socket is as it was. */
+/* The call failed; the socket is as before. */
 static bool splice_declined(int err)
 {
 	return err == EINTR || err == ENOMEM || err == EINVAL;
 }
 
 /*
- * splice passes over what recv would give: in front of an urgent byte it says
- * EAGAIN, or 0 once a FIN is there. So recv has the last word on both. Not on
- * errors: a socket tells each of them once.
+ * splice does not report what recv does: before an urgent byte it returns EAGAIN, or 0 once a
+ * FIN is there. So recv decides in both cases. Not on
+ * errors: a socket reports each of them once.
  */
 static struct step splice_step(struct pump *p, struct pump_tools *tools, int from, int to)
 {
@@ -228,7 +228,7 @@ static struct step splice_step(struct pump *p, struct pump_tools *tools, int fro
 
 static enum pump_result pump_finish(struct pump *p, int to)
 {
-	/* ENOTCONN: the receiver is gone, by a reset that nobody has read yet. */
+	/* ENOTCONN: the receiver is gone, by a reset that was not read yet. */
 	if (!p->last && shutdown(to, SHUT_WR))
 		return pump_fail(p, PUMP_WRITE_FAILED, errno == ENOTCONN ? ECONNRESET : errno);
 	p->done = true;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Moves the bytes of one direction of a connection, and its FIN after the last
- * of them. Owns the bytes that were read and not yet taken by the receiver;
- * while there are any nothing more is read, which is the back-pressure and the
- * memory bound. Must not close or reset sockets: that is the connection's job.
+ * Moves the bytes of one direction of a connection, and its FIN after the last byte. Owns the
+ * bytes that were read and that the receiver has not taken yet. While there are any it reads
+ * nothing more: this is the back-pressure and bounds memory. Must not close or reset sockets:
+ * the connection does.
  *
- * Two ways: small flows are copied through the worker's buffer, bulk is spliced
- * through a borrowed pipe. A direction changes its way between two reads only,
- * when it holds nothing.
+ * There are two ways: small flows are copied through a buffer of the thread, bulk is spliced
+ * through a borrowed pipe. A direction changes its way only between two reads, when it holds
+ * nothing.
  */
 #ifndef TPROXY_RELAY_TCP_PUMP_H
 #define TPROXY_RELAY_TCP_PUMP_H
@@ -23,17 +23,17 @@
 enum pump_result {
 	PUMP_WAIT_READ,    /* the source has nothing more for now */
 	PUMP_WAIT_WRITE,   /* the receiver is full */
-	PUMP_YIELD,        /* a turn is used up, more can be done at once */
+	PUMP_YIELD,        /* its share of a turn is used up; more can be done at once */
 	PUMP_DONE,         /* FIN was passed on; nothing follows */
 	PUMP_READ_FAILED,  /* the source broke, pump.err says how */
 	PUMP_WRITE_FAILED, /* the receiver broke, pump.err says how */
 };
 
-/* What all directions of a worker share. */
+/* What all directions in a thread share. */
 struct pump_tools {
 	uint8_t *buf; /* PUMP_BUFFER_SIZE bytes of scratch */
 	struct pipe_pool pipes;
-	uint64_t now; /* ms, monotonic */
+	uint64_t now; /* ms, monotonic; set by the owner before each run */
 };
 
 struct pump {
@@ -68,9 +68,9 @@ static inline bool pump_pending(const struct pump *p)
 enum pump_result pump_run(struct pump *p, struct pump_tools *tools, int from, int to);
 
 /*
- * For a source that is known to be broken: passes on what it sent before, as far as
- * the receiver takes it, but no FIN. Its reset may have been told already, by a write
- * of the other direction, and what a read says then looks like a clean end.
+ * For a source that is known to be broken: passes on what it sent before, as far as the receiver
+ * takes it, but no FIN. A write of the other direction may have met its reset already; then a
+ * read reports what looks like a clean end.
  */
 void pump_rest(struct pump *p, struct pump_tools *tools, int from, int to);
 
