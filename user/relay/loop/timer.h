@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Time-outs of one worker: a hashed wheel, so that setting, moving and
- * cancelling cost the same with ten timers or a million. Owns no clock: callers
- * bring the time, in milliseconds of CLOCK_MONOTONIC. Not thread safe.
+ * Timers of one worker in a hashed wheel: setting, moving and cancelling cost the same with ten
+ * timers or a million. Owns no clock: callers pass the time, in milliseconds of CLOCK_MONOTONIC.
+ * Not thread safe.
  */
 #ifndef TPROXY_RELAY_LOOP_TIMER_H
 #define TPROXY_RELAY_LOOP_TIMER_H

@@ -34,7 +34,7 @@ void handover_name(const struct options *o, char *ret_name)
 static socklen_t handover_address(const char *name, struct sockaddr_un *ret_addr)
 {
 	*ret_addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	/* sun_path[0] stays zero: an abstract name, as long as the length given says. */
+	/* sun_path[0] stays zero: an abstract name, which ends where the length says. */
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
 			   (size_t)snprintf(ret_addr->sun_path + 1, sizeof(ret_addr->sun_path) - 1,
 					    "tproxy-relay/%s", name));
@@ -121,7 +121,7 @@ static int receive_offer(int old_relay_fd, struct takeover *ret_takeover)
 	return 0;
 }
 
-/* False: nothing is there that we could ask. Binding the listeners reports what else it may be. */
+/* False: no relay of ours answers. If another process has our ports, binding them will fail. */
 static bool connect_to_old(int fd, const char *name)
 {
 	struct timeval patience = { .tv_sec = ANSWER_TIMEOUT_S };

@@ -48,7 +48,7 @@ static bool same_netns(const struct tproxy_config *config)
 	       own.ino == config->netns;
 }
 
-/* Anybody may make a directory of that name on a bpffs: they must not get our listeners. */
+/* Others could make a directory of that name on a bpffs: they must not get our listeners. */
 static int check_dir(const struct pins *pins)
 {
 	char why[PINDIR_WHY_LEN];
@@ -60,7 +60,7 @@ int pins_read_config(const struct pins *pins, struct tproxy_config *ret_config)
 {
 	union {
 		struct tproxy_config config;
-		char room[CONFIG_ROOM]; /* the kernel writes all of it, whatever the ABI */
+		char room[CONFIG_ROOM]; /* the kernel writes the whole value, of any ABI */
 	} value;
 	int err = check_dir(pins);
 	__cleanup_close int fd = err ? -1 : bpf_obj_get(pins->config);

@@ -27,7 +27,7 @@ struct registration {
 	struct pins pins;
 	struct local_set addresses;
 	struct slots slots;
-	bool looked;               /* for the socket map, once */
+	bool looked;               /* for the socket map, at least once */
 	uint64_t refill_said;      /* ms of CLOCK_MONOTONIC, 0: never */
 	struct file_id parent_id;  /* what is watched */
 	struct file_id registered; /* the socket map we are in */
@@ -45,13 +45,13 @@ static void __printf(3, 4)
 	va_start(ap, fmt);
 	vsnprintf(report.text, sizeof(report.text), fmt, ap);
 	va_end(ap);
-	/* A relay that does not read must not hold us up. */
+	/* A relay that does not read must not block us. */
 	send(r->sock, &report, sizeof(report), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /*
- * A map cannot be watched, so rules that change are seen at the next poll. The loader leaves
- * the rules of an interface that drains in force for a second.
+ * A map cannot be watched, so we see a change at the next poll. The loader waits for that: it keeps
+ * the rules of an interface that is being detached for a second.
  */
 static void report_config(struct registration *r)
 {
@@ -169,7 +169,7 @@ static void sync_slots(struct registration *r)
 		register_slots(r, &now);
 }
 
-/* Follows the parent directory, which may be mounted or made after us. */
+/* Watches the parent directory, which may be mounted or created later. */
 static void sync_watch(struct registration *r)
 {
 	struct file_id now = { 0 };
@@ -220,8 +220,8 @@ void registration_run(int sock, const char *pin_dir, const struct listener_set *
 	r = (struct registration){ .sock = sock, .watch = -1, .set = set, .join = join };
 	pins_init(&r.pins, pin_dir);
 	slots_init(&r.slots, set);
-	local_open(
-		&r.addresses); /* if it fails, addresses are noted by the loader's next command */
+	/* If it fails, the next command of the loader notes the addresses. */
+	local_open(&r.addresses);
 	r.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	run(&r);
 }

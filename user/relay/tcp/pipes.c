@@ -30,9 +30,9 @@ static void pipe_close(struct pipe_pool *pool, struct pipe *pipe)
 }
 
 /*
- * To a user without CAP_SYS_RESOURCE the kernel refuses larger pipes beyond
- * fs.pipe-user-pages-soft (64 MiB), and then hands out new ones of two pages
- * without a word. Such a pipe is slower than the copy it is to replace.
+ * Above fs.pipe-user-pages-soft (64 MiB) the kernel refuses larger pipes to a user without
+ * CAP_SYS_RESOURCE, and new pipes have two pages, without an error. Such a pipe is slower than
+ * the copy that it would replace.
  */
 static bool pipe_grow(struct pipe *pipe)
 {

@@ -45,7 +45,7 @@ static bool would_block(int err)
 	return err == EAGAIN || err == EWOULDBLOCK;
 }
 
-/* --- choosing the way --- */
+/* ---- choosing the way --------------------------------------------------- */
 
 static void pump_note_read(struct pump *p, uint64_t now, size_t bytes)
 {
@@ -64,7 +64,7 @@ static void pump_note_read(struct pump *p, uint64_t now, size_t bytes)
 	p->streak = 0;
 }
 
-/* --- copying --- */
+/* ---- copying ------------------------------------------------------------ */
 
 /*
  * Sends until everything is out (PUMP_YIELD) or the receiver is full. A partial
@@ -94,7 +94,7 @@ static enum pump_result copy_send(struct pump *p, int to, const uint8_t *data, s
 	return PUMP_YIELD;
 }
 
-/* Sends what waits from last time. */
+/* Sends what the previous run left. */
 static enum pump_result copy_flush(struct pump *p, struct pump_tools *tools, int to)
 {
 	size_t sent = 0;
@@ -109,8 +109,8 @@ static enum pump_result copy_flush(struct pump *p, struct pump_tools *tools, int
 }
 
 /*
- * Sends fresh bytes and keeps what the receiver does not take. MSG_MORE: the FIN that
- * follows them at once leaves in the same packet, which saves the receiver a wake-up.
+ * Sends bytes that were just read and keeps what the receiver does not take. MSG_MORE: the FIN
+ * that follows them at once leaves in the same packet, which saves the receiver a wake-up.
  */
 static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, size_t len)
 {
@@ -129,9 +129,9 @@ static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, s
 }
 
 /*
- * A short read has emptied the source, up to a FIN if that is there, and what comes
- * later makes an edge: so the read that would say EAGAIN or 0 is saved. But recv also
- * stops short of an urgent byte: a careful pump reads until it is told.
+ * A short read has emptied the source, up to a FIN if that is there, and what comes later causes
+ * an edge. So the read that would return EAGAIN or 0 is not needed. But recv also stops before an
+ * urgent byte: a careful pump reads until recv says that there is no more.
  */
 static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
 {
@@ -169,7 +169,7 @@ static struct step copy_step(struct pump *p, struct pump_tools *tools, int from,
 	return step;
 }
 
-/* --- splicing --- */
+/* ---- splicing ----------------------------------------------------------- */
 
 /* Empties the pipe (PUMP_YIELD) and gives it back, or fills the receiver. */
 static enum pump_result splice_flush(struct pump *p, struct pump_tools *tools, int to)
@@ -202,8 +202,8 @@ static bool splice_declined(int err)
 
 /*
  * splice does not report what recv does: before an urgent byte it returns EAGAIN, or 0 once a
- * FIN is there. So recv decides in both cases. Not on
- * errors: a socket reports each of them once.
+ * FIN is there. So recv decides in both cases. It is not asked about errors, since a socket reports
+ * each of them once.
  */
 static struct step splice_step(struct pump *p, struct pump_tools *tools, int from, int to)
 {
@@ -224,7 +224,7 @@ static struct step splice_step(struct pump *p, struct pump_tools *tools, int fro
 	return (struct step){ pump_fail(p, PUMP_READ_FAILED, err), 0 };
 }
 
-/* --- both --- */
+/* ---- both --------------------------------------------------------------- */
 
 static enum pump_result pump_finish(struct pump *p, int to)
 {
