@@ -47,7 +47,7 @@ static void run_shell(void)
 
 static void write_file(void)
 {
-	open("/tmp/test_relay_sandbox", O_WRONLY | O_CREAT, 0600);
+	open("/tmp/test_relay_seccomp", O_WRONLY | O_CREAT, 0600);
 }
 
 static void packet_socket(void)
@@ -151,7 +151,7 @@ static void ordinary(void)
 		need(fgets(buf, sizeof(buf), f) != NULL, 18);
 	need(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0, 19);
 	free(malloc(16 << 20));
-	setenv("NOTIFY_SOCKET", "@test_relay_sandbox", 1);
+	setenv("NOTIFY_SOCKET", "@test_relay_seccomp", 1);
 	notify_systemd("WATCHDOG=1"); /* nobody listens, but it tries */
 }
 
