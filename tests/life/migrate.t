@@ -73,7 +73,7 @@ like "without the flows that began at a proxy, and says so" "$ERR" 'warning: .* 
 like "without the way back, and says so" "$ERR" 'warning: .*there is no rollback'
 is "with the same rules" "$(rules "$LOADER")" "$was_rules"
 is "which were applied, and edited" "$(loader_json "$LOADER" "(o['applied'], o['drift'] > 0)" status)" "(True, True)"
-refuses "rollback says so" 1 'no policy before this one' loader rollback
+refuses "rollback says so" 1 'no previous policy' loader rollback
 ok "flows are relayed" recorded $SERVER6
 do_ok "a policy is applied" loader apply "$WORK/before.conf"
 do_ok "and there is a way back" loader rollback

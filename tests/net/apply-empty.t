@@ -41,7 +41,7 @@ nsenter --net="/run/netns/$ROUTER" -- "$LOADER" --pin-dir "$PINS" watch --config
 watch=$!
 disown $watch
 says() { wait_for 20 grep -Eq -- "$1" "$WORK/log/watch"; }
-ok "watch takes the file" says 'is the policy already'
+ok "watch takes the file" says 'is the live policy already'
 cp "$conf" "$WORK/good.conf"
 : >"$conf"
 kill -HUP $watch

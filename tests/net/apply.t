@@ -55,7 +55,7 @@ is "diff: exit 4" $RC 4
 is "diff tells the changes" "$(sort <<<"$OUT")" "$(sort <<-'TEXT'
 	rule web: - ports = tcp/8080
 	+ rule fresh
-	~ rule no-extra: another place in the order
+	~ rule no-extra: moved to another place
 TEXT
 )"
 do_ok "apply" loader apply "$WORK/second.conf"
@@ -95,7 +95,7 @@ do_ok "save" loader save
 printf '%s\n' "$OUT" >"$WORK/saved.conf"
 do_ok "what is saved is the policy" loader diff "$WORK/saved.conf"
 do_ok "and can be applied" loader apply "$WORK/saved.conf"
-like "changing nothing" "$ERR" 'is the policy already'
+like "changing nothing" "$ERR" 'is the live policy already'
 do_ok "saved from there" loader save
 is "it is the same text" "$OUT" "$(<"$WORK/saved.conf")"
 loader save | try loader apply -
@@ -133,7 +133,7 @@ is "it has its rule only" "$(bpftool -j map dump pinned "$PINS/ifaces" |
 do_ok "save keeps the interfaces" loader save
 printf '%s\n' "$OUT" >"$WORK/saved.conf"
 do_ok "save, apply" loader apply "$WORK/saved.conf"
-like "is no change" "$ERR" 'is the policy already'
+like "is no change" "$ERR" 'is the live policy already'
 like "rule list shows them" "$(loader rule list)" '1 wan-web: tcp/80 in r1,nosuch\*'
 do_ok "a rule for one interface from the command line" \
 	loader rule add more --interface r1 --port 8080 --action drop

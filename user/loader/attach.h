@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the parts of attach share: the command line as a request, the interfaces it
- * means, and the policy before and after. cmd_attach.c owns the order of the steps.
+ * names, and the policy before and after. cmd_attach.c owns the order of the steps.
  */
 #ifndef TPROXY_LOADER_ATTACH_H
 #define TPROXY_LOADER_ATTACH_H
@@ -26,7 +26,7 @@ struct attach_request {
 	unsigned int learn; /* seconds */
 };
 
-/* What one interface was before, so that a failure can put it back. */
+/* What an interface was before this call, so that a failure can restore it. */
 struct target {
 	struct device device;
 	bool was_attached;
@@ -40,23 +40,23 @@ struct attach {
 	struct target targets[ATTACH_MAX_IFACES];
 	size_t n;
 	struct policy before, after;
-	int rule;    /* that the rule options went into, or -1 */
-	int limited; /* that is for the interfaces it had from now on, or -1 */
+	int rule;    /* the one that took the rule options, or -1 */
+	int limited; /* the one that was for every interface until now, or -1 */
 	bool created, policy_changed;
 };
 
 /* attach_options.c: EXIT_DONE, or EXIT_USAGE after a reported error. */
 int attach_parse(struct app *app, int argc, char **argv, struct attach_request *request);
 
-/* attach_rule.c: the policy this call wants, out of the one before it. Reports its failure. */
+/* attach_rule.c: makes the wanted policy from the one before. Reports its failure. */
 int attach_plan_policy(struct attach *a);
-/* UDP flows under way are found while the old policy is in force, see learn.h. */
+/* Finds running UDP flows while the old policy is in force, see learn.h. */
 void attach_learn(struct attach *a);
-/* Writes the planned policy, and says what it does. */
+/* Writes the planned policy and prints what changes. */
 int attach_change_policy(struct attach *a);
 /*
- * attach_default.c: puts the rule options into the rule `default` or one beside it, so that
- * they concern the interfaces of this call and no others. Reports its failure.
+ * attach_default.c: puts the rule options into the rule `default` or into one of its own, so
+ * that they concern only the interfaces of this call. Reports its failure.
  */
 int attach_place_options(struct attach *a);
 

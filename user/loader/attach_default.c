@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which rule takes the options of an attach: `default`, or a rule `default-IF` beside it.
- * What one call asks for never reaches the interfaces of another.
+ * Which rule takes the options of an attach: `default`, or a rule `default-IF`. The options of
+ * one call never reach the interfaces of another. Must not know how options are written.
  */
 #include <ctype.h>
 #include <fnmatch.h>
@@ -12,12 +12,12 @@
 
 struct placing {
 	struct attach *a;
-	struct rule full;         /* what the options make of themselves; owned */
+	struct rule full;         /* the options as a rule of its own; owned */
 	struct name_set named;    /* interfaces of this call, as given; owned */
 	struct name_set attached; /* with the policy role, before this call; owned */
 	bool alone;               /* no other interface is attached */
-	bool globs;               /* interfaces that may come are named */
-	bool unnameable;          /* an attached interface that no rule can name */
+	bool globs;               /* a glob is given: interfaces may still appear */
+	bool unnameable;          /* a rule cannot name one of the interfaces */
 };
 
 static void placing_free(struct placing *p)
@@ -28,7 +28,7 @@ static void placing_free(struct placing *p)
 }
 #define __cleanup_placing __attribute__((cleanup(placing_free)))
 
-/* ---- the situation -------------------------------------------------------- */
+/* ---- the situation ------------------------------------------------------ */
 
 static int read_attached(struct placing *p)
 {
@@ -71,7 +71,7 @@ static int read_situation(struct placing *p)
 	return err;
 }
 
-/* ---- rules that attach made ----------------------------------------------- */
+/* ---- rules that attach made --------------------------------------------- */
 
 static bool is_ours(const struct rule *rule)
 {
@@ -92,7 +92,7 @@ static bool all_were_attached(const struct attach *a)
 	return a->n > 0;
 }
 
-/* Is the rule in force already on every interface of this call? */
+/* True if the rule applies already on every interface of this call. */
 static bool is_on_all(const struct placing *p, const struct rule *rule)
 {
 	if (!rule->interfaces.n)
@@ -134,9 +134,9 @@ static int find(const struct placing *p,
 	return -ENOENT;
 }
 
-/* ---- another rule --------------------------------------------------------- */
+/* ---- another rule ------------------------------------------------------- */
 
-/* Names of interfaces may hold what names of rules may not, as the star of a glob. */
+/* Interface names and globs may have characters that rule names may not. */
 static void choose_name(const struct placing *p, char *buf)
 {
 	char base[TPROXY_NAME_LEN - 4];
@@ -154,7 +154,7 @@ static void choose_name(const struct placing *p, char *buf)
 		snprintf(buf, TPROXY_NAME_LEN, "%s-%d", base, ++turn);
 }
 
-/* A rule for every interface stays where it is now: the coming ones are not meant. */
+/* Limits a rule for every interface to those that are attached now. */
 static int limit_default(struct placing *p)
 {
 	int index = find(p, is_for_all);
@@ -165,7 +165,7 @@ static int limit_default(struct placing *p)
 	return name_set_merge(&p->a->after.rules[index].interfaces, &p->attached);
 }
 
-/* "--on-down pass" alone would make a rule for every TCP port, and is hardly meant so. */
+/* "--on-proxy-down pass" alone would make a rule for every TCP port, which is hardly intended. */
 static bool names_no_flows(const struct placing *p)
 {
 	const struct rule_options *o = &p->a->request->rule;
@@ -176,7 +176,7 @@ static bool names_no_flows(const struct placing *p)
 static int add_rule(struct placing *p)
 {
 	struct policy *policy = &p->a->after;
-	/* A glob is kept from the start: by the time it matters nobody knows it any more. */
+	/* A glob is stored at once: nothing else remembers it when a second rule comes. */
 	bool for_all = p->alone && !p->globs && policy_find(policy, policy_default_rule) < 0;
 	int err, index = policy_append_index(policy);
 	char name[TPROXY_NAME_LEN];
@@ -198,7 +198,7 @@ static int add_rule(struct placing *p)
 	return err;
 }
 
-/* ---- the whole ------------------------------------------------------------ */
+/* ---- the whole ---------------------------------------------------------- */
 
 static int join(struct placing *p, struct rule *rule)
 {
@@ -230,11 +230,11 @@ static const char *cause(int err)
 	case ENOSPC:
 		return "all 64 rules are in use (delete one)";
 	case ENOTUNIQ:
-		return "other interfaces have it too, and these options name no flows (add --port "
-		       "or --cidr for a rule of its own, or attach all its interfaces at once)";
+		return "other interfaces have it too, and these options name no flows (add --ports "
+		       "or --to for a separate rule, or attach all its interfaces at once)";
 	case EADDRNOTAVAIL:
-		return "an interface has a name that no rule can hold, and other interfaces have "
-		       "other options (give all the same options, or rename it)";
+		return "a rule cannot name one of the interfaces, and other interfaces have other "
+		       "options (give all the same options, or rename the interface)";
 	default:
 		return strerror(-err);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The command line of attach. */
+/* The command line of attach as a request. Must not know what the options lead to. */
 #include <ctype.h>
 #include <string.h>
 
@@ -73,7 +73,7 @@ static int take_after_one(const char *value, struct after *after)
 
 	if (!*value || strlen(value) >= sizeof(name) || !is_printable(value)) {
 		log_error("--after %s: not the name or id of a program (tproxy-loader status shows "
-			  "who runs before)",
+			  "the programs that run before ours)",
 			  value);
 		return -EINVAL;
 	}

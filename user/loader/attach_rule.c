@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The rule of an attach: what its options make of the policy. */
+/* The policy that an attach makes: planned from its options, described, written. */
 #include <string.h>
 
 #include "loader/attach.h"
@@ -34,7 +34,7 @@ static void describe_limit(const struct rule *rule)
 	char names[256];
 
 	name_list(&rule->interfaces, names, sizeof(names));
-	log_step("rule %s: for%s only, where it was until now", rule->name, names);
+	log_step("rule %s: for%s only, as until now", rule->name, names);
 }
 
 static void describe_rule(const struct rule *rule)
@@ -51,15 +51,15 @@ static void describe_rule(const struct rule *rule)
 	for (size_t i = 0; i < rule->to.n && len < sizeof(to); i++)
 		len += (size_t)snprintf(to + len, sizeof(to) - len, " %s",
 					prefix_format(&rule->to.items[i], text));
-	log_step("rule %s%s%s:%s to%s: %s %s, on-proxy-down %s%s", rule->name, *names ? " on" : "", names,
-		 services, prefix_set_is_all(&rule->to) ? " all" : to,
+	log_step("rule %s%s%s:%s to%s: %s %s, on-proxy-down %s%s", rule->name, *names ? " on" : "",
+		 names, services, prefix_set_is_all(&rule->to) ? " all" : to,
 		 policy_action_names[rule->action],
 		 rule->action == TPROXY_ACTION_PROXY ? proxy_format(&rule->proxy, proxy) : "",
 		 policy_on_down_names[rule->on_down],
 		 rule->unrouted == TPROXY_UNROUTED_PROXY ? ", unrouted proxy" : "");
 }
 
-/* While the old policy is in force, and nothing yet on the new interfaces. */
+/* The old policy is in force, and nothing is on the new interfaces yet. */
 void attach_learn(struct attach *a)
 {
 	struct device new[ATTACH_MAX_IFACES];
@@ -95,6 +95,7 @@ int attach_change_policy(struct attach *a)
 	a->policy_changed = true;
 	err = policy_maps_change_policy(&a->session->state, &a->before, &a->after);
 	if (err)
-		log_error("policy: cannot write the maps: %s (the old rules stay)", strerror(-err));
+		log_error("policy: cannot write the maps: %s (the old rules remain)",
+			  strerror(-err));
 	return err;
 }

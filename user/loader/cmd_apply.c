@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* apply FILE: the file becomes the policy, at once and as a whole. */
+/* apply FILE: makes a file the live policy. Owns the command line and the report. */
 #include <string.h>
 
 #include "loader/commands.h"
@@ -9,7 +9,7 @@
 #include "loader/steps/learn.h"
 #include "loader/steps/session_open.h"
 
-#define SHOWN_CHANGES 1000 /* in JSON; a list of a million prefixes is not repeated */
+#define SHOWN_CHANGES 1000 /* at most, in JSON: a list may have a million prefixes */
 
 enum { OPT_CONFIRM_WITHIN = 3000, OPT_EMPTY };
 
@@ -45,9 +45,9 @@ static int take_duration(const char *value, __u64 *ret_ns)
 }
 
 struct request {
-	__u64 within;       /* ns; 0: for good */
+	__u64 within;       /* ns; 0: no confirmation needed */
 	unsigned int learn; /* seconds */
-	bool has_learn;     /* else the file says */
+	bool has_learn;     /* else the key `learn` of the file */
 	bool may_empty;
 };
 
@@ -59,13 +59,13 @@ static int report(const struct session *session, const struct apply *a, const ch
 
 	if (!session->app->json) {
 		if (!a->changed)
-			log_info("%s: is the policy already%s", path,
+			log_info("%s: is the live policy already%s", path,
 				 a->attached ? "; interfaces were attached" : "");
 		else if (a->memory >> 20)
 			log_info("%s: applied, at most %llu MiB of kernel memory", path,
 				 a->memory >> 20);
 		if (waits)
-			log_info("the policy before it comes back in %.3g s unless confirmed "
+			log_info("the previous policy comes back in %.3g s unless confirmed "
 				 "(tproxy-loader confirm)",
 				 (double)a->confirm_within / 1e9);
 		return EXIT_DONE;

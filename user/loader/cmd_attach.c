@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* attach: load, pin, route, then attach the program last. A failure undoes what this call did. */
+/*
+ * attach: load, pin, route, then attach the program last. Owns the order of the steps, and
+ * undoes them after a failure.
+ */
 #include <fnmatch.h>
 #include <net/if.h>
 #include <string.h>
@@ -17,7 +20,7 @@
 /* How long a running relay gets to put its listeners into freshly made maps. */
 #define RELAY_WAIT_MS 200
 
-/* ---- checks --------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------- */
 
 static int refuse_device(struct session *session, const struct device *device, const char *why,
 			 int instead)
@@ -51,7 +54,7 @@ struct glob {
 	bool matched;
 };
 
-/* A glob means the devices we can serve; one we cannot is left out, not an error. */
+/* A glob skips devices that cannot be attached; naming one of them is an error. */
 static int add_if_match(const struct device *device, void *arg)
 {
 	struct glob *glob = arg;
@@ -88,7 +91,7 @@ static int add_name(struct attach *a, const char *name)
 	return why ? refuse_device(a->session, &device, why, instead) : add_target(a, &device);
 }
 
-/* ---- one interface -------------------------------------------------------- */
+/* ---- one interface ------------------------------------------------------ */
 
 static int write_after(struct attach *a, const struct device *device)
 {
@@ -98,7 +101,8 @@ static int write_after(struct attach *a, const struct device *device)
 		return 0;
 	err = after_write(&a->session->state, (__u32)device->ifindex, &a->request->after);
 	if (err)
-		log_error("%s: cannot note who may run before: %s", device->name, strerror(-err));
+		log_error("%s: cannot store the names of --after: %s", device->name,
+			  strerror(-err));
 	return err;
 }
 
@@ -118,8 +122,8 @@ static int attach_target(struct attach *a, struct target *target)
 	return err ? err : iface_on(a->session, &target->device, &want);
 }
 
-/* Who runs before ours, and names of --after that nobody there has. */
-static void tell_order(struct attach *a, const struct target *target)
+/* Warns of programs that run before ours, and of names in --after that match none of them. */
+static void report_order(struct attach *a, const struct target *target)
 {
 	const char *name = target->device.name;
 	struct checkup c __cleanup_checkup = { .session = a->session };
@@ -134,12 +138,13 @@ static void tell_order(struct attach *a, const struct target *target)
 		log_warn("%s", problem_line(&c.problems.items[i], line));
 	for (size_t i = 0; i < a->request->after.n; i++)
 		if (!chain_has(&chain, a->request->after.names[i]))
-			log_warn("%s: no program that runs before ours is called %s, as --after "
-				 "says (it is remembered)",
-				 name, a->request->after.names[i]);
+			log_warn(
+				"%s: --after %s: no such program runs before ours (the name is kept "
+				"for a later one)",
+				name, a->request->after.names[i]);
 }
 
-/* ---- the whole ------------------------------------------------------------ */
+/* ---- the whole ---------------------------------------------------------- */
 
 static void undo(struct attach *a)
 {
@@ -183,11 +188,11 @@ static bool relay_is_there(const struct session *session)
 	       policy_maps_slot_cookie(&session->state, TPROXY_SLOT(0, TPROXY_TCP6, 0));
 }
 
-/* A relay that runs already registers as soon as the pins appear; give it the moment it needs. */
+/* A running relay registers as soon as the pins appear: waits a moment for it. */
 static void wait_for_relay(struct attach *a)
 {
 	static const struct timespec ms = { .tv_nsec = 1000 * 1000 };
-	const char *otherwise = "dropped (--on-down)";
+	const char *otherwise = "dropped (--on-proxy-down)";
 
 	if (a->session->dry_run || !uses_relay(&a->after))
 		return;
@@ -198,7 +203,7 @@ static void wait_for_relay(struct attach *a)
 	}
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
 		if (a->after.rules[i].used && a->after.rules[i].on_down == TPROXY_ON_DOWN_PASS)
-			otherwise = "treated as --on-down says";
+			otherwise = "treated as --on-proxy-down says";
 	log_warn("no relay is registered: until tproxy-relay runs, new flows are %s", otherwise);
 }
 
@@ -238,12 +243,12 @@ static int attach_all(struct attach *a, bool present)
 		wait_for_relay(a);
 	for (size_t i = 0; i < a->n && !err; i++)
 		err = attach_target(a, &a->targets[i]);
-	/* After all of them: what one does not cover, another may. */
+	/* Once all are attached: another interface may cover what this one does not. */
 	for (size_t i = 0; i < a->n && !err; i++)
 		if (!a->targets[i].was_attached)
 			caveat_warn(a->session, &a->targets[i].device);
 	for (size_t i = 0; i < a->n && !err; i++)
-		tell_order(a, &a->targets[i]);
+		report_order(a, &a->targets[i]);
 	return err;
 }
 
@@ -253,21 +258,22 @@ static void report(const struct attach *a)
 		return;
 	if (!iface_active_rules(&a->after)) {
 		log_info("attached, but no rule says what to intercept (tproxy-loader rule add "
-			 "NAME --port 22, or attach IF --port 22)");
+			 "NAME --ports 22, or attach IF --ports 22)");
 		return;
 	}
 	for (size_t i = 0; i < a->n; i++) {
 		const char *name = a->targets[i].device.name;
 
 		if (!policy_rules_on(&a->after, name))
-			log_warn("%s: attached, but every rule is for other interfaces "
-				 "(tproxy-loader attach %s --port 22, or rule add NAME --interface "
-				 "%s --port 22)",
-				 name, name, name);
+			log_warn(
+				"%s: attached, but every rule is for other interfaces "
+				"(tproxy-loader attach %s --ports 22, or rule add NAME --interface "
+				"%s --ports 22)",
+				name, name, name);
 	}
 }
 
-/* What attach has not said yet of the checks, with probes. EXIT_REMARKS if anything is wrong. */
+/* Runs the checks with probes; attach has reported earlier programs. EXIT_REMARKS for problems. */
 static int probe(struct attach *a)
 {
 	struct checkup c __cleanup_checkup = { .lock = COMMAND_LOCK_NONE };

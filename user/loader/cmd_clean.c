@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * clean: leftovers that no other command would meet. What carries our protocol number or our
- * program's name may belong to another state that is alive: only what belongs to none is
- * removed. Where that cannot be told it stays, and clean says how to remove it by hand.
+ * clean: removes leftovers that no other command would meet. A rule with our protocol number or
+ * a program with our name may belong to another state that is in use: clean removes only what
+ * belongs to none. Where the owner is unknown it removes nothing and prints the command to do so.
  */
 #include <net/if.h>
 #include <string.h>
@@ -19,13 +19,13 @@ struct cleaning {
 	struct living living;
 	struct iface_entry *ifaces; /* of this state, attached to devices that are there; owned */
 	size_t n;
-	size_t doubts; /* what was left because nobody could say whose it is */
+	size_t doubts; /* left in place because the owner is unknown */
 	int result;    /* the first -errno of a device */
 };
 
-/* ---- rules ------------------------------------------------------------------ */
+/* ---- rules -------------------------------------------------------------- */
 
-/* A table that another state uses is needed; our own is not, without an interface. */
+/* True unless another state uses the table. Our own needs it only while it has interfaces. */
 static bool route_is_free(const struct cleaning *c, __u32 table)
 {
 	const struct tproxy_config *own = &c->session->state.config;
@@ -40,7 +40,7 @@ static bool is_own_rule(const struct cleaning *c, const struct route_rule *rule)
 	return c->session->state.config.abi && route_rule_is_ours(rule, &key);
 }
 
-/* Own ones while an interface needs them; of others, those of a state that is alive. */
+/* Ours stay while an interface needs them, others while their state is in use. */
 static bool rule_stays(struct cleaning *c, const struct route_rule *rule)
 {
 	const struct living_state *owner;
@@ -55,7 +55,7 @@ static bool rule_stays(struct cleaning *c, const struct route_rule *rule)
 	if (owner || !c->living.blind)
 		return owner != NULL;
 	c->doubts++;
-	log_warn("rule %u iif %s: whose it is cannot be told: %s (ip -%c rule del pref %u iif %s "
+	log_warn("rule %u iif %s: the owner is unknown: %s (ip -%c rule del pref %u iif %s "
 		 "lookup %u removes it)",
 		 rule->pref, rule->iif, strerror(-c->living.blind),
 		 route_family_digit(rule->family), rule->pref, rule->iif, rule->table);
@@ -101,7 +101,7 @@ static int clean_rules(struct cleaning *c)
 	return err;
 }
 
-/* ---- filters ---------------------------------------------------------------- */
+/* ---- filters ------------------------------------------------------------ */
 
 static bool is_attached(const struct cleaning *c, int ifindex)
 {
@@ -115,13 +115,13 @@ static void doubt(struct cleaning *c, const char *ifname, const struct clsact_fi
 		  int err)
 {
 	c->doubts++;
-	log_warn("%s: whose the filter tproxy_ingress of priority %u is cannot be told: %s (tc "
+	log_warn("%s: the owner of the filter tproxy_ingress, priority %u, is unknown: %s (tc "
 		 "filter del dev %s ingress prio %u handle %#x bpf removes it)",
 		 ifname, filter->priority, strerror(-err), ifname, filter->priority,
 		 filter->handle);
 }
 
-/* A tcx program needs no such care: it goes with the pins of its link. */
+/* clsact only: a tcx program disappears with the pin of its link. */
 static bool is_left_over(struct cleaning *c, const char *ifname, const struct clsact_filter *filter)
 {
 	struct program program;
@@ -149,7 +149,7 @@ static int clean_filter(const char *ifname, int ifindex, const struct clsact_fil
 	return err;
 }
 
-/* Of this state on an interface that it does not know. */
+/* Our own filter, on an interface that is not in the map of interfaces. */
 static int clean_own(struct cleaning *c, const char *ifname, int ifindex)
 {
 	enum hook hook = steps_hook_present(c->session, ifindex);
@@ -173,10 +173,10 @@ static int clean_device(const struct device *device, void *arg)
 		err = clean_filter(device->name, device->ifindex, &list.items[i]);
 	}
 	c->result = first_error(c->result, err);
-	return 0; /* on to the next device */
+	return 0; /* continue with the next device */
 }
 
-/* ---- interfaces ------------------------------------------------------------- */
+/* ---- interfaces --------------------------------------------------------- */
 
 /* Entries of devices that are gone, or in another namespace. */
 static int clean_ifaces(struct cleaning *c)
@@ -198,9 +198,9 @@ static int clean_ifaces(struct cleaning *c)
 	return result;
 }
 
-/* ---- a broken state --------------------------------------------------------- */
+/* ---- a broken state ----------------------------------------------------- */
 
-/* What of a broken state still names interfaces is used to detach them. */
+/* Detaches the interfaces that a broken state still names. */
 static void detach_salvaged(struct app *app)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
@@ -217,7 +217,7 @@ static void detach_salvaged(struct app *app)
 	steps_routes_off(&session);
 }
 
-/* A directory that cannot be opened as a state is of no use to anybody. */
+/* Removes a pin directory that cannot be opened as a state. */
 static int clean_broken(struct app *app)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
@@ -236,7 +236,7 @@ static int clean_broken(struct app *app)
 	return err;
 }
 
-/* ---- the whole -------------------------------------------------------------- */
+/* ---- the whole ---------------------------------------------------------- */
 
 static int clean_all(struct cleaning *c, bool present)
 {

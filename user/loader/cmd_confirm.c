@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* confirm: the policy that was applied for a time stays. */
+/* confirm: keeps a policy that was applied with --confirm-within. */
 #include <string.h>
 
 #include "kernel/maps/confirm_deadline.h"
@@ -14,7 +14,7 @@ static int report(const struct session *session, bool confirmed)
 
 	if (!session->app->json) {
 		log_info(confirmed ? "confirmed: generation %u stays" :
-				     "nothing waits to be confirmed: generation %u stays",
+				     "no policy waits to be confirmed: generation %u stays",
 			 session->state.config.generation);
 		return EXIT_DONE;
 	}
@@ -35,9 +35,10 @@ static int confirm(struct session *session)
 		return EXIT_FAILED;
 	}
 	if (confirm_deadline_fell_back(&session->state, &deadline)) {
-		log_error("confirm: too late: generation %u was not confirmed in time, the policy "
-			  "before it is back (apply it again)",
-			  deadline.fell_back);
+		log_error(
+			"confirm: too late: generation %u was not confirmed in time, the previous "
+			"policy is back (apply it again)",
+			deadline.fell_back);
 		return EXIT_FAILED;
 	}
 	if (!confirm_deadline_is_armed(&session->state, &deadline))
@@ -54,7 +55,7 @@ int cmd_confirm(struct app *app, int argc, char **argv)
 		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	/* The deadline decides, not who comes first: opening goes back if it has passed. */
+	/* Opening restores the previous policy if the deadline has passed, whoever noticed it. */
 	code = session_open_to_write(&session, app);
 	return code ? code : confirm(&session);
 }

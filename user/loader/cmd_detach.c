@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* detach: the reverse of attach, for some interfaces or for everything. */
+/* detach: undoes attach, for some interfaces or for all. Owns the command line and the order. */
 #include <string.h>
 
 #include "loader/commands.h"
@@ -54,8 +54,8 @@ static int detach_one(struct session *session, const struct request *request,
 	return 0;
 }
 
-/* Only busy ones have a socket of their own, which is reset; the others are forwarded. */
-static void tell_udp(struct session *session, const struct request *request)
+/* Busy flows have a socket of their own, which is reset; the others are forwarded from now on. */
+static void report_udp(struct session *session, const struct request *request)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	struct policy policy __cleanup_policy = { 0 };
@@ -72,7 +72,7 @@ static void tell_udp(struct session *session, const struct request *request)
 		if (find_iface(ifaces, n, request->names[i], &iface))
 			takes.mask |= iface.value.mask;
 	if (takes_udp(&takes))
-		log_step("relayed UDP flows: left to their servers, which see another source "
+		log_step("relayed UDP flows: forwarded to their servers, which see another source "
 			 "(--keep-flows leaves them to the relay)");
 }
 
@@ -109,7 +109,7 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 	const char *operand;
 	int opt;
 
-	request->names = argv; /* operands only ever move to the front */
+	request->names = argv; /* reused for the operands, which only move to the front */
 	while ((opt = app_next(app, argc, argv, options, &operand)) != -1) {
 		if (opt == '?')
 			return EXIT_USAGE;
@@ -121,9 +121,10 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 		request->wait |= opt == OPT_WAIT;
 	}
 	if (!request->n == !request->all)
-		return app_usage_error("detach: name interfaces, or --all (not both)");
+		return app_usage_error(
+			"detach: which interfaces? (detach IF..., or detach --all, not both)");
 	if (request->wait && !request->keep_flows)
-		return app_usage_error("detach: --wait goes with --keep-flows");
+		return app_usage_error("detach: --wait needs --keep-flows");
 	return EXIT_DONE;
 }
 
@@ -146,7 +147,7 @@ int cmd_detach(struct app *app, int argc, char **argv)
 		log_info("%s: nothing is attached", app->pin_dir);
 		return EXIT_DONE;
 	}
-	tell_udp(&session, &request);
+	report_udp(&session, &request);
 	err = request.all ? detach_all(&session, &request) : detach_named(&session, &request);
 	if (request.keep_flows && !request.dry_run) {
 		err = first_error(err, drain_finish(&session, request.all, request.wait));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * diff FILE: what applying the file would change. diff: what was changed since the
- * last apply, by whomever.
+ * diff FILE: what applying the file would change. diff: what was edited since the last
+ * apply, by commands or by hand. Changes nothing.
  */
 #include <string.h>
 

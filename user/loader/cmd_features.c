@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* features: what this kernel can do, asked from the kernel; version. */
+/* features: what this kernel supports, probed in the kernel itself. version. */
 #include <bpf/libbpf.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -14,7 +14,7 @@
 struct feature {
 	const char *name;
 	bool present;
-	const char *without; /* what follows if it is absent */
+	const char *without; /* the consequence if it is absent */
 };
 
 #define FEATURES 8
@@ -74,7 +74,7 @@ int cmd_features(struct app *app, int argc, char **argv)
 		return code;
 	if (geteuid()) {
 		log_error(
-			"features: permission denied: the kernel answers only root (run as root)");
+			"features: permission denied: only root may probe the kernel (run as root)");
 		return EXIT_FAILED;
 	}
 	if (!app_enter(app) || uname(&uts))

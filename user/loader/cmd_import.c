@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* import: iptables-save text in, a configuration file out; what could not be said is listed. */
+/* import: prints iptables-save text as a configuration file, and lists what it cannot translate. */
 #include <string.h>
 
 #include "loader/app/app.h"
@@ -40,8 +40,9 @@ static void left_out(unsigned int line, const char *text, const char *why, bool 
 static void print_config(const struct import *import, const struct config *config, FILE *out)
 {
 	if (import->any_interface)
-		fprintf(out, "# Rules without an interface were meant for all of them: name those\n"
-			     "# that clients come by, interfaces = IF ..., in [loader].\n");
+		fprintf(out,
+			"# Rules without an interface applied to all of them. Name those that\n"
+			"# clients enter in [loader]: interfaces = IF ...\n");
 	config_print(config, out);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* rollback: the policy before the last apply. It is still in the kernel, so this is one write. */
+/* rollback: restores the policy from before the last apply. The kernel still has it: one write. */
 #include <string.h>
 
 #include "kernel/maps/confirm_deadline.h"
@@ -16,14 +16,14 @@ static int rollback(struct session *session)
 	struct json_object *root;
 	int err;
 
-	log_step("policy: generation %u, that of before %u", was + 1, was);
+	log_step("policy: generation %u, restored from before generation %u", was + 1, was);
 	err = generation_rollback(state);
 	if (err) {
 		log_error("rollback: %s (%s%s)",
-			  err == -ENOENT ? "there is no policy before this one" : strerror(-err),
-			  err == -EPERM ? "it takes CAP_SYS_ADMIN; " : "",
+			  err == -ENOENT ? "there is no previous policy" : strerror(-err),
+			  err == -EPERM ? "needs CAP_SYS_ADMIN; " : "",
 			  state->config.generation == was ? "the policy stays" :
-							    "the one before is live");
+							    "the previous one is live");
 		return EXIT_FAILED;
 	}
 	if (confirm_end(session))
@@ -48,11 +48,11 @@ int cmd_rollback(struct app *app, int argc, char **argv)
 	code = session_open_to_write(&session, app);
 	if (code)
 		return code;
-	/* Opening may just have gone back by itself: not a second time, to where we come from. */
+	/* Opening may just have restored it by itself; a second rollback would undo that. */
 	if (!confirm_deadline_read(&session.state, &deadline) &&
 	    confirm_deadline_fell_back(&session.state, &deadline)) {
 		confirm_end(&session);
-		log_info("generation %u was not confirmed: the policy before it is back already",
+		log_info("generation %u was not confirmed: the previous policy is back already",
 			 deadline.fell_back);
 		return EXIT_DONE;
 	}

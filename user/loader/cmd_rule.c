@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* rule list, rule add NAME, rule del NAME. */
+/* rule list, rule add NAME, rule del NAME. Must not know how a policy is written. */
 #include <string.h>
 
 #include "loader/commands.h"
@@ -55,7 +55,7 @@ static int rule_list(struct app *app)
 	return show_json_print(root);
 }
 
-/* Number for the new rule, made free; negative after a reported error. */
+/* Frees a number for the new rule and returns it; negative after a reported error. */
 static int place_rule(struct policy *policy, const struct request *request)
 {
 	int index, err = 0;
@@ -63,7 +63,7 @@ static int place_rule(struct policy *policy, const struct request *request)
 	if (!request->before) {
 		index = policy_append_index(policy);
 		if (index < 0)
-			log_error("rule %s: the list ends at rule 63 (delete the last ones)",
+			log_error("rule %s: rule 63 is the last number (delete rules at the end)",
 				  request->name);
 		return index;
 	}
@@ -84,7 +84,7 @@ static int add_rule(struct policy *policy, void *arg)
 	int err, index;
 
 	if (policy_find(policy, request->name) >= 0) {
-		log_error("rule %s: there is one of that name (cidr add, port add extend it)",
+		log_error("rule %s: exists already (cidr add and port add extend it)",
 			  request->name);
 		return -EEXIST;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* save: the live policy as a configuration file. */
+/* save: prints the live policy as a configuration file. Changes nothing. */
 #include <string.h>
 
 #include "kernel/maps/policy_maps.h"
@@ -8,7 +8,7 @@
 #include "loader/show/show.h"
 #include "loader/steps/session_open.h"
 
-/* Attached interfaces that the applied file's names and globs do not cover are added. */
+/* Adds the attached interfaces that the names and globs of the applied file do not cover. */
 static int add_interfaces(const struct state *state, struct config *config)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
@@ -20,7 +20,7 @@ static int add_interfaces(const struct state *state, struct config *config)
 		__u32 roles = ifaces[i].value.roles;
 
 		if (!policy_ifname_is_valid(name)) {
-			log_warn("%s: cannot be named in a file: left out", name);
+			log_warn("%s: a file cannot name this interface: left out", name);
 			continue;
 		}
 		if ((roles & TPROXY_ROLE_POLICY) && !name_set_matches(&config->interfaces, name))

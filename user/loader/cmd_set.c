@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cidr add|del and port add|del: members of a rule's sets. */
+/* cidr add|del and port add|del: edit the keys `to` and `ports` of a rule. */
 #include <string.h>
 
 #include "loader/commands.h"
@@ -22,8 +22,8 @@ struct request {
 	struct service_set services;
 };
 
-/* A prefix within another one of the rule says nothing and is not kept: better said. */
-static void tell_if_covered(const struct rule *rule, const struct prefix *p)
+/* A prefix within another one of the rule is not kept: report it. */
+static void report_if_covered(const struct rule *rule, const struct prefix *p)
 {
 	char text[PREFIX_TEXT_LEN], cover[PREFIX_TEXT_LEN];
 
@@ -45,7 +45,7 @@ static int change_prefixes(const struct request *request, struct rule *rule)
 		int err;
 
 		if (request->add)
-			tell_if_covered(rule, p);
+			report_if_covered(rule, p);
 		err = request->add ? prefix_set_add(&rule->to, p) : prefix_set_del(&rule->to, p);
 		if (err == -ENOENT)
 			log_error("rule %s: %s is not one of its destinations (tproxy-loader rule "
@@ -144,7 +144,8 @@ static int run(struct app *app, int argc, char **argv, struct request *request)
 			edit.show_bpftool = true;
 	}
 	if (!verb || !(request->prefixes.n + request->services.n))
-		return app_usage_error("%s: what? (%s add|del %s)", request->noun, request->noun,
+		return app_usage_error("%s: nothing to add or delete (%s add|del %s)",
+				       request->noun, request->noun,
 				       !strcmp(request->noun, "cidr") ? "PREFIX..." :
 									"PROTO/PORT...");
 	return edit_run(&edit);

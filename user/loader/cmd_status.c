@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* status: what is attached, and a verdict. */
+/* status: what is attached, and a verdict. Must not know how the state is read or printed. */
 #include <string.h>
 
 #include "loader/commands.h"
@@ -12,7 +12,7 @@ enum { OPT_PROBE = 3000 };
 static const struct option options[] = { { "probe", no_argument, NULL, OPT_PROBE },
 					 APP_LONG_OPTIONS };
 
-/* With --json an absent state is an answer too. */
+/* With --json the answer to an absent state is an object, too. */
 static void print_absent_json(const struct app *app)
 {
 	struct json_object *root = show_json_root();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test: what would happen to a flow, and by which rule. Sends nothing, changes nothing. */
+/* test: what would happen to a flow, and by which rule. Neither sends nor changes anything. */
 #include <bpf/bpf.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -34,7 +34,7 @@ struct request {
 	struct simulated_flow flow;
 };
 
-/* ---- command line --------------------------------------------------------- */
+/* ---- command line ------------------------------------------------------- */
 
 /* An address with a port, or without one if `port` is given. */
 static int take_endpoint(const char *text, __u16 port, struct endpoint *ret_ep)
@@ -100,7 +100,7 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 	return EXIT_DONE;
 }
 
-/* ---- the interface it enters by ------------------------------------------- */
+/* ---- the interface it enters -------------------------------------------- */
 
 static int choose_interface(const struct request *request, struct session *session,
 			    const struct config *config, char *ret_name)
@@ -115,7 +115,7 @@ static int choose_interface(const struct request *request, struct session *sessi
 	return EXIT_DONE;
 }
 
-/* ---- the policy ----------------------------------------------------------- */
+/* ---- the policy --------------------------------------------------------- */
 
 /* As apply would fill them, with this one interface. */
 static int fill(struct session *session, struct simulation *simulation, const struct config *config,
@@ -154,7 +154,7 @@ static int read_rule(const struct simulation *simulation, int index, struct rule
 	if (err || index < 0)
 		return err;
 	*ret_rule = rules.rules[index];
-	ret_rule->interfaces = (struct name_set){ 0 }; /* they go with the policy */
+	ret_rule->interfaces = (struct name_set){ 0 }; /* freed with the policy */
 	return 0;
 }
 
@@ -182,7 +182,7 @@ static int run_trial(struct session *session, const struct request *request,
 	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* ---- what is attached ----------------------------------------------------- */
+/* ---- what is attached --------------------------------------------------- */
 
 static bool concerns(const struct problem *p, const struct test_answer *answer, __u8 cls)
 {
@@ -224,7 +224,7 @@ static void check_way_back(struct checkup *c, const struct request *request, __u
 	}
 }
 
-/* The table of checks for its interface, and of that what concerns the flow. */
+/* Runs the checks of its interface and keeps the problems that concern the flow. */
 static int check_live(struct session *session, const struct request *request,
 		      struct test_answer *answer)
 {
@@ -261,7 +261,7 @@ static int test(struct session *session, struct request *request, const struct c
 	code = run_trial(session, request, config, &answer);
 	if (!code && !config && answer.attached)
 		code = check_live(session, request, &answer);
-	return code ? code : test_answer_tell(&answer, session->app->json);
+	return code ? code : test_answer_print(&answer, session->app->json);
 }
 
 static int open_session(struct session *session, struct app *app, bool required)
@@ -271,7 +271,7 @@ static int open_session(struct session *session, struct app *app, bool required)
 
 	if (required)
 		return session_open_to_read(session, app);
-	/* With a file, nothing needs to be attached; what is lends its listeners. */
+	/* With a file nothing needs to be attached; an attached state provides the listeners. */
 	log_init("tproxy-loader", LOG_SILENT);
 	code = session_open_to_read(session, app);
 	log_init("tproxy-loader", level);

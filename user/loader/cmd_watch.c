@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * watch: stays, and keeps true what attach made true. The data path never needs it:
- * when it ends, everything stays attached as it is.
+ * watch: stays, and repairs what attach has set up. The data path never needs it: when it
+ * ends, everything stays attached. Owns the loop; the repairs are those of watch/.
  */
 #include <poll.h>
 #include <signal.h>
@@ -24,11 +24,11 @@
 #include "loader/watch/report.h"
 
 #define MAX_PATTERNS 64
-/* Changes come in bursts; the first of one is answered after this pause. */
+/* Changes come in bursts: wait this long after the first one. */
 #define SETTLE_MS 20
-/* Not every loss is announced (a tcx link is not), and counters never are. */
+/* The kernel announces neither the loss of a tcx link nor counters: look this often. */
 #define LOOK_MS 1000
-/* Signals are not to wait for long; but learning by another command is no reason to complain. */
+/* Signals must not wait long, but a command that learns UDP flows may hold the lock this long. */
 #define LOCK_MS ((CONFIG_LEARN_DEFAULT_S + 1) * 1000)
 #define PURGE_S 30
 
@@ -43,9 +43,9 @@ struct watch {
 	size_t n;
 	const char *path;       /* --config */
 	struct config config;   /* as last read without errors */
-	struct config former;   /* before that; empty once the new one is taken */
+	struct config former;   /* the previous one; empty once the new one is applied */
 	bool unread, unapplied; /* the file, since start or SIGHUP */
-	bool running;           /* past the first look, where errors end us */
+	bool running;           /* after the first look; errors in the first look end the program */
 	struct monitor monitor;
 	int signals;
 	unsigned long overruns; /* reported so far */
@@ -55,11 +55,11 @@ struct watch {
 	struct patience_table patience; /* about the place of our programs */
 	struct rulefight fight;         /* about the place of our routing rules */
 	bool changed;                   /* a change was announced before this look */
-	bool absent;                    /* there was nothing attached at the last look */
-	bool outdated;                  /* told that another build has taken over */
+	bool absent;                    /* nothing was attached at the last look */
+	bool outdated;                  /* has reported that another build has taken over */
 };
 
-/* ---- at each look ---------------------------------------------------------- */
+/* ---- at each look ------------------------------------------------------- */
 
 static void purge_older(struct watch *w, const struct state *state)
 {
@@ -81,8 +81,8 @@ static void check_overruns(struct watch *w)
 }
 
 /*
- * After an upgrade this process may outlive its own build: it works on with the programs
- * that are there. Putting its own back would undo the upgrade.
+ * After an upgrade this process may be older than the attached programs. It keeps them:
+ * attaching its own would undo the upgrade.
  */
 static void check_build(struct watch *w, const struct state *state)
 {
@@ -90,13 +90,13 @@ static void check_build(struct watch *w, const struct state *state)
 
 	if (other && !w->outdated)
 		log_info("another build of tproxy-loader has attached its programs: they stay "
-			 "(restart watch to have one version)");
+			 "(restart watch to run the same build)");
 	w->outdated = other;
 }
 
-/* ---- configuration file --------------------------------------------------- */
+/* ---- configuration file ------------------------------------------------- */
 
-/* A file with errors changes nothing: what was read before stays in force. */
+/* A file with errors changes nothing: the previous one stays in force. */
 static int read_config(struct watch *w)
 {
 	struct conffile_report report = { 0 };
@@ -117,7 +117,7 @@ static int read_config(struct watch *w)
 	return 0;
 }
 
-/* A file that would leave no rule is not taken: what was read before it stays in force. */
+/* A file that would leave no rule is refused: the previous one stays in force. */
 static void back_to_former(struct watch *w)
 {
 	config_free(&w->config);
@@ -125,7 +125,7 @@ static void back_to_former(struct watch *w)
 	w->former = (struct config){ 0 };
 }
 
-/* A policy that waits to be confirmed is left alone until that is decided. */
+/* True while a policy waits to be confirmed: watch leaves it alone. */
 static bool waits_for_confirm(const struct session *session)
 {
 	struct confirm_deadline deadline;
@@ -155,13 +155,14 @@ static int apply_file(struct watch *w, struct session *session, bool present)
 	if (err == -ENODATA)
 		back_to_former(w);
 	if (!err)
-		log_info("%s: %s", w->path, apply.changed ? "applied" : "is the policy already");
+		log_info("%s: %s", w->path,
+			 apply.changed ? "applied" : "is the live policy already");
 	return err;
 }
 
-/* ---- looking -------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------ */
 
-/* Patterns are a wish to attach: they may bring the state into being. */
+/* Patterns ask for an attach, so they may create the state. */
 static int look_at_state(struct watch *w, struct session *session, bool present)
 {
 	const struct setup want = { .keep_build = w->running };
@@ -232,7 +233,7 @@ static bool stop_asked(struct watch *w)
 	return info.ssi_signo != SIGHUP;
 }
 
-/* Sleeps until there is news or the time has come for another look. False: asked to stop. */
+/* Sleeps until something changes or the next look is due. False: asked to stop. */
 static bool wait_for_news(struct watch *w)
 {
 	struct pollfd fds[] = { { .fd = w->signals, .events = POLLIN },
@@ -270,7 +271,7 @@ static int run(struct watch *w)
 	notify_systemd("READY=1");
 	log_info("watching");
 	while (wait_for_news(w)) {
-		/* An error that stays is said once, not every second. */
+		/* Reports an error once, not every second while it lasts. */
 		bool fails = look(w) != 0;
 
 		log_init("tproxy-loader", fails ? LOG_SILENT : w->app->level);
@@ -304,14 +305,14 @@ static int watch(struct watch *w)
 
 	if (!app_enter(w->app))
 		return EXIT_FAILED;
-	/* The monitor first: what changes during the first look is seen by the second. */
+	/* The monitor first: the second look sees what changes during the first one. */
 	err = monitor_open(&w->monitor, TPROXY_DEFAULT_TABLE);
 	w->signals = take_signals();
 	if (err || w->signals < 0) {
 		log_error("watch: cannot listen for changes: %s", strerror(err ? -err : errno));
 		return EXIT_FAILED;
 	}
-	/* What cannot work at the start (privileges, bpffs) ends here, with its reason. */
+	/* An error at the start (privileges, bpffs) ends the program, with its reason. */
 	code = look(w) ? EXIT_FAILED : run(w);
 	monitor_close(&w->monitor);
 	close(w->signals);

@@ -22,7 +22,7 @@ struct walk {
 	const struct device *device;
 };
 
-/* What has left for such a child before the program runs, or is addressed to it, is not ours. */
+/* Packets of such a child leave for it before our program runs. */
 static int warn_of_child(const struct device *child, void *arg)
 {
 	const struct walk *walk = arg;
@@ -34,13 +34,13 @@ static int warn_of_child(const struct device *child, void *arg)
 		log_warn("%s: flows in its VLAN %s are not intercepted (attach %s for these)", name,
 			 child->name, child->name);
 	else if (!strcmp(child->kind, "macvlan"))
-		log_warn("%s: flows that come in by its macvlan %s are not intercepted (attach %s "
+		log_warn("%s: flows that enter its macvlan %s are not intercepted (attach %s "
 			 "for these)",
 			 name, child->name, child->name);
 	return 0;
 }
 
-/* Both answer ARP for the addresses of either, so flows enter by whichever answered first. */
+/* Both devices answer ARP for both addresses: flows enter the one that answers first. */
 static void warn_of_macvlan(struct session *session, const struct device *device)
 {
 	struct device parent;
@@ -48,7 +48,7 @@ static void warn_of_macvlan(struct session *session, const struct device *device
 	if (strcmp(device->kind, "macvlan") || !device->parent ||
 	    device_by_index(&session->nl, device->parent, &parent) || is_attached(session, &parent))
 		return;
-	log_warn("%s: its flows may come in by %s, which answers ARP for it too (sysctl "
+	log_warn("%s: its flows may enter %s, which also answers ARP for it (sysctl "
 		 "net.ipv4.conf.all.arp_ignore=1, or attach both)",
 		 device->name, parent.name);
 }
@@ -76,8 +76,8 @@ static bool forwards(const char *family, const char *ifname)
 }
 
 /*
- * What the map of local addresses says is confirmed by a route look-up, and that has no answer
- * where packets are not forwarded (bpf_ipv4_fib_lookup: BPF_FIB_LKUP_RET_FWD_DISABLED).
+ * A route look-up confirms the map of local addresses. It has no answer where packets are not
+ * forwarded (bpf_ipv4_fib_lookup: BPF_FIB_LKUP_RET_FWD_DISABLED).
  */
 static void warn_of_forwarding(const struct device *device)
 {
@@ -86,7 +86,7 @@ static void warn_of_forwarding(const struct device *device)
 
 	if (!v4 || !v6)
 		log_warn("%s: %s forwarding is off: the kernel does not say which packets are for "
-			 "this host, and the addresses that the last command saw decide "
+			 "this host; the addresses that the last command saw decide "
 			 "(tproxy-loader watch keeps them up to date)",
 			 device->name,
 			 v6 ? "IPv4" :

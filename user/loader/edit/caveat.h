@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Says what a device or a rule does not cover, where one might think it does. Changes nothing. */
+/* Warns of flows that a device or a rule does not cover although one might expect it. */
 #ifndef TPROXY_LOADER_EDIT_CAVEAT_H
 #define TPROXY_LOADER_EDIT_CAVEAT_H
 
@@ -9,7 +9,7 @@
 
 void caveat_warn(struct session *session, const struct device *device);
 
-/* Destinations that were just given to a rule and can never match. */
+/* Destinations that a command gave to a rule and that can never match. */
 void caveat_destinations(const struct rule *rule, const struct prefix_set *given);
 
 #endif

@@ -9,7 +9,7 @@
 
 #define LINE_LEN 384
 
-/* ---- one difference ------------------------------------------------------- */
+/* ---- one difference ----------------------------------------------------- */
 
 static void add_text(struct json_object *object, const char *key, const char *text)
 {
@@ -59,7 +59,7 @@ static void describe(const struct policy_change *change, char *line)
 			 change->field, change->text);
 	else
 		snprintf(line, LINE_LEN, "%s %s%s", words[change->kind], change->rule,
-			 change->kind == CHANGE_RULE_MOVED ? ": another place in the order" : "");
+			 change->kind == CHANGE_RULE_MOVED ? ": moved to another place" : "");
 }
 
 static int take_change(const struct policy_change *change, void *arg)
@@ -167,7 +167,7 @@ void changes_of_setup(struct changes *changes, const struct state *state,
 		take_setting(changes, "table", was, is);
 }
 
-/* ---- since the last apply ------------------------------------------------- */
+/* ---- since the last apply ----------------------------------------------- */
 
 static void ignore(const char *file, unsigned int line, const char *text, void *arg)
 {
@@ -201,11 +201,11 @@ int changes_since_apply(struct changes *changes, const struct state *state,
 		err = changes_between(changes, &applied.policy, live);
 	if (!err)
 		err = compare_pools(changes, state, &applied, true);
-	/* With the live rules' numbers: a rule that is new or gone was told of already. */
+	/* With the numbers of the live rules: new and removed rules are reported already. */
 	return err ? err : changes_of_ifaces(changes, state, live);
 }
 
-/* ---- status --------------------------------------------------------------- */
+/* ---- status ------------------------------------------------------------- */
 
 void changes_print_status(const struct session *session, const struct policy *live)
 {
@@ -217,7 +217,7 @@ void changes_print_status(const struct session *session, const struct policy *li
 		printf("policy: as applied%s\n",
 		       changes.n ? ", but edited since (tproxy-loader diff)" : "");
 	if (confirm_deadline_read_armed(&session->state, &deadline))
-		printf("policy: falls back in %llu s unless confirmed (tproxy-loader confirm)\n",
+		printf("policy: the previous one comes back in %llu s unless confirmed (tproxy-loader confirm)\n",
 		       confirm_deadline_seconds_left(&deadline));
 }
 

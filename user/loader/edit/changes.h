@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Differences of policies as text and as JSON, and the one between what was applied
- * and what is live now.
+ * Differences between policies, as text and as JSON, and those between the applied file and
+ * the live policy. Reads; changes nothing.
  */
 #ifndef TPROXY_LOADER_EDIT_CHANGES_H
 #define TPROXY_LOADER_EDIT_CHANGES_H
@@ -17,7 +17,7 @@
 struct change_item {
 	const char *change;      /* "value_new", as JSON has it */
 	const char *what, *name; /* "rule", "pool" or "interface", and which; NULL: [loader] */
-	const char *key, *value; /* NULL: of it as a whole */
+	const char *key, *value; /* NULL: the object as a whole */
 	const char *role;        /* of an interface, or NULL */
 	const char *line;        /* the same for people */
 };
@@ -28,7 +28,7 @@ struct changes {
 	const char *indent;
 	size_t limit; /* lines and objects at most; 0: all */
 	size_t n;     /* differences found */
-	/* Each of them, whatever the limit; NULL: not wanted. */
+	/* Called for each, regardless of the limit; NULL: not wanted. */
 	void (*note)(const struct change_item *item, void *arg);
 	void *arg;
 };
@@ -38,7 +38,7 @@ void changes_take(struct changes *changes, const struct change_item *item);
 
 /* Counts, and keeps or prints as asked. 0 or -errno. */
 int changes_between(struct changes *changes, const struct policy *from, const struct policy *to);
-/* Interfaces whose rules are not those that `policy` gives them, too. */
+/* Interfaces with other rules than those that `policy` gives them. */
 int changes_of_ifaces(struct changes *changes, const struct state *state,
 		      const struct policy *policy);
 
@@ -52,19 +52,19 @@ void changes_of_setup(struct changes *changes, const struct state *state,
  */
 enum changes_view {
 	CHANGES_BY_APPLY, /* what apply does */
-	CHANGES_TO_FILE,  /* and what is left that the file does not name */
-	CHANGES_SINCE,    /* what was done since `config` was applied */
+	CHANGES_TO_FILE,  /* and attached interfaces that the file does not name */
+	CHANGES_SINCE,    /* edits since `config` was applied */
 };
 int changes_of_devices(struct changes *changes, struct session *session,
 		       const struct config *config, enum changes_view view);
 
-/* Between the live pools and those of a configuration; gone: what only the live ones have. */
+/* Between the live pools and those of a configuration; gone: only in the live ones. */
 int changes_of_pools(struct changes *changes, const struct state *state,
 		     const struct config *config);
 
-/* The configuration that was applied. -ENOENT: none was. */
+/* The applied configuration. -ENOENT: none was applied. */
 int changes_applied(const struct state *state, struct config *ret_config);
-/* What was done to the live maps since; live: as read from them. -ENOENT as above. */
+/* Edits to the live maps since then; live: as read from them. -ENOENT as above. */
 int changes_since_apply(struct changes *changes, const struct state *state,
 			const struct policy *live);
 

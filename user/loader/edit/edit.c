@@ -15,7 +15,7 @@ static int write_in_place(struct state *state, const struct policy *before,
 
 	if (err)
 		policy_maps_change_policy(state, after, before);
-	/* A new rule starts to count at zero, whoever had its number before. */
+	/* A new rule counts from zero, even if its number was in use before. */
 	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (after->rules[i].used && !before->rules[i].used)
 			err = policy_maps_set_rulestat(state, i, NULL);
@@ -32,8 +32,8 @@ static int write_policy(const struct edit *edit, struct state *state, const stru
 	if (!err)
 		return EXIT_DONE;
 	log_error("%s: cannot write the maps: %s (%s)", state->dir, strerror(-err),
-		  err == -ENOSPC || err == -E2BIG ? "a map is full; the old rules stay" :
-						    "the old rules stay");
+		  err == -ENOSPC || err == -E2BIG ? "a map is full; the old rules remain" :
+						    "the old rules remain");
 	return EXIT_FAILED;
 }
 

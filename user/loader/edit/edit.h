@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The frame of every command that edits the live policy: open, read, change, write or show. */
+/*
+ * The frame of every command that edits the live policy: open, read, change, write or show.
+ * Must not know what is changed.
+ */
 #ifndef TPROXY_LOADER_EDIT_EDIT_H
 #define TPROXY_LOADER_EDIT_EDIT_H
 
@@ -12,7 +15,7 @@ struct edit {
 	struct app *app;
 	bool show_bpftool;
 	unsigned int learn; /* seconds */
-	bool renumbers;     /* rules change their numbers: replaced as a whole, not in place */
+	bool renumbers;     /* rules get other numbers: replace the policy as a whole */
 	/* Changes the policy. 0, or a reported -errno. */
 	int (*change)(struct policy *policy, void *arg);
 	void *arg;

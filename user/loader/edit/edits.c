@@ -7,22 +7,22 @@
 #define ID_LEN 320
 
 struct edit_note {
-	char *id;                   /* what it concerns, whichever way it went; owned */
+	char *id;                   /* the object, the same for an edit and its undoing; owned */
 	char *line;                 /* owned */
 	char rule[TPROXY_NAME_LEN]; /* empty: of no rule */
-	bool added;                 /* the rule as such */
+	bool added;                 /* the rule itself is new */
 	bool undone, reported;
 };
 
 struct look {
-	struct edits seen; /* sorted by id once all are in */
+	struct edits seen; /* sorted by id once complete */
 	bool has_added;    /* rules */
 	int err;
 };
 
-/* ---- the edits ------------------------------------------------------------ */
+/* ---- the edits ---------------------------------------------------------- */
 
-/* The same for an edit and for its undoing: "value_new" and "value_gone" are one. */
+/* The same id for an edit and its undoing: "value_new" and "value_gone" are one. */
 static void identify(const struct change_item *item, char *id)
 {
 	int len = (int)strcspn(item->change, "_");
@@ -49,7 +49,7 @@ static void note_edit(const struct change_item *item, void *arg)
 	look->has_added |= note.added;
 	if (item->what && !strcmp(item->what, "rule"))
 		snprintf(note.rule, sizeof(note.rule), "%s", item->name);
-	/* A new generation gives every interface the rules that are meant for it. */
+	/* A new generation recomputes the rules of every interface. */
 	note.undone = !strcmp(item->change, "interface_rules");
 	seen->items[seen->n++] = note;
 	if (!note.id || !note.line)
@@ -63,9 +63,9 @@ static int by_id(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
-/* ---- what undoes them ----------------------------------------------------- */
+/* ---- what undoes them --------------------------------------------------- */
 
-/* A rule that goes takes its edits with it; one that was added is another one with other values. */
+/* Removing a rule undoes its edits; an added rule with other values is another rule. */
 static void undo_of_rule(struct look *look, const struct change_item *item)
 {
 	bool gone = !strcmp(item->change, "rule_gone");
@@ -109,7 +109,7 @@ static int look_for_edits(struct look *look, const struct state *state, const st
 	return err ? err : changes_of_pools(&coming, state, config);
 }
 
-/* ---- reporting ------------------------------------------------------------ */
+/* ---- reporting ---------------------------------------------------------- */
 
 static bool was_reported(const struct edits *before, const struct edit_note *note)
 {

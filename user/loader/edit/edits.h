@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Edits that were made to the live policy since a file was applied, by hand or by commands,
- * and that another file would undo. Only looks and reports.
+ * Edits to the live policy since the last apply, by hand or by commands, that another file
+ * would undo. Reads and reports; changes nothing.
  */
 #ifndef TPROXY_LOADER_EDIT_EDITS_H
 #define TPROXY_LOADER_EDIT_EDITS_H
@@ -10,7 +10,7 @@
 
 struct edit_note;
 
-/* What was reported so far; a second look reports only what has come since. */
+/* What was reported so far; a second look reports only what is new. */
 struct edits {
 	struct edit_note *items; /* owned */
 	size_t n, room;

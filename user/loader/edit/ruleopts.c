@@ -26,7 +26,7 @@ static int take_name(const char *option, const char *value, const char *const *n
 	return 0;
 }
 
-/* ---- one option ----------------------------------------------------------- */
+/* ---- one option --------------------------------------------------------- */
 
 static int take_prefixes(struct prefix_set *set, bool *has, const char *option, const char *value)
 {
@@ -172,7 +172,7 @@ int rule_options_take(struct rule_options *o, int opt, const char *value)
 	return takers[opt - OPT_RULE_FIRST].take(o, takers[opt - OPT_RULE_FIRST].option, value);
 }
 
-/* ---- all of them ---------------------------------------------------------- */
+/* ---- all of them -------------------------------------------------------- */
 
 int rule_options_finish(struct rule_options *o)
 {

@@ -59,13 +59,13 @@ static struct json_object *names_json(const struct name_set *set)
 	return array;
 }
 
-/* TCP flow starts that the listener was to get, and those that came to be connections. */
+/* TCP flow starts for the listener, and how many of them became connections. */
 static struct health last_minute(const struct state *state, int index)
 {
 	struct health health = { 0 };
 
 	if (health_read(state, (__u32)index, IPPROTO_TCP, &health))
-		log_debug("rule %d: cannot read how its flows fare", index);
+		log_debug("rule %d: cannot read its flows of the last minute", index);
 	return health;
 }
 
@@ -129,7 +129,7 @@ struct json_object *show_rules_json(const struct state *state, const struct poli
 	return array;
 }
 
-#define SHOWN 8 /* items of a set before the rest is only counted */
+#define SHOWN 8 /* items of a set; the rest is only counted */
 
 static void print_prefixes(const char *word, const struct prefix_set *set)
 {

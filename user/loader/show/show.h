@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rules and states as text and as JSON. Reads the state, never changes it. */
+/* Rules and pools as text and as JSON. Reads the state, never changes it. */
 #ifndef TPROXY_LOADER_SHOW_SHOW_H
 #define TPROXY_LOADER_SHOW_SHOW_H
 

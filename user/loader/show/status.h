@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What `status` shows: everything is read back from the kernel when it is asked, nothing is
- * remembered. Read once, printed as text or as JSON; the judgement is that of checks.h.
+ * What `status` shows. Everything is read from the kernel once, for this call, then printed as
+ * text or as JSON. The verdict comes from checks.h.
  */
 #ifndef TPROXY_LOADER_SHOW_STATUS_H
 #define TPROXY_LOADER_SHOW_STATUS_H
@@ -17,13 +17,13 @@ struct iface_view {
 	const char *name;
 	bool up;
 	enum hook hook;
-	const char *routing4, *routing6; /* "ok", or what is wrong; asked now */
-	char vrf[IF_NAMESIZE];           /* whose member it is; or empty */
-	struct chain chain;              /* who runs before our program */
+	const char *routing4, *routing6; /* "ok", or what is wrong now */
+	char vrf[IF_NAMESIZE];           /* the one it is a member of, or empty */
+	struct chain chain;              /* programs that run before ours */
 };
 
 struct status {
-	struct checkup checkup;    /* session, policy, and what was found */
+	struct checkup checkup;    /* session, policy, and the problems found */
 	struct iface_view *ifaces; /* owned */
 	size_t n;
 	struct pool_table pools;
@@ -35,14 +35,14 @@ struct status {
 
 struct status_want {
 	const char *ifname; /* this one only, or NULL */
-	bool probe;         /* everywhere; then the state's lock is the caller's */
+	bool probe;         /* on every interface; the caller holds the lock of the state */
 };
 /* 0 or -errno; call status_close either way. */
 int status_look(struct status *s, struct session *session, const struct status_want *want);
 void status_close(struct status *s);
 #define __cleanup_status __attribute__((cleanup(status_close)))
 
-/* Does a rule concern any flow that enters an attached interface? */
+/* True if a rule takes or drops flows on an attached interface, or there are pools. */
 bool status_intercepts(const struct status *s);
 
 void status_print_text(const struct status *s);

@@ -17,7 +17,7 @@ static void print_chain(const struct chain *chain)
 	if (chain->more)
 		printf("    and %zu more\n", chain->more);
 	if (chain->blind)
-		printf("    who runs before it cannot be read\n");
+		printf("    the programs before it cannot be read\n");
 }
 
 static void print_iface(const struct iface_view *v)
@@ -70,7 +70,7 @@ static void print_listener(const struct status *s, const struct rule *rule)
 	printf("\n");
 }
 
-/* Of the rules that name a port. */
+/* Of the rules whose proxy is a port. */
 static void print_listeners(const struct status *s)
 {
 	bool any = false;
@@ -113,13 +113,13 @@ static void print_verdict(const struct status *s)
 		printf("probes: %u sent, %u arrived\n", s->checkup.probes_sent,
 		       s->checkup.probes_arrived);
 	else if (s->checkup.must_probe)
-		printf("probes: none sent: no rule takes flows there, or no address of an interface "
-		       "tells what a client's is (-v shows more)\n");
+		printf("probes: none sent: no rule takes flows there, or the interface has no address "
+		       "in whose network a client could be (-v shows more)\n");
 	if (problems->n)
 		printf("problems:\n");
 	problems_print(problems);
 	if (problems->incomplete)
-		printf("  ! there was no memory for all problems\n");
+		printf("  ! out of memory: some problems are missing\n");
 	printf("verdict: %s\n", verdict_names[problems_verdict(problems)]);
 }
 

@@ -47,7 +47,7 @@ static int exit_code_of(const struct test_answer *answer)
 	};
 	const struct simulate_result *r = &answer->simulation;
 
-	/* Whether anybody listens is no question to a file. */
+	/* A file does not say whether there is a listener. */
 	if (is_kept_here(answer) || (answer->policy_only && r->no_listener))
 		return codes[problems_verdict(&answer->problems)];
 	if (r->verdict != SIMULATE_DROP && r->verdict != SIMULATE_RESET)
@@ -55,7 +55,7 @@ static int exit_code_of(const struct test_answer *answer)
 	return r->no_listener ? EXIT_BROKEN : EXIT_DROPPED;
 }
 
-/* ---- text ----------------------------------------------------------------- */
+/* ---- text --------------------------------------------------------------- */
 
 static void print_text(const struct test_answer *answer)
 {
@@ -76,7 +76,7 @@ static void print_text(const struct test_answer *answer)
 	problems_print(&answer->problems);
 }
 
-/* ---- JSON ----------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------- */
 
 static int print_json(const struct test_answer *answer)
 {
@@ -107,7 +107,7 @@ static int print_json(const struct test_answer *answer)
 	return show_json_print(root);
 }
 
-int test_answer_tell(const struct test_answer *answer, bool json)
+int test_answer_print(const struct test_answer *answer, bool json)
 {
 	int code = EXIT_DONE;
 

@@ -10,15 +10,15 @@
 
 struct test_answer {
 	const char *ifname;
-	bool policy_only; /* a file was asked: nothing is said of what is attached */
+	bool policy_only; /* a file was asked: nothing about what is attached */
 	bool attached;    /* the interface is */
 	struct simulate_result simulation;
-	struct rule rule;         /* that decided, if trial.rule >= 0; its sets are empty */
-	struct problems problems; /* that concern the flow; owned */
+	struct rule rule; /* the deciding one, if simulation.rule >= 0; its sets are empty */
+	struct problems problems; /* those that concern the flow; owned */
 };
 
 /* Prints it. Returns an enum exit_code. */
-int test_answer_tell(const struct test_answer *answer, bool json);
+int test_answer_print(const struct test_answer *answer, bool json);
 void test_answer_free(struct test_answer *answer);
 #define __cleanup_answer __attribute__((cleanup(test_answer_free)))
 
