@@ -30,9 +30,9 @@ classic_routes() { # NAME
 }
 
 setup_none() { :; }
-setup_tcx() { ./tproxy-loader -q -n "$TP_SANDBOX-tcx" attach tap0 --port 8080 --proxy 8080 --hook tcx; }
+setup_tcx() { ./tproxy-loader -q -n "$TP_SANDBOX-tcx" attach tap0 --ports 8080 --proxy 8080 --hook tcx; }
 setup_clsact() {
-	./tproxy-loader -q -n "$TP_SANDBOX-clsact" attach tap0 --port 8080 --proxy 8080 --hook clsact
+	./tproxy-loader -q -n "$TP_SANDBOX-clsact" attach tap0 --ports 8080 --proxy 8080 --hook clsact
 }
 setup_divert() {
 	classic_routes divert
@@ -80,7 +80,7 @@ attach_times() { # as a JSON list of milliseconds
 	namespace time
 	for ((i = 0; i < 11; i++)); do
 		a=$(date +%s%N)
-		./tproxy-loader -q -n "$TP_SANDBOX-time" attach tap0 --port 22 --proxy 8080
+		./tproxy-loader -q -n "$TP_SANDBOX-time" attach tap0 --ports 22 --proxy 8080
 		b=$(date +%s%N)
 		./tproxy-loader -q -n "$TP_SANDBOX-time" detach --all
 		echo "$(((b - a) / 1000))e-3"

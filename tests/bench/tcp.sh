@@ -33,7 +33,7 @@ setup() { SETUPS+=("$(
 relay_peer() { # NAME PATH PORT LISTEN
 	serve_run "$1" "$ROUTER" "$2" --pin-dir /sys/fs/bpf/none --listen "$4" --workers 1
 	wait_for 10 listening "$ROUTER" tcp "$4"
-	loader -q rule add "$1" --port "$3" --proxy "127.0.0.1:$4"
+	loader -q rule add "$1" --ports "$3" --proxy "127.0.0.1:$4"
 	setup "$1" $SERVER4 "$3" "${SERVE_PIDS[-1]}"
 }
 
@@ -55,7 +55,7 @@ haproxy_peer() { # NAME PORT LISTEN [OPTION]
 	CONF
 	serve_run "$1" "$ROUTER" "$(command -v haproxy || echo /usr/sbin/haproxy)" -db -f "$WORK/$1.conf"
 	wait_for 10 listening "$ROUTER" tcp "$3"
-	loader -q rule add "$1" --port "$2" --proxy "$3"
+	loader -q rule add "$1" --ports "$2" --proxy "$3"
 	setup "$1" $SERVER4 "$2" "${SERVE_PIDS[-1]}"
 }
 
@@ -117,7 +117,7 @@ prepare_network() {
 prepare_peers() {
 	local relay port
 
-	loader -q attach r0 --port 7101
+	loader -q attach r0 --ports 7101
 	relay_start
 	setup relay $SERVER4 7101 "$RELAY_PID"
 	setup plain $SERVER4 7100

@@ -46,7 +46,7 @@ background() { # NS LOG CMD…
 }
 
 steer() { # ARGS…
-	./tproxy-loader -q -n "$ROUTER" attach r0 --learn 0 --udp-port 7007-7008 --cidr 10.77.2.0/24 "$@"
+	./tproxy-loader -q -n "$ROUTER" attach r0 --learn 0 --ports udp/7007-7008 --to 10.77.2.0/24 "$@"
 }
 
 start_forward() { :; }

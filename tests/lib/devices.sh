@@ -48,7 +48,7 @@ intercepts() {
 	for to in $(servers "${3:-46}"); do
 		ok "$1: $to is reached" wait_for 20 straight "$to"
 	done
-	do_ok "$1: attach $2" loader attach "$2" --port 80 --udp-port 7007
+	do_ok "$1: attach $2" loader attach "$2" --ports 80,udp/7007
 	answered "$1" "${3:-46}"
 	do_ok "$1: detach" loader detach --all
 }
@@ -60,7 +60,7 @@ warned() { grep "^tproxy-loader: .*$1: " "$WORK/log/commands" | tail -n 1; }
 untouched() {
 	local to
 
-	do_ok "$1: attach $2" loader attach "$2" --port 80 --udp-port 7007
+	do_ok "$1: attach $2" loader attach "$2" --ports 80,udp/7007
 	for to in "$SERVER4" "$SERVER6"; do
 		ok "$1: flows to $to go straight" straight "$to"
 		like "$1: UDP to $to, too" "$(cpy udp-who "$to" 7007)" ' same-port$'

@@ -7,8 +7,8 @@
 source_prepare() {
 	prepare nginx sshd dns echo
 	ok "the relay starts" relay_start --source "$1"
-	do_ok "attach the client's side" loader attach r0 --port 22,53,80,7007 --udp-port 53,7007 \
-		--cidr 10.77.2.0/24,fd77:2::/64
+	do_ok "attach the client's side" loader attach r0 --ports 22,53,80,7007,udp/53,udp/7007 \
+		--to 10.77.2.0/24,fd77:2::/64
 	do_ok "attach the servers' side" loader attach r1 --divert-only
 	ok "flows go through the relay" wait_for 10 recorded "$SERVER4"
 	ok "IPv6 flows go through the relay" wait_for 10 recorded "$SERVER6"

@@ -23,7 +23,7 @@ all_at_once() { # NAME — commands on stdin, one a line, arguments of the loade
 
 for round in 1 2 3; do
 	all_at_once "attach, round $round" < <(for i in 1 2 3 4; do
-		echo "attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64"
+		echo "attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64"
 		echo "attach r1 --divert-only"
 	done)
 	ok "flows are relayed" steering $SERVER4 $SERVER6
@@ -35,9 +35,9 @@ for round in 1 2 3; do
 	is "every port is there" "$(bpftool -j map dump pinned "$PINS/ports" | grep -o '"0x06","0x00","0x23"' | wc -l)" 16
 	all_at_once "attach and detach mixed, round $round" < <(for i in 1 2 3 4; do
 		echo "detach --all"
-		echo "attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64"
+		echo "attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64"
 	done)
-	do_ok "attach after the mixture, round $round" loader attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64
+	do_ok "attach after the mixture, round $round" loader attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64
 	ok "flows are relayed" steering $SERVER4 $SERVER6
 	do_ok "detach --all, round $round" loader detach --all
 	unchanged "nothing is left, round $round" "$WORK/before"

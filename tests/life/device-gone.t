@@ -5,7 +5,7 @@
 
 prepare nginx
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 r1 --port 80
+do_ok "attach" loader attach r0 r1 --ports 80
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 
 recreate() {
@@ -27,7 +27,7 @@ try loader status
 is "status works with the interface gone, and is not content" $RC 4
 like "it says why" "$OUT" '! r0: the device is gone'
 ok "the interface is made again" recreate
-do_ok "attach the new one" loader attach r0 --port 80
+do_ok "attach the new one" loader attach r0 --ports 80
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 
 r ip link del r0
@@ -37,7 +37,7 @@ ok "flows go straight" direct $SERVER4
 is "no pin is left" "$(find /sys/fs/bpf -mindepth 1 -not -name '*.debug')" ""
 is "no rule is left" "$(r ip rule | grep -c 'r0\|r1\|15001') $(r ip -6 rule | grep -c 'r0\|r1\|15001')" "0 0"
 is "no route is left" "$(r ip route show table 15001 2>/dev/null)$(r ip -6 route show table 15001 2>/dev/null)" ""
-do_ok "attach again" loader attach r0 --port 80
+do_ok "attach again" loader attach r0 --ports 80
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 do_ok "detach --all" loader detach --all
 is "no pin is left" "$(find /sys/fs/bpf -mindepth 1 -not -name '*.debug')" ""

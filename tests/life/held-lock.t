@@ -11,7 +11,7 @@ HELD=$(stat -c 'lock-%Hd:%Ld-%i' /sys/fs/bpf)-${PINS##*/}
 HOLDER=
 
 as_nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups -- env PATH=/usr/bin:/bin)
-attach() { loader attach r0 --port 80; }
+attach() { loader attach r0 --ports 80; }
 # Learning holds the lock for as long as it is told to; each time it needs another rule for UDP.
 port=9000
 holder_start() { # SECONDS
@@ -69,7 +69,7 @@ is "and it is done" $? 0
 # --- another network namespace ---
 
 : >"$WORK/log/holder"
-"$LOADER" -n "$SERVER" attach s0 --udp-port 9000 --learn 60 >"$WORK/log/holder" 2>&1 </dev/null &
+"$LOADER" -n "$SERVER" attach s0 --ports udp/9000 --learn 60 >"$WORK/log/holder" 2>&1 </dev/null &
 HOLDER=$!
 ok "a loader works in another network namespace" wait_for 10 grep -q 'learn UDP flows' "$WORK/log/holder"
 freeze "$HOLDER"

@@ -20,7 +20,7 @@ victim_is_whole() { is "$1: root's files are all there" "$(ls -R "$VICTIM")" "$v
 # the cure, as the error names it, for a shell
 cure() { sed -n 's/.*(\(remove it with \)\?\(.*\))$/\2/p' <<<"$ERR" | sed 's/ keeps others out$//'; }
 cured() { eval "$(cure)"; }
-attach() { loader attach r0 --port 80; }
+attach() { loader attach r0 --ports 80; }
 detached() { loader detach --all; }
 works() { # NAME
 	do_ok "$1: attach works" attach
@@ -58,27 +58,27 @@ hidden() { # CMD… — on the router, without its /proc
 	r unshare --mount bash -c 'mount -t tmpfs tmpfs /proc && exec "$@"' - "$@"
 }
 refuses "without /proc" 1 '/proc: is not mounted.*mount -t proc' \
-	hidden "$LOADER" --pin-dir "$PINS" attach r0 --port 80
+	hidden "$LOADER" --pin-dir "$PINS" attach r0 --ports 80
 
 # --- paths ---
 
 bpffs
 ln -s /sys/fs/bpf "$WORK/way"
 do_ok "a symbolic link above the bpffs is root's own choice" \
-	loader --pin-dir "$WORK/way/${PINS##*/}" attach r0 --port 80
+	loader --pin-dir "$WORK/way/${PINS##*/}" attach r0 --ports 80
 do_ok "and leads to the same state" loader status
 do_ok "detach" detached
 nobody ln -s /sys/fs/bpf/sub /sys/fs/bpf/way
 mkdir -m 755 /sys/fs/bpf/sub
 refuses "a link on the bpffs is not followed" 1 'bpf/way: is a symbolic link of user nobody' \
-	loader --pin-dir /sys/fs/bpf/way/pins attach r0 --port 80
+	loader --pin-dir /sys/fs/bpf/way/pins attach r0 --ports 80
 refuses "status does not follow it either" 1 'symbolic link of user nobody' \
 	loader --pin-dir /sys/fs/bpf/way/pins status
-do_ok "a directory of root's on the way" loader --pin-dir /sys/fs/bpf/sub/pins attach r0 --port 80
+do_ok "a directory of root's on the way" loader --pin-dir /sys/fs/bpf/sub/pins attach r0 --ports 80
 do_ok "detach" loader --pin-dir /sys/fs/bpf/sub/pins detach --all
 chown nobody /sys/fs/bpf/sub
 refuses "one of another user's" 1 'bpf/sub: belongs to user nobody' \
-	loader --pin-dir /sys/fs/bpf/sub/pins attach r0 --port 80
+	loader --pin-dir /sys/fs/bpf/sub/pins attach r0 --ports 80
 
 # --- the name is taken ---
 

@@ -9,7 +9,7 @@ TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 3600 || echo 400)
 
 SAMPLE=${FULL:+100000}
 SAMPLE=${SAMPLE:-5}
-options=(r0 --port 80 --cidr "10.77.2.0/24,fd77:2::/64")
+options=(r0 --ports 80 --to "10.77.2.0/24,fd77:2::/64")
 calls="bpf sendto sendmsg mkdir mkdirat rename renameat renameat2 unlink unlinkat rmdir"
 
 prepare nginx
@@ -111,7 +111,7 @@ sweep_second_attach() {
 	ok "flows are relayed" steering $SERVER4 $SERVER6
 	count=$(awk '$1 == "bpf" { print $2 }' "$WORK/second-calls")
 	for n in $(points "${count:-1}" "$SAMPLE"); do
-		killed bpf "$n" attach "${options[@]}" --port 8080
+		killed bpf "$n" attach "${options[@]}" --ports 8080
 		ok "second attach killed at bpf $n: the first works" via_relay $SERVER4
 		ok "second attach killed at bpf $n: IPv6 too" via_relay $SERVER6
 	done
@@ -120,7 +120,7 @@ sweep_second_attach() {
 }
 
 count_calls attach "${options[@]}" >"$WORK/attach-calls"
-count_calls attach "${options[@]}" --port 8080 >"$WORK/second-calls"
+count_calls attach "${options[@]}" --ports 8080 >"$WORK/second-calls"
 count_calls detach --all >"$WORK/detach-calls"
 { echo "# calls of attach:"; tap_comment <"$WORK/attach-calls"; } >>"$WORK/log/counted"
 left_clean "nothing is left to begin with"

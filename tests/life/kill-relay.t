@@ -6,7 +6,7 @@ TEST_LIMIT=180
 
 prepare nginx dns
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80,8080 --udp-port 53 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,8080,udp/53 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 

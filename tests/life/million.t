@@ -68,7 +68,7 @@ is "the million is back" "$(rule_of "$inside")" blocked
 timed "one prefix less by hand" loader cidr del --rule blocked "$(head -n 1 "$WORK/list.txt")"
 is "it is gone" "$(rule_of "$inside")" proxied
 timed "replaced by the small policy" loader apply "$WORK/small.conf"
-timed "and once more, which frees the million" loader rule add x --before proxied --port 9 --action pass
+timed "and once more, which frees the million" loader rule add x --before proxied --ports 9 --action pass
 # a terminal sees how far it is
 script -qec "'$LOADER' -n '$ROUTER' apply '$WORK/big.conf'" "$WORK/typescript" >"$WORK/log/script" 2>&1
 like "a terminal sees progress" "$(<"$WORK/typescript")" '[0-9]+ of 9[0-9]{5} prefixes'

@@ -71,12 +71,12 @@ churn
 
 failed=0 said=''
 for ((i = 0; i < CYCLES; i++)); do
-	try loader -q attach r0 --port 80 || { failed=$((failed + 1)) said+="$ERR"$'\n'; }
+	try loader -q attach r0 --ports 80 || { failed=$((failed + 1)) said+="$ERR"$'\n'; }
 	try loader -q detach --all || { failed=$((failed + 1)) said+="$ERR"$'\n'; }
 done
 is "$CYCLES times attached and detached, with failures" "$failed$said" 0
 
-do_ok "attach" loader attach r0 --port 80
+do_ok "attach" loader attach r0 --ports 80
 ok "flows are relayed" steering $SERVER4 $SERVER6
 relay_stop
 ok "a relay starts" relay_start

@@ -54,7 +54,7 @@ snapshot_quick | sort >"$WORK/before"
 moves() { # HOOK
 	local hook=$1 index
 
-	do_ok "$hook: attach" loader attach r0 --port 8000 --hook "$hook"
+	do_ok "$hook: attach" loader attach r0 --ports 8000 --hook "$hook"
 	index=$(index_of r0)
 	ok "$hook: r0 leaves" leave
 	if [[ $hook == tcx ]]; then
@@ -75,14 +75,14 @@ moves() { # HOOK
 	snapshot_quick | sort >"$WORK/now"
 	same_text "$hook: nothing is left" "$WORK/before" "$WORK/now"
 
-	do_ok "$hook: attach" loader attach r0 --port 8000 --hook "$hook"
+	do_ok "$hook: attach" loader attach r0 --ports 8000 --hook "$hook"
 	ok "$hook: r0 leaves" leave
 	do_ok "$hook: detach by name" loader detach r0
 	ok "$hook: r0 works there" wait_for 15 answered_there
 	ok "$hook: r0 comes back" come_back
 	do_ok "$hook: detach --all" loader detach --all
 
-	do_ok "$hook: attach" loader attach r0 --port 8000 --hook "$hook"
+	do_ok "$hook: attach" loader attach r0 --ports 8000 --hook "$hook"
 	ok "$hook: watch starts" watch_start
 	ok "$hook: r0 leaves" leave
 	ok "$hook: watch detaches it there" wait_for 10 answered_there
@@ -103,7 +103,7 @@ auto_hook() { loader features | grep -Eq 'tcx +yes' && echo tcx || echo clsact; 
 numbers() { # HOOK
 	local hook=$1 index
 
-	do_ok "$hook: attach" loader attach r1 --port 8000 --hook "$hook"
+	do_ok "$hook: attach" loader attach r1 --ports 8000 --hook "$hook"
 	index=$(index_of r1)
 	ok "$hook: watch starts" watch_start
 	r ip link set r1 down
@@ -117,7 +117,7 @@ numbers() { # HOOK
 	r tc qdisc add dev other clsact
 	kill -CONT "$WATCH_PID"
 	# one that is to be repaired shows that watch has looked
-	do_ok "$hook: attach r0" loader attach r0 --port 8000
+	do_ok "$hook: attach r0" loader attach r0 --ports 8000
 	r ip -4 rule del iif r0
 	ok "$hook: watch looks" wait_for 10 grep -q 'r0: repaired: routing' "$WORK/log/watch"
 	is "$hook: a device with the number of one that is gone is left alone" \
@@ -139,7 +139,7 @@ numbers() { # HOOK
 	do_ok "$hook: attach to divert" loader attach r1 --divert-only --hook "$hook"
 	ip -n "$ROUTER" link del r1
 	ip -n "$ROUTER" link add name r2 index "$index" type veth peer name s9
-	do_ok "$hook: attach another device of its number" loader attach r2 --port 8000 --hook "$hook"
+	do_ok "$hook: attach another device of its number" loader attach r2 --ports 8000 --hook "$hook"
 	is "$hook: it has its own role only" "$(loader status --json | json_value \
 		"[(i['name'], i['roles']) for i in o['interfaces']]")" "[('r2', ['policy'])]"
 	unlike "$hook: no rule names the old one" "$(r ip rule)" 'iif r1'

@@ -34,7 +34,7 @@ for ((i = 0; i < relays; i++)); do
 done
 wait_for 10 listening "$SERVER" tcp 7007 || fatal "the server starts"
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 7007
+do_ok "attach" loader attach r0 --ports 7007
 ok "one flow" c "$LOAD" rr $SERVER4 7007 0.1 1 1
 if [[ $RATE == auto ]]; then
 	read -r served took _ < <(c "$LOAD" crr $SERVER4 7007 5 16)

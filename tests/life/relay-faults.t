@@ -17,7 +17,7 @@ prepare peer
 serve_run load "$SERVER" "$LOAD" server 7008
 wait_for 10 listening "$SERVER" tcp 7008 || fatal "the load's server starts"
 ok "the relay starts" relay_start --connect-timeout 3 --no-seccomp
-do_ok "attach" loader attach r0 --port 7007,7008
+do_ok "attach" loader attach r0 --ports 7007,7008
 bypass_reset
 
 # whole_tried BYTES — flows are whole, time and again, until the fault has met one

@@ -15,7 +15,7 @@ SCRIPT
 chmod +x "$WORK/relay-watched"
 RELAY=$WORK/relay-watched
 ok "the relay starts" relay_start --workers 2 --drain-timeout 2 --no-seccomp
-do_ok "attach" loader attach r0 --port 7007,7009
+do_ok "attach" loader attach r0 --ports 7007,7009
 
 is "bulk" "$(play $SERVER4 send=3000000 send=3000000)" "client 3000000 same fin, server 3000000 same fin"
 play $SERVER4 stall=1500,rcvbuf=4096,end=none send=3000000,end=rst >/dev/null

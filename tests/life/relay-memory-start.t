@@ -64,7 +64,7 @@ ok "$failed of $starts starts have failed" test "$failed" -gt 20
 
 # --- a relief that fails ---
 ok "the relay starts" relay_start -c "$CONF" --connect-timeout 3 --drain-timeout 1
-do_ok "attach" loader attach r0 --port 7007
+do_ok "attach" loader attach r0 --ports 7007
 ok "flows go through the relay" wait_for 10 whole
 bypass_reset
 first=$RELAY_PID

@@ -39,7 +39,7 @@ readdress() {
 }
 
 ok "the relay starts" relay_start -c "$CONF" --connect-timeout 3 --drain-timeout 3 --workers 1
-do_ok "attach" loader attach r0 --port 7007 --udp-port 9,53,443,9001-9004
+do_ok "attach" loader attach r0 --ports 7007,udp/9,udp/53,udp/443,udp/9001-9004
 ok "flows go through the relay" wait_for 10 whole
 bypass_reset
 sweep "a small flow" tcp_flow send=1000 send=1000

@@ -44,7 +44,7 @@ hard() {
 }
 
 ok "the relay starts" relay_start -c "$WORK/relay.conf" --connect-timeout 3 --drain-timeout 2
-do_ok "attach" loader attach r0 --port 22,7007,8080 --udp-port 9,443
+do_ok "attach" loader attach r0 --ports 22,7007,8080,udp/9,udp/443
 ok "flows go through the relay" wait_for 15 whole
 bypass_reset
 hard $SERVER4

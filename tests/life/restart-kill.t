@@ -27,7 +27,7 @@ count_calls() {
 prepare nginx
 strace_works
 ok "the relay starts" relay_start --workers 2
-do_ok "attach" loader attach r0 --port 80,8080 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,8080 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 
 # one that succeeds shows which calls there are; the next one relieves it

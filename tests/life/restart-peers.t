@@ -49,7 +49,7 @@ refused() { # DESCRIPTION ERE RELAY-OPTION…
 
 prepare nginx
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 
 status_of() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$RELAY_PID/task/"*/status | sort -u; }

@@ -9,7 +9,7 @@ ROUNDS=100
 
 prepare nginx echo
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80,8080 --udp-port 7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,8080,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 sum=$(sum_of "$WORK/www/load")

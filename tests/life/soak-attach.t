@@ -28,7 +28,7 @@ for ((cycle = 1; cycle <= CYCLES; cycle++)); do
 	state=attaching
 	[[ $hook == auto && -n $tcx ]] || state=qdisc
 	soak_state $state
-	try loader -q attach r0 --port 7007 --udp-port 7007 --hook "$hook" || failed=$((failed + 1))
+	try loader -q attach r0 --ports 7007 --proto tcp+udp --hook "$hook" || failed=$((failed + 1))
 	first=$(starts_past)
 	soak_state attached
 	wait_for 10 soaked_more new 1 $(($(soaked new 1) + 4)) || failed=$((failed + 1))

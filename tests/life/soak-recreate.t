@@ -39,7 +39,7 @@ prepare
 soak_serve || fatal "the server starts"
 ok "the relay starts" relay_start
 snapshot >"$WORK/before"
-do_ok "attach" loader attach r0 --port 7007 --udp-port 7007
+do_ok "attach" loader attach r0 --ports 7007 --proto tcp+udp
 "$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
 watch=$!
 disown $watch

@@ -25,7 +25,7 @@ program_tags() {
 lookup_id() { r python3 "$LIB/net.py" attached-netns "/run/netns/$ROUTER"; }
 
 attach_by() { # LOADER
-	"$1" -n "$ROUTER" attach r0 --port 80,7007 --udp-port 7007 --learn 0 &&
+	"$1" -n "$ROUTER" attach r0 --ports 80,7007,udp/7007 --learn 0 &&
 		"$1" -n "$ROUTER" attach r1 --divert-only
 }
 
@@ -44,7 +44,7 @@ soak() { # HOOK
 
 	rm -f "$WORK/states"
 	snapshot >"$WORK/before"
-	do_ok "$hook: attach" loader attach r0 --port 80,7007 --udp-port 7007 --hook "$hook"
+	do_ok "$hook: attach" loader attach r0 --ports 80,7007,udp/7007 --hook "$hook"
 	do_ok "$hook: attach the servers' side" loader attach r1 --divert-only --hook "$hook"
 	tags[0]=$(program_tags)
 	try attach_by "$NEXT"

@@ -41,13 +41,13 @@ kept() { # NAME STEP LOADER HOOK — the flows of before, after an attach by LOA
 
 ok "the relay starts" relay_start
 for hook in auto clsact; do
-	do_ok "attach, $hook" loader attach r0 --port 7007,7009 --hook $hook
+	do_ok "attach, $hook" loader attach r0 --ports 7007,7009 --hook $hook
 	kept "another build, $hook" "replace the programs" "$NEXT" $hook
 done
 relay_stop
 ok "the relay of ABI 1 starts" old_relay_start
 for hook in auto clsact; do
-	do_ok "ABI 1 is attached, $hook" old_loader attach r0 --port 7007,7009 --hook $hook
+	do_ok "ABI 1 is attached, $hook" old_loader attach r0 --ports 7007,7009 --hook $hook
 	kept "from ABI 1, $hook" "migrate" "$LOADER" $hook
 done
 finish

@@ -34,7 +34,7 @@ within_a_second() {
 }
 
 ok "watch waits while nothing is attached" watch_start watch
-do_ok "attach under its eyes" loader attach r0 --port 80
+do_ok "attach under its eyes" loader attach r0 --ports 80
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 
 ip -n "$ROUTER" -4 rule del pref 150

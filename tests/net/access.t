@@ -20,7 +20,7 @@ from=$CLIENT4
 printf '%s\n' '# one prefix a line' "$EXTRA4" "$EXTRA6 # both" >"$WORK/list"
 conf "deny = $SERVER4:8080 [$SERVER6]:8080" "  @$WORK/list" "deny-from = 192.0.2.0/24"
 ok "the relay starts" relay_start -c "$CONF"
-do_ok "attach" loader attach r0 --port 80,8080,7007 --udp-port 7007 --cidr 10.77.2.0/23,fd77:2::/31
+do_ok "attach" loader attach r0 --ports 80,8080,7007,udp/7007 --to 10.77.2.0/23,fd77:2::/31
 ok "what no list has is relayed" steering $SERVER4 $SERVER6
 bypass_reset
 refused "a denied destination with its port" $SERVER4 8080 deny

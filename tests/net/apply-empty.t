@@ -65,7 +65,7 @@ cp "$WORK/good.conf" "$conf"
 do_ok "the file" loader apply "$conf"
 do_ok "a prefix that lies in another" loader cidr add --rule web 192.0.2.0/24
 do_ok "is no edit" loader diff
-do_ok "a rule" loader rule add late --port 443
+do_ok "a rule" loader rule add late --ports 443
 do_ok "a rule goes" loader rule del more
 do_ok "an edit with bpftool" r bpftool map update pinned "$PINS/ports" key 6 0 35 131 value 1 0 0 0 0 0 0 0
 do_ok "apply" loader apply "$conf"

@@ -136,12 +136,12 @@ do_ok "save, apply" loader apply "$WORK/saved.conf"
 like "is no change" "$ERR" 'is the live policy already'
 like "rule list shows them" "$(loader rule list)" '1 wan-web: tcp/80 in r1,nosuch\*'
 do_ok "a rule for one interface from the command line" \
-	loader rule add more --interface r1 --port 8080 --action drop
+	loader rule add more --interface r1 --ports 8080 --action drop
 is "concerns no other" "$(bpftool -j map dump pinned "$PINS/ifaces" |
 	json_value "' '.join(sorted(str(e['formatted']['value']['mask']) for e in o))")" "1 2 6"
 is "the client's flows go on" "$(seen $SERVER4 8080)" direct
 do_ok "without the rule" loader rule del more
-do_ok "its number comes to another one" loader rule add other --port 8080
+do_ok "its number comes to another one" loader rule add other --ports 8080
 is "which is for all" "$(seen $SERVER4 8080)" relay
 
 do_ok "detach" loader detach --all

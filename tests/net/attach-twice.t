@@ -6,7 +6,7 @@
 prepare nginx
 snapshot >"$WORK/before"
 ok "the relay starts" relay_start
-options=(--port 80 --cidr "10.77.2.0/24,fd77:2::/64")
+options=(--ports 80 --to "10.77.2.0/24,fd77:2::/64")
 do_ok "attach" loader attach r0 "${options[@]}"
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 snapshot >"$WORK/once"
@@ -24,7 +24,7 @@ do_ok "attach without options" loader attach r0
 snapshot >"$WORK/twice"
 same_text "that changes nothing either" "$WORK/once" "$WORK/twice"
 
-do_ok "attach with one port more" loader attach r0 --port 8080
+do_ok "attach with one port more" loader attach r0 --ports 8080
 like "extends the rule" "$(whoami_at $SERVER4 8080)" "^$ROUTER4 "
 ok "and keeps the first port" via_relay $SERVER4
 

@@ -9,15 +9,15 @@ prepare nginx
 ok "the relay starts" relay_start
 
 echo text >"$WORK/file"
-refuses "a pin directory that is a file" 1 "$WORK/file" loader --pin-dir "$WORK/file" attach r0 --port 80
+refuses "a pin directory that is a file" 1 "$WORK/file" loader --pin-dir "$WORK/file" attach r0 --ports 80
 is "the file is untouched" "$(<"$WORK/file")" text
 
 snapshot >"$WORK/before"
-do_ok "attach" loader attach r0 --port 80
+do_ok "attach" loader attach r0 --ports 80
 ok "flows go through the relay" steering $SERVER4
 
 broken_case() { # NAME
-	refuses "$1: attach" 1 dst4 loader attach r0 --port 80
+	refuses "$1: attach" 1 dst4 loader attach r0 --ports 80
 	refuses "$1: cidr add" 1 dst4 loader cidr add 10.77.2.0/24
 	refuses "$1: status" 1 dst4 loader status
 	try loader detach --all
@@ -29,7 +29,7 @@ broken_case() { # NAME
 }
 
 attached() {
-	do_ok "attach" loader attach r0 --port 80 --hook "$1"
+	do_ok "attach" loader attach r0 --ports 80 --hook "$1"
 	ok "flows go through the relay" steering $SERVER4
 	rm "$PINS/dst4"
 }
@@ -51,7 +51,7 @@ ok "a program is loaded" build "$PINS/dst4"
 broken_case "a program at dst4"
 
 # another ABI
-do_ok "attach" loader attach r0 --port 80
+do_ok "attach" loader attach r0 --ports 80
 abi=$(bpftool -j map dump pinned "$PINS/config" | python3 -c '
 import json, sys
 value = json.load(sys.stdin)[0]["value"]
@@ -60,7 +60,7 @@ print(" ".join(value))')
 # shellcheck disable=SC2086 # one argument a byte
 bpftool map update pinned "$PINS/config" key 0 0 0 0 value hex ${abi//0x/}
 snapshot >"$WORK/foreign-abi"
-refuses "attach over another ABI" 1 'ABI' loader attach r0 --port 80
+refuses "attach over another ABI" 1 'ABI' loader attach r0 --ports 80
 refuses "cidr add over another ABI" 1 'ABI' loader cidr add 10.77.2.0/24
 refuses "status of another ABI" 1 'ABI' loader status
 unchanged "nothing is touched" "$WORK/foreign-abi"

@@ -72,7 +72,7 @@ declare -A TO=([4]=$SERVER4 [6]=$SERVER6)
 # a source that the router has no route to
 STRANGE4=10.99.0.2 STRANGE6=fd99::2
 
-attach() { loader -q attach "$1" --hook "$HOOK" --port 7007 --udp-port 7007 --cidr "$SERVER4/32,$SERVER6/128" "${@:2}"; }
+attach() { loader -q attach "$1" --hook "$HOOK" --ports 7007 --proto tcp+udp --to "$SERVER4/32,$SERVER6/128" "${@:2}"; }
 attach_r0() { attach r0; }
 tried() { # FAMILY [SOURCE]
 	local source=CLIENT$1

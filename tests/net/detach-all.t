@@ -12,7 +12,7 @@ cycle() { # NAME HOOK ATTACH-OPTIONS…
 	shift 2
 
 	snapshot >"$WORK/before"
-	do_ok "$name: attach the clients' side" loader attach r0 --port 80 --udp-port 53 --hook "$hook" "$@"
+	do_ok "$name: attach the clients' side" loader attach r0 --ports 80,udp/53 --hook "$hook" "$@"
 	do_ok "$name: attach the servers' side" loader attach r1 --divert-only --hook "$hook"
 	ok "$name: flows go through the relay" steering $SERVER4 $SERVER6
 	is "$name: UDP too" "$(dig_at $SERVER4 test.tproxy A)" 10.77.2.200
@@ -25,11 +25,11 @@ cycle() { # NAME HOOK ATTACH-OPTIONS…
 
 ifaces_cycle() { # NAME — one interface after the other
 	snapshot >"$WORK/before"
-	do_ok "$1: attach both" loader attach r0 r1 --port 80
+	do_ok "$1: attach both" loader attach r0 r1 --ports 80
 	snapshot >"$WORK/both"
 	do_ok "$1: detach r1" loader detach r1
 	ok "$1: r0 goes on" steering $SERVER4
-	do_ok "$1: attach r1 again" loader attach r1 --port 80
+	do_ok "$1: attach r1 again" loader attach r1 --ports 80
 	do_ok "$1: detach r0" loader detach r0
 	ok "$1: r0 is free" direct $SERVER4
 	do_ok "$1: detach r1" loader detach r1
@@ -50,7 +50,7 @@ cycle "clsact beside a clsact of somebody else" clsact
 like "which is still there" "$(r tc qdisc show dev r0)" clsact
 cycle "auto beside a clsact of somebody else" auto
 r tc qdisc del dev r0 clsact
-cycle "with prefixes" auto --cidr 10.77.0.0/16,fd77::/16
+cycle "with prefixes" auto --to 10.77.0.0/16,fd77::/16
 
 do_ok "detach --all with nothing attached is done already" loader detach --all
 finish

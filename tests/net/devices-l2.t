@@ -47,7 +47,7 @@ if device bond name bond0 type bond mode active-backup miimon 100; then
 	addresses "$ROUTER" bond0 1 1
 	client_by c0 1
 	refuses "a bond's slave is refused, and the bond named" 1 '^tproxy-loader: r0: .*attach bond0' \
-		loader attach r0 --port 80
+		loader attach r0 --ports 80
 	intercepts bond bond0
 	if device "a bond's VLAN" link bond0 name bond0.100 type vlan id 100; then
 		c ip link add link c0 name c0.100 type vlan id 100

@@ -32,10 +32,10 @@ if device macvlan link r0 name mv0 type macvlan mode bridge; then
 	client_by c0 6
 	intercepts macvlan mv0
 	like "attach warned of its parent" "$(warned mv0)" ' r0, .*arp_ignore'
-	try loader attach r0 --port 80
+	try loader attach r0 --ports 80
 	like "attach of the parent warns of the child" "$(warned r0)" 'macvlan mv0 .*attach mv0'
 	do_ok "detach" loader detach --all
-	try loader attach r0 mv0 --port 80
+	try loader attach r0 mv0 --ports 80
 	unlike "with both attached there is nothing to warn of" "$ERR" 'warning: (r0|mv0)'
 	do_ok "detach" loader detach --all
 	client_by c0 1
@@ -53,14 +53,14 @@ for kind in dummy ifb nlmon vrf netkit ipvlan; do
 		device $kind dev0 type $kind "${more[@]}"
 	fi || continue
 	snapshot_quick >"$WORK/before"
-	refuses "$kind is refused" 1 '^tproxy-loader: dev0: ' loader attach dev0 --port 80
+	refuses "$kind is refused" 1 '^tproxy-loader: dev0: ' loader attach dev0 --ports 80
 	snapshot_quick >"$WORK/now"
 	same_text "$kind: nothing has changed" "$WORK/before" "$WORK/now"
 	r ip link del dev0
 done
-refuses "lo is refused" 1 '^tproxy-loader: lo: ' loader attach lo --port 80
-refuses "a device that is not there is refused" 1 'nodev: no such interface' loader attach nodev --port 80
-refuses "one bad device of two is refused" 1 '^tproxy-loader: lo: ' loader attach r0 lo --port 80
+refuses "lo is refused" 1 '^tproxy-loader: lo: ' loader attach lo --ports 80
+refuses "a device that is not there is refused" 1 'nodev: no such interface' loader attach nodev --ports 80
+refuses "one bad device of two is refused" 1 '^tproxy-loader: lo: ' loader attach r0 lo --ports 80
 is "and the other is not attached" \
 	"$(r python3 "$LIB/net.py" attached r0 | tr -d 'no\-hk ')$(r tc filter show dev r0 ingress)" ""
 
@@ -69,7 +69,7 @@ r ip addr flush dev r0
 addresses "$ROUTER" br0 1 1
 r ip link set r0 master br0
 refuses "a bridge port is refused, and the bridge named" 1 '^tproxy-loader: r0: .*attach br0' \
-	loader attach r0 --port 80
+	loader attach r0 --ports 80
 intercepts bridge br0
 r ip link del br0
 
@@ -78,7 +78,7 @@ r ip link set r0 name r0.10
 addresses "$ROUTER" r0.10 1 1
 intercepts "a name with a dot" r0.10
 
-do_ok "attach by a glob" loader attach 'r*' --port 80 --udp-port 7007
+do_ok "attach by a glob" loader attach 'r*' --ports 80,udp/7007
 like "the glob took both" "$(loader status --json | json_value \
 	"' '.join(sorted(i['name'] for i in o['interfaces']))")" '^r0.10 r1$'
 answered "a glob"

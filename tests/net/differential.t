@@ -36,7 +36,7 @@ classic_down() {
 	done
 }
 
-ours_up() { loader attach r0 --port 22,7007 --udp-port 7007 --proxy 3129; }
+ours_up() { loader attach r0 --ports 22,7007,udp/7007 --proxy 3129; }
 ours_down() { loader detach --all; }
 
 proxy_start() {
@@ -142,7 +142,7 @@ ours_down >/dev/null 2>&1
 
 # 7010 is intercepted only below
 classic_old() { classic_up && r nft insert rule inet classic prerouting tcp dport 7010 meta mark set mark or 1 tproxy to :3129 accept; }
-ours_old() { loader attach r0 --port 7010 --proxy 3129; }
+ours_old() { loader attach r0 --ports 7010 --proxy 3129; }
 for to in $SERVER4 $SERVER6; do
 	is "a flow to $to that is older than the classic rules" "$(old_flow classic_old classic_down "$to")" dies
 	is "a flow to $to that is older than our rules" "$(old_flow ours_old ours_down "$to")" lives

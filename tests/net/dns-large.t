@@ -7,7 +7,7 @@
 prepare nginx dns
 ok "a resolver starts on the router" serve_dns "$ROUTER" 10.77.1.200
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 53,80 --udp-port 53 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 53,80,udp/53 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 

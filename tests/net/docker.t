@@ -65,7 +65,7 @@ for value in "${values[@]}"; do
 		like "$name: port 8080 of $to is, under the router's address" "$(whoami_at "$to" 8080)" \
 			"^($ROUTER4|$ROUTER6) "
 	done
-	do_ok "$name: attach" loader attach br0 --port 80 --udp-port 7007
+	do_ok "$name: attach" loader attach br0 --ports 80,udp/7007
 	drops="$(dropped ip) $(dropped ip6)"
 	answered "$name"
 	is "$name: and none met the forward chain" "$(dropped ip) $(dropped ip6)" "$drops"

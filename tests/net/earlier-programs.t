@@ -56,7 +56,7 @@ done >"$WORK/log/foreign" 2>&1
 foreign_prog next tc -1 >>"$WORK/log/foreign" 2>&1 || fatal "the program next loads"
 foreign_prog look xdp 2 >>"$WORK/log/foreign" 2>&1 || fatal "the program look loads"
 ok "the relay starts" relay_start
-attach=(loader attach r0 --port 80 --udp-port 7007)
+attach=(loader attach r0 --ports 80,udp/7007)
 TCX=
 ! loader features | grep -Eq 'tcx +yes' || TCX=yes
 
@@ -230,14 +230,14 @@ below() {
 		r tc qdisc add dev p0 clsact
 		filter p0 5 stop
 		[[ -z $TCX ]] || tcx p0 next before
-		try loader attach x0 --port 80
+		try loader attach x0 --ports 80
 		told='x0: the bpf filter stop \(id [0-9]+\) of priority 5 on p0 runs before ours'
 		[[ -z $TCX ]] || told="x0: the tcx program next \(id [0-9]+\) on p0 runs before ours.*$told"
 		like "$name: who runs below it is told of" "$ERR" "$told"
-		try loader attach x0 --port 80 --after stop,next
+		try loader attach x0 --ports 80 --after stop,next
 		is "$name: and may be acknowledged" "$(warnings)" 0
-		[[ $name != VLAN ]] || try loader attach p0 --port 80 --after next,stop
-		try loader attach x0 --port 80
+		[[ $name != VLAN ]] || try loader attach p0 --ports 80 --after next,stop
+		try loader attach x0 --ports 80
 		is "$name: ours on the one below is no stranger" "$(warnings)" 0
 		do_ok "$name: detach" loader detach --all
 		r ip link del x0

@@ -36,7 +36,7 @@ done
 if r test -r /proc/net/nf_conntrack; then
 	ok "the flow table has taken them over" wait_for 10 offloaded 4
 fi
-do_ok "attach" loader attach r0 --port 80,7007 --udp-port 7007
+do_ok "attach" loader attach r0 --ports 80,7007,udp/7007
 ok "new flows are intercepted" steering $SERVER4 $SERVER6
 is "datagrams too" "$(cpy udp-who $SERVER4 7007) $(cpy udp-who $SERVER6 7007)" \
 	"$ROUTER4 other-port $ROUTER6 other-port"

@@ -65,7 +65,7 @@ r sysctl -qw net.ipv4.tcp_syncookies=2
 round "no rule, SYN cookies"
 r sysctl -qw net.ipv4.tcp_syncookies=1
 ok "the relay starts" relay_start
-do_ok "attach with a rule for another port" loader attach r0 --port 80
+do_ok "attach with a rule for another port" loader attach r0 --ports 80
 ok "its flows go through the relay" steering $SERVER4 $SERVER6
 round "rule for another port"
 relay_stop

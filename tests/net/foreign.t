@@ -33,7 +33,7 @@ cycle() { # NAME ATTACH-OPTIONS…
 	shift
 
 	counts_on "$name: the foreign filter counts before attach"
-	do_ok "$name: attach" loader attach r0 --port 80 "$@"
+	do_ok "$name: attach" loader attach r0 --ports 80 "$@"
 	ok "$name: flows go through the relay" steering $SERVER4 $SERVER6
 	counts_on "$name: the foreign filter counts while attached"
 	like "$name: the first foreign filter is there" "$(r tc filter show dev r0 ingress)" 'pref 10 '

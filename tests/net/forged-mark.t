@@ -58,12 +58,12 @@ check() { # NAME
 r tc qdisc add dev r0 clsact
 r tc filter add dev r0 ingress pref 10 handle 7 bpf da pinned /sys/fs/bpf/foreign/prog ||
 	fatal "the foreign filter is added"
-do_ok "attach by clsact, after it" loader attach r0 --port 80 --hook clsact --after forge
+do_ok "attach by clsact, after it" loader attach r0 --ports 80 --hook clsact --after forge
 check clsact
 r tc filter del dev r0 ingress pref 10
 do_ok "detach" loader detach --all
 if loader features | grep -Eq 'tcx +yes'; then
-	do_ok "attach by tcx" loader attach r0 --port 80 --hook tcx
+	do_ok "attach by tcx" loader attach r0 --ports 80 --hook tcx
 	ok "the foreign program goes before" r python3 "$LIB/corner.py" tcx r0 /sys/fs/bpf/foreign/prog before
 	check tcx
 else

@@ -12,7 +12,7 @@ prepare nginx echo
 serve_run echo53 "$SERVER" python3 "$LIB/net.py" echo 53
 wait_for 10 listening "$SERVER" udp 53 || fatal "the second echo server starts"
 ok "the relay starts" relay_start --log-level debug
-do_ok "attach" loader attach r0 --port 80 --udp-port 53,7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,udp/53,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 
@@ -61,7 +61,7 @@ for to in $SERVER4 $SERVER6; do
 	done
 done
 
-do_ok "a drop rule for another port" loader rule add shut --udp-port 7009 --action drop --before default
+do_ok "a drop rule for another port" loader rule add shut --ports udp/7009 --action drop --before default
 bypass_reset
 before=$(counter frag_drop)
 for to in $SERVER4 $SERVER6; do

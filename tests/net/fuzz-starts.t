@@ -86,20 +86,20 @@ dropped() {
 }
 
 do_ok "attach" loader attach r0
-do_ok "a rule that drops everything" loader rule add all --port 1-65535 --udp-port 1-65535 \
-	--cidr all --action drop
+do_ok "a rule that drops everything" loader rule add all --ports 1-65535 --proto tcp+udp \
+	--to all --action drop
 dropped "all to be dropped"
 do_ok "no such rule any more" loader rule del all
 
 # A port that is read from the wrong place is another one.
-do_ok "a rule that drops just what the server has" loader rule add server --port 9,7007 \
-	--udp-port 7008 --cidr "$SERVER4,$SERVER6" --action drop
+do_ok "a rule that drops just what the server has" loader rule add server --ports 9,7007 \
+	--ports udp/7008 --to "$SERVER4,$SERVER6" --action drop
 dropped "all to ports that are dropped"
 do_ok "neither that rule" loader rule del server
 
 ok "the relay starts" relay_start --udp-per-source 60000
-do_ok "a rule that relays everything" loader rule add all --port 1-65535 --udp-port 1-65535 \
-	--cidr all
+do_ok "a rule that relays everything" loader rule add all --ports 1-65535 --proto tcp+udp \
+	--to all
 for ((i = 0; i < SEEDS; i++)); do
 	ok "seed $((SEED + i)), $STARTS starts, all to be relayed" starts $((SEED + i)) "$STARTS"
 	none_arrived "none arrives at the server but by the relay"

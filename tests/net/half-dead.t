@@ -6,7 +6,7 @@
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
-attach() { loader -q attach "$@" --port 80 --udp-port 53; }
+attach() { loader -q attach "$@" --ports 80,udp/53; }
 again() {
 	try loader -q detach --all
 	do_ok "$1: attach" attach r0

@@ -8,7 +8,7 @@ serve_big
 sum=$(sum_of "$WORK/www/big")
 serve_haproxy || fatal "haproxy starts"
 snapshot >"$WORK/before"
-do_ok "attach" loader attach r0 --port 80 --proxy 3129 --cidr 10.77.2.0/23,fd77:2::/31
+do_ok "attach" loader attach r0 --ports 80 --proxy 3129 --to 10.77.2.0/23,fd77:2::/31
 for to in $SERVER4 $SERVER6 $EXTRA4 $EXTRA6; do
 	ok "haproxy relays to $to" steering "$to"
 done

@@ -42,7 +42,7 @@ prepare nginx echo
 ok "the relay starts" relay_start
 index=$(r ip -o link show r0 | cut -d: -f1)
 for hook in tcx clsact; do
-	try loader attach r0 --hook $hook --port 80 --udp-port 7007
+	try loader attach r0 --hook $hook --ports 80,udp/7007
 	[[ $RC -eq 0 ]] || continue
 	is "$hook: at first nothing" "$(health 0 tcp) $(health 0 udp)" "0 0 0 0"
 	for to in $SERVER4 $SERVER6; do
@@ -65,12 +65,12 @@ for hook in tcx clsact; do
 	is "$hook: nothing went past" "$(counter past)" 0
 	do_ok "$hook: detach" loader detach --all
 
-	do_ok "$hook: attach the wrong interface" loader attach r1 --hook $hook --port 80
+	do_ok "$hook: attach the wrong interface" loader attach r1 --hook $hook --ports 80
 	for to in $SERVER4 $SERVER6; do
 		ok "$hook: flows to $to go past" direct "$to"
 	done
 	is "$hook: which is counted" "$(counter past)" 2
-	do_ok "$hook: a rule that passes" loader rule add --before default pass --port 80 --action pass
+	do_ok "$hook: a rule that passes" loader rule add --before default pass --ports 80 --action pass
 	ok "$hook: flows go there" direct $SERVER4
 	is "$hook: that is no bypass" "$(counter past)" 2
 	do_ok "$hook: detach" loader detach --all

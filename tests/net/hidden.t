@@ -10,7 +10,7 @@ is "without rules the server answers a SYN in fragments" \
 is "and one behind nine headers" "$(corner hidden $SERVER6 80 chain)" answered
 
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 before=$(counter hidden) chain=$(counter hidden_chain) overlap=$(counter frag_overlap)

@@ -40,7 +40,7 @@ table inet errors {
 }
 NFT
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80,7007 --udp-port 7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,7007,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 
 for to in $SERVER4 $SERVER6; do

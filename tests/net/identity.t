@@ -25,18 +25,18 @@ intercepted() { # DESCRIPTION
 }
 
 two_states() { # HOOK
-	do_ok "$1: the first state" loader --pin-dir $A attach r0 --port 80 --hook "$1"
+	do_ok "$1: the first state" loader --pin-dir $A attach r0 --ports 80 --hook "$1"
 	ok "$1: its relay" relay_start --pin-dir $A
 	refuses "$1: its mark is refused to another one" 1 'mark 0x1000000.*/tpA.*--mark' \
-		loader --pin-dir $B attach r0 --port 81 --table 15002
+		loader --pin-dir $B attach r0 --ports 81 --table 15002
 	refuses "$1: its table is" 1 'table 15001.*/tpA.*--table' \
-		loader --pin-dir $B attach r0 --port 81 --mark 0x4000000
+		loader --pin-dir $B attach r0 --ports 81 --mark 0x4000000
 	nok "$1: nothing is there of that" test -e $B
 	intercepted "$1: flows go through its relay"
 	rules_and_programs 15001 >"$WORK/first"
 
 	do_ok "$1: the second state, on the same interface" \
-		loader --pin-dir $B attach r0 --port 81 "${OTHER[@]}" --hook "$1"
+		loader --pin-dir $B attach r0 --ports 81 "${OTHER[@]}" --hook "$1"
 	intercepted "$1: both are there"
 	rules_and_programs 15001 >"$WORK/both"
 	do_ok "$1: clean of the second" loader --pin-dir $B clean
@@ -58,7 +58,7 @@ two_states() { # HOOK
 
 leftovers() {
 	mkdir -p /run/elsewhere && mount -t bpf -o mode=700 bpf /run/elsewhere
-	do_ok "a state in another bpffs" loader --pin-dir /run/elsewhere/tp attach r0 --port 80 --hook clsact
+	do_ok "a state in another bpffs" loader --pin-dir /run/elsewhere/tp attach r0 --ports 80 --hook clsact
 	rules_and_programs 15001 >"$WORK/elsewhere"
 	do_ok "clean does not see it" loader clean
 	rules_and_programs 15001 >"$WORK/now"
@@ -142,7 +142,7 @@ SERVICE=(10.66.1.1 fd66::1)
 
 ok "the relay starts" relay_start
 for how in '' clsact; do
-	do_ok "attach" loader attach r0 --port 80,7007 --cidr 10.77.2.0/24,fd77:2::/64 --hook ${how:-auto}
+	do_ok "attach" loader attach r0 --ports 80,7007 --to 10.77.2.0/24,fd77:2::/64 --hook ${how:-auto}
 	ok "flows go through the relay" steering $SERVER4 $SERVER6
 	for to in $SERVER4 $SERVER6 "${THEIRS[@]}" "${SERVICE[@]}"; do
 		hold "$to"
@@ -155,7 +155,7 @@ for how in '' clsact; do
 	done
 done
 
-do_ok "attach" loader attach r0 --port 80,7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,7007 --to 10.77.2.0/24,fd77:2::/64
 for to in "${THEIRS[@]}" "${SERVICE[@]}"; do
 	hold "$to"
 done
@@ -166,7 +166,7 @@ held "${THEIRS[@]}" "${SERVICE[@]}"
 # the client's address towards the servers: these sockets are foreign on the other side
 relay_stop
 ok "the relay starts with the client's address" relay_start --source client-ip
-do_ok "attach" loader attach r0 --port 80,7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,7007 --to 10.77.2.0/24,fd77:2::/64
 do_ok "attach the servers' side" loader attach r1 --divert-only
 for to in $SERVER4 $SERVER6 "${THEIRS[@]}" "${SERVICE[@]}"; do
 	hold "$to"

@@ -16,7 +16,7 @@ valid() { # DESCRIPTION ARGS…
 }
 
 valid "features" features --json
-do_ok "attach" loader attach r0 --port 22,80 --udp-port 53 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 22,80,udp/53 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 valid "status" status --json
 is "the interface" "$(json_value "[i['name'] for i in o['interfaces']]" <<<"$OUT")" "['r0']"

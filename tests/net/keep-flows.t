@@ -7,7 +7,7 @@
 prepare nginx echo
 snapshot >"$WORK/before"
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80,7007
+do_ok "attach" loader attach r0 --ports 80,7007
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 pids=()
@@ -28,7 +28,7 @@ for to in $SERVER4 $SERVER6; do
 	is "the flow to $to went on" "$(tail -1 "$WORK/hold$to")" "done"
 done
 bypass_none "by way of the relay"
-do_ok "attach again" loader attach r0 --port 80,7007
+do_ok "attach again" loader attach r0 --ports 80,7007
 ok "flows go through the relay again" steering $SERVER4 $SERVER6
 do_ok "detach --all" loader detach --all
 unchanged "nothing is left" "$WORK/before"

@@ -31,7 +31,7 @@ prepare
 serve_run load "$SERVER" "$LOAD" server 80
 wait_for 10 listening "$SERVER" tcp 80 || fatal "the server starts"
 ok "the relay starts" relay_quiet
-do_ok "attach" loader attach r0 --port 80
+do_ok "attach" loader attach r0 --ports 80
 ok "flows go through the relay" wait_for 10 served_one
 ok "packets are spread over the CPUs" spread "$(printf %x $(((1 << $(nproc)) - 1)))"
 for to in $SERVER4 $SERVER6; do

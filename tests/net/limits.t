@@ -38,7 +38,7 @@ prepare nginx echo
 head -c 3000000 /dev/urandom >"$WORK/www/three"
 limit 'max-flows-per-source = 2'
 ok "the relay starts" relay_start -c "$CONF"
-do_ok "attach" loader attach r0 --port 80,7007 --udp-port 7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,7007,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 
 ok "one connection" hold $SERVER4

@@ -45,19 +45,19 @@ passes "without a rule" $FUTURE4
 passes "without a rule" $ZERO4
 
 ok "the relay starts" relay_start --log-level debug
-do_ok "attach" loader attach r0 --port 7007 --udp-port 7007 --cidr 10.77.2.0/24
+do_ok "attach" loader attach r0 --ports 7007 --proto tcp+udp --to 10.77.2.0/24
 ok "it is registered" relay_says registered
 passes "a rule for others" $META4
 passes "a rule for others" $FUTURE4
 
-do_ok "a drop rule" loader rule add shut --action drop --port 7007 --udp-port 7007 \
-	--cidr $META4/32,$FUTURE4/32,$ZERO4/32 --before default
+do_ok "a drop rule" loader rule add shut --action drop --ports 7007 --proto tcp+udp \
+	--to $META4/32,$FUTURE4/32,$ZERO4/32 --before default
 dropped "drop" $META4
 dropped "drop" $FUTURE4
 dropped "drop" $ZERO4
 do_ok "it goes" loader rule del shut
 
-do_ok "a rule for all" loader rule add every --port 7007 --udp-port 7007 --cidr all
+do_ok "a rule for all" loader rule add every --ports 7007 --proto tcp+udp --to all
 relayed "all" $FUTURE4
 bypass_reset
 ok "all: TCP to $META4 is reset" tells $META4 ECONNRESET
@@ -70,15 +70,15 @@ bypass_none "all: nothing went past the relay"
 
 # Which one does not matter: that somebody means these addresses is what counts.
 for prefix in $META4/32 169.254.0.0/16; do
-	do_ok "a rule for $prefix" loader rule add meta --port 7007 --udp-port 7007 --cidr "$prefix"
+	do_ok "a rule for $prefix" loader rule add meta --ports 7007 --proto tcp+udp --to "$prefix"
 	ok "named: TCP to $META4 is relayed" wait_for 10 tells $META4 "server $META4 7007"
 	relayed "named by $prefix" $META4
 	do_ok "it goes" loader rule del meta
 	ok "then it is refused again" wait_for 10 tells $META4 ECONNRESET
 done
 
-do_ok "a drop rule for the wider network" loader rule add shut --action drop --port 7007 --udp-port 7007 \
-	--cidr 169.254.0.0/16,240.0.0.0/4 --before every
+do_ok "a drop rule for the wider network" loader rule add shut --action drop --ports 7007 --proto tcp+udp \
+	--to 169.254.0.0/16,240.0.0.0/4 --before every
 dropped "drop all of it" $META4
 dropped "drop all of it" $FUTURE4
 finish

@@ -22,13 +22,13 @@ seen_as() {
 classes() { loader -j status | json_value "' '.join('%s=%s' % c for c in o['rules'][0]['listeners'].items())"; }
 
 prepare
-do_ok "attach" loader attach r0 --port 80 --proxy 3129
+do_ok "attach" loader attach r0 --ports 80 --proxy 3129
 
 seen_as "nobody listens" 5 no-listener
 like "in words" "$(loader status)" 'x rule default: nobody listens on port 3129 for TCP: new flows are dropped.*verdict: broken'
-do_ok "flows may pass" loader attach r0 --on-down pass
+do_ok "flows may pass" loader attach r0 --on-proxy-down pass
 like "and so they do" "$(loader status)" 'new flows pass by the proxy, as on-proxy-down = pass'
-do_ok "no more" loader attach r0 --on-down drop
+do_ok "no more" loader attach r0 --on-proxy-down drop
 
 proxy tcp :: dual transparent
 seen_as "dual-stack and transparent" 0
@@ -55,7 +55,7 @@ seen_as "another address" 5 no-listener
 
 proxy tcp 0.0.0.0 transparent
 do_ok "detach" loader detach --all
-do_ok "a rule for IPv4 only" loader attach r0 --port 80 --proxy 3129 --cidr 10.77.2.0/24
+do_ok "a rule for IPv4 only" loader attach r0 --ports 80 --proxy 3129 --to 10.77.2.0/24
 seen_as "then an IPv4 listener will do" 0
 do_ok "UDP as well" loader port add udp/53
 seen_as "nobody takes UDP" 5 no-listener
@@ -82,7 +82,7 @@ seen_as "the proxy has gone" 5 no-listener
 
 # a host without IPv6 misses no IPv6 listener
 do_ok "detach" loader detach --all
-do_ok "both families" loader attach r0 --port 80 --proxy 3129
+do_ok "both families" loader attach r0 --ports 80 --proxy 3129
 proxy tcp 0.0.0.0 transparent
 seen_as "IPv6 is missed" 4 listener-family
 r sysctl -qw net.ipv6.conf.r0.disable_ipv6=1

@@ -5,7 +5,7 @@
 
 prepare nginx dns
 ok "the relay starts" relay_start
-do_ok "attach with one prefix and one port" loader attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach with one prefix and one port" loader attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 cpy get $SERVER4 80 /load "$WORK/progress" >"$WORK/sum" 2>&1 &
 transfer=$!
@@ -31,7 +31,7 @@ bypass_reset
 is "UDP is answered" "$(dig_at $SERVER4 test.tproxy A)" 10.77.2.200
 is "by way of the relay" "$(bypassed udp)" 0
 
-do_ok "rule add" loader rule add second --port 8080 --cidr 10.77.3.0/24
+do_ok "rule add" loader rule add second --ports 8080 --to 10.77.3.0/24
 is "takes effect for its flows only" "$(seen $EXTRA4 8080) $(seen $EXTRA4) $(seen $SERVER4 8080)" \
 	"relay direct direct"
 do_ok "rule list" loader rule list

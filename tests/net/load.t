@@ -41,7 +41,7 @@ failures() { # WHEN
 }
 
 for round in 1 2 3 4; do
-	do_ok "attach, round $round" loader attach r0 --port 80,8080 --cidr 10.77.2.0/24,fd77:2::/64
+	do_ok "attach, round $round" loader attach r0 --ports 80,8080 --to 10.77.2.0/24,fd77:2::/64
 	reached "attached, round $round" 3
 	failures "attached, round $round"
 	allowed=$((allowed + 1))

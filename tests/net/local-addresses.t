@@ -15,7 +15,7 @@ print(" ".join("%02x" % x for x in b))' "$1") >/dev/null 2>&1
 }
 unknown() { ! knows "$1"; }
 
-do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24
+do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24
 is "no warning where packets are forwarded" "$(grep -c forwarding <<<"$ERR")" 0
 ok "the router's own address is known" knows $GATE4
 r ip addr add 10.77.8.1/32 dev lo
@@ -40,7 +40,7 @@ refreshes() { # NAME COMMAND… — adds one address and removes the one of befo
 
 printf '[rule a]\nports = 80\n' >"$WORK/a.conf"
 refreshes "cidr add" cidr add 10.99.0.0/16
-refreshes "rule add" rule add x --port 99
+refreshes "rule add" rule add x --ports 99
 refreshes "rule del" rule del x
 refreshes "apply" apply "$WORK/a.conf"
 refreshes "apply of the same" apply "$WORK/a.conf"
@@ -57,11 +57,11 @@ ok "readers change nothing" unknown 10.77.9.99
 do_ok "detach" loader detach --all
 
 r sysctl -qw net.ipv4.conf.r0.forwarding=0
-do_ok "attach without forwarding" loader attach r0 --port 80
+do_ok "attach without forwarding" loader attach r0 --ports 80
 like "warns of IPv4" "$ERR" 'warning: r0: IPv4 forwarding is off: .*tproxy-loader watch'
 do_ok "detach" loader detach --all
 r sysctl -qw net.ipv6.conf.r0.forwarding=0
-do_ok "attach without IPv6 forwarding either" loader attach r0 --port 80
+do_ok "attach without IPv6 forwarding either" loader attach r0 --ports 80
 like "warns of both" "$ERR" 'warning: r0: IPv4 and IPv6 forwarding is off'
 
 # A relay that runs notes an address as soon as it comes.

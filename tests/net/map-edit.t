@@ -8,7 +8,7 @@ TEST_LIMIT=180
 prepare nginx
 sum=$(sum_of "$WORK/www/load")
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64
 ok "flows to the attached prefixes go through the relay" steering $SERVER4 $SERVER6
 ok "the extra network is direct" direct $EXTRA4
 ok "the extra IPv6 network is direct" direct $EXTRA6

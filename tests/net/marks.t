@@ -65,7 +65,7 @@ ok "rules as of wg-quick" wg_quick_rules
 ok "marks as of kube-proxy" kube_marks
 r sysctl -qw net.ipv4.conf.all.src_valid_mark=1
 snapshot_quick >"$WORK/before"
-do_ok "attach beside all of them" loader attach r0 --port 80 --udp-port 53
+do_ok "attach beside all of them" loader attach r0 --ports 80,udp/53
 works "with all of them"
 # a destination that only the tunnel's table knows
 r ip route del 10.77.3.0/24
@@ -84,7 +84,7 @@ r ip -4 rule del pref 32765
 r ip -6 rule del pref 32765
 r ip route add 10.77.3.0/24 via $SERVER4 table 1080
 r ip -6 route add fd77:3::/64 via $SERVER6 table 1080
-do_ok "attach" loader attach r0 --port 80 --udp-port 53
+do_ok "attach" loader attach r0 --ports 80,udp/53
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 for to in $EXTRA4 $EXTRA6; do
@@ -99,9 +99,9 @@ for family in -4 -6; do
 	r ip "$family" rule add pref 700 fwmark 0x1000000/0xff000000 lookup 700
 	snapshot_quick >"$WORK/before"
 	refuses "ip $family: a rule with our mark is refused" 1 'mark 0x1000000.*rule 700.*--mark' \
-		loader attach r0 --port 80
+		loader attach r0 --ports 80
 	nothing_changed "ip $family: nothing has changed" "$WORK/before"
-	do_ok "ip $family: another mark" loader attach r0 --port 80 --udp-port 53 --mark 0x2000000
+	do_ok "ip $family: another mark" loader attach r0 --ports 80,udp/53 --mark 0x2000000
 	like "ip $family: it is in the rule" "$(r ip rule)" 'fwmark 0x2000000/0x2000000 iif r0 lookup 15001'
 	works "ip $family: with another mark"
 	do_ok "ip $family: detach" loader detach --all
@@ -113,9 +113,9 @@ for family in -4 -6; do
 	r ip "$family" route add default dev r1 table 15001
 	snapshot_quick >"$WORK/before"
 	refuses "ip $family: foreign routes in our table are refused" 1 'table 15001.*--table' \
-		loader attach r0 --port 80
+		loader attach r0 --ports 80
 	nothing_changed "ip $family: nothing has changed" "$WORK/before"
-	do_ok "ip $family: another table" loader attach r0 --port 80 --udp-port 53 --table 15077
+	do_ok "ip $family: another table" loader attach r0 --ports 80,udp/53 --table 15077
 	works "ip $family: with another table"
 	do_ok "ip $family: detach" loader detach --all
 	nothing_changed "ip $family: and nothing is left" "$WORK/before"

@@ -29,7 +29,7 @@ prepare nginx
 ip -n "$ROUTER" addr add $VIP4/32 dev lo
 ip -n "$ROUTER" addr add $VIP6/128 dev lo nodad
 do_ok "attach" loader attach r0
-do_ok "a drop rule" loader rule add shut --port 80 --action drop
+do_ok "a drop rule" loader rule add shut --ports 80 --action drop
 before=$(counter local_dst)
 is "the router's address is its own: refused, not dropped" \
 	"$(cpy probe $VIP4 80 3) $(cpy probe $VIP6 80 3)" "refused refused"
@@ -45,7 +45,7 @@ bypass_none "nothing got past"
 
 ok "the relay starts" relay_start
 do_ok "the rule goes" loader rule del shut
-do_ok "a proxy rule" loader rule add web --port 80
+do_ok "a proxy rule" loader rule add web --ports 80
 ip -n "$ROUTER" addr add 10.77.9.8/32 dev lo # the map is true again for others
 is "with a proxy rule the relay has it" "$(seen $VIP4) $(seen $VIP6)" "relay relay"
 bypass_none "nothing got past"

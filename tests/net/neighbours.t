@@ -33,7 +33,7 @@ if loader features | grep -Eq 'tcx +yes'; then
 		fatal "the first tcx program is attached"
 fi
 snapshot >"$WORK/before"
-do_ok "attach" loader attach r0 --port 80 --udp-port 53
+do_ok "attach" loader attach r0 --ports 80,udp/53
 if [[ ${#programs[@]} -gt 1 ]]; then
 	r python3 "$LIB/corner.py" tcx r0 /sys/fs/bpf/foreign-after/prog after ||
 		fatal "the last tcx program is attached"
@@ -47,7 +47,7 @@ do_ok "detach" loader detach --all
 unchanged "only ours was removed" "$WORK/before"
 all_count detached "${programs[@]:0:2}"
 
-do_ok "attach again" loader attach r0 --port 80 --udp-port 53
+do_ok "attach again" loader attach r0 --ports 80,udp/53
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 
 works() { # NAME

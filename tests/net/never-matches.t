@@ -30,17 +30,17 @@ printf '[rule a]\nto = 127.0.0.1\ncolour = red\n' >"$WORK/bad.conf"
 try loader check "$WORK/bad.conf"
 is "an error: exit 1" $RC 1
 
-do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24
+do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24
 do_ok "apply takes it" loader apply "$WORK/some.conf"
 like "and warns" "$ERR" "some.conf:2: 127.0.0.0/8: never matches"
-do_ok "rule add takes it" loader rule add late --cidr 10.0.0.0/8,255.255.255.255
+do_ok "rule add takes it" loader rule add late --to 10.0.0.0/8,255.255.255.255
 like "and warns" "$ERR" "rule late: 255.255.255.255 never matches"
-do_ok "a rule with nothing else" loader rule add dead --cidr 0.0.0.0
+do_ok "a rule with nothing else" loader rule add dead --to 0.0.0.0
 like "is named" "$ERR" "rule dead: can never match"
 do_ok "cidr add takes it" loader cidr add --rule late ff00::/8
 like "and warns of what is new" "$ERR" "rule late: ff00::/8 never matches"
 do_ok "cidr del does not" loader cidr del --rule late ff00::/8
 is "warn" "$(grep -c never <<<"$ERR")" 0
-do_ok "attach takes it" loader attach r0 --cidr 127.0.0.1
+do_ok "attach takes it" loader attach r0 --to 127.0.0.1
 like "and warns" "$ERR" "rule default: 127.0.0.1 never matches"
 finish

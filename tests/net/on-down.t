@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# With no relay, flows fare as --on-down says; a new relay heals it. One relay is killed under load.
+# With no relay, flows fare as --on-proxy-down says; a new relay heals it. One relay is killed under load.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
@@ -10,7 +10,7 @@ down_case() { # POLICY WHAT-A-CLIENT-SEES COUNTER
 	local to before
 
 	ok "$1: the relay starts" relay_start
-	do_ok "$1: attach" loader attach r0 --port 80 --udp-port 53 --on-down "$1"
+	do_ok "$1: attach" loader attach r0 --ports 80,udp/53 --on-proxy-down "$1"
 	ok "$1: flows go through the relay" steering $SERVER4 $SERVER6
 	bypass_reset
 	c curl -gsS -m 30 "http://$SERVER4/load" >/dev/null 2>&1 &

@@ -25,15 +25,15 @@ vpn "$CLIENT" vpn0 1194 $CLIENT4 $SERVER4 10.88.0.1 10.88.0.2
 ok "the tunnel is up" wait_for 30 answers_ping
 ok "the relay starts" relay_start
 
-LEARN=yes do_ok "attach while it runs" loader attach r0 --udp-port 1194
+LEARN=yes do_ok "attach while it runs" loader attach r0 --ports udp/1194
 is "ten of ten pings through the tunnel are answered" "$(pings 10)" 10
 ok "its datagrams are counted as older" test "$(counter older)" -ge 10
-LEARN=yes do_ok "attach again, with one more port" loader attach r0 --udp-port 1195
+LEARN=yes do_ok "attach again, with one more port" loader attach r0 --ports udp/1195
 is "ten of ten are still answered" "$(pings 10)" 10
 do_ok "detach" loader detach --all
 is "and after detach" "$(pings 10)" 10
 
-do_ok "attach without learning" loader attach r0 --udp-port 1194 --learn 0
+do_ok "attach without learning" loader attach r0 --ports udp/1194 --learn 0
 is "ends the session: none is answered" "$(pings 5)" 0
 do_ok "detach" loader detach --all
 
@@ -43,7 +43,7 @@ serve_greet 7001
 ok "a tunnel to the router is up" wait_for 30 answers_ping 10.88.1.2
 ip -n "$CLIENT" route add $SERVER4 dev vpn1
 ok "a flow through it runs" talk_start inner $SERVER4 7001
-LEARN=yes do_ok "attach to the tunnel" loader attach vpn1 --udp-port 7001
+LEARN=yes do_ok "attach to the tunnel" loader attach vpn1 --ports udp/7001
 goes_on "the flow in the tunnel" inner 10.88.1.1
 is "a new one is relayed" "$(cpy udp-who $SERVER4 7001)" "$ROUTER4 other-port"
 finish

@@ -10,7 +10,7 @@ prepare nginx
 serve_run tell "$SERVER" python3 "$LIB/corner.py" tell 7007 server
 wait_for 10 listening "$SERVER" tcp 7007 || fatal "the server's listener starts"
 ok "the relay starts" relay_start --log-level debug
-do_ok "attach" loader attach r0 --port 80,7007 --udp-port 7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,7007,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 

@@ -9,7 +9,7 @@ serve_run router-dns "$ROUTER" dnsmasq --keep-in-foreground --conf-file=/dev/nul
 	--pid-file= --no-resolv --no-hosts --host-record=router.tproxy,10.77.9.9
 wait_for 10 listening "$ROUTER" udp 53
 ok "the relay starts" relay_start
-do_ok "attach to every address" loader attach r0 --port 22,53,80 --udp-port 53
+do_ok "attach to every address" loader attach r0 --ports 22,53,80,udp/53
 ok "transit flows go through the relay" steering $SERVER4 $SERVER6
 
 for own in $GATE4 $ROUTER4 $GATE6 $ROUTER6; do

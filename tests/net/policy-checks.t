@@ -13,7 +13,7 @@ problems() {
 		if p['id'] in ('not-covered', 'never-matches', 'drift')))"
 }
 
-do_ok "attach" loader attach r0 --port 80
+do_ok "attach" loader attach r0 --ports 80
 is "nothing is wrong" "$(problems)" ""
 cat >"$conf" <<-'CONF'
 	[loader]

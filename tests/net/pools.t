@@ -125,7 +125,7 @@ do_ok "rollback" loader rollback
 is "brings it back" "$(whoami_at $POOL4 8000 | cut -d' ' -f1)" $ROUTER4
 
 # a rule before the others takes a generation of its own
-do_ok "a rule is put first" loader rule add first --port 9999 --before web
+do_ok "a rule is put first" loader rule add first --ports 9999 --before web
 is "which leaves the pools alone" "$(whoami_at $POOL4 8000 | cut -d' ' -f1)" $ROUTER4
 do_ok "and goes again" loader rule del first
 

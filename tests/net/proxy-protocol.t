@@ -23,7 +23,7 @@ wait_for 10 listening "$SERVER" tcp 53 || fatal "haproxy starts"
 declare -A first=([v1]=50524f5859 [v2]=0d0a0d0a00) # "PROXY", "\r\n\r\n\0"
 for version in v1 v2; do
 	ok "$version: the relay starts" relay_start --proxy-protocol $version
-	do_ok "$version: attach" loader attach r0 --port 53,7007 --cidr 10.77.2.0/23,fd77:2::/31
+	do_ok "$version: attach" loader attach r0 --ports 53,7007 --to 10.77.2.0/23,fd77:2::/31
 	for pair in "$CLIENT4 $SERVER4" "$CLIENT6 $SERVER6" "$CLIENT4 $EXTRA4" "$CLIENT6 $EXTRA6"; do
 		read -r from to <<<"$pair"
 		ok "$version: port 53 of $to is relayed" wait_for 10 cpy probe "$to" 53 1

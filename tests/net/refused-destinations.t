@@ -114,7 +114,7 @@ print(*value)' "$1")
 
 ip -n "$SERVER" addr add $LL4/32 dev lo
 r ip route add $LL4/32 via $SERVER4
-do_ok "attach, with a rule for something else" loader attach r0 --port 9
+do_ok "attach, with a rule for something else" loader attach r0 --ports 9
 refused "link-local, which no rule names" c $LL4 7007 link-local
 ok "a rule comes that names it" link_local 1
 ok "which the relay learns" relay_says 'link-local by rule$'

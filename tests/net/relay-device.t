@@ -17,7 +17,7 @@ is "a name that is none: exit 2, one line" "$RC $ERR" \
 	"2 tproxy-relay: --device longer-than-any-device: too long (see tproxy-relay --help)"
 ok "a relay bound to r0 starts" relay_start --device r0
 ok "says how to reach it" relay_says 'bound to r0: .*\(--proxy 15002\)'
-do_ok "attach" loader attach r0 --port 80 --udp-port 9,53,7007 --proxy 15002
+do_ok "attach" loader attach r0 --ports 80,udp/9,udp/53,udp/7007 --proxy 15002
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 relayed r0 $CLIENT4 $SERVER4 $ROUTER4
@@ -33,7 +33,7 @@ ok "the former one ends" wait_for 20 process_gone "$first"
 relayed "taken over" $CLIENT4 $SERVER4 $ROUTER4
 relayed "taken over" $CLIENT6 $SERVER6 $ROUTER6
 
-do_ok "attach the other device" loader attach r1 --port 80 --proxy 15002
+do_ok "attach the other device" loader attach r1 --ports 80 --proxy 15002
 before=$(counter down_drop)
 for to in $CLIENT4 $CLIENT6; do
 	is "a flow that comes in there gets no relay: $to" "$(server_probes "$to" 1)" timeout
@@ -49,7 +49,7 @@ ok "by this relay" relay_says "$(record tcp $SERVER4 $CLIENT4 80)"
 nok "not by the other" grep -q -- "-> $(escaped $CLIENT4):80 " "$of_r0"
 
 do_ok "detach" loader detach --all
-do_ok "attach for a relay in the socket map" loader attach r0 --port 80
+do_ok "attach for a relay in the socket map" loader attach r0 --ports 80
 for to in $SERVER4 $SERVER6; do
 	is "relays bound to devices are not there: $to" "$(cpy probe "$to" 80 1)" timeout
 done

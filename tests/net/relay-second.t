@@ -45,7 +45,7 @@ prepare nginx dns
 
 ok "the relay starts" relay_start --workers 2
 ok "it says where it looks for the pins" relay_says "info $PINS: does not exist yet, .*attach IF.*--pin-dir"
-do_ok "attach" loader attach r0 --port 80 --udp-port 53 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,udp/53 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through it" steering $SERVER4 $SERVER6
 is "it said so once" "$(grep -c 'does not exist yet' "$RELAY_LOG")" 1
 is "all slots are filled" "$(filled)" 64
@@ -124,7 +124,7 @@ is "with both ended the slots are empty" "$(filled)" 0
 do_ok "detach" loader detach --all
 ok "a relay without pins" relay_start
 ok "another one" second --listen 15012
-do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64
 ok "all slots are filled" wait_for 10 filled_are 64
 waits() { grep -lq "not registered: another relay is .*--join" "$RELAY_LOG" "$SECOND_LOG"; }
 ok "one of them waits, and says so" wait_for 10 waits

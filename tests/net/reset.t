@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# --on-down reset without a relay: TCP and UDP are refused at once, by packets whose checksums are
+# --on-proxy-down reset without a relay: TCP and UDP are refused at once, by packets whose checksums are
 # right with every combination of offloads, also on a device without Ethernet headers.
 . "$(dirname "$0")/../lib/test.sh"
 
@@ -43,7 +43,7 @@ matrix() { # NAME
 	done
 }
 
-do_ok "attach" loader attach r0 --port 80 --udp-port 53 --on-down reset
+do_ok "attach" loader attach r0 --ports 80,udp/53 --on-proxy-down reset
 matrix tcx
 do_ok "attach by clsact" loader attach r0 --hook clsact
 matrix clsact

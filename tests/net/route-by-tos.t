@@ -36,7 +36,7 @@ ip -n "$ROUTER" -6 rule add pref 1000 tos 0x10 lookup 200
 is "without us the server sees the client" "$(asked $FAR4 0x10) $(asked $FAR6 0x10)" "$CLIENT4 $CLIENT6"
 
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80
+do_ok "attach" loader attach r0 --ports 80
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 is "with us it sees the router" "$(asked $FAR4 0x10) $(asked $FAR6 0x10)" "$ROUTER4 $ROUTER6"

@@ -24,7 +24,7 @@ works() { # NAME
 	bypass_none "$1: nothing went past the relay"
 }
 
-do_ok "attach" loader attach r0 --port 80 --udp-port 53
+do_ok "attach" loader attach r0 --ports 80,udp/53
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 for rp in 0 1 2; do
@@ -44,7 +44,7 @@ for rp in 0 1 2; do
 		name="set before attach, client-ip, rp_filter=$rp src_valid_mark=$valid"
 		set_filters $rp $valid
 		snapshot >"$WORK/before"
-		do_ok "$name: attach" loader attach r0 --port 80 --udp-port 53
+		do_ok "$name: attach" loader attach r0 --ports 80,udp/53
 		do_ok "$name: attach r1" loader attach r1 --divert-only
 		ok "$name: a flow is relayed" wait_for 10 recorded $SERVER4
 		ok "$name: an IPv6 flow is relayed" wait_for 10 recorded $SERVER6

@@ -6,14 +6,14 @@ TEST_LIMIT=180
 
 prepare nginx
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80,8080
+do_ok "attach" loader attach r0 --ports 80,8080
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 
 names() { loader rule list | awk '{ sub(":", "", $2); printf "%s=%s ", $1, $2 }'; }
-do_ok "a rule behind the first that matches" loader rule add late --port 80 --action pass
+do_ok "a rule behind the first that matches" loader rule add late --ports 80 --action pass
 is "changes nothing" "$(seen $SERVER4)" relay
 before=$(flows_of default)
-do_ok "a rule before it" loader rule add early --before default --from $CLIENT4 --port 80 --action pass
+do_ok "a rule before it" loader rule add early --before default --from $CLIENT4 --ports 80 --action pass
 is "decides" "$(seen $SERVER4) $(seen $SERVER4 8080) $(seen $SERVER6)" "direct relay relay"
 is "the others moved" "$(names)" "0=early 1=default 2=late "
 ok "their counters moved with them" test "$(flows_of default)" -ge "$before"
@@ -26,14 +26,14 @@ is "takes effect" "$(seen $SERVER4)" relay
 do_ok "deletion" loader rule del early
 refuses "a rule before one that is not there" 1 'nosuch' loader rule add x --before nosuch
 for ((i = $(loader rule list | wc -l); i < 62; i++)); do
-	loader rule add "f$i" --before late --udp-port $((1000 + i)) || break
+	loader rule add "f$i" --before late --ports udp/$((1000 + i)) || break
 done
 is "the list takes rules until it is full" "$(loader rule list | wc -l)" 62
 is "and still works" "$(seen $SERVER4) $(seen $SERVER6)" "relay relay"
 do_ok "detach" loader detach --all
 
 # A relayed flow and a passed one: every connection meets one policy or the other, none is lost.
-do_ok "attach again" loader attach r0 --port 80 --on-down reset
+do_ok "attach again" loader attach r0 --ports 80 --on-proxy-down reset
 ok "new flows go through the relay" steering $SERVER4
 bypass_reset
 renumber() {

@@ -50,7 +50,7 @@ place() {
 	is "IPv$version: $spec" "$placed" "$3 150 150 150"
 }
 
-do_ok "attach" loader attach r0 --port 80 --udp-port 53
+do_ok "attach" loader attach r0 --ports 80,udp/53
 for family in 4 6; do
 	r ip -$family rule add pref 140 iif r1 lookup 777 # where a goto leads
 	for spec in "${before_ours[@]}"; do
@@ -84,7 +84,7 @@ same_text "nothing is left" "$WORK/before" "$WORK/now"
 
 # --- no room ---
 r ip rule add pref 1 lookup main
-do_ok "0 is left" loader attach r0 --port 80
+do_ok "0 is left" loader attach r0 --ports 80
 is "and taken" "$(our_pref 4)" 0
 r ip rule del pref 1
 do_ok "attach again" loader attach r0

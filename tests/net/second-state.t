@@ -18,27 +18,27 @@ nothing_changed() { # DESCRIPTION FILE
 prepare nginx
 snapshot_quick >"$WORK/before"
 ok "a relay for the first" relay_start --pin-dir $A
-do_ok "the first" loader --pin-dir $A attach r0 --port 80
+do_ok "the first" loader --pin-dir $A attach r0 --ports 80
 ok "its flows are relayed" steering $SERVER4 $SERVER6
 snapshot_quick >"$WORK/first"
 
 used='the state in /sys/fs/bpf/state-a uses mark 0x1000000 and table 15001 .*--mark and --table'
 refuses "mark and table of the first" 1 "mark 0x1000000, table 15001: $used" \
-	loader --pin-dir $B attach r1 --port 80
+	loader --pin-dir $B attach r1 --ports 80
 refuses "the mark alone" 1 "$used" loader --pin-dir $B attach r1 --table 15002
 refuses "the table alone" 1 "$used" loader --pin-dir $B attach r1 --mark 0x2000000
 printf '[loader]\ninterfaces = r1\ntable = 15077\n[rule web]\nports = 81\n' >"$WORK/second.conf"
 refuses "the same by a file" 1 "$used" loader --pin-dir $B apply "$WORK/second.conf"
-refuses "where ids are not told" 1 "$used" unprivileged --pin-dir $B attach r1 --port 80
+refuses "where ids are not told" 1 "$used" unprivileged --pin-dir $B attach r1 --ports 80
 unseen() { # ARGS… — with a bpffs of its own
 	r unshare --mount bash -c 'mount -t bpf -o mode=700 bpf /sys/fs/bpf && exec "$@"' - "$LOADER" "$@"
 }
 refuses "where the first cannot be seen" 1 \
 	'a state that is pinned elsewhere uses mark 0x1000000 and table 15001' \
-	unseen --pin-dir $B attach r1 --port 80
+	unseen --pin-dir $B attach r1 --ports 80
 nothing_changed "nothing has changed" "$WORK/first"
 
-do_ok "the second, with a mark and a table of its own" loader --pin-dir $B attach r0 r1 --port 81 \
+do_ok "the second, with a mark and a table of its own" loader --pin-dir $B attach r0 r1 --ports 81 \
 	--mark 0x2000000 --table 15002
 snapshot_quick >"$WORK/both"
 do_ok "the first attached again" loader --pin-dir $A attach r0
@@ -57,7 +57,7 @@ for family in -4 -6; do
 		loader --pin-dir $B attach r0 --table 15002
 	refuses "ip $family: one with the same table" 1 "$gone.*--mark and --table.*clean" \
 		loader --pin-dir $B attach r0 --mark 0x2000000
-	do_ok "ip $family: one with both is taken over" loader --pin-dir $A attach r0 --port 80
+	do_ok "ip $family: one with both is taken over" loader --pin-dir $A attach r0 --ports 80
 	do_ok "ip $family: detach" loader --pin-dir $A detach --all
 	nothing_changed "ip $family: it is gone, too" "$WORK/before"
 done
@@ -69,7 +69,7 @@ r ip -6 route add local default dev lo table 15001 proto 84
 r ip rule add pref 151 iif r1 fwmark 0x10/0x10 lookup 84 proto 84
 r ip rule add pref 150 iif r1 lookup 84 proto 84
 r ip route add local default dev lo table 84 proto 84
-do_ok "attach over what an older build left" loader --pin-dir $A attach r1 --port 80
+do_ok "attach over what an older build left" loader --pin-dir $A attach r1 --ports 80
 is "the rule has the new number" "$(r ip rule | grep ' lookup 15001')" \
 	"149:	from all fwmark 0x1000000/0x1000000 iif r1 lookup 15001 proto 116"
 is "so have the routes" "$(r ip route show table 15001)$(r ip -6 route show table 15001)" \
@@ -79,7 +79,7 @@ is "the others of that number are as they were" \
 	"$(r ip rule | grep -c 'proto 84') $(r ip route show table 84)" "2 local default dev lo proto 84 scope host "
 r ip route add local default dev lo table 15001 proto 84
 r ip route add 198.51.100.0/24 dev r1 table 15002 proto 84
-do_ok "attach" loader --pin-dir $A attach r0 --port 80
+do_ok "attach" loader --pin-dir $A attach r0 --ports 80
 do_ok "detach" loader --pin-dir $A detach --all
 is "a route of an older build goes, another table's stays" \
 	"$(r ip route show table 15001)$(r ip route show table 15002)" "198.51.100.0/24 dev r1 proto 84 scope link "

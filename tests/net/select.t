@@ -28,22 +28,22 @@ some_relayed() {
 all="relay relay relay relay relay relay"
 none="direct direct direct direct direct direct"
 with "no rule" "$none"
-like "says how to add one" "$ERR$(loader attach r0 2>&1)" '(rule|--port)'
+like "says how to add one" "$ERR$(loader attach r0 2>&1)" '(rule|--ports)'
 do_ok "detach" loader detach --all
-with "one port" "relay direct relay direct relay relay" --port 80
-with "a range of ports" "direct relay direct relay direct direct" --port 8000-8100
-with "a list with a range" "$all" --port 22,79-81,8080
-with "all TCP ports of a prefix" "relay relay direct direct direct direct" --cidr 10.77.2.0/24
-with "one address" "relay relay direct direct direct direct" --cidr 10.77.2.2/32
-with "one address without a length" "relay relay direct direct direct direct" --cidr 10.77.2.2
-with "an IPv6 prefix" "direct direct relay relay direct direct" --cidr fd77:2::/64
-with "all" "$all" --cidr all
-with "only a UDP port" "$none" --udp-port 53
-with "our source" "$all" --cidr all --from 10.77.1.0/24,fd77:1::2
-with "our IPv4 source" "relay relay direct direct relay direct" --cidr all --from 10.77.1.2
-with "another source" "$none" --cidr all --from 10.77.1.3,fd77:1:1::/64
+with "one port" "relay direct relay direct relay relay" --ports 80
+with "a range of ports" "direct relay direct relay direct direct" --ports 8000-8100
+with "a list with a range" "$all" --ports 22,79-81,8080
+with "all TCP ports of a prefix" "relay relay direct direct direct direct" --to 10.77.2.0/24
+with "one address" "relay relay direct direct direct direct" --to 10.77.2.2/32
+with "one address without a length" "relay relay direct direct direct direct" --to 10.77.2.2
+with "an IPv6 prefix" "direct direct relay relay direct direct" --to fd77:2::/64
+with "all" "$all" --to all
+with "only a UDP port" "$none" --ports udp/53
+with "our source" "$all" --to all --from 10.77.1.0/24,fd77:1::2
+with "our IPv4 source" "relay relay direct direct relay direct" --to all --from 10.77.1.2
+with "another source" "$none" --to all --from 10.77.1.3,fd77:1:1::/64
 with "source, port and prefix" "relay direct direct direct direct direct" \
-	--port 80 --cidr 10.77.2.0/24 --from 10.77.1.0/24
+	--ports 80 --to 10.77.2.0/24 --from 10.77.1.0/24
 with "divert only" "$none" --divert-only
 
 # what dnsmasq saw last, by transport
@@ -53,7 +53,7 @@ asked() { # ARGS…
 }
 udp_relayed() { [[ $(asked) == "$ROUTER4" ]]; }
 
-do_ok "attach UDP" loader attach r0 --udp-port 53 --cidr 10.77.2.0/24
+do_ok "attach UDP" loader attach r0 --ports udp/53 --to 10.77.2.0/24
 ok "UDP port 53 is relayed" wait_for 10 udp_relayed
 is "TCP port 53 is direct" "$(asked +tcp)" $CLIENT4
 do_ok "detach" loader detach --all

@@ -14,7 +14,7 @@ rule_byte() { bpftool -j map lookup pinned "$PINS/rules" key "$1" 0 0 0 | json_v
 live() { config_bytes 36 38; } # unreadable, link_local
 shown() { loader -j status | json_value "o['unreadable']"; }
 
-do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24
+do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24
 is "unreadable packets are dropped, link-local is for this host" "$(live) $(shown)" "[0, 0] drop"
 is "the bit after the mark is set besides it" "$(config_bytes 32 36)" "[0, 0, 0, 2]"
 is "rules leave to the kernel what has no route" "$(rule_byte 0)" 0
@@ -50,7 +50,7 @@ fell_back() { [[ $(live) == "[0, 1]" ]]; }
 ok "not confirmed: the settings fall back as well" wait_for 20 fell_back
 
 # edits in place
-do_ok "a drop rule for link-local" loader rule add gone --before a --cidr 169.254.0.0/16 --action drop
+do_ok "a drop rule for link-local" loader rule add gone --before a --to 169.254.0.0/16 --action drop
 do_ok "the proxy's rule without" loader cidr del --rule a 169.254.169.254
 is "a drop rule lets no proxy connect" "$(live)" "[0, 0]"
 try loader cidr add --rule a 169.254.1.0/24 --show-bpftool
@@ -60,7 +60,7 @@ do_ok "cidr add" loader cidr add --rule a 169.254.1.0/24
 is "names link-local" "$(live)" "[0, 1]"
 do_ok "rule del" loader rule del a
 is "which goes with the rule" "$(live)" "[0, 0]"
-do_ok "rule add" loader rule add c --cidr 169.254.169.254 --unrouted proxy
+do_ok "rule add" loader rule add c --to 169.254.169.254 --unrouted proxy
 is "and comes with one" "$(live) $(rule_byte 1)" "[0, 1] 1"
 do_ok "a file with it" loader apply "$WORK/b.conf"
 do_ok "back to the edited policy" loader rollback
@@ -80,8 +80,8 @@ is "goes with the bit before it" "$(config_bytes 32 36)" "[0, 0, 0, 64]"
 do_ok "detach" loader detach --all
 r ip rule add pref 700 fwmark 0x2000000/0xff000000 lookup 700
 refuses "the second bit is in use" 1 'mark 0x2000000: rule 700 .*with mark 0x1000000.*--mark' \
-	loader attach r0 --port 80
-do_ok "another mark" loader attach r0 --port 80 --mark 0x10
+	loader attach r0 --ports 80
+do_ok "another mark" loader attach r0 --ports 80 --mark 0x10
 do_ok "detach" loader detach --all
 refuses "--unreadable of another kind" 2 'drop or pass' loader attach r0 --unreadable proxy
 refuses "--unrouted of another kind" 2 'pass or proxy' loader rule add x --unrouted drop

@@ -25,7 +25,7 @@ prepare nginx echo
 activate tcp,127.0.0.1,15002 tcp,::1,15002 udp,127.0.0.1,15002 udp,::1,15002
 ok "the relay is ready" wait_for 10 said READY=1
 ok "and says which process it is" said "MAINPID=$(relay_pid)"
-do_ok "attach" loader attach r0 --port 80,7007 --udp-port 7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,7007,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 is "datagrams too" "$(cpy udp $SERVER4 7007 10) $(cpy udp $SERVER6 7007 10)" "1 1"
 ok "the watchdog is fed" wait_for 10 said_often WATCHDOG=1 3

@@ -23,8 +23,8 @@ prepare nginx
 serve_run tell "$ROUTER" python3 "$LIB/corner.py" tell 7007 router
 wait_for 10 listening "$ROUTER" tcp 7007 || fatal "the router's service starts"
 ok "the relay starts" relay_start
-do_ok "attach to all of TCP" loader attach r0 --cidr all
-do_ok "and much of UDP" loader rule add datagrams --udp-port 53,7007 --cidr all
+do_ok "attach to all of TCP" loader attach r0 --to all
+do_ok "and much of UDP" loader rule add datagrams --ports udp/53,udp/7007 --to all
 ok "transit is relayed" steering $SERVER4 $SERVER6
 GATE_MAC=$(mac "$ROUTER" r0)
 CLIENT_LL=$(ip -n "$CLIENT" -br -6 addr show c0 | grep -o 'fe80[^/]*')

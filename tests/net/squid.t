@@ -7,7 +7,7 @@ prepare nginx
 sum=$(sum_of "$WORK/www/small")
 serve_squid || fatal "squid starts"
 snapshot >"$WORK/before"
-do_ok "attach the clients' side" loader attach r0 --port 80 --proxy 3129
+do_ok "attach the clients' side" loader attach r0 --ports 80 --proxy 3129
 do_ok "attach the servers' side" loader attach r1 --divert-only
 bypass_reset
 for to in $SERVER4 $SERVER6; do

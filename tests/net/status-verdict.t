@@ -37,7 +37,7 @@ well() { is "$HOOK: $1" "$(says)" "0 -"; }
 # again ARG… — attached anew, so that nothing was seen before
 again() {
 	loader -q detach --all
-	do_ok "$HOOK: attach" loader attach r0 --hook "$HOOK" --port 80 --udp-port 53 "$@"
+	do_ok "$HOOK: attach" loader attach r0 --hook "$HOOK" --ports 80,udp/53 "$@"
 }
 
 prepare nginx dns
@@ -158,7 +158,7 @@ led_astray() {
 	r nft delete table inet other
 
 	loader -q detach --all
-	do_ok "$HOOK: attach the servers' side" loader attach r1 --hook "$HOOK" --port 80
+	do_ok "$HOOK: attach the servers' side" loader attach r1 --hook "$HOOK" --ports 80
 	tries $SERVER4 $SERVER6
 	broken "wrong interface" "4 wrong-interface"
 }
@@ -167,7 +167,7 @@ nobody_takes_them() {
 	again
 	relay_stop
 	broken "relay down" "5 no-listener"
-	again --proxy 3129 --cidr 10.77.2.0/24
+	again --proxy 3129 --to 10.77.2.0/24
 	broken "proxy down" "5 no-listener"
 	loader -q port del udp/53
 	serve_run opaque "$ROUTER" python3 "$LIB/listen.py" 3129 tcp 0.0.0.0
@@ -191,7 +191,7 @@ nobody_takes_them
 echo 'SEC("xdp") int look(void *ctx) { return 2; }' | foreign_build look
 ok "an XDP program is on the interface" r bpftool prog load "$WORK/look.o" /sys/fs/bpf/look
 r ip link set r0 xdpgeneric pinned /sys/fs/bpf/look
-do_ok "attach" loader attach r0 --port 80
+do_ok "attach" loader attach r0 --ports 80
 broken "an earlier program" "4 earlier-program"
 like "is listed" "$(loader status)" 'before it: [^,]*look \(id [0-9]+\) on r0'
 is "in JSON too" "$(loader -j status | json_value "[(p['name'], p['device'], p['acknowledged']) for p in o['interfaces'][0]['before']]")" \

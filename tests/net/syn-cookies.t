@@ -23,7 +23,7 @@ cookies() { # NAME ADDRESS COUNT
 prepare nginx echo
 r sysctl -qw net.core.somaxconn=16 net.ipv4.tcp_max_syn_backlog=16
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80,7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,7007 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 is "no cookie without need" "$(counter syn_cookie)" 0
@@ -43,7 +43,7 @@ is "afterwards all is as before" "$(corner talk $SERVER4 7007 5) $(corner talk $
 serve_run tell "$ROUTER" python3 "$LIB/corner.py" tell 3129 proxy
 wait_for 10 listening "$ROUTER" tcp 3129
 r sysctl -qw net.ipv4.tcp_syncookies=2
-do_ok "a rule for another proxy" loader rule add other --port 22 --proxy 3129
+do_ok "a rule for another proxy" loader rule add other --ports 22 --proxy 3129
 for to in $SERVER4 $SERVER6; do
 	before=$(counter syn_cookie)
 	is "$to: the other proxy takes it" "$(corner ask "$to" 22 tcp)" "proxy $to 22"

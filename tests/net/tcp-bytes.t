@@ -5,7 +5,7 @@
 
 prepare peer
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 7007
+do_ok "attach" loader attach r0 --ports 7007
 bypass_reset
 before=$(relay_ticks)
 

@@ -7,7 +7,7 @@ prepare nginx
 serve_run late "$SERVER" python3 "$LIB/net.py" late 7007
 wait_for 10 listening "$SERVER" tcp 7007 || fatal "the server starts"
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80,7007
+do_ok "attach" loader attach r0 --ports 80,7007
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 

@@ -6,7 +6,7 @@
 
 prepare peer
 ok "the relay starts" relay_start --drain-timeout 60
-do_ok "attach" loader attach r0 --port 7007
+do_ok "attach" loader attach r0 --ports 7007
 bypass_reset
 flows() { [[ $(r ss -Htn state established "sport = :7007" | wc -l) -eq $1 ]]; }
 ended() { grep -q 'info ended: ' "$RELAY_LOG" && process_gone "$RELAY_PID"; }

@@ -5,7 +5,7 @@
 
 prepare peer
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 7007,7009
+do_ok "attach" loader attach r0 --ports 7007,7009
 
 # Of a flow that was reset a last acknowledgement may pass, since no socket has it any more: starts may not.
 r nft -f - <<-'NFT'

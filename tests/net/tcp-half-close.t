@@ -7,7 +7,7 @@ TEST_LIMIT=150
 
 prepare peer
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 7007
+do_ok "attach" loader attach r0 --ports 7007
 ok "the relay relays" wait_for 10 whole 1
 bypass_reset
 

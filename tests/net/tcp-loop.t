@@ -72,7 +72,7 @@ done
 r sysctl -qw net.ipv4.conf.all.accept_local=1 net.ipv4.conf.r0.accept_local=1
 r ip route add 10.77.9.0/24 via $CLIENT4
 r ip route add fd77:9::/64 via $CLIENT6
-do_ok "attach" loader attach r0 --port 80 --cidr 10.77.9.0/24,fd77:9::/64
+do_ok "attach" loader attach r0 --ports 80 --to 10.77.9.0/24,fd77:9::/64
 for mode in own client-ip client-ip-port; do
 	# a client with an address that the router returns as well
 	from=s
@@ -92,9 +92,9 @@ do_ok "detach" loader detach --all
 ip -n "$ROUTER" route replace 10.77.9.0/24 via $SERVER4
 ip -n "$ROUTER" route replace fd77:9::/64 via $SERVER6
 for dev in r0 r1; do
-	do_ok "attach the first gate" loader attach $dev --port 80 --cidr 10.77.9.0/24,fd77:9::/64
+	do_ok "attach the first gate" loader attach $dev --ports 80 --to 10.77.9.0/24,fd77:9::/64
 done
-do_ok "attach the second gate" loader_at "$SERVER" attach s0 --port 80 --cidr 10.77.9.0/24,fd77:9::/64
+do_ok "attach the second gate" loader_at "$SERVER" attach s0 --ports 80 --to 10.77.9.0/24,fd77:9::/64
 for mode in own client-ip client-ip-port; do
 	for to in $LOOP4 $LOOP6; do
 		ok "$mode: the first relay starts" relay_at "$ROUTER" $mode

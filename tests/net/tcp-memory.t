@@ -10,7 +10,7 @@ PIPE=1048576
 prepare peer
 r sysctl -qw net.ipv4.tcp_rmem="4096 131072 $BUFFER" net.ipv4.tcp_wmem="4096 16384 $BUFFER"
 ok "the relay starts" relay_start --workers 1
-do_ok "attach" loader attach r0 --port 7007
+do_ok "attach" loader attach r0 --ports 7007
 is "a flow is whole" "$(play $SERVER4 send=5000000 send=5000000)" \
 	"client 5000000 same fin, server 5000000 same fin"
 bypass_reset

@@ -11,7 +11,7 @@ prepare peer
 serve_run segments "$SERVER" python3 "$LIB/corner.py" segments 7012
 wait_for 10 listening "$SERVER" tcp 7012 || fatal "the server starts"
 ok "the relay starts" relay_start --no-seccomp
-do_ok "attach" loader attach r0 --port 7007,7012
+do_ok "attach" loader attach r0 --ports 7007,7012
 
 # FINs with bytes, of the relay: on either side (what play reports at its end may have another one)
 for side in c s; do

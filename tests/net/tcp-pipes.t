@@ -6,7 +6,7 @@
 prepare peer
 # a user of its own: the kernel counts the pages of all pipes of a user
 ok "the relay starts" relay_start --user games --workers 1
-do_ok "attach" loader attach r0 --port 7007
+do_ok "attach" loader attach r0 --ports 7007
 bypass_reset
 before=$(relay_pipes)
 

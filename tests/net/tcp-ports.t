@@ -47,7 +47,7 @@ at_once() { # PORT ADDRESS ADDRESS
 
 prepare peer
 ok "there is a neighbour" neighbour_up
-do_ok "attach the client's side" loader attach r0 --port 7007
+do_ok "attach the client's side" loader attach r0 --ports 7007
 for mode in own client-ip client-ip-port; do
 	if [[ $mode == client-ip ]]; then
 		do_ok "attach the servers' side" loader attach r1 --divert-only

@@ -5,7 +5,7 @@
 
 prepare nginx sshd
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 22,80 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 22,80 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 

@@ -7,7 +7,7 @@ prepare peer
 serve_run echo "$SERVER" python3 "$LIB/net.py" echo 7008
 wait_for 10 listening "$SERVER" tcp 7008 || fatal "the echo server starts"
 ok "the relay starts" relay_start --connect-timeout 2 --idle-timeout 3 --half-closed-timeout 2
-do_ok "attach" loader attach r0 --port 7007,7008,7009
+do_ok "attach" loader attach r0 --ports 7007,7008,7009
 bypass_reset
 
 # What the server does not answer

@@ -58,7 +58,7 @@ sniff "$SERVER" s0
 sniff "$CLIENT" c0
 for mode in own client-ip client-ip-port; do
 	ok "$mode: the relay starts" relay_start --source $mode
-	do_ok "$mode: attach" loader attach r0 --port 7007 --cidr 10.77.2.0/24,fd77:2::/64
+	do_ok "$mode: attach" loader attach r0 --ports 7007 --to 10.77.2.0/24,fd77:2::/64
 	[[ $mode == own ]] || do_ok "$mode: the servers' side" loader attach r1 --divert-only
 	ok "$mode: it is registered" relay_says registered
 	bypass_reset

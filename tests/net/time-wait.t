@@ -26,7 +26,7 @@ check() { # NAME CLIENT ADDRESS PORT LIMIT
 
 prepare nginx
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 before=$(counter time_wait)
@@ -38,7 +38,7 @@ do_ok "detach" loader detach --all
 relay_stop
 
 serve_haproxy || fatal "haproxy starts"
-do_ok "attach, with another proxy" loader attach r0 --port 80 --proxy 3129
+do_ok "attach, with another proxy" loader attach r0 --ports 80 --proxy 3129
 ok "new flows go through it" steering $SERVER4 $SERVER6
 bypass_reset
 check haproxy $CLIENT4 $SERVER4 41001 50

@@ -16,8 +16,8 @@ serve_peer echo 7007
 serve_peer bound 53 "$ROUTER"
 local_daemon=${SERVE_PIDS[-1]}
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80 --udp-port 53,7007 \
-	--cidr 10.77.2.0/24,10.77.3.0/24,fd77:2::/64,fd77:3::/64
+do_ok "attach" loader attach r0 --ports 80,udp/53,udp/7007 \
+	--to 10.77.2.0/24,10.77.3.0/24,fd77:2::/64,fd77:3::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 

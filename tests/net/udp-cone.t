@@ -10,8 +10,8 @@ serve_run cone4 "$SERVER" python3 "$LIB/net.py" udp-two 7007 $SERVER4 $EXTRA4
 serve_run cone6 "$SERVER" python3 "$LIB/net.py" udp-two 7007 $SERVER6 $EXTRA6
 serve_peer echo 443
 wait_for 10 listening "$SERVER" udp 7007 || fatal "the servers start"
-do_ok "attach" loader attach r0 --port 80 --udp-port 443,7007-7008 \
-	--cidr 10.77.2.0/24,10.77.3.0/24,fd77:2::/64,fd77:3::/64
+do_ok "attach" loader attach r0 --ports 80,udp/443,udp/7007-7008 \
+	--to 10.77.2.0/24,10.77.3.0/24,fd77:2::/64,fd77:3::/64
 
 check() { # DESCRIPTION WANTED4 WANTED6
 	ok "new flows go through the relay" wait_for 10 recorded $SERVER4

@@ -89,7 +89,7 @@ client_side() { # MODE ADDRESS SEEN
 
 for mode in own client-ip client-ip-port; do
 	ok "a relay with source $mode starts" relay_start --source $mode
-	do_ok "attach" loader attach r0 --port 80 --udp-port 9000 --cidr 10.77.2.0/24,fd77:2::/64
+	do_ok "attach" loader attach r0 --ports 80,udp/9000 --to 10.77.2.0/24,fd77:2::/64
 	[[ $mode == own ]] || do_ok "attach the servers' side" loader attach r1 --divert-only
 	ok "flows go through it" wait_for 10 recorded $SERVER4
 	seen4=$CLIENT4 seen6=$CLIENT6
@@ -109,7 +109,7 @@ done
 
 # with the relay's own address nobody tells whether an answer forbids fragments
 ok "a relay that knows nothing of the server starts" relay_start
-do_ok "attach" loader attach r0 --port 80 --udp-port 9000 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,udp/9000 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through it" steering $SERVER4
 narrow_client 1300
 forget

@@ -19,7 +19,7 @@ finds_place() { [[ $(flow "$1" 7007 count=100 idle=300) == "sent 100 received 10
 prepare nginx
 serve_peer echo 7007
 ok "the relay starts" relay_start --udp-per-source 200
-do_ok "attach" loader attach r0 --port 80 --udp-port 7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 idle_fds=$(relay_fds)

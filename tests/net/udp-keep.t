@@ -14,7 +14,7 @@ serve_greet 7001 7002 7004
 serve_peer echo 7003
 snapshot >"$WORK/before"
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --udp-port 7001-7004
+do_ok "attach" loader attach r0 --ports udp/7001-7004
 both slow 7001
 ok "a flow that is quiet runs" talk_start quiet4 $SERVER4 7002 3600
 ok "one of IPv6, too" talk_start quiet6 $SERVER6 7002 3600

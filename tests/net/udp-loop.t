@@ -56,7 +56,7 @@ circle "without a relay" $LOST4 20
 circle "without a relay" $LOST6 20
 for mode in own client-ip client-ip-port; do
 	ok "a relay with source $mode starts" relay_start --source $mode
-	do_ok "attach" loader attach r0 --port 80 --udp-port 2222
+	do_ok "attach" loader attach r0 --ports 80,udp/2222
 	ok "it is registered" relay_says "registered in"
 	# with the router's own address the kernel drops it as a martian when it comes back
 	least=$([[ $mode == own ]] && echo 1 || echo 20)

@@ -46,7 +46,7 @@ serve_greet {7001..7012}
 ok "the relay starts" relay_start
 
 both first 7001
-do_ok "attach" learns attach r0 --udp-port 7001
+do_ok "attach" learns attach r0 --ports udp/7001
 like "watches" "$ERR" 'learn UDP flows on r0 for 2 s'
 like "and says what it has learned" "$ERR" '2 UDP flows are older and stay'
 both_go_on "attach" first
@@ -58,9 +58,9 @@ try loader test udp "$(c ss -Hun "dst $SERVER4:7001" | awk '{ print $3; exit }')
 is "test asks about such a flow: it passes" $RC 6
 like "and says that it is left alone" "$OUT" 'began before the rule'
 
-do_ok "attach again" learns attach r0 --udp-port 7001
+do_ok "attach again" learns attach r0 --ports udp/7001
 unlike "does not watch" "$ERR" learn
-do_ok "a rule for TCP" learns rule add tcp --port 7001
+do_ok "a rule for TCP" learns rule add tcp --ports 7001
 unlike "does not watch either" "$ERR" learn
 
 both port 7002
@@ -69,13 +69,13 @@ both_go_on "port add" port
 relayed 7002
 
 both cidr 7003
-do_ok "a rule for other addresses" loader rule add more --udp-port 7003 --cidr 198.51.100.0/24
+do_ok "a rule for other addresses" loader rule add more --ports udp/7003 --to 198.51.100.0/24
 do_ok "cidr add" learns cidr add --rule more $SERVER4 $SERVER6
 both_go_on "cidr add" cidr
 relayed 7003
 
 both rule 7004
-do_ok "rule add, with seconds" loader rule add fourth --udp-port 7004 --learn 1
+do_ok "rule add, with seconds" loader rule add fourth --ports udp/7004 --learn 1
 like "which it says" "$ERR" 'learn UDP flows on r0 for 1 s'
 both_go_on "rule add" rule
 relayed 7004
@@ -106,14 +106,14 @@ do_ok "save" loader save
 like "keeps the seconds" "$OUT" 'learn = 1'
 
 both taken 7007
-do_ok "--learn 0" loader rule add seventh --udp-port 7007 --learn 0
+do_ok "--learn 0" loader rule add seventh --ports udp/7007 --learn 0
 unlike "does not watch" "$ERR" learn
 goes_on "--learn 0" taken4 "$CLIENT4 $ROUTER4"
 goes_on "--learn 0, IPv6" taken6 "$CLIENT6 $ROUTER6"
 
 # not answered, since there is no way to it
 talk vain 198.51.100.1 7008
-do_ok "a rule for a flow that does not pass" learns rule add eighth --udp-port 7008
+do_ok "a rule for a flow that does not pass" learns rule add eighth --ports udp/7008
 unlike "does not learn it" "$ERR" older
 kill "${TALK_PID[vain]}"
 
@@ -124,12 +124,12 @@ is "its entries are gone" "$(older_entries 7001)" 0
 
 both full 7009
 r python3 "$OLDER" fill "$PINS/internal/older" 65536 0 2>"$WORK/log/fill"
-do_ok "with a full table" learns rule add ninth --udp-port 7009
+do_ok "with a full table" learns rule add ninth --ports udp/7009
 like "it says so" "$ERR" 'table of older UDP flows is full: 2 found no room'
 goes_on "the flow that found no room" full4 "$CLIENT4 $ROUTER4"
 both stale 7010
 r python3 "$OLDER" fill "$PINS/internal/older" 65536 70 2>"$WORK/log/fill"
-do_ok "once those in it are idle" learns rule add tenth --udp-port 7010
+do_ok "once those in it are idle" learns rule add tenth --ports udp/7010
 like "there is room" "$ERR" '2 UDP flows are older'
 both_go_on "in the room" stale
 
@@ -143,16 +143,16 @@ r nft -f - <<-'NFT'
 NFT
 ok "a flow that is quiet runs" talk_start quiet $SERVER4 7011 3600
 if r test -e /proc/sys/net/netfilter/nf_conntrack_count; then
-	do_ok "with connection tracking" learns rule add eleventh --udp-port 7011
+	do_ok "with connection tracking" learns rule add eleventh --ports udp/7011
 	like "it is learned" "$ERR" '1 UDP flow is older and stays'
 	wake quiet
 	ok "it goes on" wait_for 10 answered quiet 2
 	is "its server saw" "$(whom quiet)" $CLIENT4
 
-	do_ok "a rule for a port without flows" loader rule add twelfth --udp-port 7012
+	do_ok "a rule for a port without flows" loader rule add twelfth --ports udp/7012
 	ok "a quiet flow is relayed" talk_start relayed $SERVER4 7012 3600
 	do_ok "detach --all" loader detach --all
-	do_ok "and attach again" learns attach r0 --udp-port 7012
+	do_ok "and attach again" learns attach r0 --ports udp/7012
 	like "watches" "$ERR" 'learn UDP flows on r0'
 	still_relayed "detach --all, attach" relayed 7012
 	loader save >"$WORK/flap.conf"
@@ -167,11 +167,11 @@ if r test -e /proc/sys/net/netfilter/nf_conntrack_count; then
 	ok "and is registered" relay_says registered
 	still_relayed "another interface of that name" relayed 7012
 fi
-do_ok "a rule that takes UDP" loader rule add last --udp-port 7013
+do_ok "a rule that takes UDP" loader rule add last --ports udp/7013
 unlike "gives nothing back" "$ERR" 'another source'
 do_ok "it goes" loader rule del last
 like "which says what becomes of its flows" "$ERR" 'which see another source'
-do_ok "a rule for TCP goes" loader rule add web --port 80
+do_ok "a rule for TCP goes" loader rule add web --ports 80
 do_ok "it goes" loader rule del web
 unlike "which gives nothing back" "$ERR" 'another source'
 do_ok "detach --all" loader detach --all

@@ -9,7 +9,7 @@ prepare nginx
 serve_peer echo 443
 serve_peer echo 7007
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 80 --udp-port 443,7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,udp/443,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 

@@ -14,8 +14,8 @@ ip -n "$CLIENT" addr add $OTHER6/64 dev c0 nodad
 serve_dgram 9999
 serve_peer echo 9998
 ok "the relay starts" relay_start
-do_ok "attach for one client" loader attach r0 --port 80 --udp-port 9998-9999 \
-	--cidr 10.77.2.0/24,fd77:2::/64 --from $CLIENT4/32,$CLIENT6/128
+do_ok "attach for one client" loader attach r0 --ports 80,udp/9998-9999 \
+	--to 10.77.2.0/24,fd77:2::/64 --from $CLIENT4/32,$CLIENT6/128
 ok "new flows go through the relay" steering $SERVER4
 
 # unconnected UDP sockets of the router that are bound to an address which is not its own

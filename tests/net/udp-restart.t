@@ -16,7 +16,7 @@ for to in $SERVER4 $SERVER6; do
 done
 
 ok "the relay starts" relay_start --listen 15002 --drain-timeout 4
-do_ok "attach" loader attach r0 --port 80 --udp-port 443 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,udp/443 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 

@@ -15,7 +15,7 @@ chmod +x "$WORK/relay"
 
 prepare nginx
 serve_peer echo 7007
-do_ok "attach" loader attach r0 --port 80 --udp-port 7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 
 RELAY=$WORK/relay
 ok "a relay with 64 descriptors starts" relay_start

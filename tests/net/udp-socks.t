@@ -14,7 +14,7 @@ wait_for 10 listening "$SERVER" udp 53 || fatal "the second echo server starts"
 serve_run socks "$SERVER" python3 "$LIB/socks5.py" 1080
 wait_for 10 listening "$SERVER" tcp 1080 || fatal "the SOCKS server starts"
 ok "the relay starts" relay_start --upstream socks5://$SERVER4:1080
-do_ok "attach" loader attach r0 --port 80 --udp-port 53,7007 --cidr 10.77.2.0/24,10.77.3.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,udp/53,udp/7007 --to 10.77.2.0/24,10.77.3.0/24,fd77:2::/64
 ok "the relay is registered" relay_says 'registered in'
 bypass_reset
 

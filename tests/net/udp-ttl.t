@@ -50,7 +50,7 @@ straight() { carried "without a relay" $SERVER4 $CLIENT4; carried "without a rel
 straight
 for mode in own client-ip client-ip-port; do
 	ok "a relay with source $mode starts" relay_start --source $mode
-	do_ok "attach" loader attach r0 --port 80 --udp-port 9000 --cidr 10.77.2.0/24,fd77:2::/64
+	do_ok "attach" loader attach r0 --ports 80,udp/9000 --to 10.77.2.0/24,fd77:2::/64
 	[[ $mode == own ]] || do_ok "attach the servers' side" loader attach r1 --divert-only
 	ok "flows go through it" wait_for 10 recorded $SERVER4
 	if [[ $mode == own ]]; then
@@ -66,7 +66,7 @@ for mode in own client-ip client-ip-port; do
 done
 
 ok "a relay that does not carry ECN starts" relay_start --carry-ecn no
-do_ok "attach" loader attach r0 --port 80 --udp-port 9000 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 80,udp/9000 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through it" wait_for 10 recorded $SERVER4
 # shellcheck disable=SC2086 # words
 {

@@ -33,7 +33,7 @@ shut() { [[ $(seen "$1") == nobody ]]; }
 prepare nginx
 ok "the relay starts" relay_start
 for hook in clsact tcx; do
-	try loader attach r0 --port 80 --hook $hook
+	try loader attach r0 --ports 80 --hook $hook
 	[[ $RC -eq 0 ]] || continue
 	ok "$hook: flows go through the relay" steering $SERVER4 $SERVER6
 	is "$hook: nothing is wrong" "$(ids --probe)" "[]"

@@ -50,7 +50,7 @@ failing() { # NAME UPSTREAM END
 	relay_stop
 }
 
-do_ok "attach" loader attach r0 --port 22,80,81 --udp-port 7007 --cidr 10.77.2.0/24,fd77:2::/64
+do_ok "attach" loader attach r0 --ports 22,80,81,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 bypass_reset
 through "SOCKS5 with a password" "socks5://user:p%40:ss@$SERVER4:1080" $SERVER4 $SERVER6 ECONNREFUSED
 through "SOCKS5 over IPv6" "socks5://[$SERVER6]:1081" $SERVER4 $SERVER6 ECONNREFUSED

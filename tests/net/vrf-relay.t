@@ -19,8 +19,8 @@ relay_fails "a relay bound to the VRF itself" \
 	'^tproxy-relay: --device blue: flows do not come in by a VRF itself' --device blue
 relay_fails "full cone with the client's address" 'udp-full-cone goes with source = own' \
 	--device r0 --udp-full-cone --source client-ip
-do_ok "attach the client's side" loader attach r0 --port 80 --udp-port 9,53,7007 \
-	--cidr 10.77.2.0/24,fd77:2::/64 --proxy 15002
+do_ok "attach the client's side" loader attach r0 --ports 80,udp/9,udp/53,udp/7007 \
+	--to 10.77.2.0/24,fd77:2::/64 --proxy 15002
 like "it says which relay takes its flows" "$ERR" 'VRF blue.*tproxy-relay --device r0'
 do_ok "attach the servers' side" loader attach r1 --divert-only
 past_reset
@@ -66,7 +66,7 @@ for device in '' r1; do
 	relay_stop
 done
 ok "a relay in the socket map starts" relay_start
-do_ok "a rule for it" loader attach r0 --port 80 --udp-port 7007 --proxy relay
+do_ok "a rule for it" loader attach r0 --ports 80,udp/7007 --proxy relay
 for to in $SERVER4 $SERVER6; do
 	is "it gets no TCP flow to $to" "$(cpy probe "$to" 80 1)" timeout
 	is "nor UDP" "$(cpy udp "$to" 7007 100)" 0

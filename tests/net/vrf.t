@@ -41,8 +41,8 @@ done
 unlike "which is counted" "$(past)" '^0?$'
 past_reset
 
-refuses "the VRF device is refused" 1 '^tproxy-loader: blue: .*members' loader attach blue --port 7007
-do_ok "attach a member" loader attach r0 --port 7007 --udp-port 7007 --proxy 3129
+refuses "the VRF device is refused" 1 '^tproxy-loader: blue: .*members' loader attach blue --ports 7007
+do_ok "attach a member" loader attach r0 --ports 7007 --proto tcp+udp --proxy 3129
 like "which warns that the proxy has to be bound" "$ERR" 'VRF blue.*bound to r0'
 is "the rules name the member and the VRF" "$(rules)" "r0/blue"
 like "status tells the VRF" "$(loader status)" 'r0: .*in VRF blue, routing IPv4 ok, IPv6 ok'
@@ -75,7 +75,7 @@ do_ok "attach the other member" loader attach r1 --divert-only
 is "they share the IPv6 rule" "$(rules)" "r0 r1/blue"
 do_ok "detach the first" loader detach r0
 is "the other keeps it" "$(rules)" "r1/blue"
-do_ok "attach the first again" loader attach r0 --port 7007 --udp-port 7007 --proxy 3129
+do_ok "attach the first again" loader attach r0 --ports 7007 --proto tcp+udp --proxy 3129
 
 "$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
 watch=$!

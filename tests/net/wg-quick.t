@@ -38,7 +38,7 @@ theirs() { r ip "-$1" rule | sed -n 's/.*lookup main suppress_prefixlength 0.*/m
 
 snapshot_quick >"$WORK/before"
 ok "the relay starts" relay_start
-do_ok "attach" loader attach r0 --port 7007 --udp-port 7007
+do_ok "attach" loader attach r0 --ports 7007 --proto tcp+udp
 "$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
 watch=$!
 disown $watch

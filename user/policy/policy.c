@@ -157,26 +157,32 @@ int service_set_merge(struct service_set *to, const struct service_set *from)
 	return 0;
 }
 
-static int add_of_protos(struct service_set *to, struct port_range range, int protos)
+/* Adds the entries of `from` that name no protocol, as those of `proto`. */
+static int add_unnamed(struct service_set *to, const struct service_set *from, __u8 proto)
 {
-	int err = protos & POLICY_TCP ? service_set_add(to, IPPROTO_TCP, range) : 0;
+	int err = 0;
 
-	return err || !(protos & POLICY_UDP) ? err : service_set_add(to, IPPROTO_UDP, range);
+	for (size_t i = 0; i < from->n && !err; i++)
+		if (!from->items[i].proto)
+			err = service_set_add(to, proto, from->items[i].range);
+	return err;
 }
 
 int service_set_resolve(struct service_set *to, const struct service_set *from, int protos)
 {
-	static const struct port_range every_port;
+	struct service every_port = { 0 };
+	const struct service_set all = { .items = &every_port, .n = 1 };
 	int err = 0;
 
 	if (!from)
-		return add_of_protos(to, every_port, protos);
-	for (size_t i = 0; i < from->n && !err; i++) {
-		const struct service *s = &from->items[i];
-
-		err = s->proto ? service_set_add(to, s->proto, s->range) :
-				 add_of_protos(to, s->range, protos);
-	}
+		from = &all;
+	for (size_t i = 0; i < from->n && !err; i++)
+		if (from->items[i].proto)
+			err = service_set_add(to, from->items[i].proto, from->items[i].range);
+	if (!err && (protos & POLICY_TCP))
+		err = add_unnamed(to, from, IPPROTO_TCP);
+	if (!err && (protos & POLICY_UDP))
+		err = add_unnamed(to, from, IPPROTO_UDP);
 	return err;
 }
 
