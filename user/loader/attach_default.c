@@ -7,8 +7,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "policy/cover.h"
 #include "loader/attach.h"
+#include "policy/cover.h"
 
 struct placing {
 	struct attach *a;

@@ -6,6 +6,7 @@
 #include "loader/commands.h"
 #include "loader/show/show.h"
 #include "loader/steps/confirm.h"
+#include "loader/steps/confirm_guard.h"
 #include "loader/steps/session_open.h"
 
 static int report(const struct session *session, bool confirmed)

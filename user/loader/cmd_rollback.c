@@ -7,6 +7,7 @@
 #include "loader/commands.h"
 #include "loader/show/show.h"
 #include "loader/steps/confirm.h"
+#include "loader/steps/confirm_guard.h"
 #include "loader/steps/session_open.h"
 
 static int rollback(struct session *session)

@@ -17,6 +17,7 @@
 #include "loader/edit/apply.h"
 #include "loader/edit/apply_devices.h"
 #include "loader/edit/conffile.h"
+#include "loader/steps/confirm_guard.h"
 #include "loader/steps/session_open.h"
 #include "loader/steps/setup.h"
 #include "loader/watch/events.h"

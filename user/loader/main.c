@@ -143,8 +143,8 @@ static void print_help(void)
 	       "  -q                only warnings and errors, no steps\n"
 	       "  -h, --help        this text; after a command: its options\n"
 	       "  -V, --version     print the version\n"
-	       "\nexit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (status: degraded;\n"
-	       "diff, import, check, clean, attach --probe), 5 broken (status; test: would not\n"
+	       "\nexit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (diff, import,\n"
+	       "check, clean, attach --probe; status: degraded), 5 broken (status; test: would not\n"
 	       "arrive), 6 test: passes, 7 test: dropped or refused\n");
 }
 

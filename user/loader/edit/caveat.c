@@ -6,8 +6,8 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "lib/log.h"
-#include "policy/scope.h"
 #include "loader/steps/steps.h"
+#include "policy/scope.h"
 
 static bool is_attached(const struct session *session, const struct device *device)
 {

@@ -4,8 +4,9 @@
 #define TPROXY_LOADER_EDIT_CAVEAT_H
 
 #include "lib/device.h"
-#include "policy/policy.h"
+#include "loader/app/app.h"
 #include "loader/app/session.h"
+#include "policy/policy.h"
 
 void caveat_warn(struct session *session, const struct device *device);
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "kernel/maps/applied.h"
-#include "kernel/maps/policy_maps.h"
 #include "kernel/maps/confirm_deadline.h"
+#include "kernel/maps/policy_maps.h"
 
 #define LINE_LEN 384
 

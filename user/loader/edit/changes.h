@@ -8,10 +8,11 @@
 
 #include <json-c/json.h>
 
+#include "kernel/maps/pools.h"
+#include "loader/app/app.h"
+#include "loader/app/session.h"
 #include "policy/config/config.h"
 #include "policy/policy_diff.h"
-#include "kernel/maps/pools.h"
-#include "loader/app/session.h"
 
 /* One difference in full; all pointers are valid during the call only. */
 struct change_item {

@@ -2,8 +2,8 @@
 /* Attached interfaces and their roles, compared with those that a configuration names. */
 #include <string.h>
 
-#include "lib/device.h"
 #include "kernel/maps/policy_maps.h"
+#include "lib/device.h"
 #include "loader/edit/changes.h"
 
 #define LINE_LEN 192

@@ -5,6 +5,7 @@
 
 #include "kernel/maps/generation.h"
 #include "loader/steps/confirm.h"
+#include "loader/steps/confirm_guard.h"
 #include "loader/steps/learn.h"
 #include "loader/steps/session_open.h"
 

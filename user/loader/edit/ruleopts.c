@@ -4,9 +4,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "policy/cover.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "policy/cover.h"
 
 /* Lists are short: an error shows the whole value, and the option as the user typed it. */
 static int report(const char *option, const char *value, const char *why, const char *next)

@@ -3,10 +3,10 @@
 #ifndef TPROXY_LOADER_SHOW_TEST_ANSWER_H
 #define TPROXY_LOADER_SHOW_TEST_ANSWER_H
 
-#include "policy/policy.h"
 #include "kernel/probe/simulate.h"
 #include "loader/app/app.h"
 #include "loader/app/problem.h"
+#include "policy/policy.h"
 
 struct test_answer {
 	const char *ifname;
