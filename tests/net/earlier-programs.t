@@ -98,7 +98,7 @@ tcx_tests() {
 	ok "so flows go straight" wait_for 10 direct $SERVER4
 	untcx r0 halt
 	do_ok "attach --after of one that is not there" "${attach[@]}" --after nobody
-	like "is told" "$ERR" 'no program .* called nobody'
+	like "is reported" "$ERR" 'after nobody: no such program runs before ours'
 
 	do_ok "detach" loader detach --all
 	tcx r0 halt before

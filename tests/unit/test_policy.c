@@ -632,6 +632,56 @@ static void test_service_lists(void **unused)
 	free(set.items);
 }
 
+/* --ports and --proto, `ports` and `proto`. */
+static void test_ports_of_protocols(void **unused)
+{
+	static const struct {
+		const char *ports, *proto, *services;
+	} cases[] = {
+		{ "22,8000-8010", "tcp", "tcp/22,tcp/8000-8010" },
+		{ "53", "udp", "udp/53" },
+		{ "53", "tcp+udp", "tcp/53,udp/53" },
+		{ "53", "udp+tcp", "tcp/53,udp/53" },
+		{ "22,udp/53", "tcp", "udp/53,tcp/22" },
+		{ "tcp/22,53", "udp", "tcp/22,udp/53" },
+		{ "udp/53,tcp/8000-8010", "tcp", "udp/53,tcp/8000-8010" },
+		{ "udp", "tcp", "udp" },
+		{ NULL, "tcp", "tcp" },
+		{ NULL, "tcp+udp", "tcp,udp" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct service_set ports = { 0 }, got = { 0 };
+		const char *why = NULL;
+
+		if (cases[i].ports)
+			assert_int_equal(policy_parse_ports(cases[i].ports, &ports, &why), 0);
+		assert_int_equal(service_set_resolve(&got, cases[i].ports ? &ports : NULL,
+						     policy_parse_proto(cases[i].proto)),
+				 0);
+		expect_services(&got, cases[i].services);
+		free(ports.items);
+		free(got.items);
+	}
+}
+
+static void test_bad_ports(void **unused)
+{
+	static const char *const bad[] = { "",      "22,",   "22, 23", "sctp/22", "tcp/",
+					   "udp/0", "70000", "90-80",  "tcp22",   "icmp" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct service_set set = { 0 };
+		const char *why = NULL;
+
+		assert_int_not_equal(policy_parse_ports(bad[i], &set, &why), 0);
+		assert_non_null(why);
+		free(set.items);
+	}
+	assert_int_equal(policy_parse_proto("icmp"), -EINVAL);
+	assert_int_equal(policy_parse_proto(""), -EINVAL);
+}
+
 static void test_prefix_lists(void **unused)
 {
 	struct prefix_set set = { 0 };
@@ -693,6 +743,8 @@ int main(void)
 		cmocka_unit_test(test_service_text),
 		cmocka_unit_test(test_proxy_text),
 		cmocka_unit_test(test_service_lists),
+		cmocka_unit_test(test_ports_of_protocols),
+		cmocka_unit_test(test_bad_ports),
 		cmocka_unit_test(test_prefix_lists),
 		cmocka_unit_test(test_name_tables),
 	};

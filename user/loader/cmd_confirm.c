@@ -56,7 +56,7 @@ int cmd_confirm(struct app *app, int argc, char **argv)
 		return EXIT_USAGE;
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	/* Opening restores the previous policy if the deadline has passed, whoever noticed it. */
+	/* Opening restores the previous policy if the deadline has passed. */
 	code = session_open_to_write(&session, app);
 	return code ? code : confirm(&session);
 }

@@ -9,7 +9,7 @@
 struct edit_note {
 	char *id;                   /* the object, the same for an edit and its undoing; owned */
 	char *line;                 /* owned */
-	char rule[TPROXY_NAME_LEN]; /* empty: of no rule */
+	char rule[TPROXY_NAME_LEN]; /* empty: belongs to no rule */
 	bool added;                 /* the rule itself is new */
 	bool undone, reported;
 };

@@ -228,7 +228,7 @@ int rule_options_extend(const struct rule_options *o, struct rule *rule)
 		err = prefix_set_merge(&rule->to, &o->rule.to);
 	if (!err)
 		err = prefix_set_merge(&rule->from, &o->rule.from);
-	/* A rule for every interface is not made narrower by naming one of them. */
+	/* Naming an interface does not narrow a rule for every interface. */
 	if (!err && rule->interfaces.n)
 		err = name_set_merge(&rule->interfaces, &o->rule.interfaces);
 	if (!err && o->has_proxy)

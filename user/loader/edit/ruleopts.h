@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The options that describe a rule, shared by attach and rule add. */
+/*
+ * The options that describe a rule, shared by attach and rule add. They are called as the keys
+ * of the configuration file. Must not know the live policy.
+ */
 #ifndef TPROXY_LOADER_EDIT_RULEOPTS_H
 #define TPROXY_LOADER_EDIT_RULEOPTS_H
 
@@ -48,20 +51,20 @@ enum {
 	{ "on-down", required_argument, NULL, OPT_ON_DOWN }
 /* clang-format on */
 
-/* Takes one option. 0, or -EINVAL after a reported error. */
+/* Takes one option. 0, or -EINVAL after a reported error, which names it as it was typed. */
 int rule_options_take(struct rule_options *options, int opt, const char *value);
 
 /* Once all are taken: what --ports and --proto mean together. 0, or a reported -errno. */
 int rule_options_finish(struct rule_options *options);
 
-/* A new rule: what was not said gets its default (all TCP, everywhere, relay, drop). */
+/* Makes a rule. Options that were not given get their defaults (all TCP, everywhere, relay, drop). */
 int rule_options_create(const struct rule_options *options, const char *name,
 			enum tproxy_action action, struct rule *ret_rule);
 
-/* Adds what the options say to an existing rule; what was not said stays. */
+/* Extends an existing rule by the options; the rest of the rule stays. */
 int rule_options_extend(const struct rule_options *options, struct rule *rule);
 
-/* Would that change nothing? */
+/* True if that would change nothing. */
 bool rule_options_within(const struct rule_options *options, const struct rule *rule);
 
 void rule_options_free(struct rule_options *options);
