@@ -65,7 +65,7 @@ in_man() { # COMMAND
 	local list
 
 	subsection tproxy-loader.8 "$1" >"$WORK/section"
-	for list in "Rule options" "Options of edits"; do
+	for list in "Rule options" "Edit options"; do
 		! grep -q "Sx $list" "$WORK/section" || subsection tproxy-loader.8 "$list" >>"$WORK/section"
 	done
 	tagged <"$WORK/section"
