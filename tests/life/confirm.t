@@ -42,7 +42,7 @@ is "nothing waits any more" "$(left)" none
 ok "the process that waited ends" wait_for 10 no_guard
 is "the new policy stays" "$(seen $SERVER4)" direct
 do_ok "confirm again" loader confirm
-like "has nothing to do" "$ERR" 'nothing waits'
+like "has nothing to do" "$ERR" 'no policy waits'
 
 do_ok "back to the old policy" loader apply "$WORK/old.conf"
 do_ok "the new one for 60 s" loader apply "$WORK/new.conf" --confirm-within 60s

@@ -67,8 +67,8 @@ leftovers() {
 	# without CAP_SYS_ADMIN nobody can tell
 	try r setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$LOADER" clean
 	is "clean without CAP_SYS_ADMIN has remarks" $RC 4
-	like "about rules, with the command to remove them" "$ERR" 'rule 150 iif r0: whose it is .*\(ip -4 rule del '
-	like "and filters" "$ERR" 'r0: whose the filter .*\(tc filter del dev r0 ingress prio 1 '
+	like "about rules, with the command to remove them" "$ERR" 'rule 150 iif r0: the owner is unknown: .*\(ip -4 rule del '
+	like "and filters" "$ERR" 'r0: the owner of the filter tproxy_ingress, .*\(tc filter del dev r0 ingress prio 1 '
 	rules_and_programs 15001 >"$WORK/now"
 	same_text "nothing is removed" "$WORK/elsewhere" "$WORK/now"
 

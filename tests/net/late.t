@@ -50,9 +50,9 @@ relay_stop
 bypass_reset
 is "without a relay its late segment is dropped" "$(late $SERVER4 5003)" silence
 bypass_none "as new flows are"
-do_ok "on-down pass" loader attach r0 --ports 7007,7009 --on-proxy-down pass
+do_ok "on-proxy-down pass" loader attach r0 --ports 7007,7009 --on-proxy-down pass
 is "then it is the server's to answer" "$(late $SERVER4 5003)" reset
-do_ok "on-down drop" loader attach r0 --ports 7007,7009 --on-proxy-down drop
+do_ok "on-proxy-down drop" loader attach r0 --ports 7007,7009 --on-proxy-down drop
 ok "the relay starts" relay_start
 ok "and serves" wait_for 10 whole 1
 
