@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Policies as people write them on a command line: lists of ports, prefixes, interfaces. */
+/* Values of rule options and of keys as text: lists of ports, prefixes, interfaces; proxies. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
