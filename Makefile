@@ -56,8 +56,8 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB_OBJ    := $(call obj,$(LIB_SRC))
 LOADER_OBJ := $(call obj,$(LOADER_SRC))
 RELAY_OBJ  := $(call obj,$(RELAY_SRC))
-# Of an archive the linker takes what a program uses: the relay little of the kernel's room, the
-# loader nothing of the relay but its configuration (for `check`).
+# The linker takes from an archive only the members that a program uses. Of user/kernel the relay
+# uses nothing; of user/relay the loader uses only config/, for `check`.
 LIB_A      := $(BUILD)/tproxy.a
 RELAY_A    := $(BUILD)/relay.a
 SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h
@@ -78,7 +78,7 @@ tproxy-relay: $(RELAY_OBJ) $(LIB_A)
 
 $(LIB_A): $(LIB_OBJ)
 $(RELAY_A): $(filter-out %/main.o,$(RELAY_OBJ))
-# P: members keep their folders, for some share a name.
+# P: members keep their folders, because some of them have the same name.
 $(LIB_A) $(RELAY_A):
 	$(say) AR $@
 	$(Q)rm -f $@
@@ -98,7 +98,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
-# The first build has no dependency files yet: sources that embed the skeleton wait for it.
+# The first build has no dependency files yet: sources that embed the skeletons wait for them.
 $(LIB_OBJ) $(call obj,$(BPFTEST_SRC)): | $(SKEL)
 
 UNIT_BIN    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
@@ -107,7 +107,7 @@ HELPER_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(HELPER_SRC))
 BENCH_BIN   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BENCH_SRC))
 PARSE_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 MUTATE_OBJ  := $(call obj,$(wildcard tests/bpf/reference*.c tests/bpf/mutate*.c))
-# The same loader with other programs in it: what an upgrade looks like to it.
+# The same loader with other BPF programs in it: to the state in the kernel it is an upgrade.
 NEXT := $(BUILD)/tests/next
 # The same relay under the sanitizers: tests/life/relay-sanitized.t runs it.
 SANITIZED := $(BUILD)/tests/sanitized
@@ -142,7 +142,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LOADER_LIBS) -lcmocka -o $@
 
-# The data path's parser as plain C: with the kernel's types, and always under the sanitizers.
+# The parser of the data path as plain C, with the kernel's types, always under the sanitizers.
 $(BUILD)/tests/unit/bpf_parse.o: private ALL_CFLAGS += -Ivmlinux -Ibpf $(if $(SANITIZE),,$(PARSE_SANITIZE))
 $(BUILD)/tests/unit/test_packet: private LDFLAGS += $(if $(SANITIZE),,$(PARSE_SANITIZE))
 $(BUILD)/tests/unit/test_packet: $(BUILD)/tests/unit/bpf_parse.o $(MUTATE_OBJ)
@@ -157,7 +157,7 @@ $(BUILD)/tests/helpers/%: $(BUILD)/tests/helpers/%.o
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 
-# For other people's processes, whatever they were built with: without a sanitizer of its own.
+# Loaded into processes that were built in other ways: never with a sanitizer.
 $(PRELOAD): tests/helpers/preload.c tests/helpers/preload.h Makefile
 	$(say) LINK $@
 	@mkdir -p $(@D)
@@ -176,7 +176,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ -lbpf -o $@
 
-# All in one command: what is fuzzed is instrumented, and so must not share objects.
+# One command from sources to program: instrumented objects cannot be shared with other targets.
 FUZZ_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
 FUZZED   := user/lib/parse.c user/lib/line.c $(call sources,policy)
 
@@ -207,7 +207,7 @@ bench: all $(BENCH_BIN) $(HELPER_BIN) ## measure against iptables TPROXY, other 
 	$(Q)tests/bench/policy.sh
 	$(Q)tests/bench/udp.sh
 
-lint: ## shellcheck, codespell, warnings
+lint: ## check layout, includes, lengths, scripts, spelling; build with warnings as errors
 	$(Q)scripts/lint
 
 install: all ## install programs and man pages (DESTDIR, PREFIX)

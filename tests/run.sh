@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Runs the tests under prove: all, or those whose path has one of the arguments
-# in it (tests/run.sh net/dns life). The last are virtual machines with other kernels,
-# which run the most important ones (scripts/deps --vm first): KERNELS=0 leaves them
-# out, KERNELS=all runs all tests in them. JOBS=N runs N files at a time, TEST_VERBOSE=1
-# shows each check. RETRY=1 runs the files that failed once more, alone, and names
-# those that passed then. The summary line at the end counts files and checks.
+# Runs the tests under prove: all, or those whose path contains one of the arguments
+# (tests/run.sh net/dns life). The summary at the end counts files and checks.
+#
+# JOBS=N          runs N files at a time
+# TEST_VERBOSE=1  shows each check
+# RETRY=1         runs the files that failed a second time, alone, and names those that pass then
+# KERNELS=0       leaves out the virtual machines with other kernels, which come last and run
+#                 the most important tests (they need scripts/deps --vm)
+# KERNELS=all     runs all tests in the virtual machines
 
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 
-# every test there is, cheap ones first
+# all_tests — the path of every test, cheap ones first
 all_tests() {
 	local file machines=(tests/vm/*.t)
 
 	[[ ${KERNELS-} != 0 ]] || machines=()
-	for file in build/tests/unit/* build/tests/bpf/* tests/fuzz/*.t tests/net/*.t tests/life/*.t \
-		"${machines[@]}"; do
+	for file in build/tests/unit/* build/tests/bpf/* tests/lint/*.t tests/fuzz/*.t \
+		tests/net/*.t tests/life/*.t "${machines[@]}"; do
 		if [[ -f $file && -x $file && $file != *.* || $file == *.t && -f $file ]]; then
 			echo "$file"
 		fi
@@ -47,11 +50,11 @@ if [[ ${#files[@]} -eq 0 ]]; then
 	exit 2
 fi
 if [[ -n ${DEBUG-} ]]; then
-	exec "${files[0]}" # a shell wants the terminal
+	exec "${files[0]}" # its shell needs the terminal
 fi
 REPORT=build/tests/report
 
-# test scripts have a limit of their own; this one is for the programs
+# seconds for one file: test scripts have a shorter limit, programs have only this one
 limit=3700
 [[ ${KERNELS-} != all ]] || limit=15000
 run() { # FILES…
@@ -68,11 +71,11 @@ fi
 if [[ ${RETRY-0} -eq 0 ]]; then
 	exit 1
 fi
-# prove's summary: FILE (Wstat: …)
+# the summary of prove names them: FILE (Wstat: …)
 mapfile -t failed < <(sed -n 's/^\(.*[^ ]\) *(Wstat: .*/\1/p' $REPORT)
 if [[ ${#failed[@]} -eq 0 ]]; then
 	exit 1
 fi
-echo "tests/run.sh: ${#failed[@]} failed, once more: ${failed[*]}"
+echo "tests/run.sh: ${#failed[@]} failed, second try: ${failed[*]}"
 JOBS=1 run "${failed[@]}"
-echo "tests/run.sh: unsteady, passed at the second try: ${failed[*]}"
+echo "tests/run.sh: unsteady, passed on the second try: ${failed[*]}"
