@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# The two programs as they were with an older ABI, built from the history of this clone. Needs
-# test.sh.
+# The two programs with an older ABI, built from the history of this clone. Needs test.sh.
 
 declare -A ABI_COMMITS=(
 	[1]=1605d837fb4514b80e7a099d459c3383350703d9
 	[2]=b2ebba5b718ca794b798b0c0a67a8fd79f432ee2
 )
 
-# abi_build ABI — once for all tests; skips where the history does not reach back
+# abi_build ABI — once for all tests; skips the script if the clone lacks the commit
 abi_build() {
 	local commit=${ABI_COMMITS[$1]}
 
@@ -21,7 +20,7 @@ abi_build() {
 	git -C "$TOP" cat-file -e "$commit^{commit}" 2>/dev/null ||
 		skip_inside "commit $commit is not in the history of this clone"
 	mkdir -p "$TOP/build"
-	# several tests may ask for it at once
+	# several tests may want it at the same time
 	flock "$TOP/build" bash -c "$(declare -f abi_make); abi_make \"\$@\"" - "$TOP" "$OLD" \
 		"$commit" >"$WORK/log/abi-build" 2>&1 || fatal "the programs of ABI $1 are built"
 }

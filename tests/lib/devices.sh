@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# For tests of kinds of devices: the client reaches the router by a device of that kind, and
-# everything that leaves for the servers past the relay is counted. Needs test.sh.
+# Kinds of devices: the client reaches the router by a device of that kind, and everything that
+# bypasses the relay is counted. Needs test.sh.
 
-# devices_prepare — topology, servers, relay and counter
+# devices_prepare — starts network, servers, relay and counter
 devices_prepare() {
 	prepare nginx echo
 	past_watch
@@ -17,7 +17,7 @@ servers() {
 	[[ $1 != *6* ]] || echo "$SERVER6"
 }
 
-# answered NAME [FAMILIES] — what an attached device has to do
+# answered NAME [FAMILIES] — an attached device intercepts TCP, UDP and fragments
 answered() {
 	local name=$1 to want=() who=() came=()
 
@@ -28,12 +28,12 @@ answered() {
 		came+=("$(cpy udp "$to" 7007 4000 1)")
 		want+=("$([[ $to == *:* ]] && echo "$ROUTER6" || echo "$ROUTER4") other-port")
 	done
-	is "$name: UDP too" "${who[*]}" "${want[*]}"
-	is "$name: and fragments" "${came[*]}" "${want[*]/*/1}"
-	is "$name: no packet of these went past" "$(past)" 0
+	is "$name: so do datagrams" "${who[*]}" "${want[*]}"
+	is "$name: so do fragments" "${came[*]}" "${want[*]/*/1}"
+	is "$name: none of them bypassed the relay" "$(past)" 0
 }
 
-# straight ADDRESS — a flow there is the client's own, whichever its address
+# straight ADDRESS — a flow there is not relayed
 straight() {
 	local whom
 
@@ -41,7 +41,7 @@ straight() {
 	[[ -n $whom && $whom != "$ROUTER4 "* && $whom != "$ROUTER6 "* ]]
 }
 
-# intercepts NAME DEVICE [FAMILIES] — the way is there, and attached it is intercepted
+# intercepts NAME DEVICE [FAMILIES] — the servers are reachable, and attach intercepts the flows
 intercepts() {
 	local to
 
@@ -53,10 +53,10 @@ intercepts() {
 	do_ok "$1: detach" loader detach --all
 }
 
-# warned DEVICE — what the last attach of it said beside its steps
+# warned DEVICE — prints the last warning of attach about it
 warned() { grep "^tproxy-loader: .*$1: " "$WORK/log/commands" | tail -n 1; }
 
-# untouched NAME DEVICE — attached there, the client's flows are somebody else's
+# untouched NAME DEVICE — attach there does not intercept flows of the client
 untouched() {
 	local to
 
@@ -68,7 +68,7 @@ untouched() {
 	do_ok "$1: detach" loader detach --all
 }
 
-# device NAME ARGS… — on the router, if the kernel has such; else a skipped check
+# device NAME ARGS… — makes one on the router; a skipped check if the kernel has no such device
 device() {
 	local name=$1
 	shift
@@ -78,7 +78,7 @@ device() {
 	return 1
 }
 
-# client_by DEVICE NETWORK — the client's way to the servers
+# client_by DEVICE NETWORK — the client reaches the servers by it
 client_by() {
 	c ip route replace default via "10.77.$2.1" dev "$1"
 	c ip -6 route replace default via "fd77:$2::1" dev "$1"
@@ -89,7 +89,7 @@ addresses() {
 	topo_address "$1" "$2" "10.77.$3.$4/24" "fd77:$3::$4/64"
 }
 
-# link_of NETWORK ROUTERS-DEVICE CLIENTS-DEVICE — both ends are there: addresses, and the client's way
+# link_of NETWORK ROUTERS-DEVICE CLIENTS-DEVICE — gives both ends addresses, and the client its route
 link_of() {
 	addresses "$ROUTER" "$2" "$1" 1
 	addresses "$CLIENT" "$3" "$1" 2

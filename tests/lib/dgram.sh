@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# Datagrams whose IP headers are set and read at both ends, see dgram.py. To be sourced after test.sh.
+# Datagrams with IP headers that both ends set and read, see dgram.py. Needs test.sh.
 
 serve_dgram() { # PORT
 	serve_run "dgram-$1" "$SERVER" python3 "$LIB/dgram.py" serve "$1"
@@ -10,8 +10,8 @@ serve_dgram() { # PORT
 
 ask() { c python3 "$LIB/dgram.py" ask "$@"; } # ADDR PORT [KEY=N]…
 
-# tell_too_big SERVER CLIENT PORT MTU — the client says that answers from SERVER PORT do not get through
+# tell_too_big SERVER CLIENT PORT MTU — the client reports answers from SERVER PORT as too big
 tell_too_big() { c python3 "$LIB/dgram.py" too-big "$@"; }
 
-# ask_promoted ADDR PORT [KEY=N]… — so many that the flow gets a socket of its own
+# ask_promoted ADDR PORT [KEY=N]… — enough datagrams for a socket of its own
 ask_promoted() { ask "$@" count=200; }

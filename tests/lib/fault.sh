@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# Allocations and close that fail inside the relay, see tests/helpers/preload.c. To be sourced
-# after test.sh.
+# Allocations and calls of close that fail inside the relay, see tests/helpers/preload.c. Needs
+# test.sh.
 
 FAULT=$TOP/build/tests/helpers/fault
 PRELOAD=$TOP/build/tests/helpers/preload.so
 FAULT_PAGE=$WORK/fault
 [[ -x $FAULT && -e $PRELOAD ]] || skip_inside "$FAULT is not built (make tests)"
 
-# fault_relay PROGRAM — RELAY becomes that program, with faults to order; reports of sanitizers
-# are files in $WORK/sanitizer
+# fault_relay PROGRAM — RELAY becomes that program, whose calls fail on demand; sanitizers write their
+# reports to $WORK/sanitizer
 fault_relay() {
 	local program=$1
 
@@ -32,9 +32,9 @@ fault_relay() {
 
 fault() { "$FAULT" "$FAULT_PAGE" "$@"; }
 
-# sweep DESCRIPTION CMD… — during CMD, whose outcome does not matter, an allocation fails: each one in
-# the code once, then the first that comes, the next time the second, until there are no more. Each
-# time the relay serves on, as $SERVES (a command) tells
+# sweep DESCRIPTION CMD… — repeats CMD, whose result does not matter, while one allocation fails: each
+# place in the code once; then the first allocation, the second, and so on until there are no more.
+# After each the relay still serves, as the command $SERVES shows
 SERVES=whole
 sweep() {
 	local what=$1 n=0 order failed
@@ -59,7 +59,7 @@ sweep() {
 	tap_result $((n < 2 || n > 60)) "$what: served again after each of $((n - 1)) failed allocations"
 }
 
-# fault_met SITE… — each of these functions of the relay was refused memory
+# fault_met SITE… — an allocation has failed in each of these functions of the relay
 fault_met() {
 	local sites site
 
@@ -70,7 +70,7 @@ fault_met() {
 	done
 }
 
-# fault_configuration FILE — what makes a relay of that need memory for many things
+# fault_configuration FILE — writes a configuration that needs many kinds of memory
 fault_configuration() {
 	local n
 
@@ -88,5 +88,5 @@ fault_configuration() {
 	CONF
 }
 
-# fault_sites — functions of the relay that were refused memory so far
+# fault_sites — prints the functions of the relay in which an allocation has failed
 fault_sites() { fault sites | addr2line -fi -e "$RELAY_PROGRAM" | grep -v : | sort -u; }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# Programs of other people at the tc hooks. Needs test.sh.
+# Programs of others at the tc hooks. Needs test.sh.
 
-# foreign_build NAME <BODY — a program with SEC("tc") as $WORK/NAME.o
+# foreign_build NAME <BODY — builds $WORK/NAME.o from code with SEC("tc")
 foreign_build() {
 	{
 		echo '#include <linux/bpf.h>'
@@ -15,8 +15,7 @@ foreign_build() {
 		-c "$WORK/$1.c" -o "$WORK/$1.o"
 }
 
-# foreign_counters NAME… — pins of programs that count and let the others decide, at
-# /sys/fs/bpf/foreign-NAME/prog
+# foreign_counters NAME… — pins programs that only count, at /sys/fs/bpf/foreign-NAME/prog
 foreign_counters() {
 	local name
 
@@ -35,7 +34,7 @@ foreign_counters() {
 	done
 }
 
-# foreign_counted NAME — packets that program has seen
+# foreign_counted NAME — prints how many packets that program has seen
 foreign_counted() {
 	bpftool -j map dump pinned "$(echo "/sys/fs/bpf/foreign-$1/"*data)" | python3 -c '
 import json, sys

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# A state of an older build, and what has to be true when it has been migrated. Needs test.sh,
-# soak.sh and abi.sh; abi_build says from which ABI.
+# The state of an older build, and what must be true after its migration. Needs test.sh, soak.sh and
+# abi.sh; abi_build sets the ABI.
 
 STAGE=${PINS}_stage
 POOL4=10.77.1.101
 
 abi() { bpftool -j map dump pinned "$PINS/config" | json_value "int(o[0]['value'][0], 16)"; }
 loader_json() { "$1" -n "$ROUTER" -j "${@:3}" | json_value "$2"; }
-rules() { # LOADER — without their counters, and without what the other has not
+rules() { # LOADER — without their counters, and without what only one of both knows
 	loader_json "$1" "[{k: v for k, v in sorted(r.items()) if k not in ('flows', 'packets', 'bytes', 'last_minute', 'unrouted')} for r in o['rules']]" rule list
 }
 rule_flows() { loader_json "$1" "sum(r['flows'] for r in o['rules'])" rule list; }
-view() { # LOADER — what status says and a migration must not change; old ones do not say who is before
+view() { # LOADER — what a migration must not change in status; old ones do not have `before`
 	loader_json "$1" "([{k: v for k, v in i.items() if k != 'before'} for i in o['interfaces']], o['generation'], o['mark'], o['table'], o['relay'], o['pools'], o['applied'], o['sk_lookup'])" status
 }
 steered() { loader_json "$1" "o['counters']['steered']" status; }
 sockets() { stat -c %i "$PINS/socks"; }
-# under the protocol number of this build: 84 was that of older ones
+# with the protocol number of older builds, 84, in place of that of this one
 routing() {
 	{ r ip -4 rule; r ip -6 rule; r ip -4 route show table 15001; r ip -6 route show table 15001; } |
 		sed "s/ proto 84\b/ proto ${1:-84}/"
@@ -48,20 +48,20 @@ cat >"$WORK/now.conf" <<-CONF
 	$POOL4:8000 = $SERVER4:80
 CONF
 
-old_attach() { # HOOK — two policies, one after the other, and an edit by hand of the second
+old_attach() { # HOOK — applies two policies and edits the second
 	old_loader attach r0 --hook "$1" --mark 0x4000000 &&
 		old_loader attach r1 --divert-only --hook "$1" &&
 		old_loader apply "$WORK/before.conf" && old_loader apply "$WORK/now.conf" &&
 		old_loader port add --rule web tcp/81
 }
 
-migrates() { # NAME COMMAND… — and says so
+migrates() { # NAME COMMAND… — the command migrates the state and reports it
 	local name=$1
 	shift
 
 	do_ok "$name" "$@"
 	like "$name: it migrates" "$ERR" "\[#\] migrate $PINS from ABI $OLD_ABI to 3"
-	# watch tells of the edit by hand, apply of the rule for interfaces that nobody attaches
+	# watch reports the edit, apply the rule for interfaces that are not attached
 	unlike "$name: and warns of nothing" "$(grep -Ev "live policy is not the file|not covered by interfaces" <<<"$ERR")" warning
 	is "$name: the maps are of ABI 3" "$(abi)" 3
 	ok "$name: no stage is left" test ! -e "$STAGE"
@@ -74,7 +74,7 @@ kept() {
 
 	hook=${name%%:*}
 	do_ok "$name: ABI $OLD_ABI is attached" old_attach "$hook"
-	ok "$name: and relays" wait_for 10 recorded "$SERVER4"
+	ok "$name: it relays flows" wait_for 10 recorded "$SERVER4"
 	rm -f "$WORK/states"
 	bypass_reset
 	soak_state attached
@@ -89,23 +89,24 @@ kept() {
 	soak_judge "$name: no flow failed" load
 	bypass_none "$name: no packet went past the relay"
 	is "$name: the rules are the same" "$(rules "$LOADER")" "$was_rules"
-	is "$name: interfaces, relay, pools and applied file are" "$(view "$LOADER")" "$was_view"
-	is "$name: rules and routes are" "$(routing)" "$was_routing"
+	is "$name: interfaces, relay, pools and applied file are the same" "$(view "$LOADER")" "$was_view"
+	is "$name: routing rules and routes are the same" "$(routing)" "$was_routing"
 	is "$name: the sockets are where they were" "$(sockets)" "$was_socks"
-	ok "$name: counters go on" test "$(steered "$LOADER")" -gt "$was_steered"
-	ok "$name: those of rules too" test "$(rule_flows "$LOADER")" -gt "$was_flows"
+	ok "$name: counters continue" test "$(steered "$LOADER")" -gt "$was_steered"
+	ok "$name: counters of rules continue" test "$(rule_flows "$LOADER")" -gt "$was_flows"
 	is "$name: the relay did not notice" "$(registrations)" "$((REGISTERED + 1))"
 	REGISTERED=$(registrations)
 	is "$name: an address of a pool is served" "$(c curl -sS -m 8 http://$POOL4:8000/whoami | cut -d' ' -f1)" "$ROUTER4"
-	do_ok "$name: the way back is there" loader rollback
-	is "$name: and leads to the policy before" "$(loader_json "$LOADER" "[r['name'] for r in o['rules']]" rule list)" "['web']"
-	do_ok "$name: and forth" loader rollback
-	is "$name: to the same rules" "$(rules "$LOADER")" "$was_rules"
+	do_ok "$name: rollback works" loader rollback
+	is "$name: rollback restores the previous policy" "$(loader_json "$LOADER" "[r['name'] for r in o['rules']]" rule list)" "['web']"
+	do_ok "$name: a second rollback works" loader rollback
+	is "$name: the second rollback restores the rules" "$(rules "$LOADER")" "$was_rules"
 	do_ok "$name: detach --all" loader detach --all
 	unchanged "$name: leaves nothing" "$WORK/clean"
 }
 
-# migrate_prepare — servers, an address of a pool, the relay of that ABI, what is clean; HOOKS
+# migrate_prepare — starts servers and the relay of that ABI, adds an address for a pool, takes a
+# snapshot, and sets HOOKS
 migrate_prepare() {
 	soak_serve || fatal "the server starts"
 	r ip addr add $POOL4/32 dev r0
@@ -120,7 +121,7 @@ migrate_prepare() {
 	do_ok "detach" old_loader detach --all
 }
 
-# migrated_with_least_rights HOOK — by a command that cannot open maps by their ids; ERR is what it says
+# migrated_with_least_rights HOOK — by a command that cannot open maps by their ids; sets ERR
 migrated_with_least_rights() {
 	do_ok "ABI $OLD_ABI is attached" old_attach "$1"
 	was_rules=$(rules "$OLD_LOADER")
@@ -129,7 +130,7 @@ migrated_with_least_rights() {
 	like "it migrates" "$ERR" "from ABI $OLD_ABI to 3"
 }
 
-run_watch() { # until it watches
+run_watch() { # ends it as soon as it watches
 	"$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
 	local watch=$! rc
 
@@ -141,12 +142,12 @@ run_watch() { # until it watches
 	return "$rc"
 }
 
-hit() { # CALL N — the migration is killed there; flows go on, and the next command does it
+hit() { # CALL N — kills a migration there; flows continue, and the next command completes it
 	strace -f -qq -o /dev/null -e trace="$1" -e "inject=$1:signal=KILL:when=$2" \
 		"$LOADER" -n "$ROUTER" -q attach r0 >>"$WORK/log/killed" 2>&1
 	is "killed at call $2 of $1" $? 137
-	ok "flows are relayed all the same" recorded "$SERVER4"
-	do_ok "the next attach ends it" loader attach r0
+	ok "flows are still relayed" recorded "$SERVER4"
+	do_ok "the next attach completes it" loader attach r0
 	is "the maps are of ABI 3" "$(abi)" 3
 	is "the rules are there" "$(rules "$LOADER")" "$was_rules"
 	ok "flows are relayed" recorded "$SERVER6"
@@ -157,7 +158,7 @@ hit() { # CALL N — the migration is killed there; flows go on, and the next co
 	do_ok "ABI $OLD_ABI is attached" old_attach "$hook"
 }
 
-# killed_anywhere HOOK — at calls of all kinds
+# killed_anywhere HOOK — kills a migration at calls of all kinds
 killed_anywhere() {
 	local hook=$1 points call n
 
@@ -168,7 +169,7 @@ killed_anywhere() {
 	do_ok "detach --all" loader detach --all
 	snapshot_quick >"$WORK/quick"
 	do_ok "ABI $OLD_ABI is attached" old_attach "$hook"
-	# the last of loading, each that moves a program, some that pin, the exchange, some of the removal
+	# the last call that loads, each that moves a program, some that pin, the exchange, some that remove
 	points=$(awk '{ call = $2; sub(/\(.*/, "", call); n[call]++ }
 		/BPF_PROG_LOAD/ { loaded = n["bpf"] }
 		/BPF_LINK_UPDATE/ { print "bpf", n["bpf"] }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# A private world for one script: its own mount and PID namespace, with a fresh
-# bpffs and a fresh /run. Whatever the script starts, mounts, pins or names is
-# gone when it ends, however it ends. The host's pins are neither seen nor touched.
+# A mount and a PID namespace for one script, with an empty bpffs and an empty /run. Whatever the
+# script starts, mounts, pins or names is gone when it ends, also after a kill. It cannot see the
+# pins of the host.
 
-# Says why this machine cannot run the script; prints nothing when it can.
+# sandbox_obstacle — prints why this machine cannot run the script; nothing if it can
 sandbox_obstacle() {
 	local tool
 
@@ -28,7 +28,7 @@ sandbox_obstacle() {
 	fi
 }
 
-# sandbox_enter SECONDS ARGS… — runs the calling script again inside, at most SECONDS long.
+# sandbox_enter SECONDS ARGS… — starts the calling script again inside, for at most SECONDS.
 # Returns only inside.
 sandbox_enter() {
 	local limit=$(($1 * ${TEST_LIMIT_FACTOR:-1})) # a virtual machine is slow
@@ -39,7 +39,7 @@ sandbox_enter() {
 		sandbox_init
 		return
 	fi
-	# a shell in the topology needs the terminal, and time
+	# the shell of DEBUG needs the terminal and has no limit
 	[[ -n ${DEBUG-} ]] && guard=()
 	TP_SANDBOX=tp$$ exec "${guard[@]}" unshare --mount --propagation private \
 		--pid --fork --kill-child --mount-proc bash "$0" "$@"
@@ -47,12 +47,12 @@ sandbox_enter() {
 
 sandbox_init() {
 	mount -t tmpfs -o mode=755 tmpfs /run
-	WORK=/run/work # logs, configurations, files: in memory, gone with the sandbox
+	WORK=/run/work # logs, configurations, files: in memory, and gone with the sandbox
 	mkdir -p /run/netns /run/sshd /run/lock $WORK/log
 	mount -t bpf -o mode=700 bpf /sys/fs/bpf
 }
 
-# wait_for SECONDS CMD… — polls until CMD succeeds; fails after SECONDS.
+# wait_for SECONDS CMD… — repeats CMD until it succeeds; fails after SECONDS
 wait_for() {
 	local deadline=$((SECONDS + $1 + 1))
 	shift
@@ -63,7 +63,7 @@ wait_for() {
 	done
 }
 
-# stop PID [SIGNAL] — signals a process this script started and waits for its end.
+# stop PID [SIGNAL] — ends a process that this script started, and waits for that
 stop() {
 	kill "-${2:-TERM}" "$1" 2>/dev/null || return 0
 	if ! wait_for 10 process_gone "$1"; then
@@ -73,7 +73,7 @@ stop() {
 	return 0
 }
 
-# freeze PID — stops a process, and returns when none of its threads runs any more
+# freeze PID — sends SIGSTOP and returns when all threads have stopped
 freeze() {
 	kill -STOP "$1" && wait_for 10 process_frozen "$1"
 }

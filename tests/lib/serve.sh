@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# Real servers and proxies, each in the foreground of a private directory below
-# $WORK, with its log in $WORK/log. Started by serve_NAME, ended by serve_stop_all.
+# Real servers and proxies, each with a directory below $WORK and a log in $WORK/log. serve_NAME
+# starts one, serve_stop_all ends all.
 
 SERVE_PIDS=()
 BIG_SIZE=100M
 
-# serve_run LOG NS CMD… — in the background of that namespace, remembered
+# serve_run LOG NS CMD… — starts CMD in that namespace, in the background, for serve_stop_all
 serve_run() {
 	local log=$WORK/log/$1 ns=$2
 	shift 2
 
-	# directly, not by the functions c, r, s: $! has to be the server itself
+	# without the functions c, r and s, because $! must be the server itself
 	nsenter --net="/run/netns/$ns" -- "$@" >>"$log" 2>&1 </dev/null &
 	SERVE_PIDS+=($!)
 	disown $!
@@ -30,7 +30,7 @@ serve_stop_all() {
 	done
 }
 
-# listening NS tcp|udp PORT — some socket there listens
+# listening NS tcp|udp PORT — a socket there listens
 listening() {
 	local -A family=([tcp]=-t [udp]=-u)
 
@@ -81,7 +81,7 @@ sum_of() { sha256sum <"$1" | cut -d' ' -f1; }
 
 # --- sshd, with keys of its own ---
 
-# serve_sshd [NS] — root may come in with $WORK/ssh/id
+# serve_sshd [NS] — root can log in with $WORK/ssh/id
 serve_sshd() {
 	local ns=${1:-$SERVER}
 	local dir=$WORK/ssh
@@ -137,7 +137,7 @@ serve_dns() {
 	wait_for 10 listening "$ns" udp 53
 }
 
-# dig_at ADDRESS ARGS… — short answer; a reply from another address counts as none
+# dig_at ADDRESS ARGS… — prints the short answer; one from another address is none
 dig_at() {
 	local address=$1
 	shift
@@ -152,7 +152,7 @@ serve_echo() {
 	wait_for 10 listening "$SERVER" udp 7007
 }
 
-# --- other people's proxies, on the router, port 3129 ---
+# --- other proxies, on the router, port 3129 ---
 
 serve_haproxy() { # [SOURCE-SETTING]
 	cat >"$WORK/haproxy.conf" <<-CONF
@@ -199,22 +199,22 @@ serve_squid() {
 	wait_for 30 listening "$ROUTER" tcp 3129
 }
 
-# --- both ends of a connection by plan, see peer.py; port 7007 ---
+# --- both ends of a connection act by a plan, see peer.py; port 7007 ---
 
 serve_peer() {
 	serve_run peer "$SERVER" python3 "$LIB/peer.py" serve 7007
 	wait_for 10 listening "$SERVER" tcp 7007
 }
 
-# play ADDRESS CLIENT-PLAN [SERVER-PLAN] — how it went for either
+# play ADDRESS CLIENT-PLAN [SERVER-PLAN] — prints the result at both ends
 play() { c python3 "$LIB/peer.py" play "$1" 7007 "$2" "${3-}"; }
 
-# whole [BYTES] — a TCP flow is served, and complete
+# whole [BYTES] — a TCP flow gets all bytes in both directions
 whole() {
 	local n=${1:-1000}
 
 	[[ $(play "$SERVER4" send="$n",seed=1 send="$n",seed=2) == "client $n same fin, server $n same fin" ]]
 }
 
-# established [SIDE [PORT]] — one of the server's sockets has a peer; or the relay's, SIDE r
+# established [SIDE [PORT]] — a socket of the server (or of the relay: SIDE r) is connected
 established() { [[ -n $("${1:-s}" ss -Htn state established "sport = :${2:-7007}") ]]; }

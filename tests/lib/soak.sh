@@ -6,11 +6,11 @@
 
 SOAK_PIDS=()
 
-# soak_serve — instead of the echo server
+# soak_serve — starts a server in place of the echo server
 soak_serve() {
 	serve_run soak-server "$SERVER" python3 "$LIB/net.py" greet 7007
 	wait_for 10 listening "$SERVER" udp 7007
-	# of what goes past, the starts of flows alone
+	# counts the first packets of flows that bypass the relay
 	r nft -f - <<-'NFT'
 		table inet soak {
 			counter starts { }
@@ -44,17 +44,17 @@ soak_stop() {
 		kill -TERM "$pid" 2>/dev/null
 	done
 	for pid in "${SOAK_PIDS[@]}"; do
-		# a flow that is stuck ends by its own limit
+		# a stuck flow ends at its own limit
 		wait_for 30 process_gone "$pid"
 	done
 	SOAK_PIDS=()
 }
 
-# soaked NAME COLUMN — flows so far; columns are: 1 relayed, 2 direct, 3 failed
+# soaked NAME COLUMN — prints the number of flows so far: 1 relayed, 2 direct, 3 failed
 soaked() { cut -d' ' -f"$2" "$WORK/progress-$1" 2>/dev/null || echo 0; }
 soaked_more() { [[ $(soaked "$1" "$2") -ge $3 ]]; }
 
-# soak_state STATE — from now on; for soak_judge
+# soak_state STATE — notes for soak_judge what is true from now on
 soak_state() { echo "$1 $EPOCHREALTIME" >>"$WORK/states"; }
 
 # soak_judge DESCRIPTION NAME…
@@ -70,7 +70,8 @@ soak_judge() {
 	done
 }
 
-# helper_fds PID — descriptors of the relay's helper, which opens the pins of each attach
+# helper_fds PID — prints the number of descriptors of the registrar, which opens the pins of each
+# attach
 helper_fds() {
 	local pid
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# A relay that borrows its clients' addresses, and what servers see of them. Needs test.sh.
+# A relay that connects with the addresses of its clients, and what servers see. Needs test.sh.
 
-# source_prepare MODE — topology, servers, attached relay
+# source_prepare MODE — starts network, servers and relay, and attaches
 source_prepare() {
 	prepare nginx sshd dns echo
 	ok "the relay starts" relay_start --source "$1"
@@ -18,7 +18,7 @@ source_prepare() {
 # source_seen CLIENT ADDRESS — the servers there see the client's address
 source_seen() {
 	is "nginx at $2 sees the client" "$(whoami_at "$2" | cut -d' ' -f1)" "$1"
-	ok "though it was the relay that connected" relay_says "$(record tcp "$1" "$2" 80)"
+	ok "and it was the relay that connected" relay_says "$(record tcp "$1" "$2" 80)"
 	# shellcheck disable=SC2016 # the far end expands it
 	is "sshd at $2 sees the client" "$(ssh_to "$2" 'echo $SSH_CONNECTION' | cut -d' ' -f1,3)" "$1 $2"
 	is "dig over UDP is answered by $2" "$(dig_at "$2" test.tproxy A)" 10.77.2.200

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# For tests that look at a program's system calls, or let one fail or be its last. Needs test.sh.
+# Looks at the system calls of a program, lets one fail, or kills the program there. Needs test.sh.
 
 strace_works() {
 	command -v strace >/dev/null || fatal "strace is installed"
 	try strace -o /dev/null true || fatal "strace works"
 }
 
-# relay_traced — all threads of the relay are under an strace that attaches to it
+# relay_traced — strace is attached to all threads of the relay
 relay_traced() {
 	! cat "/proc/$RELAY_PID/task/"*/status | grep -q "^TracerPid:[[:space:]]*0"
 }
 
 relay_untraced() { ! grep -qE '^TracerPid:[[:space:]]*[1-9]' "/proc/$RELAY_PID/task/"*/status; }
 
-# inject CALL ERRNO WHEN CMD… — CMD runs while these calls of the relay fail, 2+3: the second one and
-# each third one later; the trace is $WORK/strace
+# inject CALL ERRNO WHEN CMD… — runs CMD while these calls of the relay fail; WHEN 2+3 means the second
+# and then each third; the trace is $WORK/strace
 inject() {
 	local call=$1 errno=$2 when=$3 tracer rc
 	shift 3
@@ -33,12 +33,12 @@ inject() {
 	return $rc
 }
 
-# calls_of — "CALL COUNT" a line, of a trace with process ids on standard input
+# calls_of — prints lines of "CALL COUNT" for a trace with process ids on standard input
 calls_of() {
 	sed -n 's/^[0-9]* *\([a-z0-9]*\)(.*/\1/p' | sort | uniq -c | awk '{ print $2, $1 }'
 }
 
-# points COUNT MAX — MAX numbers of 1…COUNT, first and last among them; all if there are no more
+# points COUNT MAX — prints at most MAX numbers of 1…COUNT, with the first and the last
 points() {
 	awk -v n="$1" -v max="$2" 'BEGIN {
 		if (n <= max) { for (i = 1; i <= n; i++) print i; exit }

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# UDP flows that last, to servers that tell whom they see (`net.py greet`). To be sourced after
-# test.sh.
+# Long UDP flows to servers that answer with the address they see (`net.py greet`). Needs test.sh.
 
 OLDER=$LIB/older.py
 declare -A TALK_PID=()
@@ -19,7 +18,7 @@ serve_greet() {
 	done
 }
 
-# talk NAME ADDRESS PORT [PAUSE] — a flow of the client, in the background
+# talk NAME ADDRESS PORT [PAUSE] — starts a flow of the client, in the background
 talk() {
 	nsenter --net="/run/netns/$CLIENT" -- python3 "$OLDER" talk "$2" "$3" "$WORK/talk$1" \
 		"${4-0.1}" 2>"$WORK/log/talk-$1" &
@@ -28,23 +27,23 @@ talk() {
 	disown $!
 }
 
-# talk_start NAME ADDRESS PORT [PAUSE] — and it has its first answer
+# talk_start NAME ADDRESS PORT [PAUSE] — the same, and waits for the first answer
 talk_start() { talk "$@" && wait_for 10 answered "$1" 1; }
 answers_of() { cut -d' ' -f1 "$WORK/talk$1" 2>/dev/null || echo 0; } # NAME
 answered() { [[ $(answers_of "$1") -ge $2 ]]; }                      # NAME NUMBER
 whom() { cut -d' ' -f2- "$WORK/talk$1"; }                            # NAME
 
-# goes_on DESCRIPTION NAME WHOM — ten more answers, and the server has seen these addresses
+# goes_on DESCRIPTION NAME WHOM — it gets ten more answers, and the server saw these addresses
 goes_on() {
-	ok "$1: the flow goes on" wait_for 20 answered "$2" $(($(answers_of "$2") + 10))
+	ok "$1: the flow continues" wait_for 20 answered "$2" $(($(answers_of "$2") + 10))
 	is "$1: its server saw" "$(whom "$2")" "$3"
 }
 
-# both NAME PORT — a flow of each family, NAME4 and NAME6
+# both NAME PORT — starts a flow of each family, NAME4 and NAME6
 both() {
 	ok "a flow to port $2 runs" talk_start "$1"4 "$SERVER4" "$2"
-	ok "one of IPv6, too" talk_start "$1"6 "$SERVER6" "$2"
+	ok "so does an IPv6 flow" talk_start "$1"6 "$SERVER6" "$2"
 }
 
-# wake NAME — one more datagram now, of a flow that pauses
+# wake NAME — a flow that pauses sends a datagram now
 wake() { kill -USR1 "${TALK_PID[$1]}"; }

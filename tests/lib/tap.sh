@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# Test Anything Protocol; needs a directory $WORK. Counts; says what was wanted and what came when they differ.
+# Test Anything Protocol. Counts the checks, and shows the expected and the actual value of those
+# that fail. Needs a directory $WORK.
 
 TAP_COUNT=0
 TAP_FAILED=0
@@ -19,12 +20,12 @@ tap_result() { # RC DESCRIPTION
 	return 1
 }
 
-# ok DESCRIPTION CMD… — CMD succeeds; its output is shown only when it does not
+# ok DESCRIPTION CMD… — CMD succeeds; its output is shown only if it fails
 ok() {
 	local what=$1 rc
 	shift
 
-	# no subshell: CMD may set variables
+	# without a subshell: CMD may set variables
 	"$@" >"$WORK/ok.text" 2>&1
 	rc=$?
 	tap_result $rc "$what" && return
@@ -40,7 +41,7 @@ nok() {
 
 	if "$@" >"$WORK/ok.text" 2>&1; then
 		tap_result 1 "$what"
-		printf 'success, but failure wanted, from: %s\n' "$*" | tap_comment
+		printf 'succeeded, but should fail: %s\n' "$*" | tap_comment
 		tap_comment <"$WORK/ok.text"
 		return 1
 	fi
@@ -79,7 +80,7 @@ at_most() {
 	return 1
 }
 
-# same_text DESCRIPTION FILE1 FILE2 — a diff when they are not
+# same_text DESCRIPTION FILE1 FILE2 — both are equal, otherwise a diff is shown
 same_text() {
 	local delta
 
@@ -89,7 +90,7 @@ same_text() {
 	return 1
 }
 
-# skip_all REASON — only after probing; the reason is shown
+# skip_all REASON — for what is missing on this machine; probe before
 skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# What every test script sources first. It re-runs the script in a sandbox under
-# a time limit (TEST_LIMIT seconds), prepares $WORK, and on the way out prints
-# all logs if a check failed, stops what was started and removes what was made.
+# Every test script sources this file first. It starts the script again in a sandbox with a time
+# limit (TEST_LIMIT seconds) and prepares $WORK. At the end it prints all logs if a check failed,
+# stops what was started and removes what was made.
 
 set -u -o pipefail
 
@@ -50,26 +50,26 @@ test_exit() {
 trap test_exit EXIT
 trap 'echo "# time limit or interrupt"; exit 1' TERM INT HUP
 
-# Skipping from inside must not run the exit handler's plan.
+# skip_inside REASON — as skip_all, but from inside the sandbox: the exit handler prints no plan
 skip_inside() {
 	trap - EXIT
 	skip_all "$1"
 }
 
-# fatal MESSAGE — the preparation failed, the rest makes no sense
+# fatal MESSAGE — the preparation failed, so the script ends here
 fatal() {
 	tap_result 1 "$1"
 	TEST_DONE=1
 	exit 1
 }
 
-# Last line of every test.
+# finish — the last line of every test
 finish() {
 	TEST_DONE=1
 	exit 0
 }
 
-# prepare [nginx|sshd|dns|echo]… — topology and servers; a shell in it with DEBUG=1
+# prepare [nginx|sshd|dns|echo]… — builds the network and starts servers; DEBUG=1 opens a shell in it
 prepare() {
 	local server
 
@@ -79,7 +79,7 @@ prepare() {
 	done
 	if [[ -n ${DEBUG-} ]]; then
 		echo "# namespaces: $CLIENT $ROUTER $SERVER; functions c, r, s, loader; logs in $WORK/log"
-		echo "# leave the shell to go on with the test"
+		echo "# leave the shell to continue the test"
 		debug_shell </dev/tty >/dev/tty 2>&1
 	fi
 }

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# The network all scripts work in, three namespaces in a row:
+# The network of all scripts: three namespaces in a row.
 #
 #   client c0 ───────────── r0 router r1 ───────────── s0 server
 #   10.77.1.2        10.77.1.1   10.77.2.1        10.77.2.2, 10.77.3.2
 #   fd77:1::2        fd77:1::1   fd77:2::1        fd77:2::2, fd77:3::2
 #
-# Also: the counter of packets that went past the proxy, and snapshots of all
-# that a loader could leave behind. Needs sandbox.sh; $WORK is a directory for logs.
+# Also the counter of packets that bypass the proxy, and snapshots of what a loader could leave
+# behind. Needs sandbox.sh and the directory $WORK for logs.
 
 CLIENT=${TP_SANDBOX:-tp}-c
 ROUTER=${TP_SANDBOX:-tp}-r
 SERVER=${TP_SANDBOX:-tp}-s
 CLIENT4=10.77.1.2 CLIENT6=fd77:1::2
-ROUTER4=10.77.2.1 ROUTER6=fd77:2::1 # what the server sees of the relay
-GATE4=10.77.1.1 GATE6=fd77:1::1     # what the client sees of the router
+ROUTER4=10.77.2.1 ROUTER6=fd77:2::1 # the address of the relay for the server
+GATE4=10.77.1.1 GATE6=fd77:1::1     # the address of the router for the client
 SERVER4=10.77.2.2 SERVER6=fd77:2::2
 EXTRA4=10.77.3.2 EXTRA6=fd77:3::2
 ABSENT4=10.77.2.99 ABSENT6=fd77:2::99
@@ -24,7 +24,7 @@ export CLIENT4 CLIENT6 ROUTER4 ROUTER6 GATE4 GATE6 SERVER4 SERVER6 EXTRA4 EXTRA6
 LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # c CMD…, r CMD…, s CMD… — run in the client's, router's or server's network namespace.
-# Not with `ip netns exec`, which mounts a new /sys over the bpffs.
+# `ip netns exec` would mount a new /sys over the bpffs.
 c() { nsenter --net="/run/netns/$CLIENT" -- "$@"; }
 r() { nsenter --net="/run/netns/$ROUTER" -- "$@"; }
 s() { nsenter --net="/run/netns/$SERVER" -- "$@"; }
@@ -67,7 +67,7 @@ topo_address() {
 	ip -n "$1" link set "$2" up
 }
 
-# all addresses are usable and the links have found their carrier: no change comes by itself
+# topo_settled — all addresses are usable and the links are up: nothing will change by itself
 topo_settled() {
 	local ns
 
@@ -86,13 +86,13 @@ topo_down() {
 	done
 }
 
-# packets SIDE FAMILY TABLE COUNTER [reset] — how many a named nft counter has; SIDE is c, r or s
+# packets SIDE FAMILY TABLE COUNTER [reset] — prints a named nft counter; SIDE is c, r or s
 packets() { "$1" nft "${5:-list}" counter "$2" "$3" "$4" | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
 
-# --- what left the router unproxied ---
+# --- packets that bypass the proxy ---
 
-# Counts packets the router forwards from the client to a port that tests intercept,
-# and fragments.
+# bypass_watch — counts packets that the router forwards from the client to a port that tests
+# intercept, and fragments
 bypass_watch() {
 	r nft -f - <<-'NFT'
 		table inet bypass {
@@ -110,12 +110,12 @@ bypass_watch() {
 	NFT
 }
 
-# bypassed tcp|udp — packets forwarded so far
+# bypassed tcp|udp — prints how many were forwarded so far
 bypassed() { packets r inet bypass "past_$1"; }
 bypass_reset() { r nft reset counters table inet bypass >/dev/null; }
 
-# Where the client's packets come in by other devices than r0: all that leaves for the servers,
-# fragments as well. In a VRF the forward hook sees the VRF as their input.
+# past_watch — the same where packets of the client enter by another device than r0: counts all that
+# leaves for the servers, also fragments. In a VRF the forward hook sees the VRF as their input.
 past_watch() {
 	r nft -f - <<-'NFT'
 		table inet past {
@@ -131,18 +131,18 @@ past_watch() {
 past() { packets r inet past past; }
 past_reset() { r nft reset counters table inet past >/dev/null; }
 
-# --- what a loader could leave behind ---
+# --- the state of the router ---
 
-# snapshot — the router's state: compare one before attach with one after detach
+# snapshot — prints the state of the router, to compare before attach and after detach
 snapshot() {
 	snapshot_quick
 	echo "== sysctl"
-	# route.gc_* and nf_conntrack_count and the like are measurements, not settings
+	# without measurements, such as nf_conntrack_count
 	r sysctl -a -r '^net\.' 2>/dev/null |
 		grep -Ev '_count |netfilter.nf_log|stable_secret|fastopen_key|route.flush|dev_weight'
 }
 
-# the part of the snapshot that costs little
+# snapshot_quick — the part of the snapshot that takes little time
 snapshot_quick() {
 	local dev
 
@@ -170,6 +170,6 @@ snapshot_quick() {
 	echo "== pins"
 	find /sys/fs/bpf -mindepth 1 | sort
 	echo "== run"
-	# the directory of the locks stays, empty
+	# the directory of the locks stays and is empty
 	find /run -path "$WORK" -prune -o -path '*tproxy*' ! -path /run/tproxy -print | sort
 }

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# Handling of the two programs under test.
+# The two programs under test.
 
 LOADER=${LOADER:-$TOP/tproxy-loader}
 RELAY=${RELAY:-$TOP/tproxy-relay}
-# the default with -n
+# the default of -n
 export PINS=/sys/fs/bpf/tproxy-$ROUTER
 RELAY_PID=
 RELAY_LOG=
 RC=0 OUT='' ERR=''
 
-# loader ARGS… — on the router. Unless LEARN is set, no command waits to learn UDP flows that
-# are older than a rule: few tests have any.
+# loader ARGS… — on the router. Unless LEARN is set, no command watches for UDP flows that are older
+# than a rule, because few tests have any.
 loader() {
 	local before=()
 
@@ -26,7 +26,7 @@ loader() {
 	"$LOADER" -n "$ROUTER" "$@"
 }
 
-# try CMD… — keeps exit code and output in RC, OUT, ERR, and all of it in a log
+# try CMD… — keeps exit status and output in RC, OUT and ERR, and logs them
 try() {
 	"$@" >"$WORK/out" 2>"$WORK/err" </dev/null
 	RC=$?
@@ -40,7 +40,7 @@ try() {
 	return $RC
 }
 
-# do_ok DESCRIPTION CMD… — as ok, and keeps OUT and ERR
+# do_ok DESCRIPTION CMD… — as ok, but keeps OUT and ERR
 do_ok() {
 	local what=$1
 	shift
@@ -52,7 +52,7 @@ do_ok() {
 }
 
 # refuses DESCRIPTION CODE ERE CMD… — exits with CODE and one sentence that matches ERE;
-# the steps it shows before ("[#] …") do not count
+# the steps that it shows before ("[#] …") do not count
 refuses() {
 	local what=$1 code=$2 pattern=$3 said
 	shift 3
@@ -66,7 +66,7 @@ refuses() {
 	return 1
 }
 
-# relay_start [ARGS…] — and waits until it listens
+# relay_start [ARGS…] — starts it and waits until it listens
 relay_start() {
 	RELAY_LOG=$WORK/log/relay.$((${RELAY_RUN:-0} + 1))
 	RELAY_RUN=$((${RELAY_RUN:-0} + 1))
@@ -83,14 +83,14 @@ relay_stop() { # [SIGNAL]
 	wait_for 5 relay_gone
 }
 
-# its helper process has closed the listeners too
+# relay_gone — its registrar has closed the listeners, too
 relay_gone() { ! listening "$ROUTER" tcp 15002; }
 
-# relay_says ERE — its log has, or soon gets, such a line
+# relay_says ERE — its log has such a line, or gets one soon
 relay_says() { wait_for 10 grep -Eq -- "$1" "$RELAY_LOG"; }
 relay_silent() { ! grep -Eq -- "$1" "$RELAY_LOG"; }
 
-# relay_reload [ERE] — it reads its files again, and has said so: as ERE, or how ever it went
+# relay_reload [ERE] — it reads its files again and logs that: a line that matches ERE, or any result
 relay_reload() {
 	local said=${1:-SIGHUP: } before
 
@@ -100,7 +100,7 @@ relay_reload() {
 }
 relay_said_more() { [[ $(grep -Ec -- "$1" "$RELAY_LOG") -gt $2 ]]; }
 
-# steering ADDRESS… — new flows to these go through the relay
+# steering ADDRESS… — waits until new flows to these go through the relay
 steering() {
 	local address
 
@@ -109,7 +109,7 @@ steering() {
 	done
 }
 
-# seen ADDRESS [PORT] — relay or direct: whom the server saw, the router or the client itself
+# seen ADDRESS [PORT] — prints relay or direct: the server saw the router or the client itself
 seen() {
 	case $(whoami_at "$1" "${2:-80}") in
 	"$ROUTER4 "* | "$ROUTER6 "*) echo relay ;;
@@ -121,16 +121,16 @@ seen() {
 via_relay() { [[ $(seen "$@") == relay ]]; }
 direct() { [[ $(seen "$@") == direct ]]; }
 
-# recorded ADDRESS — a new flow there shows up in the relay's log; for relays that borrow the
-# client's address, which the server cannot tell from a direct flow
+# recorded ADDRESS — the log of the relay has a new flow there; for relays with the address of the
+# client, which the server cannot distinguish from a direct flow
 recorded() {
 	whoami_at "$1" && wait_for 2 grep -Fq -- "-> $(bracket "$1"):80 " "$RELAY_LOG"
 }
 
-# whoami_at ADDRESS [PORT] — "address port" of the peer as nginx saw it
+# whoami_at ADDRESS [PORT] — prints "address port" of the peer that nginx saw
 whoami_at() { c curl -gsS -m 8 "http://$(bracket "$1"):${2:-80}/whoami"; }
 
-# bracket ADDRESS — as it stands in a URL
+# bracket ADDRESS — as in a URL
 bracket() {
 	if [[ $1 == *:* ]]; then echo "[$1]"; else echo "$1"; fi
 }
@@ -143,16 +143,16 @@ escaped() {
 	echo "${text//]/\\]}"
 }
 
-# json_value FILE-or-'-' EXPRESSION — Python expression over the parsed object `o`
+# json_value EXPRESSION — prints a Python expression over `o`, the JSON object on standard input
 json_value() { python3 -c 'import json,sys; o = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
 
-# counter NAME — from the live program
+# counter NAME — prints a counter of the live program
 counter() { loader status --json | json_value "o['counters']['$1']"; }
 
-# flows_of RULE — that it has met
+# flows_of RULE — prints how many flows matched it
 flows_of() { loader --json rule list | json_value "[r['flows'] for r in o['rules'] if r['name'] == '$1'][0]"; }
 
-# unchanged DESCRIPTION FILE — the router is as it was when FILE was written with `snapshot`
+# unchanged DESCRIPTION FILE — the router is as `snapshot` wrote it to FILE
 unchanged() {
 	wait_for 5 snapshot_equals "$2"
 	snapshot >"$WORK/after"
@@ -161,12 +161,12 @@ unchanged() {
 
 snapshot_equals() { [[ "$(snapshot)" == "$(<"$1")" ]]; }
 
-# bypass_none DESCRIPTION — nothing was forwarded past the proxy
+# bypass_none DESCRIPTION — no packet bypassed the proxy
 bypass_none() { is "$1" "$(bypassed tcp) $(bypassed udp)" "0 0"; }
 
 # --- what the relay writes ---
 
-# record PROTO CLIENT DESTINATION PORT [REST] — ERE of a flow's record in the text log
+# record PROTO CLIENT DESTINATION PORT [REST] — prints the ERE of the record of a flow
 record() {
 	local from dst
 
@@ -175,10 +175,10 @@ record() {
 	echo "Z $1 $from:[0-9]+ -> $dst:$4 ${5-.*end=}"
 }
 
-# flow_ended CLIENT DESTINATION ERE [PORT] — a TCP flow's record says how, or soon does
+# flow_ended CLIENT DESTINATION ERE [PORT] — the record of a TCP flow says how it ended
 flow_ended() { ok "its record: $3" relay_says "$(record tcp "$1" "$2" "${4:-7007}" ".*end=$3")"; }
 
-# --- load: one new connection after the other, see class Churn in net.py ---
+# --- load: one connection after the other, see class Churn in net.py ---
 
 CHURN_PIDS=()
 
@@ -198,14 +198,14 @@ churn_stop() {
 	CHURN_PIDS=()
 }
 
-# churned ADDRESS COLUMN — so far; columns are: 1 done, 2 failed, 3 relayed, 4 direct
+# churned ADDRESS COLUMN — prints the number so far of: 1 done, 2 failed, 3 relayed, 4 direct
 churned() { cut -d' ' -f"$2" "$WORK/churn$1" 2>/dev/null || echo 0; }
 churned_more() { [[ $(churned "$1" "$2") -ge $3 ]]; }
 
-# relay_ticks — CPU time of the relay so far, in ticks of 10 ms
+# relay_ticks — prints the CPU time of the relay, in ticks of 10 ms
 relay_ticks() { awk '{ print $14 + $15 }' "/proc/$RELAY_PID/stat"; }
 
-# what it holds
+# --- resources of the relay ---
 relay_kb() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$RELAY_PID/status"; }
 relay_pipes() { find "/proc/$RELAY_PID/fd" -lname 'pipe:*' | wc -l; }
 relay_fds() { find "/proc/$RELAY_PID/fd" -mindepth 1 2>/dev/null | wc -l; }

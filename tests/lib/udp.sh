@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# Flows of numbered datagrams, see tests/helpers/udppeer.c. To be sourced after test.sh.
+# Flows of numbered datagrams, see tests/helpers/udppeer.c. Needs test.sh.
 
 PEER=$TOP/build/tests/helpers/udppeer
 [[ -x $PEER ]] || fatal "tests/helpers/udppeer is built (make tests)"
@@ -16,7 +16,7 @@ serve_peer() {
 
 flow() { c "$PEER" flow "$@"; }
 
-# flow_start NAME ADDR PORT ARGS… — in the background; its number of answers is in $WORK/NAME
+# flow_start NAME ADDR PORT ARGS… — in the background; $WORK/NAME has the number of answers
 flow_start() {
 	local name=$1
 	shift
@@ -31,7 +31,7 @@ declare -A FLOW_PID=()
 
 answers() { cat "$WORK/$1" 2>/dev/null || echo 0; }      # NAME
 answers_reach() { [[ $(answers "$1") -ge $2 ]]; }        # NAME NUMBER
-flow_end() {                                             # NAME — and prints its result
+flow_end() {                                             # NAME — waits for it and prints its result
 	wait_for "${2:-60}" process_gone "${FLOW_PID[$1]}"
 	cat "$WORK/$1.result"
 }
@@ -39,11 +39,11 @@ flow_end() {                                             # NAME — and prints i
 # lossless DESCRIPTION COUNT RESULT
 lossless() { like "$1" "$3" "^sent $2 received $2 lost 0 wrong 0 "; }
 
-# direct_sockets ADDRESS PORT — how many on this destination the relay has connected to clients
+# direct_sockets ADDRESS PORT — prints how many sockets of the relay there are connected to clients
 direct_sockets() {
 	r ss -Hnu state established "src $(bracket "$1"):$2" | wc -l
 }
 direct_sockets_are() { [[ $(direct_sockets "$1" "$2") -eq $3 ]]; } # ADDRESS PORT NUMBER
 
-# relay_ended ERE — the relay's last words
+# relay_ended ERE — its last message
 relay_ended() { grep -E " ended: .*$1" "$RELAY_LOG"; }

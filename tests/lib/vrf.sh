@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# The router's interfaces as members of a VRF.
+# Interfaces of the router as members of a VRF. Needs test.sh.
 
-# vrf_make NAME — and what goes past the proxy is counted, see past_watch; skips without VRFs
+# vrf_make NAME — makes it, and counts what bypasses the proxy (past_watch); skips without VRFs
 vrf_make() {
 	r ip link add "$1" type vrf table 77 2>/dev/null || skip_inside "the kernel has no VRF"
 	r ip link set "$1" up
 	past_watch
 }
 
-# master DEVICE VRF, nomaster DEVICE — the kernel takes the IPv6 addresses away
+# master DEVICE VRF, nomaster DEVICE — and restores the IPv6 addresses, which the kernel removes
 master() { r ip link set "$1" master "$2" && addresses_again "$1"; }
 nomaster() { r ip link set "$1" nomaster && addresses_again "$1"; }
 addresses_again() {
