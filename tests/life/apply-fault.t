@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Any bpf() of an apply fails, as without memory or room: the policy is the old one or, if the
-# loader says so, the new one; never another, and the next apply works.
+# Any bpf() call of an apply fails, as without memory or room. The live policy is then the old one
+# or, if the loader says so, the new one, never another; and the next apply works.
 TEST_LIMIT=200
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Two policies applied in turn under as many new connections as the machine gives: every
-# connection meets one of the two, whole. FULL=1: a thousand times.
+# Two policies are applied in turn under as many new connections as the machine can make. Each
+# connection meets one of the two policies, never a mixture. FULL=1: a thousand times.
 TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 1200 || echo 200)
 . "$(dirname "$0")/../lib/test.sh"
 

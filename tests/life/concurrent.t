@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Many loaders at once: each waits its turn, none breaks the state of another.
+# Many loaders at the same time: each waits for its turn, and none breaks the state of another.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

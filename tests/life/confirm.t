@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# apply --confirm-within: the old policy comes back by itself, whoever has been killed by then;
-# with confirm the new one stays.
+# apply --confirm-within: the old policy returns by itself, whichever processes were killed
+# before; with confirm the new one stays.
 TEST_LIMIT=200
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# An attached interface is deleted, and made again: the loader copes, and leaves nothing.
+# An attached interface is deleted and made again. The loader copes with it and leaves nothing
+# behind.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

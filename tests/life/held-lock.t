@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Who waits for the lock, for how long, and what he is told of the one who holds it.
+# Commands that wait for the lock: how long, and what they report about the process that holds it.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 

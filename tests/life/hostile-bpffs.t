@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # On a bpffs that every user may write to, another user can neither remove nor replace anything of
-# root's, nor get the listeners. What is in the way is refused with his name and the cure.
+# root, nor get the listeners. The loader refuses what is in the way, and names its owner and the
+# remedy.
 TEST_LIMIT=400
 . "$(dirname "$0")/../lib/test.sh"
 

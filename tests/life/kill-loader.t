@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# kill -9 of attach and of detach at any system call: whatever comes next puts it right.
-# FULL=1 tries every call instead of a sample.
+# kill -9 of attach and of detach at any system call: the next command repairs the state. FULL=1
+# tries every call instead of a sample.
 TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 3600 || echo 400)
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/strace.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# kill -9 of the relay under load, several times: every new relay heals it, and nothing goes past.
+# kill -9 of the relay under load, several times. Each new relay continues, and nothing bypasses
+# it.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 

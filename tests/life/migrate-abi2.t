@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A state with ABI 2 is migrated as life/migrate.t asks, which begins with ABI 1: its maps are
-# shared, so that settings of both policies and UDP flows that are left alone are kept as well.
+# As life/migrate.t, but from ABI 2. Its maps are shared, so settings of both policies and UDP
+# flows that are left alone are kept as well.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What the build with ABI 1 attached is migrated by each command that writes, under load and on
-# both hooks: no flow fails, no packet goes past, policy, interfaces, counters, sockets and the
-# way back are kept; killed half-way, the next command does it.
+# Each command that writes migrates what a build with ABI 1 attached, under load and on both
+# hooks. No flow fails and no packet bypasses the relay. Policy, interfaces, counters, sockets and
+# the previous policy are kept. If the migration is killed, the next command completes it.
 TEST_LIMIT=400
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A busy router: 5 000 addresses, 2 000 routes, and addresses, routes and rules that come and go
-# all the time. Every dump may be interrupted; no command fails, and none misses an address.
-# CYCLES=N attaches and detaches N times, not 200.
+# A busy router: 5 000 addresses, 2 000 routes, and addresses, routes and rules that change all
+# the time. Every dump may be interrupted; no command fails, and none misses an address. CYCLES=N
+# attaches and detaches N times, not 200.
 TEST_LIMIT=900
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# 20 000 idle connections, and 500 new ones each second beside them for a minute: no error, and
-# memory stays what it was. Where one relay cannot have descriptors for all, each takes over from the
-# one before when it has its share. In the end one more takes over: all of the 20 000 still work.
-# CROWD=N, CROWD_SECONDS=N, CROWD_RATE=N are other numbers; CROWD_RATE=auto: half of what the machine
-# carries, at most 500.
+# 20 000 idle connections, and 500 new ones each second for a minute: no error, and the memory of
+# the relay does not grow. Where one relay cannot have enough descriptors, several share the
+# connections: each takes over from the previous one when it has its share. At the end one more
+# takes over, and all 20 000 still work. CROWD=N, CROWD_SECONDS=N, CROWD_RATE=N set other numbers;
+# CROWD_RATE=auto means half of what the machine carries, at most 500.
 TEST_LIMIT=$((180 + ${CROWD_SECONDS:-60}))
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A relay that may have few descriptors: the longest idle connection makes room, the busy ones stay;
-# where nobody is idle newcomers are reset; it never spins, never ends, and recovers.
+# A relay with few descriptors: the longest idle connection makes room, and busy ones stay. If
+# none is idle, new connections are reset. The relay never spins, never ends, and recovers.
 . "$(dirname "$0")/../lib/test.sh"
 
 LOAD=$TOP/build/tests/helpers/load

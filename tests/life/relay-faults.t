@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# System calls of the relay fail under load, one kind after the other: it loses at most the flows
-# concerned, no descriptor and no byte of the others, never spins, and serves again by itself.
+# System calls of the relay fail under load, one kind after the other. It loses at most the flows
+# concerned, and no descriptor and no byte of others. It never spins, and serves again by itself.
 # FULL=1 tries every error on every call.
 TEST_LIMIT=${FULL:+900}
 TEST_LIMIT=${TEST_LIMIT:-180}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Memory is refused to a running relay, one allocation after the other: it loses the flow concerned
-# at most, and serves on. Without any memory it does not spin. A close that fails is not repeated.
+# Allocations of a running relay fail, one after the other: it loses at most the flow concerned
+# and continues to serve. Without any memory it does not spin. A close that fails is not repeated.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/fault.sh"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The relay under address, leak and undefined behaviour sanitizers, through all that is hard on
-# it: stalls, resets, promotions, lack of memory and of descriptors, re-reads, reliefs, a drain.
-# Nothing is reported, nothing leaks.
+# The relay under address, leak and undefined behaviour sanitizers, in hard conditions: stalls,
+# resets, promotions, lack of memory and of descriptors, reloads, take-overs, a drain. They report
+# nothing.
 TEST_LIMIT=150
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/fault.sh"

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# kill -9 of the relay that takes over, at any system call until it says that it serves: the one
-# before goes on as if nothing had been, and the next one can take over.
-# FULL=1 tries every call instead of a sample.
+# kill -9 of a relay that takes over, at any system call until it reports that it serves: the old
+# relay continues, and the next one can take over. FULL=1 tries every call instead of a sample.
 TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 3600 || echo 240)
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/strace.sh

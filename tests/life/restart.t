@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Each relay takes over from the one before, a hundred times under load, with other numbers of
-# workers: no connection fails, no datagram goes past, and long transfers end where they began.
+# Each relay takes over from the previous one, a hundred times under load, with different numbers
+# of workers. No connection fails, no datagram bypasses the relay, and long transfers end in the
+# relay where they began.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A hundred times attach and detach under load: each flow goes where the state at its start says,
-# detach ends only what was relayed, and nothing is left behind. CYCLES=N does it N times.
+# Attach and detach a hundred times under load. Each flow goes where the state at its start says,
+# detach ends only relayed flows, and nothing is left behind. CYCLES=N does it N times.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh

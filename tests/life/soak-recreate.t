@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A hundred times an interface goes and comes back while watch runs: it is attached again before it
-# has carried a packet, flows over another interface do not notice, and nothing is left behind.
-# CYCLES=N does it N times.
+# A hundred times an interface disappears and returns while watch runs. It is attached again
+# before it has carried a packet, flows over another interface are not disturbed, and nothing is
+# left behind. CYCLES=N does it N times.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh

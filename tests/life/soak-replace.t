@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Twenty times under load, attach of another build swaps the programs in place, on both hooks: no
-# flow fails, no packet goes past, also when the swap is killed half-way, and a running watch does
-# not swap back. SWAPS=N does it N times.
+# Twenty times under load, attach of another build replaces the programs in place, on both hooks.
+# No flow fails and no packet bypasses the relay, even if the command is killed half-way. A
+# running watch does not undo it. SWAPS=N does it N times.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Flows that began at a proxy are known to the programs of the next build, of the same ABI or of
-# the one after ABI 1: what comes after their end still does not go past to the server.
+# The programs of the next build know the flows that began at a proxy, for the same ABI and after
+# ABI 1. Segments that arrive after the end of such a flow still do not reach the server.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/abi.sh

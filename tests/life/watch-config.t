@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# watch --config is all a service needs: it attaches, applies, follows interfaces, and reads the
-# file again on SIGHUP; a file with errors changes nothing.
+# watch --config is all that a service needs: it attaches, applies, follows interfaces, and reads
+# the file again on SIGHUP. A file with errors changes nothing.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Lists of the relay: what they refuse is reset, counted and logged with the list's name; SIGHUP
-# reads them again, and a mistake changes nothing.
+# Lists of the relay: refused flows are reset, counted, and logged with the name of the list.
+# SIGHUP reads the lists again, and an error changes nothing.
 . "$(dirname "$0")/../lib/test.sh"
 
 CONF=$WORK/relay.conf

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What apply takes away it says before: all rules (only with --empty), and edits that were made
-# since the last apply. diff and apply cover interfaces, their roles, mark and table.
+# apply reports before it removes something: all rules (only with --empty), and edits made since
+# the last apply. diff and apply cover interfaces, their roles, mark and table.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

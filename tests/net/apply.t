@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A policy as a file: check, diff, apply, save and rollback agree with each other and with
-# what happens to flows; counters follow rules by name; edits by hand show as drift.
+# A policy as a file: check, diff, apply, save and rollback agree with each other and with what
+# happens to flows. Counters follow rules by name; edits by hand show as drift.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Attaching twice is success and changes nothing; the second call may extend the rule.
+# A second attach succeeds and changes nothing; with other options it may extend the rule.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A file with errors is refused with file and line, and the live policy does not move.
+# A file with errors is refused with file and line, and the live policy does not change.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Pins that are none, of other types, or of another ABI are refused with one sentence, untouched.
+# Pins that are no maps, of other types, or of another ABI are refused with one sentence and stay
+# untouched.
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/foreign.sh
 . "$TOP/tests/lib/foreign.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The rule options of an attach concern the interfaces of that call and no others.
+# The rule options of an attach apply to the interfaces of that call and to no others.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Interception on VLANs, in one another too, on a bond and on a VLAN of it: tagged packets belong to
-# the VLAN device, not to its parent; a bond's slave is refused and the bond named.
+# Interception on VLANs, also nested, on a bond and on a VLAN of a bond. Tagged packets belong to
+# the VLAN device, not to its parent. A member of a bond is refused, and the message names the
+# bond.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/devices.sh

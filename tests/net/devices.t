@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Interception on the kinds of devices this kernel has, with Ethernet headers and without; a device
-# that would not work is refused, with the one to attach instead; names with dots and globs.
+# Interception on the kinds of devices that this kernel has, with and without Ethernet headers. A
+# device that would not work is refused, with the one to attach instead. Names with dots, and
+# globs.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/devices.sh

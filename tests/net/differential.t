@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The same listener behind nft TPROXY rules and behind tproxy-loader --proxy: clients and the proxy
-# see the same, but for the cases that are meant to be better.
+# The same listener with nft TPROXY rules and with tproxy-loader --proxy: clients and the proxy
+# see the same, except where tproxy is meant to be better.
 . "$(dirname "$0")/../lib/test.sh"
 
 # the classic set-up: match sockets, then TPROXY; a mark, a rule, a local route

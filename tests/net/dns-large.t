@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Answers of 3000 bytes come in fragments where EDNS allows, else by TCP; a resolver on the router, on
-# all of its addresses, keeps what is its own.
+# Answers of 3000 bytes arrive in fragments where EDNS allows it, otherwise by TCP. A resolver on
+# all addresses of the router keeps its own queries.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# dig over UDP and TCP gets its answers through the relay, from the address it asked.
+# dig gets its answers through the relay, over UDP and TCP, from the address that it asked.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A bridge as Docker makes it: masquerade, a forward chain that drops, published ports, and the
-# packets of bridge ports passed through the IP hooks (br_netfilter), or not. Intercepted flows need
-# nothing of it, and with the firewall's own tables nothing changes for the others.
+# A bridge as Docker configures it: masquerade, a forward chain that drops, published ports, with
+# and without br_netfilter. Interception does not depend on any of these, and other flows are not
+# affected.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/devices.sh

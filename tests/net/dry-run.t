@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# --dry-run says what attach would do and changes nothing.
+# --dry-run prints what attach would do and changes nothing.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Our program is the first on tcx and on clsact; who runs before it all the same, there, by XDP or on
-# a device below, is named by attach. --after accepts one, and watch takes the first place back.
+# Our program runs first on tcx and on clsact. If another one still runs before it, there, by XDP
+# or on a lower device, attach names it. --after accepts it, and watch restores the first place.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/foreign.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A flow table at the ingress of both interfaces: flows it has taken over before go on, whatever is
-# attached; new flows are intercepted, from a port that was used before too.
+# A flow table at the ingress of both interfaces. Flows that it has already continue after attach;
+# new flows are intercepted, also from a port that was used before.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 

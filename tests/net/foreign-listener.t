@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A program of the router that listens on a foreign address gets the flows to exactly that address
-# and port, with no rule for them; one that listens on the wildcard attracts none.
+# A program of the router that listens on a foreign address and port gets the flows to exactly
+# that destination without a rule. One that listens on the wildcard attracts none.
 . "$(dirname "$0")/../lib/test.sh"
 
 asked() { corner ask "$1" "$2" tcp,udp; }

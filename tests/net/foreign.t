@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Somebody else's tc filter and ip rule on the same interface survive attach and
-# detach, on both hooks, and go on counting.
+# The tc filter and the ip rule of another program on the same interface survive attach and
+# detach, on both hooks, and continue to count.
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/foreign.sh
 . "$TOP/tests/lib/foreign.sh"

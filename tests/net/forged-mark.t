@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A program before ours that sets our mark bit cannot have a flow delivered here: the bit is cleared.
+# If a program before ours sets our mark bit, no flow is delivered here: the bit is cleared.
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/foreign.sh
 . "$TOP/tests/lib/foreign.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Fragmented datagrams cross the relay whole, both ways, also over narrow links and with the
-# client's address; fragments out of order may be lost but harm no later datagram.
+# Fragmented datagrams cross the relay whole in both directions, also over narrow links and with
+# the address of the client. Fragments out of order may be lost but harm no later datagram.
 . "$(dirname "$0")/../lib/test.sh"
 
 moved() { # DESCRIPTION COUNTER BEFORE LEAST

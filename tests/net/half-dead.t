@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Flow starts arrive, or most of them do, and clients get nothing all the same: packets after the
-# first lose their mark, the relay is stopped, a DNAT rule is left over, one family or one interface
-# of several is cut off while the others are busy. `status` says ok to none.
+# Most flow starts arrive, and clients still get nothing: later packets lose their mark, the relay
+# is stopped, a DNAT rule remains, or one family or interface of several is cut off while the
+# others are busy. `status` never says ok.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 

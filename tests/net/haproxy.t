@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# HAProxy as the proxy: it serves flows to any destination, with its own and with the client's address.
+# HAProxy as the proxy serves flows to any destination, with its own address and with that of the
+# client.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Before attach everything goes straight, and the instruments of the other tests work.
+# Before attach everything goes straight, and the tools of the other tests work.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx sshd dns echo

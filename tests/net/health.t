@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The data path counts, for each rule and about the last minute, flow starts that a listener was
-# to get and handshakes that came to their end; and SYN-ACKs of flows that began elsewhere.
+# For each rule and about the last minute, the data path counts the flow starts that it gave to a
+# listener, the handshakes that were completed, and SYN-ACKs of flows that began elsewhere.
 . "$(dirname "$0")/../lib/test.sh"
 
 # health RULE-INDEX tcp|udp — "started delivered"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A SYN that is cut in pieces within its TCP header, or that stands behind more IPv6 headers than
-# the data path reads, does not get past a rule.
+# A SYN that is cut into fragments within its TCP header, or that follows more IPv6 headers than
+# the data path reads, does not bypass a rule.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# ICMP errors about a relayed flow are addressed to the server that the client believes to talk to.
-# They reach the relay's sockets instead, and only they do.
+# ICMP errors about a relayed flow are addressed to the server that the client sees. They reach
+# the sockets of the relay instead, and no other ICMP error does.
 . "$(dirname "$0")/../lib/test.sh"
 
 forwarded() { packets r inet errors forwarded; }

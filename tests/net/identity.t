@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Only what is shown to be ours is removed: two states in one namespace, flows of another transparent
-# proxy and services on routed prefixes survive clean and detach; real leftovers go.
+# Only objects that are shown to be ours are removed. Two states in one namespace, flows of
+# another transparent proxy and services on routed prefixes survive clean and detach; real
+# leftovers are removed.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What iptables-save really prints of a classic set-up is translated, and does the same.
+# What iptables-save prints of a usual TPROXY set-up is translated, and does the same.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What --json prints is one valid object with schema 1, and tells what is true.
+# --json prints one valid object with schema 1 and true contents.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# detach --keep-flows lets relayed flows run on while new ones go straight.
+# With detach --keep-flows relayed flows continue while new ones go straight.
 . "$(dirname "$0")/../lib/test.sh"
 
 [[ $(loader detach --help) == *--keep-flows* ]] || skip_inside "this loader has no detach --keep-flows"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Super-packets of segmentation offload, BIG TCP with its hop-by-hop header, jumbo frames: whatever a
-# packet's length fields say, it is relayed byte for byte.
+# Large packets of segmentation offload, BIG TCP with its hop-by-hop header, jumbo frames:
+# whatever their length fields say, every byte is relayed.
 . "$(dirname "$0")/../lib/test.sh"
 
 SIZE=$((64 << 20))

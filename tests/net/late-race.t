@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Data right behind the ACK that ends the handshake, while another CPU still makes a connection of
-# it: it is never given to the listener, which would reset a connection that lives.
+# Data directly after the ACK that completes the handshake, while another CPU still makes the
+# connection: it never reaches the listener, which would reset a live connection.
 . "$(dirname "$0")/../lib/test.sh"
 
 EAGER=$TOP/build/tests/helpers/eager

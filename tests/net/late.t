@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What comes after the end of a flow that a proxy had does not go past it to the server: the client
-# is told by a reset. Flows that never were at the proxy, or begin anew without it, are left alone.
+# Segments that arrive after the end of a proxied flow do not reach the server: the client gets a
+# reset. Flows that were never at the proxy, or begin again without it, are left alone.
 . "$(dirname "$0")/../lib/test.sh"
 
 late() { corner late "$1" 7007 "$2"; }

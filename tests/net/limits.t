@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Limits of the relay: flows at a time and a second, in all and of one client, and bytes a second;
-# what is over a limit is reset, counted and logged, and what ends makes room.
+# Limits of the relay: flows at a time and a second, in total and for each client, and bytes a
+# second. What is over a limit is reset, counted and logged, and each flow that ends makes room.
 . "$(dirname "$0")/../lib/test.sh"
 
 CONF=$WORK/relay.conf

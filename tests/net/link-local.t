@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Linux forwards 169.254.0.0/16, where clouds keep their metadata services, 240.0.0.0/4 and, but for
-# 0.0.0.0, 0.0.0.0/8. Rules apply to all. The relay connects to the first only while a rule names it,
-# to the second always, to the last never.
+# Linux forwards 169.254.0.0/16, where clouds keep their metadata services, 240.0.0.0/4 and,
+# except for 0.0.0.0, 0.0.0.0/8. Rules apply to all. The relay connects to the first only while a
+# rule names it, to the second always, to the third never.
 . "$(dirname "$0")/../lib/test.sh"
 
 META4=169.254.169.254

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# status knows whether the listener that a rule names can take its flows: that it is there, of which
+# status knows whether the listener of a rule can take its flows: whether it exists, of which
 # families, transparent, and on the device where flows enter.
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# rule, cidr and port edit the live policy at once, and no edit drops a running flow.
+# rule, cidr and port edit the live policy at once, and no edit ends a running flow.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# attach and detach under load: transfers from before attach are untouched, attach
-# costs no connection at all, nothing stalls.
+# attach and detach under load: transfers from before attach are untouched, attach costs no
+# connection, and nothing stalls.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 

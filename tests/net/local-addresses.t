@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Every command that changes something makes the map of this host's addresses true; attach warns
-# where only this map decides, which is where packets are not forwarded.
+# Every command that changes something updates the map of the addresses of this host. attach warns
+# where only this map decides: where packets are not forwarded.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare

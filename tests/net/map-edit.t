@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A prefix put into the pinned map with bpftool is intercepted at once, and deleting
-# it ends that for new flows only: a running transfer is not disturbed.
+# A prefix that bpftool adds to the pinned map is intercepted at once. Deleting it ends that for
+# new flows; a running transfer is not disturbed.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 

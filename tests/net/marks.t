@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Rules and marks of VPNs and of kube-proxy do no harm; one that uses our mark bit, or foreign
+# Rules and marks of VPNs and of kube-proxy do no harm. A rule that uses our mark bit, and foreign
 # routes in our table, are refused before anything changes; --mark and --table choose others.
 . "$(dirname "$0")/../lib/test.sh"
 

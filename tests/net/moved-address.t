@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# An address of the router that moves to a server behind it is not excused from rules any longer,
-# without any command in between; one that comes to the router stays reachable.
+# When an address of the router moves to a server, rules apply to it at once, without a command.
+# An address that comes to the router stays reachable.
 . "$(dirname "$0")/../lib/test.sh"
 
 VIP4=10.77.9.9 VIP6=fd77:9::9

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Beside other people's tcx and clsact programs, firewalls, NOTRACK, a flow table and a ruleset that
-# is flushed under load, both sides go on working.
+# Beside tcx and clsact programs of others, firewalls, NOTRACK, a flow table and a ruleset that is
+# flushed under load, both sides continue to work.
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/foreign.sh
 . "$TOP/tests/lib/foreign.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Destinations that Linux never forwards are allowed in a rule, and everybody who writes one is warned.
+# Destinations that Linux never forwards are allowed in a rule, with a warning.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# With no relay, flows fare as --on-proxy-down says; a new relay heals it. One relay is killed under load.
+# Without a relay, flows fare as --on-proxy-down says, and a new relay restores them. One relay is
+# killed under load.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# An OpenVPN session that runs when its port gets a rule goes on: its server takes datagrams from
-# the client's address only. So does a flow that comes out of a tunnel, whose device has no
-# link-layer header.
+# A running OpenVPN session continues when its port gets a rule, because its server takes
+# datagrams from the address of the client only. So does a flow that leaves a tunnel device
+# without a link-layer header.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/talk.sh"
 

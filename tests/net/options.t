@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# IPv4 options and IPv6 extension headers do not hide a flow from the relay; a source route
-# is dropped where a rule could mean it.
+# IPv4 options and IPv6 extension headers do not hide a flow from the relay. A source route is
+# dropped where a rule could mean it.
 . "$(dirname "$0")/../lib/test.sh"
 
 counted_above() { [[ $(counter "$1") -gt $2 ]]; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The router's own services stay reachable although their ports are intercepted everywhere.
+# Services of the router stay reachable although their ports are intercepted everywhere.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx sshd

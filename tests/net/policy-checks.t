@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# status finds rules that do not concern what they seem to: interfaces that are not attached,
-# rules that never match, and a live policy that is not the file any more.
+# status finds rules that do not do what they seem to: interfaces that are not attached, rules
+# that never match, and a live policy that differs from the file.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare

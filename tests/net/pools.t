@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Addresses of the router that stand for servers: TCP and UDP, both families, beside direct
-# flows to the same ports, from an attached interface and from the router itself.
+# Addresses of the router that lead to servers: TCP and UDP, both families, beside direct flows to
+# the same ports, from an attached interface and from the router itself.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Without root, or without a bpffs, the loader says so and changes nothing.
+# Without root, or without a bpffs, the loader reports that and changes nothing.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare

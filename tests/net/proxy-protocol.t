@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The PROXY protocol's header, versions 1 and 2: HAProxy takes it and knows client and destination.
+# The header of the PROXY protocol, versions 1 and 2: HAProxy accepts it and learns client and
+# destination from it.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx echo sshd

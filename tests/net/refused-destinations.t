@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Destinations the relay never relays to: its own listeners, whatever way they are dialled, this host,
-# loopback and link-local. Each is reset once, counted and logged; nothing goes round in circles.
+# Destinations that the relay refuses: its own listeners, however they are dialled, this host,
+# loopback and link-local. Each is reset once, counted and logged, and no loop arises.
 . "$(dirname "$0")/../lib/test.sh"
 
 LL4=169.254.169.254

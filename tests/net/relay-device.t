@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A relay that is bound to a device takes the flows that come in there, of rules that name its
-# port, and no others; another one serves another device on the same port, and the next one for
-# the same device takes over. Devices that cannot be are one clear line.
+# A relay that is bound to a device takes the flows that enter there, of rules that name its port,
+# and no others. Another relay serves another device on the same port, and the next relay for the
+# same device takes over. A device that cannot work is refused with one clear line.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/bound.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A second relay for the same pins is refused, and told who is there; with --join both share the
-# flows. Whoever is left, or finds slots empty, has all of them within a second.
+# A second relay for the same pins is refused, and learns which process is there. With --join both
+# share the flows. If one ends, the other has all flows within a second.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# --on-proxy-down reset without a relay: TCP and UDP are refused at once, by packets whose checksums are
-# right with every combination of offloads, also on a device without Ethernet headers.
+# --on-proxy-down reset without a relay: TCP and UDP are refused at once, with correct checksums
+# for every combination of offloads, also on a device without Ethernet headers.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare

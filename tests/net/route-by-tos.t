@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What only a rule for a TOS or traffic class routes is routed: it goes through the proxy.
+# Destinations that only a rule for a TOS or traffic class routes go through the proxy.
 . "$(dirname "$0")/../lib/test.sh"
 
 FAR4=10.66.0.1 FAR6=fd66::1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Interception works with every rp_filter and src_valid_mark, also with the client's
-# address towards the server, and no sysctl is written.
+# Interception works with every value of rp_filter and src_valid_mark, also with the address of
+# the client towards the server, and no sysctl is written.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 

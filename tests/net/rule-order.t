@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# rule add --before renumbers the rules as one step: right in the end, right on the way, whole after kill -9.
+# rule add --before renumbers the rules in one step: correct at the end, on the way, and after
+# kill -9.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A routing rule before ours that may match what carries our mark: attach moves ours before it,
-# whatever it matches by, and back when it is gone; watch does so within a second, and tells when
-# somebody moves his before ours again and again.
+# If a routing rule before ours may match packets with our mark, attach moves ours before it,
+# whatever it matches by, and back when it is gone. watch does so within a second, and reports a
+# program that moves its rule before ours again and again.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 

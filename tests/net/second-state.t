@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Two states in one network namespace share neither mark nor table: the second is refused before
-# anything changes. What is left of a state that is gone is told from one that lives.
+# anything changes. The loader distinguishes leftovers of a state that is gone from a live state.
 . "$(dirname "$0")/../lib/test.sh"
 
 A=/sys/fs/bpf/state-a B=/sys/fs/bpf/state-b

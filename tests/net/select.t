@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Which flows are taken: ports, ranges, prefixes, sources, all TCP by default, nothing without a rule.
+# Which flows a rule takes: ports, ranges, prefixes, sources; all TCP by default, nothing without
+# a rule.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 

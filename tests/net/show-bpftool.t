@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# --show-bpftool changes nothing, and what it prints does the same when the shell runs it.
+# --show-bpftool changes nothing, and what it prints has the same effect when the shell runs it.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A SYN signed with a key of its two ends (TCP MD5, as BGP uses it) cannot be answered by a proxy:
-# it meets on-proxy-down, and is counted. Other SYNs of the same rule go through the proxy.
+# A proxy cannot answer a SYN that is signed with a key of its two ends (TCP MD5, as BGP uses it).
+# It gets what on-proxy-down says, and is counted. Other SYNs of the same rule go through the
+# proxy.
 . "$(dirname "$0")/../lib/test.sh"
 
 # signed SIDE serve|ask PEER — one connection to port 179 with a key, "connected" or the error

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Sockets of systemd: connections wait in them while the relay is away, and none is lost. Also
-# what the relay tells systemd, and what it says to sockets that cannot be used.
+# what the relay reports to systemd, and how it refuses sockets that it cannot use.
 . "$(dirname "$0")/../lib/test.sh"
 
 DIR=$WORK/unit

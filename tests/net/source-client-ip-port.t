@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# With --source client-ip-port the server sees the client's address and port.
+# With --source client-ip-port the server sees the address and the port of the client.
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/source.sh
 . "$TOP/tests/lib/source.sh"

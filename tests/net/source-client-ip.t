@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# With --source client-ip the server sees the client's address.
+# With --source client-ip the server sees the address of the client.
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/source.sh
 . "$TOP/tests/lib/source.sh"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# With a rule for everything, what is not transit is left alone: multicast, broadcast, loopback,
-# link-local of IPv6, the router's addresses, also new ones, and destinations without a route. What
-# Linux does forward, 169.254.0.0/16 and 240.0.0.0/4, is for link-local.t.
+# With a rule for everything, traffic that is not transit is left alone: multicast, broadcast,
+# loopback, IPv6 link-local, the addresses of the router, also new ones, and destinations without
+# a route. link-local.t covers 169.254.0.0/16 and 240.0.0.0/4, which Linux does forward.
 . "$(dirname "$0")/../lib/test.sh"
 
 # what interception would count

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Squid as the proxy: http_port … tproxy serves a request, with the client's address.
+# Squid as the proxy: http_port … tproxy serves a request, with the address of the client.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

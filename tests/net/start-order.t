@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Relay and attach may come in either order, and again after detach --all and after a relay restart.
+# Relay and attach may come in either order, also after detach --all and after a restart of the
+# relay.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Whatever keeps flows from a proxy or from its clients, status does not say ok: ten breakages, on tcx
-# and on clsact, and what it says of each. Nothing is broken, and it says so.
+# Whatever keeps flows from a proxy or from its clients, status does not say ok: ten breakages on
+# tcx and on clsact, and what it says about each. If nothing is broken, it says ok.
 TEST_LIMIT=400
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/foreign.sh

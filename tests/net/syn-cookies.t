@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Handshakes that end in a SYN cookie are relayed: when cookies are always used, and while a flood
-# fills the backlog.
+# Handshakes that complete with a SYN cookie are relayed: when cookies are always used, and while
+# a flood fills the backlog.
 . "$(dirname "$0")/../lib/test.sh"
 
 flood_start() { # SOURCES ADDRESS

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Every byte arrives, once and in order, however it was cut, delayed or marked urgent, copied or spliced.
+# Every byte arrives, once and in order, however it was cut, delayed or marked urgent, copied or
+# spliced.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare peer

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Connections end as they were meant to: half-close, reset by either side, and the record says which.
+# Connections end as intended: half-close, reset by either side; and the record says which.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# SIGTERM lets flows end by themselves for the drain time-out, and resets what is left then; a second
-# one does so at once. Nothing new is taken meanwhile.
+# After SIGTERM flows may end by themselves until the drain time-out, and the rest is reset. A
+# second SIGTERM resets them at once. The relay takes no new flow meanwhile.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare peer

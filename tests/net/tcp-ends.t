@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# FIN and RST of one side become FIN and RST of the other, in every state.
+# FIN and RST of one side become FIN and RST of the other, in every state. After a reset the last
+# acknowledgement may be forwarded, because no socket owns it any more; a flow start may not.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare peer

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# One end is done at once, the other one goes on for a minute: a byte a second, or nothing for
-# most of it and then much. All ways at the same time, for the time it takes.
+# One end closes at once, and the other continues for a minute: a byte a second, or nothing for
+# most of it and then much. All cases run at the same time.
 TEST_LIMIT=150
 . "$(dirname "$0")/../lib/test.sh"
 

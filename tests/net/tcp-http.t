@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A 100 MB file arrives whole through the relay, in both families, and the log says who, where, how much.
+# A 100 MB file arrives whole through the relay, in both families, and the log says who, where and
+# how much.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A route that leads back to us ends by TTL, as with plain forwarding: one connect makes at most 64 flows
-# and as many handshakes. On one gate, whose next router returns the packets, and between two
-# gates that route a prefix at each other; in all source modes. The log says what it is.
+# A route that leads back to us ends by TTL, as with plain forwarding: one connect makes at most
+# 64 flows and as many handshakes. With one gate whose next router returns the packets, and
+# between two gates that route a prefix to each other, in all source modes. The log names the
+# loop.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What a receiver does not take stays with the sender: the relay holds its socket buffers, one pipe
-# for each direction, and nothing else; afterwards all of it is free.
+# Bytes that a receiver does not take stay with the sender. The relay holds its socket buffers and
+# one pipe for each direction, no more, and frees all of it afterwards.
 . "$(dirname "$0")/../lib/test.sh"
 
 FLOWS=8

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The relay sends no packet that it need not: a FIN leaves with the last bytes, the ACK that ends the
-# handshake with the first ones, if there are any. Keepalive begins when a connection has grown old.
+# The relay sends no unnecessary packet: a FIN leaves with the last bytes, the ACK that completes
+# the handshake with the first ones, if there are any. Keepalive begins when a connection is old.
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/strace.sh
 . "$TOP/tests/lib/strace.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Pipes that the kernel keeps small for an unprivileged user are not used: bulk is copied, byte for byte.
+# Pipes that the kernel keeps small for an unprivileged user are not used: bulk is copied, byte
+# for byte.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare peer

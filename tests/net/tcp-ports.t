@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A client's port comes again within TIME_WAIT, or goes to two destinations at once, with every kind of
-# source address; and the server may be the client's neighbour.
+# A client uses a port again within TIME_WAIT, or for two destinations at once, with every kind of
+# source address. The server may be a neighbour of the client.
 . "$(dirname "$0")/../lib/test.sh"
 
 NEIGHBOUR=${TP_SANDBOX}-n NEIGHBOUR4=10.77.1.9 NEIGHBOUR6=fd77:1::9

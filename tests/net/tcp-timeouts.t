@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A flow on which nothing happens any more ends by its time-out: connecting, open, half closed, unacknowledged.
+# A flow without activity ends by its time-out: connecting, open, half closed, unacknowledged.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare peer

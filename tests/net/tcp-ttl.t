@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A TCP connection through the relay is one hop longer, as through a router: what arrives with TTL n
-# leaves with n - 1, and DSCP goes along, in all source modes. What arrives with 1 ends here,
-# and the client hears of it: `traceroute -T` shows this router at its place.
+# A TCP connection through the relay is one hop longer, as through a router: TTL n arrives and n -
+# 1 leaves, and DSCP is kept, in all source modes. TTL 1 ends here, and the client gets an error:
+# `traceroute -T` shows this router in its place.
 . "$(dirname "$0")/../lib/test.sh"
 
 HOPS=$LIB/hops.py

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# `test` says what then really happens to a flow, for every verdict, before attach too; finds the
+# `test` predicts what happens to a flow, for every verdict, also before attach. It finds the
 # interface, says what keeps the flow from arriving, and leaves no trace.
 . "$(dirname "$0")/../lib/test.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A client that uses its source port again meets the router's TIME_WAIT and connects at once all the
-# same, with the relay and with another proxy.
+# A client that uses its source port again meets a TIME_WAIT socket of the router and still
+# connects at once, with the relay and with another proxy.
 . "$(dirname "$0")/../lib/test.sh"
 
 ROUNDS=6

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Flows that have an address or a port in common stay apart, all at the same time, also beside a
-# daemon of the router that has the port on all addresses and does not share it.
+# Flows that share an address or a port stay separate, all at the same time, also beside a daemon
+# of the router that has the port on all addresses and does not share it.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 

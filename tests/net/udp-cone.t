@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# By default only who was asked can answer; with udp-full-cone a client's port is open to all, and is
-# the same towards all destinations.
+# By default only the destination can answer. With udp-full-cone the port of a client is open to
+# all hosts, and the same towards all destinations.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What must not be fragmented is not, on either side: its sender learns the MTU. What may be, gets
-# through.
+# Datagrams that must not be fragmented are not, on either side: the sender learns the MTU.
+# Datagrams that may be fragmented get through.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/dgram.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Datagrams from random sources take no more than their share, and flows that are answered go on.
-# One source with many flows loses its own.
+# Datagrams from random sources take no more than their share, and flows that are answered
+# continue. One source with many flows loses its own.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Each end learns by ICMP what it would learn of the other without a relay: closed ports, hosts
-# that do not answer; a path that turns narrow loses nothing.
+# Each end gets the ICMP errors that it would get without a relay: closed ports, hosts that do not
+# answer. A path that becomes narrow loses nothing.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# detach --keep-flows leaves relayed UDP flows to the relay, slow ones too, whose server knows the
-# relay's address; new ones go straight. Flows that the relay cannot keep are in its log.
+# detach --keep-flows leaves relayed UDP flows to the relay, also slow ones, because their servers
+# know its address. New flows go straight. Flows that the relay cannot keep are in its log.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/talk.sh"
 . "$(dirname "$0")/../lib/udp.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A datagram that is routed in a circle through the relay dies by its TTL, as it would without.
+# A datagram that is routed in a circle through the relay ends by its TTL, as it would without the
+# relay.
 . "$(dirname "$0")/../lib/test.sh"
 
 LOST4=10.77.9.9 LOST6=fd77:9::9 # routed to the client, which sends it back

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A hundred thousand questions, each from a socket of its own, are answered; afterwards sockets and
-# memory of the relay are back where they were.
+# A hundred thousand queries, each from a socket of its own, are answered. Afterwards the relay
+# has as many sockets and as much memory as before.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Busy flows get sockets of their own and lose them when they turn quiet; no datagram is lost,
-# changed or repeated on the way, whichever port it is and whoever the server sees.
+# Busy flows get sockets of their own and lose them when they become quiet. No datagram is lost,
+# changed or repeated, whatever the port and the source address.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 

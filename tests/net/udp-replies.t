@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Answers leave from sockets that hear nobody: a client that no rule concerns stays untouched,
-# whatever the relay does at the same time for others to the same server, and whatever strangers send.
+# Answers leave from sockets that receive nothing. A client that no rule concerns is not affected
+# by what the relay does for others to the same server, or by what strangers send.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 . "$(dirname "$0")/../lib/dgram.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A million datagrams of one flow, through promotion, the relief of the relay by one that joined it, and
-# demotion at the end of the drain: none is lost.
+# A million datagrams of one flow, through promotion, the take-over by a second relay that joined,
+# and demotion at the end of the drain: none is lost.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Without descriptors, or with a full queue at the device, datagrams get lost; the relay neither
-# ends nor spins, and is as before when the shortage is over.
+# Without descriptors, or with a full queue at the device, datagrams are lost. The relay neither
+# ends nor spins, and works as before when the shortage is over.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 . "$(dirname "$0")/../lib/strace.sh"

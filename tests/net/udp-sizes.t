@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Datagrams of every size cross the relay both ways: empty, small, full, fragmented; in bursts too.
+# Datagrams of every size cross the relay in both directions: empty, small, full, fragmented, and
+# in bursts.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx echo

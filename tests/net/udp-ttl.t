@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# TTL, DSCP and ECN of datagrams are carried both ways, as by a router: one hop less, the rest as
-# it came; where the TTL ends, the sender learns it.
+# TTL, DSCP and ECN of datagrams are carried in both directions as by a router: the TTL is one
+# less, the rest is unchanged. If the TTL ends, the sender gets an error.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/dgram.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The real rules of ufw, as its own start-up script loads them: they drop intercepted flows in
-# INPUT, status says so, and the rule that it names lets them in.
+# The real rules of ufw, loaded by its own start-up script, drop intercepted flows in INPUT.
+# status reports it, and the rule that it names lets the flows in.
 . "$(dirname "$0")/../lib/test.sh"
 
 [[ -x /lib/ufw/ufw-init && -d /usr/share/ufw/iptables ]] ||

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A server that cannot be reached: accepted, then reset, and the record says why.
+# A server that cannot be reached: the client is accepted, then reset, and the record says why.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Flows through other people's proxies: microsocks (SOCKS5), tinyproxy and squid (HTTP CONNECT).
-# Their refusals reach the client as RST and the log as what they mean; nothing goes past them.
+# Flows through other proxies: microsocks (SOCKS5), tinyproxy and squid (HTTP CONNECT). Their
+# refusals reach the client as RST, and the log says what they mean. Nothing bypasses them.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx sshd

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What cannot be meant is refused with one sentence and the right exit code, and nothing changes.
+# Options and arguments that make no sense are refused with one sentence and the right exit
+# status, and nothing changes.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A relay bound to a member of a VRF carries its flows, with its own and with clients' addresses;
-# one bound to nothing or to the other member gets none of them, and they stop.
+# A relay that is bound to a member of a VRF carries its flows, with its own address and with
+# those of clients. A relay bound to nothing or to another member gets none of them, and they
+# fail.
 TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/vrf.sh"

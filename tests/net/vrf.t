@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Interception on members of a VRF: the IPv6 rule names the VRF, the IPv4 rule the member; a proxy
-# whose listeners are bound to the member gets the flows, any other stops them, and its onward
-# sockets are bound to the VRF. The rules follow a member out of the VRF and back, and go with the
-# last member. The VRF itself is refused.
+# Interception on members of a VRF. The IPv6 rule names the VRF, the IPv4 rule the member. A proxy
+# whose listeners are bound to the member gets the flows; without one they fail. Its onward
+# sockets are bound to the VRF. The rules follow a member out of the VRF and back, and disappear
+# with the last member. The VRF itself is refused.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/vrf.sh"

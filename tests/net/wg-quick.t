@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The real wg-quick, with everything through its tunnel, goes up and down while watch runs: its two
-# routing rules come before ours, and new and established relayed flows pause for a second at most.
+# The real wg-quick, with everything through its tunnel, starts and stops while watch runs. Its
+# two routing rules come before ours, and new and established relayed flows pause for at most a
+# second.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# In a virtual machine, where root may raise every limit, a single relay has 20 000 idle connections,
-# and for a minute as many new ones each second as half of what the emulated processor carries. With
-# KERNELS=all it is among all the others on either kernel.
+# In a virtual machine, where root may raise every limit, one relay has 20 000 idle connections
+# and, for a minute, half as many new ones each second as the emulated processor carries. With
+# KERNELS=all this test runs on both kernels with all others.
 set -eu
 
 case ${KERNELS-} in

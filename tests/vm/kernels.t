@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The bpf tests and a core of the net tests pass on Debian's 6.1 and 6.12 kernels.
-# KERNELS=all: all tests there are. The core starts no test after 150 seconds, so that
-# on a busy machine it is shorter, not slower (VM_BUDGET=SECONDS; empty: no limit).
+# The bpf tests and the most important net tests pass on Debian's 6.1 and 6.12 kernels.
+# KERNELS=all: all tests. No test starts after 150 seconds, so a busy machine runs fewer of them
+# (VM_BUDGET=SECONDS; empty: no limit).
 set -eu
 
 case ${KERNELS-} in
