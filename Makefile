@@ -26,8 +26,8 @@ ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDFLAGS   += -fsanitize=$(SANITIZE)
 endif
 
-LOADER_LIBS := -lbpf -lelf -lz -lmnl -linih -ljson-c -lcap-ng
-RELAY_LIBS  := -lbpf -lelf -lz -lmnl -linih -lcap-ng -lseccomp -lpthread
+LOADER_LIBS := -lbpf -lelf -lz -lmnl -ljson-c -lcap-ng
+RELAY_LIBS  := -lbpf -lelf -lz -lmnl -lcap-ng -lseccomp -lpthread
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd && echo yes),yes)
 ALL_CFLAGS += -DHAVE_SYSTEMD
 RELAY_LIBS += -lsystemd
@@ -178,14 +178,14 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 
 # One command from sources to program: instrumented objects cannot be shared with other targets.
 FUZZ_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
-FUZZED   := user/lib/parse.c user/lib/line.c $(call sources,policy)
+FUZZED   := user/lib/parse.c user/lib/line.c user/lib/ini.c $(call sources,policy)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZED) Makefile
 	$(say) FUZZ $@
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -Iinclude -Iuser -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		$< $(FUZZED) -linih -o $@
+		$< $(FUZZED) -o $@
 
 PACKET_FUZZ := $(addprefix tests/,fuzz/fuzz_packet.c unit/bpf_parse.c bpf/reference_packet.c)
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/config/config.h"
+#include "policy/config/read.h"
 #include "lib/util.h"
 
 static void ignore(const char *file, unsigned int line, const char *text, void *arg)
@@ -19,8 +19,8 @@ static void ignore(const char *file, unsigned int line, const char *text, void *
 static int read_bytes(const void *bytes, size_t len, struct config *config)
 {
 	static const struct config_reader reader = { .name = "fuzz",
-						     .no_lists = true,
-						     .error = ignore };
+						     .rule_lists = CONFIG_LISTS_REFUSE,
+						     .report.error = ignore };
 	__cleanup_file FILE *in = fmemopen((void *)bytes, len, "r");
 
 	return in ? config_read(&reader, in, config) : -1;

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "policy/import/import.h"
 #include "lib/util.h"
+#include "policy/config/read.h"
+#include "policy/import/import.h"
 
 static void left_out(unsigned int line, const char *text, const char *why, bool needless, void *arg)
 {
@@ -21,8 +22,8 @@ static void fail(const char *file, unsigned int line, const char *text, void *ar
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	static const struct config_reader reader = { .name = "imported",
-						     .no_lists = true,
-						     .error = fail };
+						     .rule_lists = CONFIG_LISTS_REFUSE,
+						     .report.error = fail };
 	struct config config __cleanup_config = { 0 };
 	struct config again __cleanup_config = { 0 };
 	struct import import = { .ipv6 = len % 2, .left_out = left_out };

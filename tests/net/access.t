@@ -67,10 +67,20 @@ broken() { # DESCRIPTION ERE LINE…
 	refused "$what: the old list holds" $SERVER4 80 allow-from
 }
 
-broken "host bits set" "$CONF:3: deny = 10.0.0.1/8: 10.0.0.1/8: host bits.*" '; nothing' 'deny = 10.0.0.1/8'
+broken "host bits set" "$CONF:3: 10.0.0.1/8: host bits are set" '; nothing' 'deny = 10.0.0.1/8'
 broken "an unknown key" "$CONF:2: denied = all: unknown key" 'denied = all'
 printf '10.0.0.0/8\nnonsense\n' >"$WORK/list"
-broken "a broken list" "$CONF:2: deny = @$WORK/list: $WORK/list:2: nonsense: not an .*" "deny = @$WORK/list"
+broken "a broken list" "$WORK/list:2: nonsense: not an .*" "deny = @$WORK/list"
+# what only the loader reads is not opened, and every error of the file is logged
+broken "two errors" "$CONF:4: action = explode: unknown value .*" '[rule a]' 'to = @/nosuch/list' 'action = explode' 'ports = x'
+ok "the second of them" relay_says "error $CONF:5: x: not a port number"
+ok "the list of the rule is no error" relay_silent "error .*/nosuch/list"
+mapfile -t many < <(seq -f 'x%g = 1' 30)
+conf "${many[@]}"
+ok "thirty errors: SIGHUP" relay_reload
+ok "twenty of them are logged" relay_says "error $CONF:21: x20 = 1: unknown key"
+ok "and the number of the others" relay_says 'error 10 more errors are not logged'
+ok "not the 21st" relay_silent "error $CONF:22: "
 rm "$CONF"
 kill -HUP "$RELAY_PID"
 ok "no file: one line says so" relay_says "error $CONF: cannot be read: No such file"

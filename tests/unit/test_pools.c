@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "kernel/maps/pools.h"
+#include "policy/config/read.h"
 
 static void report(const char *file, unsigned int line, const char *text, void *arg)
 {
@@ -20,7 +21,7 @@ static void report(const char *file, unsigned int line, const char *text, void *
 
 static void compile(const char *text, struct config *config, struct pool_table *table)
 {
-	static const struct config_reader reader = { .name = "t", .error = report };
+	static const struct config_reader reader = { .name = "t", .report.error = report };
 	FILE *in = fmemopen((void *)text, strlen(text), "r");
 
 	assert_non_null(in);

@@ -10,10 +10,20 @@
 #include <cmocka.h>
 
 #include "lib/util.h"
-#include "relay/config/options.h"
+#include "relay/config/load.h"
 
 static struct options o;
-static char why[768];
+static char why[4096]; /* a line for each error */
+
+static void on_error(const char *text, void *arg)
+{
+	size_t len = strlen(why);
+
+	(void)arg;
+	snprintf(why + len, sizeof(why) - len, "%s%s", len ? "\n" : "", text);
+}
+
+static bool again; /* as at SIGHUP */
 
 static enum options_result parse(const char *line)
 {
@@ -28,7 +38,9 @@ static enum options_result parse(const char *line)
 		if (*word)
 			argv[argc++] = word;
 	why[0] = '\0';
-	return options_parse(&o, argc, argv, why, sizeof(why));
+	return options_load(
+		&o, &(struct options_source){
+			    .argc = argc, .argv = argv, .again = again, .error = on_error });
 }
 
 /* Writes a file that lives until the next one. */
@@ -178,9 +190,9 @@ static void test_usage_errors(void **state)
 static void test_file(void **state)
 {
 	(void)state;
-	assert_int_equal(parse_file("[loader]\ninterfaces = eth0 wg*\nany = 1\n"
+	assert_int_equal(parse_file("[loader]\ninterfaces = eth0 wg*\n"
 				    "[rule ssh]\nports = 22\n[pool gate1]\n10.0.0.1 = 10.0.0.2:22\n"
-				    "[zone z]\nx = y\n"
+				    "[zone z]\ninterfaces = y\n"
 				    "[relay] ; ours\nlisten = 15002 15006, 15007 ; three\n"
 				    "source = client-ip\nallow-local = yes\nidle-timeout=5\n",
 				    ""),
@@ -202,7 +214,7 @@ static void test_file(void **state)
 			 OPTIONS_RUN);
 }
 
-/* A colon parts key and value for libinih, and a bracket begins a section. */
+/* In other sections a colon separates key and value, and a bracket begins a section. */
 static void test_pools(void **state)
 {
 	union saddr dst = { .v6 = { .sin6_family = AF_INET6, .sin6_port = htons(22) } };
@@ -285,23 +297,67 @@ static void test_file_errors(void **state)
 			  ":2: device = sixteen--letters: too");
 	assert_file_error("[relay]\ndevice =\n", ":2: device = : empty");
 	assert_file_error("[realy]\nworkers = 1\n", ":1: [realy]: unknown section");
-	assert_file_error("workers = 1\n", ":1: workers: stands before the first [section]");
+	assert_file_error("workers = 1\n", ":1: workers: before the first [section]");
 	assert_file_error("[rule ]\nports = 1\n", ":1: [rule ]: a name is letters");
 	assert_file_error("[relay]\nworkers = 1\nworkers = 2\n", ":3: workers = 2: given twice");
 	assert_file_error("[relay]\nlisten = 15002\n  15006\n", ":3:");
 	assert_file_error("[relay]\nworkers\n", ":2:");
 	assert_file_error("[relay]\nworkers = 0\nnosuch = 1\n", ":2: workers");
 	assert_file_error("[relay]\nnetns = x\n", ":2: netns = x: unknown key");
-	assert_file_error("[relay]\ndeny = 10.0.0.0/8\n  10.0.0.1/8\n", ":3: deny = 10.0.0.1/8: ");
+	assert_file_error("[relay]\ndeny = 10.0.0.0/8\n  10.0.0.1/8\n", ":3: 10.0.0.1/8: host");
 	assert_file_error("[relay]\ndeny =\n", ":2: deny = : empty");
-	assert_file_error("[relay]\ndeny = @nosuch\n", ": deny = @nosuch: /tmp/nosuch: cannot");
+	assert_file_error("[relay]\ndeny = @nosuch\n", ":2: @nosuch: cannot be read: No such");
 	assert_file_error("[pool a]\n[pool a]\n", ":2: [pool a]: there is a pool of that name");
 	assert_file_error("[relay]\nupstream = socks5://user:secret@x:1\n", ":2: upstream = ...: ");
+	assert_null(strstr(why, "secret"));
+	assert_file_error("[relay]\nupsteam = socks5://user:secret@x:1\n",
+			  ":2: upsteam = ...: unknown key");
+	assert_null(strstr(why, "secret"));
+	assert_file_error("[rule a]\nproxy = socks5://user:secret@x:1\n", ":2: proxy = ...: ");
 	assert_null(strstr(why, "secret"));
 	assert_int_equal(parse("--upstream socks5://user:secret@x:1"), OPTIONS_USAGE);
 	assert_null(strstr(why, "secret"));
 	assert_int_equal(parse("-c /nonexistent/file"), OPTIONS_FAILED);
 	assert_non_null(strstr(why, "/nonexistent/file"));
+}
+
+/* All errors, of all sections, and of the environment. */
+static void test_every_error(void **state)
+{
+	(void)state;
+	setenv("LOG_LEVEL", "loud", 1);
+	assert_file_error("[loader]\nmark = 3\n[rule a]\nports = x\n[relay]\nworkers = 0\nx = y\n",
+			  "environment LOG_LEVEL=loud");
+	assert_non_null(strstr(why, ":2: mark = 3: not one bit of 32"));
+	assert_non_null(strstr(why, ":4: x: not a port number"));
+	assert_non_null(strstr(why, ":6: workers = 0: expected 1 to 16"));
+	assert_non_null(strstr(why, ":7: x = y: unknown key"));
+}
+
+/* What a start refuses, the command line may correct; a re-read does not look at it. */
+static void test_start(void **state)
+{
+	static const char both[] = "\n[relay]\nsource = client-ip\nupstream = http://10.0.0.1:1\n";
+	static const char log[] = "[rule a]\nto = @nosuch\n[relay]\nlog-file = /nosuch/log\n";
+
+	(void)state;
+	assert_file_error(both, ":2: [relay]: source = client-ip: not with an upstream proxy");
+	assert_int_equal(parse_file(both, "--source own"), OPTIONS_RUN);
+	assert_int_equal(parse_file("[relay]\nsource = own\n",
+				    "--source client-ip --upstream http://10.0.0.1:1"),
+			 OPTIONS_FAILED);
+	assert_memory_equal(why, "source = client-ip: not with", 28);
+	assert_file_error(log, ":2: @nosuch: cannot be read: No such file");
+	assert_non_null(strstr(why, ":3: [relay]: log-file = /nosuch/log: cannot be opened: No"));
+	again = true;
+	assert_int_equal(parse_file(log, ""), OPTIONS_RUN);
+	again = false;
+	assert_file_error("[relay]\nuser = no such\n", ":1: [relay]: user = no such: unknown");
+	assert_int_equal(parse_file("[relay]\nuser = no such\n", "--user root"), OPTIONS_RUN);
+	assert_int_equal(parse_file("[relay]\nuser = no such\n", "--user root --check"),
+			 OPTIONS_CHECKED);
+	assert_int_equal(parse("--check"), OPTIONS_CHECKED);
+	assert_int_equal(parse("--check=yes"), OPTIONS_USAGE);
 }
 
 /* Flags over file over environment over default. */
@@ -349,6 +405,8 @@ int main(void)
 		cmocka_unit_test_setup(test_lists, clear_environment),
 		cmocka_unit_test_setup(test_whole, clear_environment),
 		cmocka_unit_test_setup(test_file_errors, clear_environment),
+		cmocka_unit_test_setup(test_every_error, clear_environment),
+		cmocka_unit_test_setup(test_start, clear_environment),
 		cmocka_unit_test_setup(test_precedence, clear_environment),
 	};
 

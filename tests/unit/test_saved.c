@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "policy/config/config.h"
+#include "policy/config/read.h"
 #include "policy/policy_diff.h"
 #include "random_policy.h"
 
@@ -50,7 +50,9 @@ static void fail_error(const char *file, unsigned int line, const char *text, vo
 static void print_and_read(const struct config *config, struct config *again,
 			   unsigned long long seed)
 {
-	const struct config_reader reader = { .name = "t", .error = fail_error, .arg = &seed };
+	const struct config_reader reader = { .name = "t",
+					      .report.error = fail_error,
+					      .report.arg = &seed };
 	__cleanup_free char *text = NULL;
 	__cleanup_file FILE *in = NULL;
 	size_t len;
@@ -164,7 +166,9 @@ static void test_print_and_read(void **unused)
 static void read_two(const char *a, const char *b, struct found *found)
 {
 	static unsigned long long none;
-	const struct config_reader reader = { .name = "t", .error = fail_error, .arg = &none };
+	const struct config_reader reader = { .name = "t",
+					      .report.error = fail_error,
+					      .report.arg = &none };
 	struct config from __cleanup_config = { 0 };
 	struct config to __cleanup_config = { 0 };
 	__cleanup_file FILE *in = fmemopen((void *)a, strlen(a), "r");

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "policy/config/config.h"
+#include "policy/config/read.h"
 #include "policy/cover.h"
 #include "policy/shadow.h"
 #include "random_policy.h"
@@ -25,7 +25,9 @@ static void on_error(const char *file, unsigned int line, const char *text, void
 /* The rules that are reported, "NAME by NAME…;…"; text: a configuration file. */
 static void expect(const char *text, const char *expected)
 {
-	const struct config_reader reader = { .name = "test", .no_lists = true, .error = on_error };
+	const struct config_reader reader = { .name = "test",
+					      .rule_lists = CONFIG_LISTS_REFUSE,
+					      .report.error = on_error };
 	struct config config __cleanup_config = { 0 };
 	struct shadow shadows[TPROXY_MAX_RULES];
 	FILE *in = fmemopen((char *)text, strlen(text), "r");

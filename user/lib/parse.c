@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "lib/mapped.h"
 #include "lib/util.h"
 
 static int refuse(int err, const char *why, const char **ret_why)
@@ -207,14 +208,6 @@ int parse_endpoint(const char *text, struct endpoint *ret_ep, const char **ret_w
 	return 0;
 }
 
-bool parse_pool_begins(const char *line)
-{
-	const char *text = line + strspn(line, " \t");
-	const char *end = *text == '[' ? strchr(text, ']') : NULL;
-
-	return end && end[1] == ':';
-}
-
 static int parse_pool_address(const char *text, struct endpoint *ret_ep, const char **ret_why)
 {
 	struct prefix p;
@@ -241,6 +234,16 @@ static bool is_unspecified(const struct endpoint *ep)
 	return !memcmp(ep->addr, none, sizeof(none));
 }
 
+/* An IPv4-mapped IPv6 address is the IPv4 address. */
+static void unmap(struct endpoint *ep)
+{
+	if (ep->family != AF_INET6 || !mapped_is(ep->addr))
+		return;
+	ep->family = AF_INET;
+	memmove(ep->addr, ep->addr + MAPPED_LEN, 4);
+	memset(ep->addr + 4, 0, sizeof(ep->addr) - 4);
+}
+
 int parse_pool(const char *line, struct endpoint *ret_address, struct endpoint *ret_server,
 	       const char **ret_why)
 {
@@ -257,6 +260,8 @@ int parse_pool(const char *line, struct endpoint *ret_address, struct endpoint *
 		*ret_why = "expected ADDR:PORT of a server";
 		return -EINVAL;
 	}
+	unmap(&from);
+	unmap(&to);
 	if (from.family != to.family) {
 		*ret_why = "IPv4 stands for IPv4 only, IPv6 for IPv6";
 		return -EINVAL;

@@ -55,9 +55,6 @@ int parse_endpoint(const char *text, struct endpoint *ret_ep, const char **ret_w
 int parse_pool(const char *line, struct endpoint *ret_address, struct endpoint *ret_server,
 	       const char **ret_why);
 
-/* Begins as an entry for an IPv6 address and port, "[ADDRESS]:", which is no section's header. */
-bool parse_pool_begins(const char *line);
-
 /* Index of text in a table of n names, or -EINVAL. */
 int parse_name(const char *text, const char *const *names, size_t n);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* check FILE: is it a configuration, and can it work on this host? */
+#include "lib/log.h"
+#include "loader/app/app.h"
 #include "loader/commands.h"
 #include "loader/edit/conffile.h"
 #include "loader/edit/review.h"
 #include "loader/show/show.h"
 
-/* A host that does not tell its addresses is no reason to fail. */
+/* Without the addresses of the host the file is judged by itself. */
 static void look_at_host(const char *path, const struct config *config,
 			 struct conffile_report *report)
 {
@@ -29,7 +31,7 @@ static int check(struct app *app, const char *path)
 	const struct conffile_size size = conffile_size(&config.policy);
 	struct json_object *root;
 
-	/* apply says so by itself, and refuses it where there are some. */
+	/* Here, and not in conffile_read, because apply has a message of its own. */
 	if (!err && config_is_empty(&config))
 		conffile_warn(&report, conffile_name(path), 1,
 			      "no rule and no pool: nothing is intercepted (apply wants --empty "

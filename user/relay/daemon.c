@@ -9,6 +9,7 @@
 
 #include "lib/notify.h"
 #include "lib/util.h"
+#include "relay/config/load.h"
 #include "relay/log/record.h"
 
 static void order_all(struct daemon *d, enum thread_order order)
@@ -36,17 +37,37 @@ static void publish(struct daemon *d, struct settings *settings)
 	poke_all(d);
 }
 
-/* Reads everything again as at the start, and takes the lists, limits and pools from it. */
+/* A file may have any number of errors, and the log is read by people. */
+#define RELOAD_ERRORS_MAX 20
+
+static void report_error(const char *text, void *arg)
+{
+	unsigned int *errors = arg;
+
+	if ((*errors)++ < RELOAD_ERRORS_MAX)
+		record_say(RECORD_ERROR, "%s", text);
+}
+
+/* Reads everything again as the start did, and takes lists, limits and pools from it. */
 static void reload(struct daemon *d)
 {
 	struct options *fresh = calloc(1, sizeof(*fresh));
-	char why[DAEMON_WHY_LEN] = "out of memory";
+	unsigned int errors = 0;
+	struct options_source source = { .argc = d->argc,
+					 .argv = d->argv,
+					 .again = true,
+					 .error = report_error,
+					 .arg = &errors };
 
-	if (fresh && options_parse(fresh, d->argc, d->argv, why, sizeof(why)) == OPTIONS_RUN) {
+	if (fresh && options_load(fresh, &source) == OPTIONS_RUN) {
 		publish(d, fresh->settings);
 		record_say(RECORD_INFO, "SIGHUP: lists and limits were read again");
 	} else {
-		record_say(RECORD_ERROR, "%s", why);
+		if (!fresh)
+			report_error("out of memory", &errors);
+		if (errors > RELOAD_ERRORS_MAX)
+			record_say(RECORD_ERROR, "%u more errors are not logged",
+				   errors - RELOAD_ERRORS_MAX);
 		record_say(RECORD_WARN, "SIGHUP: the old lists and limits stay");
 	}
 	if (fresh)

@@ -13,6 +13,8 @@
 #include "lib/log.h"
 #include "lib/notify.h"
 #include "relay/admit/limits.h"
+#include "relay/config/keys.h"
+#include "relay/config/load.h"
 #include "relay/daemon.h"
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
@@ -317,6 +319,11 @@ static void finish(struct daemon *d)
 	cleanup_fd(&d->signals);
 }
 
+static void report_error(const char *text, void *arg)
+{
+	log_error("%s", text);
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon d = { .registrar = { .fd = -1 },
@@ -324,7 +331,7 @@ int main(int argc, char **argv)
 				   .settings_lock = PTHREAD_MUTEX_INITIALIZER,
 				   .gate = PTHREAD_MUTEX_INITIALIZER,
 				   .signals = -1 };
-	char why[DAEMON_WHY_LEN];
+	struct options_source source = { .argc = argc, .argv = argv, .error = report_error };
 
 	log_init("tproxy-relay", LOG_NORMAL);
 	d.argc = argc;
@@ -336,9 +343,11 @@ int main(int argc, char **argv)
 				  .gate = &d.gate,
 				  .settings_lock = &d.settings_lock,
 				  .done = -1 };
-	switch (options_parse(&d.options, argc, argv, why, sizeof(why))) {
+	switch (options_load(&d.options, &source)) {
 	case OPTIONS_RUN:
 		break;
+	case OPTIONS_CHECKED:
+		return 0;
 	case OPTIONS_HELP:
 		fputs(options_help, stdout);
 		return 0;
@@ -346,10 +355,8 @@ int main(int argc, char **argv)
 		puts("tproxy-relay " TPROXY_VERSION);
 		return 0;
 	case OPTIONS_USAGE:
-		log_error("%s", why);
 		return 2;
 	case OPTIONS_FAILED:
-		log_error("%s", why);
 		return 1;
 	}
 	d.relay.settings = settings_ref(d.options.settings);

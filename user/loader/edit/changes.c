@@ -6,6 +6,7 @@
 #include "kernel/maps/applied.h"
 #include "kernel/maps/confirm_deadline.h"
 #include "kernel/maps/policy_maps.h"
+#include "policy/config/read.h"
 
 #define LINE_LEN 384
 
@@ -177,8 +178,8 @@ static void ignore(const char *file, unsigned int line, const char *text, void *
 int changes_applied(const struct state *state, struct config *ret_config)
 {
 	static const struct config_reader reader = { .name = "applied",
-						     .no_lists = true,
-						     .error = ignore };
+						     .rule_lists = CONFIG_LISTS_REFUSE,
+						     .report.error = ignore };
 	struct applied applied __cleanup_applied = { 0 };
 	__cleanup_file FILE *in = NULL;
 	int err = applied_read(state, &applied);

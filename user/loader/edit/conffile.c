@@ -1,56 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A configuration file that the command line names. */
 #include "loader/edit/conffile.h"
 
-#include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "lib/log.h"
 #include "loader/edit/review.h"
 #include "relay/config/section.h"
-
-static void note(struct json_object *array, const char *file, unsigned int line, const char *key,
-		 const char *text)
-{
-	struct json_object *object;
-
-	if (!array)
-		return;
-	object = json_object_new_object();
-	json_object_object_add(object, "file", json_object_new_string(file));
-	json_object_object_add(object, "line", json_object_new_int64(line));
-	json_object_object_add(object, key, json_object_new_string(text));
-	json_object_array_add(array, object);
-}
-
-static void on_error(const char *file, unsigned int line, const char *text, void *arg)
-{
-	struct conffile_report *report = arg;
-
-	log_error("%s:%u: %s", file, line, text);
-	if (report)
-		note(report->errors, file, line, "error", text);
-}
-
-static void on_warning(const char *file, unsigned int line, const char *text, void *arg)
-{
-	struct conffile_report *report = arg;
-
-	log_warn("%s:%u: %s", file, line, text);
-	report->n_warnings++;
-	note(report->warnings, file, line, "warning", text);
-}
-
-void conffile_warn(struct conffile_report *report, const char *file, unsigned int line,
-		   const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	on_warning(file, line, text, report);
-}
 
 const char *conffile_name(const char *path)
 {
@@ -59,29 +15,10 @@ const char *conffile_name(const char *path)
 
 static int open_path(const char *path, FILE **ret_file)
 {
-	FILE *file;
-	struct stat st;
-
-	if (!strcmp(path, "-")) {
-		*ret_file = fdopen(dup(STDIN_FILENO), "r");
-		return *ret_file ? 0 : -errno;
-	}
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	if (!fstat(fileno(file), &st) && S_ISDIR(st.st_mode)) {
-		fclose(file);
-		return -EISDIR;
-	}
-	*ret_file = file;
-	return 0;
-}
-
-static int finish_on_host(void *arg, char *ret_why, size_t size)
-{
-	int err = options_check_whole(arg, ret_why, size);
-
-	return err ? err : relay_section_fits_host(arg, ret_why, size);
+	if (strcmp(path, "-"))
+		return config_open(path, ret_file);
+	*ret_file = fdopen(dup(STDIN_FILENO), "r");
+	return *ret_file ? 0 : -errno;
 }
 
 static int read_open(const char *name, FILE *file, struct conffile_report *report,
@@ -89,16 +26,16 @@ static int read_open(const char *name, FILE *file, struct conffile_report *repor
 {
 	struct options options __cleanup_options = { 0 };
 	struct config_relay relay = relay_section(&options);
-	const struct config_reader reader = { .name = name,
-					      .relay = &relay,
-					      .error = on_error,
-					      .warning = report ? on_warning : NULL,
-					      .arg = report };
+	const struct config_reader reader = {
+		.name = name,
+		.relay = &relay,
+		.check_relay =
+			report && report->of_host ? relay_section_fits_host : relay_section_fits,
+		.check_arg = &options,
+		.report = { conffile_error, report ? conffile_warning : NULL, report },
+	};
 	int err = options_defaults(&options);
 
-	options.config = name;
-	if (report && report->of_host)
-		relay.finish = finish_on_host;
 	return err ? err : config_read(&reader, file, ret_config);
 }
 

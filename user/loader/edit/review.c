@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Warnings about a configuration that has no errors. */
 #include "loader/edit/review.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
 #include "lib/addrset.h"
+#include "lib/log.h"
 #include "policy/cover.h"
 #include "policy/scope.h"
 #include "policy/shadow.h"

@@ -1,119 +1,79 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Lists in a value or in a file of their own, one entry a line. */
 #include "policy/config/list.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "lib/line.h"
-#include "policy/scope.h"
-#include "lib/util.h"
 
-#define BLANKS " \t\r\n"
+#define BLANKS " \t\r\n\v\f"
 
-#define TEXT_LEN 512
+/* What a list goes to. */
+struct taker {
+	enum config_lists lists;
+	config_entry_fn *take;
+	void *arg;
+};
 
-/* What stands in the file is shown, but may not steer a terminal, or spoil JSON. */
-static void format(char *text, const char *fmt, va_list args)
-{
-	vsnprintf(text, TEXT_LEN, fmt, args);
-	for (char *p = text; *p; p++)
-		if (*p < ' ' || *p >= 0x7f)
-			*p = '?';
-}
-
-void config_error(struct config_place *place, const char *fmt, ...)
-{
-	char text[TEXT_LEN];
-	va_list args;
-
-	va_start(args, fmt);
-	format(text, fmt, args);
-	va_end(args);
-	place->errors++;
-	place->reader->error(place->file, place->line, text, place->reader->arg);
-}
-
-void config_warning(const struct config_place *place, const char *fmt, ...)
-{
-	char text[TEXT_LEN];
-	va_list args;
-
-	va_start(args, fmt);
-	format(text, fmt, args);
-	va_end(args);
-	if (place->reader->warning)
-		place->reader->warning(place->file, place->line, text, place->reader->arg);
-}
-
-int config_words(const char *value, int (*fn)(const char *word, void *arg), void *arg)
+int config_words(struct config_place *place, const char *value, config_entry_fn *take, void *arg)
 {
 	__cleanup_free char *copy = strdup(value);
 	char *rest = copy;
 	char *word;
+	int err = copy ? 0 : -ENOMEM;
 
-	if (!copy)
-		return -ENOMEM;
-	while ((word = strsep(&rest, "," BLANKS))) {
-		int err = *word ? fn(word, arg) : 0;
-
-		if (err == -ENOMEM)
-			return err;
-	}
-	return 0;
+	while (!err && (word = strsep(&rest, "," BLANKS)))
+		if (*word)
+			err = take(place, word, arg);
+	return err;
 }
 
-static int take_prefix(struct config_place *place, const char *text, struct prefix_set *set)
-{
-	struct prefix prefix;
-	const char *why;
-
-	if (parse_prefix(text, &prefix, &why)) {
-		config_error(place, "%.80s: %s", text, why);
-		return 0;
-	}
-	why = place->destinations ? scope_never_forwarded(&prefix) : NULL;
-	if (why)
-		config_warning(place, "%.80s: never matches: Linux does not forward %s", text, why);
-	return prefix_set_append(set, &prefix);
-}
-
-/* A relative list belongs to the file that names it, whatever the working directory is. */
 static int list_path(const struct config_place *place, const char *name, char *buf)
 {
-	const char *slash = strrchr(place->file, '/');
-	int len;
+	const char *slash = *name == '/' ? NULL : strrchr(place->file, '/');
+	int len = slash ? (int)(slash - place->file) + 1 : 0;
 
-	if (*name == '/' || !slash)
-		len = snprintf(buf, PATH_MAX, "%s", name);
-	else
-		len = snprintf(buf, PATH_MAX, "%.*s/%s", (int)(slash - place->file), place->file,
-			       name);
+	len = snprintf(buf, PATH_MAX, "%.*s%s", len, place->file, name);
 	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* A FIFO or a device would have us wait for ever. */
-static FILE *open_list(const char *path)
+/* NULL with *ret_why. A FIFO or a device would keep us waiting. */
+static FILE *open_list(const char *path, const char **ret_why)
 {
 	__cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	FILE *file;
 
-	if (fd < 0 || fstat(fd, &st))
-		return NULL;
-	if (!S_ISREG(st.st_mode)) {
-		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	if (fd >= 0 && !fstat(fd, &st) && !S_ISREG(st.st_mode)) {
+		*ret_why = "not a regular file";
 		return NULL;
 	}
-	file = fdopen(fd, "r");
+	file = fd < 0 ? NULL : fdopen(fd, "r");
+	*ret_why = strerror(errno);
 	if (file)
 		take_fd(&fd);
 	return file;
 }
 
-static int read_lines(struct config_place *place, FILE *file, struct prefix_set *set)
+static int take_line(struct config_place *place, char *line, size_t len, const struct taker *t)
+{
+	char *text;
+
+	if (strlen(line) != len) {
+		config_error(place, "NUL byte");
+		return 0;
+	}
+	line[strcspn(line, "#;")] = '\0';
+	text = line + strspn(line, BLANKS);
+	for (char *end = text + strlen(text); end > text && strchr(BLANKS, end[-1]);)
+		*--end = '\0';
+	return *text ? t->take(place, text, t->arg) : 0;
+}
+
+static int read_lines(struct config_place *place, FILE *file, const struct taker *t)
 {
 	__cleanup_free char *line = NULL;
 	size_t room = 0;
@@ -121,57 +81,54 @@ static int read_lines(struct config_place *place, FILE *file, struct prefix_set 
 	int err = 0;
 
 	while (!err && (len = line_read(&line, &room, file)) >= 0) {
-		char *text;
-
 		place->line++;
-		if (strlen(line) != (size_t)len) {
-			config_error(place, "NUL byte in a list of prefixes");
-			continue;
-		}
-		line[strcspn(line, "#;")] = '\0';
-		text = line + strspn(line, BLANKS);
-		for (char *end = text + strlen(text); end > text && strchr(BLANKS, end[-1]);)
-			*--end = '\0';
-		if (*text)
-			err = take_prefix(place, text, set);
+		err = take_line(place, line, (size_t)len, t);
 	}
-	if (!err && (ferror(file) || errno == EFBIG))
+	if (!err && errno == ENOMEM)
+		return -ENOMEM;
+	if (!err && errno == EFBIG) {
+		place->line++;
+		config_error(place, "longer than %d bytes (one entry a line)", LINE_MAX_LEN);
+	} else if (!err && ferror(file)) {
 		config_error(place, "cannot be read: %s", strerror(errno));
+	}
 	return err;
 }
 
-static int read_list(struct config_place *place, const char *name, struct prefix_set *set)
+static int read_list(struct config_place *place, const char *name, const struct taker *t)
 {
 	__cleanup_file FILE *file = NULL;
-	struct config_place inner = { .reader = place->reader,
-				      .destinations = place->destinations };
 	char path[PATH_MAX];
+	struct config_place inner = { .report = place->report, .file = path };
+	const char *why = strerror(ENAMETOOLONG);
 	int err;
 
-	if (place->reader->no_lists) {
-		config_error(place, "@%.80s: lists in files are not read here", name);
+	if (!list_path(place, name, path))
+		file = open_list(path, &why);
+	if (!file) {
+		config_error(place, "@%.200s: cannot be read: %s", name, why);
 		return 0;
 	}
-	err = list_path(place, name, path);
-	if (!err) {
-		file = open_list(path);
-		err = file ? 0 : -errno;
-	}
-	if (err) {
-		config_error(place, "@%.200s: %s", name, strerror(-err));
-		return 0;
-	}
-	inner.file = path;
-	err = read_lines(&inner, file, set);
+	err = read_lines(&inner, file, t);
 	place->errors += inner.errors;
 	return err;
 }
 
-int config_prefix_word(struct config_place *place, const char *word, struct prefix_set *set)
+static int take_word(struct config_place *place, const char *word, void *arg)
 {
-	if (!strcmp(word, "all"))
-		return prefix_set_add_all(set);
-	if (!strcmp(word, "none"))
-		return 0;
-	return *word == '@' ? read_list(place, word + 1, set) : take_prefix(place, word, set);
+	const struct taker *t = arg;
+
+	if (*word != '@')
+		return t->take(place, word, t->arg);
+	if (t->lists == CONFIG_LISTS_REFUSE)
+		config_error(place, "@%.80s: lists in files are not read here", word + 1);
+	return t->lists == CONFIG_LISTS_READ ? read_list(place, word + 1, t) : 0;
+}
+
+int config_list(struct config_place *place, enum config_lists lists, const char *value,
+		config_entry_fn *take, void *arg)
+{
+	struct taker taker = { lists, take, arg };
+
+	return config_words(place, value, take_word, &taker);
 }

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lists of prefixes, in a value or in a file of their own. */
+/* Lists in a value or in a file of their own. Must not know what their entries mean. */
 #ifndef TPROXY_POLICY_CONFIG_LIST_H
 #define TPROXY_POLICY_CONFIG_LIST_H
 
-#include "policy/config/config.h"
-#include "lib/util.h"
+#include "policy/config/place.h"
 
-/* Where an error is, and how many there were. */
-struct config_place {
-	const struct config_reader *reader;
-	const char *file;
-	unsigned int line;
-	unsigned int errors;
-	bool destinations; /* prefixes here are what a rule's packets are addressed to */
+enum config_lists {
+	CONFIG_LISTS_READ,
+	CONFIG_LISTS_SKIP,   /* @FILE is right, and not opened */
+	CONFIG_LISTS_REFUSE, /* @FILE is an error: the text does not come from a file */
 };
 
-void config_error(struct config_place *place, const char *fmt, ...) __printf(2, 3);
-void config_warning(const struct config_place *place, const char *fmt, ...) __printf(2, 3);
+/*
+ * Takes one entry, which is in the value itself, or in a list file that `place` names. Reports
+ * what is wrong with the entry. 0 or -ENOMEM, which ends the list.
+ */
+typedef int config_entry_fn(struct config_place *place, const char *entry, void *arg);
+
+/* The words of a value, separated by blanks or commas. 0 or -ENOMEM. */
+int config_words(struct config_place *place, const char *value, config_entry_fn *take, void *arg);
 
 /*
- * Calls fn for each word of a list, words parted by blanks or commas. The callback
- * reports what it does not like; only -ENOMEM stops.
+ * The same, but for each @FILE the lines of that file. A relative FILE is looked for in the
+ * directory of the file that names it.
  */
-int config_words(const char *value, int (*fn)(const char *word, void *arg), void *arg);
-
-/* One word of `to` or `from`: a prefix, all, none, or @FILE. Appended, not sorted. */
-int config_prefix_word(struct config_place *place, const char *word, struct prefix_set *set);
+int config_list(struct config_place *place, enum config_lists lists, const char *value,
+		config_entry_fn *take, void *arg);
 
 #endif

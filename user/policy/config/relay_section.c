@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* [relay] and [pool NAME]: the sections that the relay reads as well. */
+/* [relay]: the relay's configuration judges the keys; they are kept as text. */
 #include <string.h>
 
 #include "policy/config/reading.h"
-#include "lib/util.h"
 
-static int keep_relay_line(struct reading *r, const char *key, const char *value)
+static int begin(struct reading *r, const char *name, bool *ret_begun)
+{
+	if (r->config->has_relay)
+		fail(r, "[relay]: there is such a section already");
+	r->config->has_relay = *ret_begun = true;
+	r->relay_line = r->place.line;
+	return 0;
+}
+
+static int keep_line(struct reading *r, const struct ini_line *line)
 {
 	struct config *c = r->config;
-	char *copy = strdup(key), *text = strdup(value);
-	int err = copy && text ? 0 : -ENOMEM;
+	char *key = strdup(line->name), *value = strdup(line->value);
+	int err = key && value ? 0 : -ENOMEM;
 
 	if (!err)
 		err = array_room((void **)&c->relay, c->n_relay, &c->relay_room, sizeof(*c->relay));
 	if (err) {
-		free(copy);
-		free(text);
+		free(key);
+		free(value);
 		return err;
 	}
-	c->relay[c->n_relay++] = (struct config_line){ copy, text, r->continued };
+	c->relay[c->n_relay++] = (struct config_line){ key, value, line->kind == INI_CONTINUED };
 	return 0;
 }
 
-static bool has_relay_key(const struct config *c, const char *key)
+static bool has_key(const struct config *c, const char *key)
 {
 	for (size_t i = 0; i < c->n_relay; i++)
 		if (!strcmp(c->relay[i].key, key))
@@ -30,77 +38,49 @@ static bool has_relay_key(const struct config *c, const char *key)
 	return false;
 }
 
-int config_take_relay(struct reading *r, const char *key, const char *value)
-{
-	const struct config_relay *relay = r->place.reader->relay;
-	const char *why = "given twice";
-	int err = 0;
+struct relay_list {
+	const struct config_relay *relay;
+	const char *key;
+};
 
-	if (relay && !relay->is_list(key) && (r->continued || has_relay_key(r->config, key)))
-		err = -EEXIST;
-	else if (relay)
-		err = relay->set(relay->arg, key, value, &why);
+static int take_entry(struct config_place *place, const char *entry, void *arg)
+{
+	const struct relay_list *list = arg;
+	const char *why = "";
+	int err = list->relay->add(list->relay->arg, list->key, entry, &why);
+
+	if (err && err != -ENOMEM)
+		config_error(place, "%.80s: %s", entry, why);
+	return err == -ENOMEM ? err : 0;
+}
+
+static int judge(struct reading *r, const struct ini_line *line)
+{
+	const struct config_relay *relay = r->reader->relay;
+	struct relay_list list = { relay, line->name };
+	bool is_list = relay->is_list(line->name);
+	const char *why = "given twice";
+	int err = -EEXIST;
+
+	if (is_list || (line->kind == INI_KEY && !has_key(r->config, line->name)))
+		err = relay->set(relay->arg, line->name, line->value, &why);
 	if (err == -ENOMEM)
 		return err;
 	if (err)
-		fail(r, "%.80s = %.160s: %s", key, relay->shown(key, value), why);
-	return keep_relay_line(r, key, value);
-}
-
-static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
-{
-	return a->family == b->family && a->port == b->port &&
-	       !memcmp(a->addr, b->addr, sizeof(a->addr));
-}
-
-/* An address stands for one server, and for none that is only an address of a pool itself. */
-static bool entry_is_usable(struct reading *r, const char *text,
-			    const struct config_pool_entry *entry)
-{
-	const struct config *c = r->config;
-	bool chained = same_endpoint(&entry->address, &entry->server);
-	size_t entries = 0;
-
-	for (size_t i = 0; i < c->n_pools; i++) {
-		const struct config_pool *pool = &c->pools[i];
-
-		entries += pool->n;
-		for (size_t j = 0; j < pool->n; j++) {
-			if (same_endpoint(&pool->items[j].address, &entry->address)) {
-				fail(r, "%.160s: stands for a server already, in [pool %s]", text,
-				     pool->name);
-				return false;
-			}
-			chained |= same_endpoint(&pool->items[j].address, &entry->server) ||
-				   same_endpoint(&pool->items[j].server, &entry->address);
-		}
-	}
-	if (chained)
-		fail(r, "%.160s: the server is a pool's address itself", text);
-	if (entries == TPROXY_MAX_POOL_ENTRIES)
-		fail(r, "%.160s: more than %d addresses of pools", text, TPROXY_MAX_POOL_ENTRIES);
-	return !chained && entries < TPROXY_MAX_POOL_ENTRIES;
-}
-
-/* libinih parts a line at ':' too, and an IPv6 address is full of them: from the line itself. */
-int config_take_pool(struct reading *r)
-{
-	struct config *c = r->config;
-	struct config_pool *pool = &c->pools[c->n_pools - 1];
-	struct config_pool_entry entry = { 0 };
-	const char *why, *text;
-	int err;
-
-	r->line[strcspn(r->line, ";#\r\n")] = '\0';
-	text = r->line + strspn(r->line, " \t");
-	if (parse_pool(text, &entry.address, &entry.server, &why)) {
-		fail(r, "%.160s: %s", text, why);
+		fail(r, "%.80s = %.160s: %s", line->name, relay->shown(line->name, line->value),
+		     why);
+	if (err || !is_list)
 		return 0;
-	}
-	if (!entry_is_usable(r, text, &entry))
-		return 0;
-	err = array_room((void **)&pool->items, pool->n, &pool->room, sizeof(*pool->items));
-	if (!err)
-		pool->items[pool->n++] = entry;
-	return err;
+	return config_list(&r->place, CONFIG_LISTS_READ, line->value, take_entry, &list);
 }
+
+static int take(struct reading *r, const struct ini_line *line)
+{
+	int err = r->reader->relay ? judge(r, line) : 0;
+
+	return err ? err : keep_line(r, line);
+}
+
+const struct config_section config_relay_section = { .kind = "relay",
+						     .begin = begin,
+						     .take = take };

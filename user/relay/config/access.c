@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/config/access.h"
 
-#include <limits.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "lib/mapped.h"
 #include "lib/util.h"
 
-#define LINE_LEN 256
 #define V4MAPPED_BITS (MAPPED_LEN * 8)
 
 const char *const access_names[ACCESS_MAX] = {
@@ -18,20 +15,7 @@ const char *const access_names[ACCESS_MAX] = {
 	[ACCESS_ALLOW_FROM] = "allow-from",
 };
 
-/* Lists are read by the main thread only. */
-static char why[512];
-
-static int __printf(2, 3) explain(int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-/* As saddr_from does with addresses. */
+/* Flows to IPv4-mapped addresses are looked up as what they map. */
 static void unmap_prefix(struct prefix *p)
 {
 	if (p->family != AF_INET6 || p->len < V4MAPPED_BITS || !mapped_is(p->addr))
@@ -76,114 +60,33 @@ static int add_everything(struct access_tree *tree, const struct port_range *ran
 	return err ? err : access_tree_add(tree, &p, range);
 }
 
-static int add_item(struct access *access, enum access_id id, const char *item)
+int access_add(struct access *access, enum access_id id, const char *entry, const char **ret_why)
 {
 	struct access_tree *tree = &access->trees[id];
 	bool clients = id == ACCESS_DENY_FROM || id == ACCESS_ALLOW_FROM;
+	__cleanup_free char *copy = strdup(entry);
 	struct port_range range = { 0 };
-	char copy[LINE_LEN];
-	const char *cause = "";
 	char *text, *ports;
 	struct prefix p;
 	int err;
 
-	snprintf(copy, sizeof(copy), "%s", item);
+	*ret_why = "brackets are not closed";
+	if (!copy)
+		return -ENOMEM;
 	if (split_ports(copy, &text, &ports))
-		return explain(-EINVAL, "%s: brackets are not closed", item);
+		return -EINVAL;
+	*ret_why = "clients have no ports here";
 	if (ports && clients)
-		return explain(-EINVAL, "%s: clients have no ports here", item);
-	if (ports && parse_port_range(ports, &range, &cause))
-		return explain(-EINVAL, "%s: %s", item, cause);
+		return -EINVAL;
+	if (ports && parse_port_range(ports, &range, ret_why))
+		return -EINVAL;
 	if (!strcmp(text, "all"))
 		return add_everything(tree, &range);
-	err = parse_prefix(text, &p, &cause);
+	err = parse_prefix(text, &p, ret_why);
 	if (err)
-		return explain(err, "%s: %s", item, cause);
+		return err;
 	unmap_prefix(&p);
 	return access_tree_add(tree, &p, &range);
-}
-
-/* Without comment and the blanks around; in place. */
-static char *strip(char *line)
-{
-	size_t len;
-
-	line += strspn(line, " \t");
-	len = strcspn(line, "#;\r\n");
-	while (len && (line[len - 1] == ' ' || line[len - 1] == '\t'))
-		len--;
-	line[len] = '\0';
-	return line;
-}
-
-static int add_file(struct access *access, enum access_id id, const char *path)
-{
-	__cleanup_file FILE *file = fopen(path, "re");
-	char line[LINE_LEN];
-	int err = 0;
-
-	if (!file)
-		return explain(-errno, "%s: cannot be read: %s", path, strerror(errno));
-	for (unsigned int number = 1; !err && fgets(line, sizeof(line), file); number++) {
-		char cause[LINE_LEN + 128];
-		char *item;
-
-		if (!strchr(line, '\n') && !feof(file))
-			return explain(-EINVAL, "%s:%u: line too long", path, number);
-		item = strip(line);
-		if (!*item)
-			continue;
-		err = add_item(access, id, item);
-		if (!err)
-			continue;
-		snprintf(cause, sizeof(cause), "%s", why);
-		explain(err, "%s:%u: %s", path, number, cause);
-	}
-	if (!err && ferror(file))
-		return explain(-EIO, "%s: cannot be read: %s", path, strerror(errno));
-	return err;
-}
-
-/* As for the lists of rules: whatever the working directory is. */
-static int add_file_beside(struct access *access, enum access_id id, const char *from,
-			   const char *name)
-{
-	const char *slash = from && *name != '/' ? strrchr(from, '/') : NULL;
-	char path[PATH_MAX];
-	int len = slash ? (int)(slash - from) + 1 : 0;
-
-	if (snprintf(path, sizeof(path), "%.*s%s", len, len ? from : "", name) >= PATH_MAX)
-		return explain(-ENAMETOOLONG, "%.80s...: too long", name);
-	return add_file(access, id, path);
-}
-
-int access_add(struct access *access, enum access_id id, const char *from, const char *text,
-	       const char **ret_why)
-{
-	char copy[4096];
-	char *rest = copy;
-	char *item;
-	int err = 0;
-
-	*ret_why = why;
-	if (!text[strspn(text, ", \t")])
-		return explain(-EINVAL, "empty");
-	access->given[id] = true;
-	if (strlen(text) >= sizeof(copy))
-		return explain(-E2BIG, "too long (put it into a file and name that as @FILE)");
-	strcpy(copy, text);
-	while (!err && (item = strsep(&rest, ", \t"))) {
-		if (!*item)
-			continue;
-		/* Should memory run out, whatever is said is from before. */
-		explain(0, "%s: out of memory", item);
-		if (strlen(item) >= LINE_LEN)
-			err = explain(-E2BIG, "%.32s...: too long", item);
-		else
-			err = item[0] == '@' ? add_file_beside(access, id, from, item + 1) :
-					       add_item(access, id, item);
-	}
-	return err;
 }
 
 const char *access_check(const struct access *access, const union saddr *client,

@@ -2,7 +2,7 @@
 /*
  * Who may reach what: allow and deny lists of clients and of destinations, as
  * prefix trees. Built once from text, then only read, so that all workers share
- * one. Pure but for reading list files; must not log or count.
+ * one. Pure; must not log or count.
  */
 #ifndef TPROXY_RELAY_CONFIG_ACCESS_H
 #define TPROXY_RELAY_CONFIG_ACCESS_H
@@ -20,7 +20,7 @@ enum access_id {
 	ACCESS_MAX
 };
 
-/* The keys of the lists, also the reasons in the log: "deny", "allow" … */
+/* The keys of the lists, which are also the reasons in the log: "deny", "allow" … */
 extern const char *const access_names[ACCESS_MAX];
 
 struct access_node;
@@ -28,7 +28,7 @@ struct access_ports;
 
 /*
  * One path-compressed binary tree for each family. Nodes refer to each other by
- * index + 1 (0: none), for the arrays move while they grow.
+ * index + 1 (0: none), because the arrays move while they grow.
  */
 struct access_tree {
 	struct access_node *nodes;
@@ -40,7 +40,7 @@ struct access_tree {
 
 struct access {
 	struct access_tree trees[ACCESS_MAX];
-	bool given[ACCESS_MAX]; /* an allow list whose file is empty allows nothing */
+	bool given[ACCESS_MAX]; /* set by the caller; a list that is given may have no entry */
 };
 
 /* prefix: host bits are zero. range 0–0: every port. 0 or -ENOMEM. */
@@ -52,13 +52,10 @@ bool access_tree_has(const struct access_tree *tree, const union saddr *addr);
 void access_tree_free(struct access_tree *tree);
 
 /*
- * Adds entries separated by blanks or commas: PREFIX, "all", @FILE with one entry a line,
- * and in lists of destinations also PREFIX:PORTS, [PREFIX6]:PORTS, all:PORTS. A relative
- * FILE is looked for beside the file that names it, `from`; NULL: where we are. 0 or
- * -errno; *ret_why lives until the next call.
+ * Adds one entry: PREFIX or "all", in lists of destinations also PREFIX:PORTS, [PREFIX6]:PORTS
+ * and all:PORTS. 0 or -errno with *ret_why.
  */
-int access_add(struct access *access, enum access_id id, const char *from, const char *text,
-	       const char **ret_why);
+int access_add(struct access *access, enum access_id id, const char *entry, const char **ret_why);
 
 /* The name of the list that refuses the flow, or NULL. A deny list wins over an allow list. */
 const char *access_check(const struct access *access, const union saddr *client,

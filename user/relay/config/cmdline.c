@@ -6,23 +6,27 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "relay/config/keys.h"
 
-enum { OPT_KEY = 256 }; /* getopt's value for every option that is also a key */
+#define MAX_KEYS 64
+
+enum {
+	OPT_KEY = 256, /* every option that is also a key */
+	OPT_CHECK,
+};
 
 static const struct option *long_options(void)
 {
-	static struct option table[OPTIONS_MAX_KEYS + 5];
+	static struct option table[MAX_KEYS + 6];
 	const char *name;
 	size_t n = 0;
 	bool value;
 
-	for (size_t i = 0; (name = options_flag(i, &value)); i++) {
-		if (!*name)
-			continue;
+	while (n < MAX_KEYS && (name = keys_option(n, &value)))
 		table[n++] = (struct option){ name, value ? required_argument : no_argument, NULL,
 					      OPT_KEY };
-	}
 	table[n++] = (struct option){ "config", required_argument, NULL, 'c' };
+	table[n++] = (struct option){ "check", no_argument, NULL, OPT_CHECK };
 	table[n++] = (struct option){ "netns", required_argument, NULL, 'n' };
 	table[n++] = (struct option){ "help", no_argument, NULL, 'h' };
 	table[n++] = (struct option){ "version", no_argument, NULL, 'V' };
@@ -54,7 +58,7 @@ static int set_netns(struct options *o, const char *value, const char **ret_why)
 	return 0;
 }
 
-static enum options_result take_option(struct command_line *cl, int opt, const char *name)
+static enum cmdline_result take_option(struct command_line *cl, int opt, const char *name)
 {
 	const char *why = NULL;
 	int err = 0;
@@ -67,60 +71,65 @@ static enum options_result take_option(struct command_line *cl, int opt, const c
 		name = "netns";
 		err = set_netns(cl->o, optarg, &why);
 		break;
+	case OPT_CHECK:
+		cl->check = true;
+		break;
 	case 'h':
-		return OPTIONS_HELP;
+		return CMDLINE_HELP;
 	case 'V':
-		return OPTIONS_VERSION;
+		return CMDLINE_VERSION;
 	default:
-		err = options_set(cl->o, name, optarg ? optarg : "yes", &why);
+		err = keys_set(cl->o, name, optarg ? optarg : "yes", &why);
 	}
 	if (!err)
-		return OPTIONS_RUN;
-	snprintf(cl->why, cl->size, "--%s %s: %s (see tproxy-relay --help)", name,
-		 optarg ? options_shown(name, optarg) : "", why);
-	return OPTIONS_USAGE;
+		return CMDLINE_RUN;
+	snprintf(cl->why, sizeof(cl->why), "--%s %s: %s (see tproxy-relay --help)", name,
+		 optarg ? keys_shown(name, optarg) : "", why);
+	return CMDLINE_USAGE;
 }
 
-static enum options_result bad_option(struct command_line *cl, int opt, char **argv)
+static enum cmdline_result bad_option(struct command_line *cl, int opt, char **argv)
 {
 	const char *what = opt == ':' ? "needs a value" : "unknown option";
 
 	if (optopt && optopt < OPT_KEY)
-		snprintf(cl->why, cl->size, "-%c: %s (see tproxy-relay --help)", optopt, what);
-	else
-		snprintf(cl->why, cl->size, "%s: %s (see tproxy-relay --help)", argv[optind - 1],
+		snprintf(cl->why, sizeof(cl->why), "-%c: %s (see tproxy-relay --help)", optopt,
 			 what);
-	return OPTIONS_USAGE;
+	else
+		snprintf(cl->why, sizeof(cl->why), "%s: %s (see tproxy-relay --help)",
+			 argv[optind - 1], what);
+	return CMDLINE_USAGE;
 }
 
-enum options_result cmdline_parse(struct command_line *cl, int argc, char **argv)
+enum cmdline_result cmdline_parse(struct command_line *cl, int argc, char **argv)
 {
 	const struct option *table = long_options();
 
-	optind = 0; /* start anew: the line is read twice */
+	optind = 0; /* from the start: the line is read twice */
 	opterr = 0;
 	for (;;) {
 		int index = -1;
 		int opt = getopt_long(argc, argv, "+:c:n:hV", table, &index);
-		enum options_result r;
+		enum cmdline_result r;
 
 		if (opt < 0)
 			break;
 		if (opt == '?' || opt == ':')
 			return bad_option(cl, opt, argv);
 		if (index >= 0 && abbreviated(argv, table[index].name)) {
-			snprintf(cl->why, cl->size, "%s: unknown option (did you mean --%s?)",
+			snprintf(cl->why, sizeof(cl->why),
+				 "%s: unknown option (did you mean --%s?)",
 				 optarg == argv[optind - 1] ? argv[optind - 2] : argv[optind - 1],
 				 table[index].name);
-			return OPTIONS_USAGE;
+			return CMDLINE_USAGE;
 		}
 		r = take_option(cl, opt, index >= 0 ? table[index].name : "");
-		if (r != OPTIONS_RUN)
+		if (r != CMDLINE_RUN)
 			return r;
 	}
 	if (optind == argc)
-		return OPTIONS_RUN;
-	snprintf(cl->why, cl->size, "%s: unexpected argument (see tproxy-relay --help)",
+		return cl->check ? CMDLINE_CHECK : CMDLINE_RUN;
+	snprintf(cl->why, sizeof(cl->why), "%s: unexpected argument (see tproxy-relay --help)",
 		 argv[optind]);
-	return OPTIONS_USAGE;
+	return CMDLINE_USAGE;
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * What each option and key is called, and how its value is read. Must not know where
- * a value comes from.
- */
+/* The keys, and how their values are read. */
+#include "relay/config/keys.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/parse.h"
 #include "lib/util.h"
-#include "relay/config/options.h"
 #include "tproxy.h"
 
 _Static_assert(OPTIONS_MAX_WORKERS == TPROXY_GROUP_WAYS, "one worker for each way of the group");
@@ -24,6 +22,7 @@ const char options_help[] =
 	"Relays intercepted TCP and UDP flows to their original destination.\n"
 	"\n"
 	"  -c, --config FILE             read section [relay] of FILE\n"
+	"      --check                   look for errors in the options and in FILE, and exit\n"
 	"  -n, --netns NAME              work in the network namespace NAME\n"
 	"      --pin-dir DIR             pinned maps (default /sys/fs/bpf/tproxy[-NETNS])\n"
 	"      --join                    share the flows with another relay for the same pins;\n"
@@ -127,7 +126,7 @@ static int set_source(struct options *o, const char *value, const char **ret_why
 static int set_workers(struct options *o, const char *value, const char **ret_why)
 {
 	*ret_why = "expected 1 to 16";
-	return parse_u32(value, 1, OPTIONS_MAX_WORKERS, &o->workers, &(const char *){ NULL });
+	return parse_u32(value, 1, OPTIONS_MAX_WORKERS, &o->workers, NULL);
 }
 
 static int set_log_format(struct options *o, const char *value, const char **ret_why)
@@ -191,7 +190,7 @@ static int set_join(struct options *o, const char *value, const char **ret_why)
 static int set_seconds(uint32_t *seconds, const char *value, const char **ret_why)
 {
 	*ret_why = "expected seconds, 1 to 604800";
-	return parse_u32(value, 1, 7 * 24 * 3600, seconds, &(const char *){ NULL });
+	return parse_u32(value, 1, 7 * 24 * 3600, seconds, NULL);
 }
 
 static int set_connect_timeout(struct options *o, const char *value, const char **ret_why)
@@ -258,7 +257,7 @@ static int set_udp_full_cone(struct options *o, const char *value, const char **
 static int set_udp_per_source(struct options *o, const char *value, const char **ret_why)
 {
 	*ret_why = "expected 1 to 65536";
-	return parse_u32(value, 1, 65536, &o->udp_per_source, &(const char *){ NULL });
+	return parse_u32(value, 1, 65536, &o->udp_per_source, NULL);
 }
 
 static const struct {
@@ -284,22 +283,10 @@ static const struct {
 	{ "carry-ecn", set_carry_ecn },
 	{ "upstream", set_upstream },
 	{ "proxy-protocol", set_proxy_protocol },
-	{ "allow", settings_set_allow },
-	{ "deny", settings_set_deny },
-	{ "allow-from", settings_set_allow_from },
-	{ "deny-from", settings_set_deny_from },
-	{ "max-flows", settings_set_max_flows },
-	{ "max-flows-per-source", settings_set_max_flows_per_source },
-	{ "flow-rate", settings_set_flow_rate },
-	{ "flow-rate-per-source", settings_set_flow_rate_per_source },
-	{ "source-prefix6", settings_set_source_prefix6 },
-	{ "bandwidth", settings_set_bandwidth },
 	{ "no-seccomp", set_no_seccomp },
 	{ "udp-full-cone", set_udp_full_cone },
 	{ "udp-per-source", set_udp_per_source },
 };
-
-_Static_assert(ARRAY_SIZE(keys) <= OPTIONS_MAX_KEYS, "there is room for all");
 
 static bool is_flag(const char *key)
 {
@@ -307,32 +294,25 @@ static bool is_flag(const char *key)
 	       !strcmp(key, "udp-full-cone") || !strcmp(key, "join");
 }
 
-const char *options_shown(const char *key, const char *value)
+const char *keys_shown(const char *key, const char *value)
 {
-	return strcmp(key, "upstream") || !strchr(value, '@') ? value : "...";
+	return settings_is_list(key) || !strchr(value, '@') ? value : "...";
 }
 
-bool options_is_list(const char *key)
+const char *keys_option(size_t i, bool *ret_has_value)
 {
-	return parse_name(key, access_names, ACCESS_MAX) >= 0;
-}
-
-const char *options_flag(size_t i, bool *ret_value)
-{
+	*ret_has_value = true;
 	if (i >= ARRAY_SIZE(keys))
-		return NULL;
-	*ret_value = !is_flag(keys[i].name);
-	return options_is_list(keys[i].name) ? "" : keys[i].name;
+		return settings_limit(i - ARRAY_SIZE(keys));
+	*ret_has_value = !is_flag(keys[i].name);
+	return keys[i].name;
 }
 
-int options_set(struct options *o, const char *key, const char *value, const char **ret_why)
+int keys_set(struct options *o, const char *key, const char *value, const char **ret_why)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (!strcmp(keys[i].name, key)) {
-			*ret_why = NULL;
+	*ret_why = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (!strcmp(keys[i].name, key))
 			return keys[i].set(o, value, ret_why);
-		}
-	}
-	*ret_why = "unknown key";
-	return -ENOENT;
+	return settings_set(o->settings, key, value, ret_why);
 }

@@ -1,14 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "relay/config/options.h"
+/* The options from command line, configuration file, environment and defaults. */
+#include "relay/config/load.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/util.h"
 #include "relay/config/cmdline.h"
-#include "tproxy.h"
+#include "relay/config/keys.h"
+#include "relay/config/section.h"
 
-static int set_from_environment(struct options *o, char *ret_why, size_t size)
+struct loading {
+	const struct options_source *source;
+	struct options *o;
+	struct command_line cl;
+	bool overridden; /* by the command line, which is read last */
+	unsigned int errors;
+};
+
+static void __printf(2, 3) report(struct loading *l, const char *fmt, ...)
+{
+	char text[PATH_MAX + 1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	l->errors++;
+	l->source->error(text, l->source->arg);
+}
+
+static void read_environment(struct loading *l)
 {
 	static const struct {
 		const char *variable;
@@ -22,56 +45,117 @@ static int set_from_environment(struct options *o, char *ret_why, size_t size)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const char *value = getenv(table[i].variable);
 		const char *why;
-		int err;
 
-		if (!value || !*value)
-			continue;
-		err = options_set(o, table[i].key, value, &why);
-		if (err) {
-			snprintf(ret_why, size, "environment %s=%s: %s (correct or unset it)",
-				 table[i].variable, value, why);
-			return err;
-		}
+		if (value && *value && keys_set(l->o, table[i].key, value, &why))
+			report(l, "environment %s=%s: %s (correct or unset it)", table[i].variable,
+			       value, why);
 	}
-	return 0;
 }
 
-static void set_pin_dir_default(struct options *o)
+/* The first reading of the line found no error in it. */
+static void override(struct loading *l)
 {
-	if (o->pin_dir[0])
-		return;
-	snprintf(o->pin_dir, sizeof(o->pin_dir), "/sys/fs/bpf/tproxy%s%s", o->netns[0] ? "-" : "",
-		 o->netns);
+	if (!l->overridden)
+		cmdline_parse(&l->cl, l->source->argc, l->source->argv);
+	l->overridden = true;
 }
 
-static enum options_result out_of_memory(char *ret_why, size_t size)
+/* ---- the file ------------------------------------------------------------- */
+
+static void on_error(const char *file, unsigned int line, const char *text, void *arg)
 {
-	snprintf(ret_why, size, "options: out of memory");
+	report(arg, "%s:%u: %s", file, line, text);
+}
+
+/* What is wrong with the section as a whole, unless the command line corrects it. */
+static int check_section(void *arg, char *ret_why, size_t size)
+{
+	struct loading *l = arg;
+	char why[256];
+	int (*fits)(void *options, char *ret_why, size_t size) =
+		l->source->again ? relay_section_fits : relay_section_fits_host;
+	int err = fits(l->o, ret_why, size);
+
+	override(l);
+	return err && fits(l->o, why, sizeof(why)) ? err : 0;
+}
+
+static int take_pools(struct options *o, const struct config *config)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < config->n_pools; i++)
+		for (size_t j = 0; j < config->pools[i].n && !err; j++)
+			err = poolmap_add(&o->settings->pools, &config->pools[i].items[j].address,
+					  &config->pools[i].items[j].server);
+	return err;
+}
+
+static void read_file(struct loading *l, const char *path)
+{
+	struct config config __cleanup_config = { 0 };
+	struct config_relay relay = relay_section(l->o);
+	const struct config_reader reader = {
+		.name = path,
+		.rule_lists = l->source->again ? CONFIG_LISTS_SKIP : CONFIG_LISTS_READ,
+		.relay = &relay,
+		.check_relay = check_section,
+		.check_arg = l,
+		.report = { .error = on_error, .arg = l },
+	};
+	__cleanup_file FILE *in = NULL;
+	int err = config_open(path, &in);
+
+	if (!err)
+		err = config_read(&reader, in, &config);
+	if (!err)
+		err = take_pools(l->o, &config);
+	if (err && err != -EINVAL)
+		report(l, "%s: cannot be read: %s", path, strerror(-err));
+}
+
+/* ---- the whole ------------------------------------------------------------ */
+
+static enum options_result read_all(struct loading *l)
+{
+	char why[256];
+
+	read_environment(l);
+	if (l->cl.config)
+		read_file(l, l->cl.config);
+	override(l);
+	l->o->config = l->cl.config;
+	if (!l->o->pin_dir[0])
+		snprintf(l->o->pin_dir, sizeof(l->o->pin_dir), "/sys/fs/bpf/tproxy%s%s",
+			 l->o->netns[0] ? "-" : "", l->o->netns);
+	if (!l->errors && options_check_whole(l->o, why, sizeof(why)))
+		report(l, "%s", why);
+	if (l->errors)
+		return OPTIONS_FAILED;
+	return l->cl.check ? OPTIONS_CHECKED : OPTIONS_RUN;
+}
+
+/* The line is read first for its errors and for -c, then again to override file and environment. */
+enum options_result options_load(struct options *o, const struct options_source *source)
+{
+	struct loading l = { .source = source, .o = o, .cl = { .o = o } };
+	enum cmdline_result r = CMDLINE_RUN;
+	int err = options_defaults(o);
+
+	if (!err)
+		r = cmdline_parse(&l.cl, source->argc, source->argv);
+	if (r == CMDLINE_HELP)
+		return OPTIONS_HELP;
+	if (r == CMDLINE_VERSION)
+		return OPTIONS_VERSION;
+	if (r == CMDLINE_USAGE) {
+		report(&l, "%s", l.cl.why);
+		return OPTIONS_USAGE;
+	}
+	if (!err)
+		err = options_defaults(o);
+	if (!err)
+		return read_all(&l);
+	report(&l, "options: out of memory");
 	return OPTIONS_FAILED;
-}
-
-enum options_result options_parse(struct options *o, int argc, char **argv, char *ret_why,
-				  size_t size)
-{
-	struct command_line cl = { .o = o, .why = ret_why, .size = size };
-	enum options_result r;
-
-	/* First pass for errors and -c, the second puts the flags above file and environment. */
-	if (options_defaults(o))
-		return out_of_memory(ret_why, size);
-	r = cmdline_parse(&cl, argc, argv);
-	if (r != OPTIONS_RUN)
-		return r;
-	if (options_defaults(o))
-		return out_of_memory(ret_why, size);
-	if (set_from_environment(o, ret_why, size))
-		return OPTIONS_FAILED;
-	if (cl.config && options_read_file(o, cl.config, ret_why, size))
-		return OPTIONS_FAILED;
-	r = cmdline_parse(&cl, argc, argv);
-	set_pin_dir_default(o);
-	if (options_check_whole(o, ret_why, size))
-		return OPTIONS_FAILED;
-	o->config = cl.config;
-	return r;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The options as a whole: what they are unless somebody chooses, and what cannot be together. */
+/* The options as a whole: their defaults, and which of them exclude each other. */
+#include "relay/config/options.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/util.h"
-#include "relay/config/options.h"
 #include "tproxy.h"
 
 int options_defaults(struct options *o)

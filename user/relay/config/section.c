@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Section [relay]: keys, and what a start would refuse. */
 #include "relay/config/section.h"
 
 #include <pwd.h>
@@ -6,27 +7,28 @@
 #include <sys/stat.h>
 
 #include "lib/util.h"
+#include "relay/config/keys.h"
 
 static int set(void *arg, const char *key, const char *value, const char **ret_why)
 {
-	return options_set(arg, key, value, ret_why);
+	return keys_set(arg, key, value, ret_why);
 }
 
-static int finish(void *arg, char *ret_why, size_t size)
+static int add(void *arg, const char *key, const char *entry, const char **ret_why)
 {
-	return options_check_whole(arg, ret_why, size);
+	const struct options *o = arg;
+
+	return settings_add(o->settings, key, entry, ret_why);
 }
 
 struct config_relay relay_section(struct options *o)
 {
-	return (struct config_relay){ .set = set,
-				      .is_list = options_is_list,
-				      .shown = options_shown,
-				      .finish = finish,
-				      .arg = o };
+	return (struct config_relay){
+		.set = set, .add = add, .is_list = settings_is_list, .shown = keys_shown, .arg = o
+	};
 }
 
-/* The file itself may be made by the start; its directory may not. */
+/* The start creates the file, but not its directory. */
 static int check_log_file(const char *path, char *ret_why, size_t size)
 {
 	char dir[PATH_MAX];
@@ -56,10 +58,18 @@ static int check_user(const char *name, char *ret_why, size_t size)
 	return -EINVAL;
 }
 
-int relay_section_fits_host(const struct options *o, char *ret_why, size_t size)
+int relay_section_fits(void *options, char *ret_why, size_t size)
 {
-	int err = o->log_file[0] ? check_log_file(o->log_file, ret_why, size) : 0;
+	return options_check_whole(options, ret_why, size);
+}
 
+int relay_section_fits_host(void *options, char *ret_why, size_t size)
+{
+	const struct options *o = options;
+	int err = options_check_whole(o, ret_why, size);
+
+	if (!err && o->log_file[0])
+		err = check_log_file(o->log_file, ret_why, size);
 	if (!err && o->user[0])
 		err = check_user(o->user, ret_why, size);
 	return err;

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Section [relay] for the reader of configuration files (lib/config.h): the relay's own
- * start and the loader's check take its keys by the same table. Reads list files, no more.
+ * Section [relay] for the reader of configuration files: the relay and the loader take its keys
+ * by the same table, and judge the section as a whole by the same functions.
  */
 #ifndef TPROXY_RELAY_CONFIG_SECTION_H
 #define TPROXY_RELAY_CONFIG_SECTION_H
 
-#include "policy/config/config.h"
+#include "policy/config/read.h"
 #include "relay/config/options.h"
 
 /* Sets keys in o, which lives as long as the result. */
 struct config_relay relay_section(struct options *o);
 
-/* What a start on this host would refuse beyond the file: 0, or -errno with a line in ret_why. */
-int relay_section_fits_host(const struct options *o, char *ret_why, size_t size);
+/*
+ * For config_reader.check_relay, with the struct options as argument: keys that exclude each
+ * other; and also what a start on this host would refuse. 0, or -errno with a line in ret_why.
+ */
+int relay_section_fits(void *options, char *ret_why, size_t size);
+int relay_section_fits_host(void *options, char *ret_why, size_t size);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Lists, limits and pools: their life, and how the values of their keys are read. */
 #include "relay/config/settings.h"
 
 #include <string.h>
 
 #include "lib/parse.h"
 #include "lib/util.h"
-#include "relay/config/options.h"
 
 struct settings *settings_new(void)
 {
@@ -33,65 +33,49 @@ void settings_unref(struct settings *s)
 	free(s);
 }
 
-int settings_set_allow(struct options *o, const char *value, const char **ret_why)
-{
-	return access_add(&o->settings->access, ACCESS_ALLOW, o->config, value, ret_why);
-}
+/* ---- limits --------------------------------------------------------------- */
 
-int settings_set_deny(struct options *o, const char *value, const char **ret_why)
-{
-	return access_add(&o->settings->access, ACCESS_DENY, o->config, value, ret_why);
-}
-
-int settings_set_allow_from(struct options *o, const char *value, const char **ret_why)
-{
-	return access_add(&o->settings->access, ACCESS_ALLOW_FROM, o->config, value, ret_why);
-}
-
-int settings_set_deny_from(struct options *o, const char *value, const char **ret_why)
-{
-	return access_add(&o->settings->access, ACCESS_DENY_FROM, o->config, value, ret_why);
-}
-
-/* 0 lifts a limit, so that a later place can undo an earlier one. */
+/* 0 removes a limit, so that the command line can undo what the file says. */
 static int set_count(uint32_t *count, const char *value, const char **ret_why)
 {
 	*ret_why = "expected 0 to 1000000, 0 for no limit";
-	return parse_u32(value, 0, 1000000, count, &(const char *){ NULL });
+	return parse_u32(value, 0, 1000000, count, NULL);
 }
 
-int settings_set_max_flows(struct options *o, const char *value, const char **ret_why)
+static int set_max_flows(struct limit_values *limits, const char *value, const char **ret_why)
 {
-	return set_count(&o->settings->limits.max_flows, value, ret_why);
+	return set_count(&limits->max_flows, value, ret_why);
 }
 
-int settings_set_max_flows_per_source(struct options *o, const char *value, const char **ret_why)
+static int set_max_flows_per_source(struct limit_values *limits, const char *value,
+				    const char **ret_why)
 {
-	return set_count(&o->settings->limits.max_flows_per_source, value, ret_why);
+	return set_count(&limits->max_flows_per_source, value, ret_why);
 }
 
-int settings_set_flow_rate(struct options *o, const char *value, const char **ret_why)
+static int set_flow_rate(struct limit_values *limits, const char *value, const char **ret_why)
 {
-	return set_count(&o->settings->limits.flow_rate, value, ret_why);
+	return set_count(&limits->flow_rate, value, ret_why);
 }
 
-int settings_set_flow_rate_per_source(struct options *o, const char *value, const char **ret_why)
+static int set_flow_rate_per_source(struct limit_values *limits, const char *value,
+				    const char **ret_why)
 {
-	return set_count(&o->settings->limits.flow_rate_per_source, value, ret_why);
+	return set_count(&limits->flow_rate_per_source, value, ret_why);
 }
 
-int settings_set_source_prefix6(struct options *o, const char *value, const char **ret_why)
+static int set_source_prefix6(struct limit_values *limits, const char *value, const char **ret_why)
 {
 	uint32_t bits;
 
 	*ret_why = "expected 1 to 128";
-	if (parse_u32(value, 1, 128, &bits, &(const char *){ NULL }))
+	if (parse_u32(value, 1, 128, &bits, NULL))
 		return -EINVAL;
-	o->settings->limits.source_prefix6 = (uint8_t)bits;
+	limits->source_prefix6 = (uint8_t)bits;
 	return 0;
 }
 
-int settings_set_bandwidth(struct options *o, const char *value, const char **ret_why)
+static int set_bandwidth(struct limit_values *limits, const char *value, const char **ret_why)
 {
 	static const char units[] = "kMG";
 	size_t len = strlen(value);
@@ -104,10 +88,59 @@ int settings_set_bandwidth(struct options *o, const char *value, const char **re
 	if (!len || len >= sizeof(digits))
 		return -EINVAL;
 	snprintf(digits, sizeof(digits), "%.*s", (int)(unit ? len - 1 : len), value);
-	if (parse_u32(digits, 0, UINT32_MAX, &n, &(const char *){ NULL }))
+	if (parse_u32(digits, 0, UINT32_MAX, &n, NULL))
 		return -EINVAL;
 	for (const char *u = units; unit && u <= unit; u++)
 		factor *= 1000;
-	o->settings->limits.bandwidth = n * factor;
+	limits->bandwidth = n * factor;
 	return 0;
+}
+
+/* ---- keys ----------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	int (*set)(struct limit_values *limits, const char *value, const char **ret_why);
+} limit_keys[] = {
+	{ "max-flows", set_max_flows },
+	{ "max-flows-per-source", set_max_flows_per_source },
+	{ "flow-rate", set_flow_rate },
+	{ "flow-rate-per-source", set_flow_rate_per_source },
+	{ "source-prefix6", set_source_prefix6 },
+	{ "bandwidth", set_bandwidth },
+};
+
+const char *settings_limit(size_t i)
+{
+	return i < ARRAY_SIZE(limit_keys) ? limit_keys[i].name : NULL;
+}
+
+bool settings_is_list(const char *key)
+{
+	return parse_name(key, access_names, ACCESS_MAX) >= 0;
+}
+
+int settings_set(struct settings *s, const char *key, const char *value, const char **ret_why)
+{
+	int list = parse_name(key, access_names, ACCESS_MAX);
+
+	for (size_t i = 0; i < ARRAY_SIZE(limit_keys); i++)
+		if (!strcmp(limit_keys[i].name, key))
+			return limit_keys[i].set(&s->limits, value, ret_why);
+	*ret_why = "unknown key";
+	if (list < 0)
+		return -ENOENT;
+	*ret_why = "empty";
+	if (!value[strspn(value, ", \t")])
+		return -EINVAL;
+	s->access.given[list] = true;
+	return 0;
+}
+
+int settings_add(struct settings *s, const char *key, const char *entry, const char **ret_why)
+{
+	int list = parse_name(key, access_names, ACCESS_MAX);
+
+	*ret_why = "unknown key";
+	return list < 0 ? -ENOENT : access_add(&s->access, (enum access_id)list, entry, ret_why);
 }

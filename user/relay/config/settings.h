@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The part of the configuration that SIGHUP re-reads: lists, limits and pools. Never
- * changed once it is published: a new one takes its place, and the last worker
- * that lets go of the old one frees it.
+ * The part of the configuration that SIGHUP reads again: lists, limits and pools. Settings do
+ * not change once they are published: new ones replace them, and the last worker that releases
+ * the old ones frees them. Owns the keys of lists and limits; must not know the other options.
  */
 #ifndef TPROXY_RELAY_CONFIG_SETTINGS_H
 #define TPROXY_RELAY_CONFIG_SETTINGS_H
@@ -28,15 +28,19 @@ struct settings *settings_ref(struct settings *s);
 /* s may be NULL. */
 void settings_unref(struct settings *s);
 
-/* One key each, as struct options has them. 0, or -errno with *ret_why saying what is wrong. */
-struct options;
-/* clang-format off */
-#define SETTINGS_KEYS(X)                                                                           \
-	X(allow) X(deny) X(allow_from) X(deny_from) X(max_flows) X(max_flows_per_source)           \
-	X(flow_rate) X(flow_rate_per_source) X(source_prefix6) X(bandwidth)
-/* clang-format on */
-#define X(name) int settings_set_##name(struct options *o, const char *value, const char **ret_why);
-SETTINGS_KEYS(X)
-#undef X
+/* Name of key number i that is a limit, or NULL after the last. */
+const char *settings_limit(size_t i);
+
+/* The key is one of the lists, which may be given several times: they add up. */
+bool settings_is_list(const char *key);
+
+/*
+ * Sets one key from text. Of a list the entries follow. 0, or -errno with *ret_why saying what
+ * is wrong; -ENOENT: no such key.
+ */
+int settings_set(struct settings *s, const char *key, const char *value, const char **ret_why);
+
+/* Adds one entry to a list, as access_add takes it. */
+int settings_add(struct settings *s, const char *key, const char *entry, const char **ret_why);
 
 #endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The model of a configuration file: what can be asked without its text. */
+#include "policy/config/config.h"
+
+#include "lib/util.h"
+
+bool config_is_empty(const struct config *config)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (config->policy.rules[i].used)
+			return false;
+	for (size_t i = 0; i < config->n_pools; i++)
+		if (config->pools[i].n)
+			return false;
+	return true;
+}
+
+unsigned int config_learn_seconds(const struct config *config)
+{
+	return config->has_learn ? config->learn : CONFIG_LEARN_DEFAULT_S;
+}
+
+void config_free(struct config *config)
+{
+	for (size_t i = 0; i < config->n_zones; i++)
+		free(config->zones[i].interfaces.items);
+	for (size_t i = 0; i < config->n_pools; i++)
+		free(config->pools[i].items);
+	for (size_t i = 0; i < config->n_relay; i++) {
+		free(config->relay[i].key);
+		free(config->relay[i].value);
+	}
+	free(config->interfaces.items);
+	free(config->divert.items);
+	free(config->zones);
+	free(config->pools);
+	free(config->relay);
+	policy_free(&config->policy);
+	*config = (struct config){ 0 };
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* [loader]: what the loader attaches to, and the settings of all rules. */
+#include <string.h>
+
+#include "lib/parse.h"
+#include "policy/config/keys.h"
+
+static int begin(struct reading *r, const char *name, bool *ret_begun)
+{
+	if (r->seen_loader)
+		fail(r, "[loader]: there is such a section already");
+	r->seen_loader = *ret_begun = true;
+	return 0;
+}
+
+/* A glob may match lo, which is left out then. */
+static int take_devices(struct reading *r, const char *key, const char *value, struct name_set *set)
+{
+	int err = config_take_names(r, value, set);
+
+	for (size_t i = 0; i < set->n && !err; i++)
+		if (!strcmp(set->items[i], "lo"))
+			fail(r,
+			     "%s = lo: the host's own traffic is not intercepted by an interface",
+			     key);
+	return err;
+}
+
+static int take_interfaces(struct reading *r, const char *value)
+{
+	return take_devices(r, "interfaces", value, &r->config->interfaces);
+}
+
+static int take_divert(struct reading *r, const char *value)
+{
+	return take_devices(r, "divert", value, &r->config->divert);
+}
+
+static int take_mark(struct reading *r, const char *value)
+{
+	const char *why;
+
+	if (parse_mark(value, &r->config->mark, &why))
+		fail(r, "mark = %.80s: %s", value, why);
+	return 0;
+}
+
+static int take_table(struct reading *r, const char *value)
+{
+	const char *why;
+
+	if (parse_table(value, &r->config->table, &why))
+		fail(r, "table = %.80s: %s", value, why);
+	return 0;
+}
+
+static int take_learn(struct reading *r, const char *value)
+{
+	const char *why;
+
+	if (parse_u32(value, 0, CONFIG_LEARN_MAX_S, &r->config->learn, &why))
+		fail(r, "learn = %.80s: %s (seconds, at most %d)", value, why, CONFIG_LEARN_MAX_S);
+	r->config->has_learn = true;
+	return 0;
+}
+
+static int take_on_down(struct reading *r, const char *value)
+{
+	int index = config_take_index(r, "on-proxy-down", value, policy_on_down_names,
+				      TPROXY_ON_DOWN_MAX);
+
+	if (index >= 0)
+		r->config->on_down = (enum tproxy_on_down)index;
+	return 0;
+}
+
+static int take_unreadable(struct reading *r, const char *value)
+{
+	int index = config_take_index(r, "unreadable", value, policy_unreadable_names,
+				      TPROXY_UNREADABLE_MAX);
+
+	if (index >= 0)
+		r->config->policy.unreadable = (enum tproxy_unreadable)index;
+	return 0;
+}
+
+static int take(struct reading *r, const struct ini_line *line)
+{
+	static const struct config_key keys[] = {
+		{ "interfaces", take_interfaces, true },
+		{ "divert", take_divert, true },
+		{ "mark", take_mark, false },
+		{ "table", take_table, false },
+		{ "learn", take_learn, false },
+		{ "on-proxy-down", take_on_down, false },
+		{ "unreadable", take_unreadable, false },
+		{ NULL, NULL, false },
+	};
+
+	return config_take_key(r, keys, line);
+}
+
+const struct config_section config_loader_section = { .kind = "loader",
+						      .begin = begin,
+						      .take = take };

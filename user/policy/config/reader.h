@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the reader of configuration files needs of its caller. */
+#ifndef TPROXY_POLICY_CONFIG_READER_H
+#define TPROXY_POLICY_CONFIG_READER_H
+
+#include "policy/config/list.h"
+
+/*
+ * The keys of [relay], which only the relay's own configuration knows. Functions return 0,
+ * -ENOMEM, or another -errno with *ret_why saying what is wrong.
+ */
+struct config_relay {
+	/* One key. Of a list, the entries follow. */
+	int (*set)(void *arg, const char *key, const char *value, const char **ret_why);
+	/* One entry of a list. */
+	int (*add)(void *arg, const char *key, const char *entry, const char **ret_why);
+	/* A list may be given several times, and over several lines. */
+	bool (*is_list)(const char *key);
+	/* The value as messages may have it: without a password. */
+	const char *(*shown)(const char *key, const char *value);
+	void *arg;
+};
+
+struct config_reader {
+	const char *name; /* of the file, for messages and as the place of @FILE lists */
+	enum config_lists rule_lists;     /* of [rule]; those of [relay] are always read */
+	const struct config_relay *relay; /* NULL: [relay] is only carried along */
+	/*
+	 * After the whole file, if it has [relay]: 0, or -errno with a line in ret_why about the
+	 * section as a whole. May be NULL.
+	 */
+	int (*check_relay)(void *arg, char *ret_why, size_t size);
+	void *check_arg;
+	struct config_report report;
+};
+
+#endif
