@@ -187,7 +187,7 @@ static void test_errors(void **unused)
 		      "2: unrouted = drop: unknown value (pass, proxy)\n");
 	expect_errors("[rule a]\nto =\n", "2: to: no value\n");
 	expect_errors("[rule a]\nto = 10.0.0.0/8\nto = 11.0.0.0/8\n", "3: to: given twice\n");
-	expect_errors("[rule a]\nproxy = 1\n 2\n", "3: proxy: given twice\n");
+	expect_errors("[rule a]\nproxy = 1\n 2\n", "3: proxy: takes one line only\n");
 	expect_errors("[rule a]\nto = 10.0.0.1/8 2001:db8::/129 x\n",
 		      "2: 10.0.0.1/8: host bits are set\n"
 		      "2: 2001:db8::/129: prefix length is 0 to 128\n"
@@ -225,7 +225,7 @@ static void test_errors(void **unused)
 		      "4: learn: unknown key\n");
 	expect_errors("[pool a]\n10.0.0.1 = 10.0.0.2:22\n[pool b]\n10.0.0.1 = 10.0.0.3:22\n"
 		      "10.0.0.0/8 = 10.0.0.3:22\n10.0.0.4 = 22\nx\n",
-		      "4: 10.0.0.1 = 10.0.0.3:22: stands for a server already, in [pool a]\n"
+		      "4: 10.0.0.1 = 10.0.0.3:22: has a server already, in [pool a]\n"
 		      "5: 10.0.0.0/8 = 10.0.0.3:22: a pool maps single addresses\n"
 		      "6: 10.0.0.4 = 22: expected ADDR:PORT of a server\n"
 		      "7: x: expected ADDRESS[:PORT] = SERVER:PORT\n");
@@ -234,10 +234,10 @@ static void test_errors(void **unused)
 		"10.0.0.3 = 10.0.0.4:22\n10.0.0.5 = 10.0.0.3:22\n10.0.0.4 = 10.0.0.9:22\n"
 		"10.0.0.4:23 = 10.0.0.3:23\n0.0.0.0 = 10.0.0.3:23\n10.0.0.7:0 = 10.0.0.3:2\n"
 		"10.0.0.7 = 10.0.0.3:22 10.0.0.8:22\n2001:db8::1:22 = [2001:db8::2]:0\n",
-		"2: 10.0.0.1 = [2001:db8::1]:22: IPv4 stands for IPv4 only, IPv6 for IPv6\n"
-		"3: 10.0.0.2:23 = 10.0.0.2:23: the server is a pool's address itself\n"
-		"5: 10.0.0.5 = 10.0.0.3:22: the server is a pool's address itself\n"
-		"6: 10.0.0.4 = 10.0.0.9:22: the server is a pool's address itself\n"
+		"2: 10.0.0.1 = [2001:db8::1]:22: address and server are of different families\n"
+		"3: 10.0.0.2:23 = 10.0.0.2:23: the server is an address of a pool itself\n"
+		"5: 10.0.0.5 = 10.0.0.3:22: the server is an address of a pool itself\n"
+		"6: 10.0.0.4 = 10.0.0.9:22: the server is an address of a pool itself\n"
 		"8: 0.0.0.0 = 10.0.0.3:23: not the address of a host\n"
 		"9: 10.0.0.7:0 = 10.0.0.3:2: ports are 1 to 65535\n"
 		"10: 10.0.0.7 = 10.0.0.3:22 10.0.0.8:22: expected ADDRESS[:PORT] = SERVER:PORT\n"
@@ -392,7 +392,7 @@ static void test_relay(void **unused)
 	expect_relay_errors("[relay]\nlist = @/nosuch/file\n", true,
 			    "2: @/nosuch/file: cannot be read: No such file or directory\n");
 	expect_relay_errors("[relay]\na = 1\n  2\nb = 1\nb = 2\n", true,
-			    "3: a = 2: given twice\n5: b = 2: given twice\n");
+			    "3: a = 2: takes one line only\n5: b = 2: given twice\n");
 	expect_relay_errors("\n[relay]\na = 1\n", false, "2: [relay]: not together\n");
 	expect_relay_errors("[rule a]\n", false, "");
 	/* Lists of rules are not opened where they are to be skipped. */

@@ -235,7 +235,7 @@ static void test_pools(void **state)
 				    "10.0.0.1 = 10.0.0.3:22\n",
 				    ""),
 			 OPTIONS_FAILED);
-	assert_non_null(strstr(why, ":4: 10.0.0.1 = 10.0.0.3:22: stands for a server already"));
+	assert_non_null(strstr(why, ":4: 10.0.0.1 = 10.0.0.3:22: has a server already"));
 	assert_int_equal(parse_file("[pool a]\n10.0.0.1 = 22\n", ""), OPTIONS_FAILED);
 	assert_non_null(strstr(why, ":2: 10.0.0.1 = 22: expected ADDR:PORT of a server"));
 }

@@ -226,7 +226,7 @@ static int parse_pool_address(const char *text, struct endpoint *ret_ep, const c
 	return 0;
 }
 
-/* An address no socket is bound to stands for nothing. */
+/* No socket is bound to it, and no host has it. */
 static bool is_unspecified(const struct endpoint *ep)
 {
 	static const __u8 none[sizeof(ep->addr)];
@@ -263,7 +263,7 @@ int parse_pool(const char *line, struct endpoint *ret_address, struct endpoint *
 	unmap(&from);
 	unmap(&to);
 	if (from.family != to.family) {
-		*ret_why = "IPv4 stands for IPv4 only, IPv6 for IPv6";
+		*ret_why = "address and server are of different families";
 		return -EINVAL;
 	}
 	if (is_unspecified(&from) || is_unspecified(&to)) {

@@ -49,8 +49,8 @@ struct endpoint {
 int parse_endpoint(const char *text, struct endpoint *ret_ep, const char **ret_why);
 
 /*
- * "ADDRESS[:PORT] = SERVER:PORT", IPv6 with a port in brackets; without a port the
- * address stands for the server's one. Both of one family.
+ * "ADDRESS[:PORT] = SERVER:PORT", IPv6 with a port in brackets. Without a port the address has
+ * the server's one. Both are of one family; an IPv4-mapped IPv6 address counts as IPv4.
  */
 int parse_pool(const char *line, struct endpoint *ret_address, struct endpoint *ret_server,
 	       const char **ret_why);

@@ -19,7 +19,7 @@ struct config_zone {
 	struct name_set interfaces;
 };
 
-/* An address of this host that stands for one of a server. */
+/* An address of this host, and the one of a server that it is mapped to. */
 struct config_pool_entry {
 	struct endpoint address, server;
 };

@@ -12,7 +12,8 @@ int config_take_key(struct reading *r, const struct config_key *keys, const stru
 		if (strcmp(keys[i].name, line->name))
 			continue;
 		if (continued ? !keys[i].list : r->seen >> i & 1) {
-			fail(r, "%s: given twice", line->name);
+			fail(r, "%s: %s", line->name,
+			     continued ? "takes one line only" : "given twice");
 			return 0;
 		}
 		r->seen |= 1U << i;

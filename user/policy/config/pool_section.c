@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* [pool NAME]: addresses of this host that stand for servers. */
+/* [pool NAME]: addresses of this host, each mapped to one of a server. */
 #include <string.h>
 
 #include "lib/parse.h"
@@ -31,7 +31,7 @@ static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 	       !memcmp(a->addr, b->addr, sizeof(a->addr));
 }
 
-/* An address stands for one server only. A server is no address of a pool itself. */
+/* An address has one server. A server is not an address of a pool itself. */
 static bool entry_is_usable(struct reading *r, const char *text,
 			    const struct config_pool_entry *entry)
 {
@@ -45,7 +45,7 @@ static bool entry_is_usable(struct reading *r, const char *text,
 		entries += pool->n;
 		for (size_t j = 0; j < pool->n; j++) {
 			if (same_endpoint(&pool->items[j].address, &entry->address)) {
-				fail(r, "%.160s: stands for a server already, in [pool %s]", text,
+				fail(r, "%.160s: has a server already, in [pool %s]", text,
 				     pool->name);
 				return false;
 			}
@@ -54,7 +54,7 @@ static bool entry_is_usable(struct reading *r, const char *text,
 		}
 	}
 	if (chained)
-		fail(r, "%.160s: the server is a pool's address itself", text);
+		fail(r, "%.160s: the server is an address of a pool itself", text);
 	if (entries == TPROXY_MAX_POOL_ENTRIES)
 		fail(r, "%.160s: more than %d addresses of pools", text, TPROXY_MAX_POOL_ENTRIES);
 	return !chained && entries < TPROXY_MAX_POOL_ENTRIES;

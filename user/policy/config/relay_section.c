@@ -59,7 +59,7 @@ static int judge(struct reading *r, const struct ini_line *line)
 	const struct config_relay *relay = r->reader->relay;
 	struct relay_list list = { relay, line->name };
 	bool is_list = relay->is_list(line->name);
-	const char *why = "given twice";
+	const char *why = line->kind == INI_CONTINUED ? "takes one line only" : "given twice";
 	int err = -EEXIST;
 
 	if (is_list || (line->kind == INI_KEY && !has_key(r->config, line->name)))

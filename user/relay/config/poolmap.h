@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pools: addresses and ports of this host that stand for those of a server. Says only
- * what stands for what; whether a flow may go there is decided elsewhere.
+ * Pools: addresses and ports of this host, each mapped to one of a server. Must not decide
+ * whether a flow may go there.
  */
 #ifndef TPROXY_RELAY_CONFIG_POOLMAP_H
 #define TPROXY_RELAY_CONFIG_POOLMAP_H
@@ -20,10 +20,10 @@ struct poolmap {
 	size_t n;
 };
 
-/* -EEXIST: the address stands for a server already; -E2BIG, -ENOMEM. */
+/* -EEXIST: the address has a server already; -E2BIG, -ENOMEM. */
 int poolmap_add(struct poolmap *map, const struct endpoint *address, const struct endpoint *server);
 
-/* The server that dst stands for, or NULL. Valid until the next poolmap_add. */
+/* The server that dst is mapped to, or NULL. Valid until the next poolmap_add. */
 const union saddr *poolmap_find(const struct poolmap *map, const union saddr *dst);
 
 void poolmap_free(struct poolmap *map);
