@@ -27,10 +27,11 @@ try loader check "$TOP/tests/fuzz/config/bad-everything.conf"
 ok "all errors of a file are reported" test "$(wc -l <<<"$ERR")" -ge 20
 endless() { # a line without an end must not eat the memory of the host
 	timeout 20 "$LOADER" "$@" /dev/zero >"$WORK/endless" 2>&1
-	[[ $? -eq 1 ]] && grep -q "$PATTERN" "$WORK/endless"
+	[[ $? -eq 1 ]] && grep -Eq 'longer than 1048576 bytes|File too large' "$WORK/endless"
 }
-PATTERN='longer than 1048576 bytes' ok "check: a line without an end" endless check
-PATTERN='File too large' ok "import: a line without an end" endless import
+for command in check import; do
+	ok "$command: a line without an end" endless $command
+done
 for file in "$TOP"/tests/fuzz/config/good-*.conf; do
 	do_ok "${file##*/} is fine" loader check "$file"
 done

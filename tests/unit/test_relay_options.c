@@ -310,8 +310,8 @@ static void test_file_errors(void **state)
 	assert_file_error("[pool a]\n[pool a]\n", ":2: [pool a]: there is a pool of that name");
 	assert_file_error("[relay]\nupstream = socks5://user:secret@x:1\n", ":2: upstream = ...: ");
 	assert_null(strstr(why, "secret"));
-	assert_file_error("[relay]\nupsteam = socks5://user:secret@x:1\n",
-			  ":2: upsteam = ...: unknown key");
+	assert_file_error("[relay]\nupstreams = socks5://user:secret@x:1\n",
+			  ":2: upstreams = ...: unknown key");
 	assert_null(strstr(why, "secret"));
 	assert_file_error("[rule a]\nproxy = socks5://user:secret@x:1\n", ":2: proxy = ...: ");
 	assert_null(strstr(why, "secret"));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* getline with a bound. */
 #include "lib/line.h"
 
 #include <string.h>

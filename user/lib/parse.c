@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Text to values. Nothing here does I/O or keeps state. */
 #include "lib/parse.h"
 
 #include <arpa/inet.h>
@@ -112,7 +113,7 @@ static unsigned int family_bits(__u8 family)
 	return family == AF_INET ? 32 : 128;
 }
 
-/* Text of either family to bytes; copies the part before stop when stop is not NULL. */
+/* Text of either family to bytes; only the part before stop, unless that is NULL. */
 static int parse_address(const char *text, const char *stop, __u8 *ret_family, __u8 *ret_addr)
 {
 	char buf[INET6_ADDRSTRLEN];

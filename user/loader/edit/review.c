@@ -101,7 +101,7 @@ static void review_destinations(const struct review *r, int index, const struct 
 		if (is_own(&rule->to.items[i], local) && ++n <= SHOWN)
 			conffile_warn(r->report, r->name, r->config->rule_lines[index],
 				      "[rule %s]: %s never matches: it is an address of this host "
-				      "(a [pool] lets one stand for a server)",
+				      "(a [pool] maps one to a server)",
 				      rule->name, prefix_format(&rule->to.items[i], text));
 	if (n > SHOWN)
 		conffile_warn(r->report, r->name, r->config->rule_lines[index],
@@ -118,7 +118,7 @@ void review_addresses(struct conffile_report *report, const char *name, const st
 
 	if (err)
 		log_debug("%s: addresses of this host: %s", name, strerror(-err));
-	/* What a pass rule does not match passes as well. */
+	/* A flow that a pass rule does not match passes as well. */
 	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (config->policy.rules[i].used &&
 		    config->policy.rules[i].action != TPROXY_ACTION_PASS)

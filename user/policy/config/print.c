@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The model as a configuration file. */
+#include "policy/config/config.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
-#include "policy/config/config.h"
 #include "lib/util.h"
 
 #define WIDTH 92
 
-/* A list over as many lines as it takes; an indented line goes on with its key. */
+/* A list over as many lines as it takes; an indented line continues it. */
 struct list {
 	FILE *out;
 	size_t column;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Entries of the access lists, and which list refuses a flow. */
 #include "relay/config/access.h"
 
 #include <string.h>
@@ -15,7 +16,7 @@ const char *const access_names[ACCESS_MAX] = {
 	[ACCESS_ALLOW_FROM] = "allow-from",
 };
 
-/* Flows to IPv4-mapped addresses are looked up as what they map. */
+/* Flows to IPv4-mapped addresses are looked up as IPv4. */
 static void unmap_prefix(struct prefix *p)
 {
 	if (p->family != AF_INET6 || p->len < V4MAPPED_BITS || !mapped_is(p->addr))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The prefix trees of the access lists. */
 #include <string.h>
 
 #include "lib/util.h"
@@ -41,7 +42,7 @@ static unsigned int common_bits(const uint8_t *a, const uint8_t *b, unsigned int
 	return max;
 }
 
-/* Two nodes are the most that one entry needs: then adding cannot fail half-way. */
+/* One entry needs two nodes at most. With room for them, adding cannot fail half-way. */
 static int make_room(struct access_tree *tree)
 {
 	int err = array_room((void **)&tree->ports, tree->port_count, &tree->port_room,
@@ -71,7 +72,7 @@ static uint32_t node_split(struct access_tree *tree, uint32_t ref, unsigned int 
 	return fork;
 }
 
-/* Finds or makes the node of a prefix; link: where the tree begins. There is room. */
+/* Finds or makes the node of a prefix; link: the root of the tree. There is room. */
 static uint32_t node_get(struct access_tree *tree, uint32_t *link, const struct prefix *p)
 {
 	for (;;) {

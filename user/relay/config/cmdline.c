@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line, by getopt_long. */
 #include "relay/config/cmdline.h"
 
 #include <getopt.h>
@@ -33,7 +34,7 @@ static const struct option *long_options(void)
 	return table;
 }
 
-/* getopt_long takes any unique prefix; scripts that use one break with the next option. */
+/* getopt_long accepts any unique prefix. Scripts that use one break when an option is added. */
 static bool abbreviated(char **argv, const char *name)
 {
 	const char *arg = argv[optind - 1];
@@ -43,7 +44,7 @@ static bool abbreviated(char **argv, const char *name)
 	return strlen(arg + 2) != strlen(name) && strcspn(arg + 2, "=") != strlen(name);
 }
 
-/* The network namespace's name becomes a path component. */
+/* The name of a network namespace becomes part of a path. */
 static int set_netns(struct options *o, const char *value, const char **ret_why)
 {
 	if (strchr(value, '/') || value[0] == '.') {

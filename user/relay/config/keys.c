@@ -91,7 +91,7 @@ static int add_port(struct options *o, const char *item, const char **ret_why)
 	return 0;
 }
 
-/* The command line takes commas, the file also blanks, as all its lists do. */
+/* The command line takes commas. The file takes blanks as well, as in all its lists. */
 static int set_listen(struct options *o, const char *value, const char **ret_why)
 {
 	char copy[128];
@@ -155,7 +155,7 @@ static int set_log_file(struct options *o, const char *value, const char **ret_w
 	return copy_text(o->log_file, sizeof(o->log_file), value, ret_why);
 }
 
-/* Whether there is such a device depends on the network namespace: the start finds out. */
+/* The network namespace decides whether the device exists: the start finds out. */
 static int set_device(struct options *o, const char *value, const char **ret_why)
 {
 	return copy_text(o->device, sizeof(o->device), value, ret_why);

@@ -20,7 +20,7 @@
 #define OPTIONS_TEXT_LEN 64
 
 enum source_mode {
-	SOURCE_OWN,            /* whatever the kernel chooses */
+	SOURCE_OWN,            /* this host's, as the kernel chooses */
 	SOURCE_CLIENT_IP,      /* the client's address, a port of ours */
 	SOURCE_CLIENT_IP_PORT, /* both, as the client sent them */
 	SOURCE_MAX
@@ -31,14 +31,14 @@ extern const char *const source_names[SOURCE_MAX];
 struct options {
 	uint16_t listen[OPTIONS_MAX_PORTS]; /* host byte order; the first is registered */
 	unsigned int listen_count;
-	char device[IF_NAMESIZE]; /* that flows come in by; empty: any */
+	char device[IF_NAMESIZE]; /* that flows enter by; empty: any */
 	enum source_mode source;
 	unsigned int workers; /* 0: one for each CPU */
 	enum record_format log_format;
 	enum record_level log_level;
 	char log_file[PATH_MAX];      /* empty: standard output */
 	char user[OPTIONS_TEXT_LEN];  /* empty: tproxy, or else nobody */
-	char netns[OPTIONS_TEXT_LEN]; /* empty: the one we are in */
+	char netns[OPTIONS_TEXT_LEN]; /* empty: that of the caller */
 	char pin_dir[PATH_MAX];
 	bool join;                /* share the flows with another relay that is registered there */
 	uint32_t connect_timeout; /* this and the next ones: seconds */

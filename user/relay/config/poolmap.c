@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Pools: a sorted array, searched by address and port. */
 #include "relay/config/poolmap.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/config/endpoint.h"
 #include "tproxy.h"
-
-static union saddr saddr_of(const struct endpoint *ep)
-{
-	return saddr_from(ep->family, ep->addr, ep->port);
-}
 
 static int compare(const union saddr *a, const union saddr *b)
 {
@@ -53,7 +50,7 @@ const union saddr *poolmap_find(const struct poolmap *map, const union saddr *ds
 
 int poolmap_add(struct poolmap *map, const struct endpoint *address, const struct endpoint *server)
 {
-	struct poolmap_entry entry = { saddr_of(address), saddr_of(server) }, *items;
+	struct poolmap_entry entry = { endpoint_saddr(address), endpoint_saddr(server) }, *items;
 	size_t at;
 
 	if (poolmap_find(map, &entry.address))

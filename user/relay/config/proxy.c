@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The URL of an upstream proxy. */
 #include "relay/config/proxy.h"
 
 #include <string.h>
 
 #include "lib/parse.h"
 #include "lib/util.h"
+#include "relay/config/endpoint.h"
 
 static int hex_digit(char c)
 {
@@ -66,7 +68,7 @@ static int parse_authority(struct proxy *p, const char *text, const char **ret_w
 		*ret_why = "expected a numeric ADDRESS:PORT, IPv6 in brackets";
 		return -EINVAL;
 	}
-	p->addr = saddr_from(ep.family, ep.addr, ep.port);
+	p->addr = endpoint_saddr(&ep);
 	return 0;
 }
 

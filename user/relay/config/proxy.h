@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The proxy that flows are sent through, as the user names it. Pure.
- */
+/* The upstream proxy, as the user names it. Pure; must not talk to it. */
 #ifndef TPROXY_RELAY_CONFIG_PROXY_H
 #define TPROXY_RELAY_CONFIG_PROXY_H
 
