@@ -1,39 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Mutations. Each takes the packet as bytes; what the headers say is only a guess. */
-#include "mutate.h"
+/* Mutations. Each takes the packet as bytes; offsets of headers are a guess. */
+#include "mutate_frame.h"
 
 #define MIN_LEN ETH_HLEN /* less cannot be run */
-
-static const char *const addresses4[] = {
-	"10.99.0.1",       "10.99.0.2",       "10.98.0.1",       "10.98.0.2",   "10.98.0.3",
-	"10.210.0.1",      "10.210.1.5",      "10.210.1.77",     "10.210.1.78", "10.210.2.5",
-	"10.210.3.5",      "10.210.4.1",      "10.210.4.77",     "10.210.4.78", "10.210.4.79",
-	"10.210.4.88",     "10.210.5.1",      "10.77.1.1",       "10.77.1.255", "10.77.2.1",
-	"10.77.2.9",       "172.31.0.1",      "127.0.0.1",       "0.0.0.0",     "224.0.0.251",
-	"169.254.1.1",     "240.1.2.3",       "239.255.255.255", "10.210.2.9",  "10.210.3.9",
-	"255.255.255.255", "223.255.255.255",
-};
-/* clang-format off */
-static const char *const addresses6[] = {
-	"fd99::1", "fd99::2", "fd98::1", "fd98::2", "fd98::3", "fd21::1", "fd21:1::5",
-	"fd21:1::77", "fd21:1::78", "fd21:2::5", "fd21:2::9", "fd21:3::9", "fd21:4::1",
-	"fd21:4::78", "fd21:4::88", "fd77:1::1", "fd77:2::1", "fd77:2::9", "fd31::1", "::1", "::",
-	"::2", "fe80::1", "::ffff:10.77.1.1", "::ffff:10.98.0.1", "::ffff:10.98.0.2",
-	"::ffff:10.210.1.5", "fec0::1", "ff02::fb", "::ffff:10.210.4.79", "::ffff:10.99.0.1",
-};
-/* clang-format on */
-static const __u16 ports[] = {
-	CLIENT_PORT, 80,   443,   53,    54,    5353,  8080,  8081,  7000, 7001, 7003, 7004, 7100,
-	7101,        7102, 15002, 15010, 15020, 15022, 15024, 15025, 0,    1,    79,   81,   65535,
-};
-/* Protocols, option types, lengths, versions with header lengths, limits. */
-static const __u8 bytes[] = {
-	0,   1,   2,   3,    4,    5,    6,    7,    8,    11,   12,   14,   17,
-	20,  31,  40,  43,   44,   51,   58,   60,   64,   80,   127,  128,  131,
-	132, 136, 137, 0x20, 0x40, 0x44, 0x45, 0x46, 0x4f, 0x60, 0x86, 0xfe, 0xff,
-};
-
-#define PICK(r, table) ((table)[rng_below(r, sizeof(table) / sizeof((table)[0]))])
 
 const char *mutate_address(struct rng *r, bool v6)
 {
@@ -43,55 +12,6 @@ const char *mutate_address(struct rng *r, bool v6)
 __u16 mutate_port(struct rng *r)
 {
 	return PICK(r, ports);
-}
-
-/* Where the IP header is, behind the tags. */
-static size_t ip_at(const struct packet *p)
-{
-	size_t at = 2 * ETH_ALEN;
-
-	while (at + 8 < p->len &&
-	       (get16(p->data + at) == ETH_P_8021Q || get16(p->data + at) == ETH_P_8021AD))
-		at += 4;
-	return at + 2;
-}
-
-static bool is_v6(const struct packet *p)
-{
-	size_t at = ip_at(p);
-
-	return p->len > at && p->data[at] >> 4 == 6;
-}
-
-/* Where the IP header ends: a guess. */
-static size_t upper_at(const struct packet *p)
-{
-	size_t ip = ip_at(p);
-	size_t at = ip + (is_v6(p) ? IP6_LEN : ip < p->len ? (size_t)(p->data[ip] & 15) * 4 : 0);
-
-	return at < p->len ? at : p->len - 1;
-}
-
-/* Mostly within the headers. */
-static size_t place(struct rng *r, const struct packet *p)
-{
-	size_t n = p->len;
-
-	if (n > 100 && !rng_one_in(r, 4))
-		n = 100;
-	if (n > ETH_HLEN && !rng_one_in(r, 16))
-		return ETH_HLEN + rng_below(r, (__u32)(n - ETH_HLEN));
-	return rng_below(r, (__u32)n);
-}
-
-/* Makes room for n bytes at `at`; false when there is none. */
-static bool open_gap(struct packet *p, size_t at, size_t n)
-{
-	if (at > p->len || p->len + n > MUTATE_MAX_LEN)
-		return false;
-	memmove(p->data + at + n, p->data + at, p->len - at);
-	p->len += n;
-	return true;
 }
 
 /* ---- bytes ---------------------------------------------------------------- */
@@ -130,7 +50,7 @@ static void cut(struct rng *r, struct packet *p, const struct packet *other)
 	p->len = MIN_LEN + rng_below(r, (__u32)(p->len - MIN_LEN + 1));
 }
 
-/* A few bytes off: where a header just fits or just does not. */
+/* Cuts a few bytes, so that a header just fits or just does not. */
 static void trim(struct rng *r, struct packet *p, const struct packet *other)
 {
 	size_t n = 1 + rng_below(r, 12);
@@ -180,7 +100,7 @@ static void set_address(struct rng *r, struct packet *p, const struct packet *ot
 		inet_pton(v6 ? AF_INET6 : AF_INET, mutate_address(r, v6), p->data + at);
 }
 
-/* What the peer of a socket without one looks like. */
+/* Source 0.0.0.0:0, which an unconnected socket has as its peer. */
 static void clear_source(struct rng *r, struct packet *p, const struct packet *other)
 {
 	bool v6 = is_v6(p);
@@ -222,7 +142,7 @@ static void swap_fields(struct packet *p, size_t a, size_t b, size_t n)
 	memcpy(p->data + b, was, n);
 }
 
-/* What the other side answers to a SYN. */
+/* Makes a SYN-ACK of it: ends swapped. */
 static void answer(struct rng *r, struct packet *p, const struct packet *other)
 {
 	bool v6 = is_v6(p);
@@ -287,7 +207,7 @@ static void toggle_df(struct rng *r, struct packet *p, const struct packet *othe
 		p->data[ip_at(p) + 6] ^= 0x40;
 }
 
-/* One more priority tag; now and then a VLAN's. */
+/* Adds priority tags; now and then a VLAN's. */
 static void add_tag(struct rng *r, struct packet *p, const struct packet *other)
 {
 	size_t at = 2 * ETH_ALEN, n = 1 + rng_below(r, rng_one_in(r, 8) ? 10 : 2);
@@ -316,7 +236,7 @@ static void lengthen(struct packet *p, size_t n)
 		put16(p->data + at, (__u16)(get16(p->data + at) + n));
 }
 
-/* As much as has arrived: what other mutations have cut or extended is valid again. */
+/* Declares what is there, so that a packet that was cut or extended is valid again. */
 static void mend_length(struct rng *r, struct packet *p, const struct packet *other)
 {
 	size_t at = length_at(p), ip = ip_at(p) + (is_v6(p) ? IP6_LEN : 0);
@@ -325,7 +245,7 @@ static void mend_length(struct rng *r, struct packet *p, const struct packet *ot
 		put16(p->data + at, (__u16)(p->len - ip));
 }
 
-/* A few bytes off, just the headers, none, or anything. */
+/* Declares a few bytes more or less, just the headers, 0, or anything. */
 static void set_length(struct rng *r, struct packet *p, const struct packet *other)
 {
 	size_t at = length_at(p);
@@ -350,7 +270,7 @@ static void set_length(struct rng *r, struct packet *p, const struct packet *oth
 	put16(p->data + at, length);
 }
 
-/* Behind the end. */
+/* Adds bytes after the declared end. */
 static void pad(struct rng *r, struct packet *p, const struct packet *other)
 {
 	size_t n = 1 + rng_below(r, 40);
@@ -364,7 +284,7 @@ static void pad(struct rng *r, struct packet *p, const struct packet *other)
 
 /* ---- TCP options ---------------------------------------------------------- */
 
-/* In front of the others, and the header is longer by them. */
+/* Inserts options before the others, and lengthens the header. */
 static void grow_tcp(struct rng *r, struct packet *p, const struct packet *other)
 {
 	static const __u8 options[][4] = {
@@ -385,7 +305,7 @@ static void grow_tcp(struct rng *r, struct packet *p, const struct packet *other
 
 /* ---- chains --------------------------------------------------------------- */
 
-/* One more extension header in front of the chain, or behind its first. */
+/* Inserts an extension header before the chain, or after its first one. */
 static void add_extension(struct rng *r, struct packet *p)
 {
 	static const __u8 kinds[] = { 0, 60, 43, 44, 51 };
@@ -412,7 +332,7 @@ static void add_extension(struct rng *r, struct packet *p)
 	}
 }
 
-/* Four more bytes of options in front of the others. */
+/* Inserts four bytes of options before the others. */
 static void add_option(struct rng *r, struct packet *p)
 {
 	static const __u8 options[][4] = {
@@ -439,7 +359,7 @@ static void grow_chain(struct rng *r, struct packet *p, const struct packet *oth
 		add_option(r, p);
 }
 
-/* The IP header of one packet and what is behind it of another. */
+/* The IP header of one packet and the rest of another. */
 static void splice(struct rng *r, struct packet *p, const struct packet *other)
 {
 	size_t at = upper_at(p), from = upper_at(other), n = other->len - from;
@@ -452,7 +372,7 @@ static void splice(struct rng *r, struct packet *p, const struct packet *other)
 
 typedef void (*mutation)(struct rng *r, struct packet *p, const struct packet *other);
 
-/* Those that keep a packet meaningful come more often. */
+/* Mutations that keep a packet meaningful are in the list several times. */
 static const mutation mutations[] = {
 	flip_bit,     set_byte,     swap_bytes,  copy_bytes,   cut,          trim,     extend,
 	delete_bytes, insert_bytes, set_address, set_address,  set_address,  set_port, set_port,
@@ -461,7 +381,7 @@ static const mutation mutations[] = {
 	set_length,   mend_length,  mend_length, pad,          grow_tcp,     grow_tcp, answer,
 };
 
-/* A fifth of the packets stay as they are; half of the rest change once. */
+/* A fifth of the packets is left unchanged; half of the rest changes once. */
 void mutate_packet(struct rng *r, struct packet *p, const struct packet *other)
 {
 	if (rng_one_in(r, 5))

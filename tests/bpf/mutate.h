@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Changes packets at random, from a seed: bits, bytes, lengths, addresses, ports and
- * flags, header chains, halves of two packets. Without regard to what comes of it, but
- * with a liking for values that mean something to the data path.
+ * Changes packets at random, from a seed: bits, bytes, lengths, addresses, ports and flags, header
+ * chains, halves of two packets. The result need not be valid; values that mean something to the
+ * data path are preferred.
  */
 #ifndef MUTATE_H
 #define MUTATE_H
@@ -33,14 +33,14 @@ static inline bool rng_one_in(struct rng *r, __u32 n)
 	return rng_below(r, n) == 0;
 }
 
-/* An address that is of interest: text, as parse_prefix wants it. */
+/* An address that the data path may treat specially, as text. */
 const char *mutate_address(struct rng *r, bool v6);
-/* A port that is of interest. */
+/* A port that some socket or rule has, or the neighbour of one. */
 __u16 mutate_port(struct rng *r);
 
-#define MUTATE_MAX_LEN 512 /* of what comes out */
+#define MUTATE_MAX_LEN 512 /* of the result */
 
-/* other: where pieces may be taken from. */
+/* other: pieces may be taken from it. */
 void mutate_packet(struct rng *r, struct packet *p, const struct packet *other);
 
 #endif

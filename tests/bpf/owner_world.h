@@ -15,7 +15,7 @@
 #include "flows.h"
 #include "run.h"
 
-/* A packet from the server of the flow on this port; TO_SERVER4 and TO_SERVER6 are from the client. */
+/* A packet from the server of the flow on this port; those of its client: TO_SERVER4 and 6. */
 #define TO_CLIENT4(port) .src = SERVER4, .dst = CLIENT4, .sport = (port), .dport = CLIENT_PORT
 #define TO_CLIENT6(port) .src = SERVER6, .dst = CLIENT6, .sport = (port), .dport = CLIENT_PORT
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The decision. One function a question, asked in the order of the description. */
+/* The decision: one function for each question, in the order of the description. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "lib/util.h"
-#include "reference_matter.h"
+#include "reference_decision.h"
 
 const char *const ref_exit_names[REF_EXIT_MAX] = {
 #define X(symbol, meaning) [REF_EXIT_##symbol] = meaning,
@@ -52,43 +52,34 @@ static void forget_fragment(struct ref_world *w, const struct ref_fragment *f)
 		*known = w->fragments[--w->n_fragments];
 }
 
-/* The later ones share the fate of this first one. */
-static void remember_fragment(struct matter *m)
+/* Later fragments are treated like this first one. */
+static void remember_fragment(struct decision *d)
 {
-	struct ref_fragment f = fragment_of(&m->s);
+	struct ref_fragment f = fragment_of(&d->s);
 
-	if (m->a->verdict == REF_KEEP)
-		count(m, TPROXY_COUNT_FRAG_FIRST);
-	forget_fragment(m->w, &f);
-	f.drop = m->a->verdict == REF_DROP;
-	if (m->a->verdict != REF_NEXT && m->w->n_fragments < REF_MAX_FRAGMENTS)
-		m->w->fragments[m->w->n_fragments++] = f;
+	if (d->a->verdict == REF_KEEP)
+		count(d, TPROXY_COUNT_FRAG_FIRST);
+	forget_fragment(d->w, &f);
+	f.drop = d->a->verdict == REF_DROP;
+	if (d->a->verdict != REF_NEXT && d->w->n_fragments < REF_MAX_FRAGMENTS)
+		d->w->fragments[d->w->n_fragments++] = f;
 }
 
-static void decide_later_fragment(struct matter *m)
+static void decide_later_fragment(struct decision *d)
 {
-	struct ref_fragment f = fragment_of(&m->s), *known = find_fragment(m->w, &f);
+	struct ref_fragment f = fragment_of(&d->s), *known = find_fragment(d->w, &f);
 
 	if (!known)
-		leave_counted(m, REF_EXIT_FRAG_UNKNOWN, REF_NEXT, TPROXY_COUNT_FRAG_MISS);
+		leave_counted(d, REF_EXIT_FRAG_UNKNOWN, REF_NEXT, TPROXY_COUNT_FRAG_MISS);
 	else if (known->drop)
-		leave_counted(m, REF_EXIT_FRAG_DROP, REF_DROP, TPROXY_COUNT_FRAG_DROP);
+		leave_counted(d, REF_EXIT_FRAG_DROP, REF_DROP, TPROXY_COUNT_FRAG_DROP);
 	else
-		leave_counted(m, REF_EXIT_FRAG_NEXT, REF_KEEP, TPROXY_COUNT_FRAG_NEXT);
+		leave_counted(d, REF_EXIT_FRAG_NEXT, REF_KEEP, TPROXY_COUNT_FRAG_NEXT);
 }
 
-/* ---- ICMP ----------------------------------------------------------------- */
+/* ---- flows ---------------------------------------------------------------- */
 
-/* RFC 792, RFC 1122 3.2.2; RFC 4443 2.1. */
-static bool is_icmp_error(__u8 family, __u8 type)
-{
-	if (family == AF_INET)
-		return type == 3 || type == 11 || type == 12;
-	return type >= 1 && type <= 4;
-}
-
-static bool is_older(const struct ref_world *w, const struct ref_end *from,
-		     const struct ref_end *to)
+bool is_older(const struct ref_world *w, const struct ref_end *from, const struct ref_end *to)
 {
 	for (size_t i = 0; i < w->n_older; i++) {
 		const struct ref_older *o = &w->older[i];
@@ -99,214 +90,176 @@ static bool is_older(const struct ref_world *w, const struct ref_end *from,
 	return false;
 }
 
-/* Of a datagram that the relay sent in the name of a UDP server; other proxies bind to send. */
-static bool is_answer_of_proxy(const struct matter *m, const struct seen *quoted)
+/* An ACK that no socket owns is left alone, unless it completes a handshake by SYN cookie. */
+static void decide_ack(struct decision *d)
 {
-	const struct seen asked = {
-		.from = quoted->to,
-		.to = quoted->from,
-		.proto = quoted->proto,
-	};
-	int cls = asked.to.addr.family == AF_INET6 ? TPROXY_UDP6 : TPROXY_UDP4, rule;
-
-	if (quoted->proto != IPPROTO_UDP || is_older(m->w, &asked.from, &asked.to))
-		return false;
-	rule = world_rule(m->w, m->iface, &asked);
-	return rule >= 0 && m->w->policy->rules[rule].action == TPROXY_ACTION_PROXY &&
-	       !m->w->policy->rules[rule].proxy.port &&
-	       m->w->registered[m->w->group[rule]][cls] != REF_NO_SOCKET;
-}
-
-static void decide_icmp(struct matter *m)
-{
-	__u8 family = m->s.to.addr.family;
-	struct seen q;
-
-	if (m->s.upper >= m->s.end || !is_icmp_error(family, m->p->at[m->s.upper]))
-		leave(m, REF_EXIT_ICMP_NO_ERROR, REF_NEXT);
-	else if (!seen_quoted(m->p, &m->s, m->s.upper + 8, &q))
-		leave(m, REF_EXIT_ICMP_UNREADABLE, REF_NEXT);
-	/* as if its receiver had answered */
-	else if (world_owner(m->w, q.proto, &q.to, &q.from, NULL) != REF_NOBODY)
-		leave_counted(m, REF_EXIT_ICMP_OWNED, REF_KEEP, TPROXY_COUNT_ICMP_OWNED);
-	else if (is_answer_of_proxy(m, &q))
-		leave_counted(m, REF_EXIT_ICMP_RULE, REF_KEEP, TPROXY_COUNT_ICMP_OWNED);
-	else
-		leave(m, REF_EXIT_ICMP_NOT_OWNED, REF_NEXT);
-}
-
-/* ---- flows ---------------------------------------------------------------- */
-
-/* An ACK that nobody owns is left alone unless it completes a handshake of the rule's listener. */
-static void decide_ack(struct matter *m)
-{
-	int rule = world_rule(m->w, m->iface, &m->s);
+	int rule = world_rule(d->w, d->iface, &d->s);
 	const struct ref_socket *listener = NULL;
 
-	if (rule >= 0 && m->w->policy->rules[rule].action == TPROXY_ACTION_PROXY)
-		listener = find_listener(m, rule);
+	if (rule >= 0 && d->w->policy->rules[rule].action == TPROXY_ACTION_PROXY)
+		listener = find_listener(d, rule);
 	if (rule < 0) {
-		leave(m, REF_EXIT_NO_RULE, REF_NEXT);
-	} else if (m->w->policy->rules[rule].action != TPROXY_ACTION_PROXY) {
-		leave(m, REF_EXIT_ACK_OTHER_RULE, REF_NEXT);
-	} else if (!listener || !has_cookie_of(m, listener)) {
-		leave(m, REF_EXIT_ACK_NO_COOKIE, REF_NEXT);
+		leave(d, REF_EXIT_NO_RULE, REF_NEXT);
+	} else if (d->w->policy->rules[rule].action != TPROXY_ACTION_PROXY) {
+		leave(d, REF_EXIT_ACK_OTHER_RULE, REF_NEXT);
+	} else if (!listener || !has_cookie_of(d, listener)) {
+		leave(d, REF_EXIT_ACK_NO_COOKIE, REF_NEXT);
 	} else {
-		steer(m, rule, BY_COOKIE, TPROXY_COUNT_COOKIE);
+		steer(d, rule, BY_COOKIE, TPROXY_COUNT_COOKIE);
 	}
 }
 
-/* A socket of this host seems to have sent the packet. */
-static bool comes_back(struct matter *m)
+/* Did a socket of this host send the packet? */
+static bool sent_by_local_socket(struct decision *d)
 {
-	return world_owner(m->w, m->s.proto, &m->s.to, &m->s.from, NULL) == REF_HAS_PEER;
+	return world_owner(d->w, d->s.proto, &d->s.to, &d->s.from, NULL) == REF_HAS_PEER;
 }
 
-/* Nothing that the kernel would not forward goes any further by a proxy. */
-static void decide_by_proxy(struct matter *m, int rule, bool time_wait)
+/* A proxy does not get what the kernel would not forward. */
+static void decide_by_proxy(struct decision *d, int rule, bool time_wait)
 {
-	const struct rule *r = &m->w->policy->rules[rule];
+	const struct rule *r = &d->w->policy->rules[rule];
 
-	if (!r->unrouted && !world_forwards(m->w, &m->s.from.addr, &m->s.to.addr)) {
-		leave_counted(m, REF_EXIT_UNROUTED, REF_NEXT, TPROXY_COUNT_UNROUTED);
+	if (!r->unrouted && !world_forwards(d->w, &d->s.from.addr, &d->s.to.addr)) {
+		leave_counted(d, REF_EXIT_UNROUTED, REF_NEXT, TPROXY_COUNT_UNROUTED);
 		return;
 	}
-	if (m->s.ttl <= 1) { /* RFC 1812 5.3.1 */
-		leave_counted(m, REF_EXIT_TTL, REF_NEXT, TPROXY_COUNT_TTL);
+	if (d->s.ttl <= 1) { /* RFC 1812 5.3.1 */
+		leave_counted(d, REF_EXIT_TTL, REF_NEXT, TPROXY_COUNT_TTL);
 		return;
 	}
-	if (comes_back(m))
-		count(m, TPROXY_COUNT_LOOP);
-	/* a header in fragments is sk_lookup's, which sees no options */
-	if (m->s.proto == IPPROTO_TCP && !m->s.first_fragment && seen_signed(m->p, &m->s)) {
-		count(m, TPROXY_COUNT_UNANSWERABLE);
-		go_down(m, r, NO_ANSWER);
+	if (sent_by_local_socket(d))
+		count(d, TPROXY_COUNT_LOOP);
+	/* a TCP header in fragments is steered by sk_lookup, which sees no options */
+	if (d->s.proto == IPPROTO_TCP && !d->s.first_fragment && seen_signed(d->p, &d->s)) {
+		count(d, TPROXY_COUNT_UNANSWERABLE);
+		go_down(d, r, NO_ANSWER);
 		return;
 	}
-	steer(m, rule, time_wait || m->s.first_fragment ? BY_TICKET : BY_ASSIGNMENT,
+	steer(d, rule, time_wait || d->s.first_fragment ? BY_TICKET : BY_ASSIGNMENT,
 	      time_wait ? TPROXY_COUNT_TIME_WAIT : TPROXY_COUNT_STEERED);
 }
 
-static void decide_by_rule(struct matter *m, int rule, bool time_wait)
+static void decide_by_rule(struct decision *d, int rule, bool time_wait)
 {
-	const struct rule *r = &m->w->policy->rules[rule];
+	const struct rule *r = &d->w->policy->rules[rule];
 
-	if (world_has(m->w, &m->s.from.addr, &m->s.to.addr)) {
-		leave_counted(m, REF_EXIT_LOCAL_DST, REF_NEXT, TPROXY_COUNT_LOCAL_DST);
+	if (world_has(d->w, &d->s.from.addr, &d->s.to.addr)) {
+		leave_counted(d, REF_EXIT_LOCAL_DST, REF_NEXT, TPROXY_COUNT_LOCAL_DST);
 		return;
 	}
-	if (r->action == TPROXY_ACTION_PROXY && m->s.proto == IPPROTO_UDP &&
-	    is_older(m->w, &m->s.from, &m->s.to)) {
-		leave_counted(m, REF_EXIT_OLDER_UDP, REF_NEXT, TPROXY_COUNT_OLDER);
+	if (r->action == TPROXY_ACTION_PROXY && d->s.proto == IPPROTO_UDP &&
+	    is_older(d->w, &d->s.from, &d->s.to)) {
+		leave_counted(d, REF_EXIT_OLDER_UDP, REF_NEXT, TPROXY_COUNT_OLDER);
 		return;
 	}
-	m->a->rule = rule;
-	m->a->bytes = m->s.bytes;
-	m->a->flow = m->s.proto == IPPROTO_TCP;
+	d->a->rule = rule;
+	d->a->bytes = d->s.bytes;
+	d->a->flow = d->s.proto == IPPROTO_TCP;
 	if (r->action == TPROXY_ACTION_PASS)
-		leave_counted(m, REF_EXIT_RULE_PASS, REF_NEXT, TPROXY_COUNT_RULE_PASS);
+		leave_counted(d, REF_EXIT_RULE_PASS, REF_NEXT, TPROXY_COUNT_RULE_PASS);
 	else if (r->action == TPROXY_ACTION_DROP)
-		leave_counted(m, REF_EXIT_RULE_DROP, REF_DROP, TPROXY_COUNT_RULE_DROP);
+		leave_counted(d, REF_EXIT_RULE_DROP, REF_DROP, TPROXY_COUNT_RULE_DROP);
 	else
-		decide_by_proxy(m, rule, time_wait);
+		decide_by_proxy(d, rule, time_wait);
 }
 
-static void decide_segment(struct matter *m, __u8 flags)
+static void decide_segment(struct decision *d, __u8 flags)
 {
 	const struct ref_socket *s = NULL;
-	enum ref_owner owner = world_owner(m->w, IPPROTO_TCP, &m->s.from, &m->s.to, &s);
+	enum ref_owner owner = world_owner(d->w, IPPROTO_TCP, &d->s.from, &d->s.to, &s);
 	int rule;
 
 	if (owner == REF_HAS_PEER) {
-		leave_counted(m, REF_EXIT_OWNED_TCP, REF_KEEP, TPROXY_COUNT_OWNED);
+		leave_counted(d, REF_EXIT_OWNED_TCP, REF_KEEP, TPROXY_COUNT_OWNED);
 	} else if (owner == REF_IN_TIME_WAIT && flags != SYN) {
-		leave_counted(m, REF_EXIT_OWNED_TIME_WAIT, REF_KEEP, TPROXY_COUNT_OWNED);
+		leave_counted(d, REF_EXIT_OWNED_TIME_WAIT, REF_KEEP, TPROXY_COUNT_OWNED);
 	} else if (owner == REF_BOUND_HERE && flags == SYN) {
-		leave_counted(m, REF_EXIT_BOUND_TCP, REF_KEEP, TPROXY_COUNT_FOREIGN_LISTENER);
-	} else if (owner == REF_BOUND_HERE && flags == ACK && has_cookie_of(m, s)) {
-		leave_counted(m, REF_EXIT_OWNED_COOKIE, REF_KEEP, TPROXY_COUNT_OWNED);
-	} else if (flags == ACK && m->w->cookies_expected && !m->s.first_fragment) {
-		decide_ack(m);
+		leave_counted(d, REF_EXIT_BOUND_TCP, REF_KEEP, TPROXY_COUNT_FOREIGN_LISTENER);
+	} else if (owner == REF_BOUND_HERE && flags == ACK && has_cookie_of(d, s)) {
+		leave_counted(d, REF_EXIT_OWNED_COOKIE, REF_KEEP, TPROXY_COUNT_OWNED);
+	} else if (flags == ACK && d->w->cookies_expected && !d->s.first_fragment) {
+		decide_ack(d);
 	} else if (flags != SYN) {
-		leave(m, REF_EXIT_OLDER_FLOW, REF_NEXT);
+		leave(d, REF_EXIT_OLDER_FLOW, REF_NEXT);
 	} else {
-		rule = world_rule(m->w, m->iface, &m->s);
+		rule = world_rule(d->w, d->iface, &d->s);
 		if (rule < 0)
-			leave(m, REF_EXIT_NO_RULE, REF_NEXT);
+			leave(d, REF_EXIT_NO_RULE, REF_NEXT);
 		else
-			decide_by_rule(m, rule, owner == REF_IN_TIME_WAIT);
+			decide_by_rule(d, rule, owner == REF_IN_TIME_WAIT);
 	}
 }
 
-/* No proxy is there to end it, and everything else passes as well. */
-static bool is_let_go(const struct matter *m, __u8 flags)
+/* There is no proxy to end the flow, and the rule lets flow starts pass without one. */
+static bool is_let_go(const struct decision *d, __u8 flags)
 {
 	const struct rule *r;
 	int rule;
 
-	if (flags == ACK && m->w->cookies_expected && !m->s.first_fragment)
+	if (flags == ACK && d->w->cookies_expected && !d->s.first_fragment)
 		return false;
-	rule = world_rule(m->w, m->iface, &m->s);
-	r = rule < 0 ? NULL : &m->w->policy->rules[rule];
+	rule = world_rule(d->w, d->iface, &d->s);
+	r = rule < 0 ? NULL : &d->w->policy->rules[rule];
 	return r && r->action == TPROXY_ACTION_PROXY && r->on_down == TPROXY_ON_DOWN_PASS &&
-	       !find_listener(m, rule);
+	       !find_listener(d, rule);
 }
 
-/* Only marked: its socket may be there by the time that it is looked for. */
-static void decide_late(struct matter *m, const struct tproxy_flow_key *key)
+/* Marked only: its socket may exist when the stack looks for it. */
+static void decide_late(struct decision *d, const struct tproxy_flow_key *key)
 {
-	leave_counted(m, REF_EXIT_LATE, REF_KEEP, TPROXY_COUNT_LATE);
-	m->a->ticket_key = *key;
+	leave_counted(d, REF_EXIT_LATE, REF_KEEP, TPROXY_COUNT_LATE);
+	d->a->ticket_key = *key;
 }
 
-/* The flow that this answers is one that a rule of this interface names. */
-static bool went_past(const struct matter *m)
+/* Does a rule of this interface cover the flow that this answers? */
+static bool bypassed_rule(const struct decision *d)
 {
-	struct seen start = m->s;
+	struct seen start = d->s;
 	int rule;
 
-	start.from = m->s.to;
-	start.to = m->s.from;
-	rule = world_rule(m->w, m->iface, &start);
-	return rule >= 0 && m->w->policy->rules[rule].action != TPROXY_ACTION_PASS;
+	start.from = d->s.to;
+	start.to = d->s.from;
+	rule = world_rule(d->w, d->iface, &start);
+	return rule >= 0 && d->w->policy->rules[rule].action != TPROXY_ACTION_PASS;
 }
 
-/* What a proxy once had goes past it only when it begins anew, or the proxy is not to matter. */
-static void decide_tcp(struct matter *m)
+/* A flow that was given to a proxy bypasses it only if it begins again, or see is_let_go. */
+static void decide_tcp(struct decision *d)
 {
-	struct tproxy_flow_key key = key_of(&m->s), *place = began_place(m->w, &key);
-	__u8 flags = m->s.tcp_flags & (SYN | ACK | RST | FIN);
+	struct tproxy_flow_key key = key_of(&d->s), *entry = proxied_entry(d->w, &key);
+	__u8 flags = d->s.tcp_flags & (SYN | ACK | RST | FIN);
 
 	if (flags == (SYN | FIN)) /* RFC 9293 3.10.7.2: opens a connection as well */
 		flags = SYN;
-	decide_segment(m, flags);
-	if (m->a->verdict != REF_NEXT)
+	decide_segment(d, flags);
+	if (d->a->verdict != REF_NEXT)
 		return;
-	if (memcmp(place, &key, sizeof(key))) {
-		if (flags == (SYN | ACK) && went_past(m))
-			leave_counted(m, REF_EXIT_PAST, REF_NEXT, TPROXY_COUNT_PAST);
+	if (memcmp(entry, &key, sizeof(key))) {
+		if (flags == (SYN | ACK) && bypassed_rule(d))
+			leave_counted(d, REF_EXIT_PAST, REF_NEXT, TPROXY_COUNT_PAST);
 		return;
 	}
-	if (flags == SYN || is_let_go(m, flags))
-		memset(place, 0, sizeof(*place));
+	if (flags == SYN || is_let_go(d, flags))
+		memset(entry, 0, sizeof(*entry));
 	else
-		decide_late(m, &key);
+		decide_late(d, &key);
 }
 
-/* A rule goes before a socket that is merely bound to the destination. */
-static void decide_udp(struct matter *m)
+/* Rules come before a socket that is merely bound to the destination. */
+static void decide_udp(struct decision *d)
 {
-	enum ref_owner owner = world_owner(m->w, IPPROTO_UDP, &m->s.from, &m->s.to, NULL);
-	int rule = world_rule(m->w, m->iface, &m->s);
+	enum ref_owner owner = world_owner(d->w, IPPROTO_UDP, &d->s.from, &d->s.to, NULL);
+	int rule = world_rule(d->w, d->iface, &d->s);
 
 	if (owner == REF_HAS_PEER)
-		leave_counted(m, REF_EXIT_OWNED_UDP, REF_KEEP, TPROXY_COUNT_OWNED);
+		leave_counted(d, REF_EXIT_OWNED_UDP, REF_KEEP, TPROXY_COUNT_OWNED);
 	else if (rule >= 0)
-		decide_by_rule(m, rule, false);
+		decide_by_rule(d, rule, false);
 	else if (owner == REF_BOUND_HERE)
-		leave_counted(m, REF_EXIT_BOUND_UDP, REF_KEEP, TPROXY_COUNT_FOREIGN_LISTENER);
+		leave_counted(d, REF_EXIT_BOUND_UDP, REF_KEEP, TPROXY_COUNT_FOREIGN_LISTENER);
 	else
-		leave(m, REF_EXIT_NO_RULE, REF_NEXT);
+		leave(d, REF_EXIT_NO_RULE, REF_NEXT);
 }
 
 /* ---- everything ----------------------------------------------------------- */
@@ -319,24 +272,24 @@ static const struct ref_iface *find_iface(const struct ref_world *w, __u32 ifind
 	return NULL;
 }
 
-/* What a rule may concern, as far as can be seen. */
-static bool is_concerned(const struct matter *m)
+/* Could a rule mean the packet, as far as it can be read? */
+static bool is_concerned(const struct decision *d)
 {
-	switch (m->s.kind) {
+	switch (d->s.kind) {
 	case SEEN_VLAN_TAGS:
-		return m->iface->rules;
+		return d->iface->rules;
 	case SEEN_SOURCE_ROUTE:
-	case SEEN_ROUTING_HEADER: /* the final destination is not the header's */
-		return world_has_rule_from(m->w, m->iface, &m->s.from.addr);
+	case SEEN_ROUTING_HEADER: /* the final destination is not in the header */
+		return world_has_rule_from(d->w, d->iface, &d->s.from.addr);
 	default:
-		return !addr_stays_local(&m->s.to.addr) &&
-		       !world_has(m->w, &m->s.from.addr, &m->s.to.addr) &&
-		       world_has_rule(m->w, m->iface, &m->s);
+		return !addr_stays_local(&d->s.to.addr) &&
+		       !world_has(d->w, &d->s.from.addr, &d->s.to.addr) &&
+		       world_has_rule(d->w, d->iface, &d->s);
 	}
 }
 
-/* What may be TCP or UDP, and does not show that a rule lets it pass, does not pass. */
-static void decide_unreadable(struct matter *m)
+/* The packet may be TCP or UDP, and does not show that a rule lets it pass. */
+static void decide_unreadable(struct decision *d)
 {
 	static const enum tproxy_counter reasons[] = {
 		[SEEN_VLAN_TAGS] = TPROXY_COUNT_VLAN_TAGS,
@@ -348,54 +301,54 @@ static void decide_unreadable(struct matter *m)
 		[SEEN_ROUTING_HEADER] = TPROXY_COUNT_ROUTING_HEADER,
 	};
 
-	if (!is_concerned(m)) {
-		leave(m, REF_EXIT_UNREADABLE_FREE, REF_NEXT);
-	} else if (m->w->unreadable == TPROXY_UNREADABLE_PASS) {
-		leave_counted(m, REF_EXIT_UNREADABLE_PASS, REF_NEXT, reasons[m->s.kind]);
+	if (!is_concerned(d)) {
+		leave(d, REF_EXIT_UNREADABLE_FREE, REF_NEXT);
+	} else if (d->w->unreadable == TPROXY_UNREADABLE_PASS) {
+		leave_counted(d, REF_EXIT_UNREADABLE_PASS, REF_NEXT, reasons[d->s.kind]);
 	} else {
-		leave_counted(m, REF_EXIT_UNREADABLE_DROP, REF_DROP, reasons[m->s.kind]);
+		leave_counted(d, REF_EXIT_UNREADABLE_DROP, REF_DROP, reasons[d->s.kind]);
 	}
-	if (m->s.later_fragment && m->a->verdict == REF_NEXT)
-		decide_later_fragment(m);
-	if (m->s.first_fragment)
-		remember_fragment(m);
+	if (d->s.later_fragment && d->a->verdict == REF_NEXT)
+		decide_later_fragment(d);
+	if (d->s.first_fragment)
+		remember_fragment(d);
 }
 
-static void decide_flow(struct matter *m)
+static void decide_flow(struct decision *d)
 {
-	if (m->s.proto == IPPROTO_TCP)
-		decide_tcp(m);
+	if (d->s.proto == IPPROTO_TCP)
+		decide_tcp(d);
 	else
-		decide_udp(m);
-	if (m->s.first_fragment)
-		remember_fragment(m);
+		decide_udp(d);
+	if (d->s.first_fragment)
+		remember_fragment(d);
 }
 
-static void decide_seen(struct matter *m)
+static void decide_seen(struct decision *d)
 {
-	bool local = m->s.kind > SEEN_OTHER && addr_stays_local(&m->s.to.addr);
+	bool local = seen_is_ours(d->s.kind) && addr_stays_local(&d->s.to.addr);
 
-	if (m->s.kind == SEEN_NOT_IP)
-		leave(m, REF_EXIT_NOT_IP, REF_NEXT);
-	else if (m->s.kind == SEEN_VLAN)
-		leave(m, REF_EXIT_VLAN, REF_NEXT);
-	else if (m->s.kind < SEEN_OTHER)
-		decide_unreadable(m);
-	else if (m->s.kind == SEEN_OTHER)
-		leave(m, REF_EXIT_OTHER_PROTOCOL, REF_NEXT);
+	if (d->s.kind == SEEN_NOT_IP)
+		leave(d, REF_EXIT_NOT_IP, REF_NEXT);
+	else if (d->s.kind == SEEN_VLAN)
+		leave(d, REF_EXIT_VLAN, REF_NEXT);
+	else if (seen_is_unreadable(d->s.kind))
+		decide_unreadable(d);
+	else if (d->s.kind == SEEN_OTHER)
+		leave(d, REF_EXIT_OTHER_PROTOCOL, REF_NEXT);
 	else if (local)
-		leave(m, REF_EXIT_STAYS_LOCAL, REF_NEXT);
-	else if (m->s.kind == SEEN_ICMP && world_has(m->w, &m->s.from.addr, &m->s.to.addr))
-		leave(m, REF_EXIT_ICMP_TO_US, REF_NEXT);
-	else if (m->s.kind == SEEN_ICMP)
-		decide_icmp(m);
-	else if (m->s.kind == SEEN_FRAGMENT)
-		decide_later_fragment(m);
+		leave(d, REF_EXIT_STAYS_LOCAL, REF_NEXT);
+	else if (d->s.kind == SEEN_ICMP && world_has(d->w, &d->s.from.addr, &d->s.to.addr))
+		leave(d, REF_EXIT_ICMP_TO_US, REF_NEXT);
+	else if (d->s.kind == SEEN_ICMP)
+		decide_icmp(d);
+	else if (d->s.kind == SEEN_FRAGMENT)
+		decide_later_fragment(d);
 	else
-		decide_flow(m);
+		decide_flow(d);
 }
 
-/* What the relay has to know of what it forwards, and cannot see. */
+/* DF of a datagram, which the relay needs to know and cannot see. */
 static bool forbids_fragments(const struct seen *s)
 {
 	return s->kind == SEEN_FLOW && s->proto == IPPROTO_UDP && s->dont_fragment;
@@ -403,23 +356,23 @@ static bool forbids_fragments(const struct seen *s)
 
 void ref_decide(struct ref_world *w, const struct ref_packet *p, struct ref_answer *ret_answer)
 {
-	struct matter m = { .w = w, .p = p, .iface = find_iface(w, p->ifindex), .a = ret_answer };
+	struct decision d = { .w = w, .p = p, .iface = find_iface(w, p->ifindex), .a = ret_answer };
 
 	*ret_answer = (struct ref_answer){ .mark = p->mark, .rule = -1 };
 	if (!w->mask) {
-		leave_counted(&m, REF_EXIT_NO_POLICY, REF_NEXT, TPROXY_COUNT_NO_POLICY);
+		leave_counted(&d, REF_EXIT_NO_POLICY, REF_NEXT, TPROXY_COUNT_NO_POLICY);
 		return;
 	}
-	if (!m.iface || memcmp(p->at, m.iface->mac, ETH_ALEN)) {
-		leave(&m, REF_EXIT_NOT_FOR_HOST, REF_NEXT);
+	if (!d.iface || memcmp(p->at, d.iface->mac, ETH_ALEN)) {
+		leave(&d, REF_EXIT_NOT_FOR_HOST, REF_NEXT);
 		return;
 	}
 	if (p->mark & w->mask) {
-		count(&m, TPROXY_COUNT_FORGED_MARK);
+		count(&d, TPROXY_COUNT_FORGED_MARK);
 		ret_answer->mark &= ~w->mask;
 	}
-	seen_read(p, &m.s);
-	decide_seen(&m);
+	seen_read(p, &d.s);
+	decide_seen(&d);
 	if (ret_answer->verdict == REF_KEEP)
-		ret_answer->mark |= w->mark | (forbids_fragments(&m.s) ? w->df_mark : 0);
+		ret_answer->mark |= w->mark | (forbids_fragments(&d.s) ? w->df_mark : 0);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What tproxy_ingress has to decide, in the plainest C: rules tried one by one, sockets
- * and prefixes searched in lists, every byte read with its bounds checked. Written
- * from the description of the data path, and sharing no code with bpf/: where the
- * two disagree, one of them is wrong.
+ * The reference: what tproxy_ingress has to decide, in the plainest C. Rules are tried one by one,
+ * sockets and prefixes searched in lists, every byte is read with its bounds checked. Written from
+ * the description of the data path, without code of bpf/: where the two differ, one is wrong.
  *
- * It answers for BPF_PROG_TEST_RUN, where bpf_sk_assign always fails: a flow start
- * that was to be assigned counts assign_failed and takes the rule's on-down way. What
- * sk_lookup is to assign later (a ticket) is seen as it is.
+ * It answers for BPF_PROG_TEST_RUN, where bpf_sk_assign always fails: a flow start that would be
+ * assigned counts assign_failed, and the rule's on-proxy-down setting applies. Tickets for
+ * sk_lookup are as in real life.
  */
 #ifndef REFERENCE_H
 #define REFERENCE_H
@@ -42,7 +41,7 @@ struct ref_socket {
 	__u8 family;          /* an IPv6 socket may have IPv4 ends */
 	struct ref_end local; /* all zero: the wildcard address of the socket's family */
 	struct ref_end peer;
-	bool sends_cookies; /* a listener that did lately, so that it takes them */
+	bool sends_cookies; /* a listener that sent one lately, and so accepts them */
 };
 
 struct ref_iface {
@@ -53,11 +52,11 @@ struct ref_iface {
 
 struct ref_route {
 	struct prefix prefix;
-	bool local;   /* of the local table, which is asked first */
-	bool forward; /* unicast: packets leave by it */
+	bool local;   /* in the local table, which is looked up first */
+	bool forward; /* unicast: packets leave this host */
 };
 
-/* The ACK that a listener which keeps no requests would take. */
+/* The ACK that a listener accepts by SYN cookie. */
 struct ref_cookie {
 	struct ref_end from, to;
 	__u32 seq, ack; /* of the ACK, host byte order */
@@ -80,7 +79,7 @@ struct ref_older {
 #define REF_MAX_SOCKETS 64
 #define REF_MAX_ROUTES 128
 #define REF_MAX_FRAGMENTS 4096
-#define REF_BEGAN 65536 /* places; each flow has one, and may find it taken by a newer one */
+#define REF_PROXIED 65536 /* entries; the hash selects one, a newer flow overwrites it */
 #define REF_NO_SOCKET (-1)
 
 struct ref_world {
@@ -102,20 +101,20 @@ struct ref_world {
 	size_t n_cookies;
 	struct ref_older older[8];
 	size_t n_older;
-	bool always_cookies; /* tcp_syncookies=2: every listener answers every SYN so */
+	bool always_cookies; /* tcp_syncookies=2: every listener answers every SYN by cookie */
 
-	/* What packets change, with sends_cookies above. */
+	/* Packets change these, and sends_cookies above. */
 	bool cookies_expected; /* a SYN has met such a listener */
 	struct ref_fragment fragments[REF_MAX_FRAGMENTS];
 	size_t n_fragments;
-	struct tproxy_flow_key began[REF_BEGAN]; /* TCP flows given to a proxy */
+	struct tproxy_flow_key proxied[REF_PROXIED]; /* TCP flows given to a proxy */
 };
 
 struct ref_packet {
 	const __u8 *at; /* Ethernet frame */
 	size_t n;
 	__u32 ifindex, mark;
-	__u32 gso_size; /* not 0: one of several packets in one */
+	__u32 gso_size; /* not 0: several packets in one */
 };
 
 /* Every way out of the decision. */
@@ -192,10 +191,10 @@ struct ref_answer {
 	enum ref_exit exit;
 	enum ref_verdict verdict;
 	__u32 mark;
-	__u64 counts; /* bit N: counter N moves, by one */
-	int rule;     /* whose statistics move, or -1 */
+	__u64 counts; /* bit N: counter N rises by one */
+	int rule;     /* whose statistics rise, or -1 */
 	__u32 bytes;
-	bool flow; /* and whether a flow is counted */
+	bool flow; /* the statistics count a flow start */
 	bool ticket;
 	int ticket_rule;
 	__u32 ticket_slot, ticket_ways; /* one of so many slots from here on */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who gets a flow start: the rule's listener, sk_lookup by a ticket, or nobody. */
+/* Steering: to the rule's listener, by a ticket to sk_lookup, or a refusal. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
-#include "reference_matter.h"
+#include "reference_decision.h"
 
 static enum tproxy_class class_of(const struct seen *s)
 {
@@ -28,36 +28,36 @@ static struct ref_end proxy_end(const struct rule *r, __u8 family)
 	return end;
 }
 
-struct ref_socket *find_listener(const struct matter *m, int rule)
+struct ref_socket *find_listener(const struct decision *d, int rule)
 {
-	const struct rule *r = &m->w->policy->rules[rule];
+	const struct rule *r = &d->w->policy->rules[rule];
 	struct ref_socket *s;
 
 	if (r->proxy.port) {
-		struct ref_end to = proxy_end(r, m->s.to.addr.family);
+		struct ref_end to = proxy_end(r, d->s.to.addr.family);
 
-		s = world_listener(m->w, m->s.proto, &m->s.from, &to);
+		s = world_listener(d->w, d->s.proto, &d->s.from, &to);
 	} else {
-		int i = m->w->registered[m->w->group[rule]][class_of(&m->s)];
+		int i = d->w->registered[d->w->group[rule]][class_of(&d->s)];
 
-		s = i == REF_NO_SOCKET ? NULL : &m->w->sockets[i];
+		s = i == REF_NO_SOCKET ? NULL : &d->w->sockets[i];
 	}
-	if (!s || s->kind != REF_BOUND || s->proto != m->s.proto)
+	if (!s || s->kind != REF_BOUND || s->proto != d->s.proto)
 		return NULL;
-	return s->family == AF_INET && m->s.to.addr.family == AF_INET6 ? NULL : s;
+	return s->family == AF_INET && d->s.to.addr.family == AF_INET6 ? NULL : s;
 }
 
 /* The packet itself becomes the refusal: RST as long as the SYN, ICMP around bare headers. */
-static bool can_refuse(const struct matter *m)
+static bool can_refuse(const struct decision *d)
 {
-	if (m->s.first_fragment || m->s.tags)
+	if (d->s.first_fragment || d->s.tags)
 		return false;
-	if (m->s.proto == IPPROTO_TCP)
-		return m->s.upper + 20 <= m->s.end;
-	return m->s.bare;
+	if (d->s.proto == IPPROTO_TCP)
+		return d->s.upper + 20 <= d->s.end;
+	return d->s.bare;
 }
 
-void go_down(struct matter *m, const struct rule *r, enum lack lack)
+void go_down(struct decision *d, const struct rule *r, enum lack lack)
 {
 	static const enum ref_exit exits[][4] = {
 		[NO_LISTENER] = { REF_EXIT_DOWN_DROP, REF_EXIT_DOWN_PASS, REF_EXIT_DOWN_RESET,
@@ -70,13 +70,13 @@ void go_down(struct matter *m, const struct rule *r, enum lack lack)
 	const enum ref_exit *exit = exits[lack];
 
 	if (r->on_down == TPROXY_ON_DOWN_PASS)
-		leave_counted(m, exit[1], REF_NEXT, TPROXY_COUNT_DOWN_PASS);
+		leave_counted(d, exit[1], REF_NEXT, TPROXY_COUNT_DOWN_PASS);
 	else if (r->on_down != TPROXY_ON_DOWN_RESET)
-		leave_counted(m, exit[0], REF_DROP, TPROXY_COUNT_DOWN_DROP);
-	else if (can_refuse(m))
-		leave_counted(m, exit[2], REF_REPLY, TPROXY_COUNT_DOWN_RESET);
+		leave_counted(d, exit[0], REF_DROP, TPROXY_COUNT_DOWN_DROP);
+	else if (can_refuse(d))
+		leave_counted(d, exit[2], REF_REPLY, TPROXY_COUNT_DOWN_RESET);
 	else
-		leave_counted(m, exit[3], REF_DROP, TPROXY_COUNT_DOWN_DROP);
+		leave_counted(d, exit[3], REF_DROP, TPROXY_COUNT_DOWN_DROP);
 }
 
 struct tproxy_flow_key key_of(const struct seen *s)
@@ -90,7 +90,7 @@ struct tproxy_flow_key key_of(const struct seen *s)
 	return key;
 }
 
-/* The second and fourth word of an address, as they lie in memory. */
+/* The second and fourth word of an address, in memory order. */
 static __u32 fold(const __u8 addr[16])
 {
 	__u32 words[4];
@@ -99,7 +99,7 @@ static __u32 fold(const __u8 addr[16])
 	return words[1] ^ words[3];
 }
 
-struct tproxy_flow_key *began_place(struct ref_world *w, const struct tproxy_flow_key *key)
+struct tproxy_flow_key *proxied_entry(struct ref_world *w, const struct tproxy_flow_key *key)
 {
 	__u32 ports = (__u32)key->sport << 16 | key->dport;
 	__u32 sum =
@@ -107,54 +107,54 @@ struct tproxy_flow_key *began_place(struct ref_world *w, const struct tproxy_flo
 
 	sum = (sum ^ sum / 65536) * 2146121005u;
 	sum ^= sum / 32768;
-	return &w->began[sum / (0x100000000ULL / REF_BEGAN)];
+	return &w->proxied[sum / (0x100000000ULL / REF_PROXIED)];
 }
 
-static void give_ticket(struct matter *m, int rule)
+static void give_ticket(struct decision *d, int rule)
 {
-	struct ref_answer *a = m->a;
-	bool by_address = m->w->policy->rules[rule].proxy.port;
-	enum tproxy_class cls = class_of(&m->s);
+	struct ref_answer *a = d->a;
+	bool by_address = d->w->policy->rules[rule].proxy.port;
+	enum tproxy_class cls = class_of(&d->s);
 
 	a->ticket = true;
 	a->ticket_rule = rule;
-	a->ticket_key = key_of(&m->s);
-	if (m->s.proto == IPPROTO_TCP)
-		*began_place(m->w, &a->ticket_key) = a->ticket_key;
+	a->ticket_key = key_of(&d->s);
+	if (d->s.proto == IPPROTO_TCP)
+		*proxied_entry(d->w, &a->ticket_key) = a->ticket_key;
 	a->ticket_slot = by_address ? TPROXY_FOUND_SLOT(cls, (__u32)rule) :
-				      TPROXY_SLOT(m->w->group[rule], cls, 0);
+				      TPROXY_SLOT(d->w->group[rule], cls, 0);
 	a->ticket_ways = by_address ? 1 : TPROXY_GROUP_WAYS;
 }
 
-/* It takes a whole TCP header to answer by cookie, and no FIN. */
-static void note_cookie(struct matter *m, struct ref_socket *listener)
+/* A listener answers by cookie only if the TCP header is complete and has no FIN. */
+static void note_cookie(struct decision *d, struct ref_socket *listener)
 {
 	size_t header;
 
-	if (!m->w->always_cookies || m->s.proto != IPPROTO_TCP || m->s.upper + 20 > m->s.end)
+	if (!d->w->always_cookies || d->s.proto != IPPROTO_TCP || d->s.upper + 20 > d->s.end)
 		return;
-	header = (size_t)(m->p->at[m->s.upper + 12] >> 4) * 4;
-	if (header < 20 || m->s.upper + header > m->s.end || m->s.tcp_flags & FIN)
+	header = (size_t)(d->p->at[d->s.upper + 12] >> 4) * 4;
+	if (header < 20 || d->s.upper + header > d->s.end || d->s.tcp_flags & FIN)
 		return;
 	listener->sends_cookies = true;
-	m->w->cookies_expected = true;
+	d->w->cookies_expected = true;
 }
 
-void steer(struct matter *m, int rule, enum steer how, enum tproxy_counter why)
+void steer(struct decision *d, int rule, enum steer how, enum tproxy_counter why)
 {
-	const struct rule *r = &m->w->policy->rules[rule];
-	struct ref_socket *listener = find_listener(m, rule);
+	const struct rule *r = &d->w->policy->rules[rule];
+	struct ref_socket *listener = find_listener(d, rule);
 
 	if (listener && how != BY_COOKIE)
-		note_cookie(m, listener);
+		note_cookie(d, listener);
 	if (!listener) {
-		go_down(m, r, NO_LISTENER);
+		go_down(d, r, NO_LISTENER);
 	} else if (how == BY_ASSIGNMENT) {
-		count(m, TPROXY_COUNT_ASSIGN_FAILED);
-		go_down(m, r, NO_ASSIGNMENT);
+		count(d, TPROXY_COUNT_ASSIGN_FAILED);
+		go_down(d, r, NO_ASSIGNMENT);
 	} else {
-		give_ticket(m, rule);
-		leave_counted(m,
+		give_ticket(d, rule);
+		leave_counted(d,
 			      how == BY_COOKIE              ? REF_EXIT_TICKET_COOKIE :
 			      why == TPROXY_COUNT_TIME_WAIT ? REF_EXIT_TICKET_TIME_WAIT :
 							      REF_EXIT_TICKET,
@@ -163,22 +163,22 @@ void steer(struct matter *m, int rule, enum steer how, enum tproxy_counter why)
 }
 
 /*
- * A cookie is the SYN's number plus a hash plus which of four MSS values was agreed on; with
- * no MSS in the SYN it is the first. So three numbers above it are valid as well.
+ * A cookie is the SYN's sequence number plus a hash plus the index of one of four MSS values, 0
+ * if the SYN has none. So the three numbers above it are valid as well.
  */
-bool has_cookie_of(const struct matter *m, const struct ref_socket *listener)
+bool has_cookie_of(const struct decision *d, const struct ref_socket *listener)
 {
-	const __u8 *tcp = m->p->at + m->s.upper;
+	const __u8 *tcp = d->p->at + d->s.upper;
 	__be32 seq, ack;
 
-	if (!listener->sends_cookies || m->s.upper + 20 > m->s.end)
+	if (!listener->sends_cookies || d->s.upper + 20 > d->s.end)
 		return false;
 	memcpy(&seq, tcp + 4, sizeof(seq));
 	memcpy(&ack, tcp + 8, sizeof(ack));
-	for (size_t i = 0; i < m->w->n_cookies; i++) {
-		const struct ref_cookie *c = &m->w->cookies[i];
+	for (size_t i = 0; i < d->w->n_cookies; i++) {
+		const struct ref_cookie *c = &d->w->cookies[i];
 
-		if (end_same(&c->from, &m->s.from) && end_same(&c->to, &m->s.to) &&
+		if (end_same(&c->from, &d->s.from) && end_same(&c->to, &d->s.to) &&
 		    (ntohl(ack) - ntohl(seq)) - (c->ack - c->seq) < 4)
 			return true;
 	}
