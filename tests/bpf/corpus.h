@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Valid packets of every kind that the data path tells apart, to be mutated. The
- * addresses are those of world.h and of the sockets that test_mutate opens.
+ * Valid packets of every kind that the data path distinguishes, as a start for mutations. The
+ * addresses are those of namespace.h and of the sockets that test_mutate opens.
  */
 #ifndef CORPUS_H
 #define CORPUS_H
@@ -16,11 +16,11 @@
 #define OPTIONS(...) .middle = BYTES(__VA_ARGS__)
 #define CHAIN(first, ...) .next = (first), .middle = BYTES(__VA_ARGS__)
 /* clang-format on */
-/* A UDP flow to port 53 older than the rules; one from IDLE_PORT that has been idle since. */
+/* A UDP flow to port 53 that is older than the rules; one from IDLE_PORT that is idle since. */
 #define OLD4 "10.210.2.9"
 #define OLD6 "fd21:2::9"
 #define IDLE_PORT 40001
-/* Once this host's, now forwarded. */
+/* An address that was this host's and is forwarded now. */
 #define STALE4 "10.210.3.9"
 #define STALE6 "fd21:3::9"
 
@@ -160,7 +160,7 @@ static const struct spec plain[] = {
 	{ .dst = "fd21:1::5", UDP53, .ttl = 1 },
 	{ .dst = "10.210.4.77", UDP53, .ttl = 1 },
 	{ .dst = "10.210.1.77", UDP53, .frag = DF },
-	/* flows that are older, or come back */
+	/* older flows, and flows in a routing loop */
 	{ .dst = OLD4, UDP53 },
 	{ .dst = OLD4, UDP53, .sport = IDLE_PORT },
 	{ .dst = OLD6, UDP53 },
@@ -170,7 +170,7 @@ static const struct spec plain[] = {
 	{ .src = "10.210.1.77", .dst = "10.99.0.1", .proto = UDP, .sport = 53,
 	  .dport = CLIENT_PORT },
 	{ .src = SERVER4, .dst = CLIENT4, .sport = 7100, .dport = CLIENT_PORT },
-	/* addresses that a map holds to be this host's, and others that are forwarded */
+	/* addresses in the map of this host's, and others that are forwarded */
 	{ .dst = STALE4, .dport = 80 },
 	{ .dst = STALE6, UDP53 },
 	{ .dst = "169.254.1.1", .dport = 80 },

@@ -31,7 +31,7 @@ static inline unsigned int time_wait_sockets(void)
 	return n;
 }
 
-/* The side that closes first, the server, stays behind in TIME_WAIT. */
+/* The server closes first, so its end stays in TIME_WAIT. */
 static inline void leave_time_wait(const char *server, const char *client, __u16 port)
 {
 	struct tcp_flow f = open_tcp(server, client, port);
@@ -47,11 +47,12 @@ static inline void leave_time_wait(const char *server, const char *client, __u16
 	}
 }
 
-/* Sequence number of the SYN ACK that answers `syn`, which a raw socket sends over lo. */
+/* Sends `syn` over lo from a raw socket. Returns the sequence number of the SYN ACK. */
 static inline __u32 cookie_for(const struct spec *syn)
 {
 	bool v6 = spec_is_v6(syn);
-	size_t header = v6 ? IP6_LEN : IP4_LEN, skip = v6 ? 0 : IP4_LEN; /* v6 comes without */
+	size_t header = v6 ? IP6_LEN : IP4_LEN,
+	       skip = v6 ? 0 : IP4_LEN; /* an IPv6 raw socket receives no IP header */
 	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
 	union address from = address_of(syn->src, 0), to = address_of(syn->dst, 0);
 	const struct timeval limit = { .tv_sec = 2 };

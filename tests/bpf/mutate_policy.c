@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rules at random: mostly few, mostly overlapping. */
+/* Random rules: mostly few, mostly overlapping. */
 #include "lib/util.h"
 #include "mutate_policy.h"
 

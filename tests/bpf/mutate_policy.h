@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Policies at random, from the addresses and ports that the packets have as well. */
+/* Random policies, from the same addresses and ports as the packets. */
 #ifndef MUTATE_POLICY_H
 #define MUTATE_POLICY_H
 
@@ -13,7 +13,7 @@ enum mutate_group {
 	GROUP_MAX
 };
 
-/* What listens there, see open_proxies in test_mutate.c. */
+/* Ports of listeners, see open_proxies in test_mutate.c. */
 #define PORT_BOTH 15010
 #define PORT_NOBODY 15011
 #define PORT_TCP4 15020

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Is what comes back the refusal of this very packet? A checksum that was wrong before
- * may be as wrong in the RST, which is made of the SYN; an ICMP message's is right.
+ * Checks that a reply is the refusal of the packet that was sent. A checksum that was wrong in a
+ * SYN may be as wrong in the RST that is made of it; that of an ICMP message is right.
  */
 #ifndef MUTATE_REPLY_H
 #define MUTATE_REPLY_H
@@ -11,7 +11,7 @@
 
 #define REPLY_TTL 64
 
-/* With one of one's complement two zeroes only. */
+/* One's complement has two zeroes, 0 and 0xffff. */
 static inline __u16 sum_of(const __u8 *at, size_t n)
 {
 	__u16 sum = fold_sum(sum_words(0, at, n));
@@ -19,7 +19,7 @@ static inline __u16 sum_of(const __u8 *at, size_t n)
 	return sum == 0xffff ? 0 : sum;
 }
 
-/* Both are Ethernet frames, with the same tags. NULL, or what is wrong; so do the others. */
+/* Both are Ethernet frames with the same tags. Returns NULL, or what is wrong; so do the others. */
 static inline const char *reply_ip_wrong(const __u8 *asked, const __u8 *reply, size_t tags, bool v6)
 {
 	size_t at = ETH_HLEN + tags + (v6 ? 8 : 12), n = v6 ? 16 : 4;
@@ -33,7 +33,7 @@ static inline const char *reply_ip_wrong(const __u8 *asked, const __u8 *reply, s
 	return reply[ETH_HLEN + tags + (v6 ? 7 : 8)] == REPLY_TTL ? NULL : "reply: TTL";
 }
 
-/* RFC 9293 3.10.7.1. Whatever else was in the SYN is still there. */
+/* RFC 9293 3.10.7.1. The rest of the SYN is still there. */
 static inline const char *rst_wrong(const struct ref_packet *p, const struct seen *s,
 				    const __u8 *reply, size_t n)
 {

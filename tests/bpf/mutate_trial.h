@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One packet through the program and through the reference; what to say when they
- * disagree, and the smallest packet on which they still do.
+ * One packet through the program and through the reference: compares them, reports a difference,
+ * and reduces the packet as long as they differ.
  */
 #ifndef MUTATE_TRIAL_H
 #define MUTATE_TRIAL_H
@@ -19,7 +19,7 @@ static const char *const counter_names[TPROXY_COUNT_MAX] = {
 #undef X
 };
 
-/* What a round leaves for the parent. */
+/* Results of a round, for the parent process. */
 struct tally {
 	__u64 packets, refused, disagreements;
 	__u64 exits[REF_EXIT_MAX];
@@ -42,7 +42,7 @@ struct round {
 	const __u64 *counters; /* where the program counts */
 	const struct tproxy_rulestat *rules;
 	struct totals expected;
-	bool shown[REF_EXIT_MAX]; /* one disagreement of a kind is enough */
+	bool shown[REF_EXIT_MAX]; /* one difference of a kind is enough */
 };
 
 /* ---- one packet ----------------------------------------------------------- */
@@ -109,7 +109,7 @@ static inline bool is_empty(const struct bpf_map *map)
 	return bpf_map_get_next_key(bpf_map__fd(map), NULL, key) == -ENOENT;
 }
 
-/* Takes the ticket away. */
+/* Reads and deletes the ticket. */
 static inline bool ticket_is_right(struct round *r, const struct ref_answer *a)
 {
 	int fd = bpf_map__fd(r->w.skel->maps.tickets);
@@ -147,7 +147,7 @@ static inline const char *compare(struct round *r, const struct simulation *t,
 		bpf_map_delete_elem(bpf_map__fd(r->w.skel->maps.tickets), &a->ticket_key);
 	if (!is_empty(r->w.skel->maps.tickets))
 		return "a ticket too many";
-	/* Only a refusal changes the packet; what is dropped may be half of one. */
+	/* Only a refusal changes the packet; a dropped packet may be half changed. */
 	if (t->ret == TC_UNSPEC && (t->len_out != t->p.len || memcmp(t->out, t->p.data, t->p.len)))
 		return "the packet was changed";
 	return a->verdict == REF_REPLY ? reply_wrong(p, t->out, t->len_out) : NULL;
@@ -188,7 +188,7 @@ static inline void empty(const struct bpf_map *map)
 		bpf_map_delete_elem(bpf_map__fd(map), key);
 }
 
-/* Nothing that an earlier packet left. */
+/* Removes what earlier packets left. */
 static inline void forget(struct round *r)
 {
 	resume(r);
@@ -197,7 +197,7 @@ static inline void forget(struct round *r)
 	r->ref.n_fragments = 0;
 }
 
-/* In the same way as before, that is. */
+/* Do they still differ in the same way? */
 static inline bool still_wrong(struct round *r, struct simulation *t,
 			       const struct simulation *before)
 {
@@ -206,7 +206,7 @@ static inline bool still_wrong(struct round *r, struct simulation *t,
 	return t->wrong == before->wrong && t->answer.exit == before->answer.exit;
 }
 
-/* Cuts off the end and zeroes what does not matter. False: it takes the packets before. */
+/* Cuts the end and zeroes bytes while the difference remains. False: it needs earlier packets. */
 static inline bool minimise(struct round *r, const struct simulation *found,
 			    struct simulation *less)
 {

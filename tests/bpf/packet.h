@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Crafted Ethernet frames from a description. What a description leaves at zero
- * is as it should be: lengths, checksums, types, a TCP SYN from the usual client.
+ * Builds Ethernet frames from a description. What the description leaves at zero gets a valid
+ * value: lengths, checksums, types; the default is a TCP SYN from the usual client.
  */
 #ifndef PACKET_H
 #define PACKET_H
@@ -65,10 +65,10 @@ struct spec {
 	__u16 frag;            /* IPv4: flags and offset in units of 8 bytes */
 	__u16 id;              /* IPv4 */
 	struct bytes body;     /* in place of the upper-layer header and payload */
-	__u16 payload;         /* bytes behind the upper-layer header */
+	__u16 payload;         /* bytes after the upper-layer header */
 	__u16 cut;             /* IP bytes that arrive; 0: all */
 	__u16 declared;        /* total or payload length in the header; 0: right, 0xffff: 0 */
-	struct bytes pad;      /* behind the packet, as a link may pad it */
+	struct bytes pad;      /* after the packet, as a link may pad it */
 	struct bytes tags;     /* before the packet: rest of VLAN tags; ethertype is the first's */
 	__u16 ethertype;
 	__u16 ttl;         /* or hop limit; 0: 17, 0x100: 0 */
@@ -77,7 +77,7 @@ struct spec {
 	__u32 mark;
 };
 
-/* What comes next, as IP headers name it. */
+/* The number of the upper-layer protocol. */
 #define HOP IPPROTO_HOPOPTS
 #define DST IPPROTO_DSTOPTS
 #define RT IPPROTO_ROUTING

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A decision of the reference while it is made: shared by the files it is made in. */
+/* State of one decision, and the functions that the reference's files share. */
 #ifndef REFERENCE_DECISION_H
 #define REFERENCE_DECISION_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses, routes, sockets and rules, each a search from the first of a list to the last. */
+/* Looks up addresses, routes, sockets and rules, each by linear search. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -88,13 +88,13 @@ static const struct ref_route *find_route(const struct ref_world *w, const struc
 	return best;
 }
 
-/* Would the kernel forward? With forwarding off it cannot be asked. */
+/* Would the kernel forward? With forwarding off it gives no answer. */
 bool world_forwards(const struct ref_world *w, const struct ref_addr *from,
 		    const struct ref_addr *to)
 {
 	const struct ref_route *r;
 
-	/* RFC 4291 2.5.3, 2.5.6, 2.7: nobody forwards anything from such sources */
+	/* RFC 4291 2.5.3, 2.5.6, 2.7: such sources are never forwarded */
 	if (from->family == AF_INET6 && addr_stays_local(from) && !addr_is_any(from))
 		return false;
 	if (!w->forwarding)
@@ -112,7 +112,7 @@ bool world_has(const struct ref_world *w, const struct ref_addr *from, const str
 
 /* ---- sockets -------------------------------------------------------------- */
 
-/* An IPv6 socket's end in IPv4 is ::ffff:a.b.c.d to the kernel: IPv6 to there fits as well. */
+/* The kernel stores an IPv4 end of an IPv6 socket as ::ffff:a.b.c.d, so IPv6 to it fits too. */
 static bool fits(const struct ref_socket *s, const struct ref_addr *end, const struct ref_addr *a)
 {
 	__u8 mine[16], asked[16];
@@ -127,7 +127,7 @@ static bool fits(const struct ref_socket *s, const struct ref_addr *end, const s
 static bool has_peer(const struct ref_socket *s, const struct ref_end *from,
 		     const struct ref_end *to)
 {
-	if (s->proto == IPPROTO_TCP) /* by a hash, which tells IPv4 and IPv6 apart */
+	if (s->proto == IPPROTO_TCP) /* by a hash that differs for IPv4 and IPv6 */
 		return end_same(&s->local, to) && end_same(&s->peer, from);
 	return s->local.port == to->port && s->peer.port == from->port &&
 	       fits(s, &s->local.addr, &to->addr) && fits(s, &s->peer.addr, &from->addr);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading headers, as the kernel's receive path does: what the IP header declares to be
- * the packet and nothing else of the frame. Of a packet that has not arrived as a whole,
- * which the kernel drops, there is what has arrived.
+ * Reads headers as the kernel's receive path does: the part of the frame that the IP header
+ * declares to be the packet. Of a packet that did not arrive whole, which the kernel drops, the
+ * part that arrived is read.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -14,7 +14,7 @@
 #define TCP_FLAGS_AT 13
 #define TCP_HEADER 20
 #define UDP_HEADER 8
-#define MAX_EXTENSIONS 8 /* more of them are no sane sender's, and hide what follows */
+#define MAX_EXTENSIONS 8 /* no sane sender uses more; they hide what follows */
 #define MAX_TAGS 8
 #define JUST_BEHIND_FIRST 8 /* RFC 1858 4: the offset from which flags can be rewritten */
 
@@ -64,8 +64,8 @@ static enum seen_kind read_upper(const struct ref_packet *p, struct seen *s)
 }
 
 /*
- * RFC 9293 3.1, tcp_parse_options: what is left of a broken list is not read. A header that
- * is longer than the packet is no header (tcp_v4_rcv).
+ * RFC 9293 3.1, tcp_parse_options: the rest of a broken list is not read. A header that is
+ * longer than the packet is invalid (tcp_v4_rcv).
  */
 bool seen_signed(const struct ref_packet *p, const struct seen *s)
 {
@@ -124,9 +124,9 @@ static enum seen_kind read_options(const struct ref_packet *p, size_t at, size_t
 }
 
 /*
- * ip_rcv_core: what is more than declared is cut off. Zero is the length of a TCP packet
- * that GRO or GSO made too large for the field (iph_totlen), never a fragment's. All but
- * the last fragment are cut to a multiple of 8 bytes (ip_frag_queue).
+ * ip_rcv_core: bytes after the declared end are cut off. A length of 0 means a TCP packet that
+ * GRO or GSO made too large for the field (iph_totlen), never a fragment. All fragments but the
+ * last are cut to a multiple of 8 bytes (ip_frag_queue).
  */
 static bool read_length4(const struct ref_packet *p, struct seen *s, size_t at, __u16 fragment)
 {
@@ -184,7 +184,7 @@ static bool is_extension(__u8 proto)
 	       proto == IPPROTO_FRAGMENT || proto == IPPROTO_AH;
 }
 
-/* RFC 8200 4.5. The outermost fragment header is the one a receiver reassembles by. */
+/* RFC 8200 4.5: a receiver reassembles by the outermost fragment header. */
 static enum seen_kind read_fragment_header(struct seen *s, const __u8 *header)
 {
 	__u16 offset = word(header + 2) & 0xfff8;
@@ -212,8 +212,8 @@ static size_t extension_length(__u8 proto, const __u8 *header)
 }
 
 /*
- * RFC 8200 4.1. SEEN_FLOW: the chain has an end, s->upper. ret_routed: segments are left,
- * so that the destination is only the next of several.
+ * RFC 8200 4.1. SEEN_FLOW: the chain ends, at s->upper. ret_routed: segments are left, so the
+ * destination is only the next one.
  */
 static enum seen_kind read_extensions(const struct ref_packet *p, struct seen *s, bool *ret_routed)
 {
@@ -239,9 +239,9 @@ static enum seen_kind read_extensions(const struct ref_packet *p, struct seen *s
 }
 
 /*
- * ip6_rcv_core: as declared. Without a length the frame is the bound when hop-by-hop
- * options come first, for they may have the real one (RFC 2675), and for a TCP packet that
- * GRO or GSO made too large; else there is nothing behind the header.
+ * ip6_rcv_core: as declared. With length 0 the packet ends with the frame if hop-by-hop options
+ * come first, which may have the real length (RFC 2675), and for a TCP packet that GRO or GSO
+ * made too large; else the packet ends after the header.
  */
 static void read_length6(const struct ref_packet *p, struct seen *s, size_t at)
 {
@@ -254,7 +254,7 @@ static void read_length6(const struct ref_packet *p, struct seen *s, size_t at)
 	s->end = s->said < p->n ? s->said : p->n;
 }
 
-/* What follows the last header that was read may be TCP or UDP. */
+/* TCP or UDP may follow the last header that was read. */
 static bool may_be_flow(const struct seen *s)
 {
 	return is_flow_proto(s->proto) || is_extension(s->proto);
@@ -288,9 +288,9 @@ static enum seen_kind read_ip6(const struct ref_packet *p, struct seen *s, size_
 /* ---- frames --------------------------------------------------------------- */
 
 /*
- * Where the IP header is, or NO_IP with the kind. __netif_receive_skb_core takes off one
- * priority tag after the other (skb_vlan_untag, 802.1Q 6.9) and gives a tag of a VLAN
- * to that VLAN's device.
+ * Offset of the IP header, or NO_IP with the kind. __netif_receive_skb_core removes one priority
+ * tag after the other (skb_vlan_untag, 802.1Q 6.9), and gives the packet to the VLAN's device
+ * when the tag is a VLAN's.
  */
 static size_t read_tags(const struct ref_packet *p, struct seen *s, __u16 *ret_type)
 {
@@ -334,7 +334,7 @@ void seen_read(const struct ref_packet *p, struct seen *ret_seen)
 
 /* ---- quoted packets ------------------------------------------------------- */
 
-/* An error quotes the beginning only: the quoted lengths say nothing of what is there. */
+/* An error quotes the beginning only, so the quoted lengths do not tell what is there. */
 static bool read_quoted4(const struct ref_packet *p, size_t at, struct seen *s)
 {
 	const __u8 *ip = p->at + at;

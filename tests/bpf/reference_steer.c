@@ -47,7 +47,7 @@ struct ref_socket *find_listener(const struct decision *d, int rule)
 	return s->family == AF_INET && d->s.to.addr.family == AF_INET6 ? NULL : s;
 }
 
-/* The packet itself becomes the refusal: RST as long as the SYN, ICMP around bare headers. */
+/* The packet itself is turned into the refusal; for ICMP it must have fixed headers only. */
 static bool can_refuse(const struct decision *d)
 {
 	if (d->s.first_fragment || d->s.tags)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One packet through tproxy_ingress by BPF_PROG_TEST_RUN, and what must come of it:
- * return code, mark, the counters that move (each by one, all others not at all), the
- * rule whose statistics move.
+ * One packet through tproxy_ingress by BPF_PROG_TEST_RUN, and the expected result: return code,
+ * mark, the counters that rise (each by one, all others not at all), the rule whose statistics
+ * rise.
  *
- * bpf_sk_assign cannot run here (the skb is not at tc ingress: -EOPNOTSUPP). A flow
- * that the program hands to a listener therefore shows as assign_failed and takes the
- * rule's on-down way. No other path counts assign_failed, so that WANTED below proves
- * that the flow was matched, the listener found and found fit.
+ * bpf_sk_assign cannot run here (the skb is not at tc ingress: -EOPNOTSUPP). So a flow that the
+ * program gives to a listener counts assign_failed, and the rule's on-proxy-down setting applies.
+ * No other path counts assign_failed, so WANTED below proves that the flow was matched, the
+ * listener found and checked.
  */
 #ifndef RUN_H
 #define RUN_H

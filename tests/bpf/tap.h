@@ -44,7 +44,7 @@ static inline void __attribute__((noreturn)) tap_skip_all(const char *reason)
 	exit(0);
 }
 
-/* The surroundings of the tests could not be made. */
+/* The environment of the tests could not be set up. */
 static inline void __attribute__((noreturn, format(printf, 1, 2))) tap_bail(const char *fmt, ...)
 {
 	va_list args;

@@ -33,7 +33,8 @@ static void test_cookies_of(const struct world *w, struct spec syn, const char *
 	snprintf(name, sizeof(name), "SYN cookie, %s: with data", version);
 	check_cookie(w, name, &ack, cookie, &wanted);
 	snprintf(name, sizeof(name), "SYN cookie, %s: another number", version);
-	check_cookie(w, name, &ack, cookie + 0x1000, &late); /* the flow is the proxy's by now */
+	check_cookie(w, name, &ack, cookie + 0x1000,
+		     &late); /* the flow is noted as the proxy's now */
 	snprintf(name, sizeof(name), "SYN cookie, %s: a listener that sent none", version);
 	check_cookie(w, name, &elsewhere, cookie, &nothing);
 	snprintf(name, sizeof(name), "SYN cookie, %s: reset", version);
@@ -43,7 +44,7 @@ static void test_cookies_of(const struct world *w, struct spec syn, const char *
 	check_cookie(w, name, &ack, cookie, &nothing);
 }
 
-/* A SYN on its way to a listener that answers with cookies: from now on ACKs are looked at. */
+/* Shows the program a SYN for a listener that answers by cookie: from now on ACKs are checked. */
 static void see_cookie(const struct world *w, const struct spec *syn, int rule)
 {
 	struct packet_case seen = { "SYN cookie: the SYN", *syn, WANTED(rule) };

@@ -10,7 +10,7 @@
 #define MALFORMED_ SHOT(C(MALFORMED), NO_RULE)
 #define SOURCE_ROUTED SHOT(C(SOURCE_ROUTE), NO_RULE)
 #define ROUTING_HEADER_ SHOT(C(ROUTING_HEADER), NO_RULE)
-#define NO_ADDRESSES NOTHING /* no rule can mean a packet without */
+#define NO_ADDRESSES NOTHING /* no rule can mean a packet without addresses */
 
 static const struct rule_spec rules[] = {
 	{ 0, "all", NULL, { "tcp/80", "udp/53" }, TPROXY_ACTION_PROXY, 0, NULL },
@@ -128,16 +128,16 @@ static const struct packet_case ip4_cases[] = {
 	  { .dst = V4, TCP80, .middle = BYTES(137, 7, 4, 10, 0, 0, 1, 0) }, SOURCE_ROUTED },
 	{ "source route and UDP",
 	  { .dst = V4, UDP53, .middle = BYTES(131, 7, 4, 10, 0, 0, 1, 0) }, SOURCE_ROUTED },
-	{ "source route behind NOPs",
+	{ "source route after NOPs",
 	  { .dst = V4, TCP80, .middle = BYTES(1, 1, 1, 131, 3, 4, 0, 0) }, SOURCE_ROUTED },
-	{ "source route behind record route",
+	{ "source route after record route",
 	  { .dst = V4, TCP80, .middle = BYTES(7, 5, 4, 0, 0, 137, 3, 4) }, SOURCE_ROUTED },
 	{ "source route as the last of forty bytes",
 	  { .dst = V4, TCP80,
 	    .middle = BYTES(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 			    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 131, 3, 4) },
 	  SOURCE_ROUTED },
-	{ "source route behind the end is none",
+	{ "source route after the end is none",
 	  { .dst = V4, TCP80, .middle = BYTES(0, 131, 3, 4) }, WANTED(0) },
 	{ "source route within another option is none",
 	  { .dst = V4, TCP80, .middle = BYTES(7, 8, 4, 131, 3, 4, 137, 3) }, WANTED(0) },
@@ -153,9 +153,9 @@ static const struct packet_case ip4_cases[] = {
 	{ "second option of length 0", { .dst = V4, TCP80, .middle = BYTES(1, 7, 0, 0) },
 	  MALFORMED_ },
 	{ "IHL beyond the packet", { .dst = V4, UDP53, .ihl = 15 }, MALFORMED_ },
-	{ "options cut off behind the end of their list",
+	{ "options cut off after the end of their list",
 	  { .dst = V4, .proto = IPPROTO_SCTP, .middle = BYTES(0, 0, 0, 0), .cut = 22 }, NOTHING },
-	{ "options, and nothing behind them",
+	{ "options, and nothing after them",
 	  { .dst = V4, .proto = IPPROTO_SCTP, .middle = BYTES(1, 1, 1, 1), .cut = 24 }, NOTHING },
 	{ "options cut off", { .dst = V4, TCP80, .middle = BYTES(1, 1, 1, 1), .cut = 22 },
 	  MALFORMED_ },
@@ -187,7 +187,7 @@ static const struct packet_case ip6_cases[] = {
 	  { .dst = V6, TCP80, .next = RT, .middle = BYTES(RTHDR(TCP, 1)) }, ROUTING_HEADER_ },
 	{ "routing header, 255 segments left, UDP",
 	  { .dst = V6, UDP53, .next = RT, .middle = BYTES(RTHDR(UDP, 255)) }, ROUTING_HEADER_ },
-	{ "routing header behind hop-by-hop",
+	{ "routing header after hop-by-hop",
 	  { .dst = V6, TCP80, .next = HOP, .middle = BYTES(EXT(RT), RTHDR(TCP, 1)) },
 	  ROUTING_HEADER_ },
 	{ "byte 3 of other headers is no segment count",
@@ -233,11 +233,11 @@ static const struct packet_case ip6_cases[] = {
 	{ "fragment header cut off",
 	  { .dst = V6, TCP80, .next = FRG, .middle = BYTES(FRAGHDR(TCP, 0, 0, 7)), .cut = 47 },
 	  MALFORMED_ },
-	{ "nothing behind an extension header",
+	{ "nothing after an extension header",
 	  { .dst = V6, TCP80, .next = HOP, .middle = BYTES(EXT(TCP)), .cut = 48 }, MALFORMED_ },
-	{ "TCP behind an extension header cut off",
+	{ "TCP after an extension header cut off",
 	  { .dst = V6, TCP80, .next = HOP, .middle = BYTES(EXT(TCP)), .cut = 61 }, MALFORMED_ },
-	{ "UDP behind an extension header, nothing else",
+	{ "UDP after an extension header, nothing else",
 	  { .dst = V6, UDP53, .next = HOP, .middle = BYTES(EXT(UDP)) }, WANTED(0) },
 };
 /* clang-format on */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tproxy_lookup: a ticket for exactly this flow gives the socket of its slot, which
- * BPF_PROG_TEST_RUN tells by its cookie; no ticket gives none, and the kernel goes on.
- * A pool's address gives the relay's socket, of the flow's way, to whoever asks.
+ * tproxy_lookup: a ticket for exactly this flow selects the socket of its slot, which
+ * BPF_PROG_TEST_RUN shows by its cookie; without one the kernel's own look-up continues. A pool's
+ * address selects the relay's socket, for every client.
  */
 #include "run.h"
 
 enum { SK_DROPPED = 0, SK_PASSED = 1 };
 
 enum expected {
-	NONE,   /* the kernel looks on its own */
+	NONE,   /* the kernel looks for a socket itself */
 	CHOSEN, /* the socket of the ticket's slot */
 	REFUSED,
 };
@@ -267,7 +267,7 @@ static void write_pools(int fd)
 	write_pool(fd, "fd99:1::1", 22);
 }
 
-/* Every way of a class has the same socket in this world; that each is reached, test_ways tells. */
+/* All ways of a class have the same socket here; test_ways shows that each is used. */
 static __u32 relay_slot(const struct flow *f)
 {
 	bool v6 = prefix_of(f->dst).family == AF_INET6;
@@ -334,7 +334,7 @@ static void test_pool_without_relay(const struct world *w)
 				       C(POOL_DOWN));
 }
 
-/* A socket that closes leaves its slot, and its flows are refused. */
+/* A socket that closes is removed from its slot, and its flows are refused. */
 static void test_closing(const struct world *w)
 {
 	const struct flow f = { T, C4, 50000, S4, 80 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A million mutated packets through tproxy_ingress and through the reference: both must
- * decide the same, count the same and leave the same tickets and fragments behind.
+ * decide the same, count the same and leave the same tickets and fragments after.
  *
  * The packets come in rounds, each in a process of its own with its own namespace, so
  * that no round lives longer than its sockets in TIME_WAIT or its SYN cookies. Within a
@@ -152,7 +152,7 @@ static bool fragment_is_right(const struct round *r, const struct ref_fragment *
 	return fate.drop == f->drop;
 }
 
-/* What the packets left behind is what the reference remembers, and is taken away. */
+/* What the packets left after is what the reference remembers, and is taken away. */
 static void end_block(struct round *r)
 {
 	const struct bpf_map *frags = r->w.skel->maps.frags, *tickets = r->w.skel->maps.tickets;

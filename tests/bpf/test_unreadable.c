@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Packets of which tproxy_ingress cannot read ports or flags, and those that only look so:
- * lengths that headers declare, padding, priority tags, overlapping fragments. Where a rule
- * could mean them they are dropped, or passed if the configuration says so.
+ * Packets whose ports or flags tproxy_ingress cannot read, and packets that only look so: lengths
+ * that headers declare, padding, priority tags, overlapping fragments. If a rule could mean them,
+ * they are dropped, or passed if the configuration says so.
  */
 #include "run.h"
 
@@ -58,25 +58,25 @@ static const struct packet_case tag_cases[] = {
 	  { .dst = NOBODY4, TCP80, .ethertype = ETH_P_8021Q, .tags = BYTES(TAG0_IP) }, NOTHING },
 	{ "a VLAN's tag",
 	  { .dst = V4, TCP80, .ethertype = ETH_P_8021Q, .tags = BYTES(0, 5, 8, 0) }, NOTHING },
-	{ "a VLAN's tag behind a priority tag",
+	{ "a VLAN's tag after a priority tag",
 	  { .dst = V4, TCP80, .ethertype = ETH_P_8021Q, .tags = BYTES(TAG0, 0, 5, 8, 0) },
 	  NOTHING },
 	{ "the highest VLAN",
 	  { .dst = V4, TCP80, .ethertype = ETH_P_8021Q, .tags = BYTES(0x0f, 0xff, 8, 0) }, NOTHING },
-	{ "ARP behind a priority tag",
+	{ "ARP after a priority tag",
 	  { .dst = V4, TCP80, .ethertype = ETH_P_8021Q, .tags = BYTES(0, 0, 8, 6) }, NOTHING },
-	{ "IPv6 behind a tag that says IPv4",
+	{ "IPv6 after a tag that says IPv4",
 	  { .dst = V6, TCP80, .ethertype = ETH_P_8021Q, .tags = BYTES(TAG0_IP) }, NOTHING },
 };
 /* clang-format on */
 
-/* Flags that would make the SYN of a tiny fragment look like a packet of an older flow. */
+/* With these flags the SYN of a tiny fragment would look like a packet of an older flow. */
 #define FAKE_ACK 0, 0, 0, 0, 0x50, ACK, 0, 0, 0, 0, 0, 0
 
 /* clang-format off */
 static const struct packet_case length_cases[] = {
-	{ "padding behind a SYN", { .dst = V4, TCP80, .pad = BYTES(0, 0, 0, 0, 0, 0) }, WANTED(0) },
-	{ "padding behind a datagram, IPv6", { .dst = V6, UDP53, .pad = BYTES(1, 2, 3) }, WANTED(0) },
+	{ "padding after a SYN", { .dst = V4, TCP80, .pad = BYTES(0, 0, 0, 0, 0, 0) }, WANTED(0) },
+	{ "padding after a datagram, IPv6", { .dst = V6, UDP53, .pad = BYTES(1, 2, 3) }, WANTED(0) },
 	{ "a first fragment of eight bytes, padded with flags",
 	  { .dst = V4, .sport = 41001, TCP80, .frag = MF, .id = 1, .cut = IP4_LEN + 8,
 	    .declared = IP4_LEN + 8, .pad = BYTES(FAKE_ACK) }, DROPPED_AS(HIDDEN) },
@@ -98,7 +98,7 @@ static const struct packet_case length_cases[] = {
 	  DROPPED_AS(HIDDEN) },
 	{ "a SYN that ends before its flags, padded",
 	  { .dst = V4, TCP80, .declared = IP4_LEN + 13 }, DROPPED_AS(MALFORMED) },
-	{ "a SYN that ends behind its flags", { .dst = V4, TCP80, .declared = IP4_LEN + 14 },
+	{ "a SYN that ends after its flags", { .dst = V4, TCP80, .declared = IP4_LEN + 14 },
 	  WANTED(0) },
 	{ "a total length of the header alone", { .dst = V4, TCP80, .declared = IP4_LEN },
 	  DROPPED_AS(MALFORMED) },
@@ -114,10 +114,10 @@ static const struct packet_case length_cases[] = {
 	  { .dst = V4, TCP80, .frag = MF, .id = 6, .declared = 0xffff }, DROPPED_AS(HIDDEN) },
 	{ "a payload length of 0", { .dst = V6, TCP80, .declared = 0xffff },
 	  DROPPED_AS(MALFORMED) },
-	{ "a payload length of 0 behind hop-by-hop options",
+	{ "a payload length of 0 after hop-by-hop options",
 	  { .dst = V6, TCP80, .next = HOP, .middle = BYTES(EXT(TCP)), .declared = 0xffff },
 	  WANTED(0) },
-	{ "a payload length of 0 behind destination options",
+	{ "a payload length of 0 after destination options",
 	  { .dst = V6, TCP80, .next = DST, .middle = BYTES(EXT(TCP)), .declared = 0xffff },
 	  DROPPED_AS(MALFORMED) },
 	{ "a payload length that ends before the flags", { .dst = V6, TCP80, .declared = 13 },
@@ -227,7 +227,7 @@ static void test_pass(const struct world *w)
 	write_config(w, &config);
 }
 
-/* An interface without rules has nothing to protect. */
+/* On an interface without rules no packet is dropped. */
 /* clang-format off */
 static const struct packet_case no_rules_cases[] = {
 	{ "no rules here: nine tags",

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the programs cost the verifier. Loading time and the kernel's limit of a
- * million instructions are far away; the budget is there to notice a change that
- * multiplies paths, because other kernels may multiply it again.
+ * What the programs cost the verifier. The kernel's limit of a million instructions is far away.
+ * The budget shows a change that multiplies paths, because other kernels may multiply them again.
  */
 #include "world.h"
 
@@ -37,8 +36,8 @@ static void load(struct tproxy_bpf *skel)
 		tap_comment("%s", strerror(-err));
 }
 
-/* Number behind `word` in the verifier's text, or -1. */
-static long number_behind(const char *text, const char *word)
+/* The number after `word` in the verifier's log, or -1. */
+static long number_after(const char *text, const char *word)
 {
 	const char *at = strstr(text, word);
 
@@ -46,8 +45,9 @@ static long number_behind(const char *text, const char *word)
 }
 
 /*
- * "stack depth 280+24+64": the program, then each subprogram, of which no more than two are
- * on the stack at a time. The verifier itself bounds every chain of calls; this is the reserve.
+ * "stack depth 280+24+64": the program, then each subprogram, of which no more than two are on
+ * the stack at a time. The verifier itself limits every chain of calls; this checks that there is
+ * room left.
  */
 static long stack_of(const char *text)
 {
@@ -74,7 +74,7 @@ static long stack_of(const char *text)
 
 static void check(size_t i)
 {
-	long insns = number_behind(logs[i], "processed "), stack = stack_of(logs[i]);
+	long insns = number_after(logs[i], "processed "), stack = stack_of(logs[i]);
 	char name[100];
 
 	tap_comment("%s: %ld instructions, budget %u; stack %ld bytes", programs[i].name, insns,

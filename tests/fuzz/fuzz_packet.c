@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libFuzzer target: a frame through the data path's parser, compiled as plain C, and
- * through the reference's reading. `make fuzz`; tests/unit/test_packet runs the corpus.
+ * libFuzzer target: the data path's parser, compiled as plain C, and the reference read the same
+ * frame. `make fuzz` builds it; tests/unit/test_packet runs the corpus.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * bpf/parse.bpf.h without BPF: its one helper reads from memory here. A unit of its
- * own, because the kernel types of vmlinux.h and those of libc exclude each other.
+ * bpf/parse.bpf.h without BPF: its only helper reads from memory here. A file of its own, because
+ * the kernel types of vmlinux.h and those of libc cannot be included together.
  */
 #include "vmlinux.h"
 
@@ -18,7 +18,7 @@ static struct {
 	__u32 n;
 } packet_now;
 
-/* As the kernel's: all of it or an error, and then zeroes; offsets of 16 bits. */
+/* As in the kernel: all bytes, or an error and zeroes; offsets up to 16 bits. */
 static long bpf_skb_load_bytes_relative(const void *skb, __u32 offset, void *to, __u32 len,
 					__u32 start)
 {

@@ -5,7 +5,7 @@
 
 enum parsed_kind {
 	PARSED_FLOW,
-	PARSED_FRAGMENT, /* later one of a flow: no ports */
+	PARSED_FRAGMENT, /* a later fragment: no ports */
 	PARSED_ICMP,
 	PARSED_OTHER,
 	PARSED_SOURCE_ROUTE,
@@ -17,13 +17,13 @@ enum parsed_kind {
 	PARSED_TAGS,
 };
 
-/* Numbers in host byte order; what the kind does not need is not filled. */
+/* Numbers in host byte order; fields that the kind does not need are not filled. */
 struct parsed {
 	enum parsed_kind kind;
 	unsigned char src[16], dst[16]; /* IPv4 in the first four */
 	unsigned short sport, dport;
 	unsigned char family, proto, tcp_flags, first_fragment;
-	unsigned int id; /* as it stands in the packet */
+	unsigned int id; /* as in the packet */
 	unsigned int l4_offset, bytes;
 };
 

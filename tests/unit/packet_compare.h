@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One frame read by the data path's parser and by the reference. */
+/* Reads one frame with the data path's parser and with the reference, and compares. */
 #ifndef PACKET_COMPARE_H
 #define PACKET_COMPARE_H
 
@@ -32,7 +32,7 @@ static inline enum parsed_kind expected_kind(enum seen_kind kind)
 
 static inline const char *packet_compare(const struct seen *s, const struct parsed *p)
 {
-	if (s->kind == SEEN_NOT_IP && p->kind == PARSED_MALFORMED) /* none has seen addresses */
+	if (s->kind == SEEN_NOT_IP && p->kind == PARSED_MALFORMED) /* neither read addresses */
 		return memcmp(s->to.addr.bytes, p->dst, 16) ? "addresses" : NULL;
 	if (expected_kind(s->kind) != p->kind)
 		return "kind";
@@ -56,11 +56,12 @@ static inline const char *packet_compare(const struct seen *s, const struct pars
 	return NULL;
 }
 
-/* NULL, or in what they differ. n: ETH_HLEN or more. */
+/* Returns NULL, or the name of what differs. n: ETH_HLEN or more. */
 static inline const char *packet_check(const __u8 *frame, size_t n)
 {
 	const struct ref_packet p = { .at = frame, .n = n };
-	__u8 *exact = malloc(n - ETH_HLEN + 1); /* so that a byte too far is noticed */
+	__u8 *exact =
+		malloc(n - ETH_HLEN + 1); /* of exact size, so that ASan notices a byte too far */
 	struct parsed parsed;
 	struct seen seen;
 

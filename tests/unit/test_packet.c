@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The packet parser of the data path as plain C, under the sanitizers: over valid packets,
- * each of their prefixes and many mutations it must see what the reference's reading sees.
- * tests/bpf/test_mutate does the same for the whole decision, in the kernel.
+ * The packet parser of the data path as plain C, under the sanitizers: for valid packets, each of
+ * their prefixes and many mutations it must read what the reference reads. tests/bpf/test_mutate
+ * does the same for the whole decision, in the kernel.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -54,7 +54,7 @@ static void test_mutations(void **unused)
 	}
 }
 
-/* What the fuzzer has found to be different ways through the parser. */
+/* Inputs that the fuzzer kept, each with another path through the parser. */
 static void test_fuzz_corpus(void **unused)
 {
 	const char *dir = "tests/fuzz/packet";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Flow starts that match a proxy rule, and what else decides about them: the TTL, a route or
- * none, an address that this host has or had, flows that are older than the rule, flows that
- * come back, SYNs that only the server can answer. And the mark that tells of "don't fragment".
+ * Flow starts that match a proxy rule, and what else decides about them: the TTL, a missing route,
+ * an address that this host has or had, flows that are older than the rule, routing loops, SYNs
+ * that only the server can answer. With them the mark for "don't fragment".
  */
 #include <time.h>
 
@@ -73,7 +73,7 @@ static void test_unrouted(const struct world *w)
 	check_cases(w, proxy_routed_cases, ARRAY_SIZE(proxy_routed_cases));
 }
 
-/* Noted as this host's, but routed elsewhere by now. */
+/* Noted as this host's, but routed elsewhere now. */
 /* clang-format off */
 static const struct packet_case moved_cases[] = {
 	{ "an address that moved away, proxy rule", { .dst = "10.210.1.99", TCP80 }, WANTED(0) },
@@ -127,7 +127,7 @@ static void set_older(const struct world *w, const struct spec *spec, __u64 seco
 	put(bpf_map__fd(w->skel->maps.older), &key, &value, "older");
 }
 
-/* An ICMP error about an answer is not kept from the server, nor does it keep the flow young. */
+/* An ICMP error about an answer goes to the server, and does not renew the flow. */
 static void test_older_error(const struct world *w, const struct spec *flow)
 {
 	const struct spec outer = { .src = "10.99.0.1", .dst = V4 };
@@ -189,7 +189,7 @@ static void test_older(const struct world *w)
 
 #define LOOPED(rule) SHOT(C(LOOP) | C(ASSIGN_FAILED) | C(DOWN_DROP), rule)
 
-/* As if a router returned what sockets of this host have sent. */
+/* As if a router returned packets that sockets of this host have sent. */
 static void test_loops(const struct world *w)
 {
 	/* clang-format off */
@@ -232,7 +232,7 @@ static const struct packet_case syn_cases[] = {
 	  UNANSWERED(0) },
 	{ "a SYN with TCP MD5, IPv6", { .dst = V6, .body = BYTES(SYN_HEAD(10), MD5_OPTION, 1, 1) },
 	  UNANSWERED(0) },
-	{ "TCP MD5 behind other options",
+	{ "TCP MD5 after other options",
 	  { .dst = V4, .body = BYTES(SYN_HEAD(12), 2, 4, 5, 0xb4, 1, 1, MD5_OPTION, 4, 2, 1, 1) },
 	  UNANSWERED(0) },
 	{ "a SYN with TCP AO, which kernels ignore",
@@ -253,9 +253,9 @@ static const struct packet_case syn_cases[] = {
 	  WANTED(0) },
 	{ "19 within another option",
 	  { .dst = V4, .body = BYTES(SYN_HEAD(6), 254, 4, 19, 18) }, WANTED(0) },
-	{ "19 behind the end of the options",
+	{ "19 after the end of the options",
 	  { .dst = V4, .body = BYTES(SYN_HEAD(6), 0, 19, 18, 0) }, WANTED(0) },
-	{ "19 behind the header", { .dst = V4, .body = BYTES(SYN_HEAD(5), MD5_OPTION, 1, 1) },
+	{ "19 after the header", { .dst = V4, .body = BYTES(SYN_HEAD(5), MD5_OPTION, 1, 1) },
 	  WANTED(0) },
 	{ "an option of length 0", { .dst = V4, .body = BYTES(SYN_HEAD(6), 8, 0, 19, 18) },
 	  WANTED(0) },
