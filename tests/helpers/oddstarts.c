@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Sends odd starts of flows from a client's link to a server, through whatever is between
- * them, and looks who answers. The client's addresses belong to nobody else, so that no
- * stack but the server's (or a proxy's) has an opinion of the answers.
+ * Sends odd starts of flows from a client's link to a server, through whatever is between them,
+ * and records who answers. No other host has the client's addresses, so only the server's stack
+ * (or a proxy's) deals with the answers.
  *
  *   oddstarts KEY=VALUE…
  *       if=c0 gate_mac=… src4=… src6=… dst4=… dst6=… gate4=… gate6=…
  *       port=7007 (a TCP echo server) closed=9 (none) udp=7008 (a UDP echo server)
- *       netns=/run/netns/S peer=s0   the server's link: what it sends to the client's own
- *                                    addresses answers a start that arrived as it was sent
+ *       netns=/run/netns/S peer=s0   the server's link: packets from it to the client's own
+ *                                    addresses answer a start that arrived unchanged
  *       seed=1 starts=20000          each start depends on the seed and its number
  *       show=10                      print the frames of so many starts that arrived
  *       only=N                       send this one alone
@@ -30,13 +30,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "oddanswer.h"
 #include "oddframes.h"
 
 #define FIRST_PORT 1024
 #define STARTS_MAX 60000
 #define BATCH 64
 #define SESSION_ONE_IN 8
-#define QUIET_MS 2000 /* without an answer: all have come */
+#define QUIET_MS 2000 /* without an answer: all have arrived */
 #define REQUEST "odd start"
 
 enum { ANSWERED = 1, ARRIVED = 2, TRIED = 4, SESSION = 8 };
@@ -58,56 +59,6 @@ static struct {
 } known[STARTS_MAX];
 
 /* ---- answers -------------------------------------------------------------- */
-
-struct answer {
-	bool v6;
-	__u8 proto, flags;
-	const __u8 *dst;
-	__u16 sport, dport;
-	__u32 seq, ack;
-	const __u8 *data;
-	size_t data_n;
-};
-
-/* RFC 791 3.1: where a source route ends, so that a packet under way still names its goal. */
-static const __u8 *final_address(const __u8 *ip, size_t header)
-{
-	for (size_t at = IP4_LEN; at + 1 < header && ip[at] && ip[at + 1];
-	     at += ip[at] == 1 ? 1 : ip[at + 1])
-		if ((ip[at] == 131 || ip[at] == 137) && ip[at + 1] >= 7 &&
-		    at + ip[at + 1] <= header)
-			return ip + at + ip[at + 1] - 4;
-	return ip + 16;
-}
-
-static bool read_answer(const __u8 *frame, size_t n, struct answer *ret_answer)
-{
-	struct answer a = { .v6 = get16(frame + 12) == ETH_P_IPV6 };
-	const __u8 *ip = frame + ETH_HLEN, *l4;
-	size_t header, end;
-
-	if (n < ETH_HLEN + IP4_LEN || (!a.v6 && get16(frame + 12) != ETH_P_IP) ||
-	    (a.v6 && n < ETH_HLEN + IP6_LEN))
-		return false;
-	header = a.v6 ? IP6_LEN : (size_t)(ip[0] & 15) * 4;
-	end = a.v6 ? IP6_LEN + get16(ip + 4) : get16(ip + 2);
-	a.proto = ip[a.v6 ? 6 : 9];
-	l4 = ip + header;
-	if (end > n - ETH_HLEN || end < header + (a.proto == IPPROTO_TCP ? TCP_LEN : UDP_LEN))
-		return false;
-	a.dst = a.v6 ? ip + 24 : final_address(ip, header);
-	a.sport = get16(l4);
-	a.dport = get16(l4 + 2);
-	if (a.proto == IPPROTO_TCP) {
-		a.seq = (__u32)get16(l4 + 4) << 16 | get16(l4 + 6);
-		a.ack = (__u32)get16(l4 + 8) << 16 | get16(l4 + 10);
-		a.flags = l4[13];
-		a.data = l4 + (l4[12] >> 4) * 4;
-		a.data_n = a.data < ip + end ? (size_t)(ip + end - a.data) : 0;
-	}
-	*ret_answer = a;
-	return true;
-}
 
 /* The number of the start that it answers, or -1. A reset without ACK answers no SYN. */
 static int answered_start(const struct answer *a)
@@ -259,7 +210,7 @@ static void send_all(__u32 first, __u32 end)
 	drain_all();
 }
 
-/* ---- what came of them ---------------------------------------------------- */
+/* ---- results -------------------------------------------------------------- */
 
 static void show(__u32 number)
 {
