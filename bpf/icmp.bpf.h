@@ -2,7 +2,7 @@
 /*
  * ICMP errors for flows of local sockets. They are addressed to the foreign address that the
  * socket uses, and would be forwarded past it. The packet that they quote shows whose they are.
- * Steers nothing and changes no note.
+ * Steers nothing.
  */
 #ifndef TPROXY_ICMP_BPF_H
 #define TPROXY_ICMP_BPF_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Does a socket of this host own the flow? This is asked before any rule, so attach, detach and
- * rule edits break no flow in either direction. Knows no rule and no map.
+ * rule edits break no flow in either direction. Knows no rule and no listener of a proxy.
  */
 #ifndef TPROXY_OWNER_BPF_H
 #define TPROXY_OWNER_BPF_H
