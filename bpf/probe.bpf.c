@@ -16,15 +16,15 @@
 #define BPF_F_INGRESS 1
 #define BPF_HDR_START_NET 1
 
-/* The loader writes the order and reads the sight. */
-struct probe_order order SEC(".data.order");
-struct probe_sight sight SEC(".data.sight");
+/* The loader writes the request and reads the outcome. */
+struct probe_request request SEC(".data.request");
+struct probe_outcome outcome SEC(".data.outcome");
 
 /* The loader runs it once, with the packet. The copy is received on the interface. */
 SEC("tc")
 int tproxy_put(struct __sk_buff *skb)
 {
-	sight.put = bpf_clone_redirect(skb, order.ifindex, BPF_F_INGRESS);
+	outcome.put = bpf_clone_redirect(skb, request.ifindex, BPF_F_INGRESS);
 	return TC_ACT_SHOT;
 }
 
@@ -37,15 +37,15 @@ int tproxy_arrive(struct __sk_buff *skb)
 {
 	__u16 dport = 0;
 
-	sight.mark = skb->mark;
+	outcome.mark = skb->mark;
 	/* To a socket filter the packet begins with its TCP or UDP header. */
 	bpf_skb_load_bytes(skb, 2, &dport, sizeof(dport));
-	sight.dport = dport;
-	if (order.family == PROBE_IPV4)
-		bpf_skb_load_bytes_relative(skb, 16, sight.dst, 4, BPF_HDR_START_NET);
+	outcome.dport = dport;
+	if (request.family == PROBE_IPV4)
+		bpf_skb_load_bytes_relative(skb, 16, outcome.dst, 4, BPF_HDR_START_NET);
 	else
-		bpf_skb_load_bytes_relative(skb, 24, sight.dst, 16, BPF_HDR_START_NET);
-	__sync_fetch_and_add(&sight.arrived, 1);
+		bpf_skb_load_bytes_relative(skb, 24, outcome.dst, 16, BPF_HDR_START_NET);
+	__sync_fetch_and_add(&outcome.arrived, 1);
 	return 0;
 }
 
@@ -62,16 +62,16 @@ static __always_inline bool is_ours(const struct sk_buff *skb)
 {
 	const unsigned char *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
 	struct probe_tuple t = {};
-	__u32 len = order.family == PROBE_IPV4 ? 8 : 32;
+	__u32 len = request.family == PROBE_IPV4 ? 8 : 32;
 
-	if (bpf_probe_read_kernel(t.addrs, len, ip + (order.family == PROBE_IPV4 ? 12 : 8)) ||
+	if (bpf_probe_read_kernel(t.addrs, len, ip + (request.family == PROBE_IPV4 ? 12 : 8)) ||
 	    bpf_probe_read_kernel(t.ports, sizeof(t.ports),
-				  ip + (order.family == PROBE_IPV4 ? 20 : 40)))
+				  ip + (request.family == PROBE_IPV4 ? 20 : 40)))
 		return false;
 	for (int i = 0; i < 8; i++)
-		if (t.addrs[i] != order.tuple.addrs[i])
+		if (t.addrs[i] != request.tuple.addrs[i])
 			return false;
-	return t.ports[0] == order.tuple.ports[0] && t.ports[1] == order.tuple.ports[1];
+	return t.ports[0] == request.tuple.ports[0] && t.ports[1] == request.tuple.ports[1];
 }
 
 /* The arguments are (skb, location, reason) since 5.17, and one more since 6.11. */
@@ -82,11 +82,11 @@ int tproxy_drop(__u64 *ctx)
 
 	if (!is_ours((const struct sk_buff *)ctx[0]))
 		return 0;
-	at = __sync_fetch_and_add(&sight.drops, 1);
+	at = __sync_fetch_and_add(&outcome.drops, 1);
 	if (at >= PROBE_DROPS)
 		return 0;
-	sight.drop[at].location = ctx[1];
-	sight.drop[at].reason = (__u32)ctx[2];
+	outcome.drop[at].location = ctx[1];
+	outcome.drop[at].reason = (__u32)ctx[2];
 	return 0;
 }
 

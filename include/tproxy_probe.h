@@ -21,14 +21,14 @@ struct probe_tuple {
 };
 
 /* Set by the loader before it sends the packet. */
-struct probe_order {
+struct probe_request {
 	__u32 ifindex; /* the packet arrives on this interface */
 	__u32 family;  /* enum probe_family */
 	struct probe_tuple tuple;
 };
 
 /* What the programs saw of the packet. */
-struct probe_sight {
+struct probe_outcome {
 	__s64 put;     /* result of bpf_clone_redirect: 0 or -errno */
 	__u32 arrived; /* number of packets that reached the listener */
 	__u32 mark;    /* mark of the latest of these */

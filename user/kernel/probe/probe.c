@@ -118,19 +118,19 @@ static int open_listener(struct probe_try *t)
 
 /* ---- the packet ----------------------------------------------------------- */
 
-static void give_order(struct probe_try *t)
+static void write_request(struct probe_try *t)
 {
-	struct probe_order *order = &t->skel->data_order->order;
+	struct probe_request *request = &t->skel->data_request->request;
 	const struct endpoint *src = &t->flow.src, *dst = &t->flow.dst;
 	bool v4 = dst->family == AF_INET;
 	size_t len = v4 ? 4 : 16;
 
-	order->ifindex = (__u32)t->flow.ifindex;
-	order->family = v4 ? PROBE_IPV4 : PROBE_IPV6;
-	memcpy(order->tuple.addrs, src->addr, len);
-	memcpy((__u8 *)order->tuple.addrs + len, dst->addr, len);
-	order->tuple.ports[0] = htons(src->port);
-	order->tuple.ports[1] = htons(dst->port);
+	request->ifindex = (__u32)t->flow.ifindex;
+	request->family = v4 ? PROBE_IPV4 : PROBE_IPV6;
+	memcpy(request->tuple.addrs, src->addr, len);
+	memcpy((__u8 *)request->tuple.addrs + len, dst->addr, len);
+	request->tuple.ports[0] = htons(src->port);
+	request->tuple.ports[1] = htons(dst->port);
 }
 
 static int make_frame(struct probe_try *t)
@@ -178,7 +178,7 @@ static int send_frame(const struct probe_try *t)
 
 	if (err)
 		return err;
-	return t->skel->data_sight->sight.put < 0 ? (int)t->skel->data_sight->sight.put : 0;
+	return t->skel->data_outcome->outcome.put < 0 ? (int)t->skel->data_outcome->outcome.put : 0;
 }
 
 /* ---- what became of it ---------------------------------------------------- */
@@ -191,15 +191,15 @@ static void pause_ms(void)
 }
 
 /* The first place where it was dropped; the original, which only its copy left, does not count. */
-static bool find_drop(const struct probe_sight *sight, struct probe_report *report)
+static bool find_drop(const struct probe_outcome *outcome, struct probe_report *report)
 {
-	__u32 n = sight->drops < PROBE_DROPS ? sight->drops : PROBE_DROPS;
+	__u32 n = outcome->drops < PROBE_DROPS ? outcome->drops : PROBE_DROPS;
 
 	for (__u32 i = 0; i < n; i++) {
-		dropsite_function(sight->drop[i].location, report->where, sizeof(report->where));
+		dropsite_function(outcome->drop[i].location, report->where, sizeof(report->where));
 		if (!strcmp(report->where, "bpf_prog_test_run_skb"))
 			continue;
-		dropsite_reason(sight->drop[i].reason, report->why, sizeof(report->why));
+		dropsite_reason(outcome->drop[i].reason, report->why, sizeof(report->why));
 		return true;
 	}
 	report->where[0] = '\0';
@@ -208,26 +208,26 @@ static bool find_drop(const struct probe_sight *sight, struct probe_report *repo
 
 static int look(const struct probe_try *t, struct probe_report *report)
 {
-	const volatile struct probe_sight *sight = &t->skel->data_sight->sight;
+	const volatile struct probe_outcome *outcome = &t->skel->data_outcome->outcome;
 	struct tproxy_probe probe;
 	__u32 zero = 0;
 
 	/* One drop is that of the original; with a second one, or an arrival, it is over. */
-	for (int i = 0; i < WAIT_MS && !sight->arrived && sight->drops < 2; i++)
+	for (int i = 0; i < WAIT_MS && !outcome->arrived && outcome->drops < 2; i++)
 		pause_ms();
 	if (bpf_map_lookup_elem(t->state->map[MAP_PROBE], &zero, &probe))
 		return -errno;
-	if (sight->arrived) {
+	if (outcome->arrived) {
 		report->result = PROBE_DELIVERED;
-		report->mark = sight->mark;
+		report->mark = outcome->mark;
 		report->dst = t->flow.dst;
-		report->dst.port = ntohs((__u16)sight->dport);
-		memcpy(report->dst.addr, (const void *)sight->dst,
+		report->dst.port = ntohs((__u16)outcome->dport);
+		memcpy(report->dst.addr, (const void *)outcome->dst,
 		       t->flow.dst.family == AF_INET ? 4 : 16);
 		return 0;
 	}
 	report->result = probe.seen ? PROBE_LOST : PROBE_UNSEEN;
-	find_drop((const struct probe_sight *)sight, report);
+	find_drop((const struct probe_outcome *)outcome, report);
 	return 0;
 }
 
@@ -246,7 +246,7 @@ int probe_run(const struct state *state, const struct probe_flow *flow,
 		err = make_frame(&t);
 	if (err)
 		return err;
-	give_order(&t);
+	write_request(&t);
 	err = send_frame(&t);
 	if (!err)
 		err = look(&t, &report);
