@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The choices a user has for the log: its format and its threshold. Apart from the log itself,
- * for programs that only read the options.
+ * What a user chooses of the log: its format and its threshold. Must not need the log itself, since
+ * the loader reads the options, too.
  */
 #ifndef TPROXY_RELAY_LOG_LEVEL_H
 #define TPROXY_RELAY_LOG_LEVEL_H

@@ -3,6 +3,7 @@
  * UDP sockets that are bound to a foreign address and receive from one peer only. A socket that is
  * bound but not connected receives what anybody sends to its address, also datagrams of flows that
  * do not concern us. These sockets are never in that state, neither at the start nor at the end.
+ * Must not know sessions.
  */
 #ifndef TPROXY_RELAY_NET_EXCLUSIVE_H
 #define TPROXY_RELAY_NET_EXCLUSIVE_H

@@ -8,9 +8,9 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "lib/inetsum.h"
 #include "lib/util.h"
 #include "relay/net/ancillary.h"
-#include "lib/inetsum.h"
 #include "relay/net/raw.h"
 
 /* As the kernel's net.ipv4.icmp_msgs_per_sec and icmp_msgs_burst. */

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "lib/inetsum.h"
 #include "lib/util.h"
 #include "relay/net/ancillary.h"
 #include "relay/net/errqueue.h"
-#include "lib/inetsum.h"
 #include "relay/net/raw.h"
 #include "relay/net/sockopt.h"
 

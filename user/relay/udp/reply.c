@@ -5,9 +5,9 @@
 #include <sys/random.h>
 
 #include "lib/util.h"
+#include "relay/log/record.h"
 #include "relay/net/errqueue.h"
 #include "relay/net/rawudp.h"
-#include "relay/log/record.h"
 #include "relay/net/sockopt.h"
 
 #define REPLY_BUCKETS 4096

@@ -12,6 +12,7 @@
 #define TPROXY_RELAY_UDP_REPLY_H
 
 #include "relay/loop/engine_context.h"
+#include "relay/loop/worker.h"
 #include "relay/udp/train.h"
 
 struct reply_table;

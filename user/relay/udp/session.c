@@ -3,6 +3,8 @@
  * The table of sessions: look-up, opening, time-outs, eviction, the record at the end. Must not
  * read or send datagrams.
  */
+#include "relay/udp/session.h"
+
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -10,7 +12,6 @@
 #include "lib/util.h"
 #include "relay/config/options.h"
 #include "relay/net/sockopt.h"
-#include "relay/udp/session.h"
 #include "relay/udp/socks.h"
 #include "relay/upstream/upstream.h"
 

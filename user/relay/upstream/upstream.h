@@ -6,9 +6,9 @@
 #ifndef TPROXY_RELAY_UPSTREAM_UPSTREAM_H
 #define TPROXY_RELAY_UPSTREAM_UPSTREAM_H
 
+#include "relay/config/options.h"
 #include "relay/net/addr.h"
 #include "relay/net/binding.h"
-#include "relay/config/options.h"
 
 struct upstream {
 	int fd;             /* non-blocking, connected or (TCP) connecting */
