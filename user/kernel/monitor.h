@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tells that something changed which concerns us: devices, addresses, rules, routes
- * of our table, tc filters. Not what: whoever listens looks at everything again, so
- * that a lost message (ENOBUFS) costs nothing but one more look.
+ * Shows that something changed which concerns us: devices, addresses, rules, routes of our table,
+ * tc filters. It does not show what: the listener looks at everything again, so that a lost
+ * message (ENOBUFS) only costs one more look.
  */
 #ifndef TPROXY_KERNEL_MONITOR_H
 #define TPROXY_KERNEL_MONITOR_H
@@ -13,15 +13,15 @@
 
 struct monitor {
 	struct nl nl;
-	__u32 table;            /* routes of other tables do not matter */
-	unsigned long overruns; /* times the kernel dropped messages for us */
+	__u32 table;            /* routes of other tables are ignored */
+	unsigned long overruns; /* how often the kernel dropped messages */
 };
 
 int monitor_open(struct monitor *ret_monitor, __u32 table);
 void monitor_close(struct monitor *monitor);
-int monitor_fd(const struct monitor *monitor); /* readable when there may be news */
+int monitor_fd(const struct monitor *monitor); /* readable when something may have changed */
 
-/* Reads all that waits. 1 something that matters changed, 0 nothing, or -errno. */
+/* Reads all pending messages. 1: something that concerns us changed, 0: nothing, or -errno. */
 int monitor_read(struct monitor *monitor);
 
 #endif

@@ -45,14 +45,14 @@ static bool parse_ipv4(const __u8 *data, size_t len, struct tproxy_flow_key *key
 	header = (data[0] & 15) * 4u;
 	total = be16_at(data + 2);
 	if (total < len)
-		len = total; /* behind it there is padding */
+		len = total; /* the rest is padding */
 	if (header < 20 || len < header || data[9] != IPPROTO_UDP || (be16_at(data + 6) & 0x1fff))
 		return false;
 	flow_key_make(key, AF_INET, data + 12, data + 16);
 	return parse_ports(data + header, len - header, key);
 }
 
-/* Length of an extension header that stands before UDP, or 0. */
+/* Length of an extension header that may precede UDP, or 0. */
 static size_t extension_len(__u8 type, const __u8 *header)
 {
 	switch (type) {
@@ -100,9 +100,8 @@ static bool parse_packet(__u16 protocol, const __u8 *data, size_t len, struct tp
 }
 
 /*
- * The kernel has taken the first tag off already; priority tags may be nested. Since
- * Linux 6.10 (vlan_get_protocol_dgram) a packet that begins with a tag comes under the
- * protocol behind it.
+ * The kernel has removed the first tag already; priority tags may be nested. Since Linux 6.10
+ * (vlan_get_protocol_dgram) a packet that begins with a tag has the protocol after the tag.
  */
 bool capture_parse(__u16 protocol, const __u8 *data, size_t len, struct tproxy_flow_key *ret_key)
 {
@@ -131,7 +130,7 @@ bool capture_parse(__u16 protocol, const __u8 *data, size_t len, struct tproxy_f
 #define TAKE BPF_STMT(BPF_RET | BPF_K, SNAP)
 #define DROP BPF_STMT(BPF_RET | BPF_K, 0)
 
-/* Coarse; capture_parse looks closer. SOCK_DGRAM: offsets count from the network header. */
+/* A coarse filter; capture_parse decides. With SOCK_DGRAM offsets count from the network header. */
 static int attach_filter(int fd)
 {
 	struct sock_filter code[] = {
@@ -143,7 +142,7 @@ static int attach_filter(int fd)
 		IF_EQUAL(0, 3, 0),
 		LOAD(SKF_AD_VLAN_TAG),
 		IF_BITS(VLAN_VID, 0, 1),
-		DROP, /* the VLAN's device gets it, too */
+		DROP, /* the VLAN's device gets it as well */
 		LOAD(SKF_AD_PROTOCOL),
 		IF_EQUAL(ETH_P_IP, 0, 4),
 		LOAD_BYTE(9),
@@ -166,10 +165,10 @@ static int attach_filter(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ? -errno : 0;
 }
 
-/* Every device: only there what comes in can be seen to leave. */
+/* On every device: only so can a datagram that comes in be seen to leave. */
 int capture_open(void)
 {
-	/* Protocol 0: nothing is collected before the filter is there. */
+	/* Protocol 0: nothing is collected before the filter is attached. */
 	__cleanup_close int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	const struct sockaddr_ll every = { .sll_family = AF_PACKET,
 					   .sll_protocol = htons(ETH_P_ALL) };
@@ -241,7 +240,7 @@ int capture_run(int fd, unsigned int seconds,
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
 		int n = poll(&pfd, 1, (int)(end - now)) > 0 ? receive(fd, b) : 0;
 
-		/* A device that goes down leaves an error behind; the others are still there. */
+		/* A device that goes down makes one read fail; the others still deliver. */
 		for (int i = 0; i < n; i++)
 			look_at(b, i, fn, arg);
 	}

@@ -9,7 +9,7 @@
 
 #include "kernel/flows/flowset.h"
 
-/* A sysctl of nf_conntrack: asking ctnetlink would load the module. */
+/* A sysctl of nf_conntrack. A request to ctnetlink would load the module. */
 #define LOADED "/proc/sys/net/netfilter/nf_conntrack_count"
 
 static bool has_size(const struct nlattr *attr, size_t size)
@@ -44,7 +44,7 @@ static bool parse_ports(const struct nlattr *nest, struct tproxy_flow_key *key)
 	    mnl_attr_get_u8(attr[CTA_PROTO_NUM]) != IPPROTO_UDP ||
 	    !has_size(attr[CTA_PROTO_SRC_PORT], 2) || !has_size(attr[CTA_PROTO_DST_PORT], 2))
 		return false;
-	key->sport = mnl_attr_get_u16(attr[CTA_PROTO_SRC_PORT]); /* as it stands in the packet */
+	key->sport = mnl_attr_get_u16(attr[CTA_PROTO_SRC_PORT]); /* network byte order */
 	key->dport = mnl_attr_get_u16(attr[CTA_PROTO_DST_PORT]);
 	return true;
 }
@@ -74,7 +74,7 @@ int conntrack_parse(const struct nlmsghdr *msg, struct tproxy_flow_key *ret_keys
 	nl_parse(msg, sizeof(struct nfgenmsg), &attrs);
 	if (has_size(attr[CTA_STATUS], sizeof(status)))
 		status = ntohl(mnl_attr_get_u32(attr[CTA_STATUS]));
-	/* Without an answer nothing says that the flow came through. */
+	/* Without an answer it is not known whether the flow came through. */
 	if (!(status & IPS_SEEN_REPLY))
 		return 0;
 	if (parse_tuple(attr[CTA_TUPLE_ORIG], &ret_keys[n]))

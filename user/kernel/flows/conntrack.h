@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The answered UDP flows that the kernel's connection tracking knows of, as it lists them
- * (ctnetlink). Those that a socket here has look like those that are forwarded.
+ * The answered UDP flows that the kernel's connection tracking lists (ctnetlink). Flows of a
+ * socket here look like forwarded ones.
  */
 #ifndef TPROXY_KERNEL_FLOWS_CONNTRACK_H
 #define TPROXY_KERNEL_FLOWS_CONNTRACK_H
@@ -10,12 +10,13 @@
 #include "tproxy.h"
 
 /*
- * Both directions as their datagrams look when they enter this host: NAT, if any, comes
- * later. Where connection tracking is not loaded there are none: 0. Loads no module for it.
+ * Calls fn for both directions of each flow, as their datagrams look when they enter this host:
+ * NAT comes later. 0 or -errno; 0 also where connection tracking is not loaded, and it loads no
+ * module.
  */
 int conntrack_walk(void (*fn)(const struct tproxy_flow_key *key, void *arg), void *arg);
 
-/* Keys of one entry's directions, 0 to 2; 0 without an answer. ret_keys: room for 2. */
+/* The number of keys of one entry, 0 to 2; 0 without an answer. ret_keys: room for 2. */
 int conntrack_parse(const struct nlmsghdr *msg, struct tproxy_flow_key *ret_keys);
 
 #endif

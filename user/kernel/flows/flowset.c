@@ -42,7 +42,7 @@ static size_t hash(const struct flowset *set, const struct tproxy_flow_key *key)
 	return (size_t)(h ^ h >> 32) & (set->room - 1);
 }
 
-/* Its place, or the free one where it belongs: half of them are free at least. */
+/* Its slot, or the free one where it belongs; at least half of all slots are free. */
 static struct flow_entry *place(const struct flowset *set, const struct tproxy_flow_key *key)
 {
 	size_t at = hash(set, key);

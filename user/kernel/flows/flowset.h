@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A bounded set of UDP flows by their key, with what is known of each. Pure data. */
+/* A bounded set of flows by their key, with one mark for each. Pure data. */
 #ifndef TPROXY_KERNEL_FLOWS_FLOWSET_H
 #define TPROXY_KERNEL_FLOWS_FLOWSET_H
 
@@ -11,15 +11,15 @@
 struct flow_entry {
 	struct tproxy_flow_key key;
 	bool used;
-	bool passes; /* its datagrams were seen to leave this host, or answers to them */
+	bool marked; /* the meaning is the user's */
 };
 
 struct flowset {
 	struct flow_entry *slots; /* owned */
 	size_t room;              /* a power of two */
 	size_t n, max;
-	size_t refused; /* additions that found no room */
-	__u64 seed;     /* secret, so that no sender can choose which flows collide */
+	size_t refused; /* additions for which there was no room */
+	__u64 seed;     /* secret, so that senders cannot make flows collide */
 };
 
 int flowset_open(struct flowset *ret_set, size_t max); /* 0 or -ENOMEM */
@@ -30,7 +30,7 @@ struct flow_entry *flowset_find(const struct flowset *set, const struct tproxy_f
 /* The entry, new or not; NULL when there is no room. */
 struct flow_entry *flowset_add(struct flowset *set, const struct tproxy_flow_key *key);
 
-/* Each entry; a function that returns non-zero ends the walk with that. */
+/* Calls fn for each entry; a result other than 0 ends the walk and is returned. */
 int flowset_walk(const struct flowset *set, int (*fn)(const struct flow_entry *entry, void *arg),
 		 void *arg);
 

@@ -11,11 +11,11 @@
 #include "lib/listeners.h"
 #include "kernel/maps/policy_maps.h"
 
-/* ---- by the table of flows that began at a proxy ---------------------------- */
+/* ---- by the table of the data path ------------------------------------------ */
 
 #define BATCH 2048
 
-/* The socket towards the client: its own address is the server's. */
+/* The key if this is the socket towards the client: its local address is the server's. */
 static struct tproxy_flow_key client_side(const struct foreign_flow *flow)
 {
 	struct tproxy_flow_key key;
@@ -27,7 +27,10 @@ static struct tproxy_flow_key client_side(const struct foreign_flow *flow)
 	return key;
 }
 
-/* The socket towards the server, on the client's address: its port may be another one. */
+/*
+ * The key if this is the socket towards the server, on the client's address. Its port may differ
+ * from the client's, so none is compared.
+ */
 static struct tproxy_flow_key server_side(const struct foreign_flow *flow)
 {
 	struct tproxy_flow_key key;
@@ -38,23 +41,24 @@ static struct tproxy_flow_key server_side(const struct foreign_flow *flow)
 	return key;
 }
 
-static void note_if_known(const struct flowset *asked, const struct tproxy_flow_key *began)
+static void mark_if_asked(const struct flowset *asked, const struct tproxy_flow_key *noted)
 {
-	struct tproxy_flow_key any_port = *began;
+	struct tproxy_flow_key any_port = *noted;
 	struct flow_entry *entry;
 
-	if (began->proto != IPPROTO_TCP)
+	if (noted->proto != IPPROTO_TCP)
 		return;
-	entry = flowset_find(asked, began);
+	entry = flowset_find(asked, noted);
 	if (entry)
-		entry->passes = true;
+		entry->marked = true;
 	any_port.sport = 0;
 	entry = flowset_find(asked, &any_port);
 	if (entry)
-		entry->passes = true;
+		entry->marked = true;
 }
 
-static int look_up(const struct state *state, const struct flowset *asked)
+/* Marks those that are in the table. */
+static int read_noted(const struct state *state, const struct flowset *asked)
 {
 	__cleanup_free struct tproxy_flow_key *values = calloc(BATCH, sizeof(*values));
 	__cleanup_free __u32 *keys = calloc(BATCH, sizeof(*keys));
@@ -70,12 +74,12 @@ static int look_up(const struct state *state, const struct flowset *asked)
 					 values, &count, NULL))
 			err = -errno;
 		for (__u32 i = 0; i < count && (!err || err == -ENOENT); i++)
-			note_if_known(asked, &values[i]);
+			mark_if_asked(asked, &values[i]);
 	}
 	return err == -ENOENT ? 0 : err; /* the end of the map */
 }
 
-static int find_began(const struct state *state, struct foreign_flow *flows, size_t n)
+static int find_by_table(const struct state *state, struct foreign_flow *flows, size_t n)
 {
 	struct flowset asked __cleanup_flowset = { 0 };
 	int err = flowset_open(&asked, 2 * n);
@@ -90,20 +94,20 @@ static int find_began(const struct state *state, struct foreign_flow *flows, siz
 		flowset_add(&asked, &server);
 	}
 	if (!err)
-		err = look_up(state, &asked);
+		err = read_noted(state, &asked);
 	for (size_t i = 0; i < n && !err; i++) {
 		struct tproxy_flow_key client = client_side(&flows[i]);
 		struct tproxy_flow_key server = server_side(&flows[i]);
 		const struct flow_entry *a = flowset_find(&asked, &client);
 		const struct flow_entry *b = flowset_find(&asked, &server);
 
-		flows[i].ours =
-			flows[i].protocol == IPPROTO_TCP && ((a && a->passes) || (b && b->passes));
+		flows[i].proxied =
+			flows[i].protocol == IPPROTO_TCP && ((a && a->marked) || (b && b->marked));
 	}
 	return err;
 }
 
-/* ---- by process ------------------------------------------------------------- */
+/* ---- by owner --------------------------------------------------------------- */
 
 struct inodes {
 	__u32 *items; /* owned */
@@ -132,7 +136,7 @@ static int append(struct inodes *inodes, __u32 inode)
 	return err;
 }
 
-/* Sockets that a proxy put into the map itself; the program lends the other slots. */
+/* Sockets that a proxy registered itself; the program uses the other slots for a moment only. */
 static int read_registered(const struct state *state, struct inodes *inodes)
 {
 	struct listeners all __cleanup_listeners = { 0 };
@@ -160,7 +164,7 @@ static int add_descriptor(int dir, const char *name, struct inodes *inodes)
 	return sscanf(target, "socket:[%u]", &inode) == 1 ? append(inodes, inode) : 0;
 }
 
-/* Sockets of a process, sorted; none of one that is gone or that may not be looked at. */
+/* Sockets of a process, sorted; none if it is gone or may not be read. */
 static int read_process(const char *pid, struct inodes *inodes)
 {
 	__cleanup_dir DIR *dir = NULL;
@@ -200,13 +204,13 @@ static int walk_processes(const struct inodes *registered, struct foreign_flow *
 		if (err || !holds_any(&inodes, registered))
 			continue;
 		for (size_t i = 0; i < n; i++)
-			flows[i].ours |= has_inode(&inodes, flows[i].inode);
+			flows[i].proxied |= has_inode(&inodes, flows[i].inode);
 	}
 	free(inodes.items);
 	return err;
 }
 
-static int find_by_process(const struct state *state, struct foreign_flow *flows, size_t n)
+static int find_by_owner(const struct state *state, struct foreign_flow *flows, size_t n)
 {
 	struct inodes registered = { 0 };
 	int err = read_registered(state, &registered);
@@ -217,17 +221,17 @@ static int find_by_process(const struct state *state, struct foreign_flow *flows
 	return err;
 }
 
-/* ---- either ----------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------- */
 
 int proxied_find(const struct state *state, struct foreign_flow *flows, size_t n)
 {
-	int err, result = n && state->map[MAP_BEGAN] >= 0 ? find_began(state, flows, n) : 0;
+	int err, result = n && state->map[MAP_BEGAN] >= 0 ? find_by_table(state, flows, n) : 0;
 	bool all = true;
 
 	for (size_t i = 0; i < n; i++)
-		all &= flows[i].ours || !flows[i].inode;
+		all &= flows[i].proxied || !flows[i].inode;
 	if (all || state->map[MAP_SOCKS] < 0)
 		return result;
-	err = find_by_process(state, flows, n);
+	err = find_by_owner(state, flows, n);
 	return result ? result : err;
 }

@@ -8,7 +8,7 @@
 
 #include "lib/addrset.h"
 
-/* Everything with two ends. */
+/* All states with a peer. */
 #define CONNECTED_STATES                                                                           \
 	(1 << TCP_ESTABLISHED | 1 << TCP_SYN_SENT | 1 << TCP_SYN_RECV | 1 << TCP_FIN_WAIT1 |       \
 	 1 << TCP_FIN_WAIT2 | 1 << TCP_TIME_WAIT | 1 << TCP_CLOSE_WAIT | 1 << TCP_LAST_ACK |       \
@@ -18,7 +18,7 @@ struct list {
 	struct addrset local;
 	struct foreign_flow *flows;
 	size_t n, room;
-	bool every;    /* those with a local address, too */
+	bool every;    /* also those with an address of this host */
 	__u8 protocol; /* of the dump under way */
 };
 
@@ -88,7 +88,7 @@ static int dump_families(struct nl *diag, __u8 protocol, struct list *list)
 	return err ? err : dump(diag, AF_INET6, protocol, list);
 }
 
-/* Takes the list's memory. */
+/* The caller gets the list's memory. */
 static int hand_over(struct list *list, int err, struct foreign_flow **ret_flows, size_t *ret_n)
 {
 	addrset_free(&list->local);
@@ -129,7 +129,7 @@ int sockdiag_list_udp(struct foreign_flow **ret_flows, size_t *ret_n)
 
 /* ---- handshakes ------------------------------------------------------------- */
 
-#define HALF_A_MINUTE 4 /* times: it is sent again after 1, 3, 7, 15 and 31 seconds */
+#define HALF_A_MINUTE 4 /* retransmissions: they come after 1, 3, 7, 15 and 31 seconds */
 
 struct half_open {
 	struct addrset local;

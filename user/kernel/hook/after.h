@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The programs of others that may run before ours on an interface: kept in a pinned map. */
+/* Programs of others that may run before ours on an interface (attach --after), in a pinned map. */
 #ifndef TPROXY_KERNEL_HOOK_AFTER_H
 #define TPROXY_KERNEL_HOOK_AFTER_H
 
@@ -12,12 +12,12 @@ struct after {
 	size_t n;
 };
 
-/* Also into a list alone: 0, or -E2BIG. What is there already is not added. */
+/* In memory only. 0, also if it is there already, or -E2BIG. */
 int after_append(struct after *after, const char *name);
-/* id: 0, or that of the program. */
+/* Is the program acknowledged, by its name or by its id? id: 0 if it has none. */
 bool after_has(const struct after *after, const char *name, __u32 id);
 
-/* Empty where the maps are too old to have any. */
+/* Empty also where the state has no such map. */
 void after_read(const struct state *state, __u32 ifindex, struct after *ret_after);
 int after_write(const struct state *state, __u32 ifindex, const struct after *after);
 void after_forget(const struct state *state, __u32 ifindex);

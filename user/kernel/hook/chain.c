@@ -27,7 +27,7 @@ static void note_blind(struct chain *chain, int err)
 		chain->blind = err;
 }
 
-/* The name that --after knows it by; the second one where the kernel does not tell. */
+/* The name that --after knows it by; `otherwise` where the kernel does not show one. */
 static void name_program(struct chain_program *program, const char *otherwise)
 {
 	struct program facts;
@@ -45,7 +45,10 @@ static bool is_acknowledged(const struct after *after, __u32 id, const char *oth
 	return after_has(after, program.name, id);
 }
 
-/* That of another state: it lets packets continue, and neither state is to pass the other for ever. */
+/*
+ * A program of another state: it lets packets continue, and two states must not move before each
+ * other for ever.
+ */
 static bool is_neutral(const char *name)
 {
 	return !strcmp(name, "tproxy_ingress");
@@ -132,7 +135,7 @@ static void add_xdp(struct reading *r, const struct device *device)
 
 /* ---- tcx and filters -------------------------------------------------------- */
 
-/* Those before ours; all of them if ours is not among them. */
+/* Those before ours; all if ours is not there. */
 static void add_tcx(struct reading *r, const struct device *device, bool with_ours)
 {
 	struct tcx_chain tcx = { .n = 0 };
@@ -281,7 +284,7 @@ static int place_tcx(const struct hook_site *site, const struct after *after, bo
 {
 	struct tcx_chain tcx;
 	int err = tcx_query(site->ifindex, &tcx);
-	size_t ours, last = 0; /* last: place after the last acknowledged one */
+	size_t ours, last = 0; /* last: the place after the last acknowledged one */
 
 	if (err)
 		return err;
@@ -303,7 +306,7 @@ static bool is_ours(const struct hook_site *site, const struct clsact_filter *fi
 	return filter->prog_id && owner_has(&site->owner, filter->prog_id) == OWNED_YES;
 }
 
-/* BPF programs share a priority, and a new one is the first there (cls_bpf_change). */
+/* BPF programs may share a priority; a new one runs first there (cls_bpf_change). */
 static bool is_open(const struct hook_site *site, const struct clsact_list *list, __u32 priority)
 {
 	for (size_t i = 0; i < list->n; i++)
@@ -323,7 +326,7 @@ static size_t count_before(const struct clsact_list *list, __u32 priority)
 	return n;
 }
 
-/* Are there filters between, and only those of other states? */
+/* Are there filters in between, and all of them of other states? */
 static bool is_after_neutral(const struct clsact_list *list, size_t from, size_t ours)
 {
 	if (from >= ours)
@@ -338,7 +341,7 @@ static int place_filter(const struct hook_site *site, const struct after *after,
 {
 	struct clsact_list list __cleanup_clsact = { 0 };
 	int err = clsact_filters(site->nl, site->ifindex, &list);
-	size_t ours, last = 0; /* last: place after the last acknowledged one */
+	size_t ours, last = 0; /* last: the place after the last acknowledged one */
 	__u32 priority;
 
 	if (err)

@@ -24,7 +24,7 @@ static struct nlmsghdr *tc_message(struct nl *nl, char *buf, __u16 type, __u16 f
 
 /* ---- filters ---------------------------------------------------------------- */
 
-/* libbpf adds the id to the program's name, tc the section to that of its file: ":[…]". */
+/* After a colon libbpf adds the id to the program's name, tc the section to the file's name. */
 static void read_name(const struct nlattr *attr, struct clsact_filter *filter)
 {
 	snprintf(filter->name, sizeof(filter->name), "%s", mnl_attr_get_str(attr));
@@ -53,8 +53,8 @@ static int append(struct clsact_list *list, const struct clsact_filter *filter)
 }
 
 /*
- * For each priority comes a message of the classifier as a whole, without options, then one for
- * each of its filters. Those of BPF run one after the other; other kinds count as one.
+ * For each priority the kernel lists the classifier as a whole, without options, and then each of
+ * its filters. Those of BPF run one after the other; other kinds count as one.
  */
 static int read_filter(const struct nlmsghdr *msg, void *data)
 {

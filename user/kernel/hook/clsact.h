@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ingress filters of a device, below a clsact or an ingress qdisc (they exclude each other, and
- * have the same place for them). Reads and makes; decides nothing, and knows nobody.
+ * Ingress filters of a device. They are children of a clsact or an ingress qdisc, of which a
+ * device can have only one. Reads and makes filters; decides nothing, and knows no program.
  */
 #ifndef TPROXY_KERNEL_HOOK_CLSACT_H
 #define TPROXY_KERNEL_HOOK_CLSACT_H
@@ -11,12 +11,12 @@
 #include "lib/netlink.h"
 
 struct clsact_filter {
-	__u32 priority; /* the smaller, the earlier; of one priority, the newest BPF program first */
-	__be16 protocol; /* one for each priority; ETH_P_ALL here */
-	__u32 handle;    /* 0: of a kind that is listed once a priority */
+	__u32 priority;  /* smaller runs earlier; of one priority, the newest BPF program first */
+	__be16 protocol; /* one for each priority; ours has ETH_P_ALL */
+	__u32 handle;    /* 0: of a kind that is listed once for each priority */
 	__u32 prog_id;   /* 0: not a BPF program */
 	char kind[16];   /* "bpf", "u32", "flower", … */
-	char name[32];   /* as its owner called a BPF program */
+	char name[32];   /* that the owner of a BPF program gave it */
 };
 
 struct clsact_list {
@@ -24,7 +24,7 @@ struct clsact_list {
 	size_t n, room;
 };
 
-/* Those that packets meet first: of chain 0. */
+/* The filters of chain 0, which packets meet first. */
 int clsact_filters(struct nl *nl, int ifindex, struct clsact_list *ret_list);
 void clsact_free(struct clsact_list *list);
 #define __cleanup_clsact __attribute__((cleanup(clsact_free)))

@@ -26,7 +26,7 @@ static int load(const char *name, const struct bpf_insn *insns, size_t n)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The smallest program the verifier takes: `return TCX_NEXT`. */
+/* The program is the smallest that the verifier accepts: `return TCX_NEXT`. */
 bool tcx_supported(void)
 {
 	const struct bpf_insn insns[] = {
@@ -90,7 +90,7 @@ int tcx_link(int prog_fd, int ifindex, __u32 after)
 
 /* ---- another place --------------------------------------------------------- */
 
-/* A program that continues in another one: entry 0 of `array`, whose descriptor must stay open. */
+/* A program that jumps to entry 0 of `array`, whose descriptor must stay open: to prog_fd. */
 static int load_jump(int array, int prog_fd)
 {
 	const struct bpf_insn insns[] = {
@@ -116,7 +116,7 @@ static int load_jump(int array, int prog_fd)
 	return fd;
 }
 
-/* The program to follow may have gone meanwhile; then first is right. */
+/* The program to follow may be gone by now; then ours is the first. */
 static int link_again(int prog_fd, int ifindex, __u32 after)
 {
 	int link = tcx_link(prog_fd, ifindex, after);
@@ -125,8 +125,8 @@ static int link_again(int prog_fd, int ifindex, __u32 after)
 }
 
 /*
- * A link cannot be moved, and a chain holds a program once only (bpf_mprog_attach: EEXIST). So
- * another one that jumps into it holds its new place until the program itself can take it.
+ * A link cannot be moved, and a chain has a program only once (bpf_mprog_attach: EEXIST). So
+ * another program, which jumps to it, holds the new place until the program itself can take it.
  */
 int tcx_relink(int old, int prog_fd, int ifindex, __u32 after)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tcx hook of a device (Linux 6.6): who is on it, in which order, and links at a place of
- * choice. On raw bpf(2): libbpf 1.1 knows nothing of it. Reads and makes; decides nothing.
+ * The tcx hook of a device (Linux 6.6): its programs in their order, and links at a chosen place.
+ * Uses bpf(2) directly, as libbpf 1.1 does not support it. Reads and makes; decides nothing.
  */
 #ifndef TPROXY_KERNEL_HOOK_TCX_H
 #define TPROXY_KERNEL_HOOK_TCX_H
@@ -22,7 +22,7 @@ struct tcx_chain {
 	size_t n;
 };
 
-/* Asks the kernel by an attachment that must fail. */
+/* Tries an attachment that must fail: the error shows it. */
 bool tcx_supported(void);
 
 /* The ingress of a device of this namespace; empty where the kernel has no tcx. */
@@ -32,8 +32,8 @@ int tcx_query(int ifindex, struct tcx_chain *ret_chain);
 int tcx_link(int prog_fd, int ifindex, __u32 after);
 
 /*
- * As tcx_link, in place of the link `old`, which is detached. No packet passes without one of
- * the two; some may meet the program twice.
+ * As tcx_link, in place of the link `old`, which is detached. Every packet meets the program, some
+ * may meet it twice.
  */
 int tcx_relink(int old, int prog_fd, int ifindex, __u32 after);
 

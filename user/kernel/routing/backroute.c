@@ -49,8 +49,7 @@ static void read_hops(struct reading *r, const struct nlattr *multipath)
 		const struct nlattr *first = (const void *)RTNH_DATA(hop);
 		const struct nlattr *attr, *gateway = NULL, *via = NULL;
 
-		mnl_attr_for_each_payload(first, (hop->rtnh_len - sizeof(*hop)))
-		{
+		mnl_attr_for_each_payload(first, (hop->rtnh_len - sizeof(*hop))) {
 			if (mnl_attr_get_type(attr) == RTA_GATEWAY)
 				gateway = attr;
 			if (mnl_attr_get_type(attr) == RTA_VIA)

@@ -69,8 +69,9 @@ static bool has_unknown(const struct nlmsghdr *msg)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, msg, sizeof(struct fib_rule_hdr)) if (mnl_attr_get_type(attr) >
-								      KNOWN_MAX) return true;
+	mnl_attr_for_each(attr, msg, sizeof(struct fib_rule_hdr))
+		if (mnl_attr_get_type(attr) > KNOWN_MAX)
+			return true;
 	return false;
 }
 

@@ -179,10 +179,10 @@ static void see_datagram(const struct capture_datagram *datagram, void *arg)
 	if (datagram->leaves) {
 		entry = flowset_find(&l->flows, &datagram->key);
 		if (entry)
-			entry->passes = true;
+			entry->marked = true;
 		entry = flowset_find(&l->flows, &answered);
 		if (entry)
-			entry->passes = true;
+			entry->marked = true;
 		return;
 	}
 	iface = find_iface(l, datagram->ifindex);
@@ -258,7 +258,7 @@ static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 		return;
 	entry = flowset_add(&l->flows, key);
 	if (entry)
-		entry->passes = true;
+		entry->marked = true;
 }
 
 /* A socket here has the flow: its packets never come to a rule. */
@@ -270,7 +270,7 @@ static void forget_owned(struct lesson *l)
 		struct flow_entry *entry = flowset_find(&l->flows, &comes);
 
 		if (entry)
-			entry->passes = false;
+			entry->marked = false;
 	}
 }
 
@@ -326,13 +326,13 @@ static void collect(struct lesson *l)
 static int enter(const struct flow_entry *entry, void *arg)
 {
 	struct lesson *l = arg;
-	int err = entry->passes ? older_add(&l->session->state, &entry->key) : 0;
+	int err = entry->marked ? older_add(&l->session->state, &entry->key) : 0;
 
 	if (err == -E2BIG) {
 		l->without_room++;
 		return 0;
 	}
-	l->learned += !err && entry->passes;
+	l->learned += !err && entry->marked;
 	return err;
 }
 

@@ -7,15 +7,15 @@
 
 struct tally {
 	size_t reset, stuck;
-	int why; /* of the last one that is stuck */
+	int why; /* -errno of the last stuck one */
 };
 
-static bool goes_through(struct session *session, const struct foreign_flow *flow, int ifindex)
+static bool leaves_by(struct session *session, const struct foreign_flow *flow, int ifindex)
 {
 	return route_output(&session->nl, flow->family, flow->id.idiag_dst) == ifindex;
 }
 
-static void sever(struct nl *diag, const struct foreign_flow *flow, struct tally *tally)
+static void reset(struct nl *diag, const struct foreign_flow *flow, struct tally *tally)
 {
 	int err = sockdiag_destroy(diag, flow);
 
@@ -33,27 +33,27 @@ static void report(const struct tally *tally, const char *ifname)
 		log_step("%s: reset %zu relayed flow%s (--keep-flows lets them end)", ifname,
 			 tally->reset, tally->reset == 1 ? "" : "s");
 	if (tally->stuck)
-		log_warn("%s: %zu sockets of relayed flows stay (%s): clients that use the same "
-			 "port again wait until they time out",
+		log_warn("%s: %zu sockets of relayed flows cannot be closed (%s): clients that use "
+			 "the same port again wait until they time out",
 			 ifname, tally->stuck, strerror(-tally->why));
 }
 
-static int list_own(struct session *session, struct foreign_flow **ret_flows, size_t *ret_n)
+static int list_proxied(struct session *session, struct foreign_flow **ret_flows, size_t *ret_n)
 {
 	struct foreign_flow *flows = NULL;
-	size_t n = 0, own = 0;
+	size_t n = 0, kept = 0;
 	int err = sockdiag_list_foreign(&session->nl, &flows, &n);
 
 	if (err)
 		return err;
 	err = proxied_find(&session->state, flows, n);
 	if (err)
-		log_debug("flows: cannot tell whose they all are: %s", strerror(-err));
+		log_debug("flows: cannot find the owners of all: %s", strerror(-err));
 	for (size_t i = 0; i < n; i++)
-		if (flows[i].ours)
-			flows[own++] = flows[i];
+		if (flows[i].proxied)
+			flows[kept++] = flows[i];
 	*ret_flows = flows;
-	*ret_n = own;
+	*ret_n = kept;
 	return 0;
 }
 
@@ -67,7 +67,7 @@ void reset_flows(struct session *session, int ifindex, const char *ifname)
 
 	if (session->dry_run)
 		return;
-	err = list_own(session, &flows, &n);
+	err = list_proxied(session, &flows, &n);
 	if (!err)
 		err = sockdiag_open(&diag);
 	if (err) {
@@ -75,8 +75,8 @@ void reset_flows(struct session *session, int ifindex, const char *ifname)
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (goes_through(session, &flows[i], ifindex))
-			sever(&diag, &flows[i], &tally);
+		if (leaves_by(session, &flows[i], ifindex))
+			reset(&diag, &flows[i], &tally);
 	report(&tally, ifname);
 }
 
@@ -84,7 +84,7 @@ int reset_flows_count(struct session *session, size_t *ret_alive)
 {
 	__cleanup_free struct foreign_flow *flows = NULL;
 	size_t n = 0, alive = 0;
-	int err = list_own(session, &flows, &n);
+	int err = list_proxied(session, &flows, &n);
 
 	if (err) {
 		log_error("flows: cannot list them: %s (detach without --keep-flows)",
