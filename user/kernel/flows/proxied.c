@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "kernel/flows/flowset.h"
-#include "lib/listeners.h"
 #include "kernel/maps/policy_maps.h"
+#include "lib/listeners.h"
 
 /* ---- by the table of the data path ------------------------------------------ */
 

@@ -9,8 +9,8 @@
 #define TPROXY_KERNEL_HOOK_CHAIN_H
 
 #include "kernel/hook/after.h"
-#include "lib/device.h"
 #include "kernel/hook/hook.h"
+#include "lib/device.h"
 
 #define CHAIN_MAX 32
 

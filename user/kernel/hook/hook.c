@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "kernel/hook/clsact.h"
-#include "lib/log.h"
 #include "kernel/hook/tcx.h"
+#include "lib/log.h"
 
 const char *const hook_names[HOOK_MAX] = {
 	[HOOK_NONE] = "none",

@@ -10,9 +10,9 @@
 
 #include <stdbool.h>
 
-#include "lib/netlink.h"
-#include "kernel/state/program.h"
 #include "kernel/state/pindir_stage.h"
+#include "kernel/state/program.h"
+#include "lib/netlink.h"
 
 enum hook { HOOK_NONE, HOOK_TCX, HOOK_CLSACT, HOOK_MAX };
 extern const char *const hook_names[HOOK_MAX];

@@ -23,6 +23,7 @@ struct head {
 	__u8 unreadable, link_local, zero[2];
 };
 
+/* Pins keep the names that earlier builds gave them. */
 static const char *const names[] = { "internal/document0", "internal/document1",
 				     "internal/document_next" };
 #define STAGED names[2]

@@ -10,7 +10,7 @@
 #define BATCH 4096
 #define RETRIES 100
 
-/* A batch of either family; keys lie one behind the other at their own size. */
+/* A batch of either family; keys follow each other without gaps. */
 struct batch {
 	size_t key_size;
 	__u32 n;
@@ -74,7 +74,7 @@ static int write_singly(int fd, const struct batch *b, __u32 *done)
 	return 0;
 }
 
-/* An LPM_TRIE may refuse an update with ENOMEM under memory pressure of the moment: try again. */
+/* An LPM_TRIE may refuse an update with ENOMEM under a short memory pressure: try again. */
 static int write_batch(int fd, struct batch *b)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
@@ -92,7 +92,7 @@ static int write_batch(int fd, struct batch *b)
 			err = -errno;
 		if (!err)
 			break;
-		/* Of a batch that failed half-way the kernel tells how far it came. */
+		/* After a batch that failed half-way, n is the number of entries written. */
 		if (!singly && (err == -EINVAL || err == -EOPNOTSUPP || err == -524))
 			singly = true;
 		else if (err != -ENOMEM || i == RETRIES)
@@ -164,7 +164,7 @@ int bulk_read_prefixes(int fd, __u8 family, struct prefix_table *table)
 		if (bpf_map_lookup_batch(fd, first ? NULL : at, at, b->keys.bytes, b->masks, &b->n,
 					 &opts)) {
 			last = errno == ENOENT;
-			/* A key that vanished under a batch ends it; an old kernel has none at all. */
+			/* A key that vanishes during a batch ends it; an old kernel has no batches. */
 			if (!last && first)
 				return read_singly(fd, family, b, table);
 			if (!last)

@@ -5,7 +5,7 @@
 #include <bpf/libbpf.h>
 #include <netinet/in.h>
 
-/* A CPU turns its numbers over when it next counts: those of another half minute are no longer true. */
+/* A CPU moves its numbers on when it next counts, so those of an older half minute are outdated. */
 static void add_cpu(struct health *sum, const struct tproxy_health *cpu, __u32 epoch)
 {
 	for (int i = 0; i < 2; i++) {
@@ -22,8 +22,9 @@ static void add_cpu(struct health *sum, const struct tproxy_health *cpu, __u32 e
 }
 
 /*
- * A handshake may begin on one CPU and end on another. What a CPU has counted since its own
- * latest delivery is sound if the first of it came after everybody's; else only its latest is.
+ * A handshake may begin on one CPU and end on another. What a CPU has counted since its own latest
+ * delivery counts in full if the first of these starts came after the latest delivery of all CPUs;
+ * else only its latest start is sure.
  */
 static void add_unanswered(struct health *sum, const struct tproxy_health *cpu, __u64 delivered_ns)
 {
@@ -64,7 +65,7 @@ int health_read(const struct state *state, __u32 rule, __u8 proto, struct health
 	}
 	for (int i = 0; i < cpus; i++)
 		add_unanswered(&sum, &values[i], delivered_ns);
-	/* A client that answers twice while the listener is slow counts twice. */
+	/* A client that answers twice because the listener is slow counts twice. */
 	if (sum.delivered > sum.started)
 		sum.delivered = sum.started;
 	*ret_health = sum;

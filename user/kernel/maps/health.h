@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How the flow starts of a rule fared in the last minute, as the data path counts them. */
+/* What became of the flow starts of a rule in the last minute, as the data path counts it. */
 #ifndef TPROXY_KERNEL_MAPS_HEALTH_H
 #define TPROXY_KERNEL_MAPS_HEALTH_H
 
 #include "kernel/state/state.h"
 
 struct health {
-	__u64 started;    /* SYNs or datagrams that a listener was to get, 34 to 69 s back */
-	__u64 delivered;  /* TCP: of these, handshakes that came to their end; at most `started` */
-	__u64 unanswered; /* TCP: starts after the latest that was delivered, at least; UDP: all */
-	__u64 unanswered_ns;         /* CLOCK_MONOTONIC of the first of these; 0: none */
-	__u64 last_ns;               /* of the latest start, however long ago; 0: none */
+	__u64 started;       /* SYNs or datagrams given to a listener, in the last 34 to 69 s */
+	__u64 delivered;     /* TCP: of these, completed handshakes; at most `started` */
+	__u64 unanswered;    /* TCP: starts after the latest delivered one, at least; UDP: all */
+	__u64 unanswered_ns; /* CLOCK_MONOTONIC of the first of these; 0: none */
+	__u64 last_ns;       /* of the latest start, at any time; 0: none */
 	struct tproxy_flow_key last; /* its flow */
-	__u32 ifindex;               /* where it came in */
+	__u32 ifindex;               /* where that flow came in */
 };
 
 /* proto: IPPROTO_TCP or IPPROTO_UDP. 0 or -errno. */

@@ -35,7 +35,7 @@ struct stale {
 	size_t n, room;
 };
 
-/* Gathered before any is deleted: a walk that loses its place starts again. */
+/* Collects them before any is deleted: a walk whose key is deleted starts again. */
 static int find_stale(int fd, struct stale *stale)
 {
 	struct tproxy_flow_key key, *prev = NULL;
@@ -60,7 +60,8 @@ int older_purge(const struct state *state)
 	int err = find_stale(fd, &stale);
 
 	for (size_t i = 0; i < stale.n; i++)
-		bpf_map_delete_elem(fd, &stale.keys[i]); /* gone already: the data path was first */
+		bpf_map_delete_elem(
+			fd, &stale.keys[i]); /* it may be gone: the data path deletes, too */
 	free(stale.keys);
 	return err;
 }

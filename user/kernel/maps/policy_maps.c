@@ -6,8 +6,8 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 
-#include "lib/addrset.h"
 #include "kernel/maps/applied.h"
+#include "lib/addrset.h"
 
 /* ---- reading the policy --------------------------------------------------- */
 
@@ -126,7 +126,7 @@ int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_m
 
 #define LPM_RETRIES 100
 
-/* An LPM_TRIE may refuse an update with ENOMEM under memory pressure of the moment: try again. */
+/* An LPM_TRIE may refuse an update with ENOMEM under a short memory pressure: try again. */
 int policy_maps_update(const struct state *state, enum state_map map, const void *key,
 		       const void *value)
 {
@@ -195,7 +195,7 @@ int policy_maps_iface_del(const struct state *state, __u32 ifindex)
 
 /* ---- local addresses ------------------------------------------------------ */
 
-/* Deletes what the map has and the set has not. Keys are gathered before any deletion. */
+/* Deletes what only the map has. It collects the keys before it deletes any. */
 static int drop_stale(int fd, const struct addrset *keep)
 {
 	struct addrset stale = { 0 };
@@ -296,7 +296,7 @@ int policy_maps_set_rulestat(const struct state *state, __u32 rule,
 		return -errno;
 	memset(values, 0, (size_t)cpus * sizeof(*values));
 	if (stat)
-		values[0] = *stat; /* sums are all that is ever read */
+		values[0] = *stat; /* only the sum is ever read */
 	return bpf_map_update_elem(state->map[MAP_RULESTATS], &rule, values, BPF_ANY) ? -errno : 0;
 }
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The live maps of an open state: read the policy back, edit it in place, walk
- * interfaces, read counters, refresh local addresses. Each edit is one atomic map
- * update; packets are matched all the while.
+ * The maps that hold the policy of an open state: reads the policy back, edits it in place, walks
+ * interfaces, reads counters, refreshes local addresses. Each edit is one atomic map update, and
+ * packets are matched all the time.
  */
 #ifndef TPROXY_KERNEL_MAPS_POLICY_MAPS_H
 #define TPROXY_KERNEL_MAPS_POLICY_MAPS_H
 
 #include "kernel/maps/bulk.h"
-#include "lib/netlink.h"
 #include "kernel/state/state.h"
+#include "lib/netlink.h"
 #include "policy/tables.h"
 
 /* Reads the maps of the active generation. */
 int policy_maps_read_policy(const struct state *state, struct policy *ret_policy);
-/* Only what a rule is, without the sets it matches: names, actions, proxies, interfaces. */
+/* Names, actions, proxies and interfaces of the rules, without the sets that they match. */
 int policy_maps_read_rules(const struct state *state, struct policy *ret_policy);
-/* The rules that an interface of this name should have: `unlimited` and those limited to it. */
+/* The rules that an interface of this name should have: of `unlimited`, and those limited to it. */
 int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_mask unlimited,
 			 tproxy_mask *ret_mask);
 
@@ -24,9 +24,9 @@ int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_m
 int policy_maps_fill(const struct state *state, const struct policy *policy,
 		     bulk_progress progress);
 
-/* As the maps have it, edits by hand and all; sorted. */
+/* As the maps have it, with edits by hand; sorted. */
 int policy_maps_read_tables(const struct state *state, struct tables *tables);
-/* One entry of a policy map. */
+/* Writes one entry. */
 int policy_maps_update(const struct state *state, enum state_map map, const void *key,
 		       const void *value);
 
@@ -53,7 +53,7 @@ int policy_maps_iface_set(const struct state *state, __u32 ifindex,
 			  const struct tproxy_iface *value);
 int policy_maps_iface_del(const struct state *state, __u32 ifindex);
 
-/* Makes the set of local addresses true: adds what is new, drops what is gone. */
+/* Updates the set of local addresses: adds new ones, removes those that are gone. */
 int policy_maps_refresh_local(const struct state *state, struct nl *nl);
 
 /* ret_counters: TPROXY_COUNT_MAX sums over all CPUs. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From one policy to another in the live maps: in place, as printed commands, or from nothing. */
+/* Leads the maps from one policy to another: in place, as printed commands, or from empty maps. */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <string.h>
@@ -74,7 +74,7 @@ static int plan_change(const struct state *state, const struct policy *from,
 	return err;
 }
 
-/* Rules whose interfaces change. */
+/* The rules whose interfaces change. */
 static tproxy_mask rescoped(const struct policy *from, const struct policy *to)
 {
 	tproxy_mask mask = 0;
@@ -86,8 +86,8 @@ static tproxy_mask rescoped(const struct policy *from, const struct policy *to)
 }
 
 /*
- * One plan for making and for printing: rules that go leave the interfaces first,
- * rules that come are put on them last, so that each appears and vanishes whole.
+ * Makes or prints the edits. Rules that go are taken off the interfaces first, new ones are put on
+ * them last, so that a rule never works in part.
  */
 static int walk_change(const struct state *state, const struct policy *from,
 		       const struct policy *to,

@@ -163,7 +163,7 @@ bool pools_have(const struct state *state, const struct endpoint *address)
 	return !bpf_map_lookup_elem(state->map[MAP_POOLS], &key, &value);
 }
 
-/* ---- and back ------------------------------------------------------------- */
+/* ---- back into a configuration -------------------------------------------- */
 
 static void drop_pools(struct config *config)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pools as the maps have them: compiles those of a configuration, reads and fills the
- * map of a generation, compares, and turns entries back into a configuration.
+ * Pools in the form of map entries: compiles those of a configuration, reads and fills the map of
+ * a generation, compares, and turns entries back into a configuration.
  */
 #ifndef TPROXY_KERNEL_MAPS_POOLS_H
 #define TPROXY_KERNEL_MAPS_POOLS_H
 
-#include "policy/config/config.h"
 #include "kernel/state/state.h"
+#include "policy/config/config.h"
 
 struct pool_entry {
 	struct tproxy_pool_key key;
@@ -21,14 +21,17 @@ struct pool_table {
 
 int pools_compile(const struct config *config, struct pool_table *ret_table);
 int pools_read(const struct state *state, struct pool_table *ret_table);
-/* Does the address and port stand for a server? */
+/* Is this address and port an entry of a pool? */
 bool pools_have(const struct state *state, const struct endpoint *address);
 /* Into the empty map of a new generation. */
 int pools_fill(const struct state *state, const struct pool_table *table);
 /* Replaces those of a configuration. */
 int pools_to_config(const struct pool_table *table, struct config *config);
 
-/* Calls for what only `from` has (gone) and what only `to` has; another server is both. */
+/*
+ * Calls fn for each entry that only `from` has (gone) or only `to` has; for one with another
+ * server, twice.
+ */
 typedef void (*pools_diff_fn)(const struct pool_entry *entry, bool gone, void *arg);
 void pools_diff(const struct pool_table *from, const struct pool_table *to, pools_diff_fn fn,
 		void *arg);

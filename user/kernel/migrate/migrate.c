@@ -12,7 +12,7 @@
 #include "kernel/migrate/vars.h"
 #include "lib/log.h"
 
-/* ABI 1 had no `unrouted`. */
+/* As ABI 1 pinned it: without `unrouted`. */
 struct rule_abi1 {
 	__u8 head[28]; /* action … proxy6 */
 	__u8 name[TPROXY_NAME_LEN];
@@ -23,7 +23,7 @@ _Static_assert(offsetof(struct tproxy_rule, unrouted) == 28, "the head is the sa
 
 /* ---- maps of both states -------------------------------------------------- */
 
-/* ABI 2 gave rules another layout, and pinned what its programs remember of flows. */
+/* With ABI 2 rules got another layout, and what programs remember of flows was pinned. */
 static bool has_abi2(const struct migration *m)
 {
 	return m->old->config.abi >= 2;
@@ -36,7 +36,7 @@ static bool is_made_new(const struct migration *m, enum state_map map)
 	return map == MAP_CONFIG || map == MAP_COUNTERS;
 }
 
-/* Caches of the moment may begin empty where their layout has changed; nothing else may. */
+/* Only short-lived caches may begin empty where their layout has changed. */
 static bool may_begin_empty(enum state_map map)
 {
 	return map == MAP_TICKETS || map == MAP_FRAGS || map == MAP_LOCAL;
@@ -102,7 +102,7 @@ static int load(struct migration *m)
 	return err ? err : state_keep_progs(obj, &m->next);
 }
 
-/* ---- filling what is made new --------------------------------------------- */
+/* ---- filling new maps ----------------------------------------------------- */
 
 static int copy_rules(int from, int to)
 {
@@ -158,7 +158,7 @@ static int copy_applied(const struct migration *m, const struct state *was, cons
 	return applied_write_slot(is, slot, &applied);
 }
 
-/* One slot of the generations; `is`: its maps, of which those of ABI 1 have no rules yet. */
+/* Converts a slot. `is`: its maps in the new state; after ABI 1 the rules are still empty. */
 static int convert_slot(const struct migration *m, __u32 slot, const struct state *was,
 			const struct state *is)
 {
@@ -172,7 +172,7 @@ static int convert_slot(const struct migration *m, __u32 slot, const struct stat
 	return copy_applied(m, was, is, slot);
 }
 
-/* The idle policy is for the way back only: where it cannot be had, there is none. */
+/* The previous policy is only for a rollback: if it cannot be kept, there is none. */
 static int convert_idle(struct migration *m, __u32 slot)
 {
 	struct state was __cleanup_state = STATE_CLOSED;
@@ -239,7 +239,7 @@ static bool is_same_map(int a, int b)
 	       x.id == y.id;
 }
 
-/* tproxy-relay knows the socket map by the inode of its pin: a shared map keeps its pin. */
+/* tproxy-relay knows the socket map by the inode of its pin, so a shared map keeps its pin. */
 static int pin_map(const struct migration *m, enum state_map map)
 {
 	const struct pindir *old = &m->old->pins, *next = &m->next.pins;

@@ -58,7 +58,7 @@ int vars_open_map(int prog, const char *name)
 	return open_map(prog, name, false);
 }
 
-/* libbpf puts as much of the object's name before it as there is room for. */
+/* libbpf prepends as much of the object's name as there is room for. */
 int vars_open(int prog)
 {
 	return open_map(prog, ".bss", true);

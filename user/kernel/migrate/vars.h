@@ -12,7 +12,7 @@ struct bpf_map;
 /* Has the map of fd the type and sizes of `map`, so that an object can use it in its place? */
 bool vars_map_fits(const struct bpf_map *map, int fd);
 
-/* The map of this name that the program uses. Descriptor, -ENOENT, or -EPERM without CAP_SYS_ADMIN. */
+/* The map of this name that the program uses. Descriptor, -ENOENT; -EPERM without CAP_SYS_ADMIN. */
 int vars_open_map(int prog, const char *name);
 /* The map of its zero-initialised variables (.bss). */
 int vars_open(int prog);

@@ -48,8 +48,7 @@ static void put_ip(struct frame *f, __u8 proto, const struct endpoint *src,
 	put(f, &v6, sizeof(v6));
 }
 
-/* RFC 9293 3.1, RFC 768 and RFC 8200 8.1: of the addresses, the protocol and
- * the length as well. */
+/* RFC 9293 3.1, RFC 768 and RFC 8200 8.1: it covers addresses, protocol and length as well. */
 static __u16 checksum(__u8 proto, const struct endpoint *src, const struct endpoint *dst,
 		      const void *header)
 {
@@ -79,7 +78,7 @@ static void put_udp(struct frame *f, const struct endpoint *src, const struct en
 			      .len = htons(sizeof(udp)) };
 
 	udp.check = checksum(IPPROTO_UDP, src, dst, &udp);
-	if (!udp.check) /* which would mean that there is none */
+	if (!udp.check) /* zero would mean: no checksum */
 		udp.check = 0xffff;
 	put(f, &udp, sizeof(udp));
 }
@@ -87,7 +86,8 @@ static void put_udp(struct frame *f, const struct endpoint *src, const struct en
 void frame_make(struct frame *ret_frame, __u8 proto, const struct endpoint *src,
 		const struct endpoint *dst, const __u8 *to)
 {
-	struct ethhdr eth = { .h_source = { 2, 0, 0, 0, 0, 9 } }; /* a local one, RFC 7042 2.1 */
+	struct ethhdr eth = { .h_source = { 2, 0, 0, 0, 0,
+					    9 } }; /* locally administered, RFC 7042 2.1 */
 
 	*ret_frame = (struct frame){ .len = 0 };
 	memcpy(eth.h_dest, to, sizeof(eth.h_dest));

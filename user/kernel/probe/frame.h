@@ -10,14 +10,14 @@ struct frame {
 	size_t len;
 };
 
-/* src and dst of one family; to: the Ethernet address it is for. Checksums are right. */
+/* src and dst are of one family; to: the destination Ethernet address. Checksums are right. */
 void frame_make(struct frame *ret_frame, __u8 proto, const struct endpoint *src,
 		const struct endpoint *dst, const __u8 *to);
 
-/* It is not to be forwarded: TTL or hop limit 1. */
+/* Sets TTL or hop limit to 1, so that the packet is not forwarded. */
 void frame_end_here(struct frame *frame);
 
-/* The Ethernet address of a device, and whether its packets have such a header. 0 or -errno. */
+/* The link-layer address of a device, and whether it is an Ethernet device. 0 or -errno. */
 int frame_device(int ifindex, __u8 *ret_address, bool *ret_ethernet);
 
 #endif

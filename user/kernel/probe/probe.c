@@ -15,7 +15,7 @@
 #include "lib/log.h"
 #include "tproxy_probe.h"
 
-#include "probe.skel.h" /* which takes its types from there */
+#include "probe.skel.h" /* uses types of tproxy_probe.h */
 
 #define WAIT_MS 500
 #define PORT_MIN 20000
@@ -38,7 +38,7 @@ static void close_try(struct probe_try *t)
 
 	bpf_map_update_elem(t->state->map[MAP_PROBE], &zero, &none, BPF_ANY);
 	if (t->listener >= 0)
-		close(t->listener); /* which empties its slot */
+		close(t->listener); /* this empties its slot */
 	probe_bpf__destroy(t->skel);
 }
 #define __cleanup_try __attribute__((cleanup(close_try)))
@@ -63,12 +63,12 @@ static struct probe_bpf *load(bool traced)
 	return NULL;
 }
 
-/* Without BTF, or the right to trace, a lost packet has no reason; the answer is as sound. */
+/* Without BTF, or the right to trace, a lost packet has no reason; the result is still right. */
 static int open_programs(struct probe_try *t)
 {
 	t->skel = load(true);
 	if (!t->skel) {
-		log_debug("probe: the kernel does not let us see its drops: %s", strerror(errno));
+		log_debug("probe: cannot trace drops of the kernel: %s", strerror(errno));
 		t->skel = load(false);
 	}
 	return t->skel ? 0 : -errno;
@@ -141,16 +141,16 @@ static int make_frame(struct probe_try *t)
 
 	if (err)
 		return err;
-	/* Without such a header on the device, lo decides to whom the frame is addressed. */
+	/* Without such a header on the device, the kernel compares with the address of lo: zeros. */
 	if (!ethernet)
 		memset(address, 0, sizeof(address));
 	frame_make(&t->frame, t->flow.proto, &t->flow.src, &t->flow.dst, address);
-	/* Where our program does not meet it, no server is to. */
+	/* If our program does not meet it, no server must get it. */
 	frame_end_here(&t->frame);
 	return 0;
 }
 
-/* Our bit, by which the program knows that there is something to look at, and others by chance. */
+/* Our bit makes the program compare the mark; random others identify the packet. */
 static int choose_mark(struct probe_try *t)
 {
 	struct tproxy_probe probe = { 0 };
@@ -181,7 +181,7 @@ static int send_frame(const struct probe_try *t)
 	return t->skel->data_outcome->outcome.put < 0 ? (int)t->skel->data_outcome->outcome.put : 0;
 }
 
-/* ---- what became of it ---------------------------------------------------- */
+/* ---- the result ----------------------------------------------------------- */
 
 static void pause_ms(void)
 {
@@ -190,7 +190,7 @@ static void pause_ms(void)
 	nanosleep(&ms, NULL);
 }
 
-/* The first place where it was dropped; the original, which only its copy left, does not count. */
+/* The first drop. The original packet, of which a copy was put on the device, does not count. */
 static bool find_drop(const struct probe_outcome *outcome, struct probe_report *report)
 {
 	__u32 n = outcome->drops < PROBE_DROPS ? outcome->drops : PROBE_DROPS;
@@ -212,7 +212,7 @@ static int look(const struct probe_try *t, struct probe_report *report)
 	struct tproxy_probe probe;
 	__u32 zero = 0;
 
-	/* One drop is that of the original; with a second one, or an arrival, it is over. */
+	/* The first drop is the original's; a second one, or an arrival, is the result. */
 	for (int i = 0; i < WAIT_MS && !outcome->arrived && outcome->drops < 2; i++)
 		pause_ms();
 	if (bpf_map_lookup_elem(t->state->map[MAP_PROBE], &zero, &probe))

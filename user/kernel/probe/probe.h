@@ -1,43 +1,43 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The proof that a steered packet arrives: one is put on an interface as if it had just come
- * in. It meets the attached program, and from there on all that a client's packet meets: other
- * programs, the mark, rules and routes, rp_filter, INPUT. The listener is our own and answers
- * nothing, so that no trace stays but in counters, logs and the connection tracking of others.
- * With TTL 1 it goes no further where nobody keeps it; the kernel then tells its sender so.
+ * Proves that a steered packet arrives: puts a packet on an interface as if it had just come in.
+ * It meets the attached program, and then everything that a client's packet meets: other
+ * programs, the mark, rules and routes, rp_filter, INPUT. The listener is our own and never
+ * answers, so that the probe shows only in counters, in logs and in connection tracking. Its TTL
+ * is 1: a host that does not deliver it does not forward it, and sends an ICMP error.
  */
 #ifndef TPROXY_KERNEL_PROBE_PROBE_H
 #define TPROXY_KERNEL_PROBE_PROBE_H
 
-#include "lib/parse.h"
 #include "kernel/state/state.h"
+#include "lib/parse.h"
 
 struct probe_flow {
 	__u8 proto;          /* IPPROTO_TCP, IPPROTO_UDP */
-	int ifindex;         /* it comes in here */
-	struct endpoint src; /* port 0: one is chosen */
+	int ifindex;         /* where it comes in */
+	struct endpoint src; /* port 0: probe_run chooses one */
 	struct endpoint dst;
 };
 
 enum probe_result {
 	PROBE_DELIVERED,
-	PROBE_UNSEEN, /* our program did not meet it: somebody took it before, or we are not there */
-	PROBE_LOST,   /* our program kept it, and no socket got it */
+	PROBE_UNSEEN, /* our program did not meet it: another one took it, or ours is not attached */
+	PROBE_LOST,   /* our program steered it, and no socket got it */
 	PROBE_MAX
 };
 
 struct probe_report {
 	enum probe_result result;
-	char why[64];        /* the kernel's reason, "NETFILTER_DROP"; empty: it does not say */
-	char where[64];      /* its function, "nft_do_chain"; empty as above */
+	char why[64];        /* the kernel's reason, "NETFILTER_DROP"; empty: unknown */
+	char where[64];      /* its function, "nft_do_chain"; empty: unknown */
 	__u32 mark;          /* at the socket; 0: not delivered */
-	struct endpoint dst; /* there, too: another one than was sent, if somebody rewrote it */
+	struct endpoint dst; /* at the socket: differs from the sent one if it was rewritten */
 };
 
 /*
- * The state's lock is the caller's, and so is the network namespace. Takes up to half a second.
- * 0 or -errno: then nothing is known. It takes CAP_BPF and CAP_NET_ADMIN; reason and function
- * also CAP_PERFMON, BTF of the kernel and /proc/kallsyms.
+ * The caller holds the state's lock and is in its network namespace. Takes up to half a second.
+ * 0, or -errno if nothing was found out. Needs CAP_BPF and CAP_NET_ADMIN; reason and function also
+ * need CAP_PERFMON, BTF of the kernel and /proc/kallsyms.
  */
 int probe_run(const struct state *state, const struct probe_flow *flow,
 	      struct probe_report *ret_report);

@@ -9,14 +9,14 @@
 #include <sys/socket.h>
 
 #include "kernel/flows/flowset.h"
-#include "kernel/probe/frame.h"
 #include "kernel/maps/policy_maps.h"
 #include "kernel/maps/pools.h"
+#include "kernel/probe/frame.h"
 #include "tproxy.skel.h"
 
 #define TC_SHOT 2
 #define TC_REDIRECT 7
-#define MOVED(result, symbol) ((result)->counters >> TPROXY_COUNT_##symbol & 1)
+#define BUMPED(result, symbol) ((result)->counters >> TPROXY_COUNT_##symbol & 1)
 
 const char *const simulate_verdict_names[SIMULATE_MAX] = {
 	[SIMULATE_NONE] = "none",   [SIMULATE_PROXY] = "proxy",       [SIMULATE_PASS] = "pass",
@@ -27,7 +27,7 @@ const char *const simulate_verdict_names[SIMULATE_MAX] = {
 
 /* ---- programs and maps ---------------------------------------------------- */
 
-/* What a packet leaves behind must not be left in the live maps. */
+/* The packet must not change these live maps. */
 static bool is_private(enum state_map map, bool own_policy)
 {
 	switch (map) {
@@ -35,7 +35,7 @@ static bool is_private(enum state_map map, bool own_policy)
 	case MAP_RULESTATS:
 	case MAP_TICKETS:
 	case MAP_FRAGS:
-	case MAP_OLDER: /* a look at an entry renews it */
+	case MAP_OLDER: /* a look-up of an entry renews it */
 	case MAP_BEGAN:
 	case MAP_BEGAN_TAGS:
 	case MAP_COOKIE:
@@ -94,7 +94,7 @@ void simulate_close(struct simulation *simulation)
 
 /* ---- the packet ----------------------------------------------------------- */
 
-/* One that is not addressed to the device's own address is nobody's. */
+/* The kernel drops a frame that is not addressed to the device. */
 static int make_frame(const struct simulated_flow *flow, struct frame *ret_frame)
 {
 	__u8 address[ETH_ALEN];
@@ -106,24 +106,42 @@ static int make_frame(const struct simulated_flow *flow, struct frame *ret_frame
 	return err;
 }
 
-/* The one entry that concerns the flow, for the time of a run. */
-static int lend_older(const struct simulation *simulation, const struct simulated_flow *flow,
-		      bool take_back)
+static struct tproxy_flow_key key_of(const struct simulated_flow *flow)
 {
-	int fd = simulation->maps.map[MAP_OLDER];
 	struct tproxy_flow_key key;
-	struct tproxy_older value;
 
-	if (simulation->older < 0 || flow->proto != IPPROTO_UDP)
-		return 0;
 	flow_key_make(&key, flow->src.family, flow->src.addr, flow->dst.addr);
 	key.sport = htons(flow->src.port);
 	key.dport = htons(flow->dst.port);
-	if (take_back)
-		return bpf_map_delete_elem(fd, &key) && errno != ENOENT ? -errno : 0;
-	if (bpf_map_lookup_elem(simulation->older, &key, &value))
+	return key;
+}
+
+static bool may_be_older(const struct simulation *simulation, const struct simulated_flow *flow)
+{
+	return simulation->older >= 0 && flow->proto == IPPROTO_UDP;
+}
+
+/* Copies the flow's entry, if it has one, for the time of a run. */
+static int copy_older(const struct simulation *simulation, const struct simulated_flow *flow)
+{
+	const struct tproxy_flow_key key = key_of(flow);
+	struct tproxy_older value;
+
+	if (!may_be_older(simulation, flow) || bpf_map_lookup_elem(simulation->older, &key, &value))
 		return 0;
-	return bpf_map_update_elem(fd, &key, &value, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(simulation->maps.map[MAP_OLDER], &key, &value, BPF_ANY) ?
+		       -errno :
+		       0;
+}
+
+static int delete_older(const struct simulation *simulation, const struct simulated_flow *flow)
+{
+	const struct tproxy_flow_key key = key_of(flow);
+
+	if (may_be_older(simulation, flow) &&
+	    bpf_map_delete_elem(simulation->maps.map[MAP_OLDER], &key) && errno != ENOENT)
+		return -errno;
+	return 0;
 }
 
 /* ---- the verdict ---------------------------------------------------------- */
@@ -149,26 +167,26 @@ static int look_at_counters(const struct simulation *simulation, struct simulate
 }
 
 /*
- * bpf_sk_assign refuses a packet that no device has received, with every listener that
- * was found fit, and only then: it is what a flow to a proxy looks like here.
+ * bpf_sk_assign refuses a packet that no device has received. The program calls it only with a
+ * listener that is fit, so here ASSIGN_FAILED shows a flow that a proxy would get.
  */
 static enum simulate_verdict verdict_of(const struct simulate_result *r, __u32 retval)
 {
-	if (MOVED(r, ASSIGN_FAILED) || MOVED(r, STEERED) || MOVED(r, TIME_WAIT))
+	if (BUMPED(r, ASSIGN_FAILED) || BUMPED(r, STEERED) || BUMPED(r, TIME_WAIT))
 		return SIMULATE_PROXY;
-	if (MOVED(r, OWNED) || MOVED(r, FOREIGN_LISTENER))
+	if (BUMPED(r, OWNED) || BUMPED(r, FOREIGN_LISTENER))
 		return SIMULATE_OWNED;
-	if (MOVED(r, OLDER))
+	if (BUMPED(r, OLDER))
 		return SIMULATE_OLDER;
-	if (MOVED(r, LOCAL_DST))
+	if (BUMPED(r, LOCAL_DST))
 		return SIMULATE_LOCAL;
-	if (MOVED(r, UNROUTED))
+	if (BUMPED(r, UNROUTED))
 		return SIMULATE_UNROUTED;
 	if (retval == TC_REDIRECT)
 		return SIMULATE_RESET;
 	if (retval == TC_SHOT)
 		return SIMULATE_DROP;
-	return MOVED(r, RULE_PASS) || MOVED(r, DOWN_PASS) ? SIMULATE_PASS : SIMULATE_NONE;
+	return BUMPED(r, RULE_PASS) || BUMPED(r, DOWN_PASS) ? SIMULATE_PASS : SIMULATE_NONE;
 }
 
 int simulate_run(const struct simulation *simulation, const struct simulated_flow *flow,
@@ -186,25 +204,25 @@ int simulate_run(const struct simulation *simulation, const struct simulated_flo
 
 	opts.data_size_in = (__u32)p.len;
 	if (!err)
-		err = lend_older(simulation, flow, false);
+		err = copy_older(simulation, flow);
 	if (!err)
 		err = bpf_prog_test_run_opts(
 			bpf_program__fd(simulation->skel->progs.tproxy_ingress), &opts);
 	if (!err)
 		err = look_at_counters(simulation, &result);
 	if (!err)
-		err = lend_older(simulation, flow, true);
+		err = delete_older(simulation, flow);
 	if (err)
 		return err;
 	result.verdict = verdict_of(&result, opts.retval);
-	/* Seen by sk_lookup, once the packet is let through. */
+	/* sk_lookup decides about these, after the program let the packet pass. */
 	if ((result.verdict == SIMULATE_NONE || result.verdict == SIMULATE_LOCAL ||
 	     result.verdict == SIMULATE_UNROUTED) &&
 	    pools_have(&simulation->maps, &flow->dst))
 		result.verdict = SIMULATE_POOL;
-	result.no_listener = !MOVED(&result, ASSIGN_FAILED) &&
-			     (MOVED(&result, DOWN_DROP) || MOVED(&result, DOWN_PASS) ||
-			      MOVED(&result, DOWN_RESET));
+	result.no_listener = !BUMPED(&result, ASSIGN_FAILED) &&
+			     (BUMPED(&result, DOWN_DROP) || BUMPED(&result, DOWN_PASS) ||
+			      BUMPED(&result, DOWN_RESET));
 	*ret_result = result;
 	return 0;
 }

@@ -1,47 +1,47 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first packet of a flow, run through the data path without sending it. The same
- * programs on the same policy maps, but with counters of their own: nothing live
- * moves, and what moves tells which way the packet took.
+ * Runs the first packet of a flow through the data path without sending it. The same programs run
+ * on the same policy maps, but with counters of their own: no live counter changes, and those that
+ * change show what happened to the packet.
  */
 #ifndef TPROXY_KERNEL_PROBE_SIMULATE_H
 #define TPROXY_KERNEL_PROBE_SIMULATE_H
 
-#include "lib/parse.h"
 #include "kernel/state/state.h"
+#include "lib/parse.h"
 
 struct simulated_flow {
 	__u8 proto; /* IPPROTO_TCP, IPPROTO_UDP */
 	struct endpoint src, dst;
-	int ifindex; /* it enters here */
+	int ifindex; /* where it enters */
 };
 
 enum simulate_verdict {
-	SIMULATE_NONE,  /* no rule concerns it */
+	SIMULATE_NONE,  /* no rule matches */
 	SIMULATE_PROXY, /* a listener takes it */
 	SIMULATE_PASS,  /* left to the kernel by a rule */
 	SIMULATE_DROP,
 	SIMULATE_RESET, /* refused */
-	SIMULATE_LOCAL, /* for this host itself */
+	SIMULATE_LOCAL, /* to this host itself */
 	SIMULATE_OWNED, /* a socket here has this flow already, or is bound to its destination */
 	SIMULATE_UNROUTED,
 	SIMULATE_OLDER, /* a UDP flow that began before its rule, left alone */
-	SIMULATE_POOL,  /* this host's address stands for a server; the relay takes it */
+	SIMULATE_POOL,  /* to an address of a pool; the relay takes it */
 	SIMULATE_MAX
 };
 extern const char *const simulate_verdict_names[SIMULATE_MAX];
 
 struct simulate_result {
 	enum simulate_verdict verdict;
-	int rule;         /* -1: none decided */
+	int rule;         /* that decided; -1: none */
 	bool no_listener; /* the verdict is the rule's on-proxy-down */
-	__u64 counters;   /* bit N: enum tproxy_counter N moved */
+	__u64 counters;   /* bit N: enum tproxy_counter N was bumped */
 };
 
 struct simulation {
 	struct tproxy_bpf *skel; /* owned */
-	struct state maps;       /* those the trial runs on; descriptors are the skeleton's */
-	int older;               /* live UDP flows that are left alone; -1: none. Not owned */
+	struct state maps;       /* that it runs on; the skeleton owns the descriptors */
+	int older;               /* the live map of older UDP flows; -1: none. Not owned */
 };
 #define SIMULATE_CLOSED                                                                            \
 	{                                                                                          \
@@ -49,8 +49,8 @@ struct simulation {
 	}
 
 /*
- * live: its policy and sockets are asked; NULL for none. own_policy: only its sockets,
- * the policy maps are empty and the caller fills trial->maps. 0 or -errno.
+ * live: the state whose policy and sockets are used; NULL: none. own_policy: only its sockets; the
+ * policy maps are empty, and the caller fills simulation->maps. 0 or -errno.
  */
 int simulate_open(struct simulation *simulation, const struct state *live, bool own_policy);
 int simulate_run(const struct simulation *simulation, const struct simulated_flow *flow,

@@ -8,7 +8,7 @@
 struct reading {
 	const struct backroute_query *query;
 	struct backroute route;
-	bool any; /* there was a next hop */
+	bool any; /* it has a next hop */
 };
 
 static __u16 length_of(__u8 family)
@@ -16,7 +16,7 @@ static __u16 length_of(__u8 family)
 	return family == AF_INET ? 4 : 16;
 }
 
-/* Each attribute that may be missing is NULL. */
+/* gateway and via may be NULL. */
 static void read_hop(struct reading *r, int ifindex, const struct nlattr *gateway,
 		     const struct nlattr *via)
 {
@@ -30,7 +30,7 @@ static void read_hop(struct reading *r, int ifindex, const struct nlattr *gatewa
 	route->hop_family = r->query->family;
 	if (gateway) {
 		memcpy(route->hop, mnl_attr_get_payload(gateway), length_of(route->hop_family));
-	} else if (via) { /* an IPv4 route by an IPv6 gateway */
+	} else if (via) { /* an IPv4 route via an IPv6 gateway */
 		const struct rtvia *to = mnl_attr_get_payload(via);
 
 		route->hop_family = (__u8)to->rtvia_family;
@@ -75,7 +75,7 @@ static int read_route(const struct nlmsghdr *msg, void *data)
 	return MNL_CB_OK;
 }
 
-/* The entry itself (FIB_MATCH), not what a look-up makes of it: with all its next hops. */
+/* Asks for the entry itself (FIB_MATCH), which has all its next hops. */
 int backroute_find(struct nl *nl, const struct backroute_query *query, struct backroute *ret_route)
 {
 	struct reading reading = { .query = query };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The way back to a client: the route an answer takes, and who is its first hop. Reads only. */
+/* The return route to a client: the route that an answer takes, and its first hop. Reads only. */
 #ifndef TPROXY_KERNEL_ROUTING_BACKROUTE_H
 #define TPROXY_KERNEL_ROUTING_BACKROUTE_H
 
@@ -9,9 +9,9 @@
 #include "lib/netlink.h"
 
 struct backroute {
-	int ifindex;     /* the answer leaves by it; of several next hops, the first */
+	int ifindex;     /* by which the answer leaves; with several next hops, by the first */
 	bool own;        /* the address is this host's */
-	bool by_asked;   /* one of its next hops leaves by the device that was asked about */
+	bool by_asked;   /* one of its next hops leaves by the device of the query */
 	__u8 hop_family; /* of the first hop: the gateway, or the address itself */
 	__u8 hop[16];    /* network byte order */
 };
@@ -19,14 +19,14 @@ struct backroute {
 struct backroute_query {
 	__u8 family;
 	const __u8 *addr; /* 4 or 16 bytes */
-	int vrf;          /* asked in its table; 0: none */
-	int ifindex;      /* the device asked about, or 0 */
+	int vrf;          /* whose table is asked; 0: none */
+	int ifindex;      /* see by_asked; 0: none */
 };
 
-/* 0, -ENETUNREACH or another -errno when there is no way back. */
+/* 0; -ENETUNREACH or another -errno if there is no return route. */
 int backroute_find(struct nl *nl, const struct backroute_query *query, struct backroute *ret_route);
 
-/* 1: the first hop does not answer (ARP, neighbour discovery); 0: it does, or nobody has asked. */
+/* 1: the first hop does not answer (ARP, neighbour discovery); 0: it does, or was not asked. */
 int backroute_hop_is_dead(struct nl *nl, const struct backroute *route);
 
 #endif

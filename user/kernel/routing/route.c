@@ -44,7 +44,7 @@ static void put_rule(struct nlmsghdr *msg, const struct route_key *key, const ch
 	mnl_attr_put_u8(msg, FRA_PROTOCOL, protocol);
 }
 
-/* Without NLM_F_EXCL: for the kernel one of another protocol is the same rule (rule_exists). */
+/* Without NLM_F_EXCL: to the kernel a rule with another protocol is the same (rule_exists). */
 int route_rule_add(struct nl *nl, __u8 family, const struct route_key *key, const char *iif,
 		   __u32 pref)
 {
@@ -56,7 +56,7 @@ int route_rule_add(struct nl *nl, __u8 family, const struct route_key *key, cons
 	return nl_request(nl, msg);
 }
 
-/* Without a preference the request would also take a rule that has more selectors. */
+/* Without a preference the request would also remove a rule with more selectors. */
 int route_rule_del_at(struct nl *nl, const struct route_rule *rule)
 {
 	const struct route_key key = { rule->mark, rule->mask, rule->table };
@@ -142,7 +142,7 @@ int route_mark_conflict(struct nl *nl, __u32 bits, char *ret_text, size_t size)
 		found = route_rules(nl, families[i], shares_our_mark, &conflict);
 		if (found > 0)
 			snprintf(ret_text, size,
-				 "mark 0x%x: rule %u matches fwmark 0x%x/0x%x already", bits,
+				 "mark 0x%x: rule %u already matches fwmark 0x%x/0x%x", bits,
 				 conflict.rule.pref, conflict.rule.mark, conflict.rule.mask);
 		if (found)
 			return found;

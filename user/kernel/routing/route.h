@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Policy routing that delivers marked packets here: one `ip rule` for each
- * interface and family, one `local default` route for each family. Everything
- * carries our own protocol number; nothing else is ever changed or removed.
- * The rules and routes are kernel state: they outlive the process.
+ * The policy routing that delivers marked packets here: one `ip rule` for each interface and
+ * family, one `local default` route for each family. They have our own protocol number; nothing
+ * else is ever changed or removed. Rules and routes are kernel state and outlive the process.
  *
- * A rule is usually at TPROXY_RULE_PREF, and at a smaller preference where others
- * would decide first (rules.h): functions here find it at any. They take rules and
- * routes of older builds (TPROXY_RT_PROTOCOL_OLD) for ours if mark, mask and table are.
+ * A rule is usually at TPROXY_RULE_PREF, and at a smaller preference where other rules would
+ * decide first (rules.h); functions here find it at any preference. Rules and routes of older
+ * builds (TPROXY_RT_PROTOCOL_OLD) are ours, too, if they have our mark, mask and table.
  */
 #ifndef TPROXY_KERNEL_ROUTING_ROUTE_H
 #define TPROXY_KERNEL_ROUTING_ROUTE_H
@@ -16,8 +15,8 @@
 #include <net/if.h>
 #include <stdbool.h>
 
-#include "lib/netlink.h"
 #include "kernel/routing/rules.h"
+#include "lib/netlink.h"
 
 struct route_key {
 	__u32 mark;
@@ -25,7 +24,7 @@ struct route_key {
 	__u32 table;
 };
 
-/* The bit set besides `mark` on datagrams that forbid fragments: the next higher, or lower one. */
+/* The bit that is also set on datagrams which forbid fragments: the one after `mark`, or before. */
 __u32 route_df_mark(__u32 mark);
 
 /* True if the kernel has this address family at all. */
@@ -35,22 +34,22 @@ char route_family_digit(__u8 family);
 
 /* ---- rules ------------------------------------------------------------------ */
 
-/* Adds ours at this preference, even where another one is the same. */
+/* Adds our rule at this preference, also where an equal one is at another preference. */
 int route_rule_add(struct nl *nl, __u8 family, const struct route_key *key, const char *iif,
 		   __u32 pref);
-/* Removes exactly this one of ours: its preference and protocol. 0 also when it was gone. */
+/* Removes exactly this rule, with its preference and protocol. 0 also if it is gone. */
 int route_rule_del_at(struct nl *nl, const struct route_rule *rule);
 
-/* Every rule of a family; cb's non-zero result ends the walk with it. cb may use nl. */
+/* Calls cb for every rule of a family, until it returns other than 0. cb may use nl. */
 int route_rules(struct nl *nl, __u8 family, int (*cb)(const struct route_rule *rule, void *arg),
 		void *arg);
-/* As route_rules, those of every state of tproxy, with their keys: also of states without pins. */
+/* As route_rules, but only rules of tproxy states, also of states whose pins are gone. */
 int route_rules_of_tproxy(struct nl *nl, __u8 family,
 			  int (*cb)(const struct route_rule *rule, void *arg), void *arg);
 
-/* Did we make it, with this key? */
+/* Did this state make it? */
 bool route_rule_is_ours(const struct route_rule *rule, const struct route_key *key);
-/* Did an older build, so that it wants to be replaced? */
+/* Did an older build make it, so that it must be replaced? */
 bool route_rule_is_old(const struct route_rule *rule);
 
 /* ---- local routes ----------------------------------------------------------- */
@@ -65,8 +64,8 @@ int route_table_read(struct nl *nl, __u8 family, __u32 table, struct route_table
 
 int route_local_add(struct nl *nl, __u8 family, __u32 table);
 /*
- * Adds ours beside that of an older build (IPv4), or in its place (IPv6, which would take the
- * first default route of the table), without a gap.
+ * Adds ours without a gap: beside that of an older build (IPv4), or in its place (IPv6, where the
+ * kernel takes the first default route of the table for the same).
  */
 int route_local_add_over_old(struct nl *nl, __u8 family, __u32 table);
 int route_local_del(struct nl *nl, __u8 family, __u32 table);
@@ -81,8 +80,8 @@ int route_output(struct nl *nl, __u8 family, const void *addr);
 /* ---- conflicts -------------------------------------------------------------- */
 
 /*
- * Looks for somebody else's rule that matches these bits of a mark, or routes in a table.
- * 1 and a sentence in `ret_text` (size bytes) when there is one, 0 or -errno.
+ * Looks for rules of others that match these bits of a mark, or for routes of others in a table.
+ * 1 and a sentence in ret_text (size bytes) if there is one, 0 or -errno.
  */
 int route_mark_conflict(struct nl *nl, __u32 bits, char *ret_text, size_t size);
 int route_table_conflict(struct nl *nl, __u32 table, char *ret_text, size_t size);
@@ -90,9 +89,9 @@ int route_table_conflict(struct nl *nl, __u32 table, char *ret_text, size_t size
 /* ---- proof ------------------------------------------------------------------ */
 
 /*
- * Asks the kernel where marked packets to some destinations that enter by `iif` would go, from
- * a neighbour on `link` (another device with VRFs only). 0 when all are delivered here, -EXDEV
- * when one is not, -EAGAIN when the kernel could not say (no address on the link to ask with).
+ * Asks the kernel where marked packets to some destinations would go that enter by `iif` from a
+ * neighbour on `link` (the same device, except with VRFs). 0 if all are delivered here, -EXDEV if
+ * one is not, -EAGAIN if it cannot be found out (no address on the link to ask with).
  */
 int route_prove(struct nl *nl, __u8 family, const struct route_key *key, int iif, int link);
 

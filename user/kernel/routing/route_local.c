@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The local routes, and what the kernel's look-up says with them. */
+/* The local routes, and the proof by the kernel's route look-up. */
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "lib/device.h"
 #include "kernel/routing/route.h"
+#include "lib/device.h"
 #include "tproxy.h"
 
 static const __u8 protocols[] = { TPROXY_RT_PROTOCOL, TPROXY_RT_PROTOCOL_OLD };
@@ -58,7 +58,7 @@ int route_local_add(struct nl *nl, __u8 family, __u32 table)
 	return add_local(nl, family, table, NLM_F_EXCL);
 }
 
-/* IPv6 takes one that differs by its protocol only for the same (fib6_add_rt2node). */
+/* To IPv6 a route that differs only in its protocol is the same (fib6_add_rt2node). */
 int route_local_add_over_old(struct nl *nl, __u8 family, __u32 table)
 {
 	return add_local(nl, family, table, family == AF_INET ? NLM_F_APPEND : NLM_F_REPLACE);
@@ -126,7 +126,7 @@ int route_table_read(struct nl *nl, __u8 family, __u32 table, struct route_table
 
 	mnl_attr_put_u32(msg, RTA_TABLE, table);
 	err = nl_query(nl, msg, read_table_route, &walk);
-	if (err && err != -ENOENT) /* no such table: no routes in it */
+	if (err && err != -ENOENT) /* there is no such table */
 		return err;
 	*ret_table = walk.found;
 	return 0;
@@ -181,7 +181,7 @@ int route_table_conflict(struct nl *nl, __u32 table, char *ret_text, size_t size
 			return err;
 		if (!found.foreign)
 			continue;
-		snprintf(ret_text, size, "table %u: it holds routes that are not ours", table);
+		snprintf(ret_text, size, "table %u: it has routes of others", table);
 		return 1;
 	}
 	return 0;
@@ -196,7 +196,7 @@ struct neighbour {
 	__u8 addr[16];
 };
 
-/* A plausible sender on the link: our own address there with its last bit turned. */
+/* A plausible sender on the link: our own address there with its last bit inverted. */
 static int pick_neighbour(const struct address *address, void *arg)
 {
 	struct neighbour *n = arg;
@@ -237,7 +237,7 @@ static int prove_one(struct nl *nl, const struct route_key *key, int iif,
 	mnl_attr_put_u32(msg, RTA_IIF, (__u32)iif);
 	mnl_attr_put_u32(msg, RTA_MARK, key->mark);
 	err = nl_query(nl, msg, read_route_type, &type);
-	/* The sender we made up may be refused (martian, rp_filter): that proves nothing. */
+	/* The kernel may refuse the invented sender (martian, rp_filter): that proves nothing. */
 	if (err == -EINVAL || err == -EXDEV)
 		return -EAGAIN;
 	if (err == -EHOSTUNREACH || err == -ENETUNREACH)
@@ -247,12 +247,12 @@ static int prove_one(struct nl *nl, const struct route_key *key, int iif,
 	return type == RTN_LOCAL ? 0 : -EXDEV;
 }
 
-/* Prefixes for documentation (RFC 5737, 3849, 9637): nobody's addresses. */
-static const __u8 nobodys4[][4] = { { 192, 0, 2, 1 }, { 198, 51, 100, 1 }, { 203, 0, 113, 1 } };
-static const __u8 nobodys6[][16] = { { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 },
-				     { 0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, [15] = 1 },
-				     { 0x3f, 0xff, [15] = 1 } };
-_Static_assert(ARRAY_SIZE(nobodys4) == ARRAY_SIZE(nobodys6), "as many of each family");
+/* In the prefixes for documentation (RFC 5737, 3849, 9637): no host has these addresses. */
+static const __u8 unused4[][4] = { { 192, 0, 2, 1 }, { 198, 51, 100, 1 }, { 203, 0, 113, 1 } };
+static const __u8 unused6[][16] = { { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 },
+				    { 0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, [15] = 1 },
+				    { 0x3f, 0xff, [15] = 1 } };
+_Static_assert(ARRAY_SIZE(unused4) == ARRAY_SIZE(unused6), "as many of each family");
 
 int route_prove(struct nl *nl, __u8 family, const struct route_key *key, int iif, int link)
 {
@@ -263,8 +263,8 @@ int route_prove(struct nl *nl, __u8 family, const struct route_key *key, int iif
 		return err;
 	if (!from.found)
 		return -EAGAIN;
-	for (size_t i = 0; i < ARRAY_SIZE(nobodys4) && !err; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(unused4) && !err; i++)
 		err = prove_one(nl, key, iif, &from,
-				family == AF_INET ? (const void *)nobodys4[i] : nobodys6[i]);
+				family == AF_INET ? (const void *)unused4[i] : unused6[i]);
 	return err;
 }

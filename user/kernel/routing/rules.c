@@ -4,7 +4,7 @@
 #include <linux/fib_rules.h>
 #include <string.h>
 
-/* Newer kernels have more: selectors, as far as is known today. */
+/* Attributes of newer kernels may be selectors. */
 #define KNOWN_MAX FRA_DPORT_RANGE
 
 static __u32 attr_u32(const struct nlattr *attr, __u32 otherwise)
@@ -112,7 +112,7 @@ static int append(const struct nlmsghdr *msg, void *arg)
 	return MNL_CB_OK;
 }
 
-/* What an interrupted dump adds comes at the end: to its place, after those it is equal to. */
+/* What an interrupted dump adds is at the end; it belongs after rules of the same preference. */
 static void sort(struct rule_list *list)
 {
 	for (size_t i = 1; i < list->n; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fib_rule_match, fib4_rule_match, fib6_rule_match and fib_rules_lookup of the kernel, for
- * packets of which only some things are known.
+ * Does what fib_rule_match, fib4_rule_match, fib6_rule_match and fib_rules_lookup of the kernel do,
+ * for packets that are only known in part.
  */
 #include <linux/fib_rules.h>
 #include <netinet/in.h>
@@ -28,7 +28,7 @@ static enum rule_match match_mark(const struct route_rule *rule, const struct ru
 	return some_if(rule->mask & ~packet->mask);
 }
 
-/* Since Linux 6.15 a rule that names a VRF means the packets of its members. */
+/* Since Linux 6.15 a rule that names a VRF matches the packets of its members. */
 static enum rule_match match_iif(const struct route_rule *rule, const struct rule_packet *packet)
 {
 	return all_if(!*rule->iif || !strcmp(rule->iif, packet->iif) ||
@@ -36,8 +36,8 @@ static enum rule_match match_iif(const struct route_rule *rule, const struct rul
 }
 
 /*
- * ICMP: errors of flows that a socket here owns are marked, too. IPv6: a later fragment, or an
- * extension header, is what some kernels take for the protocol.
+ * ICMP errors of flows that a socket here has are marked as well. For IPv6 some kernels take the
+ * next header for the protocol, also if it is an extension header or a fragment.
  */
 static enum rule_match match_protocol(const struct route_rule *rule,
 				      const struct rule_packet *packet)
@@ -53,7 +53,7 @@ static enum rule_match match_protocol(const struct route_rule *rule,
 	return memchr(marked, rule->ipproto, n) ? RULE_SOME : RULE_NEVER;
 }
 
-/* What comes in from outside is routed as user 0 (ip_route_input_slow, ip6_route_input). */
+/* The kernel routes packets that come in as user 0 (ip_route_input_slow, ip6_route_input). */
 static enum rule_match match_user(const struct route_rule *rule)
 {
 	return all_if(!rule->uid.set || !rule->uid.start);
@@ -66,7 +66,7 @@ enum rule_match rule_matches(const struct route_rule *rule, const struct rule_pa
 		match_iif(rule, packet),
 		match_protocol(rule, packet),
 		match_user(rule),
-		all_if(!*rule->oif), /* it is not known yet, and nothing is sent from here */
+		all_if(!*rule->oif), /* incoming packets have none yet */
 		all_if(!rule->l3mdev || packet->vrf),
 		some_if(rule->from.len || rule->to.len),
 		some_if(rule->sport.set || rule->dport.set),
@@ -94,7 +94,7 @@ bool rule_is_tproxys(const struct route_rule *rule)
 	       (rule->protocol == TPROXY_RT_PROTOCOL_OLD && rule->pref == TPROXY_RULE_PREF);
 }
 
-/* Another state's, with a mark of its own: what it matches is delivered here as well. */
+/* A rule of another state has another mark, and delivers here as well. */
 static bool delivers_here(const struct route_rule *rule, const struct rule_packet *packet)
 {
 	return rule->table == RT_TABLE_LOCAL || rule->table == packet->table ||
@@ -114,7 +114,7 @@ enum rule_match rule_decides(const struct route_rule *rule, const struct rule_pa
 		return match;
 	if (delivers_here(rule, packet))
 		return RULE_NEVER;
-	/* Some of what it finds does not count. */
+	/* It ignores some of the routes that it finds. */
 	if (match == RULE_ALL && (rule->suppress_len >= 0 || rule->suppress_group >= 0))
 		return RULE_SOME;
 	return match;
@@ -140,7 +140,7 @@ const struct route_rule *rules_worst_before(const struct rule_list *list, size_t
 	return worst;
 }
 
-/* The first at or before this preference that decides. */
+/* The first rule at or before this preference that decides. */
 static const struct route_rule *first_up_to(const struct rule_list *list,
 					    const struct rule_packet *packet, __u32 pref)
 {
@@ -154,7 +154,7 @@ __u32 rules_place(const struct rule_list *list, const struct rule_packet *packet
 {
 	const struct route_rule *first;
 
-	/* Again with each smaller one: it may be one that a goto leaps over. */
+	/* Again for each smaller preference: a goto may jump over the rule that decides. */
 	while (wanted && (first = first_up_to(list, packet, wanted)))
 		wanted = first->pref ? first->pref - 1 : 0;
 	return wanted;

@@ -6,7 +6,7 @@
 
 #include "kernel/routing/rules.h"
 
-/* A text that grows, and is cut off where its buffer ends. */
+/* A text that grows; it is cut off at the end of its buffer. */
 struct text {
 	char *buf;
 	size_t len;

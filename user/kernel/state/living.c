@@ -32,7 +32,7 @@ static bool is_stage(const char *name)
 	return end && !end[sizeof("_stage") - 1];
 }
 
-/* One of another user is no state: whoever made it could not load our programs (pindir.h). */
+/* A directory of another user is no state: that user could not load our programs (pindir.h). */
 static int add_dir(struct living *living, const char *dir)
 {
 	struct state state __cleanup_state = STATE_CLOSED;
@@ -64,7 +64,7 @@ static int add_dirs(struct living *living, const char *parent)
 
 /* ---- by programs of the namespace ------------------------------------------- */
 
-/* The maps of the program that have these names; their ids, or 0. */
+/* The ids of the program's maps config and socks, if it has them. */
 static void find_maps(const struct program *program, struct living_state *state)
 {
 	for (size_t i = 0; i < program->n; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The states that are alive in this network namespace. Their pins may be anywhere, in a bpffs that
- * this process cannot see; but while one has an interface, its sk_lookup program is attached to
- * the namespace, and the kernel says which maps it uses. Others are found by their directories.
+ * The states that exist in this network namespace. Their pins may be in a bpffs that this process
+ * cannot see. But while a state has an interface, its sk_lookup program is attached to the
+ * namespace, and the kernel shows which maps it uses. Other states are found by their directories.
  */
 #ifndef TPROXY_KERNEL_STATE_LIVING_H
 #define TPROXY_KERNEL_STATE_LIVING_H
@@ -12,14 +12,14 @@
 
 struct living_state {
 	struct tproxy_config config;
-	__u32 maps[2];            /* ids of its maps config and socks; 0: not known */
+	__u32 maps[2];            /* ids of its maps config and socks; 0: unknown */
 	char dir[STATE_PATH_LEN]; /* empty: pinned elsewhere */
 };
 
 struct living {
 	struct living_state *items; /* owned */
 	size_t n, room;
-	int blind; /* -errno of programs that could not be looked at, or 0 */
+	int blind; /* -errno of a program that could not be read, or 0 */
 };
 
 /* Looks at the directories next to pin_dir and below /sys/fs/bpf, and at the kernel. 0 or -ENOMEM. */
@@ -27,14 +27,14 @@ int living_read(const char *pin_dir, struct living *ret_living);
 void living_free(struct living *living);
 #define __cleanup_living __attribute__((cleanup(living_free)))
 
-/* Whose maps the program uses, or NULL. */
+/* The state whose maps the program uses, or NULL. */
 const struct living_state *living_owner(const struct living *living, const struct program *program);
-/* Who has this mark and table, or NULL. */
+/* The state with this mark and table, or NULL. */
 const struct living_state *living_by_key(const struct living *living, __u32 mark, __u32 mask,
 					 __u32 table);
 bool living_has_table(const struct living *living, __u32 table);
 
-/* "the state in DIR", or that it is pinned elsewhere, into buf. Returns buf. */
+/* "the state in DIR", or "a state that is pinned elsewhere", into buf. Returns buf. */
 char *living_text(const struct living_state *state, char *buf, size_t size);
 
 #endif

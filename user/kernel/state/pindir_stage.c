@@ -11,7 +11,7 @@
 
 static const char *const subdirs[] = { "internal", "progs", "links" };
 
-/* A directory for reading, from one that is open; NULL and errno. */
+/* A subdirectory for reading; NULL and errno. */
 static DIR *open_dir(int at, const char *name)
 {
 	__cleanup_close int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -24,7 +24,7 @@ static DIR *open_dir(int at, const char *name)
 
 /* ---- removing ------------------------------------------------------------- */
 
-/* The files in a directory, whatever they are; the first error wins. */
+/* Unlinks all files in a directory, of any type; returns the first error. */
 static int remove_files(int at, const char *name)
 {
 	__cleanup_dir DIR *dir = open_dir(at, name);
@@ -48,7 +48,7 @@ static int remove_subdir(int at, const char *name)
 
 	if (err == -ENOENT)
 		return 0;
-	/* No directory, but a file or a link: those go with the files beside it. */
+	/* A file or a link instead of a directory: remove_files of the parent unlinks it. */
 	if (err == -ENOTDIR || err == -ELOOP)
 		return 0;
 	if (unlinkat(at, name, AT_REMOVEDIR))
@@ -56,7 +56,7 @@ static int remove_subdir(int at, const char *name)
 	return err;
 }
 
-/* All of an open directory, and last its name. */
+/* Everything in an open directory, and then its name. */
 static int remove_tree(const struct pindir *pins)
 {
 	int err = 0;
@@ -96,8 +96,8 @@ static int rename_at(const struct pindir *from, const struct pindir *to, unsigne
 }
 
 /*
- * Where another user has taken the name of the stage, it goes from its own place: one more
- * interruption could then leave a part, which clean removes.
+ * If another user has taken the name of the stage, the directory is removed under its own name. An
+ * interruption could then leave a part of it, which `clean` removes.
  */
 int pindir_remove(struct pindir *pins, char *ret_why)
 {
@@ -124,7 +124,7 @@ int pindir_remove(struct pindir *pins, char *ret_why)
 
 /* ---- stage ---------------------------------------------------------------- */
 
-/* The name is in use: by whom? */
+/* The name is in use: says by whom. */
 static int refuse_taken(struct pindir *pins, char *why)
 {
 	int err = pindir_enter(pins, why);
@@ -158,7 +158,7 @@ int pindir_stage(const struct pindir *pins, struct pindir *ret_stage, char *ret_
 	return 0;
 }
 
-/* Between the check and the rename only root could have changed what the name leads to. */
+/* Between check and rename only root can change where the name leads. */
 static int take_place(struct pindir *stage, struct pindir *pins)
 {
 	memcpy(stage->name, pins->name, sizeof(stage->name));
@@ -187,7 +187,7 @@ int pindir_exchange(struct pindir *stage, struct pindir *pins)
 	if (!err)
 		err = take_place(stage, pins);
 	if (!err)
-		remove_named(pins, STAGE, why); /* what is left, the next command removes */
+		remove_named(pins, STAGE, why); /* the next command removes the rest */
 	return err;
 }
 

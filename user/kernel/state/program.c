@@ -61,7 +61,7 @@ static void add_map(struct owner *owner, int fd)
 		owner->maps[owner->n_maps++] = id;
 }
 
-/* While programs are replaced, those that are open are not those that are pinned. */
+/* During a replacement the pinned programs differ from the open ones. */
 static void add_pinned(struct owner *owner, const struct state *state, const char *suffix)
 {
 	char path[STATE_PATH_LEN];
@@ -78,7 +78,7 @@ void owner_add(struct owner *owner, const struct state *state)
 	add_pinned(owner, state, "");
 	add_pinned(owner, state, STATE_NEXT);
 	add_map(owner, state->map[MAP_CONFIG]);
-	add_map(owner, state->map[MAP_SOCKS]); /* a migration makes a new config */
+	add_map(owner, state->map[MAP_SOCKS]); /* a migration makes another config map */
 }
 
 enum owned owner_has(const struct owner *owner, __u32 prog_id)

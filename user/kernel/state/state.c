@@ -10,7 +10,7 @@
 static const struct {
 	const char *name; /* in the BPF object */
 	const char *pin;  /* below the pin directory */
-	__u32 since;      /* ABI that pins it; 0: all */
+	__u32 since;      /* the first ABI that pins it; 0: all */
 } maps[MAP_MAX] = {
 	[MAP_DST4] = { "dst4", "dst4", 0 },
 	[MAP_DST6] = { "dst6", "dst6", 0 },
@@ -123,7 +123,7 @@ int state_get(const struct pindir *pins, const char *name)
 
 /* ---- open ----------------------------------------------------------------- */
 
-/* What each map must look like; a pin of anything else is somebody else's. */
+/* A pin of a map with another name is not ours. */
 static bool map_is_ours(int fd, enum state_map which)
 {
 	struct bpf_map_info info = { 0 };
@@ -196,7 +196,7 @@ static int open_pins(struct state *state, char *ret_what)
 	return other;
 }
 
-/* Without a bpffs nothing is attached, unless something is there all the same. */
+/* Without a bpffs nothing is attached, unless a directory is there all the same. */
 static int open_parent(struct state *state, const char *dir, char *ret_why)
 {
 	int err = pindir_open_parent(&state->pins, dir, ret_why);
@@ -206,7 +206,7 @@ static int open_parent(struct state *state, const char *dir, char *ret_why)
 	switch (err) {
 	case -ENOMEM:
 	case -EMFILE:
-	case -ENFILE: /* which say nothing about the directory */
+	case -ENFILE: /* these say nothing about the directory */
 		snprintf(ret_why, PINDIR_WHY_LEN, "it");
 		return err;
 	default:
@@ -233,7 +233,7 @@ int state_open(struct state *state, const char *dir, char *ret_what)
 	if (err)
 		return err;
 	err = open_pins(state, ret_what);
-	/* A directory that misses a pin is broken, not absent. */
+	/* A state without one of its pins is broken, not absent. */
 	return err == -ENOENT ? -EMEDIUMTYPE : err;
 }
 

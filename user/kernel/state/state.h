@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is pinned in the pin directory (statedir.h): everything tproxy knows, and its only
- * memory. Owns creating and opening it, and the descriptors of the maps and programs.
+ * A state: all maps, programs and links in a pin directory (pindir_stage.h). Nothing is remembered
+ * anywhere else. Creates and opens a state, and owns the descriptors of its maps and programs.
  *
  * Closing is not destroying: state_close closes descriptors only; maps, programs and links stay
  * pinned until pindir_remove. Whoever changes a state holds its lock (lock.h).
  *
- * Layout, below the pin directory:
+ * Layout of the pin directory:
  *   dst4 … config      the maps of the user contract
- *   internal/          maps nobody needs to edit
+ *   internal/          maps that users need not edit
  *   progs/             programs, for interfaces that are attached later
- *   links/lookup       sk_lookup link;  links/N: tcx link of ifindex N
+ *   links/lookup       the sk_lookup link; links/N: the tcx link of ifindex N
  */
 #ifndef TPROXY_KERNEL_STATE_STATE_H
 #define TPROXY_KERNEL_STATE_STATE_H
@@ -19,8 +19,8 @@
 #include <stdbool.h>
 
 #include "kernel/state/pindir_stage.h"
-#include "tproxy.h"
 #include "lib/util.h"
+#include "tproxy.h"
 
 enum state_map {
 	MAP_DST4,
@@ -75,43 +75,43 @@ struct state {
 	}
 
 const char *state_map_name(enum state_map map);
-/* Where it is pinned, below the pin directory. */
+/* Where it is pinned in the pin directory. */
 const char *state_map_pin(enum state_map map);
-/* The kernel's name of a program of ours. */
+/* The name of a program in the kernel. */
 const char *state_prog_name(enum state_prog prog);
 
-/* Opens the pin directory and nothing in it. -ENOENT: there is none. As in pindir.h. */
+/* Opens the pin directory but nothing in it. -ENOENT: there is none. Errors as in pindir.h. */
 int state_enter(struct state *state, const char *dir, char *ret_why);
 
 /*
- * Opens maps and programs. -ENOENT: nothing there. -EPROTO: another ABI, see
- * state->config.abi; with the one before ours all it has is open, for migrate.h.
- * -EMEDIUMTYPE: something there is not ours; ret_what names it. -EUCLEAN: the directory is
- * refused; ret_what, of PINDIR_WHY_LEN bytes, is the sentence.
+ * Opens maps and programs. -ENOENT: there is no state. -EPROTO: another ABI, see
+ * state->config.abi; if it is an older one, all its pins are open, for migrate.h. -EMEDIUMTYPE: a
+ * pin is not ours; ret_what, of PINDIR_WHY_LEN bytes, names it. -EUCLEAN: the directory is
+ * refused; ret_what is the sentence for the user.
  */
 int state_open(struct state *state, const char *dir, char *ret_what);
 
 /*
- * What a config map says, of whichever ABI: that comes first in the value, and values only ever
- * grew. -EMEDIUMTYPE: it is another map.
+ * Reads a config map of any ABI: the ABI comes first in the value, and values only grew.
+ * -EMEDIUMTYPE: it is another map.
  */
 int state_read_config(int fd, struct tproxy_config *ret_config);
 
-/* Is it of an ABI that this build can migrate? */
+/* Has it an older ABI, which this build can migrate? */
 bool state_is_older(const struct state *state);
-/* Did states of this ABI pin the map? */
+/* Do states of this ABI have the map? */
 bool state_map_is_in(enum state_map map, __u32 abi);
 
 /*
- * Opens what is needed to detach the interfaces of a broken state: config and
- * ifaces. False when these are gone too; close the state either way.
+ * Opens what is needed to detach the interfaces of a broken state: config and ifaces. False if
+ * these are gone too; close the state either way.
  */
 bool state_salvage(struct state *state, const char *dir);
 
 /*
- * Loads the programs, fills `config` and publishes by rename. abi, build and netns
- * of config are set here. Leftovers of an earlier attempt are removed first. -EUCLEAN: see
- * ret_why, of pindir.h.
+ * Loads the programs, pins everything in the stage and publishes it. Sets abi, build and netns of
+ * the config itself. Removes leftovers of an earlier attempt first. -EUCLEAN: ret_why is as in
+ * pindir.h.
  */
 int state_create(struct state *state, const char *dir, const struct tproxy_config *config,
 		 char *ret_why);
@@ -121,9 +121,9 @@ __u32 state_build(void);
 
 /*
  * Loads the embedded programs on the maps of an open state, pins them as STATE_NEXT and puts them
- * in place of state->prog; the caller moves attachments over, then calls state_publish_progs.
- * Between the two the state has build 0: if that is what an interruption leaves,
- * the next attach, of whichever build, replaces all of them again.
+ * in place of state->prog. The caller moves the attachments over and calls state_publish_progs.
+ * Until then the state has build 0: after an interruption the next attach, of any build, replaces
+ * all programs again.
  */
 int state_reload(struct state *state);
 int state_publish_progs(struct state *state);
@@ -131,7 +131,7 @@ int state_publish_progs(struct state *state);
 /* The parts of loading that migrate.h needs. The object is not loaded; the caller closes it. */
 struct bpf_object;
 struct bpf_object *state_object(void);
-/* Duplicates the descriptors of its programs; the object closes its own. */
+/* `state` gets duplicates of the descriptors of its programs; the object closes its own. */
 int state_keep_progs(const struct bpf_object *obj, struct state *state);
 int state_pin_progs(const struct state *state, const struct pindir *pins, const char *suffix);
 
@@ -140,14 +140,14 @@ void state_forget(struct state *state);
 void state_close(struct state *state);
 #define __cleanup_state __attribute__((cleanup(state_close)))
 
-/* Pins a map or a program, in place of nothing. 0 or -errno. */
+/* Pins a map or a program; the pin must not exist. 0 or -errno. */
 int state_pin(const struct pindir *pins, const char *name, int fd);
-/* Descriptor of what is pinned, or -errno. */
+/* A descriptor of what is pinned, or -errno. */
 int state_get(const struct pindir *pins, const char *name);
 
-/* Path of a pin, good while the state is open; buf: STATE_PATH_LEN bytes. */
+/* The path of a pin, valid while the state is open; buf: STATE_PATH_LEN bytes. */
 char *state_link_path(const struct state *state, int ifindex, char *buf);
-/* suffix: "", or STATE_NEXT for the one that is to take over. 0 or -ENAMETOOLONG. */
+/* suffix: "", or STATE_NEXT for a program that takes over. 0 or -ENAMETOOLONG. */
 #define STATE_NEXT "_next"
 int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix, char *buf);
 char *state_lookup_path(const struct state *state, char *buf);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* States that come into being, and programs that take the place of others in one. */
+/* Creates states, and replaces the programs of one by those of this build. */
 #include "kernel/state/state.h"
 
 #include <bpf/bpf.h>
@@ -125,7 +125,7 @@ int state_create(struct state *state, const char *dir, const struct tproxy_confi
 	return state_open(state, dir, ret_why);
 }
 
-/* ---- replace in place ----------------------------------------------------- */
+/* ---- replace -------------------------------------------------------------- */
 
 static int reuse_maps(struct bpf_object *obj, const struct state *state)
 {
@@ -149,7 +149,7 @@ static int write_build(struct state *state, __u32 build)
 	return bpf_map_update_elem(state->map[MAP_CONFIG], &zero, &state->config, BPF_ANY);
 }
 
-/* Pinned before anything is attached: an interruption must not leave programs that nobody knows. */
+/* Pinned before anything is attached: an interruption must not leave unknown programs. */
 static int pin_next(const struct state *state)
 {
 	char pin[64];
