@@ -42,7 +42,7 @@ for n in $(seq 1 $((calls / 40 + 1)) "$calls"); do
 		fi
 		wanted=$WORK/old.conf
 		if [[ $rc -eq 0 ]] || { grep -q 'it is live already' "$WORK/said" &&
-			! grep -q 'the policy before it is back' "$WORK/said"; }; then
+			! grep -q 'the previous policy is back' "$WORK/said"; }; then
 			wanted=$WORK/new.conf
 		fi
 		# opening for writing puts right what an interrupted publication left

@@ -35,7 +35,7 @@ unchanged "nothing is left" "$WORK/clean"
 
 # --- with the least rights: no map can be opened by its id ---
 migrated_with_least_rights "$hook"
-unlike "flows that began at a proxy are kept" "$ERR" 'were forgotten'
+unlike "flows that began at a proxy are kept" "$ERR" 'no longer known which TCP flows'
 is "with the same rules" "$(rules "$LOADER")" "$was_rules"
 ok "flows are relayed" recorded $SERVER6
 do_ok "detach --all" loader detach --all

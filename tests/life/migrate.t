@@ -26,7 +26,7 @@ hook=${HOOKS##* }
 
 # --- who only reads, and who is not to change anything ---
 do_ok "ABI 1 is attached" old_attach "$hook"
-refuses "status says what to do" 1 'ABI 1, this loader speaks 3 .tproxy-loader attach IF, or watch, migrates' loader status
+refuses "status says what to do" 1 'ABI 1, this loader has 3 .tproxy-loader attach IF, or watch, migrates' loader status
 refuses "so does rule list" 1 'ABI 1, .* migrates' loader rule list
 refuses "a dry run does not migrate" 1 'ABI 1, .*attach IF' loader attach r0 --dry-run
 refuses "nor does --show-bpftool" 1 'ABI 1, .*attach IF' loader port add --rule web tcp/82 --show-bpftool
@@ -59,7 +59,7 @@ flow_runs() { [[ -n $(r ss -Htn state established "dport = :7007") ]]; }
 ok "a flow runs" wait_for 20 flow_runs
 do_ok "it drains" old_loader detach r0 --keep-flows
 do_ok "migrated meanwhile" loader confirm
-like "with a hint" "$ERR" 'warning: r0: nobody waits for its last flow any more .*--keep-flows r0'
+like "with a hint" "$ERR" 'warning: r0: no process waits for its last flow any more .*--keep-flows r0'
 do_ok "which works" loader detach r0 r1 --keep-flows
 soak_stop
 gone() { [[ $(loader_json "$LOADER" "len(o['interfaces'])" status 2>/dev/null) == 0 ]]; }
@@ -69,7 +69,7 @@ unchanged "nothing is left" "$WORK/clean"
 
 # --- with the least rights: no map can be opened by its id ---
 migrated_with_least_rights "$hook"
-like "without the flows that began at a proxy, and says so" "$ERR" 'warning: .* were forgotten'
+like "without the flows that began at a proxy, and says so" "$ERR" 'warning: .*no longer known which TCP flows'
 like "without the way back, and says so" "$ERR" 'warning: .*there is no rollback'
 is "with the same rules" "$(rules "$LOADER")" "$was_rules"
 is "which were applied, and edited" "$(loader_json "$LOADER" "(o['applied'], o['drift'] > 0)" status)" "(True, True)"
@@ -108,8 +108,8 @@ set_abi() {
 }
 do_ok "ABI 1 is attached" old_attach "$hook"
 set_abi 4
-refuses "a newer ABI is refused" 1 'ABI 4, this loader speaks 3 .use the loader that' loader attach r0
-refuses "by readers too" 1 'ABI 4, this loader speaks 3' loader status
+refuses "a newer ABI is refused" 1 'ABI 4, this loader has 3 .use the loader that' loader attach r0
+refuses "by readers too" 1 'ABI 4, this loader has 3' loader status
 set_abi 1
 mv "$PINS/src6" "$PINS/internal/lost"
 refuses "a state that misses a pin is broken" 1 'src6 is missing' loader attach r0

@@ -54,7 +54,7 @@ r ip route add unreachable default table 200
 r ip rule add pref 0 iif r1 lookup 200 # there is no place before it
 try loader apply "$WORK/r1.conf"
 is "an interface that cannot be attached: exit 1" $RC 1
-like "the policy goes back" "$ERR" 'the policy before it is back'
+like "the policy goes back" "$ERR" 'the previous policy is back'
 is "and decides" "$(seen $SERVER4)" relay
 do_ok "detach" loader detach --all
 finish

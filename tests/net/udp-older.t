@@ -48,7 +48,7 @@ ok "the relay starts" relay_start
 both first 7001
 do_ok "attach" learns attach r0 --ports udp/7001
 like "watches" "$ERR" 'learn UDP flows on r0 for 2 s'
-like "and says what it has learned" "$ERR" '2 UDP flows are older and stay'
+like "and says what it has learned" "$ERR" '2 older UDP flows are not intercepted'
 both_go_on "attach" first
 relayed 7001
 ok "the counter of older datagrams moves" test "$(counter older)" -ge 20
@@ -125,12 +125,12 @@ is "its entries are gone" "$(older_entries 7001)" 0
 both full 7009
 r python3 "$OLDER" fill "$PINS/internal/older" 65536 0 2>"$WORK/log/fill"
 do_ok "with a full table" learns rule add ninth --ports udp/7009
-like "it says so" "$ERR" 'table of older UDP flows is full: 2 found no room'
+like "it says so" "$ERR" 'map of older UDP flows is full: 2 do not fit'
 goes_on "the flow that found no room" full4 "$CLIENT4 $ROUTER4"
 both stale 7010
 r python3 "$OLDER" fill "$PINS/internal/older" 65536 70 2>"$WORK/log/fill"
 do_ok "once those in it are idle" learns rule add tenth --ports udp/7010
-like "there is room" "$ERR" '2 UDP flows are older'
+like "there is room" "$ERR" '2 older UDP flows are'
 both_go_on "in the room" stale
 
 r nft -f - <<-'NFT'
@@ -144,7 +144,7 @@ NFT
 ok "a flow that is quiet runs" talk_start quiet $SERVER4 7011 3600
 if r test -e /proc/sys/net/netfilter/nf_conntrack_count; then
 	do_ok "with connection tracking" learns rule add eleventh --ports udp/7011
-	like "it is learned" "$ERR" '1 UDP flow is older and stays'
+	like "it is learned" "$ERR" '1 older UDP flow is not intercepted'
 	wake quiet
 	ok "it goes on" wait_for 10 answered quiet 2
 	is "its server saw" "$(whom quiet)" $CLIENT4

@@ -27,7 +27,7 @@ static int read_link(const struct nlmsghdr *msg, void *data)
 			 mnl_attr_get_str(attr[IFLA_IFNAME]));
 	if (attr[IFLA_MASTER])
 		device->master = (int)mnl_attr_get_u32(attr[IFLA_MASTER]);
-	/* The number of a device in another namespace would be that of an unrelated one here. */
+	/* In another namespace the number belongs to a device that has nothing to do with this one. */
 	if (attr[IFLA_LINK] && !attr[IFLA_LINK_NETNSID])
 		device->parent = (int)mnl_attr_get_u32(attr[IFLA_LINK]);
 	if (attr[IFLA_LINKINFO]) {
@@ -46,7 +46,7 @@ struct device_array {
 	size_t n, room;
 };
 
-/* One that changed while it was asked for may come twice: the later answer is the newer one. */
+/* A device that changed during the dump may come twice: the later answer is the newer one. */
 static struct device *place_for(struct device_array *array, int ifindex)
 {
 	for (size_t i = 0; i < array->n; i++)
@@ -181,7 +181,7 @@ static int read_address(const struct nlmsghdr *msg, void *data)
 	__u16 want = info->ifa_family == AF_INET ? 4 : 16;
 
 	nl_parse(msg, sizeof(*info), &attrs);
-	/* On a point-to-point device IFA_ADDRESS is the peer; IFA_LOCAL, if there, is ours. */
+	/* On a point-to-point device IFA_ADDRESS is the peer, and IFA_LOCAL ours. */
 	own = attr[IFA_LOCAL] ? attr[IFA_LOCAL] : attr[IFA_ADDRESS];
 	if (!own || mnl_attr_get_payload_len(own) != want)
 		return MNL_CB_OK;

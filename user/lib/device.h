@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the kernel says about network devices and addresses. Reads only. */
+/* Network devices and addresses, as the kernel lists them. Reads only. */
 #ifndef TPROXY_LIB_DEVICE_H
 #define TPROXY_LIB_DEVICE_H
 
@@ -24,16 +24,16 @@ int device_by_index(struct nl *nl, int ifindex, struct device *ret_device);
 
 /* Every device of the namespace; the caller frees *ret_devices. */
 int device_list(struct nl *nl, struct device **ret_devices, size_t *ret_n);
-/* Each of them; cb's non-zero result ends the walk with it. */
+/* Calls cb for each of them, until it returns other than 0; returns that. */
 int device_walk(struct nl *nl, int (*cb)(const struct device *device, void *arg), void *arg);
 
 /*
- * Why a program on this device would see nothing useful, or NULL. `instead` is
- * the ifindex of the device to name in its place, or 0.
+ * Why a program on this device would meet no useful packets, or NULL. *ret_instead: ifindex of the
+ * device to use instead, or 0.
  */
 const char *device_refusal(const struct device *device, int *ret_instead);
 
-/* ifindex of the VRF whose member the device is, or 0. */
+/* ifindex of the VRF of which the device is a member, or 0. */
 int device_vrf(const struct device *device);
 
 struct address {
@@ -44,7 +44,7 @@ struct address {
 	__u8 broadcast[4]; /* likewise; IPv4 only, 0.0.0.0: none */
 };
 
-/* Every address of the namespace; cb's non-zero result ends the walk with it. */
+/* Calls cb for every address of the namespace, until it returns other than 0; returns that. */
 int device_addresses(struct nl *nl, int (*cb)(const struct address *address, void *arg), void *arg);
 /* Those of one family on one device. */
 int device_addresses_of(struct nl *nl, __u8 family, int ifindex,

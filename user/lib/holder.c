@@ -7,14 +7,14 @@
 
 #include "lib/util.h"
 
-/* One line of /proc/locks, or of what a descriptor's fdinfo says of its locks. */
+/* One line of /proc/locks, or of the locks in a descriptor's fdinfo. */
 static bool parse_lock(const char *line, const struct stat *file, pid_t *ret_pid)
 {
 	unsigned int major_nr, minor_nr;
 	unsigned long inode;
 	int pid;
 
-	/* Waiting ones have an arrow in front of the type. */
+	/* A process that waits has an arrow before the type. */
 	if (sscanf(line, "%*[^:]: FLOCK %*s %*s %d %x:%x:%lu", &pid, &major_nr, &minor_nr,
 		   &inode) != 4)
 		return false;
@@ -23,7 +23,7 @@ static bool parse_lock(const char *line, const struct stat *file, pid_t *ret_pid
 	       minor_nr == minor(file->st_dev);
 }
 
-/* True also where we may not look. */
+/* True also if we may not look. */
 static bool fd_has_lock(const char *dir, const char *name, const struct stat *file)
 {
 	__cleanup_file FILE *info = NULL;
@@ -41,8 +41,8 @@ static bool fd_has_lock(const char *dir, const char *name, const struct stat *fi
 }
 
 /*
- * The process that locked may have ended and left the descriptor to a child: its number may
- * be another process's by now.
+ * The process that locked may have ended and left the descriptor to a child; another process may
+ * have its number now.
  */
 static bool really_holds(pid_t pid, const struct stat *file)
 {
@@ -60,7 +60,7 @@ static bool really_holds(pid_t pid, const struct stat *file)
 	return false;
 }
 
-/* Any user may give a process a name that a terminal takes for commands. */
+/* The name of a process may contain control sequences for terminals. */
 static void make_printable(char *text)
 {
 	for (; *text; text++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Processes that hold something others want: a lock of flock(2), as /proc tells, or a socket
+ * Processes that hold something others need: a lock of flock(2), according to /proc, or a socket
  * (listeners.h). Only looks.
  */
 #ifndef TPROXY_LIB_HOLDER_H
@@ -10,19 +10,16 @@
 #include <sys/types.h>
 
 struct holder {
-	pid_t pid; /* 0: nobody, or a process that cannot be seen from here */
+	pid_t pid; /* 0: none, or a process that cannot be seen from here */
 	uid_t uid; /* the real one: a set-uid program may inherit another user's descriptor */
 	char comm[32];
 	bool stopped; /* by a signal, or by a debugger */
 };
 
-/*
- * Of the file or directory behind a descriptor. If there are several, one of root's or of our
- * own user's comes first.
- */
+/* The holder of the file or directory of fd. Of several, prefers one of root or of our own user. */
 void holder_find(int fd, struct holder *ret_holder);
 
-/* What /proc says of a process; its name is printable. False: it is gone. */
+/* Describes a process from /proc; its name is made printable. False: it is gone. */
 bool holder_describe(pid_t pid, struct holder *ret_holder);
 
 /* Is it a process of root or of our own user? */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The Internet checksum, RFC 1071: words are added, folded at the end. Pure.
- */
+/* The Internet checksum, RFC 1071: words are added, and folded at the end. Pure. */
 #ifndef TPROXY_LIB_INETSUM_H
 #define TPROXY_LIB_INETSUM_H
 
@@ -19,7 +17,7 @@ static inline uint64_t inetsum_add(uint64_t sum, const void *data, size_t len)
 	return len ? sum + ((uint64_t)p[0] << 8) : sum;
 }
 
-/* As it stands in a header, in network byte order. */
+/* The value for a header, in network byte order. */
 static inline uint16_t inetsum_fold(uint64_t sum)
 {
 	while (sum >> 16)

@@ -12,7 +12,7 @@
 #include "lib/mapped.h"
 #include "lib/netlink.h"
 
-/* ---- reading -------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 struct reading {
 	struct listeners *listeners;
@@ -76,7 +76,7 @@ static int dump(struct nl *diag, __u8 family, struct reading *reading)
 	return nl_query(diag, msg, read_listener, reading);
 }
 
-/* *ret_known is false when the kernel has no such list. */
+/* *ret_known is false if the kernel cannot list this protocol. */
 static int dump_protocol(struct nl *diag, __u8 protocol, struct listeners *listeners,
 			 bool *ret_known)
 {
@@ -124,7 +124,7 @@ void listeners_free(struct listeners *listeners)
 	*listeners = (struct listeners){ 0 };
 }
 
-/* ---- finding -------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------ */
 
 bool listeners_known(const struct listeners *listeners, __u8 protocol)
 {
@@ -147,7 +147,7 @@ static bool listener_takes_family(const struct listener *listener, __u8 family)
 	return !listener->v6only;
 }
 
-/* In a VRF the data path wants the member itself: listener_is_there in bpf/steer.bpf.h. */
+/* In a VRF the data path needs one bound to the member: listener_is_there in bpf/steer.bpf.h. */
 bool listener_takes_device(const struct listener *listener, int ifindex, int vrf)
 {
 	if (vrf)
@@ -187,7 +187,7 @@ const struct listener *listeners_at(const struct listeners *listeners,
 	return found ? found : best_at(listeners, place, any);
 }
 
-/* ---- whose it is ---------------------------------------------------------- */
+/* ---- its owner ---------------------------------------------------------- */
 
 #define MAX_LOOKED_AT 200000 /* descriptors: a busy proxy has this many, and it takes a second */
 
@@ -209,7 +209,7 @@ static bool has_socket(const char *pid, const char *link, size_t *looked_at)
 	return false;
 }
 
-/* systemd keeps the sockets that it activates services with: it counts if nobody else has it. */
+/* systemd keeps the sockets of services that it activates: it counts if no other process has it. */
 bool listener_holder(const struct listener *listener, struct holder *ret_holder)
 {
 	__cleanup_dir DIR *proc = opendir("/proc");

@@ -17,11 +17,11 @@ struct listener {
 	__u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP */
 	__u8 family;   /* AF_INET, AF_INET6 */
 	bool v6only;
-	bool transparent; /* IP_TRANSPARENT: takes flows to foreign addresses */
+	bool transparent; /* IP_TRANSPARENT: accepts flows to foreign addresses */
 	__u16 port;       /* host byte order */
 	__u8 addr[16];    /* where it is bound, IPv4 as ::ffff:a.b.c.d; zero: any */
 	int device;       /* ifindex it is bound to; 0: any */
-	__u32 waiting;    /* TCP: connections to be accepted; UDP: bytes to be read */
+	__u32 waiting;    /* TCP: connections not accepted yet; UDP: bytes not read yet */
 	__u32 inode;      /* of the socket, as /proc/PID/fd shows it */
 };
 
@@ -41,7 +41,7 @@ bool listeners_known(const struct listeners *listeners, __u8 protocol);
 /* NULL: there is none. */
 const struct listener *listeners_by_cookie(const struct listeners *listeners, __u64 cookie);
 
-/* May it take flows that enter by this device, a member of that VRF, or of none with 0? */
+/* May it take flows that enter by this device? vrf: of which the device is a member, or 0. */
 bool listener_takes_device(const struct listener *listener, int ifindex, int vrf);
 
 /* Where the data path looks for the listener of a rule that names a port. */
@@ -49,13 +49,13 @@ struct listener_place {
 	__u8 protocol, family; /* of the flow */
 	__u8 addr[16];         /* of the proxy, IPv4 as ::ffff:a.b.c.d */
 	__u16 port;            /* host byte order */
-	int ifindex, vrf;      /* where the flow enters; both 0: on any device */
+	int ifindex, vrf;      /* where the flow enters; both 0: by any device */
 };
-/* The one that a socket look-up finds: by exact address, else by the wildcard. NULL: none. */
+/* The one that a socket look-up finds: of the exact address, else the wildcard. NULL: none. */
 const struct listener *listeners_at(const struct listeners *listeners,
 				    const struct listener_place *place);
 
-/* Whose it is. False when nobody is found: no right to look, or gone. */
+/* The process that owns it. False if none is found: it is gone, or we may not look. */
 bool listener_holder(const struct listener *listener, struct holder *ret_holder);
 
 #endif

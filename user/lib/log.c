@@ -95,9 +95,9 @@ void log_step(const char *fmt, ...)
 }
 
 /*
- * What libbpf calls a warning is often expected here (a probe that fails, a map
- * that is absent), and our own error says it better: shown from -v on. The
- * verifier log comes as one such message.
+ * What libbpf calls a warning is often expected here (a probe that fails, a map that is absent),
+ * and our own error is clearer, so warnings are shown with -v only. The verifier log is one such
+ * message.
  */
 static int libbpf_line(enum libbpf_print_level level, const char *fmt, va_list args)
 {

@@ -9,7 +9,7 @@
 #include "lib/util.h"
 
 enum log_level {
-	LOG_SILENT = -2 /* not even errors */,
+	LOG_SILENT = -2, /* not even errors */
 	LOG_QUIET = -1,
 	LOG_NORMAL = 0,
 	LOG_DEBUG = 1,
@@ -29,7 +29,7 @@ void log_debug(const char *fmt, ...) __printf(1, 2);
 /* A step that changes the system, shown as "[#] …" unless quiet. */
 void log_step(const char *fmt, ...) __printf(1, 2);
 
-/* Routes libbpf's messages here, one level lower than libbpf thinks of them. */
+/* Prints libbpf's messages, one level lower than libbpf rates them. */
 void log_capture_libbpf(void);
 
 #endif

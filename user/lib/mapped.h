@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IPv4 addresses as IPv4-mapped IPv6 ones (RFC 4291, 2.5.5.2), for what has one form for both. */
+/* IPv4 addresses as IPv4-mapped IPv6 ones (RFC 4291, 2.5.5.2): one form for both families. */
 #ifndef TPROXY_LIB_MAPPED_H
 #define TPROXY_LIB_MAPPED_H
 

@@ -27,7 +27,7 @@ int nl_request(struct nl *nl, struct nlmsghdr *msg)
 	return nl_query(nl, msg, NULL, NULL);
 }
 
-/* ---- attributes ----------------------------------------------------------- */
+/* ---- attributes --------------------------------------------------------- */
 
 static int collect(const struct nlattr *attr, void *data)
 {

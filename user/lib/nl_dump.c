@@ -61,7 +61,7 @@ static struct nlmsghdr *message_at(const struct heap *heap, size_t at)
 	return (void *)(heap->bytes + at);
 }
 
-/* ---- each message once ---------------------------------------------------- */
+/* ---- each message once -------------------------------------------------- */
 
 /* Offsets of messages plus one, 0 is free; a power of two of places. */
 struct seen {
@@ -109,7 +109,7 @@ static int seen_make(struct seen *seen, size_t n)
 	return seen->places ? 0 : -ENOMEM;
 }
 
-/* ---- the callback --------------------------------------------------------- */
+/* ---- the callback ------------------------------------------------------- */
 
 static int give(const struct nl_reader *reader, const struct heap *heap, size_t at,
 		struct seen *seen)
@@ -134,7 +134,7 @@ static int give_all_once(const struct nl_reader *reader, const struct heap *heap
 	return err;
 }
 
-/* ---- the tries ------------------------------------------------------------ */
+/* ---- the tries ---------------------------------------------------------- */
 
 /*
  * With parts of another size a change falls between other messages, so that two tries do not skip

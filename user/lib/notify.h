@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sd_notify where libsystemd was there at build, nothing elsewhere. */
+/* sd_notify if libsystemd was present at build time; else nothing happens. */
 #ifndef TPROXY_LIB_NOTIFY_H
 #define TPROXY_LIB_NOTIFY_H
 
@@ -20,7 +20,7 @@ static inline void notify_systemd(const char *state)
 #endif
 }
 
-/* After a start that took over from another process, this one is the service. */
+/* Ready; and this process is the service now, also after it took over from another one. */
 static inline void notify_ready(void)
 {
 #ifdef HAVE_SYSTEMD
@@ -28,7 +28,7 @@ static inline void notify_ready(void)
 #endif
 }
 
-/* How often systemd wants to hear WATCHDOG=1, in milliseconds; 0: it does not. */
+/* How often systemd expects WATCHDOG=1, in milliseconds; 0: never. */
 static inline uint64_t notify_watchdog_ms(void)
 {
 #ifdef HAVE_SYSTEMD

@@ -39,7 +39,7 @@ static bool is_trusted(uid_t uid)
 	return uid == 0 || uid == geteuid();
 }
 
-/* Where a descriptor leads to now; for messages only. */
+/* The present path of a descriptor, for messages only. */
 static void path_of(int fd, char *buf)
 {
 	char link[40];
@@ -50,17 +50,17 @@ static void path_of(int fd, char *buf)
 	snprintf(buf + (len < 0 ? 0 : len), 4, "%s", len < 0 ? "it" : "");
 }
 
-/* ---- the way to the parent ------------------------------------------------ */
+/* ---- the way to the parent ---------------------------------------------- */
 
 struct walk {
-	int fd; /* where it has got to */
+	int fd; /* where it is */
 	bool on_bpffs;
 	int links; /* followed so far */
 	char rest[PATH_MAX];
 	char *why;
 };
 
-/* A directory of a bpffs on the way: nobody else may rename or remove what is in it. */
+/* A directory of a bpffs on the way: no other user may rename or remove what is in it. */
 static int check_way(const struct walk *w, const struct stat *st)
 {
 	char path[PATH_MAX], user[80];
@@ -69,10 +69,11 @@ static int check_way(const struct walk *w, const struct stat *st)
 		return 0;
 	path_of(w->fd, path);
 	if (is_trusted(st->st_uid))
-		return fail(w->why, -EUCLEAN,
-			    "%s: other users may remove and replace what is pinned there, for it "
-			    "is writable without the sticky bit (chmod 700 %s)",
-			    path, path);
+		return fail(
+			w->why, -EUCLEAN,
+			"%s: other users may remove and replace what is pinned there, because it "
+			"is writable without the sticky bit (chmod 700 %s)",
+			path, path);
 	return fail(w->why, -EUCLEAN,
 		    "%s: belongs to %s, who may remove and replace what is pinned there "
 		    "(chown root %s; chmod 700 %s)",
@@ -112,7 +113,7 @@ static int refuse_link(const struct walk *w, const char *name, uid_t uid)
 		    path, name, pindir_user(uid, user, sizeof(user)), path, name);
 }
 
-/* Above the bpffs a path may lead through links, as its owner likes. */
+/* Outside the bpffs a path may lead through links. */
 static int follow(struct walk *w, int link)
 {
 	char target[PATH_MAX], rest[2 * PATH_MAX];
@@ -163,7 +164,7 @@ static int walk(struct walk *w)
 	return err ? err : w->on_bpffs ? 0 : -EMEDIUMTYPE;
 }
 
-/* ---- the parent ----------------------------------------------------------- */
+/* ---- the parent --------------------------------------------------------- */
 
 static int split(struct pindir *pins, const char *path, char *parent)
 {
@@ -171,7 +172,7 @@ static int split(struct pindir *pins, const char *path, char *parent)
 
 	if (strlen(path) >= PINDIR_PATH_LEN - 2 * SUFFIX_ROOM)
 		return -ENAMETOOLONG;
-	/* bpffs keeps names with dots for itself. */
+	/* bpffs reserves names with dots. */
 	if (path[0] != '/' || !slash[1] || strchr(slash, '.'))
 		return -EINVAL;
 	snprintf(pins->name, sizeof(pins->name), "%s", slash + 1);
@@ -217,9 +218,9 @@ int pindir_open_parent(struct pindir *pins, const char *path, char *ret_why)
 	return 0;
 }
 
-/* ---- the directory -------------------------------------------------------- */
+/* ---- the directory ------------------------------------------------------ */
 
-/* Root can remove what it refuses; for how long the name is free depends on the parent. */
+/* Root can remove what is refused; the parent's mode decides whether the name stays free. */
 static int refuse_owner(const struct pindir *pins, const struct stat *st, char *why)
 {
 	const char *what = S_ISDIR(st->st_mode) ? "" :
@@ -307,7 +308,7 @@ int pindir_check(const char *path, char *ret_why)
 	return err ? err : pindir_enter(&pins, ret_why);
 }
 
-/* ---- descriptors ---------------------------------------------------------- */
+/* ---- descriptors -------------------------------------------------------- */
 
 static int dup_fd(int fd, int *ret_fd)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The pin directory as something that other users may have touched: opens it by descriptors,
- * and only if nobody but root, or the user we are, can change it. A bpffs is often writable
- * for everybody, so from its root on down no symbolic link is followed and every owner is
- * looked at. Knows nothing of what is pinned.
+ * Opens a pin directory safely, although other users may have touched it: by descriptors, and only
+ * if no user but root and ourselves can change it. A bpffs is often writable for everyone, so from
+ * its root on no symbolic link is followed and every owner is checked. How it is made and removed
+ * is pindir_stage.h. Knows nothing of what is pinned.
  *
- * Errors are negative errno values; -EUCLEAN: refused, because others have a hand in it. With
- * every error ret_why, of PINDIR_WHY_LEN bytes, has the sentence for the user.
+ * Errors are negative errno values; -EUCLEAN: refused, because another user can change it. With
+ * every error ret_why, of PINDIR_WHY_LEN bytes, is the sentence for the user.
  */
 #ifndef TPROXY_LIB_PINDIR_H
 #define TPROXY_LIB_PINDIR_H
@@ -30,7 +30,7 @@ struct pindir {
 
 /*
  * Opens the parent of an absolute path; the directory itself may be absent. -EMEDIUMTYPE: the
- * parent is no bpffs. -ENAMETOOLONG, -EINVAL for a bad path.
+ * parent is not on a bpffs. -ENAMETOOLONG, -EINVAL: a bad path.
  */
 int pindir_open_parent(struct pindir *pins, const char *path, char *ret_why);
 
@@ -43,10 +43,10 @@ int pindir_make(struct pindir *pins, char *ret_why);
 /* Does the name still lead to the directory that is open? */
 bool pindir_is_there(const struct pindir *pins);
 
-/* Opens and closes: may what is at this path be used? */
+/* Can the directory at this path be used? Opens and closes it. */
 int pindir_check(const char *path, char *ret_why);
 
-/* The same directories once more; suffix is appended to the name, and dir is then left closed. */
+/* Duplicates the descriptors; with a suffix, which is appended to the name, only the parent's. */
 int pindir_dup(const struct pindir *from, const char *suffix, struct pindir *to);
 
 void pindir_leave(struct pindir *pins); /* closes dir */
@@ -54,9 +54,8 @@ void pindir_close(struct pindir *pins);
 #define __cleanup_pindir __attribute__((cleanup(pindir_close)))
 
 /*
- * A path of a pin for bpf(2), which takes no descriptor of a directory before Linux 6.5. It
- * leads through the open directory, whatever its name leads to by now. buf:
- * PINDIR_PATH_LEN bytes.
+ * The path of a pin for bpf(2), which takes no directory descriptor before Linux 6.5. It leads
+ * through the open directory, even if its name leads elsewhere by now. buf: PINDIR_PATH_LEN bytes.
  */
 int pindir_path(const struct pindir *pins, const char *pin, char *buf);
 

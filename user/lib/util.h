@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Cleanup attributes, ownership transfer and small helpers used everywhere.
- * Must not know anything about tproxy. Functions here that jump past a cleanup
- * variable with goto are forbidden: clang refuses them, gcc may be silent.
+ * Cleanup attributes, ownership transfer and small helpers used everywhere. Knows nothing about
+ * tproxy. A function must not jump past a cleanup variable with goto: clang refuses it, gcc may be
+ * silent.
  */
 #ifndef TPROXY_LIB_UTIL_H
 #define TPROXY_LIB_UTIL_H
@@ -52,7 +52,7 @@ static inline void cleanup_dir(DIR **dir)
 #define __cleanup_dir __attribute__((cleanup(cleanup_dir)))
 #define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* CLOCK_MONOTONIC, which is what bpf_ktime_get_ns() counts. */
+/* CLOCK_MONOTONIC, like bpf_ktime_get_ns(). */
 static inline uint64_t monotonic_ns(void)
 {
 	struct timespec ts;
@@ -76,8 +76,8 @@ static inline int take_fd(int *fd)
 }
 
 /*
- * Room for one more item of `size` bytes in a growing array of n items: 0 or -ENOMEM,
- * which leaves the array as it was.
+ * Makes room for one more item of `size` bytes in a growing array of n items. 0 or -ENOMEM, which
+ * leaves the array unchanged.
  */
 static inline int array_room(void **items, size_t n, size_t *room, size_t size)
 {

@@ -20,7 +20,7 @@
 #define MAX_TAGS 8
 #define MAX_HEADERS 8
 
-/* ---- parsing -------------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------ */
 
 static unsigned int be16_at(const __u8 *p)
 {
@@ -121,7 +121,7 @@ bool capture_parse(__u16 protocol, const __u8 *data, size_t len, struct tproxy_f
 	return false;
 }
 
-/* ---- collecting ----------------------------------------------------------- */
+/* ---- collecting --------------------------------------------------------- */
 
 #define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (__u32)(SKF_AD_OFF + (what)))
 #define LOAD_BYTE(at) BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at)

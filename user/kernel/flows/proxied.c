@@ -11,7 +11,7 @@
 #include "kernel/maps/policy_maps.h"
 #include "lib/listeners.h"
 
-/* ---- by the table of the data path ------------------------------------------ */
+/* ---- by the table of the data path -------------------------------------- */
 
 #define BATCH 2048
 
@@ -107,7 +107,7 @@ static int find_by_table(const struct state *state, struct foreign_flow *flows, 
 	return err;
 }
 
-/* ---- by owner --------------------------------------------------------------- */
+/* ---- by owner ----------------------------------------------------------- */
 
 struct inodes {
 	__u32 *items; /* owned */
@@ -221,7 +221,7 @@ static int find_by_owner(const struct state *state, struct foreign_flow *flows, 
 	return err;
 }
 
-/* ---- both ------------------------------------------------------------------- */
+/* ---- both --------------------------------------------------------------- */
 
 int proxied_find(const struct state *state, struct foreign_flow *flows, size_t n)
 {

@@ -127,7 +127,7 @@ int sockdiag_list_udp(struct foreign_flow **ret_flows, size_t *ret_n)
 	return hand_over(&list, err, ret_flows, ret_n);
 }
 
-/* ---- handshakes ------------------------------------------------------------- */
+/* ---- handshakes --------------------------------------------------------- */
 
 #define HALF_A_MINUTE 4 /* retransmissions: they come after 1, 3, 7, 15 and 31 seconds */
 

@@ -78,7 +78,7 @@ static void add(struct reading *r, const struct device *device, struct chain_pro
 	chain->items[chain->n++] = *program;
 }
 
-/* ---- XDP -------------------------------------------------------------------- */
+/* ---- XDP ---------------------------------------------------------------- */
 
 struct xdp {
 	__u8 mode; /* XDP_ATTACHED_… */
@@ -133,7 +133,7 @@ static void add_xdp(struct reading *r, const struct device *device)
 	add_xdp_program(r, device, "generic", xdp.generic);
 }
 
-/* ---- tcx and filters -------------------------------------------------------- */
+/* ---- tcx and filters ---------------------------------------------------- */
 
 /* Those before ours; all if ours is not there. */
 static void add_tcx(struct reading *r, const struct device *device, bool with_ours)
@@ -171,7 +171,7 @@ static void add_filters(struct reading *r, const struct device *device, bool wit
 	}
 }
 
-/* ---- devices below ---------------------------------------------------------- */
+/* ---- devices below ------------------------------------------------------ */
 
 static int collect_device(const struct device *device, void *arg)
 {
@@ -277,7 +277,7 @@ char *chain_text(const struct chain_program *program, char *buf, size_t size)
 	return buf;
 }
 
-/* ---- our place -------------------------------------------------------------- */
+/* ---- our place ---------------------------------------------------------- */
 
 static int place_tcx(const struct hook_site *site, const struct after *after, bool follow,
 		     struct place *place)

@@ -22,7 +22,7 @@ static struct nlmsghdr *tc_message(struct nl *nl, char *buf, __u16 type, __u16 f
 	return msg;
 }
 
-/* ---- filters ---------------------------------------------------------------- */
+/* ---- filters ------------------------------------------------------------ */
 
 /* After a colon libbpf adds the id to the program's name, tc the section to the file's name. */
 static void read_name(const struct nlattr *attr, struct clsact_filter *filter)
@@ -133,7 +133,7 @@ int clsact_detach(int ifindex, __u32 priority, __u32 handle)
 	return bpf_tc_detach(&hook, &opts);
 }
 
-/* ---- the qdisc -------------------------------------------------------------- */
+/* ---- the qdisc ---------------------------------------------------------- */
 
 struct qdisc_walk {
 	int ifindex;

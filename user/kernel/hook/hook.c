@@ -27,7 +27,7 @@ void hook_site_make(struct hook_site *ret_site, struct nl *nl, int ifindex,
 		owner_add(&ret_site->owner, next);
 }
 
-/* ---- links ------------------------------------------------------------------ */
+/* ---- links -------------------------------------------------------------- */
 
 /*
  * A pinned link that still works. One whose device or namespace died, or that was detached a
@@ -130,7 +130,7 @@ static int detach_link(const char *link_path)
 	return unlink(link_path) ? -errno : 0;
 }
 
-/* ---- filters ---------------------------------------------------------------- */
+/* ---- filters ------------------------------------------------------------ */
 
 /* Our filters; an interrupted move leaves two. */
 static size_t own_filters(const struct hook_site *site, const struct clsact_list *list,
@@ -209,7 +209,7 @@ static int detach_clsact(const struct hook_site *site)
 	return err ? err : detach_filters(site, own, own_filters(site, &list, own, MAX_OWN));
 }
 
-/* ---- either ----------------------------------------------------------------- */
+/* ---- either ------------------------------------------------------------- */
 
 enum hook hook_present(const struct hook_site *site)
 {
@@ -230,7 +230,7 @@ int hook_detach(const struct hook_site *site, enum hook hook)
 	return hook == HOOK_CLSACT ? detach_clsact(site) : detach_link(site->link_path);
 }
 
-/* ---- sk_lookup -------------------------------------------------------------- */
+/* ---- sk_lookup ---------------------------------------------------------- */
 
 /* Our link; -ENOLINK: its pin is there, but it is dead. */
 static int open_lookup(const struct state *state)

@@ -88,7 +88,7 @@ int tcx_link(int prog_fd, int ifindex, __u32 after)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* ---- another place --------------------------------------------------------- */
+/* ---- another place ------------------------------------------------------ */
 
 /* A program that jumps to entry 0 of `array`, whose descriptor must stay open: to prog_fd. */
 static int load_jump(int array, int prog_fd)

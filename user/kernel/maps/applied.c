@@ -51,7 +51,7 @@ int applied_ids(const struct state *state, __u32 *ret_ids)
 	return 0;
 }
 
-/* ---- scopes as bytes: rule, number of names, names ------------------------- */
+/* ---- scopes as bytes: rule, number of names, names ---------------------- */
 
 static size_t pack_scopes(const struct applied *applied, __u8 *to)
 {
@@ -99,7 +99,7 @@ static int unpack_scopes(const __u8 *from, size_t len, struct applied *applied)
 	return at == len ? 0 : -EBADMSG;
 }
 
-/* ---- the pinned map ------------------------------------------------------- */
+/* ---- the pinned map ----------------------------------------------------- */
 
 struct view {
 	void *at;
@@ -294,7 +294,7 @@ int applied_settle(const struct state *state)
 	return pindir_unlink(&state->pins, STAGED);
 }
 
-/* ---- contents ------------------------------------------------------------- */
+/* ---- contents ----------------------------------------------------------- */
 
 int applied_take_scopes(struct applied *applied, const struct policy *policy)
 {

@@ -63,7 +63,7 @@ static int batch_get(const struct batch *b, __u32 i, __u8 family, struct prefix_
 	return prefix_table_append(table, &prefix, b->masks[i]);
 }
 
-/* ---- writing -------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 static int write_singly(int fd, const struct batch *b, __u32 *done)
 {
@@ -129,7 +129,7 @@ int bulk_write_prefixes(int fd, __u8 family, const struct prefix_table *table,
 	return err;
 }
 
-/* ---- reading -------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static int read_singly(int fd, __u8 family, struct batch *b, struct prefix_table *table)
 {
@@ -181,7 +181,7 @@ int bulk_read_prefixes(int fd, __u8 family, struct prefix_table *table)
 	return 0;
 }
 
-/* ---- emptying ------------------------------------------------------------- */
+/* ---- emptying ----------------------------------------------------------- */
 
 void bulk_drain_prefixes(int fd, __u8 family)
 {

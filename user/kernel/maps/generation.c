@@ -185,7 +185,7 @@ int generation_replace(struct state *state, const struct generation_plan *plan)
 	return err ? err : generation_publish(state, plan, &next);
 }
 
-/* ---- rollback ------------------------------------------------------------- */
+/* ---- rollback ----------------------------------------------------------- */
 
 int generation_open_idle(const struct state *state, struct state *ret_idle)
 {
@@ -249,7 +249,7 @@ int generation_rollback(struct state *state)
 	return err ? err : move_rulestats(state, &from, &to);
 }
 
-/* ---- after an interruption ------------------------------------------------ */
+/* ---- after an interruption ---------------------------------------------- */
 
 int generation_repair_pins(struct state *state)
 {

@@ -9,7 +9,7 @@
 #include "kernel/maps/applied.h"
 #include "lib/addrset.h"
 
-/* ---- reading the policy --------------------------------------------------- */
+/* ---- reading the policy ------------------------------------------------- */
 
 static int read_port_map(int fd, struct port_table *table)
 {
@@ -122,7 +122,7 @@ int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_m
 	return 0;
 }
 
-/* ---- one entry ------------------------------------------------------------ */
+/* ---- one entry ---------------------------------------------------------- */
 
 #define LPM_RETRIES 100
 
@@ -139,7 +139,7 @@ int policy_maps_update(const struct state *state, enum state_map map, const void
 	}
 }
 
-/* ---- interfaces ----------------------------------------------------------- */
+/* ---- interfaces --------------------------------------------------------- */
 
 static int by_ifindex(const void *a, const void *b)
 {
@@ -193,7 +193,7 @@ int policy_maps_iface_del(const struct state *state, __u32 ifindex)
 	return 0;
 }
 
-/* ---- local addresses ------------------------------------------------------ */
+/* ---- local addresses ---------------------------------------------------- */
 
 /* Deletes what only the map has. It collects the keys before it deletes any. */
 static int drop_stale(int fd, const struct addrset *keep)
@@ -230,7 +230,7 @@ int policy_maps_refresh_local(const struct state *state, struct nl *nl)
 	return err;
 }
 
-/* ---- counters ------------------------------------------------------------- */
+/* ---- counters ----------------------------------------------------------- */
 
 /* Per-CPU values of one element; the caller frees. NULL with errno on failure. */
 static void *per_cpu(int fd, __u32 key, size_t value_size, int *ret_cpus)

@@ -129,7 +129,7 @@ int policy_slots_open(const struct state *state, __u32 slot, struct state *ret_m
 	return 0;
 }
 
-/* ---- readers -------------------------------------------------------------- */
+/* ---- readers ------------------------------------------------------------ */
 
 static int read_config(struct state *state)
 {
@@ -160,7 +160,7 @@ int policy_slots_follow(struct state *state)
 	return 0;
 }
 
-/* ---- after an interruption ------------------------------------------------ */
+/* ---- after an interruption ---------------------------------------------- */
 
 int policy_slots_repair_pins(struct state *state)
 {

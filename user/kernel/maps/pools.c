@@ -9,7 +9,7 @@
 
 #include "lib/mapped.h"
 
-/* ---- one entry ------------------------------------------------------------ */
+/* ---- one entry ---------------------------------------------------------- */
 
 static struct endpoint unmap_address(const __u8 *addr, __be16 port)
 {
@@ -41,7 +41,7 @@ static int by_key(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct tproxy_pool_key));
 }
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- the table ---------------------------------------------------------- */
 
 static int append(struct pool_table *table, const struct pool_entry *entry)
 {
@@ -117,7 +117,7 @@ void pools_free(struct pool_table *table)
 	*table = (struct pool_table){ 0 };
 }
 
-/* ---- the map -------------------------------------------------------------- */
+/* ---- the map ------------------------------------------------------------ */
 
 int pools_read(const struct state *state, struct pool_table *ret_table)
 {
@@ -163,7 +163,7 @@ bool pools_have(const struct state *state, const struct endpoint *address)
 	return !bpf_map_lookup_elem(state->map[MAP_POOLS], &key, &value);
 }
 
-/* ---- back into a configuration -------------------------------------------- */
+/* ---- back into a configuration ------------------------------------------ */
 
 static void drop_pools(struct config *config)
 {

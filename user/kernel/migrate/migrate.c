@@ -21,7 +21,7 @@ struct rule_abi1 {
 _Static_assert(sizeof(struct rule_abi1) == 60, "as ABI 1 pinned it");
 _Static_assert(offsetof(struct tproxy_rule, unrouted) == 28, "the head is the same");
 
-/* ---- maps of both states -------------------------------------------------- */
+/* ---- maps of both states ------------------------------------------------ */
 
 /* With ABI 2 rules got another layout, and what programs remember of flows was pinned. */
 static bool has_abi2(const struct migration *m)
@@ -65,7 +65,7 @@ static int share_maps(struct migration *m, const struct bpf_object *obj)
 	return err;
 }
 
-/* ---- loading -------------------------------------------------------------- */
+/* ---- loading ------------------------------------------------------------ */
 
 static int keep_maps(const struct bpf_object *obj, struct state *next)
 {
@@ -102,7 +102,7 @@ static int load(struct migration *m)
 	return err ? err : state_keep_progs(obj, &m->next);
 }
 
-/* ---- filling new maps ----------------------------------------------------- */
+/* ---- filling new maps --------------------------------------------------- */
 
 static int copy_rules(int from, int to)
 {
@@ -228,7 +228,7 @@ static int fill(struct migration *m, __u32 df_mark)
 	return err ? err : write_config(m, df_mark);
 }
 
-/* ---- the stage ------------------------------------------------------------ */
+/* ---- the stage ---------------------------------------------------------- */
 
 static bool is_same_map(int a, int b)
 {

@@ -43,7 +43,7 @@ static void close_try(struct probe_try *t)
 }
 #define __cleanup_try __attribute__((cleanup(close_try)))
 
-/* ---- programs ------------------------------------------------------------- */
+/* ---- programs ----------------------------------------------------------- */
 
 static struct probe_bpf *load(bool traced)
 {
@@ -74,7 +74,7 @@ static int open_programs(struct probe_try *t)
 	return t->skel ? 0 : -errno;
 }
 
-/* ---- the listener --------------------------------------------------------- */
+/* ---- the listener ------------------------------------------------------- */
 
 static int bind_loopback(int fd, __u8 family)
 {
@@ -116,7 +116,7 @@ static int open_listener(struct probe_try *t)
 											  0;
 }
 
-/* ---- the packet ----------------------------------------------------------- */
+/* ---- the packet --------------------------------------------------------- */
 
 static void write_request(struct probe_try *t)
 {
@@ -181,7 +181,7 @@ static int send_frame(const struct probe_try *t)
 	return t->skel->data_outcome->outcome.put < 0 ? (int)t->skel->data_outcome->outcome.put : 0;
 }
 
-/* ---- the result ----------------------------------------------------------- */
+/* ---- the result --------------------------------------------------------- */
 
 static void pause_ms(void)
 {

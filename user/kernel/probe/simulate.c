@@ -25,7 +25,7 @@ const char *const simulate_verdict_names[SIMULATE_MAX] = {
 	[SIMULATE_POOL] = "pool",
 };
 
-/* ---- programs and maps ---------------------------------------------------- */
+/* ---- programs and maps -------------------------------------------------- */
 
 /* The packet must not change these live maps. */
 static bool is_private(enum state_map map, bool own_policy)
@@ -92,7 +92,7 @@ void simulate_close(struct simulation *simulation)
 	*simulation = (struct simulation)SIMULATE_CLOSED;
 }
 
-/* ---- the packet ----------------------------------------------------------- */
+/* ---- the packet --------------------------------------------------------- */
 
 /* The kernel drops a frame that is not addressed to the device. */
 static int make_frame(const struct simulated_flow *flow, struct frame *ret_frame)
@@ -144,7 +144,7 @@ static int delete_older(const struct simulation *simulation, const struct simula
 	return 0;
 }
 
-/* ---- the verdict ---------------------------------------------------------- */
+/* ---- the verdict -------------------------------------------------------- */
 
 static int look_at_counters(const struct simulation *simulation, struct simulate_result *result)
 {

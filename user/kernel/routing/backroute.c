@@ -100,7 +100,7 @@ int backroute_find(struct nl *nl, const struct backroute_query *query, struct ba
 	return 0;
 }
 
-/* ---- the first hop -------------------------------------------------------- */
+/* ---- the first hop ------------------------------------------------------ */
 
 static int read_neighbour(const struct nlmsghdr *msg, void *data)
 {

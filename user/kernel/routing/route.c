@@ -22,7 +22,7 @@ __u32 route_df_mark(__u32 mark)
 	return mark == 1U << 31 ? mark >> 1 : mark << 1;
 }
 
-/* ---- rules ---------------------------------------------------------------- */
+/* ---- rules -------------------------------------------------------------- */
 
 static struct nlmsghdr *rule_message(struct nl *nl, char *buf, __u16 type, __u16 flags, __u8 family)
 {
@@ -112,7 +112,7 @@ bool route_rule_is_ours(const struct route_rule *rule, const struct route_key *k
 	       rule->table == key->table;
 }
 
-/* ---- conflicts ------------------------------------------------------------ */
+/* ---- conflicts ---------------------------------------------------------- */
 
 struct conflict {
 	__u32 bits;

@@ -32,7 +32,7 @@ bool route_family_present(__u8 family);
 /* '4' or '6', as in `ip -4`. */
 char route_family_digit(__u8 family);
 
-/* ---- rules ------------------------------------------------------------------ */
+/* ---- rules -------------------------------------------------------------- */
 
 /* Adds our rule at this preference, also where an equal one is at another preference. */
 int route_rule_add(struct nl *nl, __u8 family, const struct route_key *key, const char *iif,
@@ -52,7 +52,7 @@ bool route_rule_is_ours(const struct route_rule *rule, const struct route_key *k
 /* Did an older build make it, so that it must be replaced? */
 bool route_rule_is_old(const struct route_rule *rule);
 
-/* ---- local routes ----------------------------------------------------------- */
+/* ---- local routes ------------------------------------------------------- */
 
 /* What is in a table. */
 struct route_table {
@@ -77,7 +77,7 @@ int route_local_present(struct nl *nl, __u8 family, __u32 table);
 /* Index of the interface a packet to this address leaves by, or -errno. */
 int route_output(struct nl *nl, __u8 family, const void *addr);
 
-/* ---- conflicts -------------------------------------------------------------- */
+/* ---- conflicts ---------------------------------------------------------- */
 
 /*
  * Looks for rules of others that match these bits of a mark, or for routes of others in a table.
@@ -86,7 +86,7 @@ int route_output(struct nl *nl, __u8 family, const void *addr);
 int route_mark_conflict(struct nl *nl, __u32 bits, char *ret_text, size_t size);
 int route_table_conflict(struct nl *nl, __u32 table, char *ret_text, size_t size);
 
-/* ---- proof ------------------------------------------------------------------ */
+/* ---- proof -------------------------------------------------------------- */
 
 /*
  * Asks the kernel where marked packets to some destinations would go that enter by `iif` from a

@@ -15,7 +15,7 @@ static __u32 attr_u32(const struct nlattr *attr, __u32 otherwise)
 	return attr ? mnl_attr_get_u32(attr) : otherwise;
 }
 
-/* ---- routes --------------------------------------------------------------- */
+/* ---- routes ------------------------------------------------------------- */
 
 static struct nlmsghdr *route_message(struct nl *nl, char *buf, __u16 type, __u16 flags,
 				      __u8 family)
@@ -187,7 +187,7 @@ int route_table_conflict(struct nl *nl, __u32 table, char *ret_text, size_t size
 	return 0;
 }
 
-/* ---- proof ---------------------------------------------------------------- */
+/* ---- proof -------------------------------------------------------------- */
 
 struct neighbour {
 	int ifindex;

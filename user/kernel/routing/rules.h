@@ -60,7 +60,7 @@ bool rule_is_tproxys(const struct route_rule *rule);
 /* Parses a message of the kernel. */
 void rule_parse(const struct nlmsghdr *msg, struct route_rule *ret_rule);
 
-/* ---- which packets a rule matches ------------------------------------------ */
+/* ---- which packets a rule matches --------------------------------------- */
 
 /*
  * The packets that our program marks on one device. They have our bits; the other bits of the
@@ -98,7 +98,7 @@ const struct route_rule *rules_worst_before(const struct rule_list *list, size_t
  */
 __u32 rules_place(const struct rule_list *list, const struct rule_packet *packet, __u32 wanted);
 
-/* ---- text ------------------------------------------------------------------- */
+/* ---- text --------------------------------------------------------------- */
 
 #define RULE_TEXT_LEN 256
 /* As `ip rule` prints it; only the tables local, main and default by name. Returns buf. */

@@ -23,7 +23,7 @@ static int append(struct living *living, const struct living_state *state)
 	return err;
 }
 
-/* ---- by directories --------------------------------------------------------- */
+/* ---- by directories ----------------------------------------------------- */
 
 static bool is_stage(const char *name)
 {
@@ -62,7 +62,7 @@ static int add_dirs(struct living *living, const char *parent)
 	return err;
 }
 
-/* ---- by programs of the namespace ------------------------------------------- */
+/* ---- by programs of the namespace --------------------------------------- */
 
 /* The ids of the program's maps config and socks, if it has them. */
 static void find_maps(const struct program *program, struct living_state *state)
@@ -119,7 +119,7 @@ static int add_lookups(struct living *living)
 	return err;
 }
 
-/* ---- the whole -------------------------------------------------------------- */
+/* ---- the whole ---------------------------------------------------------- */
 
 void living_free(struct living *living)
 {

@@ -13,7 +13,7 @@
 #define LOCK_PREFIX "lock-"
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-/* ---- the file in /run/tproxy ---------------------------------------------- */
+/* ---- the file in /run/tproxy -------------------------------------------- */
 
 static bool is_roots(int fd)
 {
@@ -92,7 +92,7 @@ static int take_file(struct lock *lock, struct waiting *w)
 	return err;
 }
 
-/* ---- the lock of older builds --------------------------------------------- */
+/* ---- the lock of older builds ------------------------------------------- */
 
 static int open_older(const struct pindir *pins, struct lock *lock)
 {
@@ -194,7 +194,7 @@ static int with_older(const struct pindir *pins, struct lock_wait *wait, struct 
 	return err;
 }
 
-/* ---- both ----------------------------------------------------------------- */
+/* ---- both --------------------------------------------------------------- */
 
 /* Who can open the parent can hold the lock of older builds, here the only one that is left. */
 static bool is_private(const struct pindir *pins)

@@ -22,7 +22,7 @@ static DIR *open_dir(int at, const char *name)
 	return dir;
 }
 
-/* ---- removing ------------------------------------------------------------- */
+/* ---- removing ----------------------------------------------------------- */
 
 /* Unlinks all files in a directory, of any type; returns the first error. */
 static int remove_files(int at, const char *name)
@@ -122,7 +122,7 @@ int pindir_remove(struct pindir *pins, char *ret_why)
 	return err;
 }
 
-/* ---- stage ---------------------------------------------------------------- */
+/* ---- stage -------------------------------------------------------------- */
 
 /* The name is in use: says by whom. */
 static int refuse_taken(struct pindir *pins, char *why)
@@ -191,7 +191,7 @@ int pindir_exchange(struct pindir *stage, struct pindir *pins)
 	return err;
 }
 
-/* ---- pins ----------------------------------------------------------------- */
+/* ---- pins --------------------------------------------------------------- */
 
 int pindir_link(const struct pindir *from, const struct pindir *to, const char *name)
 {

@@ -121,7 +121,7 @@ int state_get(const struct pindir *pins, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* ---- open ----------------------------------------------------------------- */
+/* ---- open --------------------------------------------------------------- */
 
 /* A pin of a map with another name is not ours. */
 static bool map_is_ours(int fd, enum state_map which)

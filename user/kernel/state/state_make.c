@@ -11,7 +11,7 @@
 #include "kernel/state/pindir_stage.h"
 #include "tproxy.skel.h"
 
-/* ---- create --------------------------------------------------------------- */
+/* ---- create ------------------------------------------------------------- */
 
 __u32 state_build(void)
 {
@@ -125,7 +125,7 @@ int state_create(struct state *state, const char *dir, const struct tproxy_confi
 	return state_open(state, dir, ret_why);
 }
 
-/* ---- replace -------------------------------------------------------------- */
+/* ---- replace ------------------------------------------------------------ */
 
 static int reuse_maps(struct bpf_object *obj, const struct state *state)
 {

@@ -71,7 +71,7 @@ int waiting_for(struct waiting *w, int fd)
 	return err;
 }
 
-/* ---- words ---------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 void waiting_holder(const struct waiting *w, char *buf, size_t size)
 {

@@ -21,7 +21,7 @@ int app_usage_error(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
-/* ---- options -------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------ */
 
 /* The contract has no abbreviations, getopt_long has: only exact names pass. */
 static bool is_exact(const char *arg, const struct option *options)
@@ -139,7 +139,7 @@ int app_one_operand(struct app *app, int argc, char **argv, const char **ret_ope
 	return app_no_operand(app, argc, argv, NULL);
 }
 
-/* ---- namespace ------------------------------------------------------------ */
+/* ---- namespace ---------------------------------------------------------- */
 
 static bool settle_pin_dir(struct app *app)
 {

@@ -31,7 +31,7 @@ struct sample {
 	__u8 classes; /* its one */
 };
 
-/* ---- the latest flow ------------------------------------------------------ */
+/* ---- the latest flow ---------------------------------------------------- */
 
 static struct endpoint endpoint_of(const __u8 mapped[16], __be16 port)
 {
@@ -94,7 +94,7 @@ static enum proved prove(struct checkup *c, const struct sample *s)
 	return proving_run(c, &proof);
 }
 
-/* ---- one rule ------------------------------------------------------------- */
+/* ---- one rule ----------------------------------------------------------- */
 
 /* By the minute, or because none has come through lately, which a good half minute before hides. */
 static bool looks_bad(const struct health *h)
@@ -175,7 +175,7 @@ static void check_rule(struct checkup *c, int rule)
 		check_udp(c, &sample);
 }
 
-/* ---- a probe everywhere --------------------------------------------------- */
+/* ---- a probe everywhere ------------------------------------------------- */
 
 static __u16 any_port(const struct rule *rule, __u8 proto)
 {
@@ -261,7 +261,7 @@ static size_t ifaces_to_probe(const struct checkup *c)
 	return 0;
 }
 
-/* ---- the wrong side ------------------------------------------------------- */
+/* ---- the wrong side ----------------------------------------------------- */
 
 static void check_side(struct checkup *c, const struct checked_iface *iface, __u64 past)
 {

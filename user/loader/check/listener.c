@@ -25,7 +25,7 @@ struct finding {
 	const struct listener *stray;  /* that one */
 };
 
-/* ---- words ---------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 #define TCP_CLASSES (1 << TPROXY_TCP4 | 1 << TPROXY_TCP6)
 #define UDP_CLASSES (1 << TPROXY_UDP4 | 1 << TPROXY_UDP6)
@@ -60,7 +60,7 @@ static const char *how_to_be_transparent(const struct rule *rule, char *buf, siz
 	return buf;
 }
 
-/* ---- reports -------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------ */
 
 static void report_missing(const struct finding *f, __u8 classes)
 {
@@ -174,7 +174,7 @@ static void report_device(const struct finding *f, const struct checked_iface *i
 		problem_next(p, "bind the listener to no device, or to %s", name);
 }
 
-/* ---- one rule ------------------------------------------------------------- */
+/* ---- one rule ----------------------------------------------------------- */
 
 /* All of a protocol is missing, or only a family. */
 static void report_classes(const struct finding *f)
@@ -254,7 +254,7 @@ static void check_rule(struct checkup *c, const struct listening *l, int index)
 	report_classes(&f);
 }
 
-/* ---- all ------------------------------------------------------------------ */
+/* ---- all ---------------------------------------------------------------- */
 
 static void check_pools(struct checkup *c, const struct listening *l)
 {

@@ -38,7 +38,7 @@ void listening_close(struct listening *l)
 	listeners_free(&l->listeners);
 }
 
-/* ---- classes -------------------------------------------------------------- */
+/* ---- classes ------------------------------------------------------------ */
 
 static __u8 class_protocol(enum tproxy_class cls)
 {
@@ -96,7 +96,7 @@ __u8 listening_relay(const struct listening *l)
 	return classes;
 }
 
-/* ---- finding -------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------ */
 
 /* One that is in the map, and not in the list, has closed or belongs to another namespace. */
 static enum found judge(const struct listener *listener, __u8 family, const struct device *device)

@@ -11,7 +11,7 @@
 /* Beyond, comparing with the applied file takes longer than all other checks together. */
 #define MAX_PREFIXES 50000
 
-/* ---- interfaces ----------------------------------------------------------- */
+/* ---- interfaces --------------------------------------------------------- */
 
 static bool is_attached(const struct checkup *c, const char *ifname)
 {
@@ -76,7 +76,7 @@ void check_coverage(struct checkup *c)
 		log_debug("interfaces: cannot be listed");
 }
 
-/* ---- flows ---------------------------------------------------------------- */
+/* ---- flows -------------------------------------------------------------- */
 
 static void add_dead(struct checkup *c, const struct rule *rule, const char *why)
 {
@@ -108,7 +108,7 @@ void check_rules(struct checkup *c)
 	}
 }
 
-/* ---- the file ------------------------------------------------------------- */
+/* ---- the file ----------------------------------------------------------- */
 
 void check_drift(struct checkup *c)
 {

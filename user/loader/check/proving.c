@@ -42,7 +42,7 @@ static struct problem *add(struct checkup *c, const struct proof *proof, const c
 	return p;
 }
 
-/* ---- one sentence for each way to get lost --------------------------------- */
+/* ---- one sentence for each way to get lost ------------------------------ */
 
 static void filtered(struct checkup *c, const struct proof *proof,
 		     const struct probe_report *report)

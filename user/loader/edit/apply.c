@@ -18,7 +18,7 @@
 /* From here on a progress line is worth its noise, and a second look takes its time. */
 #define MANY_PREFIXES 50000
 
-/* ---- the policy ----------------------------------------------------------- */
+/* ---- the policy --------------------------------------------------------- */
 
 static char *config_text(const struct config *config)
 {
@@ -209,7 +209,7 @@ static int apply_policy(struct session *session, struct apply *a, const struct a
 	return err;
 }
 
-/* ---- the whole ------------------------------------------------------------ */
+/* ---- the whole ---------------------------------------------------------- */
 
 static int attach_named(struct session *session, struct apply *a)
 {
@@ -235,7 +235,7 @@ static void undo(struct session *session, struct apply *apply, bool created)
 	apply->changed = false;
 	if (apply->confirm_within)
 		confirm_end(session);
-	log_warn("the policy before it is back");
+	log_warn("the previous policy is back");
 }
 
 /* An empty file is more often a mistake (a full disk, a template that failed) than a wish. */

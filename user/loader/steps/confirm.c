@@ -40,11 +40,12 @@ void confirm_settle(struct session *session)
 		return;
 	err = generation_rollback(state);
 	if (err) {
-		log_error("%s: generation %u was not confirmed, and the way back is blocked: %s",
+		log_error("%s: generation %u was not confirmed, and the previous policy cannot be "
+			  "restored: %s",
 			  state->dir, deadline.generation, strerror(-err));
 		return;
 	}
-	log_warn("%s: generation %u was not confirmed in time: the policy before it is back",
+	log_warn("%s: generation %u was not confirmed in time: the previous policy is back",
 		 state->dir, deadline.generation);
 	disarm(session, deadline.generation);
 }

@@ -10,7 +10,7 @@
 #include "policy/takes.h"
 
 #define POLL_MS 250
-/* The relay looks four times a second whether an interface drains. */
+/* The relay checks four times a second whether an interface drains. */
 #define RELAY_MS 1000
 
 static int write_entry(struct session *session, __u32 ifindex, const struct tproxy_iface *value)
@@ -59,8 +59,8 @@ static bool takes_udp_on(const struct policy *policy, const struct iface_entry *
 }
 
 /*
- * A UDP flow that has no socket of its own is found by the rules only. The relay sees
- * the flag and makes these sockets; until it has, the rules stay.
+ * A UDP flow without a socket of its own is steered only by the rules. The relay sees the flag and
+ * makes such sockets; until then the rules stay.
  */
 static void wait_for_relay(struct session *session, const struct iface_entry *ifaces, size_t n)
 {
@@ -72,7 +72,7 @@ static void wait_for_relay(struct session *session, const struct iface_entry *if
 		waits = takes_udp_on(&policy, &ifaces[i]);
 	if (!waits)
 		return;
-	log_step("wait for the relay to keep its UDP flows");
+	log_step("wait for the relay to make sockets for its UDP flows");
 	pause_ms(RELAY_MS);
 }
 
@@ -90,7 +90,7 @@ static int end_all_rules(struct session *session)
 	return err;
 }
 
-/* Whoever attached again meanwhile has cleared the flag, and keeps the interface. */
+/* A command that attached it again meanwhile has cleared the flag: the interface stays. */
 static int take_off(struct session *session, bool everything)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
@@ -108,7 +108,7 @@ static int take_off(struct session *session, bool everything)
 	return everything ? iface_everything_off(session) : iface_last_off(session);
 }
 
-/* The state of the moment, which another command may have replaced, or removed. */
+/* Opens the state each time: another command may have replaced or removed it. */
 static int count_flows(struct session *session, size_t *ret_flows)
 {
 	char why[PINDIR_WHY_LEN];
@@ -137,7 +137,7 @@ static int wait_for_flows(struct session *session, bool show)
 	return err;
 }
 
-/* Waits without the lock, so that other commands work, then looks at everything again. */
+/* Waits without the lock, so that other commands work, and then reads everything again. */
 static int wait_and_detach(struct app *app, bool everything, bool show)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
@@ -149,7 +149,7 @@ static int wait_and_detach(struct app *app, bool everything, bool show)
 		return err;
 	}
 	session.app = app;
-	/* The wait may be interrupted; the interfaces then stay as they are, draining. */
+	/* The wait may be interrupted; the interfaces then stay attached and draining. */
 	signals_release_ends();
 	err = wait_for_flows(&session, show);
 	nl_close(&session.nl);
@@ -160,7 +160,7 @@ static int wait_and_detach(struct app *app, bool everything, bool show)
 	return present ? take_off(&session, everything) : 0;
 }
 
-/* The child has no terminal and no output; what it could not do, clean or detach does. */
+/* The child has no terminal and no output. If it fails, clean or detach can do the rest. */
 static int leave_to_child(struct app *app, bool everything)
 {
 	pid_t pid = fork();
@@ -172,8 +172,9 @@ static int leave_to_child(struct app *app, bool everything)
 		return -errno;
 	}
 	if (pid) {
-		log_info("established flows run on; process %d detaches when the last has ended",
-			 (int)pid);
+		log_info(
+			"established flows continue; process %d detaches after the last one has ended",
+			(int)pid);
 		return 0;
 	}
 	setsid();

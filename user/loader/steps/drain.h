@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * detach --keep-flows: the interface takes no new flows, but keeps the packets of
- * those that live, until the last one has ended.
+ * detach --keep-flows: the interface takes no new flows, but the proxy still gets the packets of
+ * established ones until the last flow has ended.
  */
 #ifndef TPROXY_LOADER_STEPS_DRAIN_H
 #define TPROXY_LOADER_STEPS_DRAIN_H
 
 #include "loader/steps/iface.h"
 
-/* Says that the interface is to drain; drain_finish does it. Its program and routing stay. */
+/* Marks the interface as draining; drain_finish does the rest. Its program and routing stay. */
 int drain_iface(struct session *session, const struct iface_entry *iface);
 
 /*
- * From here on no rule is in force on the draining interfaces. The relay gets a moment to
- * keep UDP flows by other means. Detaches them once no flow needs them; with `everything` the
- * state goes too if nothing else is attached then. Waits in a child process, or
- * with `wait` here, showing progress. The session's lock is given up meanwhile.
+ * Takes all rules off the draining interfaces, after the relay had a moment to keep its UDP flows
+ * by other means, and detaches the interfaces once no flow needs them. With `everything` it then
+ * removes the state, if nothing else is attached. Waits in a child process, or with `wait` in this
+ * one, which shows the progress. It releases the session's lock meanwhile.
  */
 int drain_finish(struct session *session, bool everything, bool wait);
 

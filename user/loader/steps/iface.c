@@ -38,9 +38,9 @@ int iface_inherit_after(struct session *session, __u32 from, __u32 to)
 	return after.n ? after_write(&session->state, to, &after) : 0;
 }
 
-/* ---- on --------------------------------------------------------------------- */
+/* ---- on ----------------------------------------------------------------- */
 
-/* An entry of another device that had the number before: nothing of it is true for this one. */
+/* The entry may belong to another device, which had the number before: it is removed then. */
 static void read_entry(struct session *session, const struct device *device, enum hook present,
 		       struct tproxy_iface *ret_entry)
 {
@@ -118,7 +118,7 @@ bool iface_chain(struct session *session, const struct device *device, struct ch
 	return true;
 }
 
-/* The new program first, then the other hook's: never neither. */
+/* Without a gap: first the new program, then the one of the other hook goes. */
 static int move_hook(struct session *session, const struct device *device, enum hook hook,
 		     enum hook present, bool follow)
 {
@@ -155,7 +155,7 @@ int iface_on(struct session *session, const struct device *device, const struct 
 	return err ? err : move_hook(session, device, hook, present, want->follow);
 }
 
-/* ---- off -------------------------------------------------------------------- */
+/* ---- off ---------------------------------------------------------------- */
 
 int iface_off(struct session *session, const struct iface_entry *iface)
 {
@@ -166,7 +166,7 @@ int iface_off(struct session *session, const struct iface_entry *iface)
 	enum hook hook;
 	int err;
 
-	/* An interrupted change of the hook leaves both; the last turn removes a dead link's pin. */
+	/* An interrupted change of the hook leaves both. The last turn removes the pin of a dead link. */
 	do {
 		hook = steps_hook_present(session, ifindex);
 		err = steps_hook_off(session, ifindex, name, hook);
@@ -199,7 +199,7 @@ int iface_forget_stale(struct session *session, const struct device *device)
 		if (strcmp((const char *)ifaces[i].value.name, device->name) ||
 		    (int)ifaces[i].ifindex == device->ifindex)
 			continue;
-		log_step("forget the %s that was ifindex %u", device->name, ifaces[i].ifindex);
+		log_step("forget %s, which had ifindex %u", device->name, ifaces[i].ifindex);
 		err = iface_inherit_after(session, ifaces[i].ifindex, (__u32)device->ifindex);
 		if (!err)
 			err = iface_off(session, &ifaces[i]);
@@ -230,6 +230,6 @@ int iface_everything_off(struct session *session)
 	}
 	result = first_error(result, steps_lookup_off(session));
 	result = first_error(result, steps_routes_off(session));
-	/* With something still attached the pins are the only way to remove it later. */
+	/* What could not be detached now can be removed later only with the pins. */
 	return result ? result : steps_remove_state(session);
 }

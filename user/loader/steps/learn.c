@@ -4,18 +4,18 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "lib/addrset.h"
 #include "kernel/flows/capture.h"
 #include "kernel/flows/conntrack.h"
 #include "kernel/flows/flowset.h"
-#include "kernel/maps/policy_maps.h"
-#include "lib/mapped.h"
-#include "kernel/maps/older.h"
 #include "kernel/flows/sockdiag.h"
-#include "policy/takes.h"
+#include "kernel/maps/older.h"
+#include "kernel/maps/policy_maps.h"
+#include "lib/addrset.h"
+#include "lib/mapped.h"
 #include "loader/steps/iface.h"
+#include "policy/takes.h"
 
-/* More than the table takes, so that it can be said how many found no room. */
+/* More than the map holds, to report for how many there is no room. */
 #define MAX_FLOWS (2 * TPROXY_MAX_OLDER)
 
 struct learn_iface {
@@ -29,13 +29,13 @@ struct lesson {
 	const struct learn *learn;
 	struct learn_iface *ifaces; /* where the new policy takes more */
 	size_t n, room;
-	bool gives_back; /* somewhere the new policy takes less, or seems to */
+	bool gives_back; /* on some interface the new policy may take fewer flows */
 	struct tables before, after;
 	struct addrset local;
 	struct flowset flows;
 	struct foreign_flow *sockets; /* connected UDP sockets of this host */
 	size_t n_sockets;
-	struct flowset peers; /* where those are connected to, by destination alone */
+	struct flowset peers; /* the peers of those, as destinations without a source */
 	size_t learned, without_room;
 };
 
@@ -64,9 +64,9 @@ int learn_take_seconds(const char *value, unsigned int *ret_seconds)
 	return 0;
 }
 
-/* ---- where ---------------------------------------------------------------- */
+/* ---- interfaces------------------------------------------------------------- */
 
-/* 0 or -ENOMEM; adds it only if flows may come to a proxy there. */
+/* 0 or -ENOMEM; adds it only if the new policy may take more flows there. */
 static int add_iface(struct lesson *l, const struct learn_iface *iface)
 {
 	const struct takes before = { l->learn->before, iface->before };
@@ -139,7 +139,7 @@ static const struct learn_iface *find_iface(const struct lesson *l, int ifindex)
 	return NULL;
 }
 
-/* ---- which ---------------------------------------------------------------- */
+/* ---- flows -------------------------------------------------------------- */
 
 static enum tproxy_action action_of(const struct tables *tables, tproxy_mask mask,
 				    const struct tproxy_flow_key *key)
@@ -149,8 +149,8 @@ static enum tproxy_action action_of(const struct tables *tables, tproxy_mask mas
 	return rule < 0 ? TPROXY_ACTION_PASS : (enum tproxy_action)tables->rules[rule].action;
 }
 
-/* Does it pass now, and would the new policy take it? */
-static bool changes_hands(const struct lesson *l, const struct learn_iface *iface,
+/* Does it pass now, and would the new policy intercept it? */
+static bool is_taken_over(const struct lesson *l, const struct learn_iface *iface,
 			  const struct tproxy_flow_key *key)
 {
 	return action_of(&l->after, iface->after, key) == TPROXY_ACTION_PROXY &&
@@ -166,8 +166,8 @@ static bool is_for_this_host(const struct lesson *l, const struct tproxy_flow_ke
 }
 
 /*
- * What comes in is a flow that passes only if it, or an answer to it, leaves again: a
- * client that asks in vain, since no route or a firewall lets it through, is the proxy's.
+ * A datagram that comes in belongs to a flow that passes only if it, or an answer to it, leaves
+ * again. If no route or a firewall stops the client's datagrams, the proxy may take the flow.
  */
 static void see_datagram(const struct capture_datagram *datagram, void *arg)
 {
@@ -186,7 +186,7 @@ static void see_datagram(const struct capture_datagram *datagram, void *arg)
 		return;
 	}
 	iface = find_iface(l, datagram->ifindex);
-	if (iface && changes_hands(l, iface, &datagram->key) &&
+	if (iface && is_taken_over(l, iface, &datagram->key) &&
 	    !is_for_this_host(l, &datagram->key))
 		flowset_add(&l->flows, &datagram->key);
 }
@@ -226,8 +226,8 @@ static int list_sockets(struct lesson *l)
 }
 
 /*
- * Connection tracking lists a flow that the relay has like one that is forwarded: the answers
- * come from here under the server's address. It outlives the interface's entry, too.
+ * In connection tracking a relayed flow looks like a forwarded one, as answers leave this host
+ * with the server's address. It is listed even after the interface was detached.
  */
 static bool may_be_relayed(const struct lesson *l, const struct tproxy_flow_key *key)
 {
@@ -237,7 +237,7 @@ static bool may_be_relayed(const struct lesson *l, const struct tproxy_flow_key 
 	       takes_flow_somewhere(&l->before, l->learn->before, key);
 }
 
-/* Connection tracking does not say where a datagram comes in: by the way to its source. */
+/* Connection tracking does not show where a datagram comes in; the route to its source does. */
 static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 {
 	bool v4 = mapped_is(key->src);
@@ -248,20 +248,20 @@ static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 	bool concerns = false;
 
 	for (size_t i = 0; i < l->n && !concerns; i++)
-		concerns = changes_hands(l, &l->ifaces[i], key);
+		concerns = is_taken_over(l, &l->ifaces[i], key);
 	if (!concerns || is_for_this_host(l, key) || may_be_relayed(l, key) ||
 	    may_be_relayed(l, &answered))
 		return;
 	iface = find_iface(l, route_output(&l->session->nl, v4 ? AF_INET : AF_INET6,
 					   key->src + (v4 ? MAPPED_LEN : 0)));
-	if (!iface || !changes_hands(l, iface, key))
+	if (!iface || !is_taken_over(l, iface, key))
 		return;
 	entry = flowset_add(&l->flows, key);
 	if (entry)
 		entry->marked = true;
 }
 
-/* A socket here has the flow: its packets never come to a rule. */
+/* If a socket here has the flow, no rule decides about its packets. */
 static void forget_owned(struct lesson *l)
 {
 	for (size_t i = 0; i < l->n_sockets; i++) {
@@ -274,9 +274,9 @@ static void forget_owned(struct lesson *l)
 	}
 }
 
-/* ---- the lesson ----------------------------------------------------------- */
+/* ---- learning ----------------------------------------------------------- */
 
-static void tell_watching(const struct lesson *l)
+static void show_watching(const struct lesson *l)
 {
 	char names[256] = "";
 	size_t len = 0;
@@ -293,19 +293,19 @@ static void watch(struct lesson *l)
 	unsigned int lost = 0;
 	int err = fd < 0 ? fd : 0;
 
-	tell_watching(l);
+	show_watching(l);
 	if (!err)
 		err = capture_run(fd, l->learn->seconds, see_datagram, l, &lost);
 	if (err)
-		log_warn("cannot watch for UDP flows: %s (flows that run now may be taken over)",
+		log_warn("cannot watch for UDP flows: %s (present flows may be intercepted)",
 			 strerror(-err));
 	if (lost)
-		log_warn("%u datagrams came faster than they were read: UDP flows may have been "
-			 "missed, and be taken over",
+		log_warn("%u datagrams came faster than they were read: some UDP flows may have "
+			 "been missed, and be intercepted",
 			 lost);
 }
 
-/* Watch first: from the other answers to the new policy hardly any time goes by. */
+/* Watch first: the other lists must be read just before the new policy comes. */
 static void collect(struct lesson *l)
 {
 	int err;
@@ -341,12 +341,11 @@ static void report(const struct lesson *l)
 	size_t more = l->without_room + l->flows.refused;
 
 	if (l->learned)
-		log_info("%zu UDP flow%s older and stay%s where %s until idle for a minute",
-			 l->learned, l->learned == 1 ? " is" : "s are", l->learned == 1 ? "s" : "",
-			 l->learned == 1 ? "it is" : "they are");
+		log_info("%zu older UDP flow%s not intercepted until idle for a minute", l->learned,
+			 l->learned == 1 ? " is" : "s are");
 	if (more)
-		log_warn("the table of older UDP flows is full: %zu%s found no room and are taken "
-			 "over in the middle",
+		log_warn("the map of older UDP flows is full: %zu%s do not fit and will be "
+			 "intercepted",
 			 more, l->flows.refused ? " or more" : "");
 }
 
@@ -368,13 +367,12 @@ void learn_flows(struct session *session, const struct learn *learn)
 
 	err = find_ifaces(&l);
 	if (!err && l.gives_back)
-		log_step(
-			"relayed UDP flows that no rule takes any more: left to their servers, which "
-			"see another source");
+		log_step("relayed UDP flows that no rule takes any more: their datagrams go to the "
+			 "servers, which see another source");
 	if (!learn->seconds || (!err && !l.n))
 		return;
 	if (!err && session->dry_run) {
-		tell_watching(&l);
+		show_watching(&l);
 		return;
 	}
 	if (!err)
@@ -386,7 +384,7 @@ void learn_flows(struct session *session, const struct learn *learn)
 		err = flowset_walk(&l.flows, enter, &l);
 	}
 	if (err)
-		log_warn("cannot learn UDP flows: %s (those that run now may be taken over)",
+		log_warn("cannot learn UDP flows: %s (present flows may be intercepted)",
 			 strerror(-err));
 	report(&l);
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UDP flows that are under way when a policy comes that would take them: they are found
- * before it is in force, and entered in a table whose flows the data path leaves alone.
- * Changes nothing else, and fails no command.
+ * Finds UDP flows that are older than a policy which would intercept them, before it is in force,
+ * and enters them in a map whose flows the data path leaves alone. Changes nothing else, and never
+ * makes a command fail.
  */
 #ifndef TPROXY_LOADER_STEPS_LEARN_H
 #define TPROXY_LOADER_STEPS_LEARN_H
 
-#include "policy/config/config.h"
 #include "lib/device.h"
-#include "policy/policy.h"
 #include "loader/app/session.h"
+#include "policy/config/config.h"
+#include "policy/policy.h"
 
 enum { OPT_LEARN = 3900 }; /* of all commands that change the policy */
 #define LEARN_LONG_OPTION                                                                          \
@@ -20,15 +20,15 @@ enum { OPT_LEARN = 3900 }; /* of all commands that change the policy */
 
 struct learn {
 	const struct policy *before, *after;
-	unsigned int seconds;     /* to watch interfaces for; 0: learn nothing */
-	bool no_watch;            /* what can be known at once, no more */
-	const struct device *new; /* about to get the policy role, beside those that have it */
+	unsigned int seconds;     /* to watch interfaces; 0: learn nothing */
+	bool no_watch;            /* learn only what is known at once */
+	const struct device *new; /* that will get the policy role, besides those that have it */
 	size_t n_new;
 };
 
 /*
- * Does not wait where `after` takes no UDP flow that `before` does not. Reports, also that
- * relayed flows are given back where it takes fewer.
+ * Does not wait if `after` takes no more UDP flows than `before`. Reports what it learned, and
+ * that relayed flows return to their servers if `after` takes fewer.
  */
 void learn_flows(struct session *session, const struct learn *learn);
 

@@ -9,8 +9,8 @@
 #include "loader/steps/steps.h"
 
 /*
- * The second bit that ABI 2 brought. 0 where it is somebody else's: datagrams that forbid
- * fragments are then not marked.
+ * The second bit of the mark, which came with ABI 2. 0 if another program uses it: datagrams that
+ * forbid fragments are then not marked.
  */
 static __u32 free_df_mark(struct session *session)
 {
@@ -30,8 +30,8 @@ static __u32 free_df_mark(struct session *session)
 }
 
 /*
- * Missing rules and routes are added; what cannot be is reported, and no reason to stay with the
- * old ABI. The process that waits for the flows of a draining interface cannot read the state.
+ * Adds missing rules and routes. A failure is reported and no reason to keep the old ABI. The
+ * process that waits for the flows of a draining interface can no longer read the state.
  */
 static void check_ifaces(struct session *session)
 {
@@ -45,29 +45,27 @@ static void check_ifaces(struct session *session)
 		struct device device;
 
 		if (ifaces[i].value.roles & TPROXY_ROLE_DRAINING)
-			log_warn(
-				"%s: nobody waits for its last flow any more (tproxy-loader detach "
-				"--keep-flows %s)",
-				name, name);
+			log_warn("%s: no process waits for its last flow any more (tproxy-loader "
+				 "detach --keep-flows %s)",
+				 name, name);
 		if (!device_by_index(&session->nl, (int)ifaces[i].ifindex, &device))
 			steps_route_on(session, &device);
 	}
 }
 
-static void tell_losses(const struct session *session, const struct migration *m)
+static void report_losses(const struct session *session, const struct migration *m)
 {
 	const char *dir = session->state.dir;
 
 	if (!m->kept_flows)
-		log_warn("%s: TCP flows that began at a proxy were forgotten (it takes "
-			 "CAP_SYS_ADMIN to keep them)",
+		log_warn("%s: it is no longer known which TCP flows the proxy has (CAP_SYS_ADMIN "
+			 "is needed to keep that)",
 			 dir);
 	if (!m->kept_idle)
-		log_warn("%s: the policy before the live one was dropped: there is no rollback",
-			 dir);
+		log_warn("%s: the previous policy was dropped: there is no rollback", dir);
 }
 
-/* Until the new state is published the old programs can have their places back. */
+/* Until the new state is published the old programs can be put back. */
 static int move_over(struct session *session, struct migration *m)
 {
 	struct state *state = &session->state;
@@ -100,12 +98,12 @@ int migrate_state(struct session *session)
 		return err;
 	}
 	if (err) {
-		log_error("%s: cannot migrate it from ABI %u: %s (it works on as it is; -vv shows "
-			  "more)",
+		log_error("%s: cannot migrate it from ABI %u: %s (it continues to work unchanged; "
+			  "-vv shows more)",
 			  session->app->pin_dir, state->config.abi, strerror(-err));
 		return err;
 	}
-	tell_losses(session, &m);
+	report_losses(session, &m);
 	check_ifaces(session);
 	confirm_guard_resume(session);
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The step that brings a state of the ABI before ours up to date, without a gap: programs are
- * replaced where they are attached, rules and routes are looked at and repaired.
+ * Brings a state of an older ABI up to date without a gap: replaces programs where they are
+ * attached, and checks and repairs rules and routes.
  */
 #ifndef TPROXY_LOADER_STEPS_MIGRATE_H
 #define TPROXY_LOADER_STEPS_MIGRATE_H

@@ -4,13 +4,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "kernel/state/living.h"
 #include "kernel/routing/route.h"
+#include "kernel/state/living.h"
 
 #define CHOOSE "choose others with --mark and --table"
 
 struct rivals {
-	const struct tproxy_config *config; /* what we want */
+	const struct tproxy_config *config; /* of the new state */
 	struct living living;
 	struct route_rule rule; /* one that conflicts with it */
 };
@@ -20,7 +20,7 @@ static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
 	return (config->mask & mask) || config->table == table;
 }
 
-/* ---- states that live ------------------------------------------------------- */
+/* ---- living states ------------------------------------------------------ */
 
 static int check_alive(const struct rivals *r)
 {
@@ -41,9 +41,9 @@ static int check_alive(const struct rivals *r)
 	return 0;
 }
 
-/* ---- rules without a state -------------------------------------------------- */
+/* ---- rules without a state ---------------------------------------------- */
 
-/* What an exact copy of our state has left is ours, if we know that it is dead. */
+/* Rules with exactly our mark and table become ours, if it is sure that their state is dead. */
 static int conflicts(const struct route_rule *rule, void *arg)
 {
 	struct rivals *r = arg;
@@ -76,7 +76,7 @@ static int check_rules(struct session *session, struct rivals *r)
 	return -EBUSY;
 }
 
-/* ---- everybody else --------------------------------------------------------- */
+/* ---- others ------------------------------------------------------------- */
 
 static int check_foreign(struct session *session, const struct tproxy_config *config)
 {

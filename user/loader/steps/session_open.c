@@ -20,17 +20,18 @@ static int report_open(const struct session *session, int err, const char *what)
 		return EXIT_NOT_ATTACHED;
 	case -EPROTO:
 		if (state_is_older(&session->state)) {
-			log_error("%s: its maps have ABI %u, this loader speaks %u (tproxy-loader "
-				  "attach IF, or watch, migrates them)",
-				  dir, session->state.config.abi, TPROXY_ABI);
+			log_error(
+				"%s: its maps have ABI %u, this loader has %u (tproxy-loader attach "
+				"IF, or watch, migrates them)",
+				dir, session->state.config.abi, TPROXY_ABI);
 			break;
 		}
-		log_error("%s: its maps have ABI %u, this loader speaks %u (use the loader that "
-			  "made them, or its detach --all)",
+		log_error("%s: its maps have ABI %u, this loader has %u (use the loader that made "
+			  "them, or its detach --all)",
 			  dir, session->state.config.abi, TPROXY_ABI);
 		break;
 	case -EMEDIUMTYPE:
-		log_error("%s: %s is missing or no pin of tproxy (tproxy-loader clean removes a "
+		log_error("%s: %s is missing or not a pin of tproxy (tproxy-loader clean removes a "
 			  "broken state)",
 			  dir, what);
 		break;
@@ -48,7 +49,7 @@ static int report_open(const struct session *session, int err, const char *what)
 	return EXIT_FAILED;
 }
 
-/* With the lock, a stage directory can only be an interrupted attempt. */
+/* While we hold the lock, a stage can only be left over from an interrupted attempt. */
 static int lock_to_write(struct session *session, struct app *app)
 {
 	int code = session_lock(session, app);
@@ -71,7 +72,7 @@ static int open_state(struct session *session, char *what)
 
 	if (err && !older)
 		return err;
-	/* Another namespace, and it is gone with all its attachments: nothing is attached. */
+	/* Its namespace is gone with all attachments: nothing is attached. */
 	if (is_other_netns(session) && hook_lookup_is_dead(state)) {
 		log_debug("%s: its network namespace is gone", state->dir);
 		return -ESTALE;
@@ -86,19 +87,19 @@ static int refuse_other_netns(const struct session *session)
 	return EXIT_FAILED;
 }
 
-/* Whatever the command is to do, it must be possible without them: detach, above all. */
+/* A failure must not stop the command: detach, above all, works without them. */
 static void refresh_local(struct session *session)
 {
 	int err = session->dry_run ? 0 : policy_maps_refresh_local(&session->state, &session->nl);
 
 	if (err)
-		log_warn("local addresses: cannot read them into the map: %s (what is addressed to "
-			 "this host is decided by those of before)",
+		log_warn("local addresses: cannot update the map: %s (the old ones decide which "
+			 "packets are for this host)",
 			 strerror(-err));
 }
 
-/* An edit must meet the live maps, not what an interrupted replacement left pinned. */
-static int make_true(struct session *session)
+/* An edit needs the live maps, also if an interrupted replacement left other ones pinned. */
+static int settle(struct session *session)
 {
 	int err = generation_repair_pins(&session->state);
 
@@ -116,8 +117,8 @@ static int migrate(struct session *session)
 {
 	if (!session->dry_run)
 		return migrate_state(session) ? EXIT_FAILED : EXIT_DONE;
-	log_error("%s: its maps have ABI %u, and what changes nothing cannot migrate them "
-		  "(tproxy-loader attach IF does)",
+	log_error("%s: its maps have ABI %u, and a command that changes nothing cannot migrate "
+		  "them (tproxy-loader attach IF does)",
 		  session->state.dir, session->state.config.abi);
 	return EXIT_FAILED;
 }
@@ -130,7 +131,7 @@ static int open_for_writing(struct session *session, int err)
 		return refuse_other_netns(session);
 	if (err == -EPROTO)
 		code = migrate(session);
-	return code ? code : make_true(session);
+	return code ? code : settle(session);
 }
 
 static int open_netlink(struct session *session)

@@ -3,7 +3,7 @@
 
 #include "loader/steps/rivals.h"
 
-/* Mark and table are fixed while a state exists: they stand in rules and in the program's config. */
+/* Mark and table are fixed while a state exists: rules and the config map have them. */
 static int check_fixed(const struct session *session, const struct setup *want)
 {
 	const struct tproxy_config *config = &session->state.config;

@@ -15,7 +15,7 @@ int steps_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_
 	return err;
 }
 
-/* What cb fails with, it has reported. */
+/* cb reports its own failures. */
 int steps_walk_devices(struct session *session, int (*cb)(const struct device *device, void *arg),
 		       void *arg)
 {
@@ -30,7 +30,7 @@ int steps_walk_devices(struct session *session, int (*cb)(const struct device *d
 	return err;
 }
 
-/* ---- state ---------------------------------------------------------------- */
+/* ---- state -------------------------------------------------------------- */
 
 static const char *load_hint(int err)
 {
@@ -142,7 +142,7 @@ int steps_refresh_local(struct session *session)
 	return err;
 }
 
-/* ---- programs ------------------------------------------------------------- */
+/* ---- programs ----------------------------------------------------------- */
 
 int steps_lookup_on(struct session *session)
 {
@@ -232,7 +232,7 @@ int steps_hook_off(struct session *session, int ifindex, const char *name, enum 
 	int err;
 
 	steps_site(session, ifindex, &site);
-	/* With HOOK_NONE there may still be the pin of a link whose device is gone, or elsewhere. */
+	/* With HOOK_NONE there may be the pin of a link whose device is gone or left the namespace. */
 	if (hook != HOOK_NONE)
 		log_step("%s: detach tproxy_ingress from %s", hook_names[hook], name);
 	else if (hook_moved_away(&site))
@@ -252,7 +252,7 @@ int steps_qdisc_off(struct session *session, int ifindex, const char *name)
 
 	if (!clsact_present(&session->nl, ifindex))
 		return 0;
-	log_step("clsact: remove the qdisc from %s if nobody else uses it", name);
+	log_step("clsact: remove the qdisc from %s if no other filter uses it", name);
 	err = session->dry_run ? 0 : clsact_remove_if_empty(&session->nl, ifindex);
 	if (err)
 		log_error("%s: cannot remove the clsact qdisc: %s", name, strerror(-err));

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The steps attach and detach are made of. Each shows itself ("[#] …"), does one
- * thing unless the session is a dry run, and reports its own failure in one
- * sentence; callers only pass the -errno on. Every step may be repeated.
+ * The steps of attach and detach. Each prints what it does ("[#] …"), does one thing unless the
+ * session is a dry run, and reports its own failure in one sentence; callers only pass the -errno
+ * on. Every step may be repeated.
  */
 #ifndef TPROXY_LOADER_STEPS_STEPS_H
 #define TPROXY_LOADER_STEPS_STEPS_H
 
-#include "lib/device.h"
 #include "kernel/hook/hook.h"
 #include "kernel/maps/policy_maps.h"
 #include "kernel/routing/route.h"
+#include "lib/device.h"
 #include "loader/app/session.h"
 
-/* What several steps begin with: the attached interfaces (the caller frees them), all devices. */
+/* Lists with a reported error: the attached interfaces (the caller frees them), all devices. */
 int steps_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n);
 int steps_walk_devices(struct session *session, int (*cb)(const struct device *device, void *arg),
 		       void *arg);
@@ -21,47 +21,47 @@ int steps_walk_devices(struct session *session, int (*cb)(const struct device *d
 struct route_key steps_route_key(const struct session *session);
 
 int steps_create_state(struct session *session, const struct tproxy_config *config);
-/* Puts the embedded programs in place of older ones, on every interface, without a gap. */
+/* Replaces the programs of another build by the embedded ones, on every interface, without a gap. */
 int steps_replace_build(struct session *session);
-/* Every attachment of a state gets the programs of another one, or of itself; shows nothing. */
+/* Every attachment of `state` gets the programs of `next`, which may be `state`; prints nothing. */
 int steps_move_programs(struct nl *nl, const struct state *state, const struct state *next);
 int steps_remove_state(struct session *session);
 
 int steps_refresh_local(struct session *session);
 
-/* The device that a rule for this one names: itself, but its VRF for IPv6. 0 or -errno. */
+/* The device that a rule for this one names: the device itself, for IPv6 its VRF. 0 or -errno. */
 int steps_rule_device(struct session *session, __u8 family, const struct device *device,
 		      struct device *ret_device);
 /* Does the interface need rule and route for this family? */
 bool steps_family_wanted(__u8 family, const char *ifname);
-/* What may help when a rule or a route cannot be added. */
+/* What may help if a rule or a route cannot be added. */
 const char *steps_route_hint(int err);
 /*
- * Our rule before all that may decide about marked packets: added first, then removed where it
- * was. With session->hold_rules it stays where it is. Then the proof: by the rules, and, where
- * the kernel can tell, by route look-ups.
+ * Puts our rule before all that may decide about marked packets: adds it there, then removes it
+ * from its old place. With session->hold_rules it stays where it is. Then proves that it works, by
+ * the rules and, where possible, by route look-ups.
  */
 int steps_rule_on(struct session *session, __u8 family, const struct device *device);
 int steps_rule_off(struct session *session, const struct route_rule *rule);
-/* Local route and rule of each family that the device speaks. */
+/* Local route and rule for each family that the device has. */
 int steps_route_on(struct session *session, const struct device *device);
-/* Rules and routes that an older build left of an attached interface become this build's. */
+/* Replaces rules and routes of attached interfaces that an older build made. */
 int steps_route_renew(struct session *session);
-/* The rules that no attached interface but this needs; 0: those that none needs. */
+/* Removes the rules that no attached interface needs, not counting this one; 0: count all. */
 int steps_route_off(struct session *session, int ifindex);
 /* Does one of these interfaces need our rule with this iif? */
 bool steps_rule_needed(struct session *session, __u8 family, const char *iif,
 		       const struct iface_entry *ifaces, size_t n);
-/* The local routes, once no interface needs them. */
+/* Removes the local routes, once no interface needs them. */
 int steps_routes_off(struct session *session);
 
 int steps_lookup_on(struct session *session);
 int steps_lookup_off(struct session *session);
 
-/* The ingress of a device as this state sees it, and what of ours is there. */
+/* The ingress of a device as this state sees it, and by which hook our program is there. */
 void steps_site(struct session *session, int ifindex, struct hook_site *ret_site);
 enum hook steps_hook_present(struct session *session, int ifindex);
-/* Is our link at work on a device that left this network namespace? */
+/* Does our link still work on a device that left this network namespace? */
 bool steps_moved_away(struct session *session, int ifindex);
 
 int steps_hook_on(struct session *session, const struct device *device, enum hook hook,

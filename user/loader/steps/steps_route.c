@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The steps that concern rules and routes. */
+/* The steps for rules and routes. */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -15,8 +15,8 @@ struct route_key steps_route_key(const struct session *session)
 }
 
 /*
- * A VRF gives IPv6 packets of its members its own name before they are routed, IPv4 packets only
- * after (ip6_rcv_finish, ip_rcv_finish).
+ * IPv6 packets of a VRF's member have the VRF as their device before they are routed, IPv4 packets
+ * only after that (ip6_rcv_finish, ip_rcv_finish).
  */
 int steps_rule_device(struct session *session, __u8 family, const struct device *device,
 		      struct device *ret_device)
@@ -27,9 +27,9 @@ int steps_rule_device(struct session *session, __u8 family, const struct device 
 	return 0;
 }
 
-/* ---- rules and routes an interface needs ------------------------------------ */
+/* ---- rules and routes an interface needs -------------------------------- */
 
-/* A family the interface does not speak needs no rule: none of its packets get that far. */
+/* A family that is off on the interface needs no rule: its packets are dropped before. */
 static bool family_disabled(__u8 family, const char *ifname)
 {
 	__cleanup_file FILE *file = NULL;
@@ -63,7 +63,7 @@ static void show_local(const char *verb, __u8 family, __u32 table, int protocol)
 		 route_family_digit(family), verb, table, protocol);
 }
 
-/* That of an older build goes when ours is there. */
+/* The route of an older build is removed once ours is there. */
 static int replace_local(struct session *session, __u8 family, __u32 table)
 {
 	int err;
@@ -86,7 +86,7 @@ static int add_local(struct session *session, __u8 family, __u32 table)
 		err = route_table_read(&session->nl, family, table, &found);
 	if (err || (found.ours && !found.old))
 		return err;
-	/* To replace could hit what somebody else has put there; the old one serves as well. */
+	/* A replacement could hit a route of others; the old one works as well. */
 	if (found.old && found.foreign && family == AF_INET6)
 		return 0;
 	if (found.old)
@@ -131,7 +131,7 @@ static int is_old(const struct route_rule *rule, void *arg)
 	return route_rule_is_old(rule) && route_rule_is_ours(rule, arg);
 }
 
-/* 1 if an older build's rule or route is there, 0 or -errno. */
+/* 1 if a rule or route of an older build is there, 0 or -errno. */
 static int has_old(struct session *session)
 {
 	struct route_key key = steps_route_key(session);
@@ -171,9 +171,9 @@ int steps_route_renew(struct session *session)
 	return result;
 }
 
-/* ---- rules nobody needs ---------------------------------------------------- */
+/* ---- unneeded rules ----------------------------------------------------- */
 
-/* A VRF's name comes from the kernel: a VRF may be renamed, or gone. */
+/* The kernel has the name of the VRF, which may be renamed or gone. */
 static bool vrf_is(struct session *session, __u32 vrf, const char *name)
 {
 	struct device device;
@@ -233,7 +233,7 @@ int steps_route_off(struct session *session, int ifindex)
 	return result;
 }
 
-/* ---- the local routes ------------------------------------------------------ */
+/* ---- the local routes --------------------------------------------------- */
 
 static int local_route_off(struct session *session, __u8 family, __u32 table)
 {

@@ -16,7 +16,7 @@ static void show_rule(const char *verb, const struct route_rule *rule)
 		 rule->mask, rule->table, rule->protocol);
 }
 
-/* ---- placing ---------------------------------------------------------------- */
+/* ---- placing ------------------------------------------------------------ */
 
 static bool is_in_place(const struct route_rule *rule, __u32 pref)
 {
@@ -84,7 +84,7 @@ static int find_place(struct session *session, __u8 family, const struct device 
 	return err;
 }
 
-/* ---- proof ------------------------------------------------------------------ */
+/* ---- proof -------------------------------------------------------------- */
 
 /* A marked packet that is not delivered here bypasses the proxy. */
 static int prove_order(const struct routing *r)
@@ -151,7 +151,7 @@ static int prove(struct session *session, const struct routing *r)
 	return err ? err : prove_lookup(session, r);
 }
 
-/* ---- steps ------------------------------------------------------------------ */
+/* ---- steps -------------------------------------------------------------- */
 
 int steps_rule_on(struct session *session, __u8 family, const struct device *device)
 {

@@ -18,7 +18,7 @@ const char *const repair_names[REPAIR_MAX] = {
 	[REPAIR_ORDER] = "order",
 };
 
-/* ---- one attached interface ----------------------------------------------- */
+/* ---- one attached interface --------------------------------------------- */
 
 /* Both families of one interface. */
 struct routing_look {
@@ -119,7 +119,7 @@ static int not_there(const struct reconcile *r, const struct iface_entry *iface)
 		       move_to(r, iface, &device);
 }
 
-/* ---- the order of programs ------------------------------------------------- */
+/* ---- the order of programs ---------------------------------------------- */
 
 static void tell_given_up(const struct reconcile *r, const struct device *device)
 {
@@ -153,7 +153,7 @@ static int keep_place(const struct reconcile *r, const struct iface_entry *iface
 	}
 }
 
-/* ---- one attached interface, again ----------------------------------------- */
+/* ---- one attached interface, again -------------------------------------- */
 
 /* The same device under another name, or in another VRF: its former rules serve nobody. */
 static int changed(const struct reconcile *r, const struct iface_entry *iface,
@@ -204,7 +204,7 @@ static int check_iface(const struct reconcile *r, const struct iface_entry *ifac
 	return err ? err : keep_place(r, iface, &device);
 }
 
-/* ---- patterns ------------------------------------------------------------- */
+/* ---- patterns ----------------------------------------------------------- */
 
 struct pattern_walk {
 	const struct reconcile *r;
@@ -256,7 +256,7 @@ static int check_patterns(const struct reconcile *r)
 	return err ? err : walk.err;
 }
 
-/* ---- the whole ------------------------------------------------------------ */
+/* ---- the whole ---------------------------------------------------------- */
 
 static int check_lookup(const struct reconcile *r)
 {

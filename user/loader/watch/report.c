@@ -14,7 +14,7 @@
 /* Changes without end are not to keep a processor busy with checks. */
 #define SHARE 20
 
-/* ---- reports -------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------ */
 
 static void print_event(const char *event, const struct problem *p)
 {
@@ -61,7 +61,7 @@ static void compare(struct watch_report *r, struct problems *now)
 	*now = (struct problems)PROBLEMS_NONE;
 }
 
-/* ---- when ----------------------------------------------------------------- */
+/* ---- when --------------------------------------------------------------- */
 
 static bool is_due(struct watch_report *r, bool changed)
 {

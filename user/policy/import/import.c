@@ -30,7 +30,7 @@ struct reading {
 	unsigned int steps;
 };
 
-/* ---- our rules ------------------------------------------------------------ */
+/* ---- our rules ---------------------------------------------------------- */
 
 static void leave_out(const struct reading *r, const struct line *line, const char *why,
 		      bool needless)
@@ -134,7 +134,7 @@ static int add_rule(struct reading *r, const struct line *line, const struct ipt
 	return fill_rule(r, rule, m);
 }
 
-/* ---- chains --------------------------------------------------------------- */
+/* ---- chains ------------------------------------------------------------- */
 
 static int walk(struct reading *r, const char *chain, const struct ipt_match *so_far, int depth,
 		bool more_after);
@@ -276,7 +276,7 @@ static int walk(struct reading *r, const char *chain, const struct ipt_match *so
 	return err;
 }
 
-/* ---- lines ---------------------------------------------------------------- */
+/* ---- lines -------------------------------------------------------------- */
 
 static void forget_lines(struct reading *r)
 {

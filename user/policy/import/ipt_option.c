@@ -25,7 +25,7 @@ static const char *value(struct ipt_parse *p)
 	return "";
 }
 
-/* ---- addresses ------------------------------------------------------------ */
+/* ---- addresses ---------------------------------------------------------- */
 
 /* Every address outside p: its sibling at each prefix length. */
 static int add_complement(struct prefix_set *set, const struct prefix *p)
@@ -91,7 +91,7 @@ static void opt_in(struct ipt_parse *p)
 		p->err = name_set_add(&p->rule->match.interfaces, name);
 }
 
-/* ---- protocols and ports -------------------------------------------------- */
+/* ---- protocols and ports ------------------------------------------------ */
 
 static void opt_proto(struct ipt_parse *p)
 {
@@ -198,7 +198,7 @@ static void opt_tcp_flags(struct ipt_parse *p)
 		ipt_refuse(p, "--tcp-flags: rules decide only about the start of a flow");
 }
 
-/* ---- matches -------------------------------------------------------------- */
+/* ---- matches ------------------------------------------------------------ */
 
 static void opt_match(struct ipt_parse *p)
 {
@@ -242,7 +242,7 @@ static void opt_nothing(struct ipt_parse *p)
 {
 }
 
-/* ---- targets -------------------------------------------------------------- */
+/* ---- targets ------------------------------------------------------------ */
 
 static void opt_jump(struct ipt_parse *p)
 {
@@ -304,7 +304,7 @@ static void opt_value(struct ipt_parse *p)
 	value(p);
 }
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- the table ---------------------------------------------------------- */
 
 static const struct {
 	const char *name;
