@@ -25,9 +25,9 @@ prepare
 do_ok "attach" loader attach r0 --ports 80 --proxy 3129
 
 seen_as "nobody listens" 5 no-listener
-like "in words" "$(loader status)" 'x rule default: nobody listens on port 3129 for TCP: new flows are dropped.*verdict: broken'
+like "in words" "$(loader status)" 'x rule default: no program listens on port 3129 for TCP: new flows are dropped.*verdict: broken'
 do_ok "flows may pass" loader attach r0 --on-proxy-down pass
-like "and so they do" "$(loader status)" 'new flows pass by the proxy, as on-proxy-down = pass'
+like "and so they do" "$(loader status)" 'new flows are not intercepted, as on-proxy-down = pass'
 do_ok "no more" loader attach r0 --on-proxy-down drop
 
 proxy tcp :: dual transparent

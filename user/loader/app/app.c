@@ -23,7 +23,7 @@ int app_usage_error(const char *fmt, ...)
 
 /* ---- options ------------------------------------------------------------ */
 
-/* The contract has no abbreviations, getopt_long has: only exact names pass. */
+/* getopt_long would accept abbreviations, which the interface does not have. */
 static bool is_exact(const char *arg, const struct option *options)
 {
 	size_t len = strcspn(arg + 2, "=");
@@ -86,7 +86,7 @@ int app_getopt(struct app *app, int argc, char **argv, const struct option *opti
 			log_error("%s: unknown option (see tproxy-loader --help)", arg);
 			return '?';
 		}
-		/* '+': stop at the first operand; the caller takes it and goes on. */
+		/* '+': stops at the first operand, which the caller takes. */
 		opt = getopt_long(argc, argv, "+" APP_SHORT_OPTIONS, options, NULL);
 		if (opt == ':') {
 			log_error("%s: needs a value (see tproxy-loader --help)", arg);
@@ -141,7 +141,7 @@ int app_one_operand(struct app *app, int argc, char **argv, const char **ret_ope
 
 /* ---- namespace ---------------------------------------------------------- */
 
-static bool settle_pin_dir(struct app *app)
+static bool choose_pin_dir(struct app *app)
 {
 	const char *env = getenv("TPROXY_PIN_DIR");
 
@@ -156,14 +156,14 @@ static bool settle_pin_dir(struct app *app)
 	return true;
 }
 
-/* Only the network namespace: /sys, and with it every pin, stays what it is. */
+/* Enters only the network namespace: /sys, and so every pin, stays the same. */
 bool app_enter(struct app *app)
 {
 	__cleanup_close int fd = -1;
 	char path[PINDIR_PATH_LEN];
 
 	if (!app->netns)
-		return settle_pin_dir(app);
+		return choose_pin_dir(app);
 	if (!*app->netns || strchr(app->netns, '/') || strlen(app->netns) > 128) {
 		log_error("-n %s: not a name of a network namespace (see ip netns list)",
 			  app->netns);
@@ -181,5 +181,5 @@ bool app_enter(struct app *app)
 			  strerror(errno));
 		return false;
 	}
-	return settle_pin_dir(app);
+	return choose_pin_dir(app);
 }

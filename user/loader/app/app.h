@@ -16,7 +16,7 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NOT_ATTACHED = 3,
-	/* diff: differences; import: notes; check: warnings; status: degraded; clean: doubts */
+	/* diff: differences; import: notes; check: warnings; status: degraded; clean: not sure */
 	EXIT_REMARKS = 4,
 	EXIT_BROKEN = 5,  /* status: broken; test: would not arrive */
 	EXIT_PASSES = 6,  /* test: left alone */
@@ -29,7 +29,7 @@ struct app {
 	bool json;
 	enum log_level level;
 	bool help, version;
-	int lock_wait_ms; /* how long one holder of the lock is waited for; 0: 5 s, -1: for ever */
+	int lock_wait_ms; /* how long to wait for one holder of the lock; 0: 5 s, -1: for ever */
 };
 
 /* Global options, valid before and after the command. Values above all command options. */
@@ -44,24 +44,24 @@ enum { APP_OPT_PIN_DIR = 1000 };
 	}
 
 /*
- * getopt_long without abbreviations and with our error messages. Handles global
- * options itself. Returns the option, -1 at the end, '?' after a reported error.
+ * getopt_long without abbreviations and with our error messages. Handles global options itself.
+ * Returns the option, -1 at the end, '?' after a reported error.
  */
 int app_getopt(struct app *app, int argc, char **argv, const struct option *options);
 
-/* As app_getopt, but operands may stand between options: 0 and *ret_operand for each. */
+/* As app_getopt, but operands may come between options: 0 and *ret_operand for each. */
 int app_next(struct app *app, int argc, char **argv, const struct option *options,
 	     const char **ret_operand);
 
 /*
  * For commands without options of their own: EXIT_DONE, or EXIT_USAGE after a reported error.
- * refusal is what an operand is told, NULL: that it is unexpected. *ret_operand stays as it is
- * if there is none, and a second one is unexpected.
+ * refusal: the error for an operand; NULL: that it is unexpected. app_one_operand accepts none,
+ * which leaves *ret_operand alone, or one.
  */
 int app_no_operand(struct app *app, int argc, char **argv, const char *refusal);
 int app_one_operand(struct app *app, int argc, char **argv, const char **ret_operand);
 
-/* Enters the namespace and settles the pin directory. False after a reported error. */
+/* Enters the network namespace and chooses the pin directory. False after a reported error. */
 bool app_enter(struct app *app);
 
 /* "tproxy-loader: COMMAND: unexpected argument …"; returns EXIT_USAGE. */

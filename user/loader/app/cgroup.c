@@ -30,8 +30,8 @@ static void read_membership(char *buf)
 }
 
 /*
- * Sessions are kept in version 2 ("0::PATH") or in a hierarchy with a name and no controller
- * ("1:name=systemd:PATH"). NULL for the others; or else the name, "" for version 2.
+ * Sessions are in version 2 ("0::PATH") or in a hierarchy with a name and no controller
+ * ("1:name=systemd:PATH"). Returns its name, "" for version 2, or NULL for other hierarchies.
  */
 static const char *session_hierarchy(char *line, const char **ret_path)
 {
@@ -60,7 +60,7 @@ static int write_procs(const char *dir, const char *subdir)
 	return write(fd, "0", 1) < 0 ? -errno : 0;
 }
 
-/* name: of session_hierarchy. Version 2 is mounted below the others where both are in use. */
+/* name: of session_hierarchy. If both versions are in use, version 2 is mounted below the others. */
 static int enter_root(const char *name)
 {
 	int err;
@@ -71,7 +71,7 @@ static int enter_root(const char *name)
 	return err == -ENOENT ? write_procs("/unified", "") : err;
 }
 
-/* The first hierarchy that cannot be left counts. */
+/* Stops at the first hierarchy that it cannot leave. */
 static int leave_all(void)
 {
 	char membership[MEMBERSHIP_SIZE];
@@ -112,17 +112,17 @@ static int request_scope(const char *scope, pid_t pid)
 		bus, &call, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
 		"org.freedesktop.systemd1.Manager", "StartTransientUnit");
 	if (err >= 0)
-		err = sd_bus_message_append(call, "ssa(sv)a(sa(sv))", scope, "fail", 4, "PIDs",
-					    "au", 1, (uint32_t)pid, "Slice", "s", "system.slice",
-					    "Description", "s",
-					    "tproxy: way back from an unconfirmed policy",
-					    "CollectMode", "s", "inactive-or-failed", 0);
+		err = sd_bus_message_append(
+			call, "ssa(sv)a(sa(sv))", scope, "fail", 4, "PIDs", "au", 1, (uint32_t)pid,
+			"Slice", "s", "system.slice", "Description", "s",
+			"tproxy: restores the previous policy unless the new one is confirmed",
+			"CollectMode", "s", "inactive-or-failed", 0);
 	if (err >= 0)
 		err = sd_bus_call(bus, call, 0, NULL, NULL);
 	return err < 0 ? err : 0;
 }
 
-/* In a process that ends in time: the library waits for a bus that is stuck for long. */
+/* In a child with a time limit: the library waits long for a bus that is stuck. */
 static bool ask_systemd(const char *scope)
 {
 	pid_t asker, us = getpid();
@@ -139,7 +139,7 @@ static bool ask_systemd(const char *scope)
 	return asker > 0 && waitpid(asker, &status, 0) == asker && !status;
 }
 
-/* The answer says that there is a job; the move comes with the job. */
+/* The answer only says that a job was queued; the job moves the process. */
 static bool has_moved(const char *before)
 {
 	char now[MEMBERSHIP_SIZE];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is wrong, as a list: the answer of every check (checks.h), and what `status`, `test`,
- * `attach` and `watch` report. Knows nothing of what is checked. An id never changes its meaning:
- * scripts read it.
+ * A list of problems: every check (check/checks.h) adds to it, and `status`, `test`, `attach` and
+ * `watch` report it. Knows nothing of what is checked. An id never changes its meaning, as scripts
+ * read it.
  */
 #ifndef TPROXY_LOADER_APP_PROBLEM_H
 #define TPROXY_LOADER_APP_PROBLEM_H
@@ -12,6 +12,7 @@
 #include "lib/util.h"
 #include "tproxy.h"
 
+/* Ordered: a later one is worse. */
 enum verdict { VERDICT_OK, VERDICT_DEGRADED, VERDICT_BROKEN, VERDICT_MAX };
 extern const char *const verdict_names[VERDICT_MAX];
 
@@ -19,18 +20,18 @@ extern const char *const verdict_names[VERDICT_MAX];
 
 struct problem {
 	const char *id;                 /* "earlier-rule"; a string constant */
-	enum verdict verdict;           /* what this one alone makes of it; never VERDICT_OK */
-	char ifname[TPROXY_IFNAME_LEN]; /* empty: of no interface */
-	char rule[TPROXY_NAME_LEN];     /* empty: of no rule */
-	__u8 classes;                   /* of flows, bit N: enum tproxy_class N; 0: of all */
-	char text[PROBLEM_TEXT_LEN]; /* one sentence: what is seen, and what it means for flows */
+	enum verdict verdict;           /* the effect of this problem alone; never VERDICT_OK */
+	char ifname[TPROXY_IFNAME_LEN]; /* empty: concerns no interface */
+	char rule[TPROXY_NAME_LEN];     /* empty: concerns no rule */
+	__u8 classes;                   /* of flows, bit N: enum tproxy_class N; 0: all */
+	char text[PROBLEM_TEXT_LEN]; /* one sentence: what was found, and what it means for flows */
 	char next[PROBLEM_TEXT_LEN]; /* the next step, a command where there is one */
 };
 
 struct problems {
 	struct problem *items; /* owned */
 	size_t n, room;
-	bool incomplete; /* there was no memory for one */
+	bool incomplete; /* one is missing for lack of memory */
 };
 #define PROBLEMS_NONE                                                                              \
 	{                                                                                          \
@@ -38,22 +39,22 @@ struct problems {
 	}
 
 /*
- * Appends one with empty text; NULL without memory, which problems_verdict takes for degraded.
+ * Appends one with empty text. NULL without memory; problems_verdict is then at least degraded.
  * ifname and rule may be NULL.
  */
 struct problem *problem_add(struct problems *problems, const char *id, enum verdict verdict,
 			    const char *ifname, const char *rule);
-/* Its text and its next step; p may be NULL. */
+/* Set its text and its next step; p may be NULL. */
 void problem_text(struct problem *p, const char *fmt, ...) __printf(2, 3);
 void problem_next(struct problem *p, const char *fmt, ...) __printf(2, 3);
-/* It concerns flows of these classes only; p may be NULL. */
+/* It concerns only flows of these classes; p may be NULL. */
 void problem_concerns(struct problem *p, __u8 classes);
 #define PROBLEM_IPV4 (1 << TPROXY_TCP4 | 1 << TPROXY_UDP4)
 #define PROBLEM_IPV6 (1 << TPROXY_TCP6 | 1 << TPROXY_UDP6)
 
 /* The worst of all. */
 enum verdict problems_verdict(const struct problems *problems);
-/* The same problem: id, interface and rule. */
+/* Are id, interface and rule the same? */
 bool problem_same(const struct problem *a, const struct problem *b);
 const struct problem *problems_find(const struct problems *problems, const struct problem *like);
 

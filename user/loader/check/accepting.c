@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Does a listener take what waits for it? The kernel finishes handshakes, and keeps datagrams, for
- * a proxy that is stopped or hangs: to everybody else such flows look well.
+ * Does a listener accept what is queued for it? The kernel completes handshakes, and queues
+ * datagrams, also for a proxy that is stopped or hangs; only the queue shows it.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "loader/check/list.h"
 #include "loader/check/listening.h"
 
-#define LOOKS 6 /* a busy proxy empties its queue between two of them, now and then */
+#define LOOKS 6 /* a busy proxy empties its queue at times between two looks */
 #define PAUSE_NS 100000000
 
 static __u8 protocols_of(const struct rule *rule)
@@ -49,7 +49,7 @@ static bool serves_any(const struct checkup *c, const struct listening *l,
 	return false;
 }
 
-/* What does not wait, or is not a rule's, is of no interest. Returns how many are. */
+/* Ignores listeners without a queue and those of no rule. Returns how many are left. */
 static size_t keep_waiting(const struct checkup *c, struct listening *l)
 {
 	size_t n = 0;
@@ -64,7 +64,7 @@ static size_t keep_waiting(const struct checkup *c, struct listening *l)
 	return n;
 }
 
-/* Of those that wait, the ones that wait still, and have not become fewer. */
+/* Keeps those whose queue has not become shorter. Returns how many. */
 static size_t look_again(struct listening *l)
 {
 	struct listeners now __cleanup_listeners = { 0 };
@@ -93,7 +93,7 @@ static void report(struct checkup *c, const struct rule *rule, const struct list
 
 	if (listener_holder(listener, &process))
 		snprintf(holder, sizeof(holder), "%s (pid %d)", process.comm, (int)process.pid);
-	problem_text(p, "%s on port %u does not take what waits for it: %u %s", holder,
+	problem_text(p, "%s on port %u does not take what is queued for it: %u %s", holder,
 		     listener->port, listener->waiting,
 		     listener->protocol == IPPROTO_TCP ? "connections" : "bytes of datagrams");
 	problem_next(p,
@@ -102,7 +102,7 @@ static void report(struct checkup *c, const struct rule *rule, const struct list
 		     listener->protocol == IPPROTO_TCP ? "t" : "u");
 }
 
-/* One for each rule: the first listener of it tells enough. */
+/* Reports one listener for each rule. */
 static void report_rule(struct checkup *c, const struct listening *l, const struct rule *rule)
 {
 	for (size_t i = 0; i < l->listeners.n; i++) {

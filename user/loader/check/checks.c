@@ -11,7 +11,7 @@ struct check {
 	void (*of_all)(struct checkup *c);
 };
 
-/* In the order in which a packet meets what they ask about. */
+/* In the order of a packet's way. */
 static const struct check checks[] = {
 	{ .question = "Is our program on the interface, and of this build?",
 	  .of_iface = check_program,
@@ -20,9 +20,9 @@ static const struct check checks[] = {
 	  .of_iface = check_routing },
 	{ .question = "Do packets meet our program first?", .of_iface = check_order },
 	{ .question = "Has every rule a listener?", .of_all = check_listeners },
-	{ .question = "Does it take what waits for it?", .of_all = check_accepting },
+	{ .question = "Does it accept what is queued for it?", .of_all = check_accepting },
 	{ .question = "Do the answers of clients arrive?", .of_all = check_handshakes },
-	{ .question = "Do flow starts come to be connections?", .of_all = check_delivery },
+	{ .question = "Do flow starts become connections?", .of_all = check_delivery },
 	{ .question = "Is every interface that a rule is for attached?", .of_all = check_coverage },
 	{ .question = "Can every rule match?", .of_all = check_rules },
 	{ .question = "Is the policy the file that was applied?", .of_all = check_drift },

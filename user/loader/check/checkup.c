@@ -5,12 +5,12 @@
 
 #include "loader/steps/iface.h"
 
-static void look_at(struct checkup *c, struct checked_iface *iface, const struct iface_entry *live)
+static void look_at(struct checkup *c, struct checked_iface *iface, const struct iface_entry *entry)
 {
-	iface->iface = *live;
-	iface->there = iface_is_there(c->session, live, &iface->device);
+	iface->iface = *entry;
+	iface->there = iface_is_there(c->session, entry, &iface->device);
 	if (!iface->there)
-		iface->device = (struct device){ .ifindex = (int)live->ifindex };
+		iface->device = (struct device){ .ifindex = (int)entry->ifindex };
 }
 
 int checkup_open(struct checkup *c, struct session *session)

@@ -8,9 +8,9 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "lib/device.h"
-#include "loader/app/session.h"
 #include "loader/app/command_lock.h"
 #include "loader/app/problem.h"
+#include "loader/app/session.h"
 #include "policy/policy.h"
 
 /* One attached interface, as the maps have it and as the kernel has it. */

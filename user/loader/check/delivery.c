@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Do the flow starts that a listener was to get arrive? The data path counts how they fare; where
- * this looks bad, the likeliest causes are looked at for the client that was seen last, and a
- * probe proves the rest. Scans and spoofed starts look bad too, so that the figure alone makes
- * no more than `degraded`.
+ * Do the flow starts that were given to a listener arrive? The data path counts what becomes of
+ * them. Where the figure is bad, the likeliest causes are checked for the latest client, and a
+ * probe proves the rest. Scans and spoofed starts give a bad figure as well, so that the figure
+ * alone is never worse than `degraded`.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -18,17 +18,17 @@
 #include "loader/check/wayback.h"
 
 #define FRESH_NS (60 * 1000000000ULL)
-/* Longer than a handshake takes: the SYN is sent again by then (RFC 6298 2.1). */
+/* Longer than a handshake takes: after this time the SYN is sent again (RFC 6298 2.1). */
 #define PATIENCE_NS 1000000000ULL
-#define DOUBTFUL_IFACES 8 /* that are probed without --probe; one takes some 50 ms */
+#define DOUBTFUL_IFACES 8 /* to probe at most without --probe; each takes some 50 ms */
 
-/* The flow that was seen last of a rule and protocol. */
+/* The latest flow of a rule and protocol. */
 struct sample {
 	const struct rule *rule;
 	const struct checked_iface *iface; /* where it came in */
 	struct health health;
 	struct probe_flow flow;
-	__u8 classes; /* its one */
+	__u8 classes; /* its class, as a bit */
 };
 
 /* ---- the latest flow ---------------------------------------------------- */
@@ -71,7 +71,7 @@ static bool read_sample(const struct checkup *c, int rule, __u8 proto, struct sa
 	return true;
 }
 
-/* What is broken already, and concerns such a flow, needs no further cause. */
+/* Is there a problem already that breaks such a flow? Then no further cause is searched. */
 static bool is_explained(const struct checkup *c, const struct sample *s)
 {
 	const char *ifname = (const char *)s->iface->iface.value.name;
@@ -96,7 +96,10 @@ static enum proved prove(struct checkup *c, const struct sample *s)
 
 /* ---- one rule ----------------------------------------------------------- */
 
-/* By the minute, or because none has come through lately, which a good half minute before hides. */
+/*
+ * Most of the last minute failed, or all of the latest: a good half minute before these would hide
+ * it.
+ */
 static bool looks_bad(const struct health *h)
 {
 	if (h->started >= 2 && 2 * h->delivered < h->started)
@@ -111,8 +114,8 @@ static void report_figure(struct checkup *c, const struct sample *s, enum proved
 
 	problem_concerns(p, s->classes);
 	problem_text(p,
-		     "%llu flow starts were handed to the listener in the last minute, %llu of "
-		     "them came to be connections, and none of the latest %llu%s",
+		     "%llu flow starts were given to the listener in the last minute, %llu of "
+		     "them became connections, and none of the latest %llu%s",
 		     s->health.started, s->health.delivered, s->health.unanswered,
 		     proved == PROVED_ARRIVES ? "; a probe does arrive" : "");
 	if (proved == PROVED_ARRIVES)
@@ -151,7 +154,7 @@ static void check_tcp(struct checkup *c, const struct sample *s)
 		report_figure(c, s, proved);
 }
 
-/* There is no figure: nobody sees a datagram arrive. */
+/* There is no figure: the data path does not see a datagram arrive. */
 static void check_udp(struct checkup *c, const struct sample *s)
 {
 	if (s->health.started && !is_explained(c, s))
@@ -175,7 +178,7 @@ static void check_rule(struct checkup *c, int rule)
 		check_udp(c, &sample);
 }
 
-/* ---- a probe everywhere ------------------------------------------------- */
+/* ---- probes on all ------------------------------------------------------ */
 
 static __u16 any_port(const struct rule *rule, __u8 proto)
 {
@@ -185,7 +188,7 @@ static __u16 any_port(const struct rule *rule, __u8 proto)
 	return proto == IPPROTO_TCP ? 80 : 53;
 }
 
-/* From a client as there was one lately, or as there could be one. */
+/* From the latest client, or from a possible one. */
 static bool make_sample(struct checkup *c, const struct checked_iface *iface, int rule,
 			enum tproxy_class cls, struct sample *s)
 {
@@ -209,7 +212,7 @@ static void probe_class(struct checkup *c, const struct checked_iface *iface, in
 	struct proof proof = { .iface = iface };
 
 	if (!make_sample(c, iface, rule, cls, &sample)) {
-		log_debug("%s: no %s probe: no address there whose neighbour could be a client",
+		log_debug("%s: no %s probe: it has no address from which to derive a client",
 			  iface->device.name, listening_class_names[cls]);
 		return;
 	}
@@ -217,7 +220,7 @@ static void probe_class(struct checkup *c, const struct checked_iface *iface, in
 	proving_run(c, &proof);
 }
 
-/* One for each class, of the first rule that takes it. */
+/* One probe for each class, by the first rule that takes it. */
 static void probe_iface(struct checkup *c, const struct checked_iface *iface)
 {
 	__u8 done = 0;
@@ -237,8 +240,8 @@ static void probe_iface(struct checkup *c, const struct checked_iface *iface)
 }
 
 /*
- * The figure is of all families and interfaces together, and of UDP there is none: the many flows
- * of one must not hide that those of another get lost.
+ * The figure covers all families and interfaces together, and there is none for UDP. So many flows
+ * of one could hide that those of another get lost.
  */
 static bool is_doubtful(const struct checkup *c, int rule)
 {
@@ -261,7 +264,7 @@ static size_t ifaces_to_probe(const struct checkup *c)
 	return 0;
 }
 
-/* ---- the wrong side ----------------------------------------------------- */
+/* ---- the wrong interface ------------------------------------------------ */
 
 static void check_side(struct checkup *c, const struct checked_iface *iface, __u64 past)
 {

@@ -4,8 +4,8 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "kernel/routing/backroute.h"
 #include "kernel/maps/policy_maps.h"
+#include "kernel/routing/backroute.h"
 
 bool entry_is_attached(const struct session *session, int ifindex)
 {
@@ -15,8 +15,8 @@ bool entry_is_attached(const struct session *session, int ifindex)
 	       !policy_maps_iface_get(&session->state, (__u32)ifindex, &entry);
 }
 
-/* ifindex, -ENETUNREACH without a way back, or -EADDRINUSE for an address of this host. */
-static int way_back(struct session *session, const struct endpoint *src, int vrf)
+/* ifindex, -ENETUNREACH without a return route, or -EADDRINUSE for an address of this host. */
+static int return_route(struct session *session, const struct endpoint *src, int vrf)
 {
 	const struct backroute_query query = { .family = src->family,
 					       .addr = src->addr,
@@ -29,8 +29,8 @@ static int way_back(struct session *session, const struct endpoint *src, int vrf
 	return route.own ? -EADDRINUSE : route.ifindex;
 }
 
-/* Nobody says in which VRF the source is: the first that routes to it by an attached member. */
-static int way_back_in_vrf(struct session *session, const struct endpoint *src)
+/* The VRF of the source is unknown: the first that routes to it by an attached member. */
+static int return_route_in_vrf(struct session *session, const struct endpoint *src)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	int ifindex = -ENETUNREACH;
@@ -41,14 +41,14 @@ static int way_back_in_vrf(struct session *session, const struct endpoint *src)
 	for (size_t i = 0; i < n; i++) {
 		if (!ifaces[i].value.vrf)
 			continue;
-		ifindex = way_back(session, src, (int)ifaces[i].value.vrf);
+		ifindex = return_route(session, src, (int)ifaces[i].value.vrf);
 		if (ifindex > 0 && entry_is_attached(session, ifindex))
 			return ifindex;
 	}
 	return -ENETUNREACH;
 }
 
-/* Without a way back: where it can only be. */
+/* Without a return route there is only one possibility if one interface is attached. */
 static int only_attached(const struct session *session, char *ret_name)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
@@ -67,10 +67,10 @@ static int only_attached(const struct session *session, char *ret_name)
 
 int entry_of(struct session *session, const struct endpoint *src, char *ret_name)
 {
-	int main_table = way_back(session, src, 0), ifindex = main_table;
+	int main_table = return_route(session, src, 0), ifindex = main_table;
 
 	if (ifindex < 0 || !entry_is_attached(session, ifindex))
-		ifindex = way_back_in_vrf(session, src);
+		ifindex = return_route_in_vrf(session, src);
 	if (ifindex < 0)
 		ifindex = main_table;
 	if (ifindex == -EADDRINUSE)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Do the answers of clients to a SYN-ACK arrive? The data path sees them come in, and counts them
- * as delivered; what treats packets of known connections in its own way (a mark that is restored
- * from conntrack, above all) loses them after that. Then handshakes stay half open that are not
- * among the flow starts without an answer.
+ * Do the answers of clients to a SYN-ACK arrive? The data path sees them come in and counts them
+ * as delivered. But a firewall may treat packets of known connections otherwise than the first one
+ * (above all by restoring a mark from conntrack) and so lose them after that. Then more handshakes
+ * are half open than flow starts are without an answer.
  */
 #include <netinet/in.h>
 #include <string.h>
 
-#include "kernel/maps/health.h"
 #include "kernel/flows/sockdiag.h"
+#include "kernel/maps/health.h"
 #include "loader/check/list.h"
 
-/* Flow starts of the last minute without an answer, of all rules. */
+/* Flow starts of all rules in the last minute, and how many of them have no answer. */
 static __u32 unanswered(const struct checkup *c, __u32 *ret_started)
 {
 	__u32 sum = 0;
@@ -41,7 +41,7 @@ void check_handshakes(struct checkup *c)
 	p = problem_add(&c->problems, "half-open", VERDICT_DEGRADED, NULL, NULL);
 	problem_concerns(p, 1 << TPROXY_TCP4 | 1 << TPROXY_TCP6);
 	problem_text(p,
-		     "%zu connections to the proxy stay half open, and their clients do answer: "
+		     "%zu connections to the proxy stay half open although their clients answer: "
 		     "packets after the first do not arrive",
 		     n);
 	problem_next(p, "look for what writes the packet mark of established connections (nft list "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The checks themselves, for the table in checks.c only. Each comment lists the ids it gives. */
+/* The checks, for the table in checks.c. Each comment lists the ids of its problems. */
 #ifndef TPROXY_LOADER_CHECK_LIST_H
 #define TPROXY_LOADER_CHECK_LIST_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Is there somebody to take what the rules give away, and may he? Every listener class that a
- * rule can mean on an interface is looked at as the data path would look for its listener.
+ * Is there a listener for the flows of each rule, and can it take them? For each class of flows
+ * that a rule may take on an interface, finds the listener as the data path would find it.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -11,18 +11,18 @@
 #include "loader/check/listening.h"
 #include "loader/steps/steps.h"
 
-/* What is seen of one rule, in bits of enum tproxy_class. */
+/* What was found for one rule, in bits of enum tproxy_class. */
 struct finding {
 	struct checkup *c;
 	const struct rule *rule;
-	__u8 wanted;                   /* its flows may be of these */
+	__u8 wanted;                   /* that its flows may have */
 	__u8 missing;                  /* no listener at all */
 	__u8 partly;                   /* some of the relay's slots are empty */
 	__u8 unknown;                  /* the kernel does not list such sockets */
 	__u8 opaque;                   /* there, but not transparent */
-	const struct listener *holder; /* of an opaque one */
-	__u8 elsewhere;                /* not on the interface that is looked at */
-	const struct listener *stray;  /* that one */
+	const struct listener *holder; /* the opaque one */
+	__u8 elsewhere;                /* bound to another device than the present interface */
+	const struct listener *stray;  /* that listener */
 };
 
 /* ---- words -------------------------------------------------------------- */
@@ -41,7 +41,7 @@ static const char *fate(const struct rule *rule)
 {
 	switch (rule->on_down) {
 	case TPROXY_ON_DOWN_PASS:
-		return "pass by the proxy";
+		return "are not intercepted";
 	case TPROXY_ON_DOWN_RESET:
 		return "are refused";
 	default:
@@ -78,10 +78,10 @@ static void report_missing(const struct finding *f, __u8 classes)
 		problem_next(p, "start tproxy-relay");
 		return;
 	}
-	problem_text(p,
-		     "nobody listens on port %u for %s: new flows %s, as on-proxy-down = %s says",
-		     rule->proxy.port, protocols(classes), fate(rule),
-		     policy_on_down_names[rule->on_down]);
+	problem_text(
+		p, "no program listens on port %u for %s: new flows %s, as on-proxy-down = %s says",
+		rule->proxy.port, protocols(classes), fate(rule),
+		policy_on_down_names[rule->on_down]);
 	problem_next(p, "start the proxy; ss -ln%s shows what listens",
 		     classes & UDP_CLASSES ? (classes & TCP_CLASSES ? "tu" : "u") : "t");
 }
@@ -116,7 +116,7 @@ static void report_partly(const struct finding *f)
 	problem_next(p, "restart tproxy-relay");
 }
 
-/* TCP gets no connection; datagrams arrive, and who answers them needs another socket. */
+/* A TCP listener gets no connection. A UDP one gets datagrams, but answers need another socket. */
 static void report_opaque(const struct finding *f)
 {
 	char holder[64] = "the listener", hint[PROBLEM_TEXT_LEN];
@@ -144,8 +144,8 @@ static void report_unknown(const struct finding *f)
 
 	problem_concerns(p, f->unknown);
 	problem_text(p,
-		     "whether anybody listens on port %u for %s cannot be checked: this kernel "
-		     "does not list such sockets",
+		     "a listener on port %u for %s cannot be checked: this kernel does not list "
+		     "such sockets",
 		     f->rule->proxy.port, protocols(f->unknown));
 	problem_next(p, "modprobe -a tcp_diag udp_diag");
 }
@@ -160,9 +160,9 @@ static void report_device(const struct finding *f, const struct checked_iface *i
 	problem_concerns(p, f->elsewhere);
 	if (!f->stray->device || !if_indextoname((unsigned int)f->stray->device, bound))
 		snprintf(bound, sizeof(bound), "%s",
-			 f->stray->device ? "another one" : "no device");
+			 f->stray->device ? "another device" : "no device");
 	problem_text(p,
-		     "its listener for %s is bound to %s, and takes nothing that enters here: new "
+		     "its listener for %s is bound to %s and takes no flow that enters here: new "
 		     "flows %s",
 		     protocols(f->elsewhere), bound, fate(f->rule));
 	if (device_vrf(&iface->device))
@@ -176,7 +176,7 @@ static void report_device(const struct finding *f, const struct checked_iface *i
 
 /* ---- one rule ----------------------------------------------------------- */
 
-/* All of a protocol is missing, or only a family. */
+/* If a protocol is missing in both families, it is reported as a whole. */
 static void report_classes(const struct finding *f)
 {
 	static const __u8 by_protocol[] = { TCP_CLASSES, UDP_CLASSES };

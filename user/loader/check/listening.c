@@ -98,14 +98,14 @@ __u8 listening_relay(const struct listening *l)
 
 /* ---- finding ------------------------------------------------------------ */
 
-/* One that is in the map, and not in the list, has closed or belongs to another namespace. */
+/* A socket of the map that is not listed has been closed or belongs to another namespace. */
 static enum found judge(const struct listener *listener, __u8 family, const struct device *device)
 {
 	if (!listener)
 		return FOUND_NONE;
 	if (device && !listener_takes_device(listener, device->ifindex, device_vrf(device)))
 		return FOUND_ELSEWHERE;
-	/* IPv6 answers a SYN from any address (inet6_csk_route_req); IPv4 wants a transparent one. */
+	/* IPv6 answers a SYN from any address (inet6_csk_route_req), IPv4 only with a transparent socket. */
 	if (!listener->transparent && (listener->protocol == IPPROTO_UDP || family == AF_INET))
 		return FOUND_OPAQUE;
 	return FOUND_OK;
@@ -125,7 +125,7 @@ static enum found find_relay(const struct listening *l, enum tproxy_class cls,
 			empty++;
 			continue;
 		}
-		/* The relay sees to that by itself, where nobody can look. */
+		/* Where sockets cannot be listed: the relay makes only fit ones. */
 		found = listener ? judge(listener, class_family(cls), device) : FOUND_OK;
 		*ret_listener = listener;
 		if (found != FOUND_OK)
@@ -136,7 +136,7 @@ static enum found find_relay(const struct listening *l, enum tproxy_class cls,
 	return empty ? FOUND_PARTLY : FOUND_OK;
 }
 
-/* Without an address, the loopback one of the flow's family (tables.c). */
+/* A rule without an address means loopback of the flow's family (tables.c). */
 static void put_address(struct listener_place *place, const struct endpoint *proxy)
 {
 	static const __u8 loopback4[4] = { 127, 0, 0, 1 };

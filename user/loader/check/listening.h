@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the flows of a rule find to take them, class by class: the relay's sockets in the socket
- * map, or the listener of the port that the rule names, as the data path would find it
- * (bpf/steer.bpf.h). Looks only, and judges nothing.
+ * Which listeners the flows of a rule get, class by class: the relay's sockets in the socket map,
+ * or the listener of the port that the rule names, as the data path would find it
+ * (bpf/steer.bpf.h). Only looks, and reports nothing.
  */
 #ifndef TPROXY_LOADER_CHECK_LISTENING_H
 #define TPROXY_LOADER_CHECK_LISTENING_H
 
+#include "kernel/state/state.h"
 #include "lib/device.h"
 #include "lib/listeners.h"
 #include "policy/policy.h"
-#include "kernel/state/state.h"
 
 struct listening {
 	struct listeners listeners;                       /* owned */
@@ -25,23 +25,23 @@ void listening_close(struct listening *l);
 extern const char *const listening_class_names[TPROXY_CLASS_MAX];
 enum tproxy_class listening_class(__u8 protocol, __u8 family);
 
-/* Bits of the classes that a rule's flows may have, by its services and prefixes. */
+/* The classes that a rule's flows may have by its services and prefixes, as bits. */
 __u8 listening_wanted(const struct rule *rule);
-/* Classes of which the relay has any socket. */
+/* The classes for which the relay has any socket, as bits. */
 __u8 listening_relay(const struct listening *l);
 
 enum found {
 	FOUND_OK,
 	FOUND_NONE,
 	FOUND_PARTLY,    /* some ways of the relay's class are empty */
-	FOUND_OPAQUE,    /* it is not transparent, and would have to be */
-	FOUND_ELSEWHERE, /* it takes nothing that enters by this device */
+	FOUND_OPAQUE,    /* it is not transparent but must be */
+	FOUND_ELSEWHERE, /* it takes no flow that enters by this device */
 	FOUND_UNKNOWN,   /* the kernel does not list such sockets */
 	FOUND_MAX
 };
 extern const char *const found_names[FOUND_MAX];
 
-/* device: where the flow enters; NULL: wherever. *ret_listener is the one found, or NULL. */
+/* device: where the flow enters; NULL: anywhere. *ret_listener is the one found, or NULL. */
 enum found listening_find(const struct listening *l, const struct rule *rule, enum tproxy_class cls,
 			  const struct device *device, const struct listener **ret_listener);
 

@@ -13,7 +13,7 @@ struct search {
 	bool found;
 };
 
-/* Is the rest after the prefix all zeros or all ones? These are no host's in IPv4. */
+/* Is the rest after the prefix all zeros or all ones? In IPv4 no host has such an address. */
 static bool is_edge(const __u8 *addr, unsigned int len)
 {
 	bool zeros = true, ones = true;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who meets packets before our program? Whether they end their way cannot be seen from outside. */
+/* Which programs do packets meet before ours? Whether these drop them cannot be seen from outside. */
 #include <string.h>
 
 #include "loader/check/list.h"
 #include "loader/steps/iface.h"
 
-/* How --after knows it: by its name, else by its number. */
+/* The name that --after knows it by, else its id. */
 static const char *handle_of(const struct chain_program *program, char *buf, size_t size)
 {
 	if (!*program->name && program->id)
@@ -41,7 +41,7 @@ void check_order(struct checkup *c, const struct checked_iface *iface)
 	struct problem *p;
 
 	if (!iface_chain(c->session, device, &chain))
-		return; /* check_program says so */
+		return; /* check_program reports it */
 	for (size_t i = 0; i < chain.n; i++)
 		if (!chain.items[i].acknowledged)
 			add_program(c, device, &chain.items[i]);
@@ -49,7 +49,7 @@ void check_order(struct checkup *c, const struct checked_iface *iface)
 		return;
 	p = problem_add(&c->problems, "order-unread", VERDICT_DEGRADED, device->name, NULL);
 	if (chain.blind)
-		problem_text(p, "who runs before our program cannot be read: %s",
+		problem_text(p, "the programs before ours cannot be read: %s",
 			     strerror(-chain.blind));
 	else
 		problem_text(p, "%zu more programs run before ours than are listed", chain.more);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Do the rules concern what they seem to: their interfaces, flows, and the file they came from? */
+/* Do the rules have the interfaces and flows they name, and are they those of the applied file? */
 #include <string.h>
 
+#include "loader/check/list.h"
+#include "loader/edit/changes.h"
 #include "policy/cover.h"
 #include "policy/scope.h"
 #include "policy/shadow.h"
-#include "loader/edit/changes.h"
-#include "loader/check/list.h"
 
-/* Beyond, comparing with the applied file takes longer than all other checks together. */
+/* With more, the comparison with the applied file takes longer than all other checks together. */
 #define MAX_PREFIXES 50000
 
 /* ---- interfaces --------------------------------------------------------- */
@@ -28,7 +28,7 @@ static void add_uncovered(struct checkup *c, const struct rule *rule, const char
 	struct problem *p =
 		problem_add(&c->problems, "not-covered", VERDICT_DEGRADED, ifname, rule->name);
 
-	problem_text(p, "the rule is for this interface, %s", what);
+	problem_text(p, "the rule names this interface, %s", what);
 	problem_next(p, "tproxy-loader attach %s; tproxy-loader watch '%s' follows it", ifname,
 		     ifname);
 }
@@ -51,7 +51,7 @@ static int check_device(const struct device *device, void *arg)
 	return 0;
 }
 
-/* A glob may wait for its first device; a name in full is more likely mistyped. */
+/* A glob may wait for its first device; a full name is more likely mistyped. */
 static void check_name(struct checkup *c, const struct rule *rule, const char *name)
 {
 	struct device device;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Are our programs there, where packets pass? */
+/* Are our programs where packets pass? */
 #include <string.h>
 
 #include "loader/check/list.h"
@@ -70,7 +70,7 @@ void check_program(struct checkup *c, const struct checked_iface *iface)
 	if (steps_hook_present(c->session, iface->device.ifindex) != HOOK_NONE)
 		return;
 	p = problem_add(&c->problems, "program-missing", VERDICT_BROKEN, name, NULL);
-	problem_text(p, "our program is not on it: everything passes");
+	problem_text(p, "our program is not on it: all flows pass");
 	problem_next(p, "tproxy-loader attach %s", iface->device.name);
 }
 
@@ -83,7 +83,7 @@ static void check_gone(struct checkup *c, const struct checked_iface *iface)
 	if (steps_moved_away(c->session, (int)iface->iface.ifindex)) {
 		p = problem_add(&c->problems, "moved", VERDICT_DEGRADED,
 				(const char *)iface->iface.value.name, NULL);
-		problem_text(p, "it left for another network namespace, where our program "
+		problem_text(p, "it moved to another network namespace, where our program "
 				"still meets its packets");
 		problem_next(p, "tproxy-loader clean detaches it there; tproxy-loader "
 				"watch does so by itself");
@@ -111,7 +111,7 @@ void check_programs(struct checkup *c)
 	}
 	if (c->n && state->config.build != state_build()) {
 		p = problem_add(&c->problems, "other-build", VERDICT_DEGRADED, NULL, NULL);
-		problem_text(p, "the attached programs are of another build than this loader");
+		problem_text(p, "the attached programs are from another build than this loader");
 		problem_next(p, "tproxy-loader attach IF replaces them without a gap");
 	}
 }

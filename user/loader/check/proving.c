@@ -21,7 +21,7 @@ static const char *flow_text(const struct probe_flow *flow, char *buf)
 	return buf;
 }
 
-/* NULL if there is such a problem already: of another class, then. */
+/* NULL if the problem is there already, for another class, which gets this one as well. */
 static struct problem *add(struct checkup *c, const struct proof *proof, const char *id)
 {
 	const struct probe_flow *flow = &proof->flow;
@@ -42,7 +42,7 @@ static struct problem *add(struct checkup *c, const struct proof *proof, const c
 	return p;
 }
 
-/* ---- one sentence for each way to get lost ------------------------------ */
+/* ---- the ways to get lost ----------------------------------------------- */
 
 static void filtered(struct checkup *c, const struct proof *proof,
 		     const struct probe_report *report)
@@ -85,8 +85,8 @@ static void forwarded(struct checkup *c, const struct proof *proof,
 	char flow[FLOW_TEXT_LEN];
 
 	problem_text(p,
-		     "a probe (%s) is not delivered here but routed on (%s): its mark is gone when "
-		     "it is routed, or another rule comes first",
+		     "a probe (%s) is forwarded instead of delivered here (%s): its mark is gone "
+		     "when it is routed, or another rule comes first",
 		     flow_text(&proof->flow, flow), report->where);
 	problem_next(p,
 		     "look for what writes the packet mark in prerouting (nft list ruleset, "
@@ -115,10 +115,10 @@ static void lost(struct checkup *c, const struct proof *proof, const struct prob
 	else
 		problem_text(p, "a probe (%s) does not arrive, and the kernel does not say why",
 			     flow);
-	problem_next(p, "nft list ruleset, ip rule and ip route show what may be in its way");
+	problem_next(p, "nft list ruleset, ip rule and ip route show what may drop it");
 }
 
-/* It arrives, and the proxy would take it for a flow to somebody else. */
+/* It arrives, but the proxy would connect to another destination. */
 static bool is_rewritten(const struct probe_flow *flow, const struct endpoint *dst)
 {
 	return dst->port != flow->dst.port ||
@@ -132,7 +132,7 @@ static void rewritten(struct checkup *c, const struct proof *proof, const struct
 	char sent[FLOW_TEXT_LEN], arrived[FLOW_TEXT_LEN];
 
 	problem_text(p,
-		     "a probe (%s) reaches the listener as %s: the proxy takes it for a flow there",
+		     "a probe (%s) reaches the listener as %s: the proxy connects to that instead",
 		     flow_text(&proof->flow, sent), flow_text(&seen, arrived));
 	problem_next(p,
 		     "remove what rewrites the destination in prerouting (nft list ruleset, "
@@ -140,7 +140,7 @@ static void rewritten(struct checkup *c, const struct proof *proof, const struct
 		     c->session->state.config.mark);
 }
 
-/* It fell to the host's own routes, which have another way for it, or none. */
+/* It followed the other routes of the host, or there is none. */
 static bool is_routed_on(const struct probe_report *report)
 {
 	return !strncmp(report->where, "ip_forward", 10) ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sends a probe packet (probe.h) and says what became of it, in the words of a problem. Whether
- * one is to be sent is the caller's question.
+ * Sends a probe packet (probe.h) and reports as a problem if it does not arrive. The caller decides
+ * whether one is sent.
  */
 #ifndef TPROXY_LOADER_CHECK_PROVING_H
 #define TPROXY_LOADER_CHECK_PROVING_H
@@ -9,20 +9,20 @@
 #include "kernel/probe/probe.h"
 #include "loader/check/checkup.h"
 
-/* Where a problem belongs, and what the packet is to look like. */
+/* What a problem concerns, and the flow of the packet. */
 struct proof {
-	const struct checked_iface *iface; /* it comes in here */
-	const char *rule;                  /* NULL: of no rule */
+	const struct checked_iface *iface; /* where it comes in */
+	const char *rule;                  /* NULL: none */
 	struct probe_flow flow;
 };
 
 enum proved {
 	PROVED_ARRIVES,
-	PROVED_LOST,   /* and a problem says why */
-	PROVED_NOTHING /* it could not be sent: no right to, or another command has the lock */
+	PROVED_LOST,   /* a problem says why */
+	PROVED_NOTHING /* it could not be sent: not permitted, or another command has the lock */
 };
 
-/* Takes the lock if the checkup may. */
+/* Takes the lock if the checkup allows it. */
 enum proved proving_run(struct checkup *c, const struct proof *proof);
 
 #endif

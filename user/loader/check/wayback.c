@@ -72,7 +72,7 @@ static bool dead_hop(struct checkup *c, const struct client *client, const char 
 
 	inet_ntop(route->hop_family, route->hop, hop, sizeof(hop));
 	if_indextoname((unsigned int)route->ifindex, out);
-	problem_text(p, "%s does not answer %s on %s: answers to %s do not get there", hop,
+	problem_text(p, "%s does not answer %s on %s: answers cannot reach %s", hop,
 		     route->hop_family == AF_INET ? "ARP" : "neighbour discovery", out, address);
 	problem_next(p, "ip neigh show %s dev %s", hop, out);
 	return true;
@@ -93,7 +93,7 @@ bool wayback_check(struct checkup *c, const struct client *client)
 
 	inet_ntop(client->family, client->addr, address, sizeof(address));
 	if (err == -EPERM || err == -ENOMEM || err == -ENOBUFS)
-		return false; /* nothing is known */
+		return false; /* it cannot be found out */
 	if (err)
 		return no_route(c, client, address, err);
 	if (!route.own && !route.by_asked && !query.vrf && is_strict(client))

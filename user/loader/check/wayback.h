@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Does a proxy's answer reach the client, as far as this host's tables tell? For one client, of
- * the flow that `test` asks about or that was seen last.
+ * Does the proxy's answer reach the client, as far as the tables of this host show? For one
+ * client: of the flow that `test` asks about, or of the latest one.
  */
 #ifndef TPROXY_LOADER_CHECK_WAYBACK_H
 #define TPROXY_LOADER_CHECK_WAYBACK_H
@@ -10,9 +10,9 @@
 
 struct client {
 	const struct checked_iface *iface; /* where its flow comes in */
-	const char *rule;                  /* that takes it; NULL: it is not known */
+	const char *rule;                  /* that takes it; NULL: unknown */
 	__u8 classes;                      /* bit of the flow's enum tproxy_class */
-	enum verdict dead_hop;             /* what a first hop that does not answer makes of it */
+	enum verdict dead_hop;             /* the verdict if the first hop does not answer */
 	__u8 family;
 	const __u8 *addr; /* 4 or 16 bytes */
 };

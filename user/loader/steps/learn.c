@@ -64,7 +64,7 @@ int learn_take_seconds(const char *value, unsigned int *ret_seconds)
 	return 0;
 }
 
-/* ---- interfaces------------------------------------------------------------- */
+/* ---- interfaces --------------------------------------------------------- */
 
 /* 0 or -ENOMEM; adds it only if the new policy may take more flows there. */
 static int add_iface(struct lesson *l, const struct learn_iface *iface)
