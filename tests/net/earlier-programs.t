@@ -281,7 +281,7 @@ watch_tests() { # HOOK
 		contender=$!
 		disown $contender
 		ok "after ten moves it gives up, and says before whom" wait_for 90 grep -q \
-			'r0: the tcx program stop .* comes before ours again and again' \
+			'r0: the tcx program stop .* is moved before ours again and again' \
 			"$WORK/log/watch"
 		stop $contender
 		untcx r0 stop

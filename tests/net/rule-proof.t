@@ -145,7 +145,7 @@ fight() {
 fight 2>/dev/null &
 fighter=$!
 disown $fighter
-again='warning: r0: its flows do not all arrive: the rule "[0-9]*: from all to 10.77.0.0/16 lookup main" is put before ours again and again'
+again='warning: r0: not all its flows arrive: the rule "[0-9]*: from all to 10.77.0.0/16 lookup main" is moved before ours again and again'
 ok "watch gives up against somebody who does not" wait_for 60 grep -q "$again" "$WORK/log/watch"
 stop $fighter
 kept=$(our_pref 4)

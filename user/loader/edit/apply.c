@@ -8,14 +8,14 @@
 #include "kernel/maps/generation.h"
 #include "loader/edit/apply_devices.h"
 #include "loader/edit/conffile.h"
-#include "loader/steps/iface.h"
-#include "loader/steps/learn.h"
+#include "loader/edit/review.h"
 #include "loader/steps/confirm.h"
 #include "loader/steps/confirm_guard.h"
-#include "loader/edit/review.h"
+#include "loader/steps/iface.h"
+#include "loader/steps/learn.h"
 #include "loader/steps/setup.h"
 
-/* From here on a progress line is worth its noise, and a second look takes its time. */
+/* With this many a progress line is useful, and a second comparison takes too long. */
 #define MANY_PREFIXES 50000
 
 /* ---- the policy --------------------------------------------------------- */
@@ -50,7 +50,7 @@ static void end_progress(void)
 	fputs("\r\033[K", stderr);
 }
 
-/* What the kernel says a map takes; 0 where it does not say. */
+/* Memory of a map according to the kernel; 0 if it does not show it. */
 static __u64 map_memory(int fd)
 {
 	__cleanup_file FILE *file = NULL;
@@ -66,8 +66,8 @@ static __u64 map_memory(int fd)
 }
 
 /*
- * An estimate from above. What the kernel tells of a trie leaves out the inner nodes
- * and the rounding: a prefix takes a node and at worst an inner one, of 64 bytes each.
+ * An upper bound. What the kernel shows for a trie lacks inner nodes and rounding: a prefix takes a
+ * node and at worst an inner one, of 64 bytes each.
  */
 static __u64 policy_memory(const struct state *state, const struct policy *policy)
 {
@@ -104,7 +104,7 @@ static void learn(struct session *session, const struct apply *a, const struct p
 	learn_flows(session, &learn);
 }
 
-/* What is done with bpftool takes no lock, and filling the maps takes a while. */
+/* An edit with bpftool takes no lock, and filling the maps takes a while. */
 static int look_again(struct session *session, struct apply *a, const struct policy *from)
 {
 	struct policy now __cleanup_policy = { 0 };
@@ -144,7 +144,7 @@ static int replace(struct session *session, struct apply *a, const struct policy
 			  replace_hint(err));
 		return err;
 	}
-	/* Not before the maps are filled, which may take a while: flows that begin now are new. */
+	/* Only now, as filling the maps may take a while: flows that begin from now on are new. */
 	learn(session, a, from, new);
 	err = look_again(session, a, from);
 	if (err)
@@ -223,7 +223,7 @@ static int attach_named(struct session *session, struct apply *a)
 	return err ? err : apply_interfaces(session, a->config);
 }
 
-/* An interface could not be attached: neither is the policy kept that was meant for it. */
+/* If an interface cannot be attached, the policy that was meant for it is not kept either. */
 static void undo(struct session *session, struct apply *apply, bool created)
 {
 	if (created && session->state.map[MAP_IFACES] >= 0) {
@@ -238,28 +238,28 @@ static void undo(struct session *session, struct apply *apply, bool created)
 	log_warn("the previous policy is back");
 }
 
-/* An empty file is more often a mistake (a full disk, a template that failed) than a wish. */
+/* An empty file is more often a mistake (a full disk, a failed template) than intended. */
 static int refuse_emptying(const struct session *session, const struct apply *a)
 {
-	struct policy live __cleanup_policy = { 0 };
+	struct policy present __cleanup_policy = { 0 };
 	struct pool_table pools __cleanup_pools = { 0 };
 	size_t rules = 0;
 	int err;
 
 	if (a->may_empty || !config_is_empty(a->config))
 		return 0;
-	err = policy_maps_read_rules(&session->state, &live);
+	err = policy_maps_read_rules(&session->state, &present);
 	if (!err)
 		err = pools_read(&session->state, &pools);
 	if (err) {
 		log_error("%s: cannot read the policy: %s", session->state.dir, strerror(-err));
 		return err;
 	}
-	rules = conffile_size(&live).rules;
+	rules = conffile_size(&present).rules;
 	if (!rules && !pools.n)
 		return 0;
 	log_error("%s: has no rule and no pool, and %zu rules and %zu addresses of pools are live: "
-		  "nothing is changed (tproxy-loader apply --empty %s, if that is meant)",
+		  "nothing is changed (tproxy-loader apply --empty %s if you mean it)",
 		  a->path, rules, pools.n, a->path);
 	return -ENODATA;
 }

@@ -14,7 +14,7 @@ struct walk {
 	int err;
 };
 
-/* A device named in full that cannot be served is an error; one that a glob meets is left out. */
+/* A device that is named in full and cannot be served is an error; one that a glob matches is skipped. */
 static int check_device(const struct device *device, void *arg)
 {
 	struct walk *w = arg;

@@ -3,9 +3,9 @@
 #ifndef TPROXY_LOADER_EDIT_APPLY_DEVICES_H
 #define TPROXY_LOADER_EDIT_APPLY_DEVICES_H
 
-#include "policy/config/config.h"
 #include "lib/device.h"
 #include "loader/app/session.h"
+#include "policy/config/config.h"
 
 /* Interfaces that will be attached for their rules. */
 struct apply_devices {

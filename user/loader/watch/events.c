@@ -47,8 +47,8 @@ void watch_events_gave_up(const char *ifname, const char *whom, void *arg)
 	struct json_object *event;
 
 	if (!events->json) {
-		log_warn("%s: the %s comes before ours again and again: ours stays where it is "
-			 "(remove it, or accept it: tproxy-loader attach %s --after NAME)",
+		log_warn("%s: the %s is moved before ours again and again: ours is not moved any "
+			 "more (remove it, or accept it: tproxy-loader attach %s --after NAME)",
 			 ifname, whom, ifname);
 		return;
 	}
@@ -71,10 +71,11 @@ void watch_events_fought(const struct rulefight *fight, bool over, void *arg)
 	} else if (over) {
 		log_info("%s: our routing rule stays first now", fight->ifname);
 	} else {
-		log_warn("%s: its flows do not all arrive: the rule \"%s\" is put before ours "
-			 "again and again (ours was moved %d times in a minute, and is left for a "
-			 "minute; ip monitor rule shows who else moves)",
-			 fight->ifname, fight->rule, REPEATS_MANY);
+		log_warn(
+			"%s: not all its flows arrive: the rule \"%s\" is moved before ours "
+			"again and again (ours was moved %d times in a minute, and now stays for a "
+			"minute; ip monitor rule shows the changes)",
+			fight->ifname, fight->rule, REPEATS_MANY);
 	}
 }
 

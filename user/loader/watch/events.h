@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What `watch` says of its own work, as lines of text or as JSON objects: repairs, fights about a
- * place, packets without a listener. The checks are watch_report.h's.
+ * What `watch` reports of its own work, as lines of text or as JSON objects: repairs, places that
+ * another program takes again and again, packets without a listener. report.h reports the checks.
  */
 #ifndef TPROXY_LOADER_WATCH_EVENTS_H
 #define TPROXY_LOADER_WATCH_EVENTS_H
@@ -13,15 +13,15 @@
 struct watch_events {
 	bool json;
 	unsigned long repairs; /* so far */
-	__u64 down[3];         /* drop, pass, reset: reported so far */
+	__u64 down[3];         /* drop, pass, reset: the counters at the latest report */
 	time_t down_reported;
 };
 
-/* For struct reconcile; arg: a struct watch_events. */
+/* Callbacks for struct reconcile; arg: a struct watch_events. */
 void watch_events_repaired(enum repair what, const char *ifname, void *arg);
 void watch_events_gave_up(const char *ifname, const char *whom, void *arg);
 void watch_events_fought(const struct rulefight *fight, bool over, void *arg);
-/* on-down is a counter in the program; here it becomes an event, now and then. */
+/* Reports packets without a listener, which the data path counts, at most every ten seconds. */
 void watch_events_down(struct watch_events *events, const struct state *state);
 
 /* A JSON object for an event, with its time; show_json_print prints it. */

@@ -73,8 +73,8 @@ static int switch_on(const struct reconcile *r, const struct device *device,
 }
 
 /*
- * The new device first: until then nothing is attached to it, and the old one is gone. But a
- * device that left and came back under another number has our link still.
+ * Attaches the new device first, as the old one is gone anyway. But a device that left and came
+ * back with another number still has our link.
  */
 static int move_to(const struct reconcile *r, const struct iface_entry *iface,
 		   const struct device *device)
@@ -92,7 +92,7 @@ static int move_to(const struct reconcile *r, const struct iface_entry *iface,
 	return err ? err : iface_off(r->session, iface);
 }
 
-/* Its packets are another namespace's now, and must not meet our program there. */
+/* The device is in another namespace now, where its packets must not meet our program. */
 static int leave_elsewhere(const struct reconcile *r, const struct iface_entry *iface)
 {
 	const char *name = (const char *)iface->value.name;
@@ -121,7 +121,7 @@ static int not_there(const struct reconcile *r, const struct iface_entry *iface)
 
 /* ---- the order of programs ---------------------------------------------- */
 
-static void tell_given_up(const struct reconcile *r, const struct device *device)
+static void report_given_up(const struct reconcile *r, const struct device *device)
 {
 	const struct chain_program *program = NULL;
 	struct chain chain;
@@ -146,7 +146,7 @@ static int keep_place(const struct reconcile *r, const struct iface_entry *iface
 	case PATIENCE_TRY:
 		return switch_on(r, device, iface, REPAIR_ORDER);
 	case PATIENCE_LOSE:
-		tell_given_up(r, device);
+		report_given_up(r, device);
 		return 0;
 	default:
 		return 0;
@@ -155,7 +155,7 @@ static int keep_place(const struct reconcile *r, const struct iface_entry *iface
 
 /* ---- one attached interface, again -------------------------------------- */
 
-/* The same device under another name, or in another VRF: its former rules serve nobody. */
+/* The same device with another name, or in another VRF: its old rules are removed. */
 static int changed(const struct reconcile *r, const struct iface_entry *iface,
 		   const struct device *device, enum repair what)
 {
@@ -164,7 +164,7 @@ static int changed(const struct reconcile *r, const struct iface_entry *iface,
 	return err ? err : steps_route_off(r->session, 0);
 }
 
-/* The way back waits until it is calm: who adds a rule and removes it may add it again. */
+/* Our rule moves back only after a while: a rule that was removed may be added again. */
 static int check_order(const struct reconcile *r, const struct iface_entry *iface,
 		       const struct device *device, const struct routing_look *look)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Compares what should be attached with what is, and repairs the difference. What
- * should be is the entries of the ifaces map (by name: a device may have come back
- * under another index) and the patterns given to watch.
+ * Compares what should be attached with what is attached, and repairs the difference. What should
+ * be is in the entries of the ifaces map (by name: a device may have come back with another index)
+ * and in the patterns given to watch.
  */
 #ifndef TPROXY_LOADER_WATCH_RECONCILE_H
 #define TPROXY_LOADER_WATCH_RECONCILE_H
@@ -16,10 +16,10 @@ enum repair {
 	REPAIR_DEVICE,   /* a device that came back or was renamed */
 	REPAIR_PROGRAM,
 	REPAIR_ROUTING,    /* rule or route */
-	REPAIR_RULE_ORDER, /* the rule was moved: another one would decide first, or none does */
+	REPAIR_RULE_ORDER, /* our rule was moved before another one, or back */
 	REPAIR_LOOKUP,     /* the sk_lookup program */
-	REPAIR_LEFT,       /* a device that left for another network namespace: ours stays here */
-	REPAIR_ORDER,      /* our program runs before those that were not acknowledged again */
+	REPAIR_LEFT,       /* our program was removed from a device in another network namespace */
+	REPAIR_ORDER,      /* our program runs again before unacknowledged ones */
 	REPAIR_MAX
 };
 extern const char *const repair_names[REPAIR_MAX];
@@ -28,12 +28,12 @@ struct reconcile {
 	struct session *session;
 	const char *const *patterns; /* names and globs; may be empty */
 	size_t n_patterns;
-	/* Called after each repair; ifname "" for what belongs to no interface. */
+	/* Called after each repair; ifname is "" if it concerns no interface. */
 	void (*repaired)(enum repair what, const char *ifname, void *arg);
-	/* Called once when another program was put before ours too often. */
+	/* Called once if another program was put before ours too often. */
 	void (*gave_up)(const char *ifname, const char *whom, void *arg);
 	struct patience_table *patience; /* outlives this pass */
-	/* Another rule is put before ours again and again, and ours is not moved for now; or over. */
+	/* Another rule is put before ours again and again, so ours is not moved for now; or over. */
 	void (*fought)(const struct rulefight *fight, bool over, void *arg);
 	struct rulefight *fight; /* outlives this pass */
 	void *arg;

@@ -11,7 +11,7 @@
 #define EVERY_MS 10000
 #define PROBES_EVERY_MS 60000
 #define PAUSE_MS 200
-/* Changes without end are not to keep a processor busy with checks. */
+/* Checks use at most this share of the time, also if something changes all the time. */
 #define SHARE 20
 
 /* ---- reports ------------------------------------------------------------ */
@@ -75,7 +75,7 @@ static bool is_due(struct watch_report *r, bool changed)
 	return r->changed || since >= EVERY_MS;
 }
 
-/* What only a probe shows must be probed again, or it would seem to be gone. */
+/* A problem that only a probe shows must be probed again, or it would seem to be gone. */
 static bool may_probe(const struct watch_report *r)
 {
 	static const char *const ids[] = { "not-delivered", "input-filter", "rp-filter",
@@ -97,7 +97,8 @@ void watch_report_look(struct watch_report *r, struct app *app, bool changed)
 	if (!is_due(r, changed) || session_open_to_read(&session, app))
 		return;
 	if (checkup_open(&c, &session)) {
-		log_debug("%s: cannot read what is to be checked", session.state.dir);
+		log_debug("%s: cannot read the policy and the interfaces to check",
+			  session.state.dir);
 		return;
 	}
 	c.may_probe = may_probe(r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Watch moves our routing rule before another one, and another program moves that one before ours
- * again: how long this goes on. After ten moves within a minute ours stays where it is for a
+ * again: how long this continues. After ten moves within a minute ours stays where it is for a
  * minute. Only remembers; reconcile.c moves.
  */
 #ifndef TPROXY_LOADER_WATCH_RULEFIGHT_H
@@ -20,7 +20,7 @@ struct rulefight {
 	struct repeats moves;     /* passes that moved something */
 	__u64 held_until;         /* CLOCK_MONOTONIC, ms; 0: not held */
 	__u64 seen;               /* when an earlier rule was last there */
-	bool reported;            /* a fight goes on, and its begin was reported */
+	bool reported;            /* a fight is under way and was reported */
 	bool moved;               /* in this pass */
 	char ifname[IF_NAMESIZE]; /* of the latest earlier rule */
 	char rule[RULE_TEXT_LEN];
