@@ -27,7 +27,7 @@ static int read_link(const struct nlmsghdr *msg, void *data)
 			 mnl_attr_get_str(attr[IFLA_IFNAME]));
 	if (attr[IFLA_MASTER])
 		device->master = (int)mnl_attr_get_u32(attr[IFLA_MASTER]);
-	/* In another namespace the number belongs to a device that has nothing to do with this one. */
+	/* The number of a device in another namespace belongs to an unrelated one here. */
 	if (attr[IFLA_LINK] && !attr[IFLA_LINK_NETNSID])
 		device->parent = (int)mnl_attr_get_u32(attr[IFLA_LINK]);
 	if (attr[IFLA_LINKINFO]) {

@@ -6,7 +6,7 @@
 #include "lib/nl_dump.h"
 #include "lib/nl_reader.h"
 
-/* The flags of a dump mean other things in a request, which wants an acknowledgement. */
+/* In a request, which asks for an acknowledgement, the flags of a dump mean other things. */
 static bool is_dump(const struct nlmsghdr *query)
 {
 	return (query->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && !(query->nlmsg_flags & NLM_F_ACK);

@@ -108,7 +108,7 @@ int nl_ask(struct nl_reader *r)
 {
 	int err = -ENOBUFS;
 
-	/* The kernel may have done what was asked all the same: callers accept -EEXIST and the like. */
+	/* The kernel may have carried out the request: callers accept -EEXIST and the like. */
 	for (int i = 0; i < ASK_TRIES && err == -ENOBUFS && !r->given; i++) {
 		drain(r->nl);
 		err = send_query(r->nl, r->query);

@@ -27,7 +27,7 @@ int nl_open_bus(struct nl *ret_nl, int bus)
 		mnl_socket_close(socket);
 		return err;
 	}
-	/* The kernel then filters dumps, above all by table: a full table may have a million routes. */
+	/* The kernel filters dumps then, by table above all: one may have a million routes. */
 	if (bus == NETLINK_ROUTE)
 		mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
 	*ret_nl = (struct nl){

@@ -17,7 +17,7 @@
 struct chain_program {
 	char device[IF_NAMESIZE]; /* it is attached to */
 	char what[32];            /* "tcx program", "native XDP program", "u32 filter" … */
-	/* Of the program, or the kind of another filter; empty: the kernel does not let us see it. */
+	/* Of the program, or the kind of another filter; empty: it cannot be read. */
 	char name[TPROXY_PROG_LEN];
 	__u32 id;          /* 0: not a BPF program */
 	__u32 priority;    /* of a filter, else 0 */

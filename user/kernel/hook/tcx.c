@@ -61,7 +61,7 @@ int tcx_query(int ifindex, struct tcx_chain *ret_chain)
 	struct tcx_chain chain = { .n = 0 };
 
 	if (sys_bpf(BPF_PROG_QUERY, &attr, sizeof(attr))) {
-		/* EINVAL and E2BIG from a kernel without tcx, ENOENT where nothing was attached yet */
+		/* EINVAL, E2BIG: a kernel without tcx; ENOENT: nothing was attached yet. */
 		if (errno != EINVAL && errno != E2BIG && errno != ENOENT)
 			return -errno;
 		attr.count = 0;

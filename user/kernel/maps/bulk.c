@@ -164,7 +164,7 @@ int bulk_read_prefixes(int fd, __u8 family, struct prefix_table *table)
 		if (bpf_map_lookup_batch(fd, first ? NULL : at, at, b->keys.bytes, b->masks, &b->n,
 					 &opts)) {
 			last = errno == ENOENT;
-			/* A key that vanishes during a batch ends it; an old kernel has no batches. */
+			/* A key that vanishes ends a batch; an old kernel has no batches. */
 			if (!last && first)
 				return read_singly(fd, family, b, table);
 			if (!last)

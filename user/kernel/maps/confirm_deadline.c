@@ -54,7 +54,7 @@ int confirm_deadline_write(const struct state *state, const struct confirm_deadl
 				    1, NULL);
 		if (fd < 0)
 			return -errno;
-		/* Filled before it is pinned: another process may act on it as soon as it is there. */
+		/* Filled before it is pinned: another process may act on it at once. */
 		if (bpf_map_update_elem(fd, &zero, deadline, BPF_ANY))
 			return -errno;
 		return state_pin(&state->pins, PIN, fd);

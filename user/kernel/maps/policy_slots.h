@@ -23,9 +23,9 @@ int policy_slots_fill(const struct state *state, const struct state *maps, __u32
 /* `state` gets the maps, and their pins; `maps` what it had. */
 int policy_slots_adopt(struct state *state, struct state *maps);
 /*
- * Waits until no program uses the slot any more, which now holds `maps`: one may still be between
- * two look-ups in the slot that was live until now, and whoever fills the slot next must not do so
- * during them. An update of a map of maps waits for all programs that run.
+ * Waits until no program uses the slot any more, which now holds `maps`. A program may still be
+ * between two look-ups in the slot that was live until now, and the slot must not be filled during
+ * them. An update of a map of maps waits for all programs that run.
  */
 int policy_slots_wait(const struct state *state, const struct state *maps, __u32 slot);
 

@@ -141,7 +141,7 @@ static int make_frame(struct probe_try *t)
 
 	if (err)
 		return err;
-	/* Without such a header on the device, the kernel compares with the address of lo: zeros. */
+	/* Without such a header on the device, the kernel compares with the zeros of lo. */
 	if (!ethernet)
 		memset(address, 0, sizeof(address));
 	frame_make(&t->frame, t->flow.proto, &t->flow.src, &t->flow.dst, address);

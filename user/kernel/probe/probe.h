@@ -21,7 +21,7 @@ struct probe_flow {
 
 enum probe_result {
 	PROBE_DELIVERED,
-	PROBE_UNSEEN, /* our program did not meet it: another one took it, or ours is not attached */
+	PROBE_UNSEEN, /* our program did not meet it: not attached, or another one took it */
 	PROBE_LOST,   /* our program steered it, and no socket got it */
 	PROBE_MAX
 };

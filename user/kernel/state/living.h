@@ -22,7 +22,7 @@ struct living {
 	int blind; /* -errno of a program that could not be read, or 0 */
 };
 
-/* Looks at the directories next to pin_dir and below /sys/fs/bpf, and at the kernel. 0 or -ENOMEM. */
+/* Reads the directories next to pin_dir and in /sys/fs/bpf, and asks the kernel. 0 or -ENOMEM. */
 int living_read(const char *pin_dir, struct living *ret_living);
 void living_free(struct living *living);
 #define __cleanup_living __attribute__((cleanup(living_free)))

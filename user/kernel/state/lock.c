@@ -128,9 +128,9 @@ static bool works_elsewhere(const struct lock *lock, pid_t pid)
  * user's process. We wait for a loader of this build, as two states may share a network namespace,
  * but not for ever: it may be stopped.
  */
-static int may_ignore(const struct lock *lock, const struct waiting *w, uint64_t began)
+static int may_ignore(const struct lock *lock, const struct waiting *w, uint64_t since)
 {
-	bool late = monotonic_ms() - began >= LOCK_WAIT_MS;
+	bool late = monotonic_ms() - since >= LOCK_WAIT_MS;
 
 	if (lock->dir < 0)
 		return -EAGAIN;
@@ -144,12 +144,12 @@ static int may_ignore(const struct lock *lock, const struct waiting *w, uint64_t
 /* -EPERM: a process holds it for which we need not wait. */
 static int take_older(struct lock *lock, struct waiting *w)
 {
-	uint64_t began = monotonic_ms();
+	uint64_t since = monotonic_ms();
 	int err;
 
 	while ((err = waiting_try(lock->older)) == -EAGAIN) {
 		waiting_look(w, lock->older);
-		if (!may_ignore(lock, w, began))
+		if (!may_ignore(lock, w, since))
 			return -EPERM;
 		if (waiting_is_over(w))
 			return -ETIMEDOUT;
@@ -196,7 +196,7 @@ static int with_older(const struct pindir *pins, struct lock_wait *wait, struct 
 
 /* ---- both --------------------------------------------------------------- */
 
-/* Who can open the parent can hold the lock of older builds, here the only one that is left. */
+/* Users who can open the parent can hold the lock of older builds, which is the only one here. */
 static bool is_private(const struct pindir *pins)
 {
 	struct stat st;

@@ -22,11 +22,14 @@ int pindir_stage(const struct pindir *pins, struct pindir *ret_stage, char *ret_
 /* The stage becomes the pin directory, which must not exist yet; pins enters it. */
 int pindir_publish(struct pindir *stage, struct pindir *pins, char *ret_why);
 
-/* Exchanges the pin directory and its stage in one step, removes the old one; pins enters the new. */
+/*
+ * Exchanges the pin directory and its stage in one step, and removes the old one; pins enters the
+ * new one.
+ */
 int pindir_exchange(struct pindir *stage, struct pindir *pins);
 
 /*
- * Renames the directory to the stage, unlinks all pins and directories, and leaves it. It goes on
+ * Renames the directory to the stage, unlinks all pins and directories, and leaves it. Continues
  * after a failure and returns the first one. 0 also if there is no directory. -EUCLEAN: it is not
  * ours, and nothing was changed.
  */

@@ -196,7 +196,7 @@ static int open_pins(struct state *state, char *ret_what)
 	return other;
 }
 
-/* Without a bpffs nothing is attached, unless a directory is there all the same. */
+/* Without a bpffs nothing is attached; but a directory that exists there is an error. */
 static int open_parent(struct state *state, const char *dir, char *ret_why)
 {
 	int err = pindir_open_parent(&state->pins, dir, ret_why);

@@ -60,7 +60,7 @@ static int write_procs(const char *dir, const char *subdir)
 	return write(fd, "0", 1) < 0 ? -errno : 0;
 }
 
-/* name: of session_hierarchy. If both versions are in use, version 2 is mounted below the others. */
+/* name: of session_hierarchy. With both versions in use, version 2 is mounted below the others. */
 static int enter_root(const char *name)
 {
 	int err;

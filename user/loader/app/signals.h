@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Signals that must not interrupt a command while it changes the system: those that end it
- * (Ctrl-C, a terminal that closes) and those that stop it with the lock in its hand (Ctrl-Z, a
+ * (Ctrl-C, a terminal that closes) and those that stop it while it holds the lock (Ctrl-Z, a
  * terminal in the foreground of another job). Blocked signals stay pending; SIGPIPE is ignored.
  */
 #ifndef TPROXY_LOADER_APP_SIGNALS_H

@@ -105,7 +105,7 @@ static enum found judge(const struct listener *listener, __u8 family, const stru
 		return FOUND_NONE;
 	if (device && !listener_takes_device(listener, device->ifindex, device_vrf(device)))
 		return FOUND_ELSEWHERE;
-	/* IPv6 answers a SYN from any address (inet6_csk_route_req), IPv4 only with a transparent socket. */
+	/* IPv6 answers a SYN from any address (inet6_csk_route_req); IPv4 needs transparency. */
 	if (!listener->transparent && (listener->protocol == IPPROTO_UDP || family == AF_INET))
 		return FOUND_OPAQUE;
 	return FOUND_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses for a probe if no client was seen: a likely client, and an unused server. Only looks. */
+/* Addresses for a probe if no client was seen: a likely client, an unused server. Only looks. */
 #ifndef TPROXY_LOADER_CHECK_NEIGHBOURHOOD_H
 #define TPROXY_LOADER_CHECK_NEIGHBOURHOOD_H
 

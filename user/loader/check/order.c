@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which programs do packets meet before ours? Whether these drop them cannot be seen from outside. */
+/* Which programs do packets meet before ours? What they do to packets cannot be seen. */
 #include <string.h>
 
 #include "loader/check/list.h"

@@ -14,7 +14,7 @@ struct walk {
 	int err;
 };
 
-/* A device that is named in full and cannot be served is an error; one that a glob matches is skipped. */
+/* A device that cannot be served is an error if it is named in full; if a glob matches, skipped. */
 static int check_device(const struct device *device, void *arg)
 {
 	struct walk *w = arg;

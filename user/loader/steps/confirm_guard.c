@@ -90,9 +90,9 @@ static void guard(struct app *app, __u32 generation)
 		}
 		if (!reported)
 			syslog(LOG_ERR,
-			       "%s: generation %u was not confirmed, and the previous policy cannot "
-			       "be restored yet (is another loader stuck? trying again every "
-			       "second)",
+			       "%s: generation %u was not confirmed, and the previous policy "
+			       "cannot be restored yet (is another loader stuck? trying again "
+			       "every second)",
 			       app->pin_dir, generation);
 		reported = true;
 		sleep_ns(LOOK_NS);

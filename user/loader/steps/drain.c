@@ -172,9 +172,8 @@ static int leave_to_child(struct app *app, bool everything)
 		return -errno;
 	}
 	if (pid) {
-		log_info(
-			"established flows continue; process %d detaches after the last one has ended",
-			(int)pid);
+		log_info("established flows continue; process %d detaches when the last has ended",
+			 (int)pid);
 		return 0;
 	}
 	setsid();

@@ -166,7 +166,7 @@ int iface_off(struct session *session, const struct iface_entry *iface)
 	enum hook hook;
 	int err;
 
-	/* An interrupted change of the hook leaves both. The last turn removes the pin of a dead link. */
+	/* An interrupted change leaves both hooks; the last turn removes the pin of a dead link. */
 	do {
 		hook = steps_hook_present(session, ifindex);
 		err = steps_hook_off(session, ifindex, name, hook);

@@ -232,7 +232,7 @@ int steps_hook_off(struct session *session, int ifindex, const char *name, enum 
 	int err;
 
 	steps_site(session, ifindex, &site);
-	/* With HOOK_NONE there may be the pin of a link whose device is gone or left the namespace. */
+	/* With HOOK_NONE there may be the pin of a link whose device is gone or has left. */
 	if (hook != HOOK_NONE)
 		log_step("%s: detach tproxy_ingress from %s", hook_names[hook], name);
 	else if (hook_moved_away(&site))

@@ -21,7 +21,7 @@ int steps_walk_devices(struct session *session, int (*cb)(const struct device *d
 struct route_key steps_route_key(const struct session *session);
 
 int steps_create_state(struct session *session, const struct tproxy_config *config);
-/* Replaces the programs of another build by the embedded ones, on every interface, without a gap. */
+/* Replaces programs of another build by the embedded ones, on every interface, without a gap. */
 int steps_replace_build(struct session *session);
 /* Every attachment of `state` gets the programs of `next`, which may be `state`; prints nothing. */
 int steps_move_programs(struct nl *nl, const struct state *state, const struct state *next);

@@ -33,7 +33,7 @@ struct reconcile {
 	/* Called once if another program was put before ours too often. */
 	void (*gave_up)(const char *ifname, const char *whom, void *arg);
 	struct patience_table *patience; /* outlives this pass */
-	/* Another rule is put before ours again and again, so ours is not moved for now; or over. */
+	/* Another rule is moved before ours again and again, so ours stays for now; or over. */
 	void (*fought)(const struct rulefight *fight, bool over, void *arg);
 	struct rulefight *fight; /* outlives this pass */
 	void *arg;
