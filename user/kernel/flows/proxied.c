@@ -70,8 +70,8 @@ static int read_noted(const struct state *state, const struct flowset *asked)
 		return -ENOMEM;
 	for (; !err; first = false) {
 		count = BATCH;
-		if (bpf_map_lookup_batch(state->map[MAP_BEGAN], first ? NULL : &place, &place, keys,
-					 values, &count, NULL))
+		if (bpf_map_lookup_batch(state->map[MAP_PROXIED], first ? NULL : &place, &place,
+					 keys, values, &count, NULL))
 			err = -errno;
 		for (__u32 i = 0; i < count && (!err || err == -ENOENT); i++)
 			mark_if_asked(asked, &values[i]);
@@ -225,7 +225,7 @@ static int find_by_owner(const struct state *state, struct foreign_flow *flows, 
 
 int proxied_find(const struct state *state, struct foreign_flow *flows, size_t n)
 {
-	int err, result = n && state->map[MAP_BEGAN] >= 0 ? find_by_table(state, flows, n) : 0;
+	int err, result = n && state->map[MAP_PROXIED] >= 0 ? find_by_table(state, flows, n) : 0;
 	bool all = true;
 
 	for (size_t i = 0; i < n; i++)

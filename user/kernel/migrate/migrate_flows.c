@@ -12,7 +12,7 @@
 
 static int share_flows(const struct state *old, const struct bpf_object *obj)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, state_map_name(MAP_BEGAN));
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, state_map_name(MAP_PROXIED));
 	__cleanup_close int fd = vars_open_map(old->prog[PROG_INGRESS], "began");
 
 	if (fd < 0)
@@ -49,7 +49,7 @@ static int take(struct migrate_flows *f, const struct state *old, struct bpf_obj
 	if (!err)
 		err = vars_read(f->vars, f->tags_at, f->tags, size);
 	if (!err)
-		err = set_section(obj, MAP_BEGAN_TAGS, f->tags, size);
+		err = set_section(obj, MAP_PROXIED_TAGS, f->tags, size);
 	if (!err)
 		err = share_flows(old, obj);
 	if (!err && !vars_find(f->vars, "cookie_seen", sizeof(cookie), &cookie_at) &&
@@ -75,7 +75,7 @@ void migrate_flows_take_late(const struct migrate_flows *f, const struct state *
 
 	if (!f->tags || !now || vars_read(f->vars, f->tags_at, now, size))
 		return;
-	live = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, next->map[MAP_BEGAN_TAGS], 0);
+	live = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, next->map[MAP_PROXIED_TAGS], 0);
 	if (live == MAP_FAILED)
 		return;
 	for (size_t i = 0; i < TAGS_ABI1; i++)

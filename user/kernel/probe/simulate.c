@@ -36,8 +36,8 @@ static bool is_private(enum state_map map, bool own_policy)
 	case MAP_TICKETS:
 	case MAP_FRAGS:
 	case MAP_OLDER: /* a look-up of an entry renews it */
-	case MAP_BEGAN:
-	case MAP_BEGAN_TAGS:
+	case MAP_PROXIED:
+	case MAP_PROXIED_TAGS:
 	case MAP_COOKIE:
 	case MAP_ASKING:
 	case MAP_HEALTH:

@@ -20,10 +20,9 @@ static int report_open(const struct session *session, int err, const char *what)
 		return EXIT_NOT_ATTACHED;
 	case -EPROTO:
 		if (state_is_older(&session->state)) {
-			log_error(
-				"%s: its maps have ABI %u, this loader has %u (tproxy-loader attach "
-				"IF, or watch, migrates them)",
-				dir, session->state.config.abi, TPROXY_ABI);
+			log_error("%s: its maps have ABI %u, this loader has %u (tproxy-loader "
+				  "attach IF, or watch, migrates them)",
+				  dir, session->state.config.abi, TPROXY_ABI);
 			break;
 		}
 		log_error("%s: its maps have ABI %u, this loader has %u (use the loader that made "
