@@ -113,7 +113,41 @@ static int look_again(struct session *session, struct apply *a, const struct pol
 	if (!a->edits || conffile_size(from).prefixes >= MANY_PREFIXES)
 		return 0;
 	err = policy_maps_read_policy(&session->state, &now);
-	return err ? err : edits_report_dropped(a->edits, &session->state, &now, a->config);
+	if (!err)
+		err = edits_report_dropped(a->edits, &session->state, &now, a->config);
+	if (err)
+		log_error("%s: cannot compare the policies: %s (the old policy stays)",
+			  session->state.dir, strerror(-err));
+	return err;
+}
+
+/* pools: those of the plan, which are filled here. */
+static int prepare(struct state *state, const struct config *config,
+		   const struct generation_plan *plan, struct pool_table *pools,
+		   struct state *ret_next)
+{
+	int err = pools_compile(config, pools);
+
+	if (!err)
+		err = generation_prepare(state, plan, ret_next);
+	if (plan->progress)
+		end_progress();
+	if (err)
+		log_error("%s: cannot prepare the policy: %s (%s)", state->dir, strerror(-err),
+			  replace_hint(err));
+	return err;
+}
+
+static int publish(struct state *state, const struct generation_plan *plan, struct state *next)
+{
+	const __u32 old = state->config.generation;
+	int err = generation_publish(state, plan, next);
+
+	if (err)
+		log_error("%s: cannot publish the policy: %s (%s)", state->dir, strerror(-err),
+			  state->config.generation == old ? replace_hint(err) :
+							    "it is live already");
+	return err;
 }
 
 static int replace(struct session *session, struct apply *a, const struct policy *from,
@@ -129,37 +163,22 @@ static int replace(struct session *session, struct apply *a, const struct policy
 					      .pools = &pools,
 					      .text = text,
 					      .progress = progress ? show_progress : NULL };
-	__u32 was = state->config.generation;
+	const __u32 old = state->config.generation;
 	int err;
 
-	log_step("policy: generation %u, %zu rules, %zu prefixes", was + 1, size.rules,
+	log_step("policy: generation %u, %zu rules, %zu prefixes", old + 1, size.rules,
 		 size.prefixes);
-	err = pools_compile(a->config, &pools);
-	if (!err)
-		err = generation_prepare(state, &plan, &next);
-	if (progress)
-		end_progress();
-	if (err) {
-		log_error("%s: cannot prepare the policy: %s (%s)", state->dir, strerror(-err),
-			  replace_hint(err));
+	err = prepare(state, a->config, &plan, &pools, &next);
+	if (err)
 		return err;
-	}
 	/* Only now, as filling the maps may take a while: flows that begin from now on are new. */
 	learn(session, a, from, new);
 	err = look_again(session, a, from);
-	if (err)
-		log_error("%s: cannot compare the policies: %s (the old policy stays)", state->dir,
-			  strerror(-err));
 	if (!err && a->confirm_within)
-		err = confirm_guard_arm(session, was + 1, a->confirm_within);
-	if (err)
-		return err;
-	err = generation_publish(state, &plan, &next);
-	if (err)
-		log_error("%s: cannot publish the policy: %s (%s)", state->dir, strerror(-err),
-			  state->config.generation == was ? replace_hint(err) :
-							    "it is live already");
-	a->changed = state->config.generation != was;
+		err = confirm_guard_arm(session, old + 1, a->confirm_within);
+	if (!err)
+		err = publish(state, &plan, &next);
+	a->changed = state->config.generation != old;
 	return err;
 }
 
