@@ -90,7 +90,7 @@ int tcx_link(int prog_fd, int ifindex, __u32 after)
 
 /* ---- another place ------------------------------------------------------ */
 
-/* A program that jumps to entry 0 of `array`, whose descriptor must stay open: to prog_fd. */
+/* A program that continues as prog_fd, by a tail call through `array`, which must stay open. */
 static int load_jump(int array, int prog_fd)
 {
 	const struct bpf_insn insns[] = {

@@ -13,7 +13,7 @@
 #define MAGIC_ABI1 0x74707231u /* without settings */
 #define CHUNK 4096u
 
-/* At the begin of the pinned bytes; scopes and the compressed text follow. */
+/* At the beginning of the pinned bytes; scopes and the compressed text follow. */
 struct head {
 	__u32 magic;
 	__u32 ids[APPLIED_MAPS];

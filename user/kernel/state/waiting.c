@@ -9,7 +9,7 @@
 #include "lib/util.h"
 
 #define PAUSE_MAX_MS 100
-/* When the lock passes from one holder to the next, no single one is to blame: ms in all. */
+/* For all holders together: the lock may pass from one to the next. */
 #define ALL_MS 60000
 
 static int wait_ms(const struct lock_wait *how)

@@ -51,7 +51,7 @@ bool command_lock_wait(struct command_lock *lock, const struct app *app)
 		report_remark(app, wait.remark);
 		return true;
 	}
-	/* What is wrong with the way to the directory names the directory. */
+	/* An error on the path to the directory names it already. */
 	if (lock->pins.parent >= 0)
 		log_error("%s: %s", app->pin_dir, why);
 	else

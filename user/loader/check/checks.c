@@ -11,7 +11,7 @@ struct check {
 	void (*of_all)(struct checkup *c);
 };
 
-/* In the order of a packet's way. */
+/* In the order in which they concern a packet. */
 static const struct check checks[] = {
 	{ .question = "Is our program on the interface, and of this build?",
 	  .of_iface = check_program,

@@ -96,10 +96,7 @@ static enum proved prove(struct checkup *c, const struct sample *s)
 
 /* ---- one rule ----------------------------------------------------------- */
 
-/*
- * Most of the last minute failed, or all of the latest: a good half minute before these would hide
- * it.
- */
+/* Most starts of the last minute failed, or all of the latest, which older good ones would hide. */
 static bool looks_bad(const struct health *h)
 {
 	if (h->started >= 2 && 2 * h->delivered < h->started)

@@ -64,7 +64,7 @@ static bool wait_for_deadline(const struct app *app, __u32 generation)
 	return false;
 }
 
-/* Fails while another process holds the lock; its end shows in the pin. */
+/* Fails while another process holds the lock. The pin shows the result. */
 static void try_to_go_back(struct app *app)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;

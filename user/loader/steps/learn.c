@@ -167,7 +167,7 @@ static bool is_for_this_host(const struct lesson *l, const struct tproxy_flow_ke
 
 /*
  * A datagram that comes in belongs to a flow that passes only if it, or an answer to it, leaves
- * again. If no route or a firewall stops the client's datagrams, the proxy may take the flow.
+ * again. If a firewall or a missing route stops the client's datagrams, the proxy may take them.
  */
 static void see_datagram(const struct capture_datagram *datagram, void *arg)
 {
