@@ -11,7 +11,7 @@
 struct flow_entry {
 	struct tproxy_flow_key key;
 	bool used;
-	bool marked; /* the meaning is the user's */
+	bool marked; /* its meaning is the caller's */
 };
 
 struct flowset {

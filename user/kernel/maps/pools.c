@@ -15,13 +15,7 @@ static struct endpoint unmap_address(const __u8 *addr, __be16 port)
 {
 	struct endpoint ep = { .port = ntohs(port) };
 
-	if (mapped_is(addr)) {
-		ep.family = AF_INET;
-		memcpy(ep.addr, addr + MAPPED_LEN, 4);
-	} else {
-		ep.family = AF_INET6;
-		memcpy(ep.addr, addr, 16);
-	}
+	ep.family = mapped_to(addr, ep.addr);
 	return ep;
 }
 

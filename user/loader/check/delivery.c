@@ -35,13 +35,9 @@ struct sample {
 
 static struct endpoint endpoint_of(const __u8 mapped[16], __be16 port)
 {
-	struct endpoint e = { .family = AF_INET6, .port = ntohs(port) };
+	struct endpoint e = { .port = ntohs(port) };
 
-	memcpy(e.addr, mapped, sizeof(e.addr));
-	if (mapped_is(mapped)) {
-		e = (struct endpoint){ .family = AF_INET, .port = ntohs(port) };
-		memcpy(e.addr, mapped + MAPPED_LEN, 4);
-	}
+	e.family = mapped_to(mapped, e.addr);
 	return e;
 }
 

@@ -240,8 +240,9 @@ static bool may_be_relayed(const struct lesson *l, const struct tproxy_flow_key 
 /* Connection tracking does not show where a datagram comes in; the route to its source does. */
 static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 {
-	bool v4 = mapped_is(key->src);
 	struct lesson *l = arg;
+	__u8 source[16];
+	const __u8 family = mapped_to(key->src, source);
 	const struct tproxy_flow_key answered = flow_key_reverse(key);
 	const struct learn_iface *iface = NULL;
 	struct flow_entry *entry;
@@ -252,8 +253,7 @@ static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 	if (!concerns || is_for_this_host(l, key) || may_be_relayed(l, key) ||
 	    may_be_relayed(l, &answered))
 		return;
-	iface = find_iface(l, route_output(&l->session->nl, v4 ? AF_INET : AF_INET6,
-					   key->src + (v4 ? MAPPED_LEN : 0)));
+	iface = find_iface(l, route_output(&l->session->nl, family, source));
 	if (!iface || !is_taken_over(l, iface, key))
 		return;
 	entry = flowset_add(&l->flows, key);
