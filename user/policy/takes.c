@@ -12,14 +12,10 @@
 
 static struct prefix host_prefix(const __u8 *addr)
 {
-	struct prefix p = { .family = AF_INET6, .len = 128 };
+	struct prefix p = { .len = 0 };
 
-	if (mapped_is(addr)) {
-		p = (struct prefix){ .family = AF_INET, .len = 32 };
-		memcpy(p.addr, addr + MAPPED_LEN, 4);
-	} else {
-		memcpy(p.addr, addr, sizeof(p.addr));
-	}
+	p.family = mapped_to(addr, p.addr);
+	p.len = p.family == AF_INET ? 32 : 128;
 	return p;
 }
 
