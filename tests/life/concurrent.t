@@ -31,8 +31,8 @@ for round in 1 2 3; do
 		echo "cidr add 10.88.$i.0/24"
 		echo "port add tcp/$((9000 + i))"
 	done)
-	is "every prefix is there" "$(bpftool -j map dump pinned "$PINS/dst4" | grep -o '"0x0a","0x58"' | wc -l)" 16
-	is "every port is there" "$(bpftool -j map dump pinned "$PINS/ports" | grep -o '"0x06","0x00","0x23"' | wc -l)" 16
+	is "every prefix exists" "$(bpftool -j map dump pinned "$PINS/dst4" | grep -o '"0x0a","0x58"' | wc -l)" 16
+	is "every port exists" "$(bpftool -j map dump pinned "$PINS/ports" | grep -o '"0x06","0x00","0x23"' | wc -l)" 16
 	all_at_once "attach and detach mixed, round $round" < <(for i in 1 2 3 4; do
 		echo "detach --all"
 		echo "attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64"

@@ -46,7 +46,7 @@ survives() {
 	ok "$1: its shell is gone" wait_for 10 process_gone "$SESSION"
 	like "$1: the process that waits is not" "$(guards)" '^[0-9]+$'
 	ok "$1: the old policy comes back" wait_for 30 is_old
-	ok "$1: nobody waits any more" wait_for 10 no_guard
+	ok "$1: no process waits any more" wait_for 10 no_guard
 }
 # systemd HOW — there is one, and it answers like that
 systemd() {
@@ -85,7 +85,7 @@ if mount -t cgroup2 none $CGROUPS && [[ -e $CGROUPS/cgroup.procs ]]; then
 	umount /sys/fs/cgroup
 	is "it stayed there" "$(group_of "$(guards)")" "/${GROUP##*/}"
 	ok "the old policy comes back" wait_for 30 is_old
-	ok "nobody waits any more" wait_for 10 no_guard
+	ok "no process waits any more" wait_for 10 no_guard
 	ok "the group is empty" wait_for 10 rmdir "$GROUP"
 	umount $CGROUPS
 else
@@ -108,12 +108,12 @@ do_ok "for 2 s" loader apply "$WORK/new.conf" --confirm-within 2s
 ok "then somebody holds the lock" hold
 ok "the time is over" wait_for 20 overdue
 sleep 8 # longer than any command waits for the lock
-is "nobody can go back" "$(seen $SERVER4)" direct
+is "no process can go back" "$(seen $SERVER4)" direct
 like "somebody tries to" "$(guards)" '^[0-9]+$'
 kill -TSTP "$(guards)"
 stop "$HOLDER" KILL
 ok "with the lock free the old policy comes back" wait_for 20 is_old
-ok "nobody waits any more" wait_for 10 no_guard
+ok "no process waits any more" wait_for 10 no_guard
 
 # no descriptors
 do_ok "for 2 s" loader apply "$WORK/new.conf" --confirm-within 2s
@@ -123,5 +123,5 @@ sleep 3 # a try or two
 is "it cannot go back" "$(seen $SERVER4)" direct
 ok "it has descriptors" prlimit --pid "$(guards)" --nofile=1024:1024
 ok "the old policy comes back" wait_for 20 is_old
-ok "nobody waits any more" wait_for 10 no_guard
+ok "no process waits any more" wait_for 10 no_guard
 finish

@@ -30,9 +30,9 @@ is_old() { [[ $(seen "$SERVER4") == relay ]] && loader diff "$WORK/old.conf"; }
 left() { loader -j status | json_value "o.get('confirm_within_seconds', 'none')"; }
 
 do_ok "the new policy for 60 s" loader apply "$WORK/new.conf" --confirm-within 60s
-like "tells that it waits" "$ERR" 'unless confirmed'
+like "reports that it waits" "$ERR" 'unless confirmed'
 is "is live" "$(seen $SERVER4) $(seen $SERVER6)" "direct relay"
-like "status tells how long" "$(left)" '^[1-6][0-9]?$'
+like "status shows how long" "$(left)" '^[1-6][0-9]?$'
 refuses "another apply has to wait" 1 'waits to be confirmed' loader apply "$WORK/old.conf"
 refuses "so has what renumbers the rules" 1 'waits to be confirmed' \
 	loader rule add first --before web --action pass
@@ -56,7 +56,7 @@ ok "without confirm the old one comes back" wait_for 20 is_old
 refuses "confirm is too late" 1 'too late' loader confirm
 do_ok "rollback does not go to the refused one" loader rollback
 ok "the old policy is live" is_old
-do_ok "and its counters are there" loader rule list
+do_ok "and its counters exist" loader rule list
 
 # a shell in a session of its own, as ssh makes it; killed with all it started but what has left
 start=$SECONDS
@@ -78,7 +78,7 @@ kill -KILL "$(guards)"
 ok "killed it is gone" wait_for 5 no_guard
 overdue() { [[ $(left) == 0 ]]; }
 ok "the time is over" wait_for 20 overdue
-is "and nobody has gone back" "$(seen $SERVER4)" direct
+is "and no process has gone back" "$(seen $SERVER4)" direct
 do_ok "an edit" loader cidr add --rule web 192.0.2.0/24
 like "goes back first" "$ERR" 'not confirmed in time'
 is "the old policy is live" "$(seen $SERVER4)" relay

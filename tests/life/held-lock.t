@@ -41,7 +41,7 @@ took refuses "another one does not wait for ever, and says for whom" 1 \
 ok "but for 5 s (it took $SECONDS_TAKEN)" test $SECONDS_TAKEN -ge 4 -a $SECONDS_TAKEN -le 10
 do_ok "what only reads does not wait" loader rule list
 freeze "$HOLDER"
-refuses "if it is stopped, that is said" 1 "process $HOLDER \(tproxy-loader\), stopped, .*kill -CONT $HOLDER" \
+refuses "if it is stopped, that is reported" 1 "process $HOLDER \(tproxy-loader\), stopped, .*kill -CONT $HOLDER" \
 	loader cidr add 10.88.0.0/24
 mkdir "$WORK/bind"
 mount --bind /sys/fs/bpf "$WORK/bind"
@@ -98,7 +98,7 @@ ok "then it repairs again" wait_for 10 repaired
 freeze_for_watch() { holder_start 60 && freeze "$HOLDER"; }
 ok "a stopped loader holds the lock" freeze_for_watch
 took stop "$watch"
-ok "watch ends when it is told to (it took $SECONDS_TAKEN s)" test $SECONDS_TAKEN -le 6
+ok "watch ends on request (it took $SECONDS_TAKEN s)" test $SECONDS_TAKEN -le 6
 kill -KILL "$HOLDER"
 wait "$HOLDER" 2>/dev/null
 

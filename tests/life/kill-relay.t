@@ -29,7 +29,7 @@ for round in 1 2 3; do
 done
 churn_stop
 is "no flow went direct" "$(churned $SERVER4 4) $(churned $SERVER6 4)" "0 0"
-is "no datagram went past" "$(bypassed udp)" 0
+is "no datagram bypassed the relay" "$(bypassed udp)" 0
 do_ok "detach --all" loader detach --all
 ok "flows go straight" direct $SERVER4
 finish

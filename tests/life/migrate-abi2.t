@@ -28,7 +28,7 @@ do_ok "ABI 2 is attached" old_attach "$hook"
 was=$(setting "$OLD_LOADER")
 migrates "confirm" loader confirm
 is "settings are kept" "$(setting "$LOADER")" "$was"
-do_ok "the way back is there" loader rollback
+do_ok "rollback works" loader rollback
 like "with the settings of the policy before" "$(setting "$LOADER")" "'pass'"
 do_ok "detach --all" loader detach --all
 unchanged "nothing is left" "$WORK/clean"

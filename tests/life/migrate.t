@@ -84,7 +84,7 @@ unchanged "nothing is left" "$WORK/clean"
 # --- the bit next to the mark is somebody else's ---
 do_ok "ABI 1 is attached" old_attach "$hook"
 r ip rule add pref 700 fwmark 0x8000000/0x8000000 lookup 700
-do_ok "it is migrated all the same" loader confirm
+do_ok "it is migrated nevertheless" loader confirm
 like "with a warning" "$ERR" 'warning: mark 0x8000000: rule 700 .*is not carried'
 is "and without the second bit" "$(loader_json "$LOADER" "o['df_mark']" status)" 0
 r ip rule del pref 700

@@ -53,7 +53,7 @@ rule_of() { loader -j test tcp $CLIENT4 "$1:7007" | json_value "o['rule']"; }
 memory() { awk '/^(SUnreclaim|Percpu|VmallocUsed)/ { n += $2 } END { print int(n / 1024) }' /proc/meminfo; }
 before=$(memory)
 timed "apply a million prefixes" loader -j apply "$WORK/big.conf"
-is "all are there" "$(json_value "o['prefixes']" <<<"$OUT")" 1000006
+is "all exist" "$(json_value "o['prefixes']" <<<"$OUT")" 1000006
 echo "# kernel memory: $(($(memory) - before)) MiB more; the loader says $(json_value "o['memory_bytes'] >> 20" <<<"$OUT")"
 is "one of them is found" "$(rule_of "$inside")" blocked
 is "the others are not concerned" "$(rule_of $SERVER4)" proxied

@@ -93,7 +93,7 @@ for ((i = 0; i < relays; i++)); do
 	serve_run "crowd$i" "$CLIENT" "$LOAD" crowd $SERVER4 7007 86400 $share 0
 	HOLDERS+=("${SERVE_PIDS[-1]}")
 	wait_for 200 settled $i
-	ok "$share connections are there" grep -q up "$WORK/log/crowd$i"
+	ok "$share connections are open" grep -q up "$WORK/log/crowd$i"
 	like "this relay has them: $(descriptors "$RELAY_PID") descriptors" \
 		"$(($(descriptors "$RELAY_PID") >= 2 * share))" 1
 	each=$((($(rss "$RELAY_PID") - empty) / share))
@@ -146,7 +146,7 @@ is "each in order" "$(awk 'NF == 3 { sum += $3 } END { print sum }' "$WORK"/log/
 retired() { for pid in "${PIDS[@]::relays}"; do process_gone "$pid" || return; done; }
 ok "the relays that retired end" wait_for 30 retired
 ok "the last one serves" c "$LOAD" rr $SERVER4 7007 0.1 1 1
-nok "nobody was shed" grep -Eh 'end=(limit|evicted)|warn' "$WORK"/log/relay.*
+nok "no connection was shed" grep -Eh 'end=(limit|evicted)|warn' "$WORK"/log/relay.*
 # What a client repeats, a FIN or the last ACK, may find that the socket is gone and be forwarded.
 echo "# measured, after the end: $(bypassed tcp) packets past the relay"
 is "no begin and no data" "$(packets r inet crowd past)" 0

@@ -28,7 +28,7 @@ base=$(relay_fds)
 # One flow that is busy all the time, and was there first.
 play $SERVER4 send=400,chunk=1,pace=30 send=400,chunk=1,pace=30 >"$WORK/busy" &
 busy=$!
-ok "a busy flow is there" wait_for 10 established r
+ok "a busy flow runs" wait_for 10 established r
 
 # A crowd that fits, and then falls silent.
 serve_run crowd1 "$CLIENT" "$LOAD" crowd $SERVER4 7008 60 60 0

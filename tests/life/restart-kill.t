@@ -47,7 +47,7 @@ while read -r call count; do
 		is "killed at $call $n of $count" $? 137
 		kills=$((kills + 1))
 		for to in $SERVER4 $SERVER6; do
-			ok "$call $n: load to $to goes on" wait_for 15 churned_more "$to" 3 $(($(churned "$to" 3) + 5))
+			ok "$call $n: load to $to continues" wait_for 15 churned_more "$to" 3 $(($(churned "$to" 3) + 5))
 		done
 	done
 done < <(count_calls)

@@ -55,7 +55,7 @@ ok "flows go through the relay" steering $SERVER4 $SERVER6
 status_of() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$RELAY_PID/task/"*/status | sort -u; }
 is "all threads: no new privileges" "$(status_of NoNewPrivs)" 1
 is "all threads: system calls are filtered" "$(status_of Seccomp)" 2
-is "all threads: nobody's user id" "$(status_of Uid | tr -s '\t' ' ')" "65534 65534 65534 65534"
+is "all threads: the user id of nobody" "$(status_of Uid | tr -s '\t' ' ')" "65534 65534 65534 65534"
 is "all threads: no capability but those for foreign addresses and low ports" \
 	"$((0x$(status_of CapPrm) & ~((1 << 13) | (1 << 10))))" 0
 
@@ -67,9 +67,9 @@ ok "flows are served" via_relay $SERVER4
 
 first=$RELAY_PID
 refused "a new relay with an unknown user" 'user nosuch: unknown .*' --user nosuch
-ok "the old one goes on" via_relay $SERVER4
+ok "the old one continues" via_relay $SERVER4
 refused "a new relay whose other port is taken" 'listener TCP 127.0.0.1:15002: Address already in use .*' --listen 15009,15002
-ok "the old one goes on" via_relay $SERVER6
+ok "the old one continues" via_relay $SERVER6
 nok "as the same process" process_gone "$first"
 
 freeze "$first"
@@ -81,7 +81,7 @@ ok "flows are served" via_relay $SERVER4
 relay_stop
 
 ok "another user sits where the relay should be" sit wait nobody
-ok "the relay starts all the same" relay_start
+ok "the relay starts nevertheless" relay_start
 ok "and warns" relay_says 'hand-over: .* the next start cannot take over'
 ok "flows are served" steering $SERVER4
 relay_stop

@@ -38,7 +38,7 @@ for ((i = 1; i <= ROUNDS; i++)); do
 done
 is "restarts that took over" $handed $ROUNDS
 for to in $SERVER4 $SERVER6; do
-	ok "load to $to goes on" wait_for 15 churned_more "$to" 3 $(($(churned "$to" 3) + 20))
+	ok "load to $to continues" wait_for 15 churned_more "$to" 3 $(($(churned "$to" 3) + 20))
 done
 churn_stop
 is "connections that failed" "$(churned $SERVER4 2) $(churned $SERVER6 2)" "0 0"

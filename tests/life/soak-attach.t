@@ -19,7 +19,7 @@ soak_state detached
 soak_load new new long udp -- $SERVER4 $SERVER6
 soak_load old forever -- $EXTRA4 $EXTRA6
 ok "flows go straight" wait_for 10 soaked_more new 2 20
-unlike "flows that go past are counted" "$(starts_past)" '^0?$'
+unlike "flows that bypass the relay are counted" "$(starts_past)" '^0?$'
 
 failed=0 past=0
 tcx=$(loader features | grep -E 'tcx +yes')
@@ -41,7 +41,7 @@ for ((cycle = 1; cycle <= CYCLES; cycle++)); do
 done
 is "$CYCLES times attached and detached" "$failed" 0
 is "no flow started past the relay while attached" $past 0
-is "a flow from before is alive" "$(soaked old 3)" 0
+is "a flow that began before is alive" "$(soaked old 3)" 0
 soak_stop
 soak_judge "no flow failed that was not relayed at a detach, each went its way" new old
 unchanged "nothing is left" "$WORK/before"

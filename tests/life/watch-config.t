@@ -38,7 +38,7 @@ ok "SIGHUP: the file is read again" wait_for 20 direct $SERVER4
 do_ok "and is the policy" loader diff "$conf"
 cp "$WORK/bad.conf" "$conf"
 kill -HUP $watch
-ok "one with errors is told" says 'tproxy.conf:2: x: '
+ok "one with errors is reported" says 'tproxy.conf:2: x: '
 is "and changes nothing" "$(seen $SERVER4)" direct
 printf '[loader]\ninterfaces = r0 late*\n[rule web]\nports = 80\n' >"$conf"
 kill -HUP $watch

@@ -54,7 +54,7 @@ ok "SIGHUP" relay_reload
 refused "a client that is not allowed" $SERVER4 80 allow-from
 touch "$WORK/go"
 wait $held
-like "the connection from before goes on" "$(<"$WORK/held")" "done"
+like "the connection that began before continues" "$(<"$WORK/held")" "done"
 
 broken() { # DESCRIPTION ERE LINE…
 	local what=$1 pattern=$2

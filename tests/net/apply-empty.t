@@ -129,7 +129,7 @@ do_ok "a file with both" loader apply "$WORK/roles.conf"
 do_ok "detach one" loader detach r1
 try loader diff
 is "diff without a file" "$RC $OUT" "4 - interface r1 (policy)"
-do_ok "the way back" loader attach r1
+do_ok "attach of r1 again" loader attach r1
 
 do_ok "no rules, if that is meant" loader apply --empty "$WORK/none.conf"
 is "nor are there" "$(loader rule list -j | json_value "o['rules']") $(seen $SERVER4)" "[] direct"

@@ -52,7 +52,7 @@ cat >"$WORK/second.conf" <<-CONF
 CONF
 try loader diff "$WORK/second.conf"
 is "diff: exit 4" $RC 4
-is "diff tells the changes" "$(sort <<<"$OUT")" "$(sort <<-'TEXT'
+is "diff shows the changes" "$(sort <<<"$OUT")" "$(sort <<-'TEXT'
 	rule web: - ports = tcp/8080
 	+ rule fresh
 	~ rule no-extra: moved to another place
@@ -86,14 +86,14 @@ do_ok "bpftool takes the rules from the interface" \
 	r bpftool map update pinned "$PINS/ifaces" key "${key[@]}" value "${value[@]}"
 is "flows pass" "$(seen $SERVER4)" direct
 try loader diff "$conf"
-like "diff tells" "$RC $OUT" '^4 .*interface r0'
+like "diff shows it" "$RC $OUT" '^4 .*interface r0'
 do_ok "applying the file again puts all right" loader apply "$conf"
 is "flows are relayed" "$(seen $SERVER4)" relay
 do_ok "no difference" loader diff "$conf"
 
 do_ok "save" loader save
 printf '%s\n' "$OUT" >"$WORK/saved.conf"
-do_ok "what is saved is the policy" loader diff "$WORK/saved.conf"
+do_ok "the saved file is the policy" loader diff "$WORK/saved.conf"
 do_ok "and can be applied" loader apply "$WORK/saved.conf"
 like "changing nothing" "$ERR" 'is the live policy already'
 do_ok "saved from there" loader save
@@ -139,7 +139,7 @@ do_ok "a rule for one interface from the command line" \
 	loader rule add more --interface r1 --ports 8080 --action drop
 is "concerns no other" "$(bpftool -j map dump pinned "$PINS/ifaces" |
 	json_value "' '.join(sorted(str(e['formatted']['value']['mask']) for e in o))")" "1 2 6"
-is "the client's flows go on" "$(seen $SERVER4 8080)" direct
+is "the client's flows continue" "$(seen $SERVER4 8080)" direct
 do_ok "without the rule" loader rule del more
 do_ok "its number comes to another one" loader rule add other --ports 8080
 is "which is for all" "$(seen $SERVER4 8080)" relay

@@ -232,7 +232,7 @@ broken() {
 		asked "$name" "$family" "$saw"
 		like "$label: status does not say ok" "$VERDICT $CODE" '^(degraded 4|broken 5)$'
 		like "$label: it names the cause" " $IDS " " ($ids) "
-		ok "$label: it is mended" "mend_$name"
+		ok "$label: it is repaired" "mend_$name"
 	done
 }
 relayed() { [[ $(tried "$1") == "tcp relay udp relay" ]]; }

@@ -72,7 +72,7 @@ again both
 
 do_ok "one with options" loader attach r0 --ports 80
 do_ok "one without" loader attach r1
-is "has what is for every interface" "$(rules)" "default every tcp/80"
+is "has the rule for every interface" "$(rules)" "default every tcp/80"
 is "on both" "$(bpftool -j map dump pinned "$PINS/ifaces" |
 	json_value "' '.join(sorted(str(e['formatted']['value']['mask']) for e in o))")" "1 1"
 again without
@@ -81,7 +81,7 @@ do_ok "one without options" loader attach r1
 do_ok "one with" loader attach r0 --ports 80
 is "concerns that one only" "$(rules)" "default r0 tcp/80"
 do_ok "the first one again" loader attach r1
-like "is told that it has no rule" "$ERR" "r1: attached, but every rule is for other interfaces"
+like "gets a warning that it has no rule" "$ERR" "r1: attached, but every rule is for other interfaces"
 again first
 
 ip -n "$ROUTER" link add r1.7 type veth peer name "peer@7"

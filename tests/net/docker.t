@@ -69,7 +69,7 @@ for value in "${values[@]}"; do
 	drops="$(dropped ip) $(dropped ip6)"
 	answered "$name"
 	is "$name: and none met the forward chain" "$(dropped ip) $(dropped ip6)" "$drops"
-	like "$name: what no rule names goes on as before" "$(whoami_at $SERVER4 8080)" "^$ROUTER4 "
+	like "$name: what no rule names continues as before" "$(whoami_at $SERVER4 8080)" "^$ROUTER4 "
 	is "$name: a published port leads to the container" "$(s python3 "$LIB/net.py" probe $ROUTER4 8022)" refused
 	do_ok "$name: detach" loader detach --all
 	snapshot_quick >"$WORK/after"

@@ -89,7 +89,7 @@ tcx_tests() {
 	untcx r0 halt
 	tcx r0 halt before
 	do_ok "attach again" "${attach[@]}"
-	is "the acknowledged one is still followed, another that it follows is told of" \
+	is "the accepted one still runs before ours, and another one before ours is reported" \
 		"$(order), $(warnings)" "halt next tproxy_ingress stop, 1"
 	like "by name and number" "$ERR" \
 		'r0: the tcx program halt \(id [0-9]+\) runs before ours.*attach r0 --after halt'
@@ -102,10 +102,10 @@ tcx_tests() {
 
 	do_ok "detach" loader detach --all
 	tcx r0 halt before
-	do_ok "attach anew" "${attach[@]}"
+	do_ok "attach again" "${attach[@]}"
 	is "nothing is remembered" "$(order)" "tproxy_ingress halt next stop"
 	do_ok "--hook clsact beside tcx programs" "${attach[@]}" --hook clsact
-	is "is told of all three" "$(warnings)" 3
+	is "all three are reported" "$(warnings)" 3
 	do_ok "detach" loader detach --all
 	for name in halt next stop; do
 		untcx r0 $name
@@ -141,7 +141,7 @@ clsact_tests() {
 	intercepted "clsact, after one that lets packets continue"
 	filter r0 1 halt
 	do_ok "attach again" "${attach[@]}"
-	is "one more is told of" "$(priorities) $(warnings)" "3 1"
+	is "one more is reported" "$(priorities) $(warnings)" "3 1"
 	like "by name and number" "$ERR" \
 		'r0: the bpf filter halt \(id [0-9]+\) of priority 1 runs before ours.*--after halt'
 	do_ok "detach" loader detach --all
@@ -198,7 +198,7 @@ shaper_tests() {
 	r tc qdisc add dev r0 handle ffff: ingress
 	shaper ffff: 1
 	do_ok "clsact, a shaper has priority 1: attach" "${attach[@]}" --hook clsact
-	like "it is told of" "$ERR" 'r0: the u32 filter of priority 1 runs before ours.*--after u32'
+	like "it is reported" "$ERR" 'r0: the u32 filter of priority 1 runs before ours.*--after u32'
 	do_ok "attach --after u32" "${attach[@]}" --after u32
 	is "accepts it" "$(warnings)" 0
 	do_ok "detach" loader detach --all
@@ -209,7 +209,7 @@ shaper_tests() {
 xdp_tests() {
 	r ip link set dev r0 xdpgeneric pinned /sys/fs/bpf/look || fatal "an XDP program is attached"
 	do_ok "XDP: attach" "${attach[@]}"
-	like "it is told of" "$ERR" 'r0: the generic XDP program look \(id [0-9]+\) runs before ours'
+	like "it is reported" "$ERR" 'r0: the generic XDP program look \(id [0-9]+\) runs before ours'
 	intercepted "XDP that passes"
 	do_ok "attach --after two" "${attach[@]}" --after nobody,look
 	is "accepts it" "$(warnings)" 0
@@ -261,7 +261,7 @@ watch_tests() { # HOOK
 	do_ok "attach" "${attach[@]}" --hook "$1"
 	ok "watch starts" watch_start
 	if [[ $1 == clsact ]]; then
-		ok "a filter that it cannot pass is told of" wait_for 10 \
+		ok "a filter that it cannot pass is reported" wait_for 10 \
 			grep -q 'r0: the u32 filter of priority 1 runs before ours' \
 			"$WORK/log/watch"
 		is "ours is next" "$(priorities)" 2

@@ -19,7 +19,7 @@ example() {
 }
 
 begin() { # NAME
-	ok "$1 as it is passes the check" "$LOADER" check "$TOP/examples/$1"
+	ok "$1 passes the check" "$LOADER" check "$TOP/examples/$1"
 	example "$1"
 	do_ok "$1: apply" loader apply "$WORK/$1"
 	do_ok "$1: it is what was applied" loader diff "$WORK/$1"

@@ -42,11 +42,11 @@ is "datagrams too" "$(cpy udp-who $SERVER4 7007) $(cpy udp-who $SERVER6 7007)" \
 	"$ROUTER4 other-port $ROUTER6 other-port"
 for to in $SERVER4 $SERVER6; do
 	# the hook of the flow table comes after ours and may take it all the same
-	like "a datagram to $to of a flow from before is answered" "$(from_port "$to")" '^[0-9a-f.:]+ [0-9]+$'
+	like "a datagram to $to of a flow that began before is answered" "$(from_port "$to")" '^[0-9a-f.:]+ [0-9]+$'
 done
 touch "$WORK/go"
 for to in $SERVER4 $SERVER6; do
-	ok "the flow to $to from before goes on" wait_for 20 grep -q 'done' "$WORK/hold$to"
+	ok "the flow to $to that began before continues" wait_for 20 grep -q 'done' "$WORK/hold$to"
 done
 do_ok "detach" loader detach --all
 ok "flows go straight" direct $SERVER4

@@ -20,7 +20,7 @@ foreign_gets_it() { # NAME ADDRESS
 	before=$(counter foreign_listener)
 	is "$1: TCP and UDP to $2 port 7007 reach the router's program" "$(asked "$2" 7007)" \
 		"foreign $2 7007"
-	like "$1: the counter foreign_listener tells" "$(($(counter foreign_listener) - before >= 2))" 1
+	like "$1: the counter foreign_listener increases" "$(($(counter foreign_listener) - before >= 2))" 1
 }
 
 server_gets_it() { # NAME ADDRESS PORT

@@ -36,9 +36,9 @@ cycle() { # NAME ATTACH-OPTIONS…
 	do_ok "$name: attach" loader attach r0 --ports 80 "$@"
 	ok "$name: flows go through the relay" steering $SERVER4 $SERVER6
 	counts_on "$name: the foreign filter counts while attached"
-	like "$name: the first foreign filter is there" "$(r tc filter show dev r0 ingress)" 'pref 10 '
-	like "$name: the last foreign filter is there" "$(r tc filter show dev r0 ingress)" 'pref 9000 '
-	like "$name: the foreign rules are there" "$(r ip rule)" 'lookup 1234.*lookup 1235'
+	like "$name: the first foreign filter exists" "$(r tc filter show dev r0 ingress)" 'pref 10 '
+	like "$name: the last foreign filter exists" "$(r tc filter show dev r0 ingress)" 'pref 9000 '
+	like "$name: the foreign rules exist" "$(r ip rule)" 'lookup 1234.*lookup 1235'
 	do_ok "$name: detach --all" loader detach --all
 	unchanged "$name: what is foreign is left, nothing else" "$WORK/before"
 	counts_on "$name: the foreign filter counts after detach"

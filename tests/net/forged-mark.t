@@ -47,7 +47,7 @@ check() { # NAME
 		is "$1: TCP and UDP to $to without a rule go straight to the server" \
 			"$(corner ask "$to" 7007 tcp,udp)" "server $to 7007"
 	done
-	like "$1: the counter forged_mark tells" "$(($(counter forged_mark) - before >= 4))" 1
+	like "$1: the counter forged_mark increases" "$(($(counter forged_mark) - before >= 4))" 1
 	is "$1: our bit was cleared" "$(packets r inet marks ours)" 0
 	unlike "$1: the foreign bit was left" "$(other_bit)" '^0?$'
 	bypass_reset

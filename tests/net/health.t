@@ -62,12 +62,12 @@ for hook in tcx clsact; do
 
 	like "$hook: UDP is relayed" "$(cpy udp-who $SERVER4 7007)" ' other-port$'
 	like "$hook: datagrams start" "$(health 0 udp)" '^[1-9][0-9]* 0$'
-	is "$hook: nothing went past" "$(counter past)" 0
+	is "$hook: no packet bypassed the relay" "$(counter past)" 0
 	do_ok "$hook: detach" loader detach --all
 
 	do_ok "$hook: attach the wrong interface" loader attach r1 --hook $hook --ports 80
 	for to in $SERVER4 $SERVER6; do
-		ok "$hook: flows to $to go past" direct "$to"
+		ok "$hook: flows to $to bypass the relay" direct "$to"
 	done
 	is "$hook: which is counted" "$(counter past)" 2
 	do_ok "$hook: a rule that passes" loader rule add --before default pass --ports 80 --action pass

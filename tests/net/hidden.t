@@ -7,7 +7,7 @@
 prepare nginx
 is "without rules the server answers a SYN in fragments" \
 	"$(corner hidden $SERVER4 80 tiny)" answered
-is "and one behind nine headers" "$(corner hidden $SERVER6 80 chain)" answered
+is "and one after nine headers" "$(corner hidden $SERVER6 80 chain)" answered
 
 ok "the relay starts" relay_start
 do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64
@@ -17,7 +17,7 @@ before=$(counter hidden) chain=$(counter hidden_chain) overlap=$(counter frag_ov
 for to in $SERVER4 $SERVER6; do
 	is "a SYN in fragments to $to" "$(corner hidden "$to" 80 tiny)" nothing
 done
-is "a SYN behind nine headers" "$(corner hidden $SERVER6 80 chain)" nothing
+is "a SYN after nine headers" "$(corner hidden $SERVER6 80 chain)" nothing
 is "the fragments were counted" "$(($(counter hidden) - before))" 2
 is "so were the second ones, that could rewrite flags" "$(($(counter frag_overlap) - overlap))" 2
 is "and the last ones" "$(counter frag_drop)" 2

@@ -15,13 +15,13 @@ narrow_path() { # ADDRESS
 
 	before=$(counter icmp_owned)
 	serve_run "pmtu-$1" "$CLIENT" python3 "$LIB/corner.py" pmtu "$1" 7007 1300 "$go"
-	ok "the path to $1 is said to be narrow" wait_for 10 grep -q sent "$log"
+	ok "the path to $1 is reported as narrow" wait_for 10 grep -q sent "$log"
 	port=$(sed -n 's/^sent //p' "$log")
 	ok "the relay's socket has the smaller path MTU" wait_for 5 path_mtu_is "$1" "$port" 1300
 	is "one error was kept for the socket that owns the flow" \
 		"$(($(counter icmp_owned) - before))" 1
 	touch "$go"
-	ok "the connection goes on, byte-exact" wait_for 20 grep -q alive "$log"
+	ok "the connection continues, byte-exact" wait_for 20 grep -q alive "$log"
 }
 
 counted_since() { [[ $(counter icmp_owned) -gt $1 ]]; }
@@ -53,7 +53,7 @@ is "no error about a relayed flow was forwarded" "$(forwarded)" 0
 
 before=$(counter icmp_owned)
 for to in $SERVER4 $SERVER6; do
-	ok "an error about nobody's flow, to $to" corner stray "$to" 7007
+	ok "an error about an unknown flow, to $to" corner stray "$to" 7007
 done
 all_forwarded() { [[ $(forwarded) -eq 2 ]]; }
 ok "is forwarded" wait_for 5 all_forwarded

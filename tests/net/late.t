@@ -29,10 +29,10 @@ check() { # ADDRESS CLIENT
 	is "that forgets nothing: the late segment is answered by a reset" "$(late "$1" 5001)" reset
 	bypass_none "and does not go past the relay"
 	is "the server answers one of a flow that never was here" "$(late "$1" 5002)" reset
-	is "which does go past" "$(bypassed tcp)" 1
+	is "which does bypass the relay" "$(bypassed tcp)" 1
 
 	ports del
-	is "without the rule the same flow begins anew" \
+	is "without the rule the same flow begins again" \
 		"$(play "$1" sport=5001,end=none send=10,end=rst)" "client 10 same reset, server 0 same rst-sent"
 	before=$(counter late)
 	is "its late segments are the server's" "$(late "$1" 5001)" reset
@@ -64,7 +64,7 @@ for to in $SERVER4 $SERVER6; do
 		play "$to" send=100000000,pace=2 end=none >"$WORK/play.$RANDOM" &
 		players+=($!)
 	done
-	ok "flows are there" wait_for 10 established
+	ok "flows run" wait_for 10 established
 	sleep 0.3
 	relay_stop KILL
 	wait "${players[@]}"

@@ -13,7 +13,7 @@ ok "a relayed transfer runs" wait_for 10 test -s "$WORK/progress"
 
 do_ok "cidr add, both families" loader cidr add 10.77.3.0/24 fd77:3::/64
 is "takes effect" "$(seen $EXTRA4) $(seen $EXTRA6)" "relay relay"
-do_ok "cidr add of what is there" loader cidr add 10.77.3.0/24
+do_ok "cidr add of what exists" loader cidr add 10.77.3.0/24
 do_ok "cidr del" loader cidr del 10.77.3.0/24 fd77:3::/64
 is "takes effect" "$(seen $EXTRA4) $(seen $EXTRA6)" "direct direct"
 do_ok "cidr add of one address" loader cidr add 10.77.3.2
@@ -23,7 +23,7 @@ is "takes effect" "$(seen $EXTRA4)" direct
 
 do_ok "port add" loader port add tcp/8080
 is "takes effect" "$(seen $SERVER4 8080) $(seen $SERVER6 8080)" "relay relay"
-do_ok "port add of what is there" loader port add tcp/8080
+do_ok "port add of what exists" loader port add tcp/8080
 do_ok "port del" loader port del tcp/8080
 is "takes effect" "$(seen $SERVER4 8080) $(seen $SERVER6 8080)" "direct direct"
 do_ok "port add for UDP" loader port add udp/53

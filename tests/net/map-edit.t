@@ -42,7 +42,7 @@ ok "the very next IPv6 flow is direct" direct $EXTRA6
 ok "the attached prefixes are relayed still" steering $SERVER4 $SERVER6
 
 wait $early $late $late6
-is "the transfer from before the edit is whole" "$(cut -d' ' -f1 "$WORK/early.sum")" "$sum"
+is "the transfer that began before the edit is whole" "$(cut -d' ' -f1 "$WORK/early.sum")" "$sum"
 is "the relayed transfer survived the deletion" "$(cut -d' ' -f1 "$WORK/late.sum")" "$sum"
 is "the relayed IPv6 transfer survived it too" "$(cut -d' ' -f1 "$WORK/late6.sum")" "$sum"
 ok "and it did go through the relay" relay_says "$(record tcp $CLIENT4 $EXTRA4 80 '.*down=25[0-9]{6} ')"

@@ -113,8 +113,8 @@ for _ in 1 2 3; do
 	bypass_watch
 done
 more4=$(churned $SERVER4 3) more6=$(churned $SERVER6 3)
-ok "load goes on over IPv4" wait_for 15 churned_more $SERVER4 3 $((more4 + 20))
-ok "load goes on over IPv6" wait_for 15 churned_more $SERVER6 3 $((more6 + 20))
+ok "load continues over IPv4" wait_for 15 churned_more $SERVER4 3 $((more4 + 20))
+ok "load continues over IPv6" wait_for 15 churned_more $SERVER6 3 $((more6 + 20))
 churn_stop
 for to in $SERVER4 $SERVER6; do
 	is "a flushed ruleset mattered to no flow to $to" "$(churned "$to" 2) $(churned "$to" 4)" "0 0"

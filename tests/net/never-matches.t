@@ -38,7 +38,7 @@ like "and warns" "$ERR" "rule late: 255.255.255.255 never matches"
 do_ok "a rule with nothing else" loader rule add dead --to 0.0.0.0
 like "is named" "$ERR" "rule dead: can never match"
 do_ok "cidr add takes it" loader cidr add --rule late ff00::/8
-like "and warns of what is new" "$ERR" "rule late: ff00::/8 never matches"
+like "and warns of new ones" "$ERR" "rule late: ff00::/8 never matches"
 do_ok "cidr del does not" loader cidr del --rule late ff00::/8
 is "warn" "$(grep -c never <<<"$ERR")" 0
 do_ok "attach takes it" loader attach r0 --to 127.0.0.1

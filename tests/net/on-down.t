@@ -22,7 +22,7 @@ down_case() { # POLICY WHAT-A-CLIENT-SEES COUNTER
 		is "$1: TCP to $to" "$(cpy probe "$to" 80 3)" "$2"
 		is "$1: UDP to $to" "$(dig_once "$to")" "${4-}"
 	done
-	like "$1: the counter $3 tells" "$(($(counter "$3") > before))" 1
+	like "$1: the counter $3 increases" "$(($(counter "$3") > before))" 1
 	if [[ $1 == pass ]]; then
 		unlike "$1: flows are forwarded" "$(bypassed udp)" '^0?$'
 	else

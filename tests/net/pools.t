@@ -146,7 +146,7 @@ is "it refuses the router's own address" "$(cpy probe $POOL4 22)" "connected res
 cp "$WORK/pools.conf" "$WORK/none.conf"
 kill -HUP "$RELAY_PID"
 reaches() { [[ $(ssh_to "$POOL4" echo hello) == hello ]]; }
-ok "until SIGHUP tells it" wait_for 20 reaches
+ok "until SIGHUP" wait_for 20 reaches
 
 sed '/^\[pool/,$d' "$WORK/pools.conf" >"$WORK/without.conf"
 do_ok "apply without pools" loader apply "$WORK/without.conf"

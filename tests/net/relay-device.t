@@ -43,7 +43,7 @@ of_r0=$RELAY_LOG
 ok "a relay bound to r1 starts beside it, on the same port" relay_start --device r1
 ok "with listeners of its own" relay_silent 'taking the listeners over'
 for to in $CLIENT4 $CLIENT6; do
-	like "the flow goes on there: $to" "$(server_probes "$to" 2)" connected
+	like "the flow continues there: $to" "$(server_probes "$to" 2)" connected
 done
 ok "by this relay" relay_says "$(record tcp $SERVER4 $CLIENT4 80)"
 nok "not by the other" grep -q -- "-> $(escaped $CLIENT4):80 " "$of_r0"

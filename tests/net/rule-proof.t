@@ -100,7 +100,7 @@ for family in 4 6; do
 	is "IPv$family: the usual place" "$(our_pref $family)" 150
 	r ip -$family rule add pref 0 to "${prefix[$family]}" lookup main
 	do_ok "IPv$family: no room before one that takes some" loader attach r0
-	like "IPv$family: it is said" "$ERR" \
+	like "IPv$family: it is reported" "$ERR" \
 		"warning: r0: the IPv$family rule \"0: from all to ${prefix[$family]} lookup main\" decides about some"
 	r ip -$family rule del pref 0 table 778
 	r ip -$family rule del pref 0 table 254
@@ -152,17 +152,17 @@ kept=$(our_pref 4)
 moves() { grep -c 'repaired: rule order' "$WORK/log/watch"; }
 told=$(moves)
 r ip rule add pref $((kept - 2)) lookup main
-do_ok "a rule that is missing is restored all the same" r ip rule del table 15001
+do_ok "a missing rule is still restored" r ip rule del table 15001
 ok "soon" wait_for 5 is_somewhere
 is "ours is not moved for now" "$(moves)" "$told"
-is "this is told once" "$(grep -c "$again" "$WORK/log/watch")" 1
+is "this is reported once" "$(grep -c "$again" "$WORK/log/watch")" 1
 fought_out() {
 	r ip rule del table main to 10.77.0.0/16 2>/dev/null
 	[[ $(r ip rule) != *10.77.0.0/16* ]]
 }
 ok "all of them are removed" wait_for 10 fought_out
 r ip rule del pref $((kept - 2))
-ok "it tells when it is over" wait_for 30 grep -q 'r0: our routing rule stays first now' "$WORK/log/watch"
+ok "it reports the end of it" wait_for 30 grep -q 'r0: our routing rule stays first now' "$WORK/log/watch"
 ok "ours goes back" wait_for 20 is_at 4 150
 ok "flows are relayed" steering $SERVER4 $SERVER6
 stop $watch

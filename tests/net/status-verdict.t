@@ -208,7 +208,7 @@ loader -q detach --all
 # what is no breakage
 do_ok "attach without a rule" loader attach r0
 well "nothing is intercepted: that is ok"
-like "and said" "$(loader status)" 'nothing is intercepted: no rule.*verdict: ok$'
+like "and reported" "$(loader status)" 'nothing is intercepted: no rule.*verdict: ok$'
 do_ok "divert only" loader attach r1 --divert-only
 well "is ok"
 r ip link set r1 down

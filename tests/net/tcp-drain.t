@@ -14,12 +14,12 @@ ended() { grep -q 'info ended: ' "$RELAY_LOG" && process_gone "$RELAY_PID"; }
 # Both sides still have much to say; one of them has half closed before the end.
 play $SERVER4 send=100,chunk=1,pace=40 send=90000,chunk=1000,pace=40 >"$WORK/slow" &
 slow=$!
-ok "a flow is there" wait_for 10 flows 1
+ok "a flow runs" wait_for 10 flows 1
 kill -TERM "$RELAY_PID"
 ok "the relay drains" relay_says 'info draining for up to 60 s'
 ok "its listeners are closed" wait_for 10 relay_gone
-is "nobody takes a new flow" "$(cpy probe $SERVER4 7007 1)" timeout
-nok "the relay goes on while there is a flow" process_gone "$RELAY_PID"
+is "no new flow is accepted" "$(cpy probe $SERVER4 7007 1)" timeout
+nok "the relay continues while a flow runs" process_gone "$RELAY_PID"
 ok "and ends with it" wait_for 30 ended
 ok "the flow ended as ever" relay_says "$(record tcp $CLIENT4 $SERVER4 7007 '.* up=[0-9]+ down=90000 .*end=(client|server)-fin')"
 
@@ -41,12 +41,12 @@ is_reset() { # DESCRIPTION
 	is "either side was reset" "$(<"$WORK/held")" "client 0 same reset, server 0 same reset"
 }
 
-ok "a silent flow is there" hold
+ok "a silent flow runs" hold
 kill -TERM "$RELAY_PID"
 ok "the relay drains" relay_says 'info draining'
 kill -TERM "$RELAY_PID"
 is_reset "a second SIGTERM ends it at once"
-ok "a silent flow is there" hold
+ok "a silent flow runs" hold
 kill -TERM "$RELAY_PID"
 is_reset "the drain time-out ends it"
 bypass_none "no packet went past the relay"

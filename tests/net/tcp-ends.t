@@ -41,10 +41,10 @@ client_has_ended() { [[ -n $(r ss -Htn state close-wait "sport = :7007") ]]; }
 check() { # CLIENT ADDRESS
 	local from=$1 to=$2
 
-	is "the client ends first, the server goes on ($to)" \
+	is "the client ends first, the server continues ($to)" \
 		"$(play "$to" send=3000 send=500000,after=eof)" "client 500000 same fin, server 3000 same fin"
 	flow_ended "$from" "$to" client-fin
-	is "the server ends first, the client goes on" \
+	is "the server ends first, the client continues" \
 		"$(play "$to" send=5000000,after=eof send=4000)" "client 4000 same fin, server 5000000 same fin"
 	flow_ended "$from" "$to" server-fin
 	is "the server resets" "$(play "$to" end=none send=10,end=rst)" \
@@ -105,6 +105,6 @@ for family in 4 6; do
 	check_connecting "${!client}" "${!server}"
 	check_last_words "${!server}"
 done
-is "no flow went past the relay" "$(starts_past)" 0
+is "no flow bypassed the relay" "$(starts_past)" 0
 ok "the relay runs" kill -0 "$RELAY_PID"
 finish

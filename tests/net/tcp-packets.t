@@ -84,7 +84,7 @@ check_keepalive() {
 		play "$to" end=none,patience=40 end=none,patience=40 >/dev/null &
 		players+=($!)
 	done
-	ok "two connections are there" wait_for 10 has_sockets 4
+	ok "two connections are open" wait_for 10 has_sockets 4
 	is "while young they have no keepalive" "$(keepalives)" 0
 	ok "old ones have, on both sides" wait_for 25 has_keepalives 4
 	kill "${players[@]}"

@@ -40,7 +40,7 @@ check_user_timeout() { # CLIENT ADDRESS
 	local from=$1 to=$2
 
 	c python3 "$LIB/net.py" hold "$to" 7008 "$WORK/go" >"$WORK/hold" 2>&1 &
-	ok "a flow is there" wait_for 10 grep -q up "$WORK/hold"
+	ok "a flow runs" wait_for 10 grep -q up "$WORK/hold"
 	s nft add rule inet block input tcp dport 7008 drop
 	touch "$WORK/go"
 	flow_ended "$from" "$to" "error errno=ETIMEDOUT" 7008

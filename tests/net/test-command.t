@@ -94,7 +94,7 @@ fares "that passes" 6 False "" tcp $SERVER4 $CLIENT4:80
 like "in words" "$(loader test tcp $SERVER4 $CLIENT4:80)" '^in r1: it is not attached: left alone$'
 do_ok "a second interface" loader attach r1
 is "then it is" "$(from_server $CLIENT4)" "('r1', True, 'proxy')"
-is "the return route tells the first" "$(loader -j test tcp $CLIENT6 "[$SERVER6]:80" | json_value "o['interface']")" r0
+is "the return route gives the first" "$(loader -j test tcp $CLIENT6 "[$SERVER6]:80" | json_value "o['interface']")" r0
 refuses "no route back: it has to be named" 2 'no route leads back.*\(--in IF\)' loader test tcp 192.0.2.9 $SERVER4:80
 refuses "a source that is the router" 2 'address of this host.*\(--in IF\)' loader test tcp $GATE4 $SERVER4:80
 fares "named, it gets no answer" 5 False no-return-route --in r0 tcp 192.0.2.9 $SERVER4:80

@@ -75,7 +75,7 @@ turn_narrow() { # ADDRESS [KEY=N]…
 	flow_start "flow$1" "$1" 7007 count=100000 size=1400 window=64 "${@:2}"
 	ok "a flow of datagrams of 1400 bytes to $1" wait_for 20 answers_reach "flow$1" 5000
 	r ip route add "$1" dev r1 mtu 1280
-	ok "goes on when the path turns narrow" wait_for 30 answers_reach "flow$1" 50000
+	ok "continues when the path becomes narrow" wait_for 30 answers_reach "flow$1" 50000
 	r ip route del "$1" dev r1 mtu 1280
 }
 turn_narrow $SERVER4 gso=16

@@ -31,7 +31,7 @@ goes_on "a slow flow" slow4 $ROUTER4
 goes_on "a slow IPv6 flow" slow6 $ROUTER6
 for to in 4 6; do
 	wake quiet$to
-	ok "the quiet one goes on" wait_for 10 answered quiet$to 2
+	ok "the quiet one continues" wait_for 10 answered quiet$to 2
 done
 is "their server saw" "$(whom quiet4) $(whom quiet6)" "$ROUTER4 $ROUTER6"
 ok "the relay says how many of the hundred it cannot keep" \

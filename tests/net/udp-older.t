@@ -24,7 +24,7 @@ still_relayed() {
 	n=$(answers_of "$2")
 	is "$1: the quiet flow is not learned" "$(older_entries "$3")" 0
 	wake "$2"
-	ok "$1: it goes on" wait_for 10 answered "$2" $((n + 1))
+	ok "$1: it continues" wait_for 10 answered "$2" $((n + 1))
 	is "$1: its server saw the relay only" "$(whom "$2")" "$ROUTER4"
 }
 
@@ -146,7 +146,7 @@ if r test -e /proc/sys/net/netfilter/nf_conntrack_count; then
 	do_ok "with connection tracking" learns rule add eleventh --ports udp/7011
 	like "it is learned" "$ERR" '1 older UDP flow is not intercepted'
 	wake quiet
-	ok "it goes on" wait_for 10 answered quiet 2
+	ok "it continues" wait_for 10 answered quiet 2
 	is "its server saw" "$(whom quiet)" $CLIENT4
 
 	do_ok "a rule for a port without flows" loader rule add twelfth --ports udp/7012

@@ -41,7 +41,7 @@ check() { # CLIENT OTHER SERVER ROUTER
 
 	is "the server sees $other" "$(asked "$other" "$to" 6001)" "$other"
 	is "and the relay for $client" "$(asked "$client" "$to" 6002)" "$router"
-	is "the flow of $other goes on as it was" "$(asked "$other" "$to" 6001)" "$other"
+	is "the flow of $other continues unchanged" "$(asked "$other" "$to" 6001)" "$other"
 	is "a new one does so too" "$(asked "$other" "$to" 6003)" "$other"
 	flow_start "busy$to" "$to" 9998 count=100000000 flows=40 window=40 from="$client"
 	ok "flows of $client are promoted" wait_for 20 answers_reach "busy$to" 20000
@@ -61,7 +61,7 @@ for to in $SERVER4 $SERVER6; do
 		flow_start "turn$run$to" "$to" 9999 count=20000 flows=30 window=30 \
 			from="$([[ $to == *:* ]] && echo $CLIENT6 || echo $CLIENT4)"
 	done
-	is "while flows come and end, $from stays what it is" "$(asked "$from" "$to" 6004 1000)" "$from"
+	is "while flows come and end, $from does not change" "$(asked "$from" "$to" 6004 1000)" "$from"
 done
 
 # A forged ICMP error that quotes what answers are bound to finds their socket.
@@ -117,6 +117,6 @@ for to in $SERVER4 $SERVER6; do
 	ok "the relay answers in its name" wait_for 10 strays_passed "$from"
 	nok "without a socket on its port" reply_bound 7007
 	is "no socket is bound to its address" "$(foreign_sockets)" ""
-	is "and $other stays what it is" "$(asked "$other" "$to" 6006)" "$other"
+	is "and $other does not change" "$(asked "$other" "$to" 6006)" "$other"
 done
 finish

@@ -26,14 +26,14 @@ for to in $SERVER4 $SERVER6; do
 done
 for to in $SERVER4 $SERVER6; do
 	ok "the flow to $to is promoted" wait_for 20 direct_sockets_are "$to" 443 1
-	ok "and goes on" wait_for 20 answers_reach "$to" 20000
+	ok "and continues" wait_for 20 answers_reach "$to" 20000
 done
 first=$RELAY_PID
 ok "another relay joins it" relay_start --listen 15012 --join
 ok "it is registered" relay_says "registered in"
 before=$(answers $SERVER4)
 kill -TERM "$first"
-ok "flows go on during the drain" wait_for 20 answers_reach $SERVER4 $((before + 20000))
+ok "flows continue during the drain" wait_for 20 answers_reach $SERVER4 $((before + 20000))
 ok "the old relay ends" wait_for 20 process_gone "$first"
 like "it lost nothing" "$(grep -h ' ended: ' "$WORK/log/relay.1")" " 0 datagrams lost"
 for to in $SERVER4 $SERVER6; do

@@ -41,7 +41,7 @@ carried() {
 			"$3 ttl 1 tos 0 size 100, back ttl 63 tos 0 size 100"
 		ends=$(expired)
 		is "$1: an answer that ends here" "$(ask "$2" 9000 back-ttl=1)" nothing
-		ok "$1: is told to the server" wait_for 10 expired_more "$ends"
+		ok "$1: is reported to the server" wait_for 10 expired_more "$ends"
 	}
 }
 

@@ -51,7 +51,7 @@ for hook in clsact tcx; do
 		r $tables -I INPUT -m mark --mark 0x1000000/0x1000000 -j ACCEPT
 	done
 	ok "$hook: which works" steering $SERVER4 $SERVER6
-	unlike "$hook: status no longer speaks of it" "$(ids --probe)" input-filter
+	unlike "$hook: status no longer reports it" "$(ids --probe)" input-filter
 	do_ok "$hook: detach" loader detach --all
 	for tables in iptables ip6tables; do
 		r $tables -P INPUT ACCEPT

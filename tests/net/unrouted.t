@@ -27,6 +27,6 @@ is "the proxy has a way: IPv4" "$(whoami_at $FAR4 | cut -d' ' -f1)" $FAR4
 is "the proxy has a way: IPv6" "$(whoami_at $FAR6 | cut -d' ' -f1)" $FAR6
 is "nothing is left to the kernel" "$(($(counter unrouted) - before))" 0
 like "rule list shows it" "$(loader rule list)" 'unrouted proxy'
-is "an address of this router is its own all the same" "$(cpy probe $GATE4 80 5)" refused
+is "an address of this router stays its own" "$(cpy probe $GATE4 80 5)" refused
 bypass_none "nothing got past"
 finish

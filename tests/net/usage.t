@@ -36,7 +36,7 @@ refuses "an unknown interface beside a known one" 1 nosuch0 loader attach r0 nos
 refuses "an interface name too long" 1 . loader attach abcdefghijklmnopq --ports 80
 refuses "an unknown namespace" 1 no-such-ns "$LOADER" -n no-such-ns attach r0 --ports 80
 refuses "status with nothing attached" 3 attached loader status
-do_ok "detach of what is not attached is done already" loader detach r0
+do_ok "detach of an interface that is not attached succeeds" loader detach r0
 do_ok "detach --all likewise" loader detach --all
 refuses "cidr add with nothing attached" 3 attached loader cidr add 10.0.0.0/8
 refuses "rule list with nothing attached" 3 attached loader rule list

@@ -73,5 +73,5 @@ for to in $SERVER4 $SERVER6; do
 	is "nor UDP" "$(cpy udp "$to" 7007 100)" 0
 done
 ok "it has seen none" relay_silent ' (tcp|udp) '
-is "no packet went past the relays" "$(past)" 0
+is "no packet bypassed the relays" "$(past)" 0
 finish

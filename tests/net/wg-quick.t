@@ -70,7 +70,7 @@ lost_udp=$(soaked udp 3)
 do_ok "wg-quick up" r wg-quick up "$WORK/wg/wgq.conf"
 for family in 4 6; do
 	ok "IPv$family: ours is first within a second" wait_for 2 first $family
-	is "IPv$family: its two are there, in the order that it meant" "$(theirs $family)" "main tunnel"
+	is "IPv$family: its two exist, in the order that it meant" "$(theirs $family)" "main tunnel"
 	like "IPv$family: ours is no longer at 150, and not at 0" "$(preference $family)" '^1[0-4][0-9]$'
 done
 steady "up"

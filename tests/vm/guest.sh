@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# First program of the guest after tests/vm/init: runs the tests in $TESTS, or
-# the core, starts none after $BUDGET seconds, and writes one TAP line for each to
-# the second serial port. Never returns: it is process 1 and powers the machine off.
-# Not to be run elsewhere.
+# First program of the guest after tests/vm/init: runs the tests in $TESTS, or the most important
+# ones, starts none after $BUDGET seconds, and writes one TAP line for each to the second serial
+# port. It is process 1, never returns, and powers the machine off: do not run it elsewhere.
 
 set -u -o pipefail
 [[ $$ -eq 1 ]] || exit 2
@@ -17,13 +16,13 @@ export TEST_LIMIT=600 TEST_LIMIT_FACTOR=5 CYCLES=10 SWAPS=4 TPROXY_MUTATE_COUNT=
 PORT=/dev/ttyS1
 LOG=/tmp/vm-log
 
-# What differs between kernels: loading, attaching, steering, routing, clean-up; the most telling
-# first, for the time is limited. Add with care: each second outside is ten in here.
+# What differs between kernels: loading, attaching, steering, routing, clean-up. The time is limited,
+# so the most useful tests come first. Add with care: a second outside takes ten in here.
 CORE=(build/tests/bpf/ net/on-down. net/vrf. net/vrf-relay. net/source-client-ip. net/dns. net/devices-l2.
 	net/detach-all. net/foreign. net/flowtable. net/tcp-http. net/unreachable. net/map-edit.
 	net/udp-sizes. net/start-order. net/keep-flows. net/devices-tunnel.)
-# A namespace gets settings when one of these comes, which a comparison of before and after would
-# show; and nobody makes the device file of tun. All other modules come by themselves.
+# A namespace gets settings when one of these modules is loaded, which a comparison of snapshots
+# would show; and nothing else makes the device file of tun. All other modules load by themselves.
 MODULES=(nf_conntrack nf_tables tun)
 
 mount_all() {
@@ -70,10 +69,10 @@ run() { # FILE
 		echo "ok - $name ($checks checks, $took s)"
 	else
 		echo "not ok - $name ($checks checks passed, exit $rc, $took s)"
-		# what a server logs for each request is not what failed; the first lines are
+		# without the lines that a server logs for each request
 		grep -v '^# .*HTTP/1\..\" 200$' "$LOG" | head -n 300 | sed 's/^/# /'
 	fi
-	# what the verifier made of the programs on this kernel, and what a test measured
+	# numbers of the verifier of this kernel, and measurements
 	sed -En '/instructions|^# measured/s/^#* */# '"${RELEASE%%-*}"': /p' "$LOG"
 }
 
