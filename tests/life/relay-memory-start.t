@@ -91,7 +91,7 @@ done
 relay_stop
 
 fault_met access_tree_add poolmap_add settings_new find_user limits_new worker_open acceptors_open \
-	udp_open udp_batch_new udp_sources_new reply_table_open sandbox_enter \
-	options_read_file add_file
+	udp_open udp_batch_new udp_sources_new reply_table_open seccomp_enter \
+	config_open line_read
 bypass_none "nothing went past the relay"
 finish

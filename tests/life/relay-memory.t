@@ -127,6 +127,6 @@ sweep "connections with a preface" tcp_refused
 relay_stop
 
 fault_met reply_get rawicmp_new reload builder_add conn_new source_get pipe_open copy_write session_open direct_open keep \
-	preface_new
+	handshake_new
 bypass_none "nothing went past the relay"
 finish
