@@ -12,16 +12,17 @@
 #include "relay/config/load.h"
 #include "relay/log/record.h"
 
-static void order_all(struct daemon *d, enum thread_order order)
-{
-	for (unsigned int i = 0; i < d->opened; i++)
-		thread_order(&d->threads[i], order);
-}
-
-/* Wakes all threads with the order that they have. */
+/* Wakes all threads, which look at their order and at the settings. */
 static void poke_all(struct daemon *d)
 {
-	order_all(d, d->draining ? THREAD_DRAIN : d->retired ? THREAD_RETIRE : THREAD_RUN);
+	for (unsigned int i = 0; i < d->opened; i++)
+		thread_order(&d->threads[i], d->order);
+}
+
+static void order_all(struct daemon *d, enum thread_order order)
+{
+	d->order = order;
+	poke_all(d);
 }
 
 /* Each thread takes them when it is woken; the last one frees the old settings. */
@@ -75,15 +76,19 @@ static void reload(struct daemon *d)
 	free(fresh);
 }
 
+static bool is_draining(const struct daemon *d)
+{
+	return d->order == THREAD_DRAIN || d->order == THREAD_ABORT;
+}
+
 /* The registrar ends first: its copies of the listeners would keep the slots filled. */
 static void drain(struct daemon *d)
 {
-	if (d->draining) {
+	if (is_draining(d)) {
 		record_say(RECORD_INFO, "second signal: resetting the flows that are left");
 		order_all(d, THREAD_ABORT);
 		return;
 	}
-	d->draining = true;
 	notify_systemd("STOPPING=1");
 	record_say(RECORD_INFO, "draining for up to %u s", d->options.drain_timeout);
 	handover_close(&d->handover);
@@ -150,7 +155,6 @@ static void answer_new_relay(struct daemon *d)
 /* From now on the new relay takes all new flows; ours may take the time they need. */
 static void retire(struct daemon *d)
 {
-	d->retired = true;
 	record_say(RECORD_INFO, "hand-over: done, the flows that are left end here");
 	handover_close(&d->handover);
 	registrar_stop(&d->registrar);
@@ -181,7 +185,7 @@ static void feed_watchdog(struct daemon *d)
 	for (unsigned int i = 0; i < d->opened; i++) {
 		uint64_t beats = atomic_load(&d->threads[i].ctx.worker.beats);
 
-		alive &= beats != d->beats[i] || d->retired || d->draining;
+		alive &= beats != d->beats[i] || d->order != THREAD_RUN;
 		d->beats[i] = beats;
 	}
 	if (alive)

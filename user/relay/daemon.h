@@ -27,8 +27,7 @@ struct daemon {
 	unsigned int opened; /* threads */
 	unsigned int running;
 	int signals;
-	bool retired;                        /* another relay serves the listeners */
-	bool draining;                       /* flows have to end soon */
+	enum thread_order order;             /* that the threads have */
 	uint64_t watchdog_ms;                /* how often to report that we live, 0: never */
 	uint64_t watchdog_due;               /* ms of CLOCK_MONOTONIC */
 	uint64_t beats[OPTIONS_MAX_WORKERS]; /* of each thread, when we last looked */
