@@ -161,7 +161,7 @@ static int direct_open(struct session *s)
 	return 0;
 }
 
-static void promote(struct session *s)
+static void promote_session(struct session *s)
 {
 	int err;
 
@@ -202,7 +202,7 @@ void direct_promote_waiting(struct udp_engine *e)
 	while ((s = TAILQ_FIRST(&e->promote))) {
 		TAILQ_REMOVE(&e->promote, s, promote);
 		s->wants_promotion = false;
-		promote(s);
+		promote_session(s);
 	}
 	engine_empty_listeners(e);
 	start_reading(e);
@@ -260,7 +260,7 @@ static unsigned int promote_queue(struct idle_queue *queue, uint64_t idle_ms)
 	TAILQ_FOREACH_REVERSE(s, &queue->sessions, session_queue, idle) {
 		if (s->e->w->now - s->last >= idle_ms)
 			continue;
-		promote(s);
+		promote_session(s);
 		left += !s->direct;
 	}
 	return left;

@@ -56,7 +56,7 @@ static union saddr get_address(const uint8_t *data)
 
 /* ---- greeting, authentication, request ---------------------------------- */
 
-static size_t begin(struct socks5 *s, uint8_t *out)
+static size_t put_greeting(struct socks5 *s, uint8_t *out)
 {
 	s->stage = SOCKS5_METHOD;
 	out[0] = VERSION;
@@ -70,14 +70,14 @@ size_t socks5_connect(struct socks5 *s, const struct proxy *proxy, const union s
 		      uint8_t *out)
 {
 	*s = (struct socks5){ .proxy = proxy, .command = SOCKS5_CONNECT, .dst = *dst };
-	return begin(s, out);
+	return put_greeting(s, out);
 }
 
 size_t socks5_associate(struct socks5 *s, const struct proxy *proxy, uint8_t *out)
 {
 	*s = (struct socks5){ .proxy = proxy, .command = SOCKS5_UDP_ASSOCIATE };
 	s->dst.sa.sa_family = proxy->addr.sa.sa_family;
-	return begin(s, out);
+	return put_greeting(s, out);
 }
 
 static size_t format_auth(const struct proxy *p, uint8_t *out)
@@ -146,7 +146,7 @@ static int take_reply(struct socks5 *s)
 }
 
 /* Length of the current message, or of the part that shows it; 0: no such message. */
-static size_t wanted(const struct socks5 *s)
+static size_t message_len(const struct socks5 *s)
 {
 	size_t len;
 
@@ -171,7 +171,7 @@ int socks5_take(struct socks5 *s, uint8_t byte, uint8_t *out, size_t *ret_len)
 		if (s->in[1])
 			return -reply_error(s->in[1]);
 	}
-	want = wanted(s);
+	want = message_len(s);
 	if (!want)
 		return -EPROTO;
 	if (s->in_len < want)
