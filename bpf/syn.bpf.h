@@ -4,9 +4,9 @@
  * know. A listener without the key does not answer (tcp_inbound_hash), so a proxy cannot either.
  * Reads one packet; decides nothing.
  *
- * An option of another length is no signature. Servers ignore it and answer, so counting it as
- * one would be a way past a rule with on-down = pass. The same holds for TCP AO: kernels without
- * support ignore it.
+ * An option of another length is no signature. Servers ignore it and answer, so to take it for
+ * one would open a way past a rule with on-proxy-down = pass. The same holds for TCP AO, which
+ * kernels without support ignore.
  */
 #ifndef TPROXY_SYN_BPF_H
 #define TPROXY_SYN_BPF_H

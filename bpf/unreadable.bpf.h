@@ -2,8 +2,8 @@
 /*
  * Packets that may be TCP or UDP and that the parser cannot read to the ports. The receiver would
  * see a flow that no rule was asked about; so a packet that a rule could mean is dropped, unless
- * the policy says `unreadable = pass`. RFC 1858 and RFC 7112 let a filter drop what hides behind
- * fragments and header chains, RFC 8504 5.3 lets a host drop long chains.
+ * the policy says `unreadable = pass`. RFC 1858 and RFC 7112 let a filter drop packets that hide
+ * their ports in fragments or header chains; RFC 8504 5.3 lets a host drop long chains.
  */
 #ifndef TPROXY_UNREADABLE_BPF_H
 #define TPROXY_UNREADABLE_BPF_H

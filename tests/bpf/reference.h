@@ -131,7 +131,7 @@ struct ref_packet {
 	X(ICMP_TO_US, "ICMP to this host")                                                         \
 	X(ICMP_NO_ERROR, "ICMP, but no error")                                                     \
 	X(ICMP_UNREADABLE, "ICMP error, quote of no use")                                          \
-	X(ICMP_NOT_OWNED, "ICMP error of nobody's flow")                                           \
+	X(ICMP_NOT_OWNED, "ICMP error of a flow that no socket owns")                              \
 	X(ICMP_RULE, "ICMP error of what a proxy answers")                                         \
 	X(ICMP_OWNED, "ICMP error of an owned flow")                                               \
 	X(FRAG_NEXT, "later fragment, first one kept")                                             \

@@ -106,7 +106,7 @@ static const struct packet_case not_forwarding_cases[] = {
 
 /* clang-format off */
 static const struct packet_case mark_cases[] = {
-	{ "our mark on a packet nobody wants", { .dst = V4, .dport = 9, .mark = MARK },
+	{ "our mark on a packet without a rule", { .dst = V4, .dport = 9, .mark = MARK },
 	  COUNTED(C(FORGED_MARK)) },
 	{ "all our bits", { .dst = V4, .dport = 9, .mark = MASK }, COUNTED(C(FORGED_MARK)) },
 	{ "a bit of ours that is not the mark", { .dst = V4, .dport = 9, .mark = MASK & ~MARK },

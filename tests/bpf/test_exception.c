@@ -290,7 +290,7 @@ static void test_df(const struct world *w)
 	write_config(w, &config);
 	check_mark(w, "a datagram that may be fragmented", &owned, MARK);
 	owned.mark = DF_MARK | 1;
-	check_mark(w, "the bit of somebody else does not say otherwise", &owned, MARK | 1);
+	check_mark(w, "a foreign bit of the mark changes nothing", &owned, MARK | 1);
 	owned.frag = DF;
 	check_mark(w, "a datagram that may not", &owned, MARK | DF_MARK | 1);
 	owned.frag = MF | DF;

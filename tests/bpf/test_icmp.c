@@ -105,7 +105,7 @@ static const struct {
 	{ "IPv6 quote of the header and the ports", TO6, 1, SENT6, 44, ERROR_KEPT },
 	{ "IPv6 quote ends within the ports", TO6, 1, SENT6, 43, NOTHING },
 	{ "IPv6 quote ends within the header", TO6, 1, SENT6, 39, NOTHING },
-	{ "IPv6 quote of an answer to somebody whom a rule sends to the proxy", { ROUTER6, .dst = "fd21:1::77" }, 1,
+	{ "IPv6 quote of an answer to a client that a rule gives to the proxy", { ROUTER6, .dst = "fd21:1::77" }, 1,
 	  UDP_SENT("fd21:1::77", "fd99::2"), 0, ERROR_KEPT },
 	{ "IPv6 quote of version 4", TO6, 1,
 	  { .src = SERVER6, .dst = CLIENT6, .sport = 7000, .dport = CLIENT_PORT, .version = 4 }, 0,

@@ -8,22 +8,22 @@
 /* ---- packets -------------------------------------------------------------- */
 
 /* Looks like the rest of the header, and like a flow that is not new. */
-static inline void put_hostile(const struct start *s, size_t upto, __u8 *at, size_t n)
+static inline void put_hostile(const struct start *s, size_t until, __u8 *at, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		size_t k = upto + i - s->upper;
+		size_t k = until + i - s->upper;
 
 		at[i] = 0;
-		if (upto + i < s->upper || s->c.udp)
+		if (until + i < s->upper || s->c.udp)
 			continue;
 		at[i] = k == 12 ? 0x50 : k == 13 ? ACK : k == 14 ? 0xff : 0;
 	}
 }
 
-static inline size_t put_padding(struct start *s, size_t upto, __u8 *at)
+static inline size_t put_padding(struct start *s, size_t until, __u8 *at)
 {
 	if (s->c.pad == PAD_HOSTILE)
-		put_hostile(s, upto, at, s->c.pad_n);
+		put_hostile(s, until, at, s->c.pad_n);
 	else if (s->c.pad == PAD_RANDOM)
 		put_random(s->r, at, s->c.pad_n);
 	else
