@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/config/endpoint.h"
 #include "tproxy.h"
 
 static int compare(const union saddr *a, const union saddr *b)
@@ -50,7 +49,8 @@ const union saddr *poolmap_find(const struct poolmap *map, const union saddr *ds
 
 int poolmap_add(struct poolmap *map, const struct endpoint *address, const struct endpoint *server)
 {
-	struct poolmap_entry entry = { endpoint_saddr(address), endpoint_saddr(server) }, *items;
+	struct poolmap_entry entry = { saddr_from_endpoint(address), saddr_from_endpoint(server) },
+			     *items;
 	size_t at;
 
 	if (poolmap_find(map, &entry.address))

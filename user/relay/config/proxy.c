@@ -6,7 +6,6 @@
 
 #include "lib/parse.h"
 #include "lib/util.h"
-#include "relay/config/endpoint.h"
 
 static int hex_digit(char c)
 {
@@ -68,7 +67,7 @@ static int parse_authority(struct proxy *p, const char *text, const char **ret_w
 		*ret_why = "expected a numeric ADDRESS:PORT, IPv6 in brackets";
 		return -EINVAL;
 	}
-	p->addr = endpoint_saddr(&ep);
+	p->addr = saddr_from_endpoint(&ep);
 	return 0;
 }
 

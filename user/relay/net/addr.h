@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "lib/mapped.h"
+#include "lib/parse.h"
 
 union saddr {
 	struct sockaddr sa;
@@ -55,6 +56,11 @@ static inline void saddr_set_port(union saddr *a, uint16_t port)
  *   IPv4-mapped address was in an IPv6 header. No host sends that: admit_flow refuses the flow.
  */
 union saddr saddr_from(sa_family_t family, const void *addr, uint16_t port);
+
+static inline union saddr saddr_from_endpoint(const struct endpoint *ep)
+{
+	return saddr_from(ep->family, ep->addr, ep->port);
+}
 
 static inline bool saddr_is_mapped(const union saddr *a)
 {
