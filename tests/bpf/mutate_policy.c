@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Random rules: mostly few, mostly overlapping. */
-#include "lib/util.h"
 #include "mutate_policy.h"
+#include "lib/util.h"
 
 #define PICK(r, table) ((table)[rng_below(r, ARRAY_SIZE(table))])
 

@@ -3,8 +3,8 @@
 #ifndef MUTATE_POLICY_H
 #define MUTATE_POLICY_H
 
-#include "policy/policy.h"
 #include "mutate.h"
+#include "policy/policy.h"
 
 enum mutate_group {
 	GROUP_RELAY, /* every class registered */

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/config/read.h"
 #include "lib/util.h"
+#include "policy/config/read.h"
 
 static void ignore(const char *file, unsigned int line, const char *text, void *arg)
 {

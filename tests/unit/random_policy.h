@@ -10,8 +10,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "policy/tables.h"
 #include "lib/util.h"
+#include "policy/tables.h"
 
 #define NO_RULE (-1)
 

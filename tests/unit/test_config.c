@@ -10,9 +10,9 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "lib/util.h"
 #include "policy/config/read.h"
 #include "policy/tables.h"
-#include "lib/util.h"
 
 static char errors[8192];
 

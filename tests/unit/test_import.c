@@ -9,8 +9,8 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "policy/import/import.h"
 #include "lib/util.h"
+#include "policy/import/import.h"
 
 static char remarks[4096];
 

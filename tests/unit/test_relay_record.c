@@ -9,10 +9,10 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <dlfcn.h>
-#include <pthread.h>
-#include <sys/wait.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "address.h"
 #include "relay/log/format.h"

@@ -13,8 +13,8 @@
 #include "address.h"
 #include "lib/util.h"
 #include "relay/net/rawicmp.h"
-#include "relay/upstream/socks5.h"
 #include "relay/udp/source.h"
+#include "relay/upstream/socks5.h"
 
 static void test_socks_header(void **state)
 {

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "policy/tables.h"
 #include "lib/util.h"
+#include "policy/tables.h"
 
 const char *const policy_change_names[CHANGE_MAX] = {
 	[CHANGE_RULE_NEW] = "rule_new",     [CHANGE_RULE_GONE] = "rule_gone",

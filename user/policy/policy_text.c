@@ -4,8 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "policy/policy.h"
 #include "lib/util.h"
+#include "policy/policy.h"
 
 struct list_parse {
 	__u8 proto;

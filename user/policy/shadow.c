@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/util.h"
 #include "policy/cover.h"
 #include "policy/tables.h"
-#include "lib/util.h"
 
 /* From here on the answer is "it may decide", which is never wrong. */
 #define MAX_MASKS 1024

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "policy/tables.h"
 #include "lib/util.h"
+#include "policy/tables.h"
 
 typedef int (*edit_fn)(const struct tables_edit *edit, void *arg);
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "relay/config/proxy.h"
-#include "relay/log/level.h"
 #include "relay/config/settings.h"
+#include "relay/log/level.h"
 
 #define OPTIONS_MAX_PORTS 8
 #define OPTIONS_MAX_WORKERS 16 /* TPROXY_GROUP_WAYS: more would never get a flow */
