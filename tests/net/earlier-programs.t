@@ -56,7 +56,7 @@ done >"$WORK/log/foreign" 2>&1
 foreign_prog next tc -1 >>"$WORK/log/foreign" 2>&1 || fatal "the program next loads"
 foreign_prog look xdp 2 >>"$WORK/log/foreign" 2>&1 || fatal "the program look loads"
 ok "the relay starts" relay_start
-attach=(loader attach r0 --ports 80,udp/7007)
+attach=(loader attach r0 --ports "80,udp/7007")
 TCX=
 ! loader features | grep -Eq 'tcx +yes' || TCX=yes
 

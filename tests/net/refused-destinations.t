@@ -90,8 +90,8 @@ mapped() { # DESCRIPTION SOURCE DESTINATION
 	refusals=$((refusals + 1))
 }
 GATE_MAC=$(ip -n "$ROUTER" -br link show r0 | awk '{ print $3 }')
-r nft add rule inet steer pre iifname r0 ip6 daddr ::ffff:0:0/96 meta l4proto udp tproxy ip6 to [::1]:15002 meta mark set 1 accept
-r nft add rule inet steer pre iifname r0 ip6 saddr ::ffff:0:0/96 meta l4proto udp tproxy ip6 to [::1]:15002 meta mark set 1 accept
+r nft add rule inet steer pre iifname r0 ip6 daddr ::ffff:0:0/96 meta l4proto udp tproxy ip6 to '[::1]:15002' meta mark set 1 accept
+r nft add rule inet steer pre iifname r0 ip6 saddr ::ffff:0:0/96 meta l4proto udp tproxy ip6 to '[::1]:15002' meta mark set 1 accept
 mapped "an IPv4-mapped destination" $CLIENT6 ::ffff:$SERVER4
 mapped "an IPv4-mapped client" ::ffff:$CLIENT4 $SERVER6
 

@@ -12,7 +12,7 @@ both() { # NAME
 		"10.77.2.200 10.77.2.200"
 }
 
-options=(--ports 80,udp/53)
+options=(--ports "80,udp/53")
 ok "the relay starts with nothing attached" relay_start
 ok "flows go straight" direct $SERVER4
 do_ok "attach" loader attach r0 "${options[@]}"
