@@ -74,7 +74,7 @@ static int add_name(struct attach *a, const char *name)
 	int instead, err;
 
 	if (strpbrk(name, "*?[")) {
-		err = steps_walk_devices(a->session, add_if_match, &glob);
+		err = session_walk_devices(a->session, add_if_match, &glob);
 		if (!err && !glob.matched)
 			log_info("%s: no such interface yet (tproxy-loader watch '%s' attaches "
 				 "them as they appear)",

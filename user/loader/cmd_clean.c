@@ -249,7 +249,7 @@ static int clean_all(struct cleaning *c, bool present)
 			result = clean_ifaces(c);
 	}
 	result = first_error(result, clean_rules(c));
-	result = first_error(result, steps_walk_devices(session, clean_device, c));
+	result = first_error(result, session_walk_devices(session, clean_device, c));
 	result = first_error(result, c->result);
 	if (!present || c->n || result)
 		return result;

@@ -80,7 +80,7 @@ static int detach_named(struct session *session, const struct request *request)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err, result = steps_ifaces(session, &ifaces, &n);
+	int err, result = session_ifaces(session, &ifaces, &n);
 
 	for (size_t i = 0; i < request->n && ifaces; i++) {
 		result = first_error(result,
@@ -98,7 +98,7 @@ static int detach_all(struct session *session, const struct request *request)
 
 	if (!request->keep_flows)
 		return iface_everything_off(session);
-	err = steps_ifaces(session, &ifaces, &n);
+	err = session_ifaces(session, &ifaces, &n);
 	for (size_t i = 0; i < n && !err; i++)
 		err = drain_iface(session, &ifaces[i]);
 	return err;

@@ -2,6 +2,7 @@
 #include "loader/app/session.h"
 
 #include <cap-ng.h>
+#include <string.h>
 
 static bool have_capabilities(void)
 {
@@ -28,4 +29,28 @@ void session_close(struct session *session)
 	nl_close(&session->nl);
 	state_close(&session->state);
 	command_lock_release(&session->lock);
+}
+
+int session_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n)
+{
+	int err = policy_maps_ifaces(&session->state, ret_ifaces, ret_n);
+
+	if (err)
+		log_error("%s: cannot read what is attached: %s (try again)", session->state.dir,
+			  strerror(-err));
+	return err;
+}
+
+int session_walk_devices(struct session *session, int (*cb)(const struct device *device, void *arg),
+			 void *arg)
+{
+	__cleanup_free struct device *devices = NULL;
+	size_t n = 0;
+	int err = device_list(&session->nl, &devices, &n);
+
+	if (err)
+		log_error("interfaces: cannot list them: %s (try again)", strerror(-err));
+	for (size_t i = 0; i < n && !err; i++)
+		err = cb(&devices[i], arg);
+	return err;
 }

@@ -6,7 +6,9 @@
 #ifndef TPROXY_LOADER_APP_SESSION_H
 #define TPROXY_LOADER_APP_SESSION_H
 
+#include "kernel/maps/policy_maps.h"
 #include "kernel/state/state.h"
+#include "lib/device.h"
 #include "lib/netlink.h"
 #include "loader/app/app.h"
 #include "loader/app/command_lock.h"
@@ -33,5 +35,14 @@ struct session {
 int session_lock(struct session *session, struct app *app);
 void session_close(struct session *session);
 #define __cleanup_session __attribute__((cleanup(session_close)))
+
+/* The attached interfaces, which the caller frees. 0, or a reported -errno. */
+int session_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n);
+/*
+ * Calls cb for every device, until it returns other than 0; returns that. A failure to list them is
+ * reported here, one of cb by cb.
+ */
+int session_walk_devices(struct session *session, int (*cb)(const struct device *device, void *arg),
+			 void *arg);
 
 #endif

@@ -75,12 +75,12 @@ static int walk_devices(struct session *session, const struct config *config,
 			  .names = &config->interfaces,
 			  .role = TPROXY_ROLE_POLICY,
 			  .mask = iface_active_rules(&config->policy) };
-	int err = steps_walk_devices(session, fn, &w);
+	int err = session_walk_devices(session, fn, &w);
 
 	w.names = &config->divert;
 	w.role = TPROXY_ROLE_DIVERT;
 	if (!err && !w.err)
-		err = steps_walk_devices(session, fn, &w);
+		err = session_walk_devices(session, fn, &w);
 	return err ? err : w.err;
 }
 

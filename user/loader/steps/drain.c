@@ -80,7 +80,7 @@ static int end_all_rules(struct session *session)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err = steps_ifaces(session, &ifaces, &n);
+	int err = session_ifaces(session, &ifaces, &n);
 
 	if (err)
 		return err;
@@ -95,7 +95,7 @@ static int take_off(struct session *session, bool everything)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0, left = 0;
-	int err = steps_ifaces(session, &ifaces, &n);
+	int err = session_ifaces(session, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
 		if (ifaces[i].value.roles & TPROXY_ROLE_DRAINING)

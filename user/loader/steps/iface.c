@@ -194,7 +194,7 @@ int iface_forget_stale(struct session *session, const struct device *device)
 
 	if (session->dry_run)
 		return 0;
-	err = steps_ifaces(session, &ifaces, &n);
+	err = session_ifaces(session, &ifaces, &n);
 	for (size_t i = 0; i < n && !err; i++) {
 		if (strcmp((const char *)ifaces[i].value.name, device->name) ||
 		    (int)ifaces[i].ifindex == device->ifindex)
@@ -211,7 +211,7 @@ int iface_last_off(struct session *session)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int err = steps_ifaces(session, &ifaces, &n);
+	int err = session_ifaces(session, &ifaces, &n);
 
 	if (err || n || session->dry_run)
 		return err;
@@ -223,7 +223,7 @@ int iface_everything_off(struct session *session)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
-	int result = steps_ifaces(session, &ifaces, &n);
+	int result = session_ifaces(session, &ifaces, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		result = first_error(result, iface_off(session, &ifaces[i]));

@@ -5,31 +5,6 @@
 
 #include "kernel/hook/clsact.h"
 
-int steps_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n)
-{
-	int err = policy_maps_ifaces(&session->state, ret_ifaces, ret_n);
-
-	if (err)
-		log_error("%s: cannot read what is attached: %s (try again)", session->state.dir,
-			  strerror(-err));
-	return err;
-}
-
-/* cb reports its own failures. */
-int steps_walk_devices(struct session *session, int (*cb)(const struct device *device, void *arg),
-		       void *arg)
-{
-	__cleanup_free struct device *devices = NULL;
-	size_t n = 0;
-	int err = device_list(&session->nl, &devices, &n);
-
-	if (err)
-		log_error("interfaces: cannot list them: %s (try again)", strerror(-err));
-	for (size_t i = 0; i < n && !err; i++)
-		err = cb(&devices[i], arg);
-	return err;
-}
-
 /* ---- state -------------------------------------------------------------- */
 
 static const char *load_hint(int err)

@@ -13,11 +13,6 @@
 #include "lib/device.h"
 #include "loader/app/session.h"
 
-/* Lists with a reported error: the attached interfaces (the caller frees them), all devices. */
-int steps_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n);
-int steps_walk_devices(struct session *session, int (*cb)(const struct device *device, void *arg),
-		       void *arg);
-
 struct route_key steps_route_key(const struct session *session);
 
 int steps_create_state(struct session *session, const struct tproxy_config *config);

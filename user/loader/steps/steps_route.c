@@ -162,7 +162,7 @@ int steps_route_renew(struct session *session)
 			  strerror(-found));
 	if (found <= 0)
 		return found;
-	result = steps_ifaces(session, &ifaces, &n);
+	result = session_ifaces(session, &ifaces, &n);
 	for (size_t i = 0; i < n; i++) {
 		if (device_by_index(&session->nl, (int)ifaces[i].ifindex, &device))
 			continue;
@@ -218,7 +218,7 @@ int steps_route_off(struct session *session, int ifindex)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0, others = 0;
-	int result = steps_ifaces(session, &ifaces, &n);
+	int result = session_ifaces(session, &ifaces, &n);
 
 	if (result)
 		return result;

@@ -252,7 +252,7 @@ static int check_patterns(const struct reconcile *r)
 		return err;
 	}
 	walk.mask = iface_active_rules(&policy);
-	err = steps_walk_devices(r->session, attach_if_wanted, &walk);
+	err = session_walk_devices(r->session, attach_if_wanted, &walk);
 	return err ? err : walk.err;
 }
 
@@ -285,7 +285,7 @@ int reconcile(const struct reconcile *r)
 	int result;
 
 	r->session->hold_rules = rulefight_holds(r->fight);
-	result = steps_ifaces(r->session, &ifaces, &n);
+	result = session_ifaces(r->session, &ifaces, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		result = first_error(result, check_iface(r, &ifaces[i]));
