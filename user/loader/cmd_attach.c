@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "loader/attach.h"
+#include "loader/attach/attach.h"
 #include "loader/check/checks.h"
 #include "loader/check/list.h"
 #include "loader/commands.h"

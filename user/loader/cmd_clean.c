@@ -12,6 +12,7 @@
 #include "kernel/state/living.h"
 #include "loader/commands.h"
 #include "loader/steps/iface.h"
+#include "loader/steps/routing/steps_route.h"
 #include "loader/steps/session_open.h"
 
 struct cleaning {

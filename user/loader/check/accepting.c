@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "loader/check/list.h"
-#include "loader/check/listening.h"
+#include "loader/check/tools/listening.h"
 
 #define LOOKS 6 /* a busy proxy empties its queue at times between two looks */
 #define PAUSE_NS 100000000

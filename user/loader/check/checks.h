@@ -8,7 +8,7 @@
 #ifndef TPROXY_LOADER_CHECK_CHECKS_H
 #define TPROXY_LOADER_CHECK_CHECKS_H
 
-#include "loader/check/checkup.h"
+#include "loader/check/tools/checkup.h"
 
 /* All checks, of one interface and of what belongs to none, or with NULL of all interfaces. */
 void checks_run(struct checkup *c, const char *ifname);

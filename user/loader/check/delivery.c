@@ -12,10 +12,10 @@
 #include "kernel/maps/health.h"
 #include "lib/mapped.h"
 #include "loader/check/list.h"
-#include "loader/check/listening.h"
-#include "loader/check/neighbourhood.h"
-#include "loader/check/proving.h"
-#include "loader/check/wayback.h"
+#include "loader/check/tools/listening.h"
+#include "loader/check/tools/neighbourhood.h"
+#include "loader/check/tools/proving.h"
+#include "loader/check/tools/return_path.h"
 
 #define FRESH_NS (60 * 1000000000ULL)
 /* Longer than a handshake takes: after this time the SYN is sent again (RFC 6298 2.1). */

@@ -3,7 +3,7 @@
 #ifndef TPROXY_LOADER_CHECK_LIST_H
 #define TPROXY_LOADER_CHECK_LIST_H
 
-#include "loader/check/checkup.h"
+#include "loader/check/tools/checkup.h"
 
 /* program-missing, enslaved, unfit-device, device-down, renamed, vrf-changed */
 void check_program(struct checkup *c, const struct checked_iface *iface);

@@ -8,8 +8,8 @@
 
 #include "kernel/maps/pools.h"
 #include "loader/check/list.h"
-#include "loader/check/listening.h"
-#include "loader/steps/steps.h"
+#include "loader/check/tools/listening.h"
+#include "loader/steps/routing/steps_route.h"
 
 /* What was found for one rule, in bits of enum tproxy_class. */
 struct finding {

@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 
 #include "loader/check/list.h"
-#include "loader/steps/routing.h"
-#include "loader/steps/steps.h"
+#include "loader/steps/routing/routing.h"
+#include "loader/steps/routing/steps_route.h"
 
 /* What is looked at: one family of one interface. */
 struct family_look {

@@ -6,7 +6,7 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "lib/log.h"
-#include "loader/steps/steps.h"
+#include "loader/steps/routing/steps_route.h"
 #include "policy/scope.h"
 
 static bool is_attached(const struct session *session, const struct device *device)

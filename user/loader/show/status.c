@@ -7,7 +7,7 @@
 #include "kernel/maps/older.h"
 #include "loader/check/checks.h"
 #include "loader/steps/iface.h"
-#include "loader/steps/routing.h"
+#include "loader/steps/routing/routing.h"
 #include "loader/steps/steps.h"
 
 const struct counter_text counter_texts[TPROXY_COUNT_MAX] = {

@@ -9,8 +9,8 @@
 #include "kernel/hook/chain.h"
 #include "kernel/hook/hook.h"
 #include "kernel/maps/pools.h"
-#include "loader/check/checkup.h"
-#include "loader/check/listening.h"
+#include "loader/check/tools/checkup.h"
+#include "loader/check/tools/listening.h"
 
 struct iface_view {
 	const struct checked_iface *checked;

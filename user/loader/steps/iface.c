@@ -6,6 +6,7 @@
 #include "kernel/hook/clsact.h"
 #include "kernel/hook/tcx.h"
 #include "loader/steps/reset_flows.h"
+#include "loader/steps/routing/steps_route.h"
 
 tproxy_mask iface_active_rules(const struct policy *policy)
 {

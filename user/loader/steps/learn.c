@@ -10,6 +10,7 @@
 #include "kernel/flows/sockdiag.h"
 #include "kernel/maps/older.h"
 #include "kernel/maps/policy_maps.h"
+#include "kernel/routing/route.h"
 #include "lib/addrset.h"
 #include "lib/mapped.h"
 #include "loader/steps/iface.h"

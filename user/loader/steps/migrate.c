@@ -6,6 +6,7 @@
 #include "kernel/maps/generation.h"
 #include "kernel/migrate/migrate.h"
 #include "loader/steps/confirm_guard.h"
+#include "loader/steps/routing/steps_route.h"
 #include "loader/steps/steps.h"
 
 /*

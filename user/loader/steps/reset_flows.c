@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/flows/proxied.h"
+#include "kernel/routing/route.h"
 
 struct tally {
 	size_t reset, stuck;

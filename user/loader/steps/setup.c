@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/steps/setup.h"
 
-#include "loader/steps/rivals.h"
+#include "loader/steps/routing/conflict.h"
+#include "loader/steps/routing/steps_route.h"
 
 /* Mark and table are fixed while a state exists: rules and the config map have them. */
 static int check_fixed(const struct session *session, const struct setup *want)

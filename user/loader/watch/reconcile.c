@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "loader/steps/routing.h"
+#include "loader/steps/routing/routing.h"
+#include "loader/steps/routing/steps_route.h"
 
 const char *const repair_names[REPAIR_MAX] = {
 	[REPAIR_ATTACHED] = "attached",

@@ -6,7 +6,7 @@
 #ifndef TPROXY_LOADER_WATCH_REPORT_H
 #define TPROXY_LOADER_WATCH_REPORT_H
 
-#include "loader/check/checkup.h"
+#include "loader/check/tools/checkup.h"
 
 struct watch_report {
 	bool json;

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "loader/steps/steps.h"
+#include "loader/steps/routing/steps_route.h"
 
 static const __u8 families[] = { AF_INET, AF_INET6 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/check/listening.h"
+#include "loader/check/tools/listening.h"
 
 #include <netinet/in.h>
 #include <string.h>

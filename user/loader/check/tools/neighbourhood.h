@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Addresses for a probe if no client was seen: a likely client, an unused server. Only looks. */
-#ifndef TPROXY_LOADER_CHECK_NEIGHBOURHOOD_H
-#define TPROXY_LOADER_CHECK_NEIGHBOURHOOD_H
+#ifndef TPROXY_LOADER_CHECK_TOOLS_NEIGHBOURHOOD_H
+#define TPROXY_LOADER_CHECK_TOOLS_NEIGHBOURHOOD_H
 
 #include "lib/netlink.h"
 #include "lib/parse.h"

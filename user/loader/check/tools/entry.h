@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* By which interface the flows of a client enter: the one by which answers leave. Only looks. */
-#ifndef TPROXY_LOADER_CHECK_ENTRY_H
-#define TPROXY_LOADER_CHECK_ENTRY_H
+#ifndef TPROXY_LOADER_CHECK_TOOLS_ENTRY_H
+#define TPROXY_LOADER_CHECK_TOOLS_ENTRY_H
 
 #include "lib/parse.h"
 #include "loader/app/session.h"

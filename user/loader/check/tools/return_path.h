@@ -3,10 +3,10 @@
  * Does the proxy's answer reach the client, as far as the tables of this host show? For one
  * client: of the flow that `test` asks about, or of the latest one.
  */
-#ifndef TPROXY_LOADER_CHECK_WAYBACK_H
-#define TPROXY_LOADER_CHECK_WAYBACK_H
+#ifndef TPROXY_LOADER_CHECK_TOOLS_RETURN_PATH_H
+#define TPROXY_LOADER_CHECK_TOOLS_RETURN_PATH_H
 
-#include "loader/check/checkup.h"
+#include "loader/check/tools/checkup.h"
 
 struct client {
 	const struct checked_iface *iface; /* where its flow comes in */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/check/checkup.h"
+#include "loader/check/tools/checkup.h"
 
 #include <string.h>
 

@@ -3,11 +3,11 @@
  * Sends a probe packet (probe.h) and reports as a problem if it does not arrive. The caller decides
  * whether one is sent.
  */
-#ifndef TPROXY_LOADER_CHECK_PROVING_H
-#define TPROXY_LOADER_CHECK_PROVING_H
+#ifndef TPROXY_LOADER_CHECK_TOOLS_PROVING_H
+#define TPROXY_LOADER_CHECK_TOOLS_PROVING_H
 
 #include "kernel/probe/probe.h"
-#include "loader/check/checkup.h"
+#include "loader/check/tools/checkup.h"
 
 /* What a problem concerns, and the flow of the packet. */
 struct proof {

@@ -4,8 +4,8 @@
  * local route there, may a rule before ours decide about packets with our mark, and which
  * preference would be before all such rules. Only looks; steps repair, checks report.
  */
-#ifndef TPROXY_LOADER_STEPS_ROUTING_H
-#define TPROXY_LOADER_STEPS_ROUTING_H
+#ifndef TPROXY_LOADER_STEPS_ROUTING_ROUTING_H
+#define TPROXY_LOADER_STEPS_ROUTING_ROUTING_H
 
 #include "kernel/routing/route.h"
 #include "lib/device.h"

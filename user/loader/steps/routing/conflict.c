@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/steps/rivals.h"
+#include "loader/steps/routing/conflict.h"
 
 #include <string.h>
 #include <sys/socket.h>

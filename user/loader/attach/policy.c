@@ -2,7 +2,7 @@
 /* The policy that an attach makes: planned from its options, described, written. */
 #include <string.h>
 
-#include "loader/attach.h"
+#include "loader/attach/attach.h"
 #include "loader/edit/caveat.h"
 #include "loader/steps/learn.h"
 

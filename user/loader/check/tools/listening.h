@@ -4,8 +4,8 @@
  * or the listener of the port that the rule names, as the data path would find it
  * (bpf/steer.bpf.h). Only looks, and reports nothing.
  */
-#ifndef TPROXY_LOADER_CHECK_LISTENING_H
-#define TPROXY_LOADER_CHECK_LISTENING_H
+#ifndef TPROXY_LOADER_CHECK_TOOLS_LISTENING_H
+#define TPROXY_LOADER_CHECK_TOOLS_LISTENING_H
 
 #include "kernel/state/state.h"
 #include "lib/device.h"

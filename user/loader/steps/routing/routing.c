@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/steps/routing.h"
+#include "loader/steps/routing/routing.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
-#include "loader/steps/steps.h"
+#include "loader/steps/routing/steps_route.h"
 
 bool routing_rule_is_ours(const struct routing *routing, const struct route_rule *rule)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/check/proving.h"
+#include "loader/check/tools/proving.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "kernel/routing/backroute.h"
-#include "loader/check/listening.h"
+#include "loader/check/tools/listening.h"
 
 #define FLOW_TEXT_LEN (INET6_ADDRSTRLEN + 32)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/check/entry.h"
+#include "loader/check/tools/entry.h"
 
 #include <net/if.h>
 #include <string.h>

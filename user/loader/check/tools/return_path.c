@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/check/wayback.h"
+#include "loader/check/tools/return_path.h"
 
 #include <arpa/inet.h>
 #include <string.h>

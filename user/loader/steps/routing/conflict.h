@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Before a state is made: are its mark and table free in this namespace? */
-#ifndef TPROXY_LOADER_STEPS_RIVALS_H
-#define TPROXY_LOADER_STEPS_RIVALS_H
+#ifndef TPROXY_LOADER_STEPS_ROUTING_CONFLICT_H
+#define TPROXY_LOADER_STEPS_ROUTING_CONFLICT_H
 
 #include "loader/app/session.h"
 

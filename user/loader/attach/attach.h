@@ -3,8 +3,8 @@
  * What the parts of attach share: the command line as a request, the interfaces it
  * names, and the policy before and after. cmd_attach.c owns the order of the steps.
  */
-#ifndef TPROXY_LOADER_ATTACH_H
-#define TPROXY_LOADER_ATTACH_H
+#ifndef TPROXY_LOADER_ATTACH_ATTACH_H
+#define TPROXY_LOADER_ATTACH_ATTACH_H
 
 #include "kernel/hook/after.h"
 #include "kernel/maps/policy_maps.h"
@@ -45,17 +45,17 @@ struct attach {
 	bool created, policy_changed;
 };
 
-/* attach_options.c: EXIT_DONE, or EXIT_USAGE after a reported error. */
+/* options.c: EXIT_DONE, or EXIT_USAGE after a reported error. */
 int attach_parse(struct app *app, int argc, char **argv, struct attach_request *request);
 
-/* attach_rule.c: makes the wanted policy from the one before. Reports its failure. */
+/* policy.c: makes the wanted policy from the present one. Reports its failure. */
 int attach_plan_policy(struct attach *a);
 /* Finds running UDP flows while the old policy is in force, see learn.h. */
 void attach_learn(struct attach *a);
 /* Writes the planned policy and prints what changes. */
 int attach_change_policy(struct attach *a);
 /*
- * attach_default.c: puts the rule options into the rule `default` or into one of its own, so
+ * default_rule.c: puts the rule options into the rule `default` or into one of its own, so
  * that they concern only the interfaces of this call. Reports its failure.
  */
 int attach_place_options(struct attach *a);

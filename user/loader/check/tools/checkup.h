@@ -3,8 +3,8 @@
  * What all checks of one run share: the live policy, the attached interfaces, and the list of
  * problems that the run finds. Knows no check; checks.h runs them.
  */
-#ifndef TPROXY_LOADER_CHECK_CHECKUP_H
-#define TPROXY_LOADER_CHECK_CHECKUP_H
+#ifndef TPROXY_LOADER_CHECK_TOOLS_CHECKUP_H
+#define TPROXY_LOADER_CHECK_TOOLS_CHECKUP_H
 
 #include "kernel/maps/policy_maps.h"
 #include "lib/device.h"

@@ -7,7 +7,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "loader/attach.h"
+#include "loader/attach/attach.h"
 #include "policy/cover.h"
 
 struct placing {

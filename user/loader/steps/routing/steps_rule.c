@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "loader/steps/routing.h"
-#include "loader/steps/steps.h"
+#include "loader/steps/routing/routing.h"
+#include "loader/steps/routing/steps_route.h"
 
 /* Other programs may add rules while we look for a place. */
 #define PLACE_TRIES 5

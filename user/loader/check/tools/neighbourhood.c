@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/check/neighbourhood.h"
+#include "loader/check/tools/neighbourhood.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "loader/attach.h"
+#include "loader/attach/attach.h"
 #include "loader/steps/learn.h"
 
 enum {
