@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "kernel/hook/clsact.h"
-#include "kernel/state/living.h"
+#include "kernel/state/state_list.h"
 #include "loader/commands.h"
 #include "loader/steps/iface.h"
 #include "loader/steps/routing/steps_route.h"
@@ -17,7 +17,7 @@
 
 struct cleaning {
 	struct session *session;
-	struct living living;
+	struct state_list states;
 	struct iface_entry *ifaces; /* of this state, attached to devices that are there; owned */
 	size_t n;
 	size_t doubts; /* left in place because the owner is unknown */
@@ -31,7 +31,7 @@ static bool route_is_free(const struct cleaning *c, __u32 table)
 {
 	const struct tproxy_config *own = &c->session->state.config;
 
-	return !living_has_table(&c->living, table) || (own->abi && own->table == table);
+	return !state_list_has_table(&c->states, table) || (own->abi && own->table == table);
 }
 
 static bool is_own_rule(const struct cleaning *c, const struct route_rule *rule)
@@ -44,21 +44,21 @@ static bool is_own_rule(const struct cleaning *c, const struct route_rule *rule)
 /* Ours stay while an interface needs them, others while their state is in use. */
 static bool rule_stays(struct cleaning *c, const struct route_rule *rule)
 {
-	const struct living_state *owner;
+	const struct listed_state *owner;
 	char text[STATE_PATH_LEN + 32];
 
 	if (is_own_rule(c, rule))
 		return steps_rule_needed(c->session, rule->family, rule->iif, c->ifaces, c->n);
-	owner = living_by_key(&c->living, rule->mark, rule->mask, rule->table);
+	owner = state_list_by_key(&c->states, rule->mark, rule->mask, rule->table);
 	if (owner)
 		log_debug("rule %u iif %s: of %s", rule->pref, rule->iif,
-			  living_text(owner, text, sizeof(text)));
-	if (owner || !c->living.blind)
+			  listed_state_text(owner, text, sizeof(text)));
+	if (owner || !c->states.blind)
 		return owner != NULL;
 	c->doubts++;
 	log_warn("rule %u iif %s: the owner is unknown: %s (ip -%c rule del pref %u iif %s "
 		 "lookup %u removes it)",
-		 rule->pref, rule->iif, strerror(-c->living.blind),
+		 rule->pref, rule->iif, strerror(-c->states.blind),
 		 route_family_digit(rule->family), rule->pref, rule->iif, rule->table);
 	return true;
 }
@@ -128,14 +128,14 @@ static bool is_left_over(struct cleaning *c, const char *ifname, const struct cl
 	struct program program;
 	int err;
 
-	if (!filter->prog_id || strcmp(filter->name, "tproxy_ingress"))
+	if (!filter->prog_id || strcmp(filter->name, state_prog_name(PROG_INGRESS)))
 		return false;
 	err = program_by_id(filter->prog_id, &program);
-	if (!err && living_owner(&c->living, &program))
+	if (!err && state_list_owner(&c->states, &program))
 		return false;
-	if (!err && !c->living.blind)
+	if (!err && !c->states.blind)
 		return true;
-	doubt(c, ifname, filter, err ? err : c->living.blind);
+	doubt(c, ifname, filter, err ? err : c->states.blind);
 	return false;
 }
 
@@ -260,13 +260,13 @@ static int clean_all(struct cleaning *c, bool present)
 static int clean(struct session *session, bool present)
 {
 	struct cleaning c = { .session = session };
-	int err = living_read(session->app->pin_dir, &c.living);
+	int err = state_list_read(session->app->pin_dir, &c.states);
 
 	if (err)
 		log_error("other states: cannot look for them: %s", strerror(-err));
 	else
 		err = clean_all(&c, present);
-	living_free(&c.living);
+	state_list_free(&c.states);
 	free(c.ifaces);
 	if (err)
 		return EXIT_FAILED;

@@ -158,8 +158,8 @@ static int read_rule(const struct simulation *simulation, int index, struct rule
 	return 0;
 }
 
-static int run_trial(struct session *session, const struct request *request,
-		     const struct config *config, struct test_answer *answer)
+static int run_simulation(struct session *session, const struct request *request,
+			  const struct config *config, struct test_answer *answer)
 {
 	bool live = session->state.map[MAP_CONFIG] >= 0;
 	struct simulation simulation = SIMULATE_CLOSED;
@@ -206,7 +206,7 @@ static void keep_concerning(struct checkup *c, struct test_answer *answer, __u8 
 	*all = (struct problems)PROBLEMS_NONE;
 }
 
-static void check_way_back(struct checkup *c, const struct request *request, __u8 cls)
+static void check_return_path(struct checkup *c, const struct request *request, __u8 cls)
 {
 	const struct endpoint *src = &request->flow.src;
 
@@ -220,7 +220,7 @@ static void check_way_back(struct checkup *c, const struct request *request, __u
 		};
 
 		if ((int)c->ifaces[i].iface.ifindex == request->flow.ifindex)
-			wayback_check(c, &client);
+			return_path_check(c, &client);
 	}
 }
 
@@ -238,7 +238,7 @@ static int check_live(struct session *session, const struct request *request,
 		return EXIT_FAILED;
 	}
 	checks_run(&c, answer->ifname);
-	check_way_back(&c, request, cls);
+	check_return_path(&c, request, cls);
 	keep_concerning(&c, answer, cls);
 	return EXIT_DONE;
 }
@@ -258,7 +258,7 @@ static int test(struct session *session, struct request *request, const struct c
 		return EXIT_FAILED;
 	}
 	answer.attached = entry_is_attached(session, request->flow.ifindex);
-	code = run_trial(session, request, config, &answer);
+	code = run_simulation(session, request, config, &answer);
 	if (!code && !config && answer.attached)
 		code = check_live(session, request, &answer);
 	return code ? code : test_answer_print(&answer, session->app->json);

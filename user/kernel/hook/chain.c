@@ -51,7 +51,7 @@ static bool is_acknowledged(const struct after *after, __u32 id, const char *oth
  */
 static bool is_neutral(const char *name)
 {
-	return !strcmp(name, "tproxy_ingress");
+	return !strcmp(name, state_prog_name(PROG_INGRESS));
 }
 
 static bool is_neutral_id(__u32 id)

@@ -134,7 +134,7 @@ static void check_tcp(struct checkup *c, const struct sample *s)
 
 	if ((!bad && s->health.started - s->health.delivered < 2) || is_explained(c, s))
 		return;
-	if (wayback_check(c, &client)) {
+	if (return_path_check(c, &client)) {
 		/* A few spoofed starts among many flows break nothing. */
 		if (!bad && c->problems.n)
 			c->problems.items[c->problems.n - 1].verdict = VERDICT_DEGRADED;

@@ -25,7 +25,7 @@ struct learn_iface {
 	tproxy_mask before, after; /* rules in force */
 };
 
-struct lesson {
+struct learning {
 	struct session *session;
 	const struct learn *learn;
 	struct learn_iface *ifaces; /* where the new policy takes more */
@@ -40,7 +40,7 @@ struct lesson {
 	size_t learned, without_room;
 };
 
-static void lesson_free(struct lesson *l)
+static void learning_free(struct learning *l)
 {
 	free(l->ifaces);
 	tables_free(&l->before);
@@ -50,7 +50,7 @@ static void lesson_free(struct lesson *l)
 	free(l->sockets);
 	flowset_free(&l->peers);
 }
-#define __cleanup_lesson __attribute__((cleanup(lesson_free)))
+#define __cleanup_learning __attribute__((cleanup(learning_free)))
 
 int learn_take_seconds(const char *value, unsigned int *ret_seconds)
 {
@@ -68,7 +68,7 @@ int learn_take_seconds(const char *value, unsigned int *ret_seconds)
 /* ---- interfaces --------------------------------------------------------- */
 
 /* 0 or -ENOMEM; adds it only if the new policy may take more flows there. */
-static int add_iface(struct lesson *l, const struct learn_iface *iface)
+static int add_iface(struct learning *l, const struct learn_iface *iface)
 {
 	const struct takes before = { l->learn->before, iface->before };
 	const struct takes after = { l->learn->after, iface->after };
@@ -85,7 +85,7 @@ static int add_iface(struct lesson *l, const struct learn_iface *iface)
 	return err;
 }
 
-static int add_attached(struct lesson *l)
+static int add_attached(struct learning *l)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
@@ -105,7 +105,7 @@ static int add_attached(struct lesson *l)
 	return err;
 }
 
-static int add_new(struct lesson *l)
+static int add_new(struct learning *l)
 {
 	int err = 0;
 
@@ -124,7 +124,7 @@ static int add_new(struct lesson *l)
 	return err;
 }
 
-static int find_ifaces(struct lesson *l)
+static int find_ifaces(struct learning *l)
 {
 	/* Before the first attach a dry run has no state. */
 	int err = l->session->state.map[MAP_IFACES] < 0 ? 0 : add_attached(l);
@@ -132,7 +132,7 @@ static int find_ifaces(struct lesson *l)
 	return err ? err : add_new(l);
 }
 
-static const struct learn_iface *find_iface(const struct lesson *l, int ifindex)
+static const struct learn_iface *find_iface(const struct learning *l, int ifindex)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (l->ifaces[i].ifindex == ifindex)
@@ -151,14 +151,14 @@ static enum tproxy_action action_of(const struct tables *tables, tproxy_mask mas
 }
 
 /* Does it pass now, and would the new policy intercept it? */
-static bool is_taken_over(const struct lesson *l, const struct learn_iface *iface,
+static bool is_taken_over(const struct learning *l, const struct learn_iface *iface,
 			  const struct tproxy_flow_key *key)
 {
 	return action_of(&l->after, iface->after, key) == TPROXY_ACTION_PROXY &&
 	       action_of(&l->before, iface->before, key) == TPROXY_ACTION_PASS;
 }
 
-static bool is_for_this_host(const struct lesson *l, const struct tproxy_flow_key *key)
+static bool is_for_this_host(const struct learning *l, const struct tproxy_flow_key *key)
 {
 	struct addrset_key address;
 
@@ -172,7 +172,7 @@ static bool is_for_this_host(const struct lesson *l, const struct tproxy_flow_ke
  */
 static void see_datagram(const struct capture_datagram *datagram, void *arg)
 {
-	struct lesson *l = arg;
+	struct learning *l = arg;
 	struct tproxy_flow_key answered = flow_key_reverse(&datagram->key);
 	const struct learn_iface *iface;
 	struct flow_entry *entry;
@@ -212,7 +212,7 @@ static struct tproxy_flow_key socket_flow(const struct foreign_flow *socket)
 	return key;
 }
 
-static int list_sockets(struct lesson *l)
+static int list_sockets(struct learning *l)
 {
 	int err = sockdiag_list_udp(&l->sockets, &l->n_sockets);
 
@@ -230,7 +230,7 @@ static int list_sockets(struct lesson *l)
  * In connection tracking a relayed flow looks like a forwarded one, as answers leave this host
  * with the server's address. It is listed even after the interface was detached.
  */
-static bool may_be_relayed(const struct lesson *l, const struct tproxy_flow_key *key)
+static bool may_be_relayed(const struct learning *l, const struct tproxy_flow_key *key)
 {
 	struct tproxy_flow_key to = destination_of(key);
 
@@ -241,7 +241,7 @@ static bool may_be_relayed(const struct lesson *l, const struct tproxy_flow_key 
 /* Connection tracking does not show where a datagram comes in; the route to its source does. */
 static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 {
-	struct lesson *l = arg;
+	struct learning *l = arg;
 	__u8 source[16];
 	const __u8 family = mapped_to(key->src, source);
 	const struct tproxy_flow_key answered = flow_key_reverse(key);
@@ -263,7 +263,7 @@ static void see_tracked(const struct tproxy_flow_key *key, void *arg)
 }
 
 /* If a socket here has the flow, no rule decides about its packets. */
-static void forget_owned(struct lesson *l)
+static void forget_owned(struct learning *l)
 {
 	for (size_t i = 0; i < l->n_sockets; i++) {
 		struct tproxy_flow_key key = socket_flow(&l->sockets[i]);
@@ -277,7 +277,7 @@ static void forget_owned(struct lesson *l)
 
 /* ---- learning ----------------------------------------------------------- */
 
-static void show_watching(const struct lesson *l)
+static void show_watching(const struct learning *l)
 {
 	char names[256] = "";
 	size_t len = 0;
@@ -288,7 +288,7 @@ static void show_watching(const struct lesson *l)
 	log_step("learn UDP flows on %s for %u s", names, l->learn->seconds);
 }
 
-static void watch(struct lesson *l)
+static void watch(struct learning *l)
 {
 	__cleanup_close int fd = capture_open();
 	unsigned int lost = 0;
@@ -307,7 +307,7 @@ static void watch(struct lesson *l)
 }
 
 /* Watch first: the other lists must be read just before the new policy comes. */
-static void collect(struct lesson *l)
+static void collect(struct learning *l)
 {
 	int err;
 
@@ -326,7 +326,7 @@ static void collect(struct lesson *l)
 
 static int enter(const struct flow_entry *entry, void *arg)
 {
-	struct lesson *l = arg;
+	struct learning *l = arg;
 	int err = entry->marked ? older_add(&l->session->state, &entry->key) : 0;
 
 	if (err == -E2BIG) {
@@ -337,7 +337,7 @@ static int enter(const struct flow_entry *entry, void *arg)
 	return err;
 }
 
-static void report(const struct lesson *l)
+static void report(const struct learning *l)
 {
 	size_t more = l->without_room + l->flows.refused;
 
@@ -350,7 +350,7 @@ static void report(const struct lesson *l)
 			 more, l->flows.refused ? " or more" : "");
 }
 
-static int prepare(struct lesson *l)
+static int prepare(struct learning *l)
 {
 	int err = tables_compile(l->learn->before, &l->before);
 
@@ -363,7 +363,7 @@ static int prepare(struct lesson *l)
 
 void learn_flows(struct session *session, const struct learn *learn)
 {
-	struct lesson l __cleanup_lesson = { .session = session, .learn = learn };
+	struct learning l __cleanup_learning = { .session = session, .learn = learn };
 	int err;
 
 	err = find_ifaces(&l);

@@ -27,7 +27,7 @@ static int create(struct session *session, const struct setup *want, bool *ret_c
 
 	config.mask = config.mark;
 	config.df_mark = route_df_mark(config.mark);
-	err = rivals_check(session, &config);
+	err = conflict_check(session, &config);
 	if (err)
 		return err;
 	*ret_created = true;

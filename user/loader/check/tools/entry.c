@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kernel/maps/policy_maps.h"
-#include "kernel/routing/backroute.h"
+#include "kernel/routing/return_route.h"
 
 bool entry_is_attached(const struct session *session, int ifindex)
 {
@@ -18,11 +18,11 @@ bool entry_is_attached(const struct session *session, int ifindex)
 /* ifindex, -ENETUNREACH without a return route, or -EADDRINUSE for an address of this host. */
 static int return_route(struct session *session, const struct endpoint *src, int vrf)
 {
-	const struct backroute_query query = { .family = src->family,
-					       .addr = src->addr,
-					       .vrf = vrf };
-	struct backroute route;
-	int err = backroute_find(&session->nl, &query, &route);
+	const struct return_route_query query = { .family = src->family,
+						  .addr = src->addr,
+						  .vrf = vrf };
+	struct return_route route;
+	int err = return_route_find(&session->nl, &query, &route);
 
 	if (err)
 		return err;

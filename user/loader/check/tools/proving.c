@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "kernel/routing/backroute.h"
+#include "kernel/routing/return_route.h"
 #include "loader/check/tools/listening.h"
 
 #define FLOW_TEXT_LEN (INET6_ADDRSTRLEN + 32)
@@ -63,14 +63,15 @@ static void filtered(struct checkup *c, const struct proof *proof,
 static void wrong_way(struct checkup *c, const struct proof *proof)
 {
 	const struct probe_flow *flow = &proof->flow;
-	const struct backroute_query query = { .family = flow->src.family, .addr = flow->src.addr };
+	const struct return_route_query query = { .family = flow->src.family,
+						  .addr = flow->src.addr };
 	const char *name = proof->iface->device.name;
 	char client[INET6_ADDRSTRLEN], out[IF_NAMESIZE] = "";
 	struct problem *p = add(c, proof, "rp-filter");
-	struct backroute back;
+	struct return_route back;
 
 	inet_ntop(flow->src.family, flow->src.addr, client, sizeof(client));
-	if (!backroute_find(&c->session->nl, &query, &back))
+	if (!return_route_find(&c->session->nl, &query, &back))
 		if_indextoname((unsigned int)back.ifindex, out);
 	problem_text(p,
 		     "a probe from %s is dropped by rp_filter: the route back to it leaves by %s",

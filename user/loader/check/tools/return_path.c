@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "kernel/routing/backroute.h"
+#include "kernel/routing/return_route.h"
 #include "kernel/routing/route.h"
 
 static struct problem *add(struct checkup *c, const struct client *client, const char *id,
@@ -49,7 +49,7 @@ static bool no_route(struct checkup *c, const struct client *client, const char 
 }
 
 static bool other_way(struct checkup *c, const struct client *client, const char *address,
-		      const struct backroute *route)
+		      const struct return_route *route)
 {
 	const char *name = client->iface->device.name;
 	struct problem *p = add(c, client, "rp-filter", VERDICT_BROKEN);
@@ -65,7 +65,7 @@ static bool other_way(struct checkup *c, const struct client *client, const char
 }
 
 static bool dead_hop(struct checkup *c, const struct client *client, const char *address,
-		     const struct backroute *route)
+		     const struct return_route *route)
 {
 	char hop[INET6_ADDRSTRLEN], out[IF_NAMESIZE] = "its interface";
 	struct problem *p = add(c, client, "no-neighbour", client->dead_hop);
@@ -78,18 +78,18 @@ static bool dead_hop(struct checkup *c, const struct client *client, const char 
 	return true;
 }
 
-bool wayback_check(struct checkup *c, const struct client *client)
+bool return_path_check(struct checkup *c, const struct client *client)
 {
 	const struct device *device = &client->iface->device;
-	const struct backroute_query query = {
+	const struct return_route_query query = {
 		.family = client->family,
 		.addr = client->addr,
 		.vrf = device_vrf(device),
 		.ifindex = device->ifindex,
 	};
 	char address[INET6_ADDRSTRLEN];
-	struct backroute route;
-	int err = backroute_find(&c->session->nl, &query, &route);
+	struct return_route route;
+	int err = return_route_find(&c->session->nl, &query, &route);
 
 	inet_ntop(client->family, client->addr, address, sizeof(address));
 	if (err == -EPERM || err == -ENOMEM || err == -ENOBUFS)
@@ -98,7 +98,7 @@ bool wayback_check(struct checkup *c, const struct client *client)
 		return no_route(c, client, address, err);
 	if (!route.own && !route.by_asked && !query.vrf && is_strict(client))
 		return other_way(c, client, address, &route);
-	if (!route.own && backroute_hop_is_dead(&c->session->nl, &route))
+	if (!route.own && return_route_hop_is_dead(&c->session->nl, &route))
 		return dead_hop(c, client, address, &route);
 	return false;
 }

@@ -18,6 +18,6 @@ struct client {
 };
 
 /* Adds no-return-route, rp-filter or no-neighbour. True if it added one. */
-bool wayback_check(struct checkup *c, const struct client *client);
+bool return_path_check(struct checkup *c, const struct client *client);
 
 #endif

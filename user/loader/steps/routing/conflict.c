@@ -5,13 +5,13 @@
 #include <sys/socket.h>
 
 #include "kernel/routing/route.h"
-#include "kernel/state/living.h"
+#include "kernel/state/state_list.h"
 
 #define CHOOSE "choose others with --mark and --table"
 
-struct rivals {
+struct conflict {
 	const struct tproxy_config *config; /* of the new state */
-	struct living living;
+	struct state_list states;
 	struct route_rule rule; /* one that conflicts with it */
 };
 
@@ -20,21 +20,21 @@ static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
 	return (config->mask & mask) || config->table == table;
 }
 
-/* ---- living states ------------------------------------------------------ */
+/* ---- states that exist --------------------------------------------------- */
 
-static int check_alive(const struct rivals *r)
+static int check_states(const struct conflict *r)
 {
 	char text[STATE_PATH_LEN + 32];
 
-	for (size_t i = 0; i < r->living.n; i++) {
-		const struct tproxy_config *other = &r->living.items[i].config;
+	for (size_t i = 0; i < r->states.n; i++) {
+		const struct tproxy_config *other = &r->states.items[i].config;
 
 		if (!clashes(r->config, other->mask, other->table))
 			continue;
 		log_error("mark 0x%x, table %u: %s uses mark 0x%x and table %u (" CHOOSE
 			  ", or detach that one, with its --pin-dir)",
 			  r->config->mark, r->config->table,
-			  living_text(&r->living.items[i], text, sizeof(text)), other->mark,
+			  listed_state_text(&r->states.items[i], text, sizeof(text)), other->mark,
 			  other->table);
 		return -EBUSY;
 	}
@@ -46,18 +46,18 @@ static int check_alive(const struct rivals *r)
 /* Rules with exactly our mark and table become ours, if it is sure that their state is dead. */
 static int conflicts(const struct route_rule *rule, void *arg)
 {
-	struct rivals *r = arg;
+	struct conflict *r = arg;
 	bool same = rule->mask == r->config->mask && rule->table == r->config->table;
 
 	if (!clashes(r->config, rule->mask, rule->table) ||
-	    living_by_key(&r->living, rule->mark, rule->mask, rule->table) ||
-	    (same && !r->living.blind))
+	    state_list_by_key(&r->states, rule->mark, rule->mask, rule->table) ||
+	    (same && !r->states.blind))
 		return 0;
 	r->rule = *rule;
 	return 1;
 }
 
-static int check_rules(struct session *session, struct rivals *r)
+static int check_rules(struct session *session, struct conflict *r)
 {
 	static const __u8 families[] = { AF_INET, AF_INET6 };
 	char text[RULE_TEXT_LEN];
@@ -71,7 +71,7 @@ static int check_rules(struct session *session, struct rivals *r)
 	log_error("mark 0x%x, table %u: the rule \"%s\" of %s uses them (" CHOOSE
 		  "; tproxy-loader clean removes what is left of a state that is gone)",
 		  r->config->mark, r->config->table, rule_text(&r->rule, text),
-		  r->living.blind ? "another tproxy state, or of one that is gone," :
+		  r->states.blind ? "another tproxy state, or of one that is gone," :
 				    "a tproxy state that is gone");
 	return -EBUSY;
 }
@@ -100,22 +100,22 @@ static int check_foreign(struct session *session, const struct tproxy_config *co
 	return found > 0 ? -EBUSY : found;
 }
 
-int rivals_check(struct session *session, const struct tproxy_config *config)
+int conflict_check(struct session *session, const struct tproxy_config *config)
 {
-	struct rivals r = { .config = config };
-	int err = living_read(session->app->pin_dir, &r.living);
+	struct conflict r = { .config = config };
+	int err = state_list_read(session->app->pin_dir, &r.states);
 
 	if (err) {
 		log_error("other states: cannot look for them: %s (try again)", strerror(-err));
 		return err;
 	}
-	err = check_alive(&r);
+	err = check_states(&r);
 	if (!err) {
 		err = check_rules(session, &r);
 		if (err && err != -EBUSY)
 			log_error("routing rules: cannot read them: %s (try again)",
 				  strerror(-err));
 	}
-	living_free(&r.living);
+	state_list_free(&r.states);
 	return err ? err : check_foreign(session, config);
 }

@@ -10,6 +10,6 @@
  * one, or with rules and routes of others; or a reported -errno. Rules that a dead state with
  * exactly this mark and table has left are no conflict: they become ours.
  */
-int rivals_check(struct session *session, const struct tproxy_config *config);
+int conflict_check(struct session *session, const struct tproxy_config *config);
 
 #endif

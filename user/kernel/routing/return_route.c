@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernel/routing/backroute.h"
+#include "kernel/routing/return_route.h"
 
 #include <linux/neighbour.h>
 #include <string.h>
 #include <sys/socket.h>
 
 struct reading {
-	const struct backroute_query *query;
-	struct backroute route;
+	const struct return_route_query *query;
+	struct return_route route;
 	bool any; /* it has a next hop */
 };
 
@@ -20,7 +20,7 @@ static __u16 length_of(__u8 family)
 static void read_hop(struct reading *r, int ifindex, const struct nlattr *gateway,
 		     const struct nlattr *via)
 {
-	struct backroute *route = &r->route;
+	struct return_route *route = &r->route;
 
 	route->by_asked |= ifindex == r->query->ifindex;
 	if (r->any)
@@ -76,7 +76,8 @@ static int read_route(const struct nlmsghdr *msg, void *data)
 }
 
 /* Asks for the entry itself (FIB_MATCH), which has all its next hops. */
-int backroute_find(struct nl *nl, const struct backroute_query *query, struct backroute *ret_route)
+int return_route_find(struct nl *nl, const struct return_route_query *query,
+		      struct return_route *ret_route)
 {
 	struct reading reading = { .query = query };
 	char buf[NL_BUFFER];
@@ -111,7 +112,7 @@ static int read_neighbour(const struct nlmsghdr *msg, void *data)
 	return MNL_CB_OK;
 }
 
-int backroute_hop_is_dead(struct nl *nl, const struct backroute *route)
+int return_route_hop_is_dead(struct nl *nl, const struct return_route *route)
 {
 	char buf[NL_BUFFER];
 	struct nlmsghdr *msg = nl_message(nl, buf, RTM_GETNEIGH, 0);
