@@ -134,22 +134,12 @@ static int parse_address(const char *text, const char *stop, __u8 *ret_family, _
 	return 0;
 }
 
-static bool host_bits_set(const struct prefix *p)
+static bool has_host_bits(const struct prefix *p)
 {
-	unsigned int bytes = family_bits(p->family) / 8;
+	struct prefix cut = *p;
 
-	for (unsigned int i = 0; i < bytes; i++) {
-		unsigned int from = i * 8;
-		__u8 host = 0xff;
-
-		if (p->len >= from + 8)
-			host = 0;
-		else if (p->len > from)
-			host = (__u8)(0xff >> (p->len - from));
-		if (p->addr[i] & host)
-			return true;
-	}
-	return false;
+	prefix_shorten(&cut, p->len);
+	return memcmp(cut.addr, p->addr, sizeof(cut.addr)) != 0;
 }
 
 int parse_prefix(const char *text, struct prefix *ret_prefix, const char **ret_why)
@@ -169,7 +159,7 @@ int parse_prefix(const char *text, struct prefix *ret_prefix, const char **ret_w
 		return -EINVAL;
 	}
 	p.len = (__u8)len;
-	if (host_bits_set(&p)) {
+	if (has_host_bits(&p)) {
 		*ret_why = "host bits are set";
 		return -EINVAL;
 	}
@@ -235,14 +225,12 @@ static bool is_unspecified(const struct endpoint *ep)
 	return !memcmp(ep->addr, none, sizeof(none));
 }
 
-/* An IPv4-mapped IPv6 address is the IPv4 address. */
 static void unmap(struct endpoint *ep)
 {
-	if (ep->family != AF_INET6 || !mapped_is(ep->addr))
-		return;
-	ep->family = AF_INET;
-	memmove(ep->addr, ep->addr + MAPPED_LEN, 4);
-	memset(ep->addr + 4, 0, sizeof(ep->addr) - 4);
+	const struct endpoint from = *ep;
+
+	if (from.family == AF_INET6)
+		ep->family = mapped_to(from.addr, ep->addr);
 }
 
 int parse_pool(const char *line, struct endpoint *ret_address, struct endpoint *ret_server,
@@ -315,7 +303,6 @@ char *prefix_format(const struct prefix *p, char *buf)
 	return buf;
 }
 
-/* Orders by family, address, length: a covering prefix comes right before what it covers. */
 int prefix_cmp(const struct prefix *a, const struct prefix *b)
 {
 	int diff;
@@ -328,19 +315,29 @@ int prefix_cmp(const struct prefix *a, const struct prefix *b)
 	return (int)a->len - (int)b->len;
 }
 
+void prefix_shorten(struct prefix *p, unsigned int len)
+{
+	unsigned int at = len / 8;
+
+	p->len = (__u8)len;
+	if (at == sizeof(p->addr))
+		return;
+	p->addr[at++] &= (__u8)(0xff00 >> len % 8);
+	memset(p->addr + at, 0, sizeof(p->addr) - at);
+}
+
 bool prefix_covers(const struct prefix *a, const struct prefix *b)
 {
 	struct prefix cut = *b;
 
 	if (a->family != b->family || a->len > b->len)
 		return false;
-	for (unsigned int i = 0; i < sizeof(cut.addr); i++) {
-		unsigned int from = i * 8;
-
-		if (a->len <= from)
-			cut.addr[i] = 0;
-		else if (a->len < from + 8)
-			cut.addr[i] &= (__u8)(0xff00 >> (a->len - from));
-	}
+	prefix_shorten(&cut, a->len);
 	return !memcmp(cut.addr, a->addr, sizeof(cut.addr));
+}
+
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->family == b->family && a->port == b->port &&
+	       !memcmp(a->addr, b->addr, sizeof(a->addr));
 }

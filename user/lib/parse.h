@@ -63,8 +63,13 @@ int parse_list(const char *text, int (*fn)(const char *item, void *arg), void *a
 
 /* buf: PREFIX_TEXT_LEN bytes. Returns buf. A full-length prefix is printed without length. */
 char *prefix_format(const struct prefix *p, char *buf);
+/* Orders by family, address, length: a covering prefix comes right before what it covers. */
 int prefix_cmp(const struct prefix *a, const struct prefix *b);
+/* Cuts the prefix to len bits, at most those of its family; the bits after them become zero. */
+void prefix_shorten(struct prefix *p, unsigned int len);
 /* True if every address of b lies in a. */
 bool prefix_covers(const struct prefix *a, const struct prefix *b);
+
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
 #endif

@@ -24,7 +24,7 @@ bool prefix_set_covers(const struct prefix_set *outer, const struct prefix_set *
 	return true;
 }
 
-static bool service_is_within(const struct service *service, const struct service_set *set)
+bool service_set_includes(const struct service_set *set, const struct service *service)
 {
 	const struct port_range *range = &service->range;
 
@@ -43,21 +43,16 @@ static bool service_is_within(const struct service *service, const struct servic
 bool service_set_covers(const struct service_set *outer, const struct service_set *inner)
 {
 	for (size_t i = 0; i < inner->n; i++)
-		if (!service_is_within(&inner->items[i], outer))
+		if (!service_set_includes(outer, &inner->items[i]))
 			return false;
 	return true;
-}
-
-static bool same_proxy(const struct endpoint *a, const struct endpoint *b)
-{
-	return a->family == b->family && a->port == b->port &&
-	       !memcmp(a->addr, b->addr, sizeof(a->addr));
 }
 
 bool cover_same_flows(const struct rule *a, const struct rule *b)
 {
 	return a->action == b->action && a->on_down == b->on_down && a->unrouted == b->unrouted &&
-	       same_proxy(&a->proxy, &b->proxy) && service_set_covers(&a->services, &b->services) &&
+	       endpoint_equal(&a->proxy, &b->proxy) &&
+	       service_set_covers(&a->services, &b->services) &&
 	       service_set_covers(&b->services, &a->services) &&
 	       prefix_set_covers(&a->to, &b->to) && prefix_set_covers(&b->to, &a->to) &&
 	       prefix_set_covers(&a->from, &b->from) && prefix_set_covers(&b->from, &a->from);

@@ -101,23 +101,15 @@ static int diff_services(const struct diff *d, const struct service_set *from,
 	return err;
 }
 
-static bool has_name(const struct name_set *set, const char *name)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (!strcmp(set->items[i], name))
-			return true;
-	return false;
-}
-
 static int diff_names(const struct diff *d, const struct name_set *from, const struct name_set *to)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < from->n && !err; i++)
-		if (!has_name(to, from->items[i]))
+		if (!name_set_has(to, from->items[i]))
 			err = tell(d, CHANGE_VALUE_GONE, "interface", from->items[i]);
 	for (size_t i = 0; i < to->n && !err; i++)
-		if (!has_name(from, to->items[i]))
+		if (!name_set_has(from, to->items[i]))
 			err = tell(d, CHANGE_VALUE_NEW, "interface", to->items[i]);
 	return err;
 }

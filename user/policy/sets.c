@@ -202,7 +202,7 @@ bool service_covers(const struct service *service, __u8 proto, __u16 port)
 
 /* ---- interfaces ----------------------------------------------------------- */
 
-static bool name_set_has(const struct name_set *set, const char *name)
+bool name_set_has(const struct name_set *set, const char *name)
 {
 	for (size_t i = 0; i < set->n; i++)
 		if (!strcmp(set->items[i], name))

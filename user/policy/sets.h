@@ -57,6 +57,7 @@ int service_set_del(struct service_set *set, __u8 proto, struct port_range range
 bool prefix_set_is_all(const struct prefix_set *set);
 bool service_covers(const struct service *service, __u8 proto, __u16 port);
 
+bool name_set_has(const struct name_set *set, const char *name); /* this very text */
 bool name_set_matches(const struct name_set *set, const char *ifname);
 bool name_set_equal(const struct name_set *a, const struct name_set *b); /* in any order */
 

@@ -7,6 +7,7 @@
 
 #include "lib/mapped.h"
 #include "lib/util.h"
+#include "policy/cover.h"
 
 /* ---- one flow ------------------------------------------------------------- */
 
@@ -17,13 +18,6 @@ static struct prefix host_prefix(const __u8 *addr)
 	p.family = mapped_to(addr, p.addr);
 	p.len = p.family == AF_INET ? 32 : 128;
 	return p;
-}
-
-static void shorten(struct prefix *p, unsigned int len)
-{
-	for (unsigned int bit = len; bit < p->len; bit++)
-		p->addr[bit / 8] &= (__u8) ~(0x80 >> bit % 8);
-	p->len = (__u8)len;
 }
 
 static const struct prefix_mask *find_prefix(const struct prefix_table *table,
@@ -52,7 +46,7 @@ static tproxy_mask match_prefix(const struct prefix_table *table, const __u8 *ad
 	const struct prefix_mask *found;
 
 	for (int len = p.len; len >= 0; len--) {
-		shorten(&p, (unsigned int)len);
+		prefix_shorten(&p, (unsigned int)len);
 		found = find_prefix(table, &p);
 		if (found)
 			return found->mask;
@@ -128,24 +122,11 @@ bool takes_udp(const struct takes *t)
 	return false;
 }
 
-static bool service_within(const struct service *s, const struct service_set *wide)
-{
-	for (size_t i = 0; i < wide->n; i++) {
-		const struct service *w = &wide->items[i];
-
-		if (w->proto == s->proto &&
-		    (!w->range.first || (s->range.first && w->range.first <= s->range.first &&
-					 s->range.last <= w->range.last)))
-			return true;
-	}
-	return false;
-}
-
 static bool services_cover(const struct service_set *wide, const struct service_set *narrow)
 {
 	for (size_t i = 0; i < narrow->n; i++)
 		if (narrow->items[i].proto == IPPROTO_UDP &&
-		    !service_within(&narrow->items[i], wide))
+		    !service_set_includes(wide, &narrow->items[i]))
 			return false;
 	return true;
 }

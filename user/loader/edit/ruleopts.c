@@ -244,13 +244,10 @@ int rule_options_extend(const struct rule_options *o, struct rule *rule)
 
 bool rule_options_within(const struct rule_options *o, const struct rule *rule)
 {
-	const struct endpoint *mine = &o->rule.proxy, *its = &rule->proxy;
-
 	return service_set_covers(&rule->services, &o->rule.services) &&
 	       prefix_set_covers(&rule->to, &o->rule.to) &&
 	       prefix_set_covers(&rule->from, &o->rule.from) &&
-	       (!o->has_proxy || (mine->family == its->family && mine->port == its->port &&
-				  !memcmp(mine->addr, its->addr, sizeof(mine->addr)))) &&
+	       (!o->has_proxy || endpoint_equal(&o->rule.proxy, &rule->proxy)) &&
 	       (!o->has_on_down || o->rule.on_down == rule->on_down) &&
 	       (!o->has_unrouted || o->rule.unrouted == rule->unrouted) &&
 	       (!o->has_action || o->rule.action == rule->action);

@@ -25,18 +25,12 @@ static int begin(struct reading *r, const char *name, bool *ret_begun)
 	return 0;
 }
 
-static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
-{
-	return a->family == b->family && a->port == b->port &&
-	       !memcmp(a->addr, b->addr, sizeof(a->addr));
-}
-
 /* An address has one server. A server is not an address of a pool itself. */
 static bool entry_is_usable(struct reading *r, const char *text,
 			    const struct config_pool_entry *entry)
 {
 	const struct config *c = r->config;
-	bool chained = same_endpoint(&entry->address, &entry->server);
+	bool chained = endpoint_equal(&entry->address, &entry->server);
 	size_t entries = 0;
 
 	for (size_t i = 0; i < c->n_pools; i++) {
@@ -44,13 +38,13 @@ static bool entry_is_usable(struct reading *r, const char *text,
 
 		entries += pool->n;
 		for (size_t j = 0; j < pool->n; j++) {
-			if (same_endpoint(&pool->items[j].address, &entry->address)) {
+			if (endpoint_equal(&pool->items[j].address, &entry->address)) {
 				fail(r, "%.160s: has a server already, in [pool %s]", text,
 				     pool->name);
 				return false;
 			}
-			chained |= same_endpoint(&pool->items[j].address, &entry->server) ||
-				   same_endpoint(&pool->items[j].server, &entry->address);
+			chained |= endpoint_equal(&pool->items[j].address, &entry->server) ||
+				   endpoint_equal(&pool->items[j].server, &entry->address);
 		}
 	}
 	if (chained)

@@ -33,10 +33,9 @@ static int add_complement(struct prefix_set *set, const struct prefix *p)
 	int err = 0;
 
 	for (unsigned int bit = 0; bit < p->len && !err; bit++) {
-		struct prefix sibling = { .family = p->family, .len = (__u8)(bit + 1) };
+		struct prefix sibling = *p;
 
-		memcpy(sibling.addr, p->addr, bit / 8 + 1);
-		sibling.addr[bit / 8] &= (__u8)(0xff00 >> (bit % 8 + 1));
+		prefix_shorten(&sibling, bit + 1);
 		sibling.addr[bit / 8] ^= (__u8)(0x80 >> bit % 8);
 		err = prefix_set_append(set, &sibling);
 	}
