@@ -166,12 +166,15 @@ static void test_takes_more(void **unused)
 		struct policy before __cleanup_policy = { 0 };
 		struct policy after __cleanup_policy = { 0 };
 		__u64 state = seed;
-		struct takes a = { &before, below(&state, 3) ? ~0ULL : random_next(&state) };
-		struct takes b = { &after, below(&state, 3) ? a.mask : random_next(&state) };
+		struct policy_in_force a = { &before,
+					     below(&state, 3) ? ~0ULL : random_next(&state) };
+		struct policy_in_force b = { &after,
+					     below(&state, 3) ? a.mask : random_next(&state) };
 
 		random_policy(seed, &before);
 		assert_int_equal(policy_copy(&before, &after), 0);
-		assert_int_equal(takes_more_udp(&a, &(struct takes){ &after, a.mask }), 0);
+		assert_int_equal(takes_more_udp(&a, &(struct policy_in_force){ &after, a.mask }),
+				 0);
 		vary(&state, &after);
 		if (takes_more_udp(&a, &b)) {
 			more++;

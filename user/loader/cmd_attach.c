@@ -110,7 +110,7 @@ static int attach_target(struct attach *a, struct target *target)
 {
 	const struct iface_want want = {
 		.roles = a->request->divert_only ? TPROXY_ROLE_DIVERT : TPROXY_ROLE_POLICY,
-		.mask = iface_active_rules(&a->after),
+		.mask = policy_used_rules(&a->after),
 		.hook = a->request->hook,
 		.follow = a->request->after.n != 0,
 	};
@@ -176,7 +176,7 @@ static bool uses_relay(const struct policy *policy)
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
 		const struct rule *rule = &policy->rules[i];
 
-		if (rule->used && rule->action == TPROXY_ACTION_PROXY && !rule->proxy.port)
+		if (rule_is_proxy(rule) && !rule->proxy.port)
 			return true;
 	}
 	return false;
@@ -256,7 +256,7 @@ static void report(const struct attach *a)
 {
 	if (a->request->divert_only)
 		return;
-	if (!iface_active_rules(&a->after)) {
+	if (!policy_used_rules(&a->after)) {
 		log_info("attached, but no rule says what to intercept (tproxy-loader rule add "
 			 "NAME --ports 22, or attach IF --ports 22)");
 		return;

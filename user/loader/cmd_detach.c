@@ -59,7 +59,7 @@ static void report_udp(struct session *session, const struct request *request)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	struct policy policy __cleanup_policy = { 0 };
-	struct takes takes = { &policy, 0 };
+	struct policy_in_force takes = { &policy, 0 };
 	struct iface_entry iface;
 	size_t n = 0;
 

@@ -47,9 +47,24 @@ bool policy_ifname_is_valid(const char *name)
 	return true;
 }
 
+bool rule_is_proxy(const struct rule *rule)
+{
+	return rule->used && rule->action == TPROXY_ACTION_PROXY;
+}
+
 bool rule_is_on(const struct rule *rule, const char *ifname)
 {
 	return rule->used && (!rule->interfaces.n || name_set_matches(&rule->interfaces, ifname));
+}
+
+tproxy_mask policy_used_rules(const struct policy *policy)
+{
+	tproxy_mask mask = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (policy->rules[i].used)
+			mask |= 1ULL << i;
+	return mask;
 }
 
 tproxy_mask policy_rules_on(const struct policy *policy, const char *ifname)

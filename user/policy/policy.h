@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The policy as people think of it: an ordered list of rules, each with sets of
- * prefixes and ports. Command line, files and the live maps all become this, and
- * everything is printed from it. Pure data; tables.h compiles it for the maps.
+ * The policy as people think of it: an ordered list of rules, each with sets of prefixes and
+ * ports. The command line, files and the live maps become this, and all output is printed from it.
+ * Pure data; tables.h compiles it for the maps.
  */
 #ifndef TPROXY_POLICY_POLICY_H
 #define TPROXY_POLICY_POLICY_H
@@ -39,20 +39,23 @@ extern const char *const policy_unreadable_names[TPROXY_UNREADABLE_MAX];
 extern const char *const policy_proto_names[POLICY_PROTO_MAX];
 extern const char policy_default_rule[]; /* the rule that attach makes or extends */
 
-/* What the kernel takes as a name, or a glob of such. */
+/* A name that the kernel accepts, or a glob. */
 bool policy_ifname_is_valid(const char *name);
 
+bool rule_is_proxy(const struct rule *rule); /* used, and its action is proxy */
 bool rule_is_on(const struct rule *rule, const char *ifname);
+
+tproxy_mask policy_used_rules(const struct policy *policy);
 /* The mask of an interface with the policy role. */
 tproxy_mask policy_rules_on(const struct policy *policy, const char *ifname);
 
-/* -ENOENT without a rule of that name; index of the rule otherwise. */
+/* Index of the rule of that name, or -ENOENT. */
 int policy_find(const struct policy *policy, const char *name);
-/* First index behind every used one, or -ENOSPC. */
+/* The index after the last used one, or -ENOSPC. */
 int policy_append_index(const struct policy *policy);
 /*
- * Makes room before rule `index` by moving the rules from there on, up to the next
- * unused number, one further. -ENOSPC when all are used.
+ * Makes room before rule `index`: the rules from there to the next unused number get a number that
+ * is higher by one. -ENOSPC when no number after `index` is unused.
  */
 int policy_make_room(struct policy *policy, int index);
 /* Letters, digits, '-', '_', '.'; at most TPROXY_NAME_LEN - 1 of them. */
@@ -63,7 +66,7 @@ void rule_free(struct rule *rule); /* frees what it owns and marks it unused */
 void policy_free(struct policy *policy);
 #define __cleanup_policy __attribute__((cleanup(policy_free)))
 
-/* "22,80,1000-2000", of one protocol. arg-free list parsers for options and files. */
+/* "22,80,1000-2000", of one protocol. */
 int policy_parse_services(const char *text, __u8 proto, struct service_set *set,
 			  const char **ret_why);
 /* "10.0.0.0/8,2001:db8::/32" or "all". */

@@ -18,23 +18,23 @@ struct diff {
 	const char *rule;
 };
 
-static int tell(const struct diff *d, enum policy_change_kind kind, const char *field,
-		const char *text)
+static int report(const struct diff *d, enum policy_change_kind kind, const char *field,
+		  const char *text)
 {
 	const struct policy_change change = { kind, d->rule, field, text };
 
 	return d->cb(&change, d->arg);
 }
 
-static int tell_value(const struct diff *d, const char *field, const char *from, const char *to)
+static int report_value(const struct diff *d, const char *field, const char *from, const char *to)
 {
 	int err = 0;
 
 	if (!strcmp(from, to))
 		return 0;
 	if (*from)
-		err = tell(d, CHANGE_VALUE_GONE, field, from);
-	return err || !*to ? err : tell(d, CHANGE_VALUE_NEW, field, to);
+		err = report(d, CHANGE_VALUE_GONE, field, from);
+	return err || !*to ? err : report(d, CHANGE_VALUE_NEW, field, to);
 }
 
 /* ---- sets, sorted by how they were compiled ------------------------------- */
@@ -52,10 +52,11 @@ static int diff_prefixes(const struct diff *d, const char *field, const struct p
 					   prefix_cmp(&from->items[i], &to->items[j]);
 
 		if (order < 0)
-			err = tell(d, CHANGE_VALUE_GONE, field,
-				   prefix_format(&from->items[i], text));
+			err = report(d, CHANGE_VALUE_GONE, field,
+				     prefix_format(&from->items[i], text));
 		else if (order > 0)
-			err = tell(d, CHANGE_VALUE_NEW, field, prefix_format(&to->items[j], text));
+			err = report(d, CHANGE_VALUE_NEW, field,
+				     prefix_format(&to->items[j], text));
 		i += order <= 0;
 		j += order >= 0;
 	}
@@ -90,11 +91,11 @@ static int diff_services(const struct diff *d, const struct service_set *from,
 					   service_order(&from->items[i], &to->items[j]);
 
 		if (order < 0)
-			err = tell(d, CHANGE_VALUE_GONE, "ports",
-				   service_format(&from->items[i], text));
+			err = report(d, CHANGE_VALUE_GONE, "ports",
+				     service_format(&from->items[i], text));
 		else if (order > 0)
-			err = tell(d, CHANGE_VALUE_NEW, "ports",
-				   service_format(&to->items[j], text));
+			err = report(d, CHANGE_VALUE_NEW, "ports",
+				     service_format(&to->items[j], text));
 		i += order <= 0;
 		j += order >= 0;
 	}
@@ -107,10 +108,10 @@ static int diff_names(const struct diff *d, const struct name_set *from, const s
 
 	for (size_t i = 0; i < from->n && !err; i++)
 		if (!name_set_has(to, from->items[i]))
-			err = tell(d, CHANGE_VALUE_GONE, "interface", from->items[i]);
+			err = report(d, CHANGE_VALUE_GONE, "interface", from->items[i]);
 	for (size_t i = 0; i < to->n && !err; i++)
 		if (!name_set_has(from, to->items[i]))
-			err = tell(d, CHANGE_VALUE_NEW, "interface", to->items[i]);
+			err = report(d, CHANGE_VALUE_NEW, "interface", to->items[i]);
 	return err;
 }
 
@@ -153,17 +154,17 @@ static int diff_rule(struct diff *d, const struct rule *from, const struct rule 
 	if (!err)
 		err = diff_services(d, &from->services, &to->services);
 	if (!err)
-		err = tell_value(d, "action", action_of(from), action_of(to));
+		err = report_value(d, "action", action_of(from), action_of(to));
 	if (!err)
-		err = tell_value(d, "proxy", proxy_of(from, was), proxy_of(to, is));
+		err = report_value(d, "proxy", proxy_of(from, was), proxy_of(to, is));
 	if (!err)
-		err = tell_value(d, "on-proxy-down", on_down_of(from), on_down_of(to));
+		err = report_value(d, "on-proxy-down", on_down_of(from), on_down_of(to));
 	if (!err)
-		err = tell_value(d, "unrouted", unrouted_of(from), unrouted_of(to));
+		err = report_value(d, "unrouted", unrouted_of(from), unrouted_of(to));
 	return err;
 }
 
-/* Is there a rule that both have, before this one in `to` and behind it in `from`? */
+/* Is there a rule that both have, before this one in `to` and after it in `from`? */
 static bool has_moved(const struct policy *from, const struct policy *to, int index)
 {
 	int was = policy_find(from, to->rules[index].name);
@@ -188,11 +189,11 @@ static int diff_rules(const struct policy *from, const struct policy *to, struct
 			continue;
 		d->rule = to->rules[i].name;
 		if (was < 0) {
-			err = tell(d, CHANGE_RULE_NEW, NULL, NULL);
+			err = report(d, CHANGE_RULE_NEW, NULL, NULL);
 			continue;
 		}
 		if (has_moved(from, to, i))
-			err = tell(d, CHANGE_RULE_MOVED, NULL, NULL);
+			err = report(d, CHANGE_RULE_MOVED, NULL, NULL);
 		if (!err)
 			err = diff_rule(d, &from->rules[was], &to->rules[i]);
 	}
@@ -200,7 +201,7 @@ static int diff_rules(const struct policy *from, const struct policy *to, struct
 		if (!from->rules[i].used || policy_find(to, from->rules[i].name) >= 0)
 			continue;
 		d->rule = from->rules[i].name;
-		err = tell(d, CHANGE_RULE_GONE, NULL, NULL);
+		err = report(d, CHANGE_RULE_GONE, NULL, NULL);
 	}
 	return err;
 }
@@ -236,7 +237,7 @@ int policy_diff(const struct policy *from, const struct policy *to,
 	if (!err)
 		err = normalize(to, &is);
 	if (!err)
-		err = tell_value(&diff, "unreadable", policy_unreadable_names[from->unreadable],
-				 policy_unreadable_names[to->unreadable]);
+		err = report_value(&diff, "unreadable", policy_unreadable_names[from->unreadable],
+				   policy_unreadable_names[to->unreadable]);
 	return err ? err : diff_rules(&was, &is, &diff);
 }

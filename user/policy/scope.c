@@ -46,7 +46,7 @@ bool scope_names_link_local(const struct policy *policy)
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
 		const struct rule *rule = &policy->rules[i];
 
-		if (!rule->used || rule->action != TPROXY_ACTION_PROXY)
+		if (!rule_is_proxy(rule))
 			continue;
 		for (size_t j = 0; j < rule->to.n; j++)
 			if (prefix_covers(&link_local, &rule->to.items[j]))

@@ -12,7 +12,7 @@
 #define MAX_MASKS 1024
 #define MAX_STEPS 1000000
 
-/* Different masks that some value of a dimension has: all that matters of its values. */
+/* The different masks that the values of a dimension have; the values do not matter. */
 struct masks {
 	tproxy_mask *items; /* owned */
 	size_t n, room;
@@ -75,15 +75,15 @@ static unsigned __int128 prefix_size(const struct prefix *p)
 struct frame {
 	const struct prefix_mask *entry;
 	unsigned __int128 inside; /* addresses that longer prefixes have */
-	bool parted;
+	bool has_longer;
 };
 
-/* An entry counts if an address finds it: if longer prefixes do not have all of it. */
-static int leave(struct masks *masks, const struct frame *frame)
+/* An entry counts if an address finds it: if longer prefixes do not cover all its addresses. */
+static int append_if_reached(struct masks *masks, const struct frame *frame)
 {
 	const struct prefix *prefix = &frame->entry->prefix;
 
-	if (frame->parted && frame->inside == prefix_size(prefix))
+	if (frame->has_longer && frame->inside == prefix_size(prefix))
 		return 0;
 	return masks_append(&masks[prefix->family != AF_INET], frame->entry->mask);
 }
@@ -99,12 +99,12 @@ static int collect_prefixes(const struct prefix_table *table, struct masks *mask
 
 		while (depth && !err &&
 		       !(entry && prefix_covers(&stack[depth - 1].entry->prefix, &entry->prefix)))
-			err = leave(masks, &stack[--depth]);
+			err = append_if_reached(masks, &stack[--depth]);
 		if (!entry)
 			break;
 		if (depth) {
 			stack[depth - 1].inside += prefix_size(&entry->prefix);
-			stack[depth - 1].parted = true;
+			stack[depth - 1].has_longer = true;
 		}
 		stack[depth++] = (struct frame){ .entry = entry };
 	}
@@ -142,7 +142,10 @@ static int collect(const struct policy *policy, struct dimensions *d)
 
 /* ---- one rule ------------------------------------------------------------- */
 
-/* Rules before `rule` on the values that it accepts; without what is no harder to get past. */
+/*
+ * Rules before `rule` on the values that it accepts. A value whose rules include those of another
+ * value is left out: a flow that gets past it gets past the other one, too.
+ */
 static int before_rule(const struct masks *all, int rule, struct masks *ret_masks)
 {
 	struct masks masks = { 0 };
@@ -167,7 +170,7 @@ static int before_rule(const struct masks *all, int rule, struct masks *ret_mask
 	return err;
 }
 
-/* Rules before `rule` that are in force on every interface that a glob of it can mean. */
+/* Rules before `rule` that are in force on every interface that `glob`, one of its own, can mean. */
 static tproxy_mask certainly_on(const struct policy *policy, int rule, const char *glob)
 {
 	tproxy_mask mask = 0;
@@ -258,16 +261,18 @@ static int search_family(const struct policy *policy, const struct dimensions *d
 	return 0;
 }
 
-static int look_at(const struct policy *policy, const struct dimensions *d, int rule,
-		   struct shadow *ret_shadow)
+static int find_one(const struct policy *policy, const struct dimensions *d, int rule,
+		    struct shadow *ret_shadow)
 {
 	const struct rule *r = &policy->rules[rule];
 	struct shadow shadow = { .kind = SHADOW_FAMILIES };
 	int err = 0;
 
-	if (!r->to.n || !r->from.n || !r->services.n)
-		shadow.kind = SHADOW_NOTHING;
-	for (int family = 0; family < 2 && !err && shadow.kind > SHADOW_NOTHING; family++)
+	if (!r->to.n || !r->from.n || !r->services.n) {
+		*ret_shadow = (struct shadow){ .kind = SHADOW_NOTHING };
+		return 0;
+	}
+	for (int family = 0; family < 2 && !err && shadow.kind != SHADOW_NONE; family++)
 		err = search_family(policy, d, rule, family, &shadow);
 	*ret_shadow = shadow;
 	return err;
@@ -292,7 +297,7 @@ int shadow_find(const struct policy *policy, struct shadow ret_shadows[TPROXY_MA
 
 	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (policy->rules[i].used)
-			err = look_at(policy, &d, i, &shadows[i]);
+			err = find_one(policy, &d, i, &shadows[i]);
 	if (!err)
 		memcpy(ret_shadows, shadows, sizeof(shadows));
 	return err;

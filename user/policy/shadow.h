@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rules that no flow can ever reach, found in the compiled tables. Certain: what is reported
- * never decides, on no interface and for no address. It may miss rules that never do. Pure.
+ * Rules that no flow can ever reach, found in the compiled tables. A rule that is reported never
+ * decides, on any interface or for any address; some such rules may be missed. Pure.
  */
 #ifndef TPROXY_POLICY_SHADOW_H
 #define TPROXY_POLICY_SHADOW_H
@@ -27,7 +27,10 @@ struct shadow {
 /* One for each rule. 0, -ENOMEM, or -E2BIG with more prefixes than SHADOW_MAX_PREFIXES. */
 int shadow_find(const struct policy *policy, struct shadow ret_shadows[TPROXY_MAX_RULES]);
 
-/* "rules a, b and 2 more take all that it matches", or what else it is, into buf. Returns buf. */
+/*
+ * Why no flow reaches the rule, as "earlier rules take all that it matches: a, b and c", into buf.
+ * Returns buf.
+ */
 char *shadow_format(const struct policy *policy, const struct shadow *shadow, char *buf,
 		    size_t size);
 

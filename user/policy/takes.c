@@ -20,23 +20,9 @@ static struct prefix host_prefix(const __u8 *addr)
 	return p;
 }
 
-static const struct prefix_mask *find_prefix(const struct prefix_table *table,
-					     const struct prefix *p)
+static int compare_prefix(const void *prefix, const void *entry)
 {
-	size_t low = 0, high = table->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = prefix_cmp(&table->items[middle].prefix, p);
-
-		if (!order)
-			return &table->items[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return prefix_cmp(prefix, &((const struct prefix_mask *)entry)->prefix);
 }
 
 /* The longest prefix carries the rules of all that cover it. */
@@ -45,9 +31,9 @@ static tproxy_mask match_prefix(const struct prefix_table *table, const __u8 *ad
 	struct prefix p = host_prefix(addr);
 	const struct prefix_mask *found;
 
-	for (int len = p.len; len >= 0; len--) {
+	for (int len = p.len; len >= 0 && table->n; len--) {
 		prefix_shorten(&p, (unsigned int)len);
-		found = find_prefix(table, &p);
+		found = bsearch(&p, table->items, table->n, sizeof(*table->items), compare_prefix);
 		if (found)
 			return found->mask;
 	}
@@ -110,15 +96,18 @@ static bool has_udp(const struct rule *rule)
 	return false;
 }
 
-bool takes_udp(const struct takes *t)
+static bool rule_takes_udp(const struct policy_in_force *t, int index)
 {
-	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
-		const struct rule *rule = &t->policy->rules[i];
+	const struct rule *rule = &t->policy->rules[index];
 
-		if (rule->used && rule->action == TPROXY_ACTION_PROXY && (t->mask >> i & 1) &&
-		    has_udp(rule))
+	return rule_is_proxy(rule) && (t->mask >> index & 1) && has_udp(rule);
+}
+
+bool takes_udp(const struct policy_in_force *t)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (rule_takes_udp(t, i))
 			return true;
-	}
 	return false;
 }
 
@@ -180,7 +169,7 @@ static int covers(const struct rule *wide, const struct rule *narrow)
 }
 
 /* Index of the rule of that name, if it has UDP and is in force; else -1. */
-static int find_rule(const struct takes *t, const char *name)
+static int find_rule(const struct policy_in_force *t, const char *name)
 {
 	int index = policy_find(t->policy, name);
 
@@ -188,8 +177,9 @@ static int find_rule(const struct takes *t, const char *name)
 											   -1;
 }
 
-/* What kept flows from rule `old` of before still keeps them from rule `new` of after. */
-static int exceptions_stay(const struct takes *before, int old, const struct takes *after, int new)
+/* 1: each exception before rule `old` of `before` is also one before rule `new` of `after`. */
+static int exceptions_stay(const struct policy_in_force *before, int old,
+			   const struct policy_in_force *after, int new)
 {
 	int result = 1;
 
@@ -208,7 +198,8 @@ static int exceptions_stay(const struct takes *before, int old, const struct tak
 	return result;
 }
 
-static int rule_takes_more(const struct takes *before, const struct takes *after, int index)
+static int rule_takes_more(const struct policy_in_force *before,
+			   const struct policy_in_force *after, int index)
 {
 	const struct rule *rule = &after->policy->rules[index];
 	int old = find_rule(before, rule->name), result;
@@ -221,16 +212,12 @@ static int rule_takes_more(const struct takes *before, const struct takes *after
 	return result < 0 ? result : !result;
 }
 
-int takes_more_udp(const struct takes *before, const struct takes *after)
+int takes_more_udp(const struct policy_in_force *before, const struct policy_in_force *after)
 {
 	int result = 0;
 
-	for (int i = 0; i < TPROXY_MAX_RULES && !result; i++) {
-		const struct rule *rule = &after->policy->rules[i];
-
-		if (rule->used && rule->action == TPROXY_ACTION_PROXY && (after->mask >> i & 1) &&
-		    has_udp(rule))
+	for (int i = 0; i < TPROXY_MAX_RULES && !result; i++)
+		if (rule_takes_udp(after, i))
 			result = rule_takes_more(before, after, i);
-	}
 	return result;
 }

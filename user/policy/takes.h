@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a policy takes: the question the data path answers for each flow, asked for one
- * flow, and asked for all UDP flows at once when a policy replaces another. No I/O.
+ * Which flows a policy takes: what the data path decides for each flow, here for one flow, or for
+ * all UDP flows at once when a policy replaces another. No I/O.
  */
 #ifndef TPROXY_POLICY_TAKES_H
 #define TPROXY_POLICY_TAKES_H
@@ -12,25 +12,25 @@
 int takes_flow(const struct tables *tables, tproxy_mask mask, const struct tproxy_flow_key *key);
 
 /*
- * May a proxy rule get the flow on some interface, attached or not? Never no where it
- * should be yes. tables: of that policy.
+ * May a proxy rule get the flow on some interface, attached or not? True in doubt. tables: of that
+ * policy.
  */
 bool takes_flow_somewhere(const struct tables *tables, const struct policy *policy,
 			  const struct tproxy_flow_key *key);
 
 /* A policy as it is in force on one interface. */
-struct takes {
+struct policy_in_force {
 	const struct policy *policy;
 	tproxy_mask mask;
 };
 
 /* Does any of its proxy rules take UDP flows? */
-bool takes_udp(const struct takes *t);
+bool takes_udp(const struct policy_in_force *t);
 
 /*
- * May a proxy rule of `after` get a UDP flow that no proxy rule of `before` gets? Never
- * no where it should be yes; yes also for some that only look different. 0, 1 or -ENOMEM.
+ * May a proxy rule of `after` get a UDP flow that no proxy rule of `before` gets? 1 in doubt, also
+ * for some policies that only look different. 0, 1 or -ENOMEM.
  */
-int takes_more_udp(const struct takes *before, const struct takes *after);
+int takes_more_udp(const struct policy_in_force *before, const struct policy_in_force *after);
 
 #endif

@@ -77,8 +77,7 @@ static bool is_ours(const struct rule *rule)
 {
 	size_t len = strlen(policy_default_rule);
 
-	if (!rule->used || rule->action != TPROXY_ACTION_PROXY ||
-	    strncmp(rule->name, policy_default_rule, len))
+	if (!rule_is_proxy(rule) || strncmp(rule->name, policy_default_rule, len))
 		return false;
 	return !rule->name[len] || (rule->name[len] == '-' && rule->interfaces.n);
 }

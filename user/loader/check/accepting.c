@@ -35,16 +35,11 @@ static bool serves(const struct listening *l, const struct rule *rule,
 	return false;
 }
 
-static bool is_proxied(const struct rule *rule)
-{
-	return rule->used && rule->action == TPROXY_ACTION_PROXY;
-}
-
 static bool serves_any(const struct checkup *c, const struct listening *l,
 		       const struct listener *listener)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
-		if (is_proxied(&c->policy.rules[i]) && serves(l, &c->policy.rules[i], listener))
+		if (rule_is_proxy(&c->policy.rules[i]) && serves(l, &c->policy.rules[i], listener))
 			return true;
 	return false;
 }
@@ -126,6 +121,6 @@ void check_accepting(struct checkup *c)
 		n = look_again(&l);
 	}
 	for (int i = 0; i < TPROXY_MAX_RULES && n; i++)
-		if (is_proxied(&c->policy.rules[i]))
+		if (rule_is_proxy(&c->policy.rules[i]))
 			report_rule(c, &l, &c->policy.rules[i]);
 }

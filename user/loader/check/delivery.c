@@ -154,16 +154,11 @@ static void check_udp(struct checkup *c, const struct sample *s)
 		prove(c, s);
 }
 
-static bool is_proxied(const struct rule *rule)
-{
-	return rule->used && rule->action == TPROXY_ACTION_PROXY;
-}
-
 static void check_rule(struct checkup *c, int rule)
 {
 	struct sample sample;
 
-	if (!is_proxied(&c->policy.rules[rule]))
+	if (!rule_is_proxy(&c->policy.rules[rule]))
 		return;
 	if (read_sample(c, rule, IPPROTO_TCP, &sample))
 		check_tcp(c, &sample);
@@ -221,7 +216,7 @@ static void probe_iface(struct checkup *c, const struct checked_iface *iface)
 	for (int rule = 0; rule < TPROXY_MAX_RULES; rule++) {
 		__u8 wanted = 0;
 
-		if (is_proxied(&c->policy.rules[rule]) && checkup_takes(c, iface, rule))
+		if (rule_is_proxy(&c->policy.rules[rule]) && checkup_takes(c, iface, rule))
 			wanted = listening_wanted(&c->policy.rules[rule]) & (__u8)~done;
 		for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
 			if (!(wanted >> cls & 1))
@@ -240,7 +235,7 @@ static bool is_doubtful(const struct checkup *c, int rule)
 {
 	struct health tcp = { 0 }, udp = { 0 };
 
-	if (!is_proxied(&c->policy.rules[rule]) ||
+	if (!rule_is_proxy(&c->policy.rules[rule]) ||
 	    health_read(&c->session->state, (__u32)rule, IPPROTO_TCP, &tcp) ||
 	    health_read(&c->session->state, (__u32)rule, IPPROTO_UDP, &udp))
 		return false;
@@ -267,7 +262,7 @@ static void check_side(struct checkup *c, const struct checked_iface *iface, __u
 	bool any = false;
 
 	for (int rule = 0; rule < TPROXY_MAX_RULES; rule++) {
-		if (!is_proxied(&c->policy.rules[rule]) || !checkup_takes(c, iface, rule))
+		if (!rule_is_proxy(&c->policy.rules[rule]) || !checkup_takes(c, iface, rule))
 			continue;
 		any = true;
 		if (policy_maps_rulestat(&c->session->state, (__u32)rule, &stat) || stat.flows)

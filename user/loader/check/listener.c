@@ -281,7 +281,7 @@ void check_listeners(struct checkup *c)
 		return;
 	}
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
-		if (c->policy.rules[i].used && c->policy.rules[i].action == TPROXY_ACTION_PROXY)
+		if (rule_is_proxy(&c->policy.rules[i]))
 			check_rule(c, &l, i);
 	check_pools(c, &l);
 }

@@ -74,7 +74,7 @@ static int walk_devices(struct session *session, const struct config *config,
 			  .devices = devices,
 			  .names = &config->interfaces,
 			  .role = TPROXY_ROLE_POLICY,
-			  .mask = iface_active_rules(&config->policy) };
+			  .mask = policy_used_rules(&config->policy) };
 	int err = session_walk_devices(session, fn, &w);
 
 	w.names = &config->divert;

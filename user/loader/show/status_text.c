@@ -78,7 +78,7 @@ static void print_listeners(const struct status *s)
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
 		const struct rule *rule = &s->checkup.policy.rules[i];
 
-		if (!rule->used || rule->action != TPROXY_ACTION_PROXY || !rule->proxy.port)
+		if (!rule_is_proxy(rule) || !rule->proxy.port)
 			continue;
 		if (!any)
 			printf("listeners:\n");

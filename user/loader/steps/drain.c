@@ -53,7 +53,7 @@ static int end_rules(struct session *session, const struct iface_entry *iface)
 
 static bool takes_udp_on(const struct policy *policy, const struct iface_entry *iface)
 {
-	const struct takes takes = { policy, iface->value.mask };
+	const struct policy_in_force takes = { policy, iface->value.mask };
 
 	return (iface->value.roles & TPROXY_ROLE_DRAINING) && takes_udp(&takes);
 }

@@ -8,16 +8,6 @@
 #include "loader/steps/reset_flows.h"
 #include "loader/steps/routing/steps_route.h"
 
-tproxy_mask iface_active_rules(const struct policy *policy)
-{
-	tproxy_mask mask = 0;
-
-	for (int i = 0; i < TPROXY_MAX_RULES; i++)
-		if (policy->rules[i].used)
-			mask |= 1ULL << i;
-	return mask;
-}
-
 bool iface_is_there(struct session *session, const struct iface_entry *iface,
 		    struct device *ret_device)
 {

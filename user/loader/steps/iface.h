@@ -38,9 +38,6 @@ int iface_off(struct session *session, const struct iface_entry *iface);
 /* Removes entries of the same name with another ifindex. */
 int iface_forget_stale(struct session *session, const struct device *device);
 
-/* The rules of a policy as a mask. */
-tproxy_mask iface_active_rules(const struct policy *policy);
-
 /* Without interfaces, removes the look-up program and the routes; the policy stays. */
 int iface_last_off(struct session *session);
 

@@ -70,8 +70,8 @@ int learn_take_seconds(const char *value, unsigned int *ret_seconds)
 /* 0 or -ENOMEM; adds it only if the new policy may take more flows there. */
 static int add_iface(struct learning *l, const struct learn_iface *iface)
 {
-	const struct takes before = { l->learn->before, iface->before };
-	const struct takes after = { l->learn->after, iface->after };
+	const struct policy_in_force before = { l->learn->before, iface->before };
+	const struct policy_in_force after = { l->learn->after, iface->after };
 	int err = takes_more_udp(&after, &before);
 
 	l->gives_back |= err > 0;

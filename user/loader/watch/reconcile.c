@@ -252,7 +252,7 @@ static int check_patterns(const struct reconcile *r)
 		log_error("%s: cannot read the policy: %s", r->session->state.dir, strerror(-err));
 		return err;
 	}
-	walk.mask = iface_active_rules(&policy);
+	walk.mask = policy_used_rules(&policy);
 	err = session_walk_devices(r->session, attach_if_wanted, &walk);
 	return err ? err : walk.err;
 }
