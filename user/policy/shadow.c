@@ -170,7 +170,7 @@ static int before_rule(const struct masks *all, int rule, struct masks *ret_mask
 	return err;
 }
 
-/* Rules before `rule` that are in force on every interface that `glob`, one of its own, can mean. */
+/* Rules before `rule` that are in force on every interface that its glob `glob` can mean. */
 static tproxy_mask certainly_on(const struct policy *policy, int rule, const char *glob)
 {
 	tproxy_mask mask = 0;

@@ -30,6 +30,11 @@ int port_table_append(struct port_table *table, __u8 proto, __u16 port, tproxy_m
 	return err;
 }
 
+bool tables_rule_is_used(const struct tproxy_rule *rule)
+{
+	return rule->action != TPROXY_ACTION_NONE;
+}
+
 void tables_free(struct tables *tables)
 {
 	free(tables->dst.items);
@@ -99,8 +104,8 @@ void tables_sort(struct tables *tables)
 }
 
 /*
- * Walks a sorted table with the chain of prefixes that cover the current one on
- * a stack (at most 129 deep), and gives each entry its nearest covering entry.
+ * Calls cb for each entry of a sorted table with the nearest entry that covers it, or NULL. The
+ * prefixes that cover the present one are on a stack, at most 129 deep.
  */
 static int walk_covering(struct prefix_table *table,
 			 int (*cb)(struct prefix_mask *entry, const struct prefix_mask *cover,
@@ -131,7 +136,10 @@ static int inherit(struct prefix_mask *entry, const struct prefix_mask *cover, v
 	return 0;
 }
 
-/* Drops what says no more than its covering prefix: the way back could not keep it either. */
+/*
+ * Drops entries with the mask of their covering prefix. They change no answer, and a policy that is
+ * read back would not have them.
+ */
 static void drop_covered(struct prefix_table *table)
 {
 	struct prefix_mask stack[130]; /* copies: the entries move */
@@ -229,7 +237,7 @@ int tables_compile(const struct policy *policy, struct tables *ret_tables)
 	return 0;
 }
 
-/* ---- and back ------------------------------------------------------------- */
+/* ---- back into a policy -------------------------------------------------- */
 
 struct read_back {
 	struct policy *policy;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The policy as the data path reads it: sorted tables of value → rule mask.
- * Compiles a policy into tables, turns tables back into a policy, and lists the
- * map edits that lead from one to the other. No I/O.
+ * The policy as the data path reads it: sorted tables of value → rule mask. Compiles a policy into
+ * tables, turns tables back into a policy, lists the map edits that lead from one to the other
+ * (tables_diff.c), and keeps edits by hand where a policy changes (tables_rebase.c). No I/O.
  *
- * A prefix's mask holds the rules of every prefix that covers it, so that the
- * longest match carries all rules that accept the address. The way back keeps
- * from each prefix only the bits its covering prefix has not: rules come back
- * with the smallest set of prefixes that means the same.
+ * A prefix's mask holds the rules of every prefix that covers it, so that the longest match has all
+ * rules that accept the address. Turned back, a prefix keeps only the bits that its covering prefix
+ * does not have: each rule gets the smallest set of prefixes with the same meaning.
  */
 #ifndef TPROXY_POLICY_TABLES_H
 #define TPROXY_POLICY_TABLES_H
@@ -48,6 +47,8 @@ int tables_to_policy(const struct tables *tables, struct policy *ret_policy);
 void tables_free(struct tables *tables);
 #define __cleanup_tables __attribute__((cleanup(tables_free)))
 
+bool tables_rule_is_used(const struct tproxy_rule *rule);
+
 /* For readers of the maps: append in any order, then sort once. 0 or -ENOMEM. */
 int prefix_table_append(struct prefix_table *table, const struct prefix *prefix, tproxy_mask mask);
 int port_table_append(struct port_table *table, __u8 proto, __u16 port, tproxy_mask mask);
@@ -85,18 +86,17 @@ struct tables_edit {
 int port_mask_cmp(const struct port_mask *a, const struct port_mask *b);
 
 /*
- * The tables that `actual` should become by a change from one policy to another,
- * where somebody may have edited `actual` by hand since it was compiled: only what
- * the change concerns moves, exclusions and additions made by hand stay.
+ * The tables that `actual` should become by a change from one policy to another, although `actual`
+ * may have been edited by hand since it was compiled: only what the change concerns is changed, and
+ * exclusions and additions made by hand stay.
  */
 int tables_rebase(const struct tables *actual, const struct tables *before,
 		  const struct tables *after, struct tables *ret_target);
 
 /*
- * Calls cb for each map edit that leads from one to the other, in an order that
- * is safe while packets are matched: a rule's own entry first; an address or port
- * finds its old mask or its new one at every moment. Stops at cb's first non-zero
- * result and returns it.
+ * Calls cb for each map edit that leads from one to the other, in an order that is safe while
+ * packets are matched: at every moment an address or port finds its old mask or its new one. Removed
+ * rules go first, and new ones come last. Stops at cb's first non-zero result and returns it.
  */
 int tables_diff(const struct tables *from, const struct tables *to,
 		int (*cb)(const struct tables_edit *edit, void *arg), void *arg);

@@ -34,7 +34,7 @@ static int read_rules(int fd, struct tables *tables)
 	for (__u32 i = 0; i < TPROXY_MAX_RULES; i++) {
 		if (bpf_map_lookup_elem(fd, &i, &tables->rules[i]))
 			return -errno;
-		if (tables->rules[i].action != TPROXY_ACTION_NONE)
+		if (tables_rule_is_used(&tables->rules[i]))
 			tables->active |= 1ULL << i;
 	}
 	return 0;
