@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The lines of an INI file. A line is judged by itself; it may continue the key before it. */
 #include "lib/ini.h"
 
 #include <string.h>
@@ -7,10 +6,9 @@
 #include "lib/line.h"
 #include "lib/util.h"
 
-#define BLANKS " \t\r\n\v\f"
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-_Static_assert(LINE_MAX_LEN == 1048576, "the error says so");
+_Static_assert(LINE_MAX_LEN == 1048576, "the error has this number");
 #define TOO_LONG "longer than 1048576 bytes (continue it in an indented line)"
 
 struct ini_reader {
@@ -22,20 +20,7 @@ struct ini_reader {
 
 static bool is_blank(char c)
 {
-	return c && strchr(BLANKS, c);
-}
-
-/* In place. */
-static char *trim(char *text)
-{
-	size_t len;
-
-	text += strspn(text, BLANKS);
-	len = strlen(text);
-	while (len && is_blank(text[len - 1]))
-		len--;
-	text[len] = '\0';
-	return text;
+	return c && strchr(LINE_BLANKS, c);
 }
 
 static void cut_comment(char *text)
@@ -47,7 +32,7 @@ static void cut_comment(char *text)
 	if (!comment)
 		return;
 	*comment = '\0';
-	trim(text);
+	line_trim(text);
 }
 
 /* "[ADDRESS]:PORT" begins an entry of a list or a pool. */
@@ -64,14 +49,14 @@ static void take_header(struct ini_reader *r, char *text, struct ini_line *line)
 
 	free(r->key);
 	r->key = NULL;
-	if (!end || !strchr(";#", end[1 + strspn(end + 1, BLANKS)])) {
+	if (!end || !strchr(";#", end[1 + strspn(end + 1, LINE_BLANKS)])) {
 		line->kind = INI_ERROR;
 		line->why = "expected [SECTION]";
 		return;
 	}
 	*end = '\0';
 	line->kind = INI_SECTION;
-	line->name = trim(text + 1);
+	line->name = line_trim(text + 1);
 }
 
 /* The brackets of "[ADDRESS]:PORT = …" are part of the key. */
@@ -89,8 +74,8 @@ static int take_key(struct ini_reader *r, const char *text, struct ini_line *lin
 	free(r->key);
 	r->key = key;
 	line->kind = INI_KEY;
-	line->name = trim(key);
-	line->value = end + 1 + strspn(end + 1, BLANKS);
+	line->name = line_trim(key);
+	line->value = end + 1 + strspn(end + 1, LINE_BLANKS);
 	return 0;
 }
 
@@ -113,8 +98,8 @@ static int take_text(struct ini_reader *r, char *text, struct ini_line *line)
 	return 0;
 }
 
-/* Fills in the line; *ret_skip: it says nothing. */
-static int judge(struct ini_reader *r, size_t len, struct ini_line *line, bool *ret_skip)
+/* Fills in the line; *ret_skip: it is empty or a comment. */
+static int read_line(struct ini_reader *r, size_t len, struct ini_line *line, bool *ret_skip)
 {
 	char *text;
 
@@ -127,13 +112,13 @@ static int judge(struct ini_reader *r, size_t len, struct ini_line *line, bool *
 	}
 	if (r->number == 1 && !strncmp(r->line, BYTE_ORDER_MARK, 3))
 		memmove(r->line, r->line + 3, len - 2);
-	text = trim(r->line);
+	text = line_trim(r->line);
 	*ret_skip = strchr(";#", *text);
 	return *ret_skip ? 0 : take_text(r, text, line);
 }
 
-static int too_long(const struct ini_reader *r, int (*take)(const struct ini_line *line, void *arg),
-		    void *arg)
+static int report_too_long(const struct ini_reader *r,
+			   int (*take)(const struct ini_line *line, void *arg), void *arg)
 {
 	const struct ini_line line = { INI_ERROR, r->number + 1, "", "", "", TOO_LONG };
 	int err = take(&line, arg);
@@ -152,12 +137,12 @@ int ini_read(FILE *in, int (*take)(const struct ini_line *line, void *arg), void
 		bool skip;
 
 		r.number++;
-		err = judge(&r, (size_t)len, &line, &skip);
+		err = read_line(&r, (size_t)len, &line, &skip);
 		if (!err && !skip)
 			err = take(&line, arg);
 	}
 	if (!err && errno == EFBIG)
-		err = too_long(&r, take, arg);
+		err = report_too_long(&r, take, arg);
 	else if (!err && (errno == ENOMEM || ferror(in)))
 		err = errno ? -errno : -EIO;
 	free(r.line);

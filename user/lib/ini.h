@@ -20,7 +20,7 @@ enum ini_kind {
 	INI_ERROR,     /* WHY says what is wrong with TEXT */
 };
 
-/* Valid during the call. What a kind does not have is "". */
+/* Valid during the call. Members that a kind does not have are "". */
 struct ini_line {
 	enum ini_kind kind;
 	unsigned int number; /* from 1 */

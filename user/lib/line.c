@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* getline with a bound. */
 #include "lib/line.h"
 
 #include <string.h>
@@ -27,4 +26,16 @@ ssize_t line_read(char **line, size_t *room, FILE *file)
 		return -1;
 	(*line)[len] = '\0';
 	return (ssize_t)len;
+}
+
+char *line_trim(char *text)
+{
+	size_t len;
+
+	text += strspn(text, LINE_BLANKS);
+	len = strlen(text);
+	while (len && strchr(LINE_BLANKS, text[len - 1]))
+		len--;
+	text[len] = '\0';
+	return text;
 }

@@ -9,8 +9,6 @@
 
 #include "lib/line.h"
 
-#define BLANKS " \t\r\n\v\f"
-
 /* What a list goes to. */
 struct taker {
 	enum config_lists lists;
@@ -25,7 +23,7 @@ int config_words(struct config_place *place, const char *value, config_entry_fn 
 	char *word;
 	int err = copy ? 0 : -ENOMEM;
 
-	while (!err && (word = strsep(&rest, "," BLANKS)))
+	while (!err && (word = strsep(&rest, "," LINE_BLANKS)))
 		if (*word)
 			err = take(place, word, arg);
 	return err;
@@ -67,9 +65,7 @@ static int take_line(struct config_place *place, char *line, size_t len, const s
 		return 0;
 	}
 	line[strcspn(line, "#;")] = '\0';
-	text = line + strspn(line, BLANKS);
-	for (char *end = text + strlen(text); end > text && strchr(BLANKS, end[-1]);)
-		*--end = '\0';
+	text = line_trim(line);
 	return *text ? t->take(place, text, t->arg) : 0;
 }
 

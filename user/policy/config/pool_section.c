@@ -2,6 +2,7 @@
 /* [pool NAME]: addresses of this host, each mapped to one of a server. */
 #include <string.h>
 
+#include "lib/line.h"
 #include "lib/parse.h"
 #include "policy/config/reading.h"
 
@@ -80,9 +81,7 @@ static int take(struct reading *r, const struct ini_line *line)
 
 	if (!text)
 		return -ENOMEM;
-	for (size_t len = strlen(text); len && strchr(" \t", text[len - 1]);)
-		text[--len] = '\0';
-	return add_entry(r, text);
+	return add_entry(r, line_trim(text));
 }
 
 const struct config_section config_pool_section = { .kind = "pool",
