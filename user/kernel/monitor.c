@@ -44,7 +44,7 @@ static bool matters(const struct nlmsghdr *msg, __u32 table)
 	if (msg->nlmsg_type != RTM_NEWROUTE && msg->nlmsg_type != RTM_DELROUTE)
 		return true;
 	nl_parse(msg, sizeof(*hdr), &attrs);
-	return (attr[RTA_TABLE] ? mnl_attr_get_u32(attr[RTA_TABLE]) : hdr->rtm_table) == table;
+	return nl_attr_u32(attr[RTA_TABLE], hdr->rtm_table) == table;
 }
 
 static bool any_matters(const char *buf, int len, __u32 table)

@@ -46,7 +46,7 @@ struct address {
 
 /* Calls cb for every address of the namespace, until it returns other than 0; returns that. */
 int device_addresses(struct nl *nl, int (*cb)(const struct address *address, void *arg), void *arg);
-/* Those of one family on one device. */
+/* As device_addresses, but of one family on one device. */
 int device_addresses_of(struct nl *nl, __u8 family, int ifindex,
 			int (*cb)(const struct address *address, void *arg), void *arg);
 

@@ -23,7 +23,7 @@ static bool parse_lock(const char *line, const struct stat *file, pid_t *ret_pid
 	       minor_nr == minor(file->st_dev);
 }
 
-/* True also if we may not look. */
+/* True also if we may not read it. */
 static bool fd_has_lock(const char *dir, const char *name, const struct stat *file)
 {
 	__cleanup_file FILE *info = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Processes that hold something others need: a lock of flock(2), according to /proc, or a socket
- * (listeners.h). Only looks.
+ * (listeners.h). Changes nothing.
  */
 #ifndef TPROXY_LIB_HOLDER_H
 #define TPROXY_LIB_HOLDER_H

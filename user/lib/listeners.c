@@ -189,9 +189,10 @@ const struct listener *listeners_at(const struct listeners *listeners,
 
 /* ---- its owner ---------------------------------------------------------- */
 
-#define MAX_LOOKED_AT 200000 /* descriptors: a busy proxy has this many, and it takes a second */
+#define MAX_DESCRIPTORS                                                                            \
+	200000 /* that are read: a busy proxy has this many, and it takes a second */
 
-static bool has_socket(const char *pid, const char *link, size_t *looked_at)
+static bool has_socket(const char *pid, const char *link, size_t *descriptors)
 {
 	__cleanup_dir DIR *dir = NULL;
 	char path[64], target[64];
@@ -199,7 +200,7 @@ static bool has_socket(const char *pid, const char *link, size_t *looked_at)
 
 	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
 	dir = opendir(path);
-	while (dir && (entry = readdir(dir)) && (*looked_at)++ < MAX_LOOKED_AT) {
+	while (dir && (entry = readdir(dir)) && (*descriptors)++ < MAX_DESCRIPTORS) {
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
 
 		target[len < 0 ? 0 : len] = '\0';
@@ -213,15 +214,15 @@ static bool has_socket(const char *pid, const char *link, size_t *looked_at)
 bool listener_holder(const struct listener *listener, struct holder *ret_holder)
 {
 	__cleanup_dir DIR *proc = opendir("/proc");
-	size_t looked_at = 0;
+	size_t descriptors = 0;
 	struct dirent *entry;
 	bool found = false;
 	char link[64];
 
 	snprintf(link, sizeof(link), "socket:[%u]", listener->inode);
-	while (proc && (entry = readdir(proc)) && looked_at < MAX_LOOKED_AT) {
+	while (proc && (entry = readdir(proc)) && descriptors < MAX_DESCRIPTORS) {
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
-		    !has_socket(entry->d_name, link, &looked_at) ||
+		    !has_socket(entry->d_name, link, &descriptors) ||
 		    !holder_describe(atoi(entry->d_name), ret_holder))
 			continue;
 		found = true;

@@ -41,7 +41,7 @@ bool listeners_known(const struct listeners *listeners, __u8 protocol);
 /* NULL: there is none. */
 const struct listener *listeners_by_cookie(const struct listeners *listeners, __u64 cookie);
 
-/* May it take flows that enter by this device? vrf: of which the device is a member, or 0. */
+/* May it take flows that enter by this device? vrf: the one that has the device, or 0. */
 bool listener_takes_device(const struct listener *listener, int ifindex, int vrf);
 
 /* Where the data path looks for the listener of a rule that names a port. */
@@ -51,11 +51,11 @@ struct listener_place {
 	__u16 port;            /* host byte order */
 	int ifindex, vrf;      /* where the flow enters; both 0: by any device */
 };
-/* The one that a socket look-up finds: of the exact address, else the wildcard. NULL: none. */
+/* The listener that a socket look-up finds: at the address itself, else at any. NULL: none. */
 const struct listener *listeners_at(const struct listeners *listeners,
 				    const struct listener_place *place);
 
-/* The process that owns it. False if none is found: it is gone, or we may not look. */
+/* The process that owns it. False if none is found: it is gone, or its descriptors are hidden. */
 bool listener_holder(const struct listener *listener, struct holder *ret_holder);
 
 #endif

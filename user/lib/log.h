@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Diagnostics of the command line programs: everything goes to stderr, one line
- * each, prefixed with the program's name. Data never goes through here.
+ * Diagnostics of the command line programs, on stderr: one line each, which begins with the
+ * program's name. The output of a command does not come through here.
  */
 #ifndef TPROXY_LIB_LOG_H
 #define TPROXY_LIB_LOG_H

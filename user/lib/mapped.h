@@ -29,7 +29,7 @@ static inline void mapped_from(__u8 family, const void *addr, __u8 ret_mapped[16
 	memcpy(ret_mapped + MAPPED_LEN, addr, 4);
 }
 
-/* The other way round: the family; ret_addr has 4 or 16 bytes of it, the rest is zero. */
+/* Returns the family of the address; ret_addr gets its 4 or 16 bytes, and zeros after them. */
 static inline __u8 mapped_to(const __u8 mapped[16], __u8 ret_addr[16])
 {
 	memset(ret_addr, 0, 16);

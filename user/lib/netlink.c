@@ -50,3 +50,8 @@ void nl_parse_nested(const struct nlattr *nest, struct nl_attrs *attrs)
 	memset(attrs->table, 0, sizeof(*attrs->table) * (attrs->max + 1u));
 	mnl_attr_parse_nested(nest, collect, attrs);
 }
+
+__u32 nl_attr_u32(const struct nlattr *attr, __u32 otherwise)
+{
+	return attr ? mnl_attr_get_u32(attr) : otherwise;
+}

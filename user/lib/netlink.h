@@ -32,5 +32,7 @@ struct nl_attrs {
 };
 void nl_parse(const struct nlmsghdr *msg, size_t header_len, struct nl_attrs *attrs);
 void nl_parse_nested(const struct nlattr *nest, struct nl_attrs *attrs);
+/* The value of an attribute, or `otherwise` if it is absent (NULL). */
+__u32 nl_attr_u32(const struct nlattr *attr, __u32 otherwise);
 
 #endif

@@ -12,53 +12,53 @@
 #define PART_STEP 512
 
 /* Messages of all tries, one after the other. */
-struct heap {
+struct messages {
 	char *bytes; /* owned */
 	size_t len, room;
 	size_t n;
 };
 
-static void heap_free(struct heap *heap)
+static void messages_free(struct messages *messages)
 {
-	free(heap->bytes);
+	free(messages->bytes);
 }
 
-static int heap_grow(struct heap *heap, size_t more)
+static int messages_grow(struct messages *messages, size_t more)
 {
-	size_t room = heap->room ? heap->room : 4096;
+	size_t room = messages->room ? messages->room : 4096;
 	char *bytes;
 
-	while (room < heap->len + more)
+	while (room < messages->len + more)
 		room *= 2;
-	if (room == heap->room)
+	if (room == messages->room)
 		return 0;
-	bytes = realloc(heap->bytes, room);
+	bytes = realloc(messages->bytes, room);
 	if (!bytes)
 		return -ENOMEM;
-	heap->bytes = bytes;
-	heap->room = room;
+	messages->bytes = bytes;
+	messages->room = room;
 	return 0;
 }
 
 static int keep(const struct nlmsghdr *msg, void *arg)
 {
 	size_t size = MNL_ALIGN(msg->nlmsg_len);
-	struct heap *heap = arg;
+	struct messages *messages = arg;
 
-	if (heap_grow(heap, size)) {
+	if (messages_grow(messages, size)) {
 		errno = ENOMEM;
 		return MNL_CB_ERROR;
 	}
-	memset(heap->bytes + heap->len, 0, size);
-	memcpy(heap->bytes + heap->len, msg, msg->nlmsg_len);
-	heap->len += size;
-	heap->n++;
+	memset(messages->bytes + messages->len, 0, size);
+	memcpy(messages->bytes + messages->len, msg, msg->nlmsg_len);
+	messages->len += size;
+	messages->n++;
 	return MNL_CB_OK;
 }
 
-static struct nlmsghdr *message_at(const struct heap *heap, size_t at)
+static struct nlmsghdr *message_at(const struct messages *messages, size_t at)
 {
-	return (void *)(heap->bytes + at);
+	return (void *)(messages->bytes + at);
 }
 
 /* ---- each message once -------------------------------------------------- */
@@ -86,13 +86,13 @@ static bool same(const struct nlmsghdr *a, const struct nlmsghdr *b)
 		       mnl_nlmsg_get_payload_len(a));
 }
 
-static bool is_new(struct seen *seen, const struct heap *heap, size_t at)
+static bool is_new(struct seen *seen, const struct messages *messages, size_t at)
 {
-	const struct nlmsghdr *msg = message_at(heap, at);
+	const struct nlmsghdr *msg = message_at(messages, at);
 	size_t i = hash(msg) & seen->mask;
 
 	for (; seen->places[i]; i = (i + 1) & seen->mask)
-		if (same(message_at(heap, seen->places[i] - 1), msg))
+		if (same(message_at(messages, seen->places[i] - 1), msg))
 			return false;
 	seen->places[i] = at + 1;
 	return true;
@@ -111,25 +111,25 @@ static int seen_make(struct seen *seen, size_t n)
 
 /* ---- the callback ------------------------------------------------------- */
 
-static int give(const struct nl_reader *reader, const struct heap *heap, size_t at,
+static int give(const struct nl_reader *reader, const struct messages *messages, size_t at,
 		struct seen *seen)
 {
 	int more = MNL_CB_OK;
 
-	for (; at < heap->len && more == MNL_CB_OK;
-	     at += MNL_ALIGN(message_at(heap, at)->nlmsg_len))
-		if (!seen || is_new(seen, heap, at))
-			more = reader->cb(message_at(heap, at), reader->arg);
+	for (; at < messages->len && more == MNL_CB_OK;
+	     at += MNL_ALIGN(message_at(messages, at)->nlmsg_len))
+		if (!seen || is_new(seen, messages, at))
+			more = reader->cb(message_at(messages, at), reader->arg);
 	return more < 0 ? -errno : 0;
 }
 
-static int give_all_once(const struct nl_reader *reader, const struct heap *heap)
+static int give_all_once(const struct nl_reader *reader, const struct messages *messages)
 {
 	struct seen seen;
-	int err = seen_make(&seen, heap->n);
+	int err = seen_make(&seen, messages->n);
 
 	if (!err)
-		err = give(reader, heap, 0, &seen);
+		err = give(reader, messages, 0, &seen);
 	free(seen.places);
 	return err;
 }
@@ -151,24 +151,24 @@ static void prepare_next(struct nl *nl, int tries)
 
 int nl_dump(struct nl_reader *reader)
 {
-	struct heap heap __attribute__((cleanup(heap_free))) = { 0 };
+	struct messages messages __attribute__((cleanup(messages_free))) = { 0 };
 	const __u64 begin = monotonic_ms();
 	int err = 0;
 
 	for (int tries = 1; tries <= TRIES; tries++) {
 		struct nl_reader r = *reader;
-		size_t start = heap.len;
+		size_t start = messages.len;
 
 		r.cb = keep;
-		r.arg = &heap;
+		r.arg = &messages;
 		err = nl_ask(&r);
 		if (!err && !r.interrupted)
-			return give(reader, &heap, start, NULL);
+			return give(reader, &messages, start, NULL);
 		if (err && err != -ENOBUFS)
 			return err;
 		if (tries >= TRIES_LEAST && monotonic_ms() - begin > ENOUGH_MS)
 			break;
 		prepare_next(reader->nl, tries);
 	}
-	return err ? err : give_all_once(reader, &heap);
+	return err ? err : give_all_once(reader, &messages);
 }

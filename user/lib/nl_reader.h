@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One query and its answer, read once. A query never meets what an earlier one left unread.
- * Whether the answer is complete is the caller's question: nl_dump.h.
+ * It may be incomplete: nl_dump.h asks again.
  */
 #ifndef TPROXY_LIB_NL_READER_H
 #define TPROXY_LIB_NL_READER_H
@@ -14,7 +14,7 @@ struct nl_reader {
 	mnl_cb_t cb;
 	void *arg;
 	size_t given;     /* messages that cb has seen */
-	bool interrupted; /* what was dumped changed meanwhile: some of it may be missing */
+	bool interrupted; /* a change came during the dump: messages may be missing */
 };
 
 /* Sends the query and reads its answer once. 0 or -errno, -ENOBUFS after a part was lost. */

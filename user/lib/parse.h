@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Text to values: ports, prefixes, addresses, name tables. Pure functions, no
- * I/O. Every function returns 0 or -errno and leaves its results untouched on
- * failure; where `ret_why` is taken it is set to a static string that says what
- * is wrong, fit for "WHAT: WHY".
+ * Text to values: ports, prefixes, addresses, name tables. Pure functions, no I/O. Every function
+ * returns 0 or -errno and leaves its results untouched on failure; ret_why then is a static string
+ * that says what is wrong, fit for "WHAT: WHY".
  */
 #ifndef TPROXY_LIB_PARSE_H
 #define TPROXY_LIB_PARSE_H

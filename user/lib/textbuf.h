@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Builds text in a buffer of the caller without printf, which took a tenth of the CPU
- * time of a short connection. Owns no memory; cuts off what does not fit, and adds no
- * closing zero.
+ * Builds text in a buffer of the caller without printf, which took a tenth of the CPU time of a
+ * short connection. Owns no memory; cuts off what does not fit, and adds no closing zero.
  */
 #ifndef TPROXY_LIB_TEXTBUF_H
 #define TPROXY_LIB_TEXTBUF_H

@@ -94,7 +94,7 @@ static inline int array_room(void **items, size_t n, size_t *room, size_t size)
 	return 0;
 }
 
-/* For a sequence that continues after an error: the first one is what it returns. */
+/* For a sequence that continues after an error and returns the first one. */
 static inline int first_error(int first, int err)
 {
 	return first ? first : err;

@@ -85,11 +85,6 @@ struct xdp {
 	__u32 driver, generic, hardware;
 };
 
-static __u32 id_of(const struct nlattr *attr)
-{
-	return attr ? mnl_attr_get_u32(attr) : 0;
-}
-
 static int read_xdp(const struct nlmsghdr *msg, void *data)
 {
 	const struct nlattr *attr[IFLA_MAX + 1], *nested[IFLA_XDP_MAX + 1];
@@ -100,9 +95,9 @@ static int read_xdp(const struct nlmsghdr *msg, void *data)
 	if (!attr[IFLA_XDP])
 		return MNL_CB_OK;
 	nl_parse_nested(attr[IFLA_XDP], &inner);
-	xdp->driver = id_of(nested[IFLA_XDP_DRV_PROG_ID]);
-	xdp->generic = id_of(nested[IFLA_XDP_SKB_PROG_ID]);
-	xdp->hardware = id_of(nested[IFLA_XDP_HW_PROG_ID]);
+	xdp->driver = nl_attr_u32(nested[IFLA_XDP_DRV_PROG_ID], 0);
+	xdp->generic = nl_attr_u32(nested[IFLA_XDP_SKB_PROG_ID], 0);
+	xdp->hardware = nl_attr_u32(nested[IFLA_XDP_HW_PROG_ID], 0);
 	return MNL_CB_OK;
 }
 

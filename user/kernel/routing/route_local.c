@@ -10,11 +10,6 @@
 
 static const __u8 protocols[] = { TPROXY_RT_PROTOCOL, TPROXY_RT_PROTOCOL_OLD };
 
-static __u32 attr_u32(const struct nlattr *attr, __u32 otherwise)
-{
-	return attr ? mnl_attr_get_u32(attr) : otherwise;
-}
-
 /* ---- routes ------------------------------------------------------------- */
 
 static struct nlmsghdr *route_message(struct nl *nl, char *buf, __u16 type, __u16 flags,
@@ -106,7 +101,7 @@ static int read_table_route(const struct nlmsghdr *msg, void *data)
 	bool local = hdr->rtm_type == RTN_LOCAL && !hdr->rtm_dst_len;
 
 	nl_parse(msg, sizeof(*hdr), &attrs);
-	if (attr_u32(attr[RTA_TABLE], hdr->rtm_table) != walk->table)
+	if (nl_attr_u32(attr[RTA_TABLE], hdr->rtm_table) != walk->table)
 		return MNL_CB_OK;
 	if (local && hdr->rtm_protocol == TPROXY_RT_PROTOCOL)
 		walk->found.ours = true;
@@ -147,7 +142,7 @@ static int read_output(const struct nlmsghdr *msg, void *data)
 	int *ifindex = data;
 
 	nl_parse(msg, sizeof(struct rtmsg), &attrs);
-	*ifindex = (int)attr_u32(attr[RTA_OIF], 0);
+	*ifindex = (int)nl_attr_u32(attr[RTA_OIF], 0);
 	return MNL_CB_OK;
 }
 

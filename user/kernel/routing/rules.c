@@ -7,11 +7,6 @@
 /* Attributes of newer kernels may be selectors. */
 #define KNOWN_MAX FRA_DPORT_RANGE
 
-static __u32 attr_u32(const struct nlattr *attr, __u32 otherwise)
-{
-	return attr ? mnl_attr_get_u32(attr) : otherwise;
-}
-
 static __u8 attr_u8(const struct nlattr *attr)
 {
 	return attr ? mnl_attr_get_u8(attr) : 0;
@@ -52,8 +47,8 @@ static void take_ports(struct rule_range *range, const struct nlattr *attr)
 
 static void take_selectors(struct route_rule *rule, const struct nlattr *const *attr)
 {
-	rule->mark = attr_u32(attr[FRA_FWMARK], 0);
-	rule->mask = attr_u32(attr[FRA_FWMASK], attr[FRA_FWMARK] ? 0xffffffff : 0);
+	rule->mark = nl_attr_u32(attr[FRA_FWMARK], 0);
+	rule->mask = nl_attr_u32(attr[FRA_FWMASK], attr[FRA_FWMARK] ? 0xffffffff : 0);
 	rule->l3mdev = attr_u8(attr[FRA_L3MDEV]);
 	rule->ipproto = attr_u8(attr[FRA_IP_PROTO]);
 	take_name(rule->iif, attr[FRA_IIFNAME]);
@@ -90,11 +85,11 @@ void rule_parse(const struct nlmsghdr *msg, struct route_rule *ret_rule)
 				     .unresolved = hdr->flags & FIB_RULE_UNRESOLVED,
 				     .unknown = has_unknown(msg) };
 	rule->protocol = attr_u8(attr[FRA_PROTOCOL]);
-	rule->pref = attr_u32(attr[FRA_PRIORITY], 0);
-	rule->table = attr_u32(attr[FRA_TABLE], hdr->table);
-	rule->target = attr_u32(attr[FRA_GOTO], 0);
-	rule->suppress_len = (int)attr_u32(attr[FRA_SUPPRESS_PREFIXLEN], (__u32)-1);
-	rule->suppress_group = (int)attr_u32(attr[FRA_SUPPRESS_IFGROUP], (__u32)-1);
+	rule->pref = nl_attr_u32(attr[FRA_PRIORITY], 0);
+	rule->table = nl_attr_u32(attr[FRA_TABLE], hdr->table);
+	rule->target = nl_attr_u32(attr[FRA_GOTO], 0);
+	rule->suppress_len = (int)nl_attr_u32(attr[FRA_SUPPRESS_PREFIXLEN], (__u32)-1);
+	rule->suppress_group = (int)nl_attr_u32(attr[FRA_SUPPRESS_IFGROUP], (__u32)-1);
 	take_prefix(&rule->from, attr[FRA_SRC], hdr->src_len);
 	take_prefix(&rule->to, attr[FRA_DST], hdr->dst_len);
 	take_selectors(rule, attr);

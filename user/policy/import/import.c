@@ -11,7 +11,7 @@
 #include "policy/import/iptables.h"
 
 #define MAX_DEPTH 16
-/* Chains that jump to each other many times could be walked for years. */
+/* Chains that jump to each other many times would take years. */
 #define MAX_STEPS 20000
 
 struct line {
@@ -316,7 +316,7 @@ static int take_mangle(struct reading *r, unsigned int number, char *text)
 }
 
 /* Rules of other tables do not intercept, unless they redirect. */
-static void look_at_other(const struct reading *r, unsigned int number, char *text)
+static void check_other_table(const struct reading *r, unsigned int number, char *text)
 {
 	const struct line line = { .number = number, .text = text };
 
@@ -333,9 +333,10 @@ static int take_line(struct reading *r, unsigned int number, char *text)
 
 	while (end > text && strchr(" \t\r\n", end[-1]))
 		*--end = '\0';
+	/* The line may be printed. */
 	for (char *p = text; *p; p++)
 		if ((*p < ' ' && *p != '\t') || *p == 0x7f)
-			*p = '?';              /* the line may be printed */
+			*p = '?';
 	if (*text == '[' && strchr(text, ']')) /* counters of iptables-save -c */
 		text = strchr(text, ']') + 1;
 	text += strspn(text, " \t");
@@ -358,7 +359,7 @@ static int take_line(struct reading *r, unsigned int number, char *text)
 		return 0; /* chains and their policies */
 	if (r->mangle)
 		return take_mangle(r, number, text);
-	look_at_other(r, number, text);
+	check_other_table(r, number, text);
 	return 0;
 }
 
@@ -374,8 +375,8 @@ int import_iptables(struct import *import, FILE *in, struct config *ret_config)
 
 	for (unsigned int number = 1; !err && line_read(&text, &room, in) >= 0; number++)
 		err = take_line(&r, number, text);
-	if (!err && (ferror(in) || errno == EFBIG))
-		err = ferror(in) ? -EIO : -EFBIG;
+	if (!err && (ferror(in) || errno))
+		err = ferror(in) ? -EIO : -errno;
 	if (!err)
 		err = end_table(&r);
 	forget_lines(&r);

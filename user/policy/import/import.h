@@ -21,7 +21,7 @@ struct import {
 	bool any_interface;
 };
 
-/* 0, or -ENOMEM, -EIO. Lines that make no sense are left out like others. */
+/* 0, or -ENOMEM, -EIO, -EFBIG (a line is too long). Lines that are no rule are left out as well. */
 int import_iptables(struct import *import, FILE *in, struct config *ret_config);
 
 #endif
