@@ -13,7 +13,7 @@
 #include "address.h"
 #include "lib/util.h"
 #include "relay/net/rawicmp.h"
-#include "relay/udp/source.h"
+#include "relay/udp/per_source.h"
 #include "relay/upstream/socks5.h"
 
 static void test_socks_header(void **state)

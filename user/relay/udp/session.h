@@ -8,7 +8,7 @@
  *     │                                                                          ▲ │
  *     │  datagrams            engine.c             session.c          relay.c    │ │
  *     ├─► listener ─────────► finds or opens ────► struct session ──► `up` ──────┘ │ answers
- *     │   (tc assigns it)     the session          source.c counts    socks.c wraps│
+ *     │   (tc assigns it)     the session      per_source.c counts    socks.c wraps│
  *     │                           ▲                them by client     for a proxy  │
  *     ├─► direct socket ──────────┘                                                │
  *     │   (direct.c), of one busy flow                                relay.c      │
@@ -37,8 +37,8 @@
 #include "relay/process/listener.h"
 #include "relay/udp/engine.h"
 #include "relay/udp/path.h"
+#include "relay/udp/per_source.h"
 #include "relay/udp/reply.h"
-#include "relay/udp/source.h"
 #include "relay/udp/train.h"
 
 struct direct;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counts the flows of each source, so that one host cannot take all places. A source is an IPv4
- * address or an IPv6 /64, the least that a host can be given (RFC 4291 2.5.4). Must not end flows:
- * it only names the next one.
+ * Counts the flows of each source, the client's host, so that one host cannot take all places
+ * (udp-per-source). A source is an IPv4 address or an IPv6 /64, the least that a host can be given
+ * (RFC 4291 2.5.4). Must not end flows: it only names the next one.
  */
-#ifndef TPROXY_RELAY_UDP_SOURCE_H
-#define TPROXY_RELAY_UDP_SOURCE_H
+#ifndef TPROXY_RELAY_UDP_PER_SOURCE_H
+#define TPROXY_RELAY_UDP_PER_SOURCE_H
 
 #include <sys/queue.h>
 

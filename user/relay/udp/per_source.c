@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "relay/udp/source.h"
+#include "relay/udp/per_source.h"
 
 #include <errno.h>
 #include <stdlib.h>
