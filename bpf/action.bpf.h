@@ -10,7 +10,6 @@
 #include "match.bpf.h"
 #include "older.bpf.h"
 #include "owner.bpf.h"
-#include "proto.bpf.h"
 #include "route.bpf.h"
 #include "steer.bpf.h"
 #include "syn.bpf.h"

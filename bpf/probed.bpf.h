@@ -8,7 +8,6 @@
 #define TPROXY_PROBED_BPF_H
 
 #include "maps.bpf.h"
-#include "slots.bpf.h"
 #include "socket.bpf.h"
 #include "tproxy.h"
 

@@ -8,7 +8,7 @@
 #define TPROXY_RELAY_ADMIT_ADMIT_H
 
 #include "relay/admit/limits.h"
-#include "relay/log/record.h"
+#include "relay/log/flowrecord.h"
 #include "relay/loop/engine_context.h"
 
 /*

@@ -129,7 +129,7 @@ enum cmdline_result cmdline_parse(struct command_line *cl, int argc, char **argv
 			return r;
 	}
 	if (optind == argc)
-		return cl->check ? CMDLINE_CHECK : CMDLINE_RUN;
+		return CMDLINE_RUN;
 	snprintf(cl->why, sizeof(cl->why), "%s: unexpected argument (see tproxy-relay --help)",
 		 argv[optind]);
 	return CMDLINE_USAGE;

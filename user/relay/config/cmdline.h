@@ -10,7 +10,6 @@
 
 enum cmdline_result {
 	CMDLINE_RUN,
-	CMDLINE_CHECK,   /* --check was given, and nothing is wrong so far */
 	CMDLINE_HELP,    /* -h was given */
 	CMDLINE_VERSION, /* -V was given */
 	CMDLINE_USAGE,   /* an error */
@@ -20,7 +19,7 @@ struct command_line {
 	struct options *o;
 	const char *config; /* -c, or NULL */
 	char why[512];      /* one line on failure */
-	bool check;
+	bool check;         /* --check was given */
 };
 
 /* May be called again for the same line. */

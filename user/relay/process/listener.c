@@ -12,25 +12,30 @@
 #define LISTENER_BACKLOG 4096
 #define LISTENER_UDP_RCVBUF (4 * 1024 * 1024)
 
+static bool class_is_v6(enum tproxy_class cls)
+{
+	return cls == TPROXY_TCP6 || cls == TPROXY_UDP6;
+}
+
 /* For TCP what accepted sockets inherit, so that accept needs no further calls. */
 int listener_set_options(int fd, enum tproxy_class cls)
 {
 	if (class_is_tcp(cls)) {
-		int err = arrival_watch(fd, cls == TPROXY_TCP4 ? AF_INET : AF_INET6);
+		int err = arrival_watch(fd, class_is_v6(cls) ? AF_INET6 : AF_INET);
 
 		return err ? err : sockopt_stream(fd);
 	}
 	/* The first datagrams of all flows come here. With FORCE net.core.rmem_max does not limit root. */
 	if (sockopt_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, LISTENER_UDP_RCVBUF))
 		sockopt_int(fd, SOL_SOCKET, SO_RCVBUF, LISTENER_UDP_RCVBUF);
-	return cls == TPROXY_UDP4 ? sockopt_on(fd, SOL_IP, IP_RECVORIGDSTADDR) :
-				    sockopt_on(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR);
+	return class_is_v6(cls) ? sockopt_on(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR) :
+				  sockopt_on(fd, SOL_IP, IP_RECVORIGDSTADDR);
 }
 
 static int listener_bind(enum tproxy_class cls, uint16_t port, int device)
 {
-	bool v4 = cls == TPROXY_TCP4 || cls == TPROXY_UDP4;
-	sa_family_t family = v4 ? AF_INET : AF_INET6;
+	bool v6 = class_is_v6(cls);
+	sa_family_t family = v6 ? AF_INET6 : AF_INET;
 	union saddr addr = saddr_loopback(family, port);
 	bool tcp = class_is_tcp(cls);
 	int type = tcp ? SOCK_STREAM : SOCK_DGRAM;
@@ -42,7 +47,7 @@ static int listener_bind(enum tproxy_class cls, uint16_t port, int device)
 	err = sockopt_device(fd, device);
 	if (!err)
 		err = sockopt_transparent(fd, family);
-	if (!err && !v4)
+	if (!err && v6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
 	/* For connections of a previous relay in TIME_WAIT. UDP would share the port. */
 	if (!err && tcp)
@@ -73,11 +78,6 @@ static int note_port(struct listener_set *set, int fd, bool tcp)
 static bool means_no_v6(int err)
 {
 	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
-}
-
-static bool class_is_v6(enum tproxy_class cls)
-{
-	return cls == TPROXY_TCP6 || cls == TPROXY_UDP6;
 }
 
 /* Opens the socket unless there is one, and notes its port. */

@@ -23,7 +23,7 @@
 
 /* The ports asked for, and sockets of a previous relay that had more workers. */
 #define LISTENER_ROWS (OPTIONS_MAX_PORTS + OPTIONS_MAX_WORKERS)
-#define LISTENERS_MAX ((OPTIONS_MAX_PORTS + OPTIONS_MAX_WORKERS) * TPROXY_CLASS_MAX)
+#define LISTENERS_MAX (LISTENER_ROWS * TPROXY_CLASS_MAX)
 
 /* One worker's sockets, by enum tproxy_class; -1: none. */
 struct worker_listeners {

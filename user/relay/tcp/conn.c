@@ -6,6 +6,7 @@
 
 #include "lib/util.h"
 #include "relay/config/options.h"
+#include "relay/log/record.h"
 #include "relay/net/sockopt.h"
 
 /*

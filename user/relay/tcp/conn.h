@@ -9,7 +9,7 @@
 #define TPROXY_RELAY_TCP_CONN_H
 
 #include "relay/admit/limits.h"
-#include "relay/log/record.h"
+#include "relay/log/flowrecord.h"
 #include "relay/loop/engine_context.h"
 #include "relay/net/arrival.h"
 #include "relay/tcp/pump.h"

@@ -9,6 +9,7 @@
 #include "relay/config/options.h"
 #include "relay/config/settings.h"
 #include "relay/log/looplog.h"
+#include "relay/log/record.h"
 #include "relay/net/sockopt.h"
 #include "relay/upstream/upstream.h"
 

@@ -7,7 +7,7 @@
 #ifndef TPROXY_RELAY_TCP_ENGINE_H
 #define TPROXY_RELAY_TCP_ENGINE_H
 
-#include "relay/log/record.h"
+#include "relay/log/flowrecord.h"
 #include "relay/loop/engine_context.h"
 
 struct tcp_engine;

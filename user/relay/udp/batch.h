@@ -39,12 +39,4 @@ struct run batch_run(struct batch *b, int i);
 /* Original destination of a listener's run i. False: the kernel did not say. */
 bool batch_dst(struct batch *b, int i, union saddr *ret_dst);
 
-/* Number of datagrams, empty ones included. */
-static inline unsigned int run_count(const struct run *run)
-{
-	if (!run->segment || run->len <= run->segment)
-		return 1;
-	return (unsigned int)((run->len + run->segment - 1) / run->segment);
-}
-
 #endif

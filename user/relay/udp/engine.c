@@ -14,6 +14,7 @@
 #include "relay/admit/admit.h"
 #include "relay/config/options.h"
 #include "relay/log/looplog.h"
+#include "relay/log/record.h"
 #include "relay/net/rawicmp.h"
 #include "relay/udp/session.h"
 

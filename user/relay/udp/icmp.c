@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 
 #include "lib/util.h"
+#include "relay/log/record.h"
 #include "relay/net/icmpquote.h"
 #include "relay/net/sockopt.h"
 #include "relay/udp/session.h"

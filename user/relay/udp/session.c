@@ -11,6 +11,7 @@
 
 #include "lib/util.h"
 #include "relay/config/options.h"
+#include "relay/log/record.h"
 #include "relay/net/sockopt.h"
 #include "relay/udp/socks.h"
 #include "relay/upstream/upstream.h"
