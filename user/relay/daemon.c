@@ -114,10 +114,10 @@ static void take_config(struct daemon *d, const struct registrar_config *config)
 
 	atomic_store(&pinned->marks, kept_marks_of(config->mark, config->df_mark));
 	atomic_store(&pinned->link_local, config->link_local);
-	atomic_store(&pinned->drains, config->drains);
+	atomic_store(&pinned->detaching, config->detaching);
 	record_say(RECORD_DEBUG, "pinned configuration: mark 0x%x, df-mark 0x%x, link-local %s%s",
 		   config->mark, config->df_mark, config->link_local ? "by rule" : "refused",
-		   config->drains ? ", an interface is being detached" : "");
+		   config->detaching ? ", an interface is being detached" : "");
 	poke_all(d);
 }
 

@@ -349,7 +349,7 @@ int main(int argc, char **argv)
 	case OPTIONS_CHECKED:
 		return 0;
 	case OPTIONS_HELP:
-		fputs(options_help, stdout);
+		fputs(keys_help, stdout);
 		return 0;
 	case OPTIONS_VERSION:
 		puts("tproxy-relay " TPROXY_VERSION);

@@ -140,7 +140,7 @@ static void command_ready(struct io *io, uint32_t events)
 	(void)events;
 	eventfd_read(io->fd, &count);
 	take_settings(&t->ctx);
-	udp_keep(t->udp, atomic_load(&t->ctx.relay->pinned.drains));
+	udp_keep(t->udp, atomic_load(&t->ctx.relay->pinned.detaching));
 	obey(t, (enum thread_order)atomic_load(&t->order));
 }
 

@@ -11,13 +11,7 @@
 
 _Static_assert(OPTIONS_MAX_WORKERS == TPROXY_GROUP_WAYS, "one worker for each way of the group");
 
-const char *const source_names[SOURCE_MAX] = {
-	[SOURCE_OWN] = "own",
-	[SOURCE_CLIENT_IP] = "client-ip",
-	[SOURCE_CLIENT_IP_PORT] = "client-ip-port",
-};
-
-const char options_help[] =
+const char keys_help[] =
 	"Usage: tproxy-relay [OPTION…]\n"
 	"Relays intercepted TCP and UDP flows to their original destination.\n"
 	"\n"
@@ -303,7 +297,7 @@ const char *keys_option(size_t i, bool *ret_has_value)
 {
 	*ret_has_value = true;
 	if (i >= ARRAY_SIZE(keys))
-		return settings_limit(i - ARRAY_SIZE(keys));
+		return settings_limit_name(i - ARRAY_SIZE(keys));
 	*ret_has_value = !is_flag(keys[i].name);
 	return keys[i].name;
 }

@@ -17,6 +17,7 @@ const char *keys_shown(const char *key, const char *value);
 /* Sets one key from text. 0, or -errno with *ret_why saying what is wrong; -ENOENT: no such key. */
 int keys_set(struct options *o, const char *key, const char *value, const char **ret_why);
 
-extern const char options_help[];
+/* The text of --help. */
+extern const char keys_help[];
 
 #endif

@@ -8,6 +8,12 @@
 #include "lib/util.h"
 #include "tproxy.h"
 
+const char *const source_names[SOURCE_MAX] = {
+	[SOURCE_OWN] = "own",
+	[SOURCE_CLIENT_IP] = "client-ip",
+	[SOURCE_CLIENT_IP_PORT] = "client-ip-port",
+};
+
 int options_defaults(struct options *o)
 {
 	options_free(o);

@@ -110,7 +110,7 @@ static const struct {
 	{ "bandwidth", set_bandwidth },
 };
 
-const char *settings_limit(size_t i)
+const char *settings_limit_name(size_t i)
 {
 	return i < ARRAY_SIZE(limit_keys) ? limit_keys[i].name : NULL;
 }

@@ -29,7 +29,7 @@ struct settings *settings_ref(struct settings *s);
 void settings_unref(struct settings *s);
 
 /* Name of key number i that is a limit, or NULL after the last. */
-const char *settings_limit(size_t i);
+const char *settings_limit_name(size_t i);
 
 /* The key is one of the lists, which may be given several times: they add up. */
 bool settings_is_list(const char *key);

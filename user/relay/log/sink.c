@@ -11,7 +11,7 @@
 
 #define SINK_SIZE (1024 * 1024)
 /* Between two writes: to wake a thread for each line costs more than a flow. */
-#define SINK_REST_MS 20
+#define SINK_PAUSE_MS 20
 
 struct sink_buffer {
 	size_t len;
@@ -81,7 +81,7 @@ static uint64_t count_lines(const char *data, size_t len)
 	return lines;
 }
 
-static void sink_rest(unsigned int ms)
+static void sink_pause(unsigned int ms)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = (long)ms * 1000 * 1000 }, NULL);
 }
@@ -100,7 +100,7 @@ static uint64_t write_out(const char *data, size_t len, bool *torn)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
 			/* Another process shares the descriptor and made it non-blocking. */
-			sink_rest(10);
+			sink_pause(10);
 			continue;
 		}
 		if (n <= 0)
@@ -148,7 +148,7 @@ static void *sink_thread(void *arg)
 			failed += report_lost(lost, &torn);
 		out->len = 0;
 		/* Callers that add lines meanwhile have no thread to wake. */
-		sink_rest(SINK_REST_MS);
+		sink_pause(SINK_PAUSE_MS);
 		pthread_mutex_lock(&sink.lock);
 	}
 	sink.running = false;

@@ -28,7 +28,7 @@ struct worker_listeners;
 struct pinned {
 	kept_marks marks;            /* bits tc sets on packets that stay here */
 	_Atomic uint32_t link_local; /* 1: a rule names destinations in 169.254.0.0/16 */
-	_Atomic uint32_t drains;     /* UDP flows shall not depend on rules, see udp_keep */
+	_Atomic uint32_t detaching;  /* 1: an interface is being detached, see udp_keep */
 };
 
 /* What all threads read. Only `settings` and `pinned` change while they run; the limits count. */

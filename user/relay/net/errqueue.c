@@ -27,25 +27,25 @@ static void take_entry(struct queued_error *q, const struct sock_extended_err *e
 		q->mtu = ee->ee_info;
 }
 
-bool errqueue_take(int fd, struct queued_error *q)
+bool errqueue_take(int fd, struct queued_error *ret_q)
 {
 	char control[512] __attribute__((aligned(8)));
 	uint8_t data[1]; /* the datagram itself is not needed */
 	struct iovec iov = { data, sizeof(data) };
-	struct msghdr msg = { .msg_name = &q->to,
-			      .msg_namelen = sizeof(q->to),
+	struct msghdr msg = { .msg_name = &ret_q->to,
+			      .msg_namelen = sizeof(ret_q->to),
 			      .msg_iov = &iov,
 			      .msg_iovlen = 1,
 			      .msg_control = control,
 			      .msg_controllen = sizeof(control) };
 
-	memset(q, 0, sizeof(*q));
+	memset(ret_q, 0, sizeof(*ret_q));
 	if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 		return false;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
 		if ((c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR) ||
 		    (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR))
-			take_entry(q, (const void *)CMSG_DATA(c));
+			take_entry(ret_q, (const void *)CMSG_DATA(c));
 	return true;
 }
 

@@ -78,7 +78,7 @@ int pins_read_config(const struct pins *pins, struct tproxy_config *ret_config)
 	return 0;
 }
 
-bool pins_any_drains(const struct pins *pins)
+bool pins_any_detaching(const struct pins *pins)
 {
 	__cleanup_close int map = bpf_obj_get(pins->ifaces);
 	struct tproxy_iface value;

@@ -32,8 +32,8 @@ void pins_init(struct pins *pins, const char *dir);
  */
 int pins_read_config(const struct pins *pins, struct tproxy_config *ret_config);
 
-/* An interface is being detached. */
-bool pins_any_drains(const struct pins *pins);
+/* An interface is being detached: its flows stay until they end. */
+bool pins_any_detaching(const struct pins *pins);
 
 /*
  * Notes addresses of this host for the data path: without forwarding the kernel does not say

@@ -59,10 +59,11 @@ static void report_config(struct registration *r)
 	struct tproxy_config config;
 
 	if (!pins_read_config(&r->pins, &config))
-		report.config = (struct registrar_config){ .mark = config.mark,
-							   .df_mark = config.df_mark,
-							   .link_local = config.link_local,
-							   .drains = pins_any_drains(&r->pins) };
+		report.config =
+			(struct registrar_config){ .mark = config.mark,
+						   .df_mark = config.df_mark,
+						   .link_local = config.link_local,
+						   .detaching = pins_any_detaching(&r->pins) };
 	if (!memcmp(&report.config, &r->reported, sizeof(r->reported)))
 		return;
 	if (send(r->sock, &report, sizeof(report), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)

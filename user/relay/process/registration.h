@@ -18,7 +18,7 @@ struct registrar_config {
 	uint32_t mark;
 	uint32_t df_mark;
 	uint32_t link_local;
-	uint32_t drains; /* an interface is being detached, and its flows are to stay */
+	uint32_t detaching; /* an interface is being detached, and its flows are to stay */
 };
 
 enum registrar_kind { REGISTRAR_TEXT, REGISTRAR_CONFIG };

@@ -17,7 +17,7 @@
 
 struct batch {
 	const kept_marks *marks;
-	unsigned int ask; /* number of runs to ask for the next time */
+	unsigned int wanted; /* number of runs to ask for the next time */
 	bool full;
 	struct mmsghdr msgs[BATCH_SIZE];
 	struct iovec iov[BATCH_SIZE];
@@ -35,7 +35,7 @@ struct batch *batch_new(const kept_marks *marks)
 	if (b == MAP_FAILED)
 		return NULL;
 	b->marks = marks;
-	b->ask = BATCH_SIZE;
+	b->wanted = BATCH_SIZE;
 	for (int i = 0; i < BATCH_SIZE; i++) {
 		b->iov[i] = (struct iovec){ b->data[i], RUN_SIZE };
 		b->msgs[i].msg_hdr.msg_iov = &b->iov[i];
@@ -58,31 +58,32 @@ void batch_accept_runs(int fd)
 }
 
 /* Asks for fewer runs when they are long, for as many as there are when they are short. */
-static void choose_ask(struct batch *b, int n)
+static void choose_wanted(struct batch *b, int n)
 {
 	size_t bytes = 0;
 
 	for (int i = 0; i < n; i++)
 		bytes += b->msgs[i].msg_len;
-	b->ask = bytes / (size_t)n * BATCH_SIZE > BATCH_BYTES ? BATCH_BYTES / RUN_SIZE : BATCH_SIZE;
+	b->wanted =
+		bytes / (size_t)n * BATCH_SIZE > BATCH_BYTES ? BATCH_BYTES / RUN_SIZE : BATCH_SIZE;
 }
 
 int batch_receive(struct batch *b, int fd)
 {
 	int n;
 
-	for (unsigned int i = 0; i < b->ask; i++) {
+	for (unsigned int i = 0; i < b->wanted; i++) {
 		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->from[i]);
 		b->msgs[i].msg_hdr.msg_controllen = CONTROL_SIZE;
 	}
 	do {
-		n = recvmmsg(fd, b->msgs, b->ask, MSG_DONTWAIT, NULL);
+		n = recvmmsg(fd, b->msgs, b->wanted, MSG_DONTWAIT, NULL);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
-	b->full = n > 0 && (unsigned int)n == b->ask;
+	b->full = n > 0 && (unsigned int)n == b->wanted;
 	if (n > 0)
-		choose_ask(b, n);
+		choose_wanted(b, n);
 	return n;
 }
 

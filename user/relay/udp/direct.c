@@ -197,10 +197,10 @@ void direct_promote_waiting(struct udp_engine *e)
 {
 	struct session *s;
 
-	if (TAILQ_EMPTY(&e->promote))
+	if (TAILQ_EMPTY(&e->promotions))
 		return;
-	while ((s = TAILQ_FIRST(&e->promote))) {
-		TAILQ_REMOVE(&e->promote, s, promote);
+	while ((s = TAILQ_FIRST(&e->promotions))) {
+		TAILQ_REMOVE(&e->promotions, s, promotion);
 		s->wants_promotion = false;
 		promote_session(s);
 	}
@@ -219,10 +219,10 @@ void direct_count_datagrams(struct session *s, unsigned int n)
 		s->window = e->w->now;
 		s->window_count = n;
 	}
-	if (s->window_count < PROMOTE_AFTER && !e->keep)
+	if (s->window_count < PROMOTE_AFTER && !e->keeping)
 		return;
 	s->wants_promotion = true;
-	TAILQ_INSERT_TAIL(&e->promote, s, promote);
+	TAILQ_INSERT_TAIL(&e->promotions, s, promotion);
 }
 
 void direct_demote(struct session *s)
@@ -245,7 +245,7 @@ void direct_review(struct session *s)
 {
 	if (!s->direct)
 		return;
-	if (s->window_count < DEMOTE_BELOW && !s->e->ctx->draining && !s->e->keep)
+	if (s->window_count < DEMOTE_BELOW && !s->e->ctx->draining && !s->e->keeping)
 		direct_demote(s);
 	s->window = s->e->w->now;
 	s->window_count = 0;

@@ -65,7 +65,7 @@ static void note_loop(struct udp_engine *e, struct session *s, uint8_t ttl)
 			     e->w->now);
 }
 
-static struct session *session_begin(struct udp_engine *e, const union saddr *client,
+static struct session *admit_session(struct udp_engine *e, const union saddr *client,
 				     const union saddr *dst, uint8_t ttl)
 {
 	struct flow_record record = { .proto = IPPROTO_UDP, .client = *client, .dst = *dst };
@@ -97,7 +97,7 @@ static struct session *session_for(struct udp_engine *e, const union saddr *clie
 	struct session *s = session_find(e, client, dst);
 
 	if (!s)
-		return session_begin(e, client, dst, ttl);
+		return admit_session(e, client, dst, ttl);
 	if (e->full_cone) {
 		struct flow_record record = { .proto = IPPROTO_UDP,
 					      .client = *client,
@@ -286,7 +286,7 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	e->drain_timer.fire = drain_check_end;
 	TAILQ_INIT(&e->unanswered.sessions);
 	TAILQ_INIT(&e->answered.sessions);
-	TAILQ_INIT(&e->promote);
+	TAILQ_INIT(&e->promotions);
 	TAILQ_INIT(&e->directs);
 	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
 		e->seed = (uint32_t)e->w->now;
@@ -325,9 +325,9 @@ void udp_keep(struct udp_engine *e, bool keep)
 {
 	unsigned int left;
 
-	if (keep == e->keep)
+	if (keep == e->keeping)
 		return;
-	e->keep = keep;
+	e->keeping = keep;
 	left = keep ? direct_keep_all(e) : 0;
 	direct_promote_waiting(e); /* flows that waited in the listeners */
 	if (left)

@@ -189,15 +189,15 @@ static void fill_unreachable(struct icmp_error *error, int code4, int code6)
 }
 
 void error_send_too_big(struct udp_engine *e, const union saddr *sender, const union saddr *dst,
-			const struct path_limit *end)
+			const struct path_limit *limit)
 {
 	bool v4 = sender->sa.sa_family == AF_INET;
 	struct icmp_error error = { .type = v4 ? ICMP_DEST_UNREACH : ICMPV6_PKT_TOOBIG,
 				    .code = v4 ? ICMP_FRAG_NEEDED : 0,
-				    .info = end->mtu,
+				    .info = limit->mtu,
 				    .src = *sender,
 				    .dst = *dst,
-				    .device = end->device };
+				    .device = limit->device };
 
 	send_error(e, &error);
 }

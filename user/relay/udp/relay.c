@@ -27,10 +27,10 @@ static void train_account(struct session *s, struct lane *lane)
 /* server: the sender of the answer. */
 static void report_too_big_to_server(struct session *s, const union saddr *server, uint32_t mtu)
 {
-	struct path_limit end = { mtu, s->e->ctx->relay->binding.vrf };
+	struct path_limit limit = { mtu, s->e->ctx->relay->binding.vrf };
 
 	if (!s->socks)
-		error_send_too_big(s->e, server, &s->source, &end);
+		error_send_too_big(s->e, server, &s->source, &limit);
 }
 
 void session_review_drops(struct session *s)
@@ -68,7 +68,8 @@ static bool was_reassembled(const struct session *s)
 }
 
 /* A datagram is too big for the path to dst: forwards it in fragments, or reports to its sender. */
-static void too_big_for_dst(struct session *s, const union saddr *dst, const struct path_limit *end)
+static void too_big_for_dst(struct session *s, const union saddr *dst,
+			    const struct path_limit *limit)
 {
 	struct train *t = &s->e->train;
 
@@ -77,8 +78,8 @@ static void too_big_for_dst(struct session *s, const union saddr *dst, const str
 		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
 		return;
 	}
-	error_send_too_big(s->e, &s->client, dst, end);
-	skip_too_big(s, end->mtu);
+	error_send_too_big(s->e, &s->client, dst, limit);
+	skip_too_big(s, limit->mtu);
 }
 
 bool session_flush_to_dst(struct session *s, const union saddr *dst)
@@ -100,14 +101,14 @@ bool session_flush_to_dst(struct session *s, const union saddr *dst)
 		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
 	/* The error may be that of an earlier datagram, so this one gets a second try. */
 	for (unsigned int tries = 0; !s->socks && (err = train_send(t, &way)); tries++) {
-		struct path_limit end = { .device = s->e->ctx->relay->binding.in };
+		struct path_limit limit = { .device = s->e->ctx->relay->binding.in };
 
-		if (!error_take_server(s, -err, &end.mtu)) {
+		if (!error_take_server(s, -err, &limit.mtu)) {
 			train_reset(t);
 			return false;
 		}
-		if (err == -EMSGSIZE && end.mtu)
-			too_big_for_dst(s, dst, &end);
+		if (err == -EMSGSIZE && limit.mtu)
+			too_big_for_dst(s, dst, &limit);
 		else if (tries)
 			train_skip(t);
 	}

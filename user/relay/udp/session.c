@@ -120,7 +120,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 	if (s->reply)
 		reply_put(s->reply);
 	if (s->wants_promotion)
-		TAILQ_REMOVE(&s->e->promote, s, promote);
+		TAILQ_REMOVE(&s->e->promotions, s, promotion);
 	source_leave(&s->source_link);
 	limits_release(s->e->ctx->relay->limits, &s->ticket);
 	LIST_REMOVE(s, link);
@@ -129,7 +129,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 	worker_free_later(s->e->w, &s->free_later, s);
 }
 
-static uint32_t session_limit(const struct session *s)
+static uint32_t idle_limit(const struct session *s)
 {
 	if (s->e->ctx->draining)
 		return TIMEOUT_DRAIN_MS;
@@ -142,7 +142,7 @@ static uint32_t session_limit(const struct session *s)
 
 void session_set_timer(struct session *s)
 {
-	uint64_t due = s->last + session_limit(s);
+	uint64_t due = s->last + idle_limit(s);
 
 	if (s->direct && due > s->e->w->now + REVIEW_MS)
 		due = s->e->w->now + REVIEW_MS;
@@ -154,7 +154,7 @@ static void session_timeout(struct timer *timer)
 {
 	struct session *s = container_of(timer, struct session, timer);
 
-	if (s->last + session_limit(s) <= s->e->w->now) {
+	if (s->last + idle_limit(s) <= s->e->w->now) {
 		session_finish(s, s->e->ctx->draining ? END_DRAIN : END_IDLE, 0);
 		return;
 	}
@@ -179,7 +179,7 @@ void session_answered(struct session *s)
 	s->answered = true;
 	queue_join(s);
 	/* At a busy resolver, flows of one question would pile up for ten seconds. */
-	if (session_limit(s) == TIMEOUT_DNS_ANSWERED_MS)
+	if (idle_limit(s) == TIMEOUT_DNS_ANSWERED_MS)
 		session_set_timer(s);
 }
 

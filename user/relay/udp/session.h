@@ -15,7 +15,7 @@
  *     │                                                                  │ ◄───────┘
  *     ◄── direct socket, or reply socket (reply.c) of the port ◄─────────┘
  *
- *   ICMP errors of either side: error.c reads them from the sockets, icmp.c hears those that no
+ *   ICMP errors of either side: error.c reads them from the sockets, icmp.c receives those that no
  *   socket gets, and error.c sends them to the other side. path.c remembers narrow paths.
  *   batch.c reads many datagrams at once; train.c sends those of one flow together.
  *
@@ -60,7 +60,7 @@ struct session {
 	LIST_ENTRY(session) link;  /* bucket */
 	TAILQ_ENTRY(session) idle; /* in one of the two queues, by `answered` */
 	struct source_link source_link;
-	TAILQ_ENTRY(session) promote; /* if wants_promotion */
+	TAILQ_ENTRY(session) promotion; /* if wants_promotion */
 	struct udp_engine *e;
 	struct reply *reply;   /* NULL until something is sent to the client */
 	struct direct *direct; /* NULL: not promoted */
@@ -118,7 +118,7 @@ struct udp_engine {
 	struct path_table *paths;
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
-	bool keep;          /* see udp_keep */
+	bool keeping;       /* see udp_keep */
 	unsigned int count; /* sessions */
 	unsigned int max;
 	unsigned int direct_count; /* with retired ones */
@@ -133,7 +133,7 @@ struct udp_engine {
 	uint32_t seed;
 	struct idle_queue unanswered; /* sessions that have had no answer yet */
 	struct idle_queue answered;
-	struct session_queue promote; /* sessions to promote after this batch */
+	struct session_queue promotions; /* sessions to promote after this batch */
 	struct direct_queue directs;
 	struct session_list buckets[SESSION_BUCKETS];
 };
@@ -177,14 +177,17 @@ void session_answered(struct session *s);
 
 void session_set_timer(struct session *s);
 
-/* Larger buffers, and runs, for a socket, and for the one towards the destination. */
+/* Larger buffers for a socket; for the one towards the destination runs as well, if possible. */
 void socket_expect_bulk(int fd);
 void session_expect_bulk(struct session *s);
 
 /* The path to the client is no wider than mtu. */
 void session_narrow(struct session *s, uint32_t mtu);
 
-/* Ends the flow that will be missed least, when a socket is needed. False: there is none. */
+/*
+ * Ends the longest idle flow to free its socket; if many have no answer, one of these. False: there
+ * is no flow.
+ */
 bool session_evict(struct udp_engine *e);
 
 struct flow_record session_record(const struct session *s);
