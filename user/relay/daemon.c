@@ -173,7 +173,7 @@ static void handle_new_relay(struct daemon *d)
 	record_say(RECORD_WARN, "hand-over: the other relay is gone, continuing");
 }
 
-/* Also shows threads that hang: systemd hears from us only if all of them turn. */
+/* systemd gets its message only if each thread has made a turn, so it restarts us if one hangs. */
 static void feed_watchdog(struct daemon *d)
 {
 	uint64_t now = monotonic_ms();

@@ -28,7 +28,7 @@ struct daemon {
 	unsigned int running;
 	int signals;
 	enum thread_order order;             /* that the threads have */
-	uint64_t watchdog_ms;                /* how often to report that we live, 0: never */
+	uint64_t watchdog_ms;                /* how often to report to systemd, 0: never */
 	uint64_t watchdog_due;               /* ms of CLOCK_MONOTONIC */
 	uint64_t beats[OPTIONS_MAX_WORKERS]; /* of each thread, when we last looked */
 };

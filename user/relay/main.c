@@ -25,7 +25,7 @@
 
 #define LOG_FLUSH_MS 1000
 
-/* Or else a socket of ours could become standard output. */
+/* Otherwise a socket of ours could become standard output. */
 static void fill_standard_fds(void)
 {
 	int fd;
@@ -60,7 +60,7 @@ static unsigned int default_workers(void)
 	return cpus > OPTIONS_MAX_WORKERS ? OPTIONS_MAX_WORKERS : (unsigned int)cpus;
 }
 
-/* Why the start failed; `why` is the whole line. */
+/* Logs why the start failed, unless err is 0. Returns err. */
 static int complain(int err, const char *why)
 {
 	if (err)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One thread of the relay: opens the engines, runs their loop, obeys orders and keeps the set of
- * local addresses true. A flow stays on the thread that got it; threads share only the read-only
- * struct relay and the log. Must not touch flows: the engines do.
+ * local addresses up to date. A flow stays on the thread that got it; threads share struct relay and
+ * the log. Must not touch flows: the engines do.
  */
 #ifndef TPROXY_RELAY_THREAD_H
 #define TPROXY_RELAY_THREAD_H

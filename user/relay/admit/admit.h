@@ -12,17 +12,14 @@
 #include "relay/loop/engine_context.h"
 
 /*
- * For flows that turn to further destinations: the same without the limits.
- * record: proto, client and dst are set. The server is filled in if dst is
- * a pool's address. False: the record's end and reason are set.
- */
-bool admit_destination(struct engine_context *ctx, struct flow_record *record);
-
-/*
- * record: as above. True: *ret_ticket is to be released (limits_release)
- * when the flow ends. False: the record's end and reason are set.
+ * record: proto, client and dst are set; the server is filled in if dst is a pool's address. True:
+ * *ret_ticket is to be released (limits_release) when the flow ends. False: the record's end and
+ * reason are set.
  */
 bool admit_flow(struct engine_context *ctx, struct flow_record *record,
 		struct limits_ticket *ret_ticket);
+
+/* The same without the limits, for a flow that was admitted and has a further destination. */
+bool admit_destination(struct engine_context *ctx, struct flow_record *record);
 
 #endif

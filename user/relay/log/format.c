@@ -115,7 +115,7 @@ static struct textbuf line_begin(enum record_format format, const struct timespe
 	return t;
 }
 
-/* Rare fields are left out where they say nothing. */
+/* Rare fields are left out if they do not apply. */
 static void json_loop(struct textbuf *t, const struct flow_record *f)
 {
 	if (f->loop)

@@ -60,8 +60,8 @@ bool record_limit_take(struct record_limit *limit, uint64_t now)
 }
 
 /*
- * Flows that never were: refused, without room, or (UDP, where each datagram makes one) without a
- * way to the destination.
+ * Flows that were never relayed: refused, over a limit, or (UDP, where each datagram is one then)
+ * without a route to the destination.
  */
 static bool is_refusal(const struct flow_record *flow)
 {

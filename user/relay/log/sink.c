@@ -147,7 +147,7 @@ static void *sink_thread(void *arg)
 		if (lost)
 			failed += report_lost(lost, &torn);
 		out->len = 0;
-		/* Callers that add lines meanwhile have no thread to wake. */
+		/* Lines that come in this time wake no thread, which is cheaper for their callers. */
 		sink_pause(SINK_PAUSE_MS);
 		pthread_mutex_lock(&sink.lock);
 	}

@@ -31,7 +31,7 @@ struct pinned {
 	_Atomic uint32_t detaching;  /* 1: an interface is being detached, see udp_keep */
 };
 
-/* What all threads read. Only `settings` and `pinned` change while they run; the limits count. */
+/* What all threads share. While they run, only `settings`, `pinned`, `limits` and `loops` change. */
 struct relay {
 	const struct options *options;
 	struct listener_set *listeners;
@@ -67,9 +67,8 @@ struct engine_context {
 	struct local_set local;
 	struct egress egress;
 	struct engine_stats stats;
-	bool draining; /* the listeners are given up; the flows that are left end here */
-	uint64_t
-		drain_end; /* ms of CLOCK_MONOTONIC when all flows end, 0: they may take their time */
+	bool draining;      /* the listeners are given up; the flows that are left end here */
+	uint64_t drain_end; /* ms of CLOCK_MONOTONIC: when flows end; 0: when they end themselves */
 };
 
 #endif

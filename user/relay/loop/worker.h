@@ -40,7 +40,7 @@ TAILQ_HEAD(task_queue, task);
 
 struct worker {
 	int epoll;
-	uint64_t now;           /* ms of CLOCK_MONOTONIC at the begin of this turn */
+	uint64_t now;           /* ms of CLOCK_MONOTONIC at the start of this turn */
 	uint64_t turn;          /* its number */
 	_Atomic uint64_t beats; /* turns that are done: shows others that the thread lives */
 	uint64_t next_id;

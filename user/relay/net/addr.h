@@ -47,10 +47,10 @@ static inline void saddr_set_port(union saddr *a, uint16_t port)
  * addr: 4 or 16 bytes in network byte order; port: host byte order.
  *
  * This is where an IPv4-mapped IPv6 address (::ffff:a.b.c.d) becomes the IPv4 address, so that
- * inside the relay one host has one address. Addresses enter by these doors:
+ * inside the relay one host has one address. Addresses come from:
  *
  *   the configuration file and the command line: the upstream proxy and pools call saddr_from,
- *   the prefixes of access lists are converted in access_add;
+ *   access_add converts the prefixes of access lists;
  *   a SOCKS server: its reply and the header of each datagram call saddr_from;
  *   sockets (accept, getsockname, recvmsg): all of ours that speak IPv6 speak nothing else, so an
  *   IPv4-mapped address was in an IPv6 header. No host sends that: admit_flow refuses the flow.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The addresses of this host, kept true while they change. lib/addrset reads them; this adds the
+ * The addresses of this host, up to date while they change. lib/addrset reads them; this adds the
  * report of changes and the look-up. Each thread has a set of its own, so that look-ups share
  * nothing. Needs no privilege. Must not decide what an address means.
  */

@@ -142,7 +142,7 @@ static unsigned int slots_with(const struct slots *s, int cls, uint64_t cookie)
 	return n;
 }
 
-/* The last slot of that socket of other relays which has most slots, -1: they have none. */
+/* The last slot of the socket with the most slots among those of other relays; -1: none has one. */
 static int widest_other(const struct slots *s, int cls)
 {
 	unsigned int most = 0;
@@ -160,7 +160,7 @@ static int widest_other(const struct slots *s, int cls)
 	return found;
 }
 
-/* Our part of the slots: as our sockets are of all sockets there, rounded, at least one. */
+/* Our number of slots: the same share as our sockets are of all sockets there; at least one. */
 static unsigned int fair_share(const struct slots *s, int cls)
 {
 	unsigned int all = s->count[cls];

@@ -28,8 +28,8 @@ void slots_init(struct slots *s, const struct listener_set *set);
 /*
  * For a map (the path of its pin) that we are not in yet: fills the empty slots and sorts those
  * that we have, as after taking over from another relay. -EBUSY, and nothing changes, if another
- * relay has slots and we have none. With join we take the share of the slots that our workers are
- * of all workers instead. 0 or -errno.
+ * relay has slots and we have none. With join, we take slots from it instead: the same share as our
+ * workers are of all workers. 0 or -errno.
  */
 int slots_enter(struct slots *s, const char *path, bool join);
 

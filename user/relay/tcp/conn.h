@@ -2,8 +2,8 @@
 /*
  * The state of one TCP connection through the relay, and its life once both sides are connected:
  * open, half closed, over. Owns both sockets and decides how they end: every FIN and RST of one
- * side becomes that of the other. Must not touch payload: pump does. How a connection comes
- * about is not known here: see conn_open.h.
+ * side becomes that of the other. Must not touch payload, which pump does, nor open connections,
+ * which conn_open does.
  */
 #ifndef TPROXY_RELAY_TCP_CONN_H
 #define TPROXY_RELAY_TCP_CONN_H
@@ -86,7 +86,7 @@ struct flow_record conn_record(const struct conn *c);
 /* One side broke: the other learns it by RST. err: positive errno. Ends c. */
 void conn_broken(struct conn *c, const struct side *side, int err);
 
-/* The only way out. err: positive errno for the record, or 0. */
+/* The only way to end a connection. err: positive errno for the record, or 0. */
 void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset reset);
 
 /*

@@ -135,7 +135,7 @@ static int conn_connect(struct conn *c)
 	return err;
 }
 
-/* Ends a connection that never got a state. */
+/* Resets an accepted socket that has no struct conn, and writes the record. */
 static void conn_reject(struct conns *all, int fd, struct flow_record *record)
 {
 	record->id = worker_new_id(&all->ctx->worker);

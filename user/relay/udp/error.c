@@ -120,7 +120,7 @@ static bool take_client_error(struct session *s, const struct queued_error *q,
 	struct udp_engine *e = s->e;
 	int err = (int)q->ee.ee_errno;
 
-	/* The destination may need time to obey, or need not obey. */
+	/* Until the destination sends smaller datagrams, and it may never do that. */
 	if (is_too_big(q))
 		session_narrow(s, q->ee.ee_info);
 	if (!s->socks)

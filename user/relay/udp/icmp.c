@@ -17,8 +17,8 @@
 #include "relay/net/sockopt.h"
 #include "relay/udp/session.h"
 
-#define QUOTE_SIZE                                                                                 \
-	576 /* RFC 1812 4.3.2.3; IPv6 quotes up to 1280 bytes, of which the rest does not matter */
+/* RFC 1812 4.3.2.3. IPv6 quotes up to 1280 bytes, of which the rest does not matter. */
+#define QUOTE_SIZE 576
 #define READS_PER_WAKE 64
 #define CONTROL_SIZE 256
 

@@ -222,7 +222,7 @@ static bool answer_from(struct session *s, int i, struct run *run, union saddr *
 		return false;
 	if (e->full_cone)
 		return true;
-	/* From inet_autobind, which chooses its port, to connect a socket takes all that comes. */
+	/* Between inet_autobind, which chooses the port, and connect, anybody can send to a socket. */
 	if (!saddr_equal(ret_from, &s->to))
 		return false;
 	*ret_from = s->dst;

@@ -18,7 +18,7 @@ int socks_open(struct session *s);
 /* socks may be NULL. */
 void socks_close(struct socks *socks);
 
-/* Sends the train, or keeps it for later; counts in it as lost what it can do neither with. */
+/* Sends the train, or keeps it until the server agrees; counts in it as lost what has no room. */
 void socks_send(struct socks *socks, const union saddr *dst, struct train *t);
 
 /* Removes the header. False: it is no datagram of an answer. */

@@ -36,9 +36,8 @@ struct train {
  */
 struct train_way {
 	int fd;
-	const union saddr *to; /* NULL: the socket is connected */
-	const union saddr
-		*from; /* NULL: the address it is bound to; the port is that of the socket */
+	const union saddr *to;   /* NULL: the socket is connected */
+	const union saddr *from; /* NULL: that of the socket, whose port is used in any case */
 	uint32_t *gso_limit;
 };
 

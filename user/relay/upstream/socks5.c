@@ -61,7 +61,7 @@ static size_t put_greeting(struct socks5 *s, uint8_t *out)
 	s->stage = SOCKS5_METHOD;
 	out[0] = VERSION;
 	out[1] = 1; /* number of methods */
-	/* Only the one: a server that takes us without a password does not know whom it serves. */
+	/* One only: with a password, a server that accepts us without it is refused. */
 	out[2] = s->proxy->user[0] ? METHOD_PASSWORD : METHOD_NONE;
 	return 3;
 }

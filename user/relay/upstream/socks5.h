@@ -29,9 +29,8 @@ struct socks5 {
 };
 
 /*
- * Each returns the length of the greeting in out (SOCKS5_OUT_MAX bytes). proxy must outlive s. The
- * first asks for a connection to dst, the second for an association of datagrams, and leaves open
- * from which port they will come.
+ * Begin a handshake: for a connection to dst, or for an association of datagrams from any port of
+ * ours. Return the length of the greeting in out (SOCKS5_OUT_MAX bytes). proxy must outlive s.
  */
 size_t socks5_connect(struct socks5 *s, const struct proxy *proxy, const union saddr *dst,
 		      uint8_t *out);

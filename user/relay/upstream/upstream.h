@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opens the socket towards the original destination, with the source address that the user chose.
- * Must not know flows: TCP and UDP use it in the same way.
+ * Opens the onward socket, to the destination or to an upstream proxy, with the source address that
+ * the user chose. Must not know flows: TCP and UDP use it in the same way.
  */
 #ifndef TPROXY_RELAY_UPSTREAM_UPSTREAM_H
 #define TPROXY_RELAY_UPSTREAM_UPSTREAM_H
