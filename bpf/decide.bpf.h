@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Packet to verdict, in this order: parse; unreadable packets, ICMP and later fragments each by
- * their own header; for the rest the intent of headers and sockets, then the rule, then its
- * action. Sets no mark and knows no TC code.
+ * Packet to verdict. Parses the packet; unreadable packets, ICMP errors and later fragments are then
+ * decided in a file each. For all others the headers and the sockets come first (intent.bpf.h), then
+ * the rule, then its action. Sets no mark and knows no TC code.
  */
 #ifndef TPROXY_DECIDE_BPF_H
 #define TPROXY_DECIDE_BPF_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What to do with a TCP segment or a UDP datagram, as far as its headers and the socket table say:
- * leave it alone, keep it, or ask the rules. Does not choose or carry out a rule.
+ * leave it alone, keep it, or ask the rules. Notes completed handshakes, and answers to flow starts
+ * that bypassed this host. Does not choose or carry out a rule.
  */
 #ifndef TPROXY_INTENT_BPF_H
 #define TPROXY_INTENT_BPF_H

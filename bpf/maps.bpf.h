@@ -13,8 +13,8 @@
 #include "tproxy.h"
 
 /*
- * A policy map and its outer map. This macro stays: eight pairs differ in five values each, and
- * written out these would be hidden among a hundred equal lines.
+ * A policy map and its outer map. Eight pairs differ in five values each, which would be hard to see
+ * among a hundred equal lines.
  */
 #define POLICY_MAP(map, map_type, flags, entries, key_type, value_type)                            \
 	struct map##_map {                                                                         \
@@ -97,7 +97,7 @@ struct {
 	__type(value, struct tproxy_probe);
 } probe SEC(".maps");
 
-/* Addresses of this host. The loader fills the map; the value is unused. */
+/* Addresses of this host. Loader and relay fill the map; the value is unused. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

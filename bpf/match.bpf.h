@@ -13,7 +13,7 @@
 #include "tproxy.h"
 
 struct match {
-	const struct tproxy_rule *rule; /* NULL: no rule concerns this flow */
+	const struct tproxy_rule *rule; /* NULL: no rule matches this flow */
 	__u32 number;
 	__u32 vrf; /* ifindex of the VRF that the ingress interface is a member of, or 0 */
 };

@@ -12,10 +12,11 @@
 #include "tproxy.h"
 
 /*
- * Recognised by its mark, which no sender outside can set. From here on the packet is treated
- * like every steered one. A global function: the verifier walks it once.
+ * Returns 1 for a probe packet, which is counted and assigned: from here on it is treated like every
+ * steered one. Recognised by its mark, which no sender outside can set. A global function: the
+ * verifier walks it once.
  */
-__noinline int is_probe(struct __sk_buff *skb)
+__noinline int take_probe(struct __sk_buff *skb)
 {
 	struct bpf_sock *s __cleanup_sk = NULL;
 	struct tproxy_probe *p;

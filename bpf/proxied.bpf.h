@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * TCP flows whose start was given to a proxy. When the proxy resets a flow or dies, no socket
- * owns the packets that the client has still on their way. Forwarded, they would bypass the
+ * owns the packets of the client that are still on their way. Forwarded, they would bypass the
  * proxy and reach the server. So they stay here; the proxy's listener, if there is one, answers
  * them with RST (tcp_rcv_state_process). Remembers flows; decides nothing about packets.
  *

@@ -155,7 +155,7 @@ static __always_inline bool make_unreach6(struct __sk_buff *skb, const struct fl
 	__builtin_memcpy(&p.ip.daddr, f->tuple.ipv6.saddr, 16);
 	sum = bpf_csum_diff(NULL, 0, pseudo, sizeof(pseudo), 0);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p.ip.saddr, 32, sum);
-	/* See the head: the device would write ~(sum of all but the pseudo header + this word). */
+	/* See the top of this file: the device would write ~(sum of all but the pseudo header + this word). */
 	p.icmp.un.frag.mtu = ~fold(sum);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p.icmp, payload, sum);
 	p.icmp.checksum = fold(sum);

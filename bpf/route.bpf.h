@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Where would the kernel send this packet: to this host, to another one, nowhere? Answered by
- * the FIB and by the addresses of this host that the loader noted. Knows no rule and no socket.
+ * the FIB and by the addresses of this host that user space noted. Knows no rule and no socket.
  */
 #ifndef TPROXY_ROUTE_BPF_H
 #define TPROXY_ROUTE_BPF_H
@@ -13,7 +13,7 @@
 
 #define LOOPBACK_IFINDEX 1 /* include/net/flow.h */
 
-/* Is the destination in the map of this host's addresses, which the loader keeps? */
+/* Is the destination in the map of this host's addresses, which user space fills? */
 static __always_inline bool dst_is_noted(const struct flow *f)
 {
 	struct tproxy_local_key key;

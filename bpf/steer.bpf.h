@@ -104,7 +104,7 @@ static __always_inline enum verdict steer(struct __sk_buff *skb, const struct ma
 	long err = -ESOCKTNOSUPPORT;
 
 	if (!is_flow_start(how) && !fits) {
-		/* All flows are the server's now, and it may answer this one itself. */
+		/* Without a listener flows pass to their server, which answers this one as well. */
 		if (how == STEER_LATE && m->rule->on_down == TPROXY_ON_DOWN_PASS)
 			proxied_forget(f);
 		return VERDICT_NEXT;

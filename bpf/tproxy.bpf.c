@@ -27,7 +27,7 @@
 #define TC_ACT_UNSPEC (-1)
 #define TC_ACT_SHOT 2
 
-/* Only tc sees whether a datagram may be fragmented; a second bit tells the socket. */
+/* Only tc sees whether a datagram may be fragmented; a second bit passes that on to the socket. */
 static __always_inline __u32 kept_mark(const struct tproxy_config *cfg, const struct flow *f)
 {
 	return f->df && f->proto == IPPROTO_UDP ? cfg->mark | cfg->df_mark : cfg->mark;
@@ -49,7 +49,7 @@ int tproxy_ingress(struct __sk_buff *skb)
 	if (skb->vlan_present && (skb->vlan_tci & VLAN_VID_MASK))
 		return TC_ACT_UNSPEC;
 	if (skb->mark & cfg->mask) {
-		if (is_probe(skb)) {
+		if (take_probe(skb)) {
 			skb->mark = cfg->mark;
 			return TC_ACT_UNSPEC;
 		}

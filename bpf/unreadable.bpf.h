@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Packets that may be TCP or UDP and that the parser cannot read to the ports. The receiver would
- * see a flow that no rule was asked about; so a packet that a rule could mean is dropped, unless
+ * see a flow that no rule was asked about; so a packet that a rule may match is dropped, unless
  * the policy says `unreadable = pass`. RFC 1858 and RFC 7112 let a filter drop packets that hide
  * their ports in fragments or header chains; RFC 8504 5.3 lets a host drop long chains.
  */
@@ -19,11 +19,11 @@
 #include "verdict.bpf.h"
 
 /*
- * Could a rule mean this packet? With a source route the header does not show the final
+ * May a rule match this packet? With a source route the header does not show the final
  * destination, and after too many tags not even the source is known.
  */
-static __always_inline bool is_concerned(struct __sk_buff *skb, const struct tproxy_config *cfg,
-					 const struct flow *f, enum parse_result why)
+static __always_inline bool may_match(struct __sk_buff *skb, const struct tproxy_config *cfg,
+				      const struct flow *f, enum parse_result why)
 {
 	__u32 slot = live_slot(cfg);
 
@@ -60,11 +60,11 @@ static __always_inline enum verdict decide_unreadable(struct __sk_buff *skb,
 						      const struct tproxy_config *cfg,
 						      const struct flow *f, enum parse_result why)
 {
-	bool concerned = is_concerned(skb, cfg, f, why);
+	bool matches = may_match(skb, cfg, f, why);
 
-	if (concerned)
+	if (matches)
 		count(unreadable_counter(why));
-	if (concerned && cfg->unreadable == TPROXY_UNREADABLE_DROP) {
+	if (matches && cfg->unreadable == TPROXY_UNREADABLE_DROP) {
 		if (f->frag == FRAG_FIRST)
 			frag_note_dropped(f);
 		return VERDICT_DROP;

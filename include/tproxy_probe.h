@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The contract between the programs of the probe (bpf/probe.bpf.c) and the loader. Nothing of it
- * is pinned.
+ * The contract between the programs of the probe (bpf/probe.bpf.c) and the loader. Nothing here is
+ * pinned.
  */
 #ifndef TPROXY_PROBE_H
 #define TPROXY_PROBE_H
