@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages of SOCKS 5 and ICMP, byte by byte, and the counting of flows by source. */
+/* SOCKS5 for datagrams: the header of each, and the exchange that asks for a relay of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +12,6 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/net/rawicmp.h"
-#include "relay/udp/per_source.h"
 #include "relay/upstream/socks5.h"
 
 static void test_socks_header(void **state)
@@ -142,87 +140,6 @@ static void test_socks_replies(void **state)
 		assert_int_equal(reply("\5\0\0\1\x7f\0\0\1\x04\x38", n, &bound), 0);
 }
 
-static void test_icmp4(void **state)
-{
-	struct icmp_error e = { .type = 3,
-				.code = 4,
-				.info = 1400,
-				.src = address("10.77.1.2", 4660),
-				.dst = address("10.77.2.2", 53) };
-	const uint8_t quoted[] = { 10, 77, 1, 2, 10, 77, 2, 2, 0x12, 0x34, 0, 53, 0, 8, 0, 0 };
-	uint8_t buf[RAWICMP_MAX];
-	uint32_t sum = 0;
-	size_t len = rawicmp_format(&e, buf);
-
-	(void)state;
-	assert_int_equal(len, 8 + 20 + 8);
-	assert_memory_equal(buf, ((const uint8_t[]){ 3, 4 }), 2);
-	assert_memory_equal(buf + 4, ((const uint8_t[]){ 0, 0, 1400 >> 8, 1400 & 0xff }), 4);
-	assert_int_equal(buf[8], 0x45);
-	assert_int_equal(buf[8 + 9], IPPROTO_UDP);
-	assert_memory_equal(buf + 8 + 12, quoted, sizeof(quoted));
-	/* RFC 1071: with a right checksum in it, all adds up to ones. */
-	for (size_t i = 0; i < len; i += 2)
-		sum += (uint32_t)buf[i] << 8 | buf[i + 1];
-	assert_int_equal((sum & 0xffff) + (sum >> 16), 0xffff);
-}
-
-static void test_icmp6(void **state)
-{
-	struct icmp_error e = { .type = 2,
-				.info = 70000,
-				.src = address("fd77:1::2", 4660),
-				.dst = address("fd77:2::2", 53) };
-	uint8_t buf[RAWICMP_MAX];
-
-	(void)state;
-	assert_int_equal(rawicmp_format(&e, buf), 8 + 40 + 8);
-	assert_memory_equal(buf + 4, ((const uint8_t[]){ 0, 1, 0x11, 0x70 }), 4);
-	assert_int_equal(buf[8], 0x60);
-	assert_int_equal(buf[8 + 6], IPPROTO_UDP);
-	assert_memory_equal(buf + 8 + 8, &e.src.v6.sin6_addr, 16);
-	assert_memory_equal(buf + 8 + 24, &e.dst.v6.sin6_addr, 16);
-}
-
-static void test_source_limit(void **state)
-{
-	union saddr a = address("10.0.0.1", 1), b = address("10.0.0.1", 2);
-	union saddr other = address("10.0.0.2", 1);
-	struct source_table *s = source_table_new(2, 7);
-	struct source_link links[3];
-
-	(void)state;
-	assert_null(source_full(s, &a));
-	assert_int_equal(source_join(s, &a, &links[0]), 0);
-	assert_null(source_full(s, &a));
-	assert_int_equal(source_join(s, &b, &links[1]), 0);
-	assert_ptr_equal(source_full(s, &a), &links[0]);
-	assert_ptr_equal(source_next(&links[0]), &links[1]);
-	assert_null(source_full(s, &other));
-	assert_int_equal(source_join(s, &other, &links[2]), 0);
-	source_leave(&links[0]);
-	assert_null(source_full(s, &b));
-	source_leave(&links[1]);
-	source_leave(&links[2]);
-	source_table_free(s);
-}
-
-/* A host has a whole /64 to choose its address from. */
-static void test_source_of_ipv6_is_a_prefix(void **state)
-{
-	union saddr a = address("fd77:1:2:3::1", 1), b = address("fd77:1:2:3:ffff::9", 2);
-	union saddr other = address("fd77:1:2:4::1", 1);
-	struct source_table *s = source_table_new(1, 7);
-	struct source_link link;
-
-	(void)state;
-	assert_int_equal(source_join(s, &a, &link), 0);
-	assert_ptr_equal(source_full(s, &b), &link);
-	assert_null(source_full(s, &other));
-	source_leave(&link);
-	source_table_free(s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,10 +148,6 @@ int main(void)
 		cmocka_unit_test(test_socks_associate),
 		cmocka_unit_test(test_socks_associate_password),
 		cmocka_unit_test(test_socks_replies),
-		cmocka_unit_test(test_icmp4),
-		cmocka_unit_test(test_icmp6),
-		cmocka_unit_test(test_source_limit),
-		cmocka_unit_test(test_source_of_ipv6_is_a_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
