@@ -15,96 +15,8 @@
 #include "address.h"
 #include "lib/util.h"
 #include "relay/upstream/handshake.h"
-#include "relay/upstream/proxyproto.h"
 
-static void expect_header(unsigned int version, const char *client, const char *dst,
-			  const char *expected, size_t len)
-{
-	union saddr from = address(client, 56324), to = address(dst, 443);
-	uint8_t buf[PROXYPROTO_MAX];
-
-	assert_int_equal(proxyproto_format(version, &from, &to, buf), len);
-	assert_memory_equal(buf, expected, len);
-}
-
-static void test_proxyproto(void **state)
-{
-	static const char v1_4[] = "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n";
-	static const char v1_6[] = "PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n";
-	static const char v2_4[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\xa8\0\x01\xc0\xa8\0\x0b"
-				   "\xdc\x04\x01\xbb";
-	static const char v2_6[] = "\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24"
-				   "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
-				   "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02\xdc\x04\x01\xbb";
-
-	(void)state;
-	expect_header(1, "192.168.0.1", "192.168.0.11", v1_4, sizeof(v1_4) - 1);
-	expect_header(1, "2001:db8::1", "2001:db8::2", v1_6, sizeof(v1_6) - 1);
-	expect_header(2, "192.168.0.1", "192.168.0.11", v2_4, sizeof(v2_4) - 1);
-	expect_header(2, "2001:db8::1", "2001:db8::2", v2_6, sizeof(v2_6) - 1);
-}
-
-static void test_proxyproto_longest(void **state)
-{
-	union saddr a = address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535);
-	uint8_t buf[PROXYPROTO_MAX];
-	size_t len;
-
-	(void)state;
-	a.v6.sin6_scope_id = UINT32_MAX;
-	len = proxyproto_format(1, &a, &a, buf);
-	assert_in_range(len, 90, PROXYPROTO_MAX - 1);
-	assert_memory_equal(buf + len - 2, "\r\n", 2);
-}
-
-static void test_proxy_urls(void **state)
-{
-	static const char *const bad[] = {
-		"",
-		"socks5://",
-		"socks4://10.0.0.1:1",
-		"socks5://10.0.0.1",
-		"socks5://1080",
-		"socks5://proxy.example:1080",
-		"socks5://2001:db8::1:1080",
-		"socks5://user@10.0.0.1:1080",
-		"socks5://:pass@10.0.0.1:1080",
-		"socks5://us%0er:%00@10.0.0.1:1080",
-		"socks5://us%:p@10.0.0.1:1080",
-		"socks5://us%4:p@10.0.0.1:1080",
-		"http://us%3aer:p@10.0.0.1:1080",
-		"http://10.0.0.1:1080/",
-		"https://10.0.0.1:1080",
-		"10.0.0.1:1080",
-	};
-	char text[SADDR_TEXT_LEN];
-	struct proxy p;
-	const char *why;
-
-	(void)state;
-	assert_int_equal(proxy_parse("direct", &p, &why), 0);
-	assert_int_equal(p.kind, PROXY_NONE);
-	assert_int_equal(proxy_parse("socks5://10.0.0.1:1080", &p, &why), 0);
-	assert_int_equal(p.kind, PROXY_SOCKS5);
-	assert_string_equal(saddr_format(&p.addr, text), "10.0.0.1:1080");
-	assert_string_equal(p.user, "");
-	assert_int_equal(proxy_parse("socks5://[::ffff:10.0.0.1]:1080", &p, &why), 0);
-	assert_string_equal(saddr_format(&p.addr, text), "10.0.0.1:1080");
-	assert_int_equal(proxy_parse("http://u%40x:p:%25@%2F@[2001:db8::1]:3128", &p, &why), 0);
-	assert_int_equal(p.kind, PROXY_HTTP);
-	assert_string_equal(saddr_format(&p.addr, text), "[2001:db8::1]:3128");
-	assert_string_equal(p.user, "u@x");
-	assert_string_equal(p.pass, "p:%@/");
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		why = NULL;
-		if (!proxy_parse(bad[i], &p, &why))
-			fail_msg("%s was taken", bad[i]);
-		assert_non_null(why);
-	}
-	assert_string_equal(p.user, "u@x"); /* untouched by failures */
-}
-
-/* --- conversations: what we say, what the other side says, in turns --- */
+/* A conversation: what we say and what the other side says, in turns. */
 
 #define BYTES(text) (text), sizeof(text) - 1
 
@@ -432,21 +344,12 @@ static void test_proxy_hangs_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_proxyproto),
-		cmocka_unit_test(test_proxyproto_longest),
-		cmocka_unit_test(test_proxy_urls),
-		cmocka_unit_test(test_nothing_to_say),
-		cmocka_unit_test(test_header_alone),
-		cmocka_unit_test(test_socks),
-		cmocka_unit_test(test_socks_password),
-		cmocka_unit_test(test_socks_names),
-		cmocka_unit_test(test_socks_then_header),
-		cmocka_unit_test(test_socks_refusals),
-		cmocka_unit_test(test_socks_no_downgrade),
-		cmocka_unit_test(test_http),
-		cmocka_unit_test(test_http_password),
-		cmocka_unit_test(test_http_refusals),
-		cmocka_unit_test(test_http_endless),
+		cmocka_unit_test(test_nothing_to_say), cmocka_unit_test(test_header_alone),
+		cmocka_unit_test(test_socks),          cmocka_unit_test(test_socks_password),
+		cmocka_unit_test(test_socks_names),    cmocka_unit_test(test_socks_then_header),
+		cmocka_unit_test(test_socks_refusals), cmocka_unit_test(test_socks_no_downgrade),
+		cmocka_unit_test(test_http),           cmocka_unit_test(test_http_password),
+		cmocka_unit_test(test_http_refusals),  cmocka_unit_test(test_http_endless),
 		cmocka_unit_test(test_proxy_hangs_up),
 	};
 
