@@ -10,18 +10,10 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "config_errors.h"
 #include "lib/util.h"
 #include "policy/config/read.h"
 #include "policy/tables.h"
-
-static char errors[8192];
-
-static void on_error(const char *file, unsigned int line, const char *text, void *arg)
-{
-	size_t len = strlen(errors);
-
-	snprintf(errors + len, sizeof(errors) - len, "%u: %s\n", line, text);
-}
 
 static int read_text(const char *text, size_t len, struct config *config)
 {
@@ -331,79 +323,6 @@ static void test_interfaces_and_masks(void **unused)
 	assert_int_equal(policy_rules_on(&config.policy, "eth2"), 2);
 }
 
-/* Warnings of a text that has no errors, one a line. */
-/* ---- [relay], whose keys the caller knows --------------------------------- */
-
-static int take_relay(void *arg, const char *key, const char *value, const char **ret_why)
-{
-	*ret_why = "no such thing";
-	return strcmp(value, "bad") ? 0 : -EINVAL;
-}
-
-static bool is_relay_list(const char *key)
-{
-	return !strcmp(key, "list");
-}
-
-static const char *relay_shown(const char *key, const char *value)
-{
-	return strcmp(key, "secret") ? value : "...";
-}
-
-static int add_relay(void *arg, const char *key, const char *entry, const char **ret_why)
-{
-	return take_relay(arg, key, entry, ret_why);
-}
-
-static int check_relay(void *arg, char *ret_why, size_t size)
-{
-	snprintf(ret_why, size, "not together");
-	return *(const bool *)arg ? 0 : -EINVAL;
-}
-
-static void expect_relay_errors(const char *text, bool together, const char *expected)
-{
-	static const struct config_relay relay = {
-		.set = take_relay, .add = add_relay, .is_list = is_relay_list, .shown = relay_shown
-	};
-	const struct config_reader reader = { .name = "file",
-					      .report.error = on_error,
-					      .relay = &relay,
-					      .rule_lists = CONFIG_LISTS_SKIP,
-					      .check_relay = check_relay,
-					      .check_arg = &together };
-	struct config config __cleanup_config = { 0 };
-	__cleanup_file FILE *in = fmemopen((void *)text, strlen(text), "r");
-
-	errors[0] = '\0';
-	assert_non_null(in);
-	assert_int_equal(config_read(&reader, in, &config), *expected ? -EINVAL : 0);
-	assert_string_equal(errors, expected);
-}
-
-static void test_relay(void **unused)
-{
-	expect_relay_errors("[relay]\na = 1\nlist = 1\n  2\nlist = 3\n", true, "");
-	expect_relay_errors("[relay]\na = bad\nsecret = bad\n", true,
-			    "2: a = bad: no such thing\n3: secret = ...: no such thing\n");
-	expect_relay_errors(
-		"[relay]\nlist = 1 bad, 2\n  bad bad\n", true,
-		"2: bad: no such thing\n3: bad: no such thing\n3: bad: no such thing\n");
-	expect_relay_errors("[relay]\nlist = @/nosuch/file\n", true,
-			    "2: @/nosuch/file: cannot be read: No such file or directory\n");
-	expect_relay_errors("[relay]\na = 1\n  2\nb = 1\nb = 2\n", true,
-			    "3: a = 2: takes one line only\n5: b = 2: given twice\n");
-	expect_relay_errors("\n[relay]\na = 1\n", false, "2: [relay]: not together\n");
-	expect_relay_errors("[rule a]\n", false, "");
-	/* Lists of rules are not opened where they are to be skipped. */
-	expect_relay_errors("[rule a]\nto = @/nosuch/file\n", true, "");
-	expect_relay_errors("[loader]\nx = y\n[rule a]\nports = z\n[zone z]\nx = y\n", true,
-			    "2: x: unknown key\n4: z: not a port number\n6: x: unknown key\n");
-	expect_relay_errors("[rule a]\n[rule a]\n[realy]\n", true,
-			    "2: [rule a]: there is a rule of that name already\n"
-			    "3: [realy]: unknown section\n");
-}
-
 /* Carried along as it is: a value may look like a key of its own. */
 static void test_relay_lines(void **unused)
 {
@@ -416,55 +335,14 @@ static void test_relay_lines(void **unused)
 	assert_string_equal(out, text);
 }
 
-static void expect_warnings(const char *text, const char *expected)
-{
-	static const struct config_reader reader = { .name = "test",
-						     .report.error = on_error,
-						     .report.warning = on_error };
-	struct config config __cleanup_config = { 0 };
-	__cleanup_file FILE *in = fmemopen((void *)text, strlen(text), "r");
-
-	errors[0] = '\0';
-	assert_non_null(in);
-	assert_int_equal(config_read(&reader, in, &config), 0);
-	assert_string_equal(errors, expected);
-}
-
-#define DEAD(line, rule)                                                                           \
-#line ": [rule " rule "]: can never match: nothing is forwarded to its destinations\n"
-#define NEVER(line, prefix, what)                                                                  \
-#line ": " prefix ": never matches: Linux does not forward " what "\n"
-
-static void test_never_forwarded(void **unused)
-{
-	expect_warnings(
-		"[rule a]\nto = 0.0.0.0/0 169.254.0.0/16 240.0.0.0/4 255.255.255.254 "
-		"0.0.0.0/8 0.0.0.1 126.0.0.0/7 fe00::/9 ::/127 fec0::/10 128.0.0.1\nfrom = 127.0.0.1 ::1\n",
-		"");
-	expect_warnings("[rule a]\nto = 127.1.2.3 10.0.0.0/8\n",
-			NEVER(2, "127.1.2.3", "loopback (127.0.0.0/8)"));
-	expect_warnings("[rule b]\n\nto = 0.0.0.0\n     255.255.255.255, 239.1.1.1/32\n[rule c]\n",
-			NEVER(3, "0.0.0.0", "the unspecified address")
-				NEVER(4, "255.255.255.255", "the limited broadcast address")
-					NEVER(4, "239.1.1.1/32", "multicast (224.0.0.0/4)")
-						DEAD(1, "b"));
-	expect_warnings("[rule d]\nto = :: ::1 ff02::1 fe80::/10\naction = drop\n",
-			NEVER(2, "::", "the unspecified address") NEVER(2, "::1", "loopback (::1)")
-				NEVER(2, "ff02::1", "multicast (ff00::/8)")
-					NEVER(2, "fe80::/10", "link-local (fe80::/10)")
-						DEAD(1, "d"));
-	expect_warnings("[rule e]\nto = none\n", "");
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_everything),      cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_empty),           cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_nul_and_length),  cmocka_unit_test(test_many_rules),
-		cmocka_unit_test(test_lists),           cmocka_unit_test(test_interfaces_and_masks),
-		cmocka_unit_test(test_relay),           cmocka_unit_test(test_relay_lines),
-		cmocka_unit_test(test_never_forwarded),
+		cmocka_unit_test(test_everything),     cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_empty),          cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_nul_and_length), cmocka_unit_test(test_many_rules),
+		cmocka_unit_test(test_lists),          cmocka_unit_test(test_interfaces_and_masks),
+		cmocka_unit_test(test_relay_lines),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
