@@ -5,10 +5,11 @@
 TEST_LIMIT=600
 . "$(dirname "$0")/../lib/test.sh"
 
-# try.py ADDRESS PORT SOURCE — five flows of each protocol at once, for 2.5 s: whom the server saw
+# try.py ADDRESS PORT SOURCE SECONDS — five flows of each protocol at once, for so long at most: whom
+# the server saw
 cat >"$WORK/try.py" <<'PY'
 import selectors, socket, sys, time
-host, port, source = sys.argv[1:]
+host, port, source, seconds = sys.argv[1:]
 family = socket.AF_INET6 if ":" in host else socket.AF_INET
 names = {"10.77.2.1": "relay", "fd77:2::1": "relay", source: "direct"}
 select = selectors.DefaultSelector()
@@ -24,7 +25,7 @@ for kind, how in (("tcp", socket.SOCK_STREAM), ("udp", socket.SOCK_DGRAM)):
         if kind == "udp":
             udp.append(sock)
 begin, sent = time.monotonic(), 0
-while select.get_map() and time.monotonic() - begin < 2.5:
+while select.get_map() and time.monotonic() - begin < float(seconds):
     if time.monotonic() - begin >= sent * 0.6:
         sent += 1
         for sock in udp:
@@ -45,7 +46,7 @@ while select.get_map() and time.monotonic() - begin < 2.5:
             udp.remove(key.fileobj)
 print(" ".join(f"{kind} {'+'.join(sorted(seen[kind])) or 'nothing'}" for kind in seen))
 PY
-# A proxy as somebody writes it first: it listens, and has never heard of IP_TRANSPARENT.
+# A proxy as a first version often is: it listens, but does not set IP_TRANSPARENT.
 cat >"$WORK/plain.py" <<'PY'
 import selectors, socket
 select = selectors.DefaultSelector()
@@ -74,10 +75,10 @@ STRANGE4=10.99.0.2 STRANGE6=fd99::2
 
 attach() { loader -q attach "$1" --hook "$HOOK" --ports 7007 --proto tcp+udp --to "$SERVER4/32,$SERVER6/128" "${@:2}"; }
 attach_r0() { attach r0; }
-tried() { # FAMILY [SOURCE]
+tried() { # FAMILY SECONDS [SOURCE]
 	local source=CLIENT$1
 
-	c python3 "$WORK/try.py" "${TO[$1]}" 7007 "${2:-${!source}}"
+	c python3 "$WORK/try.py" "${TO[$1]}" 7007 "${3:-${!source}}" "$2"
 }
 
 # --- the ten: break_NAME FAMILY, after `attach` unless NAME attaches itself; mend_NAME ---
@@ -114,7 +115,7 @@ mend_no_return_route() {
 	c ip addr del "$STRANGE6/128" dev c0
 }
 
-# The client answers nobody who asks for its MAC address, and does not have to ask.
+# The client does not answer requests for its MAC address, and sends none.
 break_no_neighbour() {
 	local mac
 
@@ -216,10 +217,15 @@ asked() {
 
 # broken NAME IDS-ERE CLIENT-ERE FAMILIES [SOURCE4 SOURCE6]
 broken() {
-	local name=$1 ids=$2 client=$3 families=$4 attach=attach_r0 family saw label
+	local name=$1 ids=$2 client=$3 families=$4 attach=attach_r0 family saw label seconds=1.5
 	local -A source=([4]=${5-} [6]=${6-})
 
 	! declare -F "attach_$name" >/dev/null || attach=attach_$name
+	# flows that end do not wait so long; the kernel asks three times for a MAC address, once a second
+	case $name in
+	wrong_interface | bridge_port) seconds=10 ;;
+	no_neighbour) seconds=2.5 ;;
+	esac
 	for family in $families; do
 		label="$name, $HOOK, IPv$family"
 		try loader -q detach --all
@@ -227,7 +233,7 @@ broken() {
 		[[ $attach != attach_r0 ]] ||
 			ok "$label: flows are relayed before" wait_for 10 relayed "$family"
 		ok "$label: it is broken" "break_$name"
-		saw=$(tried "$family" "${source[$family]}")
+		saw=$(tried "$family" $seconds "${source[$family]}")
 		like "$label: the client notices" "$saw" "$client"
 		asked "$name" "$family" "$saw"
 		like "$label: status does not say ok" "$VERDICT $CODE" '^(degraded 4|broken 5)$'
@@ -235,7 +241,7 @@ broken() {
 		ok "$label: it is repaired" "mend_$name"
 	done
 }
-relayed() { [[ $(tried "$1") == "tcp relay udp relay" ]]; }
+relayed() { [[ $(tried "$1" 5) == "tcp relay udp relay" ]]; }
 
 prepare
 serve_run greet "$SERVER" python3 "$LIB/net.py" greet 7007
@@ -252,7 +258,7 @@ for HOOK in $hooks; do
 		try loader -q detach --all
 		do_ok "nothing broken, $HOOK, IPv$family: attach" attach_r0
 		ok "nothing broken, $HOOK, IPv$family: flows are relayed" wait_for 10 relayed $family
-		asked nothing $family "$(tried $family)"
+		asked nothing $family "$(tried $family 10)"
 		is "nothing broken, $HOOK, IPv$family: status says ok" "$VERDICT $CODE $IDS" "ok 0 "
 	done
 	broken input 'input-filter|not-delivered' "$nothing" "4 6"

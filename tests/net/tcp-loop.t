@@ -7,7 +7,7 @@
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 
-LOOP4=10.77.9.9 LOOP6=fd77:9::9 # nobody has these
+LOOP4=10.77.9.9 LOOP6=fd77:9::9 # no host has these
 HOPS=$LIB/hops.py
 
 # loader_at NS ARGS…, relay_at NS MODE — on that gate
@@ -40,22 +40,31 @@ sniff() { # NS DEVICE
 	wait_for 10 grep -qx ready "$WORK/seen"
 }
 
-# loop NAME NS DEVICE FROM ADDRESS — one connect from there; SYNs are counted where they enter NS
+# loop NAME NS DEVICE FROM — a connect over each family from there, both at the same time; SYNs are
+# counted where they enter NS
 loop() {
-	local name="$1, $5"
+	local name to probes=()
 
 	sniff "$2" "$3"
 	# as many as it makes until then are all that it makes: each flow waits for the next
-	is "$name: the connection ends" "$("$4" python3 "$LIB/net.py" probe "$5" 80 20)" "connected reset"
+	for to in $LOOP4 $LOOP6; do
+		"$4" python3 "$LIB/net.py" probe "$to" 80 20 >"$WORK/probe-$to" 2>&1 &
+		probes+=($!)
+	done
+	wait "${probes[@]}"
 	gates_stop
-	echo "# $(flows "$5") flows, $(handshakes "$5") SYNs"
-	[[ $name != *own* ]] || ok "$name: it was a loop" test "$(flows "$5")" -gt 20
-	at_most "$name: flows" "$(flows "$5")" 64
-	at_most "$name: handshakes" "$(handshakes "$5")" 64
+	for to in $LOOP4 $LOOP6; do
+		name="$1, $to"
+		is "$name: the connection ends" "$(<"$WORK/probe-$to")" "connected reset"
+		echo "# $(flows "$to") flows, $(handshakes "$to") SYNs"
+		[[ $name != *own* ]] || ok "$name: it was a loop" test "$(flows "$to")" -gt 20
+		at_most "$name: flows" "$(flows "$to")" 64
+		at_most "$name: handshakes" "$(handshakes "$to")" 64
+	done
 	stop "$SNIFFER"
 }
 
-quiet() { # NS — it forwards, and does not tell senders of a shorter way
+quiet() { # NS — it forwards, and sends no ICMP redirects
 	nsenter --net="/run/netns/$1" -- sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
 		net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0
 	for dev in /proc/sys/net/ipv4/conf/*; do
@@ -68,7 +77,7 @@ for ns in "$CLIENT" "$ROUTER" "$SERVER"; do
 	quiet "$ns"
 done
 
-# One gate: behind r0 is a router without this prefix, whose default route is the gate. In mode own
+# One gate: beyond r0 is a router without this prefix, whose default route is the gate. In mode own
 # the packets that come back have a source of the gate, which IPv4 refuses by default.
 r sysctl -qw net.ipv4.conf.all.accept_local=1 net.ipv4.conf.r0.accept_local=1
 r ip route add 10.77.9.0/24 via $CLIENT4
@@ -79,13 +88,14 @@ for mode in own client-ip client-ip-port; do
 	from=s
 	[[ $mode != own ]] || from=c
 	[[ $mode == own ]] || do_ok "$mode: the other side" loader attach r1 --divert-only
+	ok "$mode: the relay starts" relay_at "$ROUTER" $mode
+	loop "one gate, $mode" "$ROUTER" r0 $from
+	[[ $mode == own ]] || continue
 	for to in $LOOP4 $LOOP6; do
-		ok "$mode: the relay starts" relay_at "$ROUTER" $mode
-		loop "one gate, $mode" "$ROUTER" r0 $from "$to"
-		[[ $mode == own ]] || continue
-		ok "$mode: the log calls the flows a loop" grep -Eq ' end=.* loop$' "$WORK/log/gate-$ROUTER"
-		is "$mode: and explains it once" "$(grep -c ' warn loop: our own flow ' "$WORK/log/gate-$ROUTER")" 1
+		ok "$mode: the log calls the flows to $to a loop" \
+			grep -Eq " -> $(escaped "$(bracket "$to")"):80 .*end=.* loop\$" "$WORK/log/gate-$ROUTER"
 	done
+	is "$mode: and explains it once" "$(grep -c ' warn loop: our own flow ' "$WORK/log/gate-$ROUTER")" 1
 done
 do_ok "detach" loader detach --all
 
@@ -97,11 +107,9 @@ for dev in r0 r1; do
 done
 do_ok "attach the second gate" loader_at "$SERVER" attach s0 --ports 80 --to 10.77.9.0/24,fd77:9::/64
 for mode in own client-ip client-ip-port; do
-	for to in $LOOP4 $LOOP6; do
-		ok "$mode: the first relay starts" relay_at "$ROUTER" $mode
-		ok "$mode: the second relay starts" relay_at "$SERVER" $mode
-		loop "two gates, $mode" "$ROUTER" r1 c "$to"
-	done
+	ok "$mode: the first relay starts" relay_at "$ROUTER" $mode
+	ok "$mode: the second relay starts" relay_at "$SERVER" $mode
+	loop "two gates, $mode" "$ROUTER" r1 c
 done
 loader_at "$SERVER" detach --all >/dev/null 2>&1
 finish
