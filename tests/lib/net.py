@@ -19,7 +19,8 @@
     half-close HOST PORT            sends, shuts down sending, counts what still comes back
     late PORT                       the server for it; see there
     abort HOST PORT client|server   either side resets; prints how it ended
-    attached IF                     program ids on the device's tcx hooks
+    attached [IF…]                  program ids on the device's tcx hooks; without IF, on those of
+                                    all devices, a line each
     attached-netns PATH             program ids of sk_lookup in that namespace
 """
 import ctypes
@@ -437,9 +438,11 @@ def shown(ids):
     return "no-hook" if ids is None else ids or "-"
 
 
-def cmd_attached(device):
-    index = socket.if_nametoindex(device)
-    print(shown(prog_query(index, BPF_TCX_INGRESS)), shown(prog_query(index, BPF_TCX_EGRESS)))
+def cmd_attached(*devices):
+    for device in devices or sorted(name for _, name in socket.if_nameindex()):
+        index = socket.if_nametoindex(device)
+        print(*[] if devices else [f"tcx {device}:"], shown(prog_query(index, BPF_TCX_INGRESS)),
+              shown(prog_query(index, BPF_TCX_EGRESS)))
 
 
 def cmd_attached_netns(path):

@@ -155,8 +155,8 @@ snapshot_quick() {
 	for dev in $(r ip -o link | sed 's/^[0-9]*: \([^@:]*\).*/\1/'); do
 		r tc filter show dev "$dev" ingress
 		r tc filter show dev "$dev" egress
-		echo "tcx $dev: $(r python3 "$LIB/net.py" attached "$dev")"
 	done 2>/dev/null
+	r python3 "$LIB/net.py" attached
 	echo "== namespace programs"
 	r python3 "$LIB/net.py" attached-netns "/run/netns/$ROUTER"
 	echo "== rules"
