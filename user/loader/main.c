@@ -64,9 +64,9 @@ static const struct command commands[] = {
 	  "  --dry-run         show the steps, take none\n",
 	  cmd_detach },
 	{ "status", "[IF] [--probe]",
-	  "what is attached, and whether it works (the default command)",
+	  "show what is attached, and whether it works (the default command)",
 	  "  --probe           send a probe packet for each kind of flow and see whether it arrives\n"
-	  "\nLists the problems, each on one line with its next step, then a verdict: ok (exit 0),\n"
+	  "\nstatus lists the problems, each on one line with its next step, then a verdict: ok (exit 0),\n"
 	  "degraded (4) or broken (5). Everything is read from the kernel at that moment.\n",
 	  cmd_status },
 	{ "rule", "list | add NAME [OPTION...] | del NAME [--show-bpftool]", "list and edit rules",
@@ -78,19 +78,19 @@ static const struct command commands[] = {
 	  cmd_rule },
 	{ "cidr", "add|del [--rule NAME] [--learn SECONDS] [--show-bpftool] PREFIX...",
 	  "edit the destinations of a rule (its key to)",
-	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP SHOW_BPFTOOL_HELP,
+	  "  --rule NAME       the rule to edit (the rule default)\n" LEARN_HELP SHOW_BPFTOOL_HELP,
 	  cmd_cidr },
 	{ "port", "add|del [--rule NAME] [--learn SECONDS] [--show-bpftool] PROTO/PORT...",
 	  "edit the ports of a rule (its key ports)",
-	  "  --rule NAME       the rule to edit (default)\n" LEARN_HELP SHOW_BPFTOOL_HELP,
+	  "  --rule NAME       the rule to edit (the rule default)\n" LEARN_HELP SHOW_BPFTOOL_HELP,
 	  cmd_port },
 	{ "check", "FILE", "check whether a configuration file is valid and can work",
-	  "FILE may be - for standard input. Refuses what this program or tproxy-relay would\n"
-	  "refuse. Exit 4 if there are only warnings: rules and destinations that can never match,\n"
+	  "FILE may be - for standard input. check reports each error, also those that tproxy-relay\n"
+	  "would refuse. Exit 4 if there are only warnings: rules and destinations that can never match,\n"
 	  "interfaces that nothing covers, destinations that are this host, an empty policy.\n",
 	  cmd_check },
 	{ "diff", "[FILE]",
-	  "what applying a file would change; without FILE: what was edited since the last apply",
+	  "show what a file would change, or without FILE what was edited since the last apply",
 	  "Exit 0 without a difference, 4 with one.\n", cmd_diff },
 	{ "apply", "FILE [--confirm-within TIME] [--empty] [--learn SECONDS]",
 	  "make a file the live policy, in one step",
@@ -99,14 +99,14 @@ static const struct command commands[] = {
 	  "  --empty           accept a file without rules and pools, which removes all of them\n"
 	  "  --learn SECONDS   how long to look for running UDP flows, which are left alone (the\n"
 	  "                    file's key learn, or 2); 0: take them over\n"
-	  "\nAttaches interfaces that the file names; others stay as they are.\n",
+	  "\napply also attaches the interfaces that the file names; others stay as they are.\n",
 	  cmd_apply },
 	{ "confirm", "", "keep a policy that was applied with --confirm-within", NULL,
 	  cmd_confirm },
 	{ "rollback", "", "restore the policy from before the last apply", NULL, cmd_rollback },
 	{ "save", "", "print the live policy as a configuration file", NULL, cmd_save },
 	{ "test", "[--in IF] [--config FILE] PROTO SRC[:PORT] DST:PORT",
-	  "what would happen to a flow, by which rule, and whether it would arrive",
+	  "show what would happen to a flow, by which rule, and whether it would arrive",
 	  "  --in IF           the interface it enters (default: the one of the route back to SRC)\n"
 	  "  --config FILE     ask this file, not the live policy; nothing needs to be attached\n"
 	  "\nWrite an IPv6 address with a port in brackets. Nothing is sent or counted.\n"
@@ -115,18 +115,18 @@ static const struct command commands[] = {
 	  cmd_test },
 	{ "import", "[--ipv6] [FILE]", "translate iptables-save text into a configuration file",
 	  "  --ipv6            the text is from ip6tables-save (its first line says so as well)\n"
-	  "\nReads standard input without FILE. Exit 4 if something could not be translated.\n",
+	  "\nWithout FILE, import reads standard input. Exit 4 if something could not be translated.\n",
 	  cmd_import },
-	{ "watch", "[--config FILE] [IF|GLOB...]", "stay, and repair what gets lost",
+	{ "watch", "[--config FILE] [IF|GLOB...]", "stay, and restore what gets lost",
 	  "  --config FILE     apply it at the start and on SIGHUP; attach the interfaces it names\n"
-	  "\nAttaches the interfaces and globs given here as they appear. Interfaces that are\n"
-	  "attached already are always watched. SIGTERM ends it; everything stays attached.\n",
+	  "\nwatch attaches the interfaces and globs given here as they appear, and always watches\n"
+	  "those that are attached already. SIGTERM ends it; everything stays attached.\n",
 	  cmd_watch },
 	{ "clean", "", "remove what interrupted commands left over",
 	  "Objects of another state that is in use stay. Exit 4 if something stays because its\n"
 	  "owner is unknown; clean then shows the command that removes it.\n",
 	  cmd_clean },
-	{ "features", "", "what this kernel supports", NULL, cmd_features },
+	{ "features", "", "show what this kernel supports", NULL, cmd_features },
 	{ "version", "", "print the version", NULL, cmd_version },
 };
 
@@ -141,7 +141,7 @@ static void print_help(void)
 	       "  -j, --json        machine-readable output\n"
 	       "  -v, -vv           debug messages; with -vv also libbpf and verifier output\n"
 	       "  -q                only warnings and errors, no steps\n"
-	       "  -h, --help        this text; after a command: its options\n"
+	       "  -h, --help        print this text, or after a command its options\n"
 	       "  -V, --version     print the version\n"
 	       "\nexit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (diff, import,\n"
 	       "check, clean, attach --probe; status: degraded), 5 broken (status; test: would not\n"
@@ -150,8 +150,8 @@ static void print_help(void)
 
 static void print_command_help(const struct command *command)
 {
-	printf("usage: tproxy-loader %s %s\n\n%s\n", command->name, command->usage,
-	       command->summary);
+	printf("usage: tproxy-loader %s%s%s\n\n%s\n", command->name, *command->usage ? " " : "",
+	       command->usage, command->summary);
 	if (command->help)
 		printf("\n%s", command->help);
 }
