@@ -334,7 +334,7 @@ void seen_read(const struct ref_packet *p, struct seen *ret_seen)
 
 /* ---- quoted packets ------------------------------------------------------- */
 
-/* An error quotes the beginning only, so the quoted lengths do not tell what is there. */
+/* An error quotes the beginning only, so the quoted lengths do not say what is there. */
 static bool read_quoted4(const struct ref_packet *p, size_t at, struct seen *s)
 {
 	const __u8 *ip = p->at + at;

@@ -91,7 +91,7 @@ static inline size_t put_tcp(struct start *s, __u8 *tcp)
 	return header + c->data;
 }
 
-/* udp_rcv cuts off what is behind the length, if the length makes sense. */
+/* udp_rcv cuts off what comes after the length, if the length makes sense. */
 static inline size_t put_udp(struct start *s, __u8 *udp, size_t *ret_summed)
 {
 	size_t n = UDP_LEN + 8 + s->c.data, says = n;

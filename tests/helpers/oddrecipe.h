@@ -81,7 +81,7 @@ struct recipe {
 
 /* clang-format off */
 static const struct recipe odd_fixed[] = {
-	/* the ports are there, the flags behind the declared end are padding */
+	/* the ports are there, the flags after the declared end are padding */
 	{ .cut = 8, .pieces = 2, .pad = PAD_HOSTILE, .pad_n = 20 },
 	{ .cut = 8, .pieces = 2, .pad = PAD_HOSTILE, .pad_n = 20, .v6 = true },
 	/* the kernel takes one tag off before the hook, and then each further one */

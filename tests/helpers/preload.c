@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Loaded by LD_PRELOAD: makes allocations and close fail in a running program, as told through
+ * Loaded by LD_PRELOAD: makes allocations and close fail in a running program, as asked through
  * FAULT_FILE by `fault`. Passes all else on to whoever is next, libc or a sanitizer. A close that
  * fails has closed the descriptor all the same, as Linux does it.
  *

@@ -11,7 +11,7 @@
     udp HOST PORT SIZE [COUNT]      datagrams there and back; prints how many came
     udp-who HOST PORT               the client's address as the echo server sees it
     udp-error HOST PORT             the ICMP error a datagram meets, and who reports it
-    udp-late PORT                   UDP server that goes on sending; prints how it ended
+    udp-late PORT                   UDP server that continues to send; prints how it ended
     udp-leave HOST PORT COUNT       its client: takes COUNT datagrams and closes
     udp-two PORT ADDRESS…           server at these; answers also from each one's next port
     udp-cone HOST HOST2 PORT        asks both; who answered, and whether they saw the same port
@@ -279,7 +279,7 @@ def cmd_udp_error(host, port):
 
 
 def cmd_udp_late(port):
-    """Asked for N datagrams, sends them, and then others until it is told to stop."""
+    """Asked for N datagrams, sends them, and then others until a datagram asks it to stop."""
     sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

@@ -12,7 +12,7 @@ HOLDER=
 
 as_nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups -- env PATH=/usr/bin:/bin)
 attach() { loader attach r0 --ports 80; }
-# Learning holds the lock for as long as it is told to; each time it needs another rule for UDP.
+# Learning holds the lock for as long as its option says; each time it needs another rule for UDP.
 port=9000
 holder_start() { # SECONDS
 	: >"$WORK/log/holder"

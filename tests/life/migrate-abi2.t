@@ -29,7 +29,7 @@ was=$(setting "$OLD_LOADER")
 migrates "confirm" loader confirm
 is "settings are kept" "$(setting "$LOADER")" "$was"
 do_ok "rollback works" loader rollback
-like "with the settings of the policy before" "$(setting "$LOADER")" "'pass'"
+like "with the settings of the previous policy" "$(setting "$LOADER")" "'pass'"
 do_ok "detach --all" loader detach --all
 unchanged "nothing is left" "$WORK/clean"
 

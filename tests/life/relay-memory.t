@@ -48,7 +48,7 @@ sweep "a receiver that stalls" tcp_flow stall=200,rcvbuf=4096 send=2000000
 sweep "a flow of datagrams" udp_flow
 sweep "an ICMP error" udp_error
 sweep "SIGHUP" relay_reload
-ok "a re-read that failed was told" relay_says 'error .*memory'
+ok "a re-read that failed is reported" relay_says 'error .*memory'
 sweep "other addresses" readdress
 
 # What could not be read is read later: the relay must not go on with what it knew.

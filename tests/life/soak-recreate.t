@@ -69,7 +69,7 @@ for ((cycle = 1; cycle <= CYCLES; cycle++)); do
 done
 is "watch attached it $CYCLES times" "$slow" 0
 is "flows over it were relayed at once" $failed 0
-ok "it told of each" wait_for 5 eval "[[ \$(repairs) -ge $CYCLES ]]"
+ok "it reports each" wait_for 5 eval "[[ \$(repairs) -ge $CYCLES ]]"
 is "watch holds no more descriptors than before" "$(find /proc/$watch/fd -mindepth 1 | wc -l)" "$fds"
 is "one entry for each interface is left" \
 	"$(bpftool -j map dump pinned "$PINS/ifaces" | json_value 'len(o)')" 2

@@ -45,7 +45,7 @@ kill -HUP $watch
 ok "the next one is taken" wait_for 20 via_relay $SERVER4
 
 printf '[rule web]\nports = 80\naction = pass\n' >"$WORK/probe.conf"
-do_ok "a policy on probation beside it" loader apply "$WORK/probe.conf" --confirm-within 60s
+do_ok "a policy that waits for confirm, beside it" loader apply "$WORK/probe.conf" --confirm-within 60s
 kill -HUP $watch
 do_ok "confirmed" loader confirm
 ok "then the service's own file is applied" wait_for 20 via_relay $SERVER4

@@ -48,7 +48,7 @@ refuses "another mark" 1 'in use already' loader apply "$WORK/mark.conf"
 printf '[loader]\ninterfaces = lo\n' >"$WORK/lo.conf"
 try loader apply "$WORK/lo.conf"
 is "interfaces that cannot be served are found before anything happens" "$RC $(generation)" "1 1"
-# what fails behind the flip takes the policy back with it
+# what fails after the flip takes the policy back with it
 printf '[loader]\ninterfaces = r0 r1\n[rule a]\nports = 80\naction = pass\n' >"$WORK/r1.conf"
 r ip route add unreachable default table 200
 r ip rule add pref 0 iif r1 lookup 200 # there is no place before it

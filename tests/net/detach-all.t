@@ -28,7 +28,7 @@ ifaces_cycle() { # NAME — one interface after the other
 	do_ok "$1: attach both" loader attach r0 r1 --ports 80
 	snapshot >"$WORK/both"
 	do_ok "$1: detach r1" loader detach r1
-	ok "$1: r0 goes on" steering $SERVER4
+	ok "$1: r0 continues" steering $SERVER4
 	do_ok "$1: attach r1 again" loader attach r1 --ports 80
 	do_ok "$1: detach r0" loader detach r0
 	ok "$1: r0 is free" direct $SERVER4

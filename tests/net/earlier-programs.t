@@ -233,7 +233,7 @@ below() {
 		try loader attach x0 --ports 80
 		told='x0: the bpf filter stop \(id [0-9]+\) of priority 5 on p0 runs before ours'
 		[[ -z $TCX ]] || told="x0: the tcx program next \(id [0-9]+\) on p0 runs before ours.*$told"
-		like "$name: who runs below it is told of" "$ERR" "$told"
+		like "$name: what runs below it is reported" "$ERR" "$told"
 		try loader attach x0 --ports 80 --after stop,next
 		is "$name: and may be acknowledged" "$(warnings)" 0
 		[[ $name != VLAN ]] || try loader attach p0 --ports 80 --after next,stop

@@ -53,9 +53,9 @@ ip -n "$ROUTER" addr add 10.77.1.129/32 dev r0
 ip -n "$ROUTER" addr add 10.77.1.130/32 dev r0
 is "bastion: an address of its pool" "$(ssh_to 10.77.1.129 echo hello)" hello
 is "bastion: and one with a port" "$(cpy probe 10.77.1.130 2222)" "connected data"
-ok "bastion: stand for the server" relay_says "-> 10.77.1.129:22 for $(escaped $SERVER4):22 "
+ok "bastion: lead to the server" relay_says "-> 10.77.1.129:22 for $(escaped $SERVER4):22 "
 relay_stop
-is "bastion: without the relay the client hears so" "$(cpy probe $SERVER4 22)" refused
+is "bastion: without the relay the client is refused" "$(cpy probe $SERVER4 22)" refused
 end bastion
 
 # --- two ways ---

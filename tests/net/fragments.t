@@ -27,7 +27,7 @@ sizes() { # NAME ADDRESS
 first=$(counter frag_first) next=$(counter frag_next) lookup=$(counter lookup)
 for to in $SERVER4 $SERVER6; do
 	sizes "full-size links" "$to"
-	ok "the relay was told the right destination" relay_says \
+	ok "the relay got the right destination" relay_says \
 		"udp .*-> $(escaped "$(bracket "$to")"):7007"
 	is "4000 bytes to a port below 1024 of $to and back" "$(cpy udp "$to" 53 4000 2)" 2
 done

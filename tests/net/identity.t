@@ -65,7 +65,7 @@ leftovers() {
 	rules_and_programs 15001 >"$WORK/now"
 	same_text "and leaves what it has" "$WORK/elsewhere" "$WORK/now"
 
-	# without CAP_SYS_ADMIN nobody can tell
+	# without CAP_SYS_ADMIN nobody can know
 	try r setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$LOADER" clean
 	is "clean without CAP_SYS_ADMIN has remarks" $RC 4
 	like "about rules, with the command to remove them" "$ERR" 'rule 150 iif r0: the owner is unknown: .*\(ip -4 rule del '

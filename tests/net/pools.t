@@ -134,7 +134,7 @@ relay_stop
 ok "a relay that borrows the client's address" relay_start -c "$WORK/pools.conf" --source client-ip
 do_ok "the servers' side" loader attach r1 --divert-only
 ok "is registered" wait_for 10 recorded $SERVER4
-is "the server sees the client behind the pool" "$(whoami_at $POOL4 8000 | cut -d' ' -f1)" $CLIENT4
+is "the server sees the client through the pool" "$(whoami_at $POOL4 8000 | cut -d' ' -f1)" $CLIENT4
 is "by IPv6" "$(whoami_at $POOL6 8000 | cut -d' ' -f1)" $CLIENT6
 is "and by UDP" "$(dig_at $POOL4 test.tproxy A)" 10.77.2.200
 

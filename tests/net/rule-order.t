@@ -11,7 +11,7 @@ do_ok "attach" loader attach r0 --ports 80,8080
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 
 names() { loader rule list | awk '{ sub(":", "", $2); printf "%s=%s ", $1, $2 }'; }
-do_ok "a rule behind the first that matches" loader rule add late --ports 80 --action pass
+do_ok "a rule after the first that matches" loader rule add late --ports 80 --action pass
 is "changes nothing" "$(seen $SERVER4)" relay
 before=$(flows_of default)
 do_ok "a rule before it" loader rule add early --before default --from $CLIENT4 --ports 80 --action pass

@@ -43,6 +43,6 @@ both "the same, the other side has ended before" $SERVER6 stall=2000,rcvbuf=2048
 both "bulk behind a window that is closed for long" $SERVER4 stall=2000,rcvbuf=4096 send=8000000,seed=15
 at_most "the relay never spun (ticks of 10 ms)" "$(($(relay_ticks) - before))" 400
 ok "the relay runs" kill -0 "$RELAY_PID"
-ok "its records tell the bytes" relay_says "$(record tcp $CLIENT4 $SERVER4 7007 '.* up=[0-9]+ down=40000000 .*end=(client|server)-fin')"
+ok "its records have the bytes" relay_says "$(record tcp $CLIENT4 $SERVER4 7007 '.* up=[0-9]+ down=40000000 .*end=(client|server)-fin')"
 bypass_none "no packet went past the relay"
 finish

@@ -107,7 +107,7 @@ for mode in own client-ip client-ip-port; do
 	do_ok "detach" loader detach --all
 done
 
-# with the relay's own address nobody tells whether an answer forbids fragments
+# with the relay's own address nothing says whether an answer forbids fragments
 ok "a relay that knows nothing of the server starts" relay_start
 do_ok "attach" loader attach r0 --ports 80,udp/9000 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through it" steering $SERVER4
@@ -126,13 +126,13 @@ is "no fragment came" "$(fragments c c0)" "$before"
 narrow_client 1500
 relay_stop
 
-# a narrow link behind the client's side of the router
+# a narrow link between the router and its client
 ok "a relay starts" relay_start
 ok "flows go through it" steering $SERVER4
 forget
 asks $SERVER4 9000 port=6010 >/dev/null
 tell_too_big $SERVER4 $CLIENT4 9000 6010 1300
-ok "a router behind the client says what the MTU is: the server learns" wait_for 10 server_knows $ROUTER4
+ok "a router on the client's side says what the MTU is: the server learns" wait_for 10 server_knows $ROUTER4
 asks $SERVER6 9000 port=6010 >/dev/null
 tell_too_big $SERVER6 $CLIENT6 9000 6010 1300
 ok "also of IPv6" wait_for 10 server_knows $ROUTER6

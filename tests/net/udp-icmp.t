@@ -26,17 +26,17 @@ straight() {
 }
 
 straight "without a relay"
-ok "the server was told" wait_for 10 told 4
+ok "the server got the errors" wait_for 10 told 4
 ok "the relay starts" relay_start
 do_ok "attach" loader attach r0 --ports 80,udp/9,udp/53,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 straight "with the relay"
-ok "the server was told by the relay" wait_for 10 told 8
+ok "the relay reported it to the server" wait_for 10 told 8
 ok "the record has the error" relay_says \
 	"$(record udp $CLIENT4 $SERVER4 9 '.* end=error errno=ECONNREFUSED')"
 
-# Only what the data path kept here counts: not an error that somebody behind the server sends to
+# Only what the data path kept here counts: not an error that somebody beyond the server sends to
 # this host itself.
 # answered CLIENT SERVER — how many of 20 questions of one quiet flow
 answered() {

@@ -43,7 +43,7 @@ static inline unsigned int bits_of(__u8 family)
 	return family == AF_INET ? 32 : 128;
 }
 
-/* Clears what lies behind the length. */
+/* Clears what lies after the length. */
 static inline void cut(struct prefix *p)
 {
 	for (unsigned int bit = p->len; bit < 128; bit++)

@@ -34,7 +34,7 @@ static void test_append_index(void **unused)
 	assert_int_equal(policy_append_index(&policy), 0);
 	put_rule(&policy, 0, "a");
 	assert_int_equal(policy_append_index(&policy), 1);
-	put_rule(&policy, 5, "b"); /* behind it, not in the hole */
+	put_rule(&policy, 5, "b"); /* after it, not in the hole */
 	assert_int_equal(policy_append_index(&policy), 6);
 	put_rule(&policy, 62, "c");
 	assert_int_equal(policy_append_index(&policy), 63);

@@ -63,7 +63,7 @@ static void expect_said(const char *text, size_t len)
 		assert_memory_equal(buf, text, len);
 }
 
-/* Plays the turns in pieces of `step` bytes; the last answer has 'X' behind it, the destination's. */
+/* Plays the turns in pieces of `step` bytes; the last answer has 'X' after it, the destination's. */
 static void converse(const struct turn *turns, size_t count, size_t step)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -175,7 +175,7 @@ static void test_socks_names(void **state)
 	end();
 }
 
-/* The PROXY header goes to the destination, so behind the handshake. */
+/* The PROXY header goes to the destination, so after the handshake. */
 static void test_socks_then_header(void **state)
 {
 	static const struct turn turns[] = {

@@ -60,7 +60,7 @@ static void test_ipv6(void **state)
 	assert_true(saddr_equal(&q.dst, &dst));
 }
 
-/* In memory of exactly that length, so that the sanitizer sees what is read behind the end. */
+/* In memory of exactly that length, so that the sanitizer sees what is read after the end. */
 static bool read_exactly(sa_family_t family, const uint8_t *data, size_t len)
 {
 	uint8_t *exact = malloc(len ? len : 1);
@@ -115,7 +115,7 @@ static void test_nonsense(void **state)
 	assert_false(with_byte(AF_INET6, FRAGMENT, 44));
 }
 
-/* What anybody may send; the sanitizer looks for reads behind the end. */
+/* What anybody may send; the sanitizer looks for reads after the end. */
 static void test_noise(void **state)
 {
 	uint8_t copy[sizeof(error6) + sizeof(error4)];

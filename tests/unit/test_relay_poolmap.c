@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What stands for what: lines in any order, found by exactly their address and port. */
+/* Which address leads to which server: lines in any order, found by exactly their address and port. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

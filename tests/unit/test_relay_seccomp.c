@@ -21,7 +21,7 @@
 #include "lib/util.h"
 #include "relay/process/seccomp.h"
 
-/* Runs it behind the filter; returns the status as wait does. */
+/* Runs it under the filter; returns the status as wait does. */
 static int status_of(void (*act)(void))
 {
 	int status;

@@ -30,7 +30,7 @@ static void test_socks_header(void **state)
 	assert_true(saddr_equal(&got, &v6));
 }
 
-/* Every truncation, fragments, names and nonsense are refused; nothing is read behind the end. */
+/* Every truncation, fragments, names and nonsense are refused; nothing is read after the end. */
 static void test_socks_header_refused(void **state)
 {
 	union saddr v6 = address("fd77:2::2", 53), got;
