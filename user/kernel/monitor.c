@@ -60,20 +60,20 @@ static bool any_matters(const char *buf, int len, __u32 table)
 int monitor_read(struct monitor *monitor)
 {
 	char buf[BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	int news = 0;
+	int changed = 0;
 
 	for (;;) {
 		ssize_t len = recv(monitor_fd(monitor), buf, sizeof(buf), MSG_DONTWAIT);
 
 		if (len >= 0) {
-			news |= any_matters(buf, (int)len, monitor->table);
+			changed |= any_matters(buf, (int)len, monitor->table);
 			continue;
 		}
 		if (errno == EAGAIN)
-			return news;
+			return changed;
 		if (errno == ENOBUFS) {
 			monitor->overruns++;
-			news = 1;
+			changed = 1;
 		} else if (errno != EINTR) {
 			return -errno;
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Shows that something changed which concerns us: devices, addresses, rules, routes of our table,
- * tc filters. It does not show what: the listener looks at everything again, so that a lost
- * message (ENOBUFS) only costs one more look.
+ * tc filters. It does not show which of them: the caller checks all again, so that a lost message
+ * (ENOBUFS) only costs one more check.
  */
 #ifndef TPROXY_KERNEL_MONITOR_H
 #define TPROXY_KERNEL_MONITOR_H

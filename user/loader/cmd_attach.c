@@ -168,7 +168,7 @@ static void undo(struct attach *a)
 			iface_off(session, &iface);
 	}
 	if (a->policy_changed)
-		policy_maps_change_policy(&session->state, &a->after, &a->before);
+		policy_maps_change(&session->state, &a->after, &a->before);
 }
 
 static bool uses_relay(const struct policy *policy)
@@ -219,7 +219,7 @@ static int read_before(struct attach *a)
 		target->was_attached = !policy_maps_iface_get(
 			&a->session->state, (__u32)target->device.ifindex, &target->before);
 	}
-	err = policy_maps_read_policy(&a->session->state, &a->before);
+	err = policy_maps_read(&a->session->state, &a->before);
 	if (err)
 		log_error("%s: cannot read the policy: %s", a->session->state.dir, strerror(-err));
 	return err;

@@ -64,7 +64,7 @@ static void report_udp(struct session *session, const struct request *request)
 	size_t n = 0;
 
 	if (request->keep_flows || policy_maps_ifaces(&session->state, &ifaces, &n) ||
-	    policy_maps_read_policy(&session->state, &policy))
+	    policy_maps_read(&session->state, &policy))
 		return;
 	for (size_t i = 0; i < n && request->all; i++)
 		takes.mask |= ifaces[i].value.mask;

@@ -26,7 +26,7 @@ static int compare_since(struct session *session, const struct policy *live,
 static int compare(struct session *session, const struct config *config, struct changes *changes)
 {
 	struct policy live __cleanup_policy = { 0 };
-	int err = policy_maps_read_policy(&session->state, &live);
+	int err = policy_maps_read(&session->state, &live);
 
 	if (!err && !config)
 		return compare_since(session, &live, changes);

@@ -41,7 +41,7 @@ static int rule_list(struct app *app)
 	code = session_open_to_read(&session, app);
 	if (code)
 		return code;
-	err = policy_maps_read_policy(&session.state, &policy);
+	err = policy_maps_read(&session.state, &policy);
 	if (err) {
 		log_error("%s: cannot read the policy: %s", session.state.dir, strerror(-err));
 		return EXIT_FAILED;

@@ -42,7 +42,7 @@ static int collect(const struct state *state, struct config *config)
 	policy_free(&config->policy);
 	config->mark = state->config.mark == TPROXY_DEFAULT_MARK ? 0 : state->config.mark;
 	config->table = state->config.table == TPROXY_DEFAULT_TABLE ? 0 : state->config.table;
-	err = policy_maps_read_policy(state, &config->policy);
+	err = policy_maps_read(state, &config->policy);
 	if (!err)
 		err = pools_read(state, &pools);
 	if (!err)

@@ -165,7 +165,7 @@ static int attach_filter(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ? -errno : 0;
 }
 
-/* On every device: only so can a datagram that comes in be seen to leave. */
+/* On every device: a datagram that came in may leave by any of them. */
 int capture_open(void)
 {
 	/* Protocol 0: nothing is collected before the filter is attached. */
@@ -207,8 +207,8 @@ static int receive(int fd, struct batch *b)
 	return n < 0 ? -errno : n;
 }
 
-static void look_at(const struct batch *b, int i,
-		    void (*fn)(const struct capture_datagram *datagram, void *arg), void *arg)
+static void take_packet(const struct batch *b, int i,
+			void (*fn)(const struct capture_datagram *datagram, void *arg), void *arg)
 {
 	const struct sockaddr_ll *from = &b->from[i];
 	struct capture_datagram datagram = { .ifindex = from->sll_ifindex,
@@ -242,7 +242,7 @@ int capture_run(int fd, unsigned int seconds,
 
 		/* A device that goes down makes one read fail; the others still deliver. */
 		for (int i = 0; i < n; i++)
-			look_at(b, i, fn, arg);
+			take_packet(b, i, fn, arg);
 	}
 	*ret_lost = lost_datagrams(fd);
 	return 0;

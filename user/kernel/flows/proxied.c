@@ -233,5 +233,5 @@ int proxied_find(const struct state *state, struct foreign_flow *flows, size_t n
 	if (all || state->map[MAP_SOCKS] < 0)
 		return result;
 	err = find_by_owner(state, flows, n);
-	return result ? result : err;
+	return first_error(result, err);
 }

@@ -38,14 +38,20 @@ static int append(struct list *list, const struct inet_diag_msg *msg)
 	return 0;
 }
 
+static bool is_foreign(const struct inet_diag_msg *diag, const struct addrset *local)
+{
+	struct addrset_key key;
+
+	addrset_key(diag->idiag_family, diag->id.idiag_src, &key);
+	return !addrset_is_loopback(&key) && !addrset_has(local, &key);
+}
+
 static int read_socket(const struct nlmsghdr *msg, void *data)
 {
 	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
 	struct list *list = data;
-	struct addrset_key key;
 
-	addrset_key(diag->idiag_family, diag->id.idiag_src, &key);
-	if (!list->every && (addrset_is_loopback(&key) || addrset_has(&list->local, &key)))
+	if (!list->every && !is_foreign(diag, &list->local))
 		return MNL_CB_OK;
 	if (!append(list, diag))
 		return MNL_CB_OK;
@@ -129,7 +135,7 @@ int sockdiag_list_udp(struct foreign_flow **ret_flows, size_t *ret_n)
 
 /* ---- handshakes --------------------------------------------------------- */
 
-#define HALF_A_MINUTE 4 /* retransmissions: they come after 1, 3, 7, 15 and 31 seconds */
+#define MAX_RETRANSMITS 4 /* half a minute: they come after 1, 3, 7, 15 and 31 seconds */
 
 struct half_open {
 	struct addrset local;
@@ -140,11 +146,9 @@ static int count_half_open(const struct nlmsghdr *msg, void *data)
 {
 	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
 	struct half_open *half = data;
-	struct addrset_key key;
 
-	addrset_key(diag->idiag_family, diag->id.idiag_src, &key);
-	if (diag->idiag_retrans && diag->idiag_retrans <= HALF_A_MINUTE &&
-	    !addrset_is_loopback(&key) && !addrset_has(&half->local, &key))
+	if (diag->idiag_retrans && diag->idiag_retrans <= MAX_RETRANSMITS &&
+	    is_foreign(diag, &half->local))
 		half->n++;
 	return MNL_CB_OK;
 }
@@ -173,7 +177,8 @@ int sockdiag_half_open(struct nl *route, size_t *ret_n)
 	if (!err)
 		err = dump_half_open(&diag, AF_INET6, &half);
 	addrset_free(&half.local);
-	*ret_n = half.n;
+	if (!err)
+		*ret_n = half.n;
 	return err;
 }
 

@@ -18,7 +18,7 @@ struct reading {
 	const struct after *after;
 	struct chain *chain;
 	struct device *devices; /* of the namespace; owned */
-	size_t n, room;
+	size_t n;
 };
 
 static void note_blind(struct chain *chain, int err)
@@ -27,7 +27,7 @@ static void note_blind(struct chain *chain, int err)
 		chain->blind = err;
 }
 
-/* The name that --after knows it by; `otherwise` where the kernel does not show one. */
+/* The name that --after gives it; `otherwise` where the kernel does not show one. */
 static void name_program(struct chain_program *program, const char *otherwise)
 {
 	struct program facts;
@@ -46,8 +46,8 @@ static bool is_acknowledged(const struct after *after, __u32 id, const char *oth
 }
 
 /*
- * A program of another state: it lets packets continue, and two states must not move before each
- * other for ever.
+ * A program of another state: it lets packets continue, and without this rule each of two states
+ * would move before the other for ever.
  */
 static bool is_neutral(const char *name)
 {
@@ -66,7 +66,7 @@ static void add(struct reading *r, const struct device *device, struct chain_pro
 {
 	struct chain *chain = r->chain;
 
-	if (program->id && owner_has(&r->site->owner, program->id) == OWNED_YES)
+	if (hook_is_ours(r->site, program->id))
 		return;
 	if (chain->n == CHAIN_MAX) {
 		chain->more++;
@@ -140,7 +140,7 @@ static void add_tcx(struct reading *r, const struct device *device, bool with_ou
 		struct chain_program program = { .what = "tcx program",
 						 .id = tcx.items[i].prog_id };
 
-		if (with_ours && owner_has(&r->site->owner, program.id) == OWNED_YES)
+		if (with_ours && hook_is_ours(r->site, program.id))
 			return;
 		name_program(&program, "");
 		add(r, device, &program);
@@ -157,8 +157,7 @@ static void add_filters(struct reading *r, const struct device *device, bool wit
 		struct chain_program program = { .id = filter->prog_id,
 						 .priority = filter->priority };
 
-		if (with_ours && filter->prog_id &&
-		    owner_has(&r->site->owner, filter->prog_id) == OWNED_YES)
+		if (with_ours && hook_is_ours(r->site, filter->prog_id))
 			return;
 		snprintf(program.what, sizeof(program.what), "%s filter", filter->kind);
 		name_program(&program, filter->prog_id ? filter->name : filter->kind);
@@ -167,16 +166,6 @@ static void add_filters(struct reading *r, const struct device *device, bool wit
 }
 
 /* ---- devices below ------------------------------------------------------ */
-
-static int collect_device(const struct device *device, void *arg)
-{
-	struct reading *r = arg;
-
-	if (array_room((void **)&r->devices, r->n, &r->room, sizeof(*r->devices)))
-		return -ENOMEM;
-	r->devices[r->n++] = *device;
-	return 0;
-}
 
 static bool is_kind(const struct device *device, const char *const kinds[], size_t n)
 {
@@ -227,7 +216,7 @@ void chain_read(const struct hook_site *site, const struct device *device, enum 
 
 	*ret_chain = (struct chain){ .n = 0 };
 	if (has_ports(device) || has_parent(device)) {
-		note_blind(ret_chain, device_walk(site->nl, collect_device, &r));
+		note_blind(ret_chain, device_list(site->nl, &r.devices, &r.n));
 		add_lower(&r, device, 0);
 		free(r.devices);
 	}
@@ -275,7 +264,7 @@ char *chain_text(const struct chain_program *program, char *buf, size_t size)
 /* ---- our place ---------------------------------------------------------- */
 
 static int place_tcx(const struct hook_site *site, const struct after *after, bool follow,
-		     struct place *place)
+		     struct hook_place *place)
 {
 	struct tcx_chain tcx;
 	int err = tcx_query(site->ifindex, &tcx);
@@ -284,7 +273,7 @@ static int place_tcx(const struct hook_site *site, const struct after *after, bo
 	if (err)
 		return err;
 	for (ours = 0; ours < tcx.n; ours++)
-		if (owner_has(&site->owner, tcx.items[ours].prog_id) == OWNED_YES)
+		if (hook_is_ours(site, tcx.items[ours].prog_id))
 			break;
 	for (size_t i = 0; i < (follow ? tcx.n : ours); i++)
 		if (i != ours && is_acknowledged(after, tcx.items[i].prog_id, ""))
@@ -296,16 +285,12 @@ static int place_tcx(const struct hook_site *site, const struct after *after, bo
 	return 0;
 }
 
-static bool is_ours(const struct hook_site *site, const struct clsact_filter *filter)
-{
-	return filter->prog_id && owner_has(&site->owner, filter->prog_id) == OWNED_YES;
-}
-
 /* BPF programs may share a priority; a new one runs first there (cls_bpf_change). */
 static bool is_open(const struct hook_site *site, const struct clsact_list *list, __u32 priority)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (list->items[i].priority == priority && !is_ours(site, &list->items[i]) &&
+		if (list->items[i].priority == priority &&
+		    !hook_is_ours(site, list->items[i].prog_id) &&
 		    (strcmp(list->items[i].kind, "bpf") ||
 		     list->items[i].protocol != htons(ETH_P_ALL)))
 			return false;
@@ -332,7 +317,7 @@ static bool is_after_neutral(const struct clsact_list *list, size_t from, size_t
 }
 
 static int place_filter(const struct hook_site *site, const struct after *after, bool follow,
-			struct place *place)
+			struct hook_place *place)
 {
 	struct clsact_list list __cleanup_clsact = { 0 };
 	int err = clsact_filters(site->nl, site->ifindex, &list);
@@ -342,7 +327,7 @@ static int place_filter(const struct hook_site *site, const struct after *after,
 	if (err)
 		return err;
 	for (ours = 0; ours < list.n; ours++)
-		if (is_ours(site, &list.items[ours]))
+		if (hook_is_ours(site, list.items[ours].prog_id))
 			break;
 	for (size_t i = 0; i < (follow ? list.n : ours); i++) {
 		const struct clsact_filter *filter = &list.items[i];
@@ -366,9 +351,9 @@ static int place_filter(const struct hook_site *site, const struct after *after,
 }
 
 int chain_place(const struct hook_site *site, enum hook hook, const struct after *after,
-		bool follow, struct place *ret_place)
+		bool follow, struct hook_place *ret_place)
 {
-	struct place place = { .priority = 1 };
+	struct hook_place place = { .priority = 1 };
 	int err = hook == HOOK_TCX ? place_tcx(site, after, follow, &place) :
 				     place_filter(site, after, follow, &place);
 

@@ -41,7 +41,7 @@ void chain_read(const struct hook_site *site, const struct device *device, enum 
  * that is free or that BPF programs share.
  */
 int chain_place(const struct hook_site *site, enum hook hook, const struct after *after,
-		bool follow, struct place *ret_place);
+		bool follow, struct hook_place *ret_place);
 
 /* The first that was not acknowledged, or NULL. */
 const struct chain_program *chain_unknown(const struct chain *chain);

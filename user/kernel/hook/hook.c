@@ -27,6 +27,11 @@ void hook_site_make(struct hook_site *ret_site, struct nl *nl, int ifindex,
 		owner_add(&ret_site->owner, next);
 }
 
+bool hook_is_ours(const struct hook_site *site, __u32 prog_id)
+{
+	return prog_id && owner_has(&site->owner, prog_id) == OWNED_YES;
+}
+
 /* ---- links -------------------------------------------------------------- */
 
 /*
@@ -102,7 +107,7 @@ static int pin_link(int link, const char *link_path)
 	return bpf_obj_pin(link, link_path) ? -errno : 0;
 }
 
-static int attach_tcx(const struct hook_site *site, const struct place *place)
+static int attach_tcx(const struct hook_site *site, const struct hook_place *place)
 {
 	__u32 after = place ? place->after : 0;
 	__cleanup_close int old = open_tcx(site);
@@ -139,8 +144,7 @@ static size_t own_filters(const struct hook_site *site, const struct clsact_list
 	size_t n = 0;
 
 	for (size_t i = 0; i < list->n && n < max; i++)
-		if (list->items[i].prog_id &&
-		    owner_has(&site->owner, list->items[i].prog_id) == OWNED_YES)
+		if (hook_is_ours(site, list->items[i].prog_id))
 			ret_own[n++] = &list->items[i];
 	return n;
 }
@@ -152,10 +156,9 @@ static int detach_filters(const struct hook_site *site, const struct clsact_filt
 {
 	int result = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		result = first_error(
 			result, clsact_detach(site->ifindex, own[i]->priority, own[i]->handle));
-	}
 	return result;
 }
 
@@ -173,7 +176,7 @@ static __u32 free_handle(const struct clsact_list *list, __u32 priority)
 	return handle;
 }
 
-static int attach_clsact(const struct hook_site *site, const struct place *place)
+static int attach_clsact(const struct hook_site *site, const struct hook_place *place)
 {
 	struct clsact_list list __cleanup_clsact = { 0 };
 	const struct clsact_filter *own[MAX_OWN];
@@ -220,7 +223,7 @@ enum hook hook_present(const struct hook_site *site)
 	return has_filter(site) ? HOOK_CLSACT : HOOK_NONE;
 }
 
-int hook_attach(const struct hook_site *site, enum hook hook, const struct place *place)
+int hook_attach(const struct hook_site *site, enum hook hook, const struct hook_place *place)
 {
 	return hook == HOOK_TCX ? attach_tcx(site, place) : attach_clsact(site, place);
 }

@@ -30,6 +30,9 @@ struct hook_site {
 void hook_site_make(struct hook_site *ret_site, struct nl *nl, int ifindex,
 		    const struct state *state, const struct state *next);
 
+/* Is this one of our programs? id 0: no program. */
+bool hook_is_ours(const struct hook_site *site, __u32 prog_id);
+
 /* By which hook our program is on the device. */
 enum hook hook_present(const struct hook_site *site);
 
@@ -37,7 +40,7 @@ enum hook hook_present(const struct hook_site *site);
 bool hook_moved_away(const struct hook_site *site);
 
 /* Where a program belongs: chain.h finds it. */
-struct place {
+struct hook_place {
 	bool move;      /* also if ours is attached already, at another place */
 	__u32 after;    /* tcx: id of the program to follow; 0: first */
 	__u32 priority; /* clsact */
@@ -47,7 +50,7 @@ struct place {
  * hook: HOOK_TCX or HOOK_CLSACT. 0 or -errno; a tcx link is pinned. If our program is there, it is
  * replaced without a gap. place: NULL keeps its place.
  */
-int hook_attach(const struct hook_site *site, enum hook hook, const struct place *place);
+int hook_attach(const struct hook_site *site, enum hook hook, const struct hook_place *place);
 
 /*
  * Removes our program. With HOOK_NONE it removes only a link that is on no device of this

@@ -133,7 +133,7 @@ int tcx_relink(int old, int prog_fd, int ifindex, __u32 after)
 	__cleanup_close int array = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "tproxy_move",
 						   sizeof(__u32), sizeof(__u32), 1, NULL);
 	__cleanup_close int jump = -1;
-	__cleanup_close int bridge = -1;
+	__cleanup_close int interim = -1;
 	int link;
 
 	if (array < 0)
@@ -141,12 +141,12 @@ int tcx_relink(int old, int prog_fd, int ifindex, __u32 after)
 	jump = load_jump(array, prog_fd);
 	if (jump < 0)
 		return jump;
-	bridge = tcx_link(jump, ifindex, after);
-	if (bridge < 0)
-		return bridge;
+	interim = tcx_link(jump, ifindex, after);
+	if (interim < 0)
+		return interim;
 	if (bpf_link_detach(old) && errno != ENOLINK)
 		return -errno;
 	link = link_again(prog_fd, ifindex, after);
-	bpf_link_detach(bridge);
+	bpf_link_detach(interim);
 	return link;
 }

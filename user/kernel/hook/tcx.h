@@ -22,7 +22,7 @@ struct tcx_chain {
 	size_t n;
 };
 
-/* Tries an attachment that must fail: the error shows it. */
+/* Tries an attachment that must fail: the error shows whether the kernel has tcx. */
 bool tcx_supported(void);
 
 /* The ingress of a device of this namespace; empty where the kernel has no tcx. */

@@ -85,7 +85,7 @@ static int to_policy(const struct state *state, const struct tables *tables,
 	return 0;
 }
 
-int policy_maps_read_policy(const struct state *state, struct policy *ret_policy)
+int policy_maps_read(const struct state *state, struct policy *ret_policy)
 {
 	struct tables tables __cleanup_tables = { 0 };
 	int err = policy_maps_read_tables(state, &tables);

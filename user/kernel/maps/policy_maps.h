@@ -13,7 +13,7 @@
 #include "policy/tables.h"
 
 /* Reads the maps of the active generation. */
-int policy_maps_read_policy(const struct state *state, struct policy *ret_policy);
+int policy_maps_read(const struct state *state, struct policy *ret_policy);
 /* Names, actions, proxies and interfaces of the rules, without the sets that they match. */
 int policy_maps_read_rules(const struct state *state, struct policy *ret_policy);
 /* The rules that an interface of this name should have: of `unlimited`, and those limited to it. */
@@ -31,11 +31,10 @@ int policy_maps_update(const struct state *state, enum state_map map, const void
 		       const void *value);
 
 /* Makes the edits that lead from one policy to the other, and nothing else. */
-int policy_maps_change_policy(struct state *state, const struct policy *from,
-			      const struct policy *to);
+int policy_maps_change(struct state *state, const struct policy *from, const struct policy *to);
 
 /* 1 if the maps, settings or interfaces of the two policies differ, 0 if not, or -ENOMEM. */
-int policy_maps_policy_differs(const struct policy *from, const struct policy *to);
+int policy_maps_differ(const struct policy *from, const struct policy *to);
 
 /* Prints the same edits as bpftool commands, one a line, and makes none. */
 int policy_maps_print_bpftool(const struct state *state, const struct policy *from,

@@ -115,7 +115,7 @@ static int stop_at_first(const struct tables_edit *edit, void *arg)
 	return 1;
 }
 
-int policy_maps_policy_differs(const struct policy *from, const struct policy *to)
+int policy_maps_differ(const struct policy *from, const struct policy *to)
 {
 	struct tables before __cleanup_tables = { 0 };
 	struct tables after __cleanup_tables = { 0 };
@@ -181,8 +181,7 @@ static int write_applied(const struct state *state, const struct policy *to,
 	return err ? err : applied_write(state, &applied);
 }
 
-int policy_maps_change_policy(struct state *state, const struct policy *from,
-			      const struct policy *to)
+int policy_maps_change(struct state *state, const struct policy *from, const struct policy *to)
 {
 	int err = write_applied(state, to, from);
 

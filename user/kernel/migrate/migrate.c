@@ -150,7 +150,7 @@ static int copy_applied(const struct migration *m, const struct state *was, cons
 	int err = applied_read(was, &applied);
 
 	if (!err && !has_abi2(m))
-		err = policy_maps_read_policy(is, &policy);
+		err = policy_maps_read(is, &policy);
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (!has_abi2(m))
@@ -205,7 +205,7 @@ static int write_config(struct migration *m, __u32 df_mark)
 	struct policy policy __cleanup_policy = { 0 };
 	struct tproxy_config *config = &m->next.config;
 	__u32 zero = 0;
-	int err = policy_maps_read_policy(&m->next, &policy);
+	int err = policy_maps_read(&m->next, &policy);
 
 	if (err)
 		return err;

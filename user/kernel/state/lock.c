@@ -148,7 +148,7 @@ static int take_older(struct lock *lock, struct waiting *w)
 	int err;
 
 	while ((err = waiting_try(lock->older)) == -EAGAIN) {
-		waiting_look(w, lock->older);
+		waiting_update(w, lock->older);
 		if (!may_ignore(lock, w, since))
 			return -EPERM;
 		if (waiting_is_over(w))

@@ -17,7 +17,7 @@ static int wait_ms(const struct lock_wait *how)
 	return how->ms ? how->ms : LOCK_WAIT_MS;
 }
 
-void waiting_look(struct waiting *w, int fd)
+void waiting_update(struct waiting *w, int fd)
 {
 	struct holder holder;
 	struct stat st = { 0 };
@@ -63,7 +63,7 @@ int waiting_for(struct waiting *w, int fd)
 	int err;
 
 	while ((err = waiting_try(fd)) == -EAGAIN) {
-		waiting_look(w, fd);
+		waiting_update(w, fd);
 		if (waiting_is_over(w))
 			return -ETIMEDOUT;
 		waiting_pause(w);

@@ -38,7 +38,7 @@ int waiting_try(int fd);
 int waiting_for(struct waiting *w, int fd);
 
 /* The parts of waiting_for: looks who holds it; is the time over; sleeps for a moment. */
-void waiting_look(struct waiting *w, int fd);
+void waiting_update(struct waiting *w, int fd);
 bool waiting_is_over(const struct waiting *w);
 void waiting_pause(struct waiting *w);
 

@@ -76,7 +76,7 @@ void attach_learn(struct attach *a)
 
 int attach_change_policy(struct attach *a)
 {
-	int err, changes = policy_maps_policy_differs(&a->before, &a->after);
+	int err, changes = policy_maps_differ(&a->before, &a->after);
 
 	if (changes < 0)
 		log_error("policy: %s", strerror(-changes));
@@ -93,7 +93,7 @@ int attach_change_policy(struct attach *a)
 	if (a->session->dry_run)
 		return 0;
 	a->policy_changed = true;
-	err = policy_maps_change_policy(&a->session->state, &a->before, &a->after);
+	err = policy_maps_change(&a->session->state, &a->before, &a->after);
 	if (err)
 		log_error("policy: cannot write the maps: %s (the old rules remain)",
 			  strerror(-err));

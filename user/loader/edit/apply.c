@@ -112,7 +112,7 @@ static int look_again(struct session *session, struct apply *a, const struct pol
 
 	if (!a->edits || conffile_size(from).prefixes >= MANY_PREFIXES)
 		return 0;
-	err = policy_maps_read_policy(&session->state, &now);
+	err = policy_maps_read(&session->state, &now);
 	if (!err)
 		err = edits_report_dropped(a->edits, &session->state, &now, a->config);
 	if (err)
@@ -205,7 +205,7 @@ static int apply_policy(struct session *session, struct apply *a, const struct a
 	int err = text ? 0 : -ENOMEM;
 
 	if (!err)
-		err = policy_maps_read_policy(state, &before);
+		err = policy_maps_read(state, &before);
 	if (!err)
 		err = changes_between(changes, &before, &a->config->policy);
 	if (!err)

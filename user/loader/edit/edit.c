@@ -12,10 +12,10 @@
 static int write_in_place(struct state *state, const struct policy *before,
 			  const struct policy *after)
 {
-	int err = policy_maps_change_policy(state, before, after);
+	int err = policy_maps_change(state, before, after);
 
 	if (err)
-		policy_maps_change_policy(state, after, before);
+		policy_maps_change(state, after, before);
 	/* A new rule counts from zero, even if its number was in use before. */
 	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (after->rules[i].used && !before->rules[i].used)
@@ -43,7 +43,7 @@ static int run_open(const struct edit *edit, struct session *session)
 	struct state *state = &session->state;
 	struct policy before __cleanup_policy = { 0 };
 	struct policy after __cleanup_policy = { 0 };
-	int err = policy_maps_read_policy(state, &before);
+	int err = policy_maps_read(state, &before);
 
 	if (!err)
 		err = policy_copy(&before, &after);

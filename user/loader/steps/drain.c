@@ -65,7 +65,7 @@ static bool takes_udp_on(const struct policy *policy, const struct iface_entry *
 static void wait_for_relay(struct session *session, const struct iface_entry *ifaces, size_t n)
 {
 	struct policy policy __cleanup_policy = { 0 };
-	int err = policy_maps_read_policy(&session->state, &policy);
+	int err = policy_maps_read(&session->state, &policy);
 	bool waits = err != 0;
 
 	for (size_t i = 0; i < n && !waits; i++)

@@ -76,7 +76,7 @@ static int write_entry(struct session *session, const struct device *device,
 }
 
 static int find_place(struct session *session, int ifindex, enum hook hook, bool follow,
-		      struct place *ret_place)
+		      struct hook_place *ret_place)
 {
 	struct hook_site site;
 	struct after after;
@@ -89,7 +89,7 @@ static int find_place(struct session *session, int ifindex, enum hook hook, bool
 bool iface_is_out_of_place(struct session *session, int ifindex)
 {
 	enum hook hook = steps_hook_present(session, ifindex);
-	struct place place;
+	struct hook_place place;
 
 	return hook != HOOK_NONE && !find_place(session, ifindex, hook, false, &place) &&
 	       place.move;
@@ -113,7 +113,7 @@ bool iface_chain(struct session *session, const struct device *device, struct ch
 static int move_hook(struct session *session, const struct device *device, enum hook hook,
 		     enum hook present, bool follow)
 {
-	struct place place;
+	struct hook_place place;
 	int err = find_place(session, device->ifindex, hook, follow, &place);
 
 	if (err) {

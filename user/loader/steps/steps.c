@@ -172,7 +172,8 @@ bool steps_moved_away(struct session *session, int ifindex)
 	return hook_moved_away(&site);
 }
 
-static void show_hook_on(const struct device *device, enum hook hook, const struct place *place)
+static void show_hook_on(const struct device *device, enum hook hook,
+			 const struct hook_place *place)
 {
 	char where[48] = "first";
 
@@ -184,7 +185,7 @@ static void show_hook_on(const struct device *device, enum hook hook, const stru
 }
 
 int steps_hook_on(struct session *session, const struct device *device, enum hook hook,
-		  const struct place *place)
+		  const struct hook_place *place)
 {
 	struct hook_site site;
 	int err;

@@ -31,7 +31,7 @@ enum hook steps_hook_present(struct session *session, int ifindex);
 bool steps_moved_away(struct session *session, int ifindex);
 
 int steps_hook_on(struct session *session, const struct device *device, enum hook hook,
-		  const struct place *place);
+		  const struct hook_place *place);
 int steps_hook_off(struct session *session, int ifindex, const char *name, enum hook hook);
 /* Removes the clsact qdisc unless a filter is left on it. */
 int steps_qdisc_off(struct session *session, int ifindex, const char *name);

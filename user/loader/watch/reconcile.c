@@ -247,7 +247,7 @@ static int check_patterns(const struct reconcile *r)
 
 	if (!r->n_patterns)
 		return 0;
-	err = policy_maps_read_policy(&r->session->state, &policy);
+	err = policy_maps_read(&r->session->state, &policy);
 	if (err) {
 		log_error("%s: cannot read the policy: %s", r->session->state.dir, strerror(-err));
 		return err;

@@ -22,7 +22,7 @@ int checkup_open(struct checkup *c, struct session *session)
 	*c = (struct checkup){ .session = session, .lock = COMMAND_LOCK_NONE };
 	err = policy_maps_ifaces(&session->state, &ifaces, &n);
 	if (!err)
-		err = policy_maps_read_policy(&session->state, &c->policy);
+		err = policy_maps_read(&session->state, &c->policy);
 	if (err)
 		return err;
 	c->ifaces = calloc(n ? n : 1, sizeof(*c->ifaces));
