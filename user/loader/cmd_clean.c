@@ -93,12 +93,11 @@ static int clean_family(struct cleaning *c, __u8 family)
 
 static int clean_rules(struct cleaning *c)
 {
-	static const __u8 families[] = { AF_INET, AF_INET6 };
 	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(families) && !err; i++)
-		if (route_family_present(families[i]))
-			err = clean_family(c, families[i]);
+	for (size_t i = 0; i < ROUTE_FAMILIES && !err; i++)
+		if (route_family_present(route_families[i]))
+			err = clean_family(c, route_families[i]);
 	return err;
 }
 

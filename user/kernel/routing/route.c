@@ -12,6 +12,8 @@ char route_family_digit(__u8 family)
 	return family == AF_INET ? '4' : '6';
 }
 
+const __u8 route_families[ROUTE_FAMILIES] = { AF_INET, AF_INET6 };
+
 bool route_family_present(__u8 family)
 {
 	return family == AF_INET || !access("/proc/net/if_inet6", F_OK);
@@ -110,42 +112,4 @@ bool route_rule_is_ours(const struct route_rule *rule, const struct route_key *k
 {
 	return rule_is_tproxys(rule) && rule->mark == key->mark && rule->mask == key->mask &&
 	       rule->table == key->table;
-}
-
-/* ---- conflicts ---------------------------------------------------------- */
-
-struct conflict {
-	__u32 bits;
-	struct route_rule rule;
-};
-
-static int shares_our_mark(const struct route_rule *rule, void *arg)
-{
-	struct conflict *conflict = arg;
-
-	if (rule_is_tproxys(rule) || !(rule->mark & conflict->bits))
-		return 0;
-	conflict->rule = *rule;
-	return 1;
-}
-
-static const __u8 families[] = { AF_INET, AF_INET6 };
-
-int route_mark_conflict(struct nl *nl, __u32 bits, char *ret_text, size_t size)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct conflict conflict = { .bits = bits };
-		int found;
-
-		if (!route_family_present(families[i]))
-			continue;
-		found = route_rules(nl, families[i], shares_our_mark, &conflict);
-		if (found > 0)
-			snprintf(ret_text, size,
-				 "mark 0x%x: rule %u already matches fwmark 0x%x/0x%x", bits,
-				 conflict.rule.pref, conflict.rule.mark, conflict.rule.mask);
-		if (found)
-			return found;
-	}
-	return 0;
 }

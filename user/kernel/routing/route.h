@@ -27,6 +27,8 @@ struct route_key {
 /* The bit that is also set on datagrams which forbid fragments: the one after `mark`, or before. */
 __u32 route_df_mark(__u32 mark);
 
+#define ROUTE_FAMILIES 2
+extern const __u8 route_families[ROUTE_FAMILIES]; /* AF_INET, AF_INET6 */
 /* True if the kernel has this address family at all. */
 bool route_family_present(__u8 family);
 /* '4' or '6', as in `ip -4`. */

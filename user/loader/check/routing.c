@@ -124,14 +124,12 @@ static void check_family(struct family_look *look, __u8 family)
 
 void check_routing(struct checkup *c, const struct checked_iface *iface)
 {
-	static const __u8 families[] = { AF_INET, AF_INET6 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+	for (size_t i = 0; i < ROUTE_FAMILIES; i++) {
 		struct family_look look = { .c = c,
 					    .iface = iface,
-					    .digit = route_family_digit(families[i]) };
+					    .digit = route_family_digit(route_families[i]) };
 
-		if (steps_family_wanted(families[i], iface->device.name))
-			check_family(&look, families[i]);
+		if (steps_family_wanted(route_families[i], iface->device.name))
+			check_family(&look, route_families[i]);
 	}
 }

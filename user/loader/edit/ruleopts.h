@@ -57,7 +57,7 @@ int rule_options_take(struct rule_options *options, int opt, const char *value);
 /* Once all are taken: what --ports and --proto mean together. 0, or a reported -errno. */
 int rule_options_finish(struct rule_options *options);
 
-/* Makes a rule. Options that were not given get their defaults (all TCP, everywhere, relay, drop). */
+/* Makes a rule. Options not given have their defaults: all TCP, everywhere, relay, drop. */
 int rule_options_create(const struct rule_options *options, const char *name,
 			enum tproxy_action action, struct rule *ret_rule);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The steps of attach and detach; those for routing are in routing/. Each prints what it does ("[#] …"), does one thing unless the
- * session is a dry run, and reports its own failure in one sentence; callers only pass the -errno
- * on. Every step may be repeated.
+ * The steps of attach and detach; those for routing are in routing/. Each prints what it does
+ * ("[#] …"), does one thing unless the session is a dry run, and reports its own failure in one
+ * sentence; callers only pass the -errno on. Every step may be repeated.
  */
 #ifndef TPROXY_LOADER_STEPS_STEPS_H
 #define TPROXY_LOADER_STEPS_STEPS_H

@@ -48,14 +48,13 @@ static void look_at_family(struct session *session, __u8 family, const struct de
 static struct routing_look look_at_routing(struct session *session, const struct iface_entry *iface,
 					   const struct device *device)
 {
-	static const __u8 families[] = { AF_INET, AF_INET6 };
 	struct routing_look look = {
 		.complete = (int)iface->value.vrf == device_vrf(device),
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		if (steps_family_wanted(families[i], device->name))
-			look_at_family(session, families[i], device, &look);
+	for (size_t i = 0; i < ROUTE_FAMILIES; i++)
+		if (steps_family_wanted(route_families[i], device->name))
+			look_at_family(session, route_families[i], device, &look);
 	return look;
 }
 

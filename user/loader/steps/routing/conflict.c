@@ -59,13 +59,13 @@ static int conflicts(const struct route_rule *rule, void *arg)
 
 static int check_rules(struct session *session, struct conflict *r)
 {
-	static const __u8 families[] = { AF_INET, AF_INET6 };
 	char text[RULE_TEXT_LEN];
 	int found = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(families) && !found; i++)
-		if (route_family_present(families[i]))
-			found = route_rules_of_tproxy(&session->nl, families[i], conflicts, r);
+	for (size_t i = 0; i < ROUTE_FAMILIES && !found; i++)
+		if (route_family_present(route_families[i]))
+			found = route_rules_of_tproxy(&session->nl, route_families[i], conflicts,
+						      r);
 	if (found <= 0)
 		return found;
 	log_error("mark 0x%x, table %u: the rule \"%s\" of %s uses them (" CHOOSE

@@ -5,8 +5,6 @@
 
 #include "loader/steps/routing/steps_route.h"
 
-static const __u8 families[] = { AF_INET, AF_INET6 };
-
 struct route_key steps_route_key(const struct session *session)
 {
 	const struct tproxy_config *config = &session->state.config;
@@ -116,12 +114,12 @@ int steps_route_on(struct session *session, const struct device *device)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(families) && !err; i++) {
-		if (steps_family_wanted(families[i], device->name))
-			err = family_on(session, families[i], device);
+	for (size_t i = 0; i < ROUTE_FAMILIES && !err; i++) {
+		if (steps_family_wanted(route_families[i], device->name))
+			err = family_on(session, route_families[i], device);
 		else
 			log_debug("%s: no IPv%c here", device->name,
-				  route_family_digit(families[i]));
+				  route_family_digit(route_families[i]));
 	}
 	return err;
 }
@@ -138,12 +136,13 @@ static int has_old(struct session *session)
 	struct route_table table = { 0 };
 	int found = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(families) && !found; i++) {
-		if (!route_family_present(families[i]))
+	for (size_t i = 0; i < ROUTE_FAMILIES && !found; i++) {
+		if (!route_family_present(route_families[i]))
 			continue;
-		found = route_rules(&session->nl, families[i], is_old, &key);
+		found = route_rules(&session->nl, route_families[i], is_old, &key);
 		if (!found)
-			found = route_table_read(&session->nl, families[i], key.table, &table);
+			found = route_table_read(&session->nl, route_families[i], key.table,
+						 &table);
 		if (!found)
 			found = table.old;
 	}
@@ -225,10 +224,11 @@ int steps_route_off(struct session *session, int ifindex)
 	for (size_t i = 0; i < n; i++)
 		if ((int)ifaces[i].ifindex != ifindex)
 			ifaces[others++] = ifaces[i];
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		if (!route_family_present(families[i]))
+	for (size_t i = 0; i < ROUTE_FAMILIES; i++) {
+		if (!route_family_present(route_families[i]))
 			continue;
-		result = first_error(result, family_off(session, families[i], ifaces, others));
+		result =
+			first_error(result, family_off(session, route_families[i], ifaces, others));
 	}
 	return result;
 }
@@ -256,9 +256,9 @@ int steps_routes_off(struct session *session)
 {
 	int result = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		if (route_family_present(families[i]))
-			result = first_error(result, local_route_off(session, families[i],
+	for (size_t i = 0; i < ROUTE_FAMILIES; i++)
+		if (route_family_present(route_families[i]))
+			result = first_error(result, local_route_off(session, route_families[i],
 								     session->state.config.table));
 	return result;
 }
