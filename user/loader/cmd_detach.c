@@ -82,12 +82,11 @@ static int detach_named(struct session *session, const struct request *request)
 	size_t n = 0;
 	int err, result = session_ifaces(session, &ifaces, &n);
 
-	for (size_t i = 0; i < request->n && ifaces; i++) {
+	for (size_t i = 0; i < request->n && ifaces; i++)
 		result = first_error(result,
 				     detach_one(session, request, ifaces, n, request->names[i]));
-	}
 	err = iface_last_off(session);
-	return result ? result : err;
+	return first_error(result, err);
 }
 
 static int detach_all(struct session *session, const struct request *request)
@@ -149,8 +148,7 @@ int cmd_detach(struct app *app, int argc, char **argv)
 	}
 	report_udp(&session, &request);
 	err = request.all ? detach_all(&session, &request) : detach_named(&session, &request);
-	if (request.keep_flows && !request.dry_run) {
+	if (request.keep_flows && !request.dry_run)
 		err = first_error(err, drain_finish(&session, request.all, request.wait));
-	}
 	return err ? EXIT_FAILED : EXIT_DONE;
 }

@@ -163,7 +163,8 @@ static int run_simulation(struct session *session, const struct request *request
 {
 	bool live = session->state.map[MAP_CONFIG] >= 0;
 	struct simulation simulation = SIMULATE_CLOSED;
-	int err = simulate_open(&simulation, live ? &session->state : NULL, config != NULL);
+	int err = config ? simulate_open_empty(&simulation, live ? &session->state : NULL) :
+			   simulate_open(&simulation, &session->state);
 
 	if (err) {
 		log_error("test: cannot load the programs: %s (-vv shows the verifier's log)",

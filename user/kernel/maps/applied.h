@@ -24,7 +24,7 @@ struct applied {
 	size_t packed; /* bytes that the record takes in the kernel */
 };
 
-/* The ids of a state's policy maps, which tell generations apart. */
+/* The ids of a state's policy maps; each generation has other ones. */
 int applied_ids(const struct state *state, __u32 *ret_ids);
 
 /* The record of a state's policy maps. -ENOENT: they have none. */

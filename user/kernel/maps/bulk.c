@@ -9,6 +9,8 @@
 
 #define BATCH 4096
 #define RETRIES 100
+#define RETRY_US 1000
+#define KERNEL_ENOTSUPP 524 /* errno.h of the kernel; user space has no name for it */
 
 /* A batch of either family; keys follow each other without gaps. */
 struct batch {
@@ -65,45 +67,51 @@ static int batch_get(const struct batch *b, __u32 i, __u8 family, struct prefix_
 
 /* ---- writing ------------------------------------------------------------ */
 
-static int write_singly(int fd, const struct batch *b, __u32 *done)
+int bulk_update_one(int fd, const void *key, const void *value)
 {
-	for (; *done < b->n; ++*done)
-		if (bpf_map_update_elem(fd, b->keys.bytes + *done * b->key_size, &b->masks[*done],
-					BPF_ANY))
+	for (int i = 0;; i++) {
+		if (!bpf_map_update_elem(fd, key, value, BPF_ANY))
+			return 0;
+		if (errno != ENOMEM || i == RETRIES)
 			return -errno;
-	return 0;
+		usleep(RETRY_US);
+	}
 }
 
-/* An LPM_TRIE may refuse an update with ENOMEM under a short memory pressure: try again. */
-static int write_batch(int fd, struct batch *b)
+static int write_singly(int fd, const struct batch *b, __u32 done)
+{
+	int err = 0;
+
+	for (; done < b->n && !err; done++)
+		err = bulk_update_one(fd, b->keys.bytes + done * b->key_size, &b->masks[done]);
+	return err;
+}
+
+static bool has_no_batches(int err)
+{
+	return err == -EINVAL || err == -EOPNOTSUPP || err == -KERNEL_ENOTSUPP;
+}
+
+/* As bulk_update_one. After a batch that failed half-way, n is the number of entries written. */
+static int write_batch(int fd, const struct batch *b)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
-	bool singly = false;
 	__u32 done = 0;
 
 	for (int i = 0;; i++) {
 		__u32 n = b->n - done;
-		int err = 0;
 
-		if (singly)
-			err = write_singly(fd, b, &done);
-		else if (bpf_map_update_batch(fd, b->keys.bytes + done * b->key_size,
-					      b->masks + done, &n, &opts))
-			err = -errno;
-		if (!err)
-			break;
-		/* After a batch that failed half-way, n is the number of entries written. */
-		if (!singly && (err == -EINVAL || err == -EOPNOTSUPP || err == -524))
-			singly = true;
-		else if (err != -ENOMEM || i == RETRIES)
-			return err;
-		else if (!singly && n < b->n - done)
+		if (!bpf_map_update_batch(fd, b->keys.bytes + done * b->key_size, b->masks + done,
+					  &n, &opts))
+			return 0;
+		if (has_no_batches(-errno))
+			return write_singly(fd, b, done);
+		if (errno != ENOMEM || i == RETRIES)
+			return -errno;
+		if (n < b->n - done)
 			done += n;
-		if (err == -ENOMEM)
-			usleep(1000);
+		usleep(RETRY_US);
 	}
-	b->n = 0;
-	return 0;
 }
 
 int bulk_write_prefixes(int fd, __u8 family, const struct prefix_table *table,
@@ -121,6 +129,7 @@ int bulk_write_prefixes(int fd, __u8 family, const struct prefix_table *table,
 		if (b->n < BATCH)
 			continue;
 		err = write_batch(fd, b);
+		b->n = 0;
 		if (!err && progress)
 			progress(i + 1, table->n);
 	}

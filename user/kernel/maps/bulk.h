@@ -8,6 +8,12 @@
 
 #include "policy/tables.h"
 
+/*
+ * Writes one entry. An LPM trie may refuse it with ENOMEM under a short memory pressure; then tries
+ * again for some time. 0 or -errno.
+ */
+int bulk_update_one(int fd, const void *key, const void *value);
+
 /* Called from time to time; may be NULL. */
 typedef void (*bulk_progress)(size_t done, size_t total);
 

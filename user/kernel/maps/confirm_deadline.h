@@ -11,7 +11,7 @@
 /* As it is pinned. */
 struct confirm_deadline {
 	__u32 generation; /* that has to be confirmed; 0: none */
-	__u32 fell_back;  /* generation that was not confirmed, and was left for that; 0: none */
+	__u32 fell_back;  /* generation that was rolled back, as it was not confirmed; 0: none */
 	__u64 until;      /* CLOCK_BOOTTIME, ns */
 };
 

@@ -16,8 +16,7 @@
 struct generation_plan {
 	const struct policy *from, *to;
 	const struct pool_table *pools; /* NULL: those that are live */
-	const char
-		*text; /* the configuration that `to` comes from; NULL: the one recorded so far */
+	const char *text; /* the configuration of `to`; NULL: the one recorded so far */
 	bulk_progress progress;
 };
 

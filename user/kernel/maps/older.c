@@ -59,9 +59,9 @@ int older_purge(const struct state *state)
 	struct stale stale = { 0 };
 	int err = find_stale(fd, &stale);
 
+	/* One may be gone already: the data path deletes them, too. */
 	for (size_t i = 0; i < stale.n; i++)
-		bpf_map_delete_elem(
-			fd, &stale.keys[i]); /* it may be gone: the data path deletes, too */
+		bpf_map_delete_elem(fd, &stale.keys[i]);
 	free(stale.keys);
 	return err;
 }

@@ -11,7 +11,7 @@ int older_add(const struct state *state, const struct tproxy_flow_key *key);
 /* How many flows it has, without idle ones. */
 size_t older_count(const struct state *state);
 
-/* Removes those that have been idle for too long: the data path meets only the others. */
+/* Removes idle flows, also those of which no packet comes any more. */
 int older_purge(const struct state *state);
 
 #endif

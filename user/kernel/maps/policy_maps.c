@@ -124,19 +124,10 @@ int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_m
 
 /* ---- one entry ---------------------------------------------------------- */
 
-#define LPM_RETRIES 100
-
-/* An LPM_TRIE may refuse an update with ENOMEM under a short memory pressure: try again. */
 int policy_maps_update(const struct state *state, enum state_map map, const void *key,
 		       const void *value)
 {
-	for (int i = 0;; i++) {
-		if (!bpf_map_update_elem(state->map[map], key, value, BPF_ANY))
-			return 0;
-		if (errno != ENOMEM || i == LPM_RETRIES)
-			return -errno;
-		usleep(1000);
-	}
+	return bulk_update_one(state->map[map], key, value);
 }
 
 /* ---- interfaces --------------------------------------------------------- */

@@ -11,7 +11,7 @@ struct settings settings_of(const struct policy *policy)
 				  .link_local = scope_names_link_local(policy) };
 }
 
-/* An unknown value that was written by hand counts as the data path takes it. */
+/* A value that was written by hand may be unknown: then it means what the data path does. */
 struct settings settings_live(const struct state *state)
 {
 	const struct tproxy_config *config = &state->config;

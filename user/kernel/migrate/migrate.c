@@ -10,6 +10,7 @@
 #include "kernel/maps/policy_maps.h"
 #include "kernel/maps/policy_slots.h"
 #include "kernel/migrate/vars.h"
+#include "kernel/state/program.h"
 #include "lib/log.h"
 
 /* As ABI 1 pinned it: without `unrouted`. */
@@ -232,11 +233,9 @@ static int fill(struct migration *m, __u32 df_mark)
 
 static bool is_same_map(int a, int b)
 {
-	struct bpf_map_info x = { 0 }, y = { 0 };
-	__u32 x_len = sizeof(x), y_len = sizeof(y);
+	__u32 id = program_map_id(a);
 
-	return !bpf_obj_get_info_by_fd(a, &x, &x_len) && !bpf_obj_get_info_by_fd(b, &y, &y_len) &&
-	       x.id == y.id;
+	return id && id == program_map_id(b);
 }
 
 /* tproxy-relay knows the socket map by the inode of its pin, so a shared map keeps its pin. */

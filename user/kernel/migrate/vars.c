@@ -4,12 +4,10 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <stdint.h>
 #include <string.h>
 
+#include "kernel/state/program.h"
 #include "lib/util.h"
-
-#define MAX_MAPS 64
 
 bool vars_map_fits(const struct bpf_map *map, int fd)
 {
@@ -34,13 +32,13 @@ static bool name_fits(const char *have, const char *wanted, bool suffix)
 
 static int open_map(int prog, const char *name, bool suffix)
 {
-	__u32 ids[MAX_MAPS], len = sizeof(struct bpf_prog_info);
-	struct bpf_prog_info info = { .nr_map_ids = MAX_MAPS, .map_ids = (uintptr_t)ids };
+	struct program program;
+	int err = program_by_fd(prog, &program);
 
-	if (bpf_obj_get_info_by_fd(prog, &info, &len))
-		return -errno;
-	for (__u32 i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++) {
-		__cleanup_close int fd = bpf_map_get_fd_by_id(ids[i]);
+	if (err)
+		return err;
+	for (size_t i = 0; i < program.n; i++) {
+		__cleanup_close int fd = bpf_map_get_fd_by_id(program.maps[i]);
 		struct bpf_map_info map = { 0 };
 		__u32 map_len = sizeof(map);
 

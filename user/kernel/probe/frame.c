@@ -86,8 +86,8 @@ static void put_udp(struct frame *f, const struct endpoint *src, const struct en
 void frame_make(struct frame *ret_frame, __u8 proto, const struct endpoint *src,
 		const struct endpoint *dst, const __u8 *to)
 {
-	struct ethhdr eth = { .h_source = { 2, 0, 0, 0, 0,
-					    9 } }; /* locally administered, RFC 7042 2.1 */
+	/* Locally administered, RFC 7042 2.1. */
+	struct ethhdr eth = { .h_source = { 2, 0, 0, 0, 0, 9 } };
 
 	*ret_frame = (struct frame){ .len = 0 };
 	memcpy(eth.h_dest, to, sizeof(eth.h_dest));

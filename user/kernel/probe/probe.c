@@ -183,7 +183,7 @@ static int send_frame(const struct probe_try *t)
 
 /* ---- the result --------------------------------------------------------- */
 
-static void pause_ms(void)
+static void sleep_1ms(void)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };
 
@@ -191,7 +191,7 @@ static void pause_ms(void)
 }
 
 /* The first drop. The original packet, of which a copy was put on the device, does not count. */
-static bool find_drop(const struct probe_outcome *outcome, struct probe_report *report)
+static void find_drop(const struct probe_outcome *outcome, struct probe_report *report)
 {
 	__u32 n = outcome->drops < PROBE_DROPS ? outcome->drops : PROBE_DROPS;
 
@@ -200,13 +200,12 @@ static bool find_drop(const struct probe_outcome *outcome, struct probe_report *
 		if (!strcmp(report->where, "bpf_prog_test_run_skb"))
 			continue;
 		dropsite_reason(outcome->drop[i].reason, report->why, sizeof(report->why));
-		return true;
+		return;
 	}
 	report->where[0] = '\0';
-	return false;
 }
 
-static int look(const struct probe_try *t, struct probe_report *report)
+static int wait_for_result(const struct probe_try *t, struct probe_report *report)
 {
 	const volatile struct probe_outcome *outcome = &t->skel->data_outcome->outcome;
 	struct tproxy_probe probe;
@@ -214,7 +213,7 @@ static int look(const struct probe_try *t, struct probe_report *report)
 
 	/* The first drop is the original's; a second one, or an arrival, is the result. */
 	for (int i = 0; i < WAIT_MS && !outcome->arrived && outcome->drops < 2; i++)
-		pause_ms();
+		sleep_1ms();
 	if (bpf_map_lookup_elem(t->state->map[MAP_PROBE], &zero, &probe))
 		return -errno;
 	if (outcome->arrived) {
@@ -249,7 +248,7 @@ int probe_run(const struct state *state, const struct probe_flow *flow,
 	write_request(&t);
 	err = send_frame(&t);
 	if (!err)
-		err = look(&t, &report);
+		err = wait_for_result(&t, &report);
 	if (!err)
 		*ret_report = report;
 	return err;

@@ -64,7 +64,7 @@ static int share_maps(struct tproxy_bpf *skel, const struct state *live, bool ow
 	return 0;
 }
 
-int simulate_open(struct simulation *simulation, const struct state *live, bool own_policy)
+static int open_programs(struct simulation *simulation, const struct state *live, bool own_policy)
 {
 	struct tproxy_bpf *skel = tproxy_bpf__open();
 	int err;
@@ -84,6 +84,16 @@ int simulate_open(struct simulation *simulation, const struct state *live, bool 
 		simulation->maps.map[i] =
 			bpf_map__fd(bpf_object__find_map_by_name(skel->obj, state_map_name(i)));
 	return 0;
+}
+
+int simulate_open(struct simulation *simulation, const struct state *live)
+{
+	return open_programs(simulation, live, false);
+}
+
+int simulate_open_empty(struct simulation *simulation, const struct state *live)
+{
+	return open_programs(simulation, live, true);
 }
 
 void simulate_close(struct simulation *simulation)
@@ -146,7 +156,7 @@ static int delete_older(const struct simulation *simulation, const struct simula
 
 /* ---- the verdict -------------------------------------------------------- */
 
-static int look_at_counters(const struct simulation *simulation, struct simulate_result *result)
+static int read_counters(const struct simulation *simulation, struct simulate_result *result)
 {
 	__u64 counters[TPROXY_COUNT_MAX];
 	struct tproxy_rulestat stat;
@@ -209,7 +219,7 @@ int simulate_run(const struct simulation *simulation, const struct simulated_flo
 		err = bpf_prog_test_run_opts(
 			bpf_program__fd(simulation->skel->progs.tproxy_ingress), &opts);
 	if (!err)
-		err = look_at_counters(simulation, &result);
+		err = read_counters(simulation, &result);
 	if (!err)
 		err = delete_older(simulation, flow);
 	if (err)

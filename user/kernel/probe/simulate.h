@@ -48,11 +48,10 @@ struct simulation {
 		.maps = STATE_CLOSED, .older = -1                                                  \
 	}
 
-/*
- * live: the state whose policy and sockets are used; NULL: none. own_policy: only its sockets; the
- * policy maps are empty, and the caller fills simulation->maps. 0 or -errno.
- */
-int simulate_open(struct simulation *simulation, const struct state *live, bool own_policy);
+/* With policy and sockets of this state. 0 or -errno. */
+int simulate_open(struct simulation *simulation, const struct state *live);
+/* With sockets of this state, or none (NULL). The caller fills the policy into simulation->maps. */
+int simulate_open_empty(struct simulation *simulation, const struct state *live);
 int simulate_run(const struct simulation *simulation, const struct simulated_flow *flow,
 		 struct simulate_result *ret_result);
 void simulate_close(struct simulation *simulation);

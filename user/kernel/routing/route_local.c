@@ -80,9 +80,8 @@ int route_local_del(struct nl *nl, __u8 family, __u32 table)
 {
 	int result = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
 		result = first_error(result, del_local(nl, family, table, protocols[i]));
-	}
 	return result;
 }
 

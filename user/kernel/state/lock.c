@@ -15,7 +15,7 @@
 
 /* ---- the file in /run/tproxy -------------------------------------------- */
 
-static bool is_roots(int fd)
+static bool is_trusted_dir(int fd)
 {
 	struct stat st;
 
@@ -31,14 +31,14 @@ static int open_dir(void)
 
 	if (run < 0)
 		return -errno;
-	if (!is_roots(run))
+	if (!is_trusted_dir(run))
 		return -EUCLEAN;
 	if (mkdirat(run, "tproxy", 0700) && errno != EEXIST)
 		return -errno;
 	dir = openat(run, "tproxy", DIR_FLAGS);
 	if (dir < 0)
 		return errno == ENOTDIR || errno == ELOOP ? -EUCLEAN : -errno;
-	return is_roots(dir) ? take_fd(&dir) : -EUCLEAN;
+	return is_trusted_dir(dir) ? take_fd(&dir) : -EUCLEAN;
 }
 
 /* By device and inode: bind mounts of a bpffs and paths with links lead to the same. */
@@ -173,7 +173,7 @@ static void remark_older(struct lock *lock, const struct waiting *w, char *remar
 		 holder);
 }
 
-static int with_older(const struct pindir *pins, struct lock_wait *wait, struct lock *lock,
+static int lock_older(const struct pindir *pins, struct lock_wait *wait, struct lock *lock,
 		      char *why)
 {
 	struct waiting w = { .how = wait };
@@ -217,7 +217,7 @@ static int do_without(const struct pindir *pins, struct lock_wait *wait, struct 
 	return 0;
 }
 
-static int with_ours(const struct pindir *pins, struct lock_wait *wait, struct lock *lock,
+static int lock_ours(const struct pindir *pins, struct lock_wait *wait, struct lock *lock,
 		     char *why)
 {
 	struct waiting w = { .how = wait, .is_signed = true };
@@ -253,12 +253,12 @@ int lock_take(const struct pindir *pins, struct lock_wait *wait, struct lock *re
 	int err;
 
 	wait->remark[0] = '\0';
-	err = with_ours(pins, wait, &lock, ret_why);
+	err = lock_ours(pins, wait, &lock, ret_why);
 	if (err) {
 		lock_release(&lock, NULL); /* another process has the file */
 		return err;
 	}
-	err = with_older(pins, wait, &lock, ret_why);
+	err = lock_older(pins, wait, &lock, ret_why);
 	if (err) {
 		lock_release(&lock, pins);
 		return err;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Keeps loaders apart that change the same pin directory. The lock is a file in /run/tproxy, which
- * only root can open: on a bpffs every user who can open a directory can hold its lock. Older
- * builds lock the parent of the pin directory, so that lock is taken as well, unless only other
- * users hold it. A lock ends with the descriptor: a process that is killed leaves none.
+ * Lets one loader at a time change a pin directory. The lock is a file in /run/tproxy, which only
+ * root can open: on a bpffs every user who can open a directory can hold its lock. Older builds
+ * lock the parent of the pin directory, so that lock is taken as well, unless only other users hold
+ * it. A lock ends with its descriptor, and so with its process.
  */
 #ifndef TPROXY_KERNEL_STATE_LOCK_H
 #define TPROXY_KERNEL_STATE_LOCK_H

@@ -61,9 +61,8 @@ static int remove_tree(const struct pindir *pins)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++)
 		err = first_error(err, remove_subdir(pins->dir, subdirs[i]));
-	}
 	err = first_error(err, remove_files(pins->dir, "."));
 	if (!pindir_is_there(pins))
 		return err ? err : -ESTALE;

@@ -6,7 +6,7 @@
 
 #include "lib/util.h"
 
-static int program_by_fd(int fd, struct program *ret_program)
+int program_by_fd(int fd, struct program *ret_program)
 {
 	struct program program = { 0 };
 	struct bpf_prog_info info = { .nr_map_ids = PROGRAM_MAPS,

@@ -24,12 +24,13 @@ struct program {
 
 /* -ENOENT: there is none. -EPERM without CAP_SYS_ADMIN, which is needed to open ids. */
 int program_by_id(__u32 id, struct program *ret_program);
+int program_by_fd(int fd, struct program *ret_program);
 bool program_uses(const struct program *program, __u32 map_id);
 
 /* Id of a map, 0 if fd is not a map. */
 __u32 program_map_id(int fd);
 
-/* By what the ingress programs of a state are known, or of two while one replaces the other. */
+/* What identifies the ingress programs of a state, or of two while one replaces the other. */
 struct owner {
 	__u32 progs[8]; /* ids of those that are open, pinned, or pinned to take over */
 	size_t n;

@@ -4,7 +4,7 @@
  * anywhere else. Creates and opens a state, and owns the descriptors of its maps and programs.
  *
  * Closing is not destroying: state_close closes descriptors only; maps, programs and links stay
- * pinned until pindir_remove. Whoever changes a state holds its lock (lock.h).
+ * pinned until pindir_remove. A process that changes a state holds its lock (lock.h).
  *
  * Layout of the pin directory:
  *   dst4 … config      the maps of the user contract
@@ -97,7 +97,7 @@ int state_open(struct state *state, const char *dir, char *ret_what);
  */
 int state_read_config(int fd, struct tproxy_config *ret_config);
 
-/* Has it an older ABI, which this build can migrate? */
+/* Does it have an older ABI, which this build can migrate? */
 bool state_is_older(const struct state *state);
 /* Do states of this ABI have the map? */
 bool state_map_is_in(enum state_map map, __u32 abi);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waiting for a lock of flock(2) that other processes hold, one after the other: for how long, and
- * who it is. Knows no lock file; that is lock.h.
+ * Waiting for a lock of flock(2) that other processes hold, one after the other: how long, and for
+ * which process. Knows no lock file; that is lock.h.
  */
 #ifndef TPROXY_KERNEL_STATE_WAITING_H
 #define TPROXY_KERNEL_STATE_WAITING_H
@@ -37,7 +37,10 @@ int waiting_try(int fd);
 /* Takes it, or waits until waiting_is_over: -ETIMEDOUT. */
 int waiting_for(struct waiting *w, int fd);
 
-/* The parts of waiting_for: looks who holds it; is the time over; sleeps for a moment. */
+/*
+ * The parts of waiting_for: finds the process that holds it, and restarts the time if it is another
+ * one; is the time over; sleeps for a moment.
+ */
 void waiting_update(struct waiting *w, int fd);
 bool waiting_is_over(const struct waiting *w);
 void waiting_pause(struct waiting *w);

@@ -216,9 +216,8 @@ int iface_everything_off(struct session *session)
 	size_t n = 0;
 	int result = session_ifaces(session, &ifaces, &n);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		result = first_error(result, iface_off(session, &ifaces[i]));
-	}
 	result = first_error(result, steps_lookup_off(session));
 	result = first_error(result, steps_routes_off(session));
 	/* What could not be detached now can be removed later only with the pins. */

@@ -287,13 +287,11 @@ int reconcile(const struct reconcile *r)
 	r->session->hold_rules = rulefight_holds(r->fight);
 	result = session_ifaces(r->session, &ifaces, &n);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		result = first_error(result, check_iface(r, &ifaces[i]));
-	}
 	result = first_error(result, check_patterns(r));
-	if (n || r->n_patterns) {
+	if (n || r->n_patterns)
 		result = first_error(result, check_lookup(r));
-	}
 	end_pass(r);
 	return result;
 }
