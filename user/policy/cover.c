@@ -6,7 +6,7 @@
 
 #include "lib/util.h"
 
-/* ---- prefixes and services ------------------------------------------------ */
+/* ---- prefixes and services ---------------------------------------------- */
 
 static bool prefix_is_within(const struct prefix *prefix, const struct prefix_set *set)
 {
@@ -58,7 +58,7 @@ bool cover_same_flows(const struct rule *a, const struct rule *b)
 	       prefix_set_covers(&a->from, &b->from) && prefix_set_covers(&b->from, &a->from);
 }
 
-/* ---- names of interfaces -------------------------------------------------- */
+/* ---- names of interfaces ------------------------------------------------ */
 
 bool names_cover(const struct name_set *outer, const char *inner)
 {

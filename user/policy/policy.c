@@ -77,7 +77,7 @@ tproxy_mask policy_rules_on(const struct policy *policy, const char *ifname)
 	return mask;
 }
 
-/* ---- policy --------------------------------------------------------------- */
+/* ---- policy ------------------------------------------------------------- */
 
 int policy_find(const struct policy *policy, const char *name)
 {

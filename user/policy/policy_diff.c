@@ -37,7 +37,7 @@ static int report_value(const struct diff *d, const char *field, const char *fro
 	return err || !*to ? err : report(d, CHANGE_VALUE_NEW, field, to);
 }
 
-/* ---- sets, sorted by how they were compiled ------------------------------- */
+/* ---- sets, sorted by how they were compiled ----------------------------- */
 
 static int diff_prefixes(const struct diff *d, const char *field, const struct prefix_set *from,
 			 const struct prefix_set *to)
@@ -115,7 +115,7 @@ static int diff_names(const struct diff *d, const struct name_set *from, const s
 	return err;
 }
 
-/* ---- rules ---------------------------------------------------------------- */
+/* ---- rules -------------------------------------------------------------- */
 
 static const char *proxy_of(const struct rule *rule, char *buf)
 {

@@ -200,7 +200,7 @@ bool service_covers(const struct service *service, __u8 proto, __u16 port)
 	       (port >= service->range.first && port <= service->range.last);
 }
 
-/* ---- interfaces ----------------------------------------------------------- */
+/* ---- interfaces --------------------------------------------------------- */
 
 bool name_set_has(const struct name_set *set, const char *name)
 {

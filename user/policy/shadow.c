@@ -62,7 +62,7 @@ static void dimensions_free(struct dimensions *d)
 }
 #define __cleanup_dimensions __attribute__((cleanup(dimensions_free)))
 
-/* ---- values of a dimension ------------------------------------------------ */
+/* ---- values of a dimension ---------------------------------------------- */
 
 /* Number of addresses; for length 0 of IPv6 it wraps to 0, and so does the sum of its parts. */
 static unsigned __int128 prefix_size(const struct prefix *p)
@@ -140,7 +140,7 @@ static int collect(const struct policy *policy, struct dimensions *d)
 	return err ? err : collect_ports(&tables.ports, &d->ports);
 }
 
-/* ---- one rule ------------------------------------------------------------- */
+/* ---- one rule ----------------------------------------------------------- */
 
 /*
  * Rules before `rule` on the values that it accepts. A value whose rules include those of another
@@ -278,7 +278,7 @@ static int find_one(const struct policy *policy, const struct dimensions *d, int
 	return err;
 }
 
-/* ---- the whole ------------------------------------------------------------ */
+/* ---- the whole ---------------------------------------------------------- */
 
 static bool is_too_much(const struct policy *policy)
 {

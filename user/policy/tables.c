@@ -43,7 +43,7 @@ void tables_free(struct tables *tables)
 	*tables = (struct tables){ 0 };
 }
 
-/* ---- sorting and merging -------------------------------------------------- */
+/* ---- sorting and merging ------------------------------------------------ */
 
 static int prefix_order(const void *a, const void *b)
 {
@@ -158,7 +158,7 @@ static void drop_covered(struct prefix_table *table)
 	table->n = kept;
 }
 
-/* ---- compile -------------------------------------------------------------- */
+/* ---- compile ------------------------------------------------------------ */
 
 static int append_set(struct prefix_table *table, const struct prefix_set *set, tproxy_mask mask)
 {
@@ -237,7 +237,7 @@ int tables_compile(const struct policy *policy, struct tables *ret_tables)
 	return 0;
 }
 
-/* ---- back into a policy -------------------------------------------------- */
+/* ---- back into a policy ------------------------------------------------- */
 
 struct read_back {
 	struct policy *policy;

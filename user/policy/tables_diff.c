@@ -14,7 +14,7 @@ const char *const tables_map_names[TABLES_MAP_MAX] = {
 	[TABLES_SRC6] = "src6", [TABLES_PORTS] = "ports", [TABLES_RULES] = "rules",
 };
 
-/* ---- prefixes ------------------------------------------------------------- */
+/* ---- prefixes ----------------------------------------------------------- */
 
 static int edit_prefix(const struct prefix_mask *entry, bool source, bool remove, edit_fn cb,
 		       void *arg)
@@ -88,7 +88,7 @@ static int diff_prefixes(const struct prefix_table *from, const struct prefix_ta
 	return err ? err : remove_prefixes(from, to, source, cb, arg);
 }
 
-/* ---- ports and rules ------------------------------------------------------ */
+/* ---- ports and rules ---------------------------------------------------- */
 
 static int edit_port(const struct port_mask *entry, bool remove, edit_fn cb, void *arg)
 {

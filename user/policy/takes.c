@@ -9,7 +9,7 @@
 #include "lib/util.h"
 #include "policy/cover.h"
 
-/* ---- one flow ------------------------------------------------------------- */
+/* ---- one flow ----------------------------------------------------------- */
 
 static struct prefix host_prefix(const __u8 *addr)
 {
@@ -86,7 +86,7 @@ bool takes_flow_somewhere(const struct tables *tables, const struct policy *poli
 	return false;
 }
 
-/* ---- all UDP flows -------------------------------------------------------- */
+/* ---- all UDP flows ------------------------------------------------------ */
 
 static bool has_udp(const struct rule *rule)
 {

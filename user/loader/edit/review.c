@@ -19,7 +19,7 @@ struct review {
 	const struct config *config;
 };
 
-/* ---- interfaces ----------------------------------------------------------- */
+/* ---- interfaces --------------------------------------------------------- */
 
 static bool is_covered(const struct config *config, const char *glob)
 {
@@ -48,7 +48,7 @@ static void review_interfaces(const struct review *r, int index)
 			      n == rule->interfaces.n ? "never matches" : "does not match there");
 }
 
-/* ---- rules that never match ----------------------------------------------- */
+/* ---- rules that never match --------------------------------------------- */
 
 static void review_shadows(const struct review *r)
 {
@@ -79,7 +79,7 @@ void review_config(struct conffile_report *report, const char *name, const struc
 	review_shadows(&r);
 }
 
-/* ---- addresses of this host ----------------------------------------------- */
+/* ---- addresses of this host --------------------------------------------- */
 
 static bool is_own(const struct prefix *prefix, const struct addrset *local)
 {

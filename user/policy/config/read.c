@@ -7,7 +7,7 @@
 
 #include "policy/config/reading.h"
 
-/* ---- sections ------------------------------------------------------------- */
+/* ---- sections ----------------------------------------------------------- */
 
 static const struct config_section *find_section(const char *kind, bool named)
 {
@@ -60,7 +60,7 @@ static int begin_section(struct reading *r, const char *text)
 	return err;
 }
 
-/* ---- lines ---------------------------------------------------------------- */
+/* ---- lines -------------------------------------------------------------- */
 
 static void report(struct reading *r, const char *text, const char *why)
 {
@@ -109,7 +109,7 @@ static int take_line(const struct ini_line *line, void *arg)
 	return err ? err : begin_section(r, line->name);
 }
 
-/* ---- the whole ------------------------------------------------------------ */
+/* ---- the whole ---------------------------------------------------------- */
 
 static const struct config_zone *find_zone(const struct config *c, const char *name)
 {

@@ -36,7 +36,7 @@ static int begin(struct reading *r, const char *name, bool *ret_begun)
 	return 0;
 }
 
-/* ---- keys ----------------------------------------------------------------- */
+/* ---- keys --------------------------------------------------------------- */
 
 struct prefix_target {
 	struct reading *r;
@@ -184,7 +184,7 @@ static int take_zone(struct reading *r, const char *value)
 	return config_words(&r->place, value, take_zone_word, r);
 }
 
-/* ---- end ------------------------------------------------------------------ */
+/* ---- end ---------------------------------------------------------------- */
 
 /* Fills in what the section did not say. */
 static int end(struct reading *r)

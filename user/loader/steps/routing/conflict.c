@@ -20,7 +20,7 @@ static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
 	return (config->mask & mask) || config->table == table;
 }
 
-/* ---- states that exist --------------------------------------------------- */
+/* ---- states that exist -------------------------------------------------- */
 
 static int check_states(const struct conflict *r)
 {
