@@ -7,9 +7,9 @@
 #include "loader/edit/review.h"
 #include "loader/show/show.h"
 
-/* Without the addresses of the host the file is judged by itself. */
-static void look_at_host(const char *path, const struct config *config,
-			 struct conffile_report *report)
+/* If the addresses of the host cannot be read, the file alone is reviewed. */
+static void review_host(const char *path, const struct config *config,
+			struct conffile_report *report)
 {
 	struct nl nl;
 
@@ -37,7 +37,7 @@ static int check(struct app *app, const char *path)
 			      "no rule and no pool: nothing is intercepted (apply wants --empty "
 			      "where there are some)");
 	if (!err)
-		look_at_host(path, &config, &report);
+		review_host(path, &config, &report);
 	code = err ? EXIT_FAILED : report.n_warnings ? EXIT_REMARKS : EXIT_DONE;
 	if (!app->json) {
 		if (!err)

@@ -45,10 +45,10 @@ static int print(const struct status *s, const struct app *app)
 	return code ? code : exit_code_of(s);
 }
 
-static int look_and_print(struct session *session, const struct status_want *want)
+static int read_and_print(struct session *session, const struct status_want *want)
 {
 	struct status s __cleanup_status = { .n = 0 };
-	int err = status_look(&s, session, want);
+	int err = status_read(&s, session, want);
 
 	if (err) {
 		log_error("%s: cannot read the maps: %s", session->state.dir, strerror(-err));
@@ -72,7 +72,7 @@ static int status(struct app *app, const struct status_want *want)
 	if (!code && want->probe && !command_lock_wait(&lock, app))
 		code = EXIT_FAILED;
 	if (!code)
-		code = look_and_print(&session, want);
+		code = read_and_print(&session, want);
 	command_lock_release(&lock);
 	return code;
 }

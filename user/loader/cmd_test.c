@@ -17,6 +17,7 @@
 #include "loader/commands.h"
 #include "loader/edit/conffile.h"
 #include "loader/show/test_answer.h"
+#include "loader/steps/iface.h"
 #include "loader/steps/session_open.h"
 
 #define CLIENT_PORT 40000
@@ -258,7 +259,7 @@ static int test(struct session *session, struct request *request, const struct c
 		log_error("%s: no such interface (ip link shows the interfaces)", ifname);
 		return EXIT_FAILED;
 	}
-	answer.attached = entry_is_attached(session, request->flow.ifindex);
+	answer.attached = iface_is_attached(session, request->flow.ifindex);
 	code = run_simulation(session, request, config, &answer);
 	if (!code && !config && answer.attached)
 		code = check_live(session, request, &answer);

@@ -95,8 +95,9 @@ int tables_rebase(const struct tables *actual, const struct tables *before,
 
 /*
  * Calls cb for each map edit that leads from one to the other, in an order that is safe while
- * packets are matched: at every moment an address or port finds its old mask or its new one. Removed
- * rules go first, and new ones come last. Stops at cb's first non-zero result and returns it.
+ * packets are matched: at every moment an address or port finds its old mask or its new one.
+ * Removed rules go first, and new ones come last. Stops at cb's first non-zero result and returns
+ * it.
  */
 int tables_diff(const struct tables *from, const struct tables *to,
 		int (*cb)(const struct tables_edit *edit, void *arg), void *arg);

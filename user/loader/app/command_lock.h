@@ -2,7 +2,7 @@
 /*
  * The lock of a pin directory (kernel/state/lock.h) as a command holds it: signals must not
  * interrupt or stop it meanwhile. Commands that change the system hold it for all of their
- * session; those that only look take it for what two must not do at once, such as a probe.
+ * session; others take it for what two must not do at once, such as a probe.
  */
 #ifndef TPROXY_LOADER_APP_COMMAND_LOCK_H
 #define TPROXY_LOADER_APP_COMMAND_LOCK_H

@@ -10,7 +10,7 @@
 #include "loader/check/list.h"
 #include "loader/check/tools/listening.h"
 
-#define LOOKS 6 /* a busy proxy empties its queue at times between two looks */
+#define READINGS 6 /* a busy proxy empties its queue now and then */
 #define PAUSE_NS 100000000
 
 static __u8 protocols_of(const struct rule *rule)
@@ -60,7 +60,7 @@ static size_t keep_waiting(const struct checkup *c, struct listening *l)
 }
 
 /* Keeps those whose queue has not become shorter. Returns how many. */
-static size_t look_again(struct listening *l)
+static size_t read_again(struct listening *l)
 {
 	struct listeners now __cleanup_listeners = { 0 };
 	size_t n = 0;
@@ -116,9 +116,9 @@ void check_accepting(struct checkup *c)
 	struct listening l __cleanup_listening = { .slots = { { 0 } } };
 	size_t n = listening_open(&l, &c->session->state) ? 0 : keep_waiting(c, &l);
 
-	for (int look = 1; look < LOOKS && n; look++) {
+	for (int i = 1; i < READINGS && n; i++) {
 		nanosleep(&pause, NULL);
-		n = look_again(&l);
+		n = read_again(&l);
 	}
 	for (int i = 0; i < TPROXY_MAX_RULES && n; i++)
 		if (rule_is_proxy(&c->policy.rules[i]))

@@ -31,7 +31,7 @@ static const struct check checks[] = {
 static void run(struct checkup *c, const struct check *check)
 {
 	for (size_t i = 0; i < c->n && check->of_iface; i++)
-		if (checkup_means(c, &c->ifaces[i]) && c->ifaces[i].there)
+		if (checkup_includes(c, &c->ifaces[i]) && c->ifaces[i].there)
 			check->of_iface(c, &c->ifaces[i]);
 	if (check->of_all)
 		check->of_all(c);

@@ -199,8 +199,8 @@ static void report_classes(const struct finding *f)
 		report_unknown(f);
 }
 
-static void look_at_class(struct finding *f, const struct listening *l,
-			  const struct checked_iface *iface, enum tproxy_class cls)
+static void find_for_class(struct finding *f, const struct listening *l,
+			   const struct checked_iface *iface, enum tproxy_class cls)
 {
 	const __u8 bit = (__u8)(1 << cls);
 	const struct listener *listener;
@@ -229,7 +229,7 @@ static void look_at_class(struct finding *f, const struct listening *l,
 	}
 }
 
-static void look_on_iface(struct finding *f, const struct listening *l,
+static void find_on_iface(struct finding *f, const struct listening *l,
 			  const struct checked_iface *iface)
 {
 	__u8 wanted = listening_wanted(f->rule);
@@ -239,7 +239,7 @@ static void look_on_iface(struct finding *f, const struct listening *l,
 	f->elsewhere = 0;
 	for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++)
 		if (wanted >> cls & 1)
-			look_at_class(f, l, iface, cls);
+			find_for_class(f, l, iface, cls);
 	if (f->elsewhere)
 		report_device(f, iface);
 }
@@ -250,7 +250,7 @@ static void check_rule(struct checkup *c, const struct listening *l, int index)
 
 	for (size_t i = 0; i < c->n; i++)
 		if (checkup_takes(c, &c->ifaces[i], index))
-			look_on_iface(&f, l, &c->ifaces[i]);
+			find_on_iface(&f, l, &c->ifaces[i]);
 	report_classes(&f);
 }
 

@@ -78,7 +78,7 @@ static void check_gone(struct checkup *c, const struct checked_iface *iface)
 {
 	struct problem *p;
 
-	if (iface->there || !checkup_means(c, iface))
+	if (iface->there || !checkup_includes(c, iface))
 		return;
 	if (steps_moved_away(c->session, (int)iface->iface.ifindex)) {
 		p = problem_add(&c->problems, "moved", VERDICT_DEGRADED,

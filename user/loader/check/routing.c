@@ -7,129 +7,129 @@
 #include "loader/steps/routing/routing.h"
 #include "loader/steps/routing/steps_route.h"
 
-/* What is looked at: one family of one interface. */
-struct family_look {
+/* One family of one interface. */
+struct family_check {
 	struct checkup *c;
 	const struct checked_iface *iface;
 	char digit;
 	struct routing routing;
 };
 
-static struct problem *add(struct family_look *look, const char *id, enum verdict verdict)
+static struct problem *add(struct family_check *check, const char *id, enum verdict verdict)
 {
 	struct problem *p =
-		problem_add(&look->c->problems, id, verdict, look->iface->device.name, NULL);
+		problem_add(&check->c->problems, id, verdict, check->iface->device.name, NULL);
 
-	problem_concerns(p, look->routing.family == AF_INET ? PROBLEM_IPV4 : PROBLEM_IPV6);
+	problem_concerns(p, check->routing.family == AF_INET ? PROBLEM_IPV4 : PROBLEM_IPV6);
 	return p;
 }
 
-static void next_is_attach(const struct family_look *look, struct problem *p, const char *watch)
+static void next_is_attach(const struct family_check *check, struct problem *p, const char *watch)
 {
-	problem_next(p, "tproxy-loader attach %s; tproxy-loader watch %s", look->iface->device.name,
-		     watch);
+	problem_next(p, "tproxy-loader attach %s; tproxy-loader watch %s",
+		     check->iface->device.name, watch);
 }
 
-static void report_missing(struct family_look *look)
+static void report_missing(struct family_check *check)
 {
-	const struct routing *r = &look->routing;
+	const struct routing *r = &check->routing;
 	struct problem *p;
 
 	if (!r->rule && !r->route && r->family == AF_INET6) {
-		p = add(look, "ipv6-half", VERDICT_BROKEN);
+		p = add(check, "ipv6-half", VERDICT_BROKEN);
 		problem_text(p,
 			     "it speaks IPv6, but only IPv4 is set up: intercepted IPv6 flows do "
 			     "not arrive");
-		next_is_attach(look, p, "sets up both");
+		next_is_attach(check, p, "sets up both");
 		return;
 	}
 	if (!r->rule) {
-		p = add(look, "rule-missing", VERDICT_BROKEN);
+		p = add(check, "rule-missing", VERDICT_BROKEN);
 		problem_text(p,
 			     "the IPv%c routing rule is missing: intercepted IPv%c flows do not "
 			     "arrive",
-			     look->digit, look->digit);
-		next_is_attach(look, p, "restores it");
+			     check->digit, check->digit);
+		next_is_attach(check, p, "restores it");
 	}
 	if (!r->route) {
-		p = add(look, "route-missing", VERDICT_BROKEN);
+		p = add(check, "route-missing", VERDICT_BROKEN);
 		problem_text(p,
 			     "the local IPv%c route of table %u is missing: intercepted IPv%c "
 			     "flows do not arrive",
-			     look->digit, r->key.table, look->digit);
-		next_is_attach(look, p, "restores it");
+			     check->digit, r->key.table, check->digit);
+		next_is_attach(check, p, "restores it");
 	}
 }
 
-static void report_earlier(struct family_look *look)
+static void report_earlier(struct family_check *check)
 {
-	const struct routing *r = &look->routing;
+	const struct routing *r = &check->routing;
 	bool all = r->earlier == RULE_ALL;
-	struct problem *p = add(look, "earlier-rule", all ? VERDICT_BROKEN : VERDICT_DEGRADED);
+	struct problem *p = add(check, "earlier-rule", all ? VERDICT_BROKEN : VERDICT_DEGRADED);
 	char text[RULE_TEXT_LEN];
 
 	problem_text(p,
 		     "the IPv%c rule \"%s\" comes before ours (%u) and decides about %s "
 		     "intercepted packets: they may leave past the proxy",
-		     look->digit, rule_text(&r->worst, text), r->pref, all ? "all" : "some");
+		     check->digit, rule_text(&r->worst, text), r->pref, all ? "all" : "some");
 	if (routing_is_misplaced(r) && r->worst.pref)
 		problem_next(p,
 			     "tproxy-loader attach %s moves ours before it; tproxy-loader watch "
 			     "does so by itself",
-			     look->iface->device.name);
+			     check->iface->device.name);
 	else
 		problem_next(p, "give it a higher preference: there is no room before it");
 }
 
 /* The rules may look right and the kernel may still answer otherwise. */
-static void check_lookup(struct family_look *look)
+static void check_lookup(struct family_check *check)
 {
-	const struct routing *r = &look->routing;
+	const struct routing *r = &check->routing;
 	struct problem *p;
 
-	if (route_prove(&look->c->session->nl, r->family, &r->key, r->named.ifindex,
+	if (route_prove(&check->c->session->nl, r->family, &r->key, r->named.ifindex,
 			r->device.ifindex) != -EXDEV)
 		return;
-	p = add(look, "not-delivered", VERDICT_BROKEN);
+	p = add(check, "not-delivered", VERDICT_BROKEN);
 	problem_text(p,
 		     "the kernel would not deliver a marked IPv%c packet here: its route look-up "
 		     "leads elsewhere",
-		     look->digit);
-	problem_next(p, "ip -%c rule, and ip -%c route show table %u", look->digit, look->digit,
+		     check->digit);
+	problem_next(p, "ip -%c rule, and ip -%c route show table %u", check->digit, check->digit,
 		     r->key.table);
 }
 
-static void report_unread(struct family_look *look, int err)
+static void report_unread(struct family_check *check, int err)
 {
-	struct problem *p = add(look, "routing-unknown", VERDICT_DEGRADED);
+	struct problem *p = add(check, "routing-unknown", VERDICT_DEGRADED);
 
-	problem_text(p, "its IPv%c routing cannot be read: %s", look->digit, strerror(-err));
+	problem_text(p, "its IPv%c routing cannot be read: %s", check->digit, strerror(-err));
 	problem_next(p, "try again, as root");
 }
 
-static void check_family(struct family_look *look, __u8 family)
+static void check_family(struct family_check *check, __u8 family)
 {
-	int err = routing_look(look->c->session, family, &look->iface->device, &look->routing);
+	int err = routing_read(check->c->session, family, &check->iface->device, &check->routing);
 
 	if (err)
-		report_unread(look, err);
-	else if (!routing_is_complete(&look->routing))
-		report_missing(look);
-	else if (look->routing.earlier != RULE_NEVER)
-		report_earlier(look);
+		report_unread(check, err);
+	else if (!routing_is_complete(&check->routing))
+		report_missing(check);
+	else if (check->routing.earlier != RULE_NEVER)
+		report_earlier(check);
 	else
-		check_lookup(look);
-	routing_free(&look->routing);
+		check_lookup(check);
+	routing_free(&check->routing);
 }
 
 void check_routing(struct checkup *c, const struct checked_iface *iface)
 {
 	for (size_t i = 0; i < ROUTE_FAMILIES; i++) {
-		struct family_look look = { .c = c,
-					    .iface = iface,
-					    .digit = route_family_digit(route_families[i]) };
+		struct family_check check = { .c = c,
+					      .iface = iface,
+					      .digit = route_family_digit(route_families[i]) };
 
 		if (steps_family_wanted(route_families[i], iface->device.name))
-			check_family(&look, route_families[i]);
+			check_family(&check, route_families[i]);
 	}
 }

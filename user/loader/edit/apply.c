@@ -105,7 +105,7 @@ static void learn(struct session *session, const struct apply *a, const struct p
 }
 
 /* An edit with bpftool takes no lock, and filling the maps takes a while. */
-static int look_again(struct session *session, struct apply *a, const struct policy *from)
+static int report_late_edits(struct session *session, struct apply *a, const struct policy *from)
 {
 	struct policy now __cleanup_policy = { 0 };
 	int err;
@@ -173,7 +173,7 @@ static int replace(struct session *session, struct apply *a, const struct policy
 		return err;
 	/* Only now, as filling the maps may take a while: flows that begin from now on are new. */
 	learn(session, a, from, new);
-	err = look_again(session, a, from);
+	err = report_late_edits(session, a, from);
 	if (!err && a->confirm_within)
 		err = confirm_guard_arm(session, old + 1, a->confirm_within);
 	if (!err)

@@ -6,16 +6,9 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "lib/log.h"
+#include "loader/steps/iface.h"
 #include "loader/steps/routing/steps_route.h"
 #include "policy/scope.h"
-
-static bool is_attached(const struct session *session, const struct device *device)
-{
-	struct tproxy_iface entry;
-
-	return session->state.map[MAP_IFACES] >= 0 &&
-	       !policy_maps_iface_get(&session->state, (__u32)device->ifindex, &entry);
-}
 
 struct walk {
 	const struct session *session;
@@ -28,7 +21,8 @@ static int warn_of_child(const struct device *child, void *arg)
 	const struct walk *walk = arg;
 	const char *name = walk->device->name;
 
-	if (child->parent != walk->device->ifindex || is_attached(walk->session, child))
+	if (child->parent != walk->device->ifindex ||
+	    iface_is_attached(walk->session, child->ifindex))
 		return 0;
 	if (!strcmp(child->kind, "vlan"))
 		log_warn("%s: flows in its VLAN %s are not intercepted (attach %s for these)", name,
@@ -46,7 +40,8 @@ static void warn_of_macvlan(struct session *session, const struct device *device
 	struct device parent;
 
 	if (strcmp(device->kind, "macvlan") || !device->parent ||
-	    device_by_index(&session->nl, device->parent, &parent) || is_attached(session, &parent))
+	    device_by_index(&session->nl, device->parent, &parent) ||
+	    iface_is_attached(session, parent.ifindex))
 		return;
 	log_warn("%s: its flows may enter %s, which also answers ARP for it (sysctl "
 		 "net.ipv4.conf.all.arp_ignore=1, or attach both)",

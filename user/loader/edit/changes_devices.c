@@ -69,7 +69,7 @@ static void take_missing(const struct comparison *c, const struct device *device
 	take(c, since ? "interface_gone" : "interface_new", device->name, role, line);
 }
 
-static int look_at_device(const struct device *device, void *arg)
+static int compare_device(const struct device *device, void *arg)
 {
 	const struct comparison *c = arg;
 	const struct iface_entry *entry = entry_of(c, device->ifindex);
@@ -101,7 +101,7 @@ static void take_extra(const struct comparison *c, const char *ifname, const str
 	take(c, "interface_extra", ifname, role, line);
 }
 
-static void look_at_entry(const struct comparison *c, const struct iface_entry *iface)
+static void compare_entry(const struct comparison *c, const struct iface_entry *iface)
 {
 	const char *ifname = (const char *)iface->value.name;
 
@@ -122,8 +122,8 @@ int changes_of_devices(struct changes *changes, struct session *session,
 	err = policy_maps_ifaces(&session->state, &ifaces, &c.n);
 	c.ifaces = ifaces;
 	if (!err)
-		err = device_walk(&session->nl, look_at_device, &c);
+		err = device_walk(&session->nl, compare_device, &c);
 	for (size_t i = 0; i < c.n && !err && view != CHANGES_BY_APPLY; i++)
-		look_at_entry(&c, &ifaces[i]);
+		compare_entry(&c, &ifaces[i]);
 	return err;
 }

@@ -34,8 +34,8 @@ static const char *routing_of(const struct status *s, const struct checked_iface
 	return routing_names[routing_state(s->checkup.session, family, &device)];
 }
 
-static void look_at_iface(const struct status *s, const struct checked_iface *iface,
-			  struct iface_view *v)
+static void read_iface(const struct status *s, const struct checked_iface *iface,
+		       struct iface_view *v)
 {
 	struct session *session = s->checkup.session;
 	const int vrf = device_vrf(&iface->device);
@@ -52,7 +52,7 @@ static void look_at_iface(const struct status *s, const struct checked_iface *if
 	v->routing6 = routing_of(s, iface, AF_INET6);
 }
 
-static int look_at_ifaces(struct status *s)
+static int read_ifaces(struct status *s)
 {
 	const struct checkup *c = &s->checkup;
 
@@ -60,12 +60,12 @@ static int look_at_ifaces(struct status *s)
 	if (!s->ifaces)
 		return -ENOMEM;
 	for (size_t i = 0; i < c->n; i++)
-		if (checkup_means(c, &c->ifaces[i]))
-			look_at_iface(s, &c->ifaces[i], &s->ifaces[s->n++]);
+		if (checkup_includes(c, &c->ifaces[i]))
+			read_iface(s, &c->ifaces[i], &s->ifaces[s->n++]);
 	return 0;
 }
 
-int status_look(struct status *s, struct session *session, const struct status_want *want)
+int status_read(struct status *s, struct session *session, const struct status_want *want)
 {
 	const struct state *state = &session->state;
 	int err = checkup_open(&s->checkup, session);
@@ -75,7 +75,7 @@ int status_look(struct status *s, struct session *session, const struct status_w
 	s->checkup.may_probe = true;
 	s->checkup.must_probe = s->checkup.locked = want->probe;
 	checks_run(&s->checkup, want->ifname);
-	err = look_at_ifaces(s);
+	err = read_ifaces(s);
 	if (!err)
 		err = pools_read(state, &s->pools);
 	if (!err)

@@ -38,7 +38,7 @@ struct status_want {
 	bool probe;         /* on every interface; the caller holds the lock of the state */
 };
 /* 0 or -errno; call status_close either way. */
-int status_look(struct status *s, struct session *session, const struct status_want *want);
+int status_read(struct status *s, struct session *session, const struct status_want *want);
 void status_close(struct status *s);
 #define __cleanup_status __attribute__((cleanup(status_close)))
 

@@ -21,6 +21,14 @@ bool iface_is_there(struct session *session, const struct iface_entry *iface,
 	return true;
 }
 
+bool iface_is_attached(const struct session *session, int ifindex)
+{
+	struct tproxy_iface entry;
+
+	return session->state.map[MAP_IFACES] >= 0 &&
+	       !policy_maps_iface_get(&session->state, (__u32)ifindex, &entry);
+}
+
 int iface_inherit_after(struct session *session, __u32 from, __u32 to)
 {
 	struct after after;

@@ -22,6 +22,8 @@ struct iface_want {
  */
 bool iface_is_there(struct session *session, const struct iface_entry *iface,
 		    struct device *ret_device);
+/* Is it attached, in any role? False without a state. */
+bool iface_is_attached(const struct session *session, int ifindex);
 /* Programs that may run before ours on `from` may do so on `to` as well. */
 int iface_inherit_after(struct session *session, __u32 from, __u32 to);
 /* Do unacknowledged programs run before ours, although ours could be moved? */

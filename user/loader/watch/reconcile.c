@@ -22,40 +22,40 @@ const char *const repair_names[REPAIR_MAX] = {
 /* ---- one attached interface --------------------------------------------- */
 
 /* Both families of one interface. */
-struct routing_look {
+struct iface_routing {
 	bool complete;          /* rule and route are there, in both families */
 	bool misplaced;         /* a rule of ours should move */
 	bool early;             /* because another one may decide before it */
 	struct route_rule rule; /* that one */
 };
 
-static void look_at_family(struct session *session, __u8 family, const struct device *device,
-			   struct routing_look *look)
+static void read_family(struct session *session, __u8 family, const struct device *device,
+			struct iface_routing *found)
 {
 	struct routing routing __cleanup_routing = { 0 };
 
-	if (routing_look(session, family, device, &routing) || !routing_is_complete(&routing)) {
-		look->complete = false;
+	if (routing_read(session, family, device, &routing) || !routing_is_complete(&routing)) {
+		found->complete = false;
 		return;
 	}
-	look->misplaced |= routing_is_misplaced(&routing);
+	found->misplaced |= routing_is_misplaced(&routing);
 	if (routing.earlier == RULE_NEVER)
 		return;
-	look->early = true;
-	look->rule = routing.worst;
+	found->early = true;
+	found->rule = routing.worst;
 }
 
-static struct routing_look look_at_routing(struct session *session, const struct iface_entry *iface,
-					   const struct device *device)
+static struct iface_routing read_routing(struct session *session, const struct iface_entry *iface,
+					 const struct device *device)
 {
-	struct routing_look look = {
+	struct iface_routing found = {
 		.complete = (int)iface->value.vrf == device_vrf(device),
 	};
 
 	for (size_t i = 0; i < ROUTE_FAMILIES; i++)
 		if (steps_family_wanted(route_families[i], device->name))
-			look_at_family(session, route_families[i], device, &look);
-	return look;
+			read_family(session, route_families[i], device, &found);
+	return found;
 }
 
 static int switch_on(const struct reconcile *r, const struct device *device,
@@ -153,7 +153,7 @@ static int keep_place(const struct reconcile *r, const struct iface_entry *iface
 	}
 }
 
-/* ---- one attached interface, again -------------------------------------- */
+/* ---- all of one attached interface -------------------------------------- */
 
 /* The same device with another name, or in another VRF: its old rules are removed. */
 static int changed(const struct reconcile *r, const struct iface_entry *iface,
@@ -166,12 +166,12 @@ static int changed(const struct reconcile *r, const struct iface_entry *iface,
 
 /* Our rule moves back only after a while: a rule that was removed may be added again. */
 static int check_order(const struct reconcile *r, const struct iface_entry *iface,
-		       const struct device *device, const struct routing_look *look)
+		       const struct device *device, const struct iface_routing *found)
 {
-	if (look->early)
-		rulefight_see(r->fight, device->name, &look->rule);
-	if (!look->misplaced || rulefight_holds(r->fight) ||
-	    (!look->early && !rulefight_is_calm(r->fight)))
+	if (found->early)
+		rulefight_see(r->fight, device->name, &found->rule);
+	if (!found->misplaced || rulefight_holds(r->fight) ||
+	    (!found->early && !rulefight_is_calm(r->fight)))
 		return 0;
 	rulefight_move(r->fight);
 	return changed(r, iface, device, REPAIR_RULE_ORDER);
@@ -180,11 +180,11 @@ static int check_order(const struct reconcile *r, const struct iface_entry *ifac
 static int check_routing(const struct reconcile *r, const struct iface_entry *iface,
 			 const struct device *device)
 {
-	const struct routing_look look = look_at_routing(r->session, iface, device);
+	const struct iface_routing found = read_routing(r->session, iface, device);
 
-	if (!look.complete)
+	if (!found.complete)
 		return changed(r, iface, device, REPAIR_ROUTING);
-	return check_order(r, iface, device, &look);
+	return check_order(r, iface, device, &found);
 }
 
 static int check_iface(const struct reconcile *r, const struct iface_entry *iface)

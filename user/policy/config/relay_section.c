@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* [relay]: the relay's configuration judges the keys; they are kept as text. */
+/* [relay]: the relay's own configuration checks the keys; they are kept as text. */
 #include <string.h>
 
 #include "policy/config/reading.h"
@@ -54,7 +54,7 @@ static int take_entry(struct config_place *place, const char *entry, void *arg)
 	return err == -ENOMEM ? err : 0;
 }
 
-static int judge(struct reading *r, const struct ini_line *line)
+static int check_key(struct reading *r, const struct ini_line *line)
 {
 	const struct config_relay *relay = r->reader->relay;
 	struct relay_list list = { relay, line->name };
@@ -76,7 +76,7 @@ static int judge(struct reading *r, const struct ini_line *line)
 
 static int take(struct reading *r, const struct ini_line *line)
 {
-	int err = r->reader->relay ? judge(r, line) : 0;
+	int err = r->reader->relay ? check_key(r, line) : 0;
 
 	return err ? err : keep_line(r, line);
 }

@@ -5,7 +5,8 @@
 
 #include "loader/steps/iface.h"
 
-static void look_at(struct checkup *c, struct checked_iface *iface, const struct iface_entry *entry)
+static void read_iface(struct checkup *c, struct checked_iface *iface,
+		       const struct iface_entry *entry)
 {
 	iface->iface = *entry;
 	iface->there = iface_is_there(c->session, entry, &iface->device);
@@ -29,11 +30,11 @@ int checkup_open(struct checkup *c, struct session *session)
 	if (!c->ifaces)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		look_at(c, &c->ifaces[c->n++], &ifaces[i]);
+		read_iface(c, &c->ifaces[c->n++], &ifaces[i]);
 	return 0;
 }
 
-bool checkup_means(const struct checkup *c, const struct checked_iface *iface)
+bool checkup_includes(const struct checkup *c, const struct checked_iface *iface)
 {
 	return !c->ifname || !strcmp(c->ifname, (const char *)iface->iface.value.name);
 }
@@ -42,7 +43,7 @@ bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, i
 {
 	const struct tproxy_iface *value = &iface->iface.value;
 
-	return checkup_means(c, iface) && iface->there && (value->roles & TPROXY_ROLE_POLICY) &&
+	return checkup_includes(c, iface) && iface->there && (value->roles & TPROXY_ROLE_POLICY) &&
 	       !(value->roles & TPROXY_ROLE_DRAINING) && (value->mask >> rule & 1);
 }
 

@@ -25,7 +25,7 @@ struct checkup {
 	struct checked_iface *ifaces; /* owned */
 	size_t n;
 	struct policy policy;     /* the live one; owned */
-	const char *ifname;       /* the one that is checked; NULL: all. Set by checks_run */
+	const char *ifname;       /* the only one that is checked; NULL: all. Set by checks_run */
 	bool may_probe;           /* a probe packet may be sent where something looks wrong */
 	bool must_probe;          /* and also everywhere else: --probe */
 	bool locked;              /* the caller has the state's lock */
@@ -37,7 +37,7 @@ struct checkup {
 /* Reads interfaces and policy. 0 or -errno; call checkup_close either way. */
 int checkup_open(struct checkup *c, struct session *session);
 /* Is this interface checked in this run? */
-bool checkup_means(const struct checkup *c, const struct checked_iface *iface);
+bool checkup_includes(const struct checkup *c, const struct checked_iface *iface);
 /* Is it, and may new flows that enter by it meet the rule? One that drains takes none. */
 bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, int rule);
 /* May a probe be sent? If so, the lock is held from now on. */

@@ -6,14 +6,7 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "kernel/routing/return_route.h"
-
-bool entry_is_attached(const struct session *session, int ifindex)
-{
-	struct tproxy_iface entry;
-
-	return session->state.map[MAP_IFACES] >= 0 &&
-	       !policy_maps_iface_get(&session->state, (__u32)ifindex, &entry);
-}
+#include "loader/steps/iface.h"
 
 /* ifindex, -ENETUNREACH without a return route, or -EADDRINUSE for an address of this host. */
 static int return_route(struct session *session, const struct endpoint *src, int vrf)
@@ -42,7 +35,7 @@ static int return_route_in_vrf(struct session *session, const struct endpoint *s
 		if (!ifaces[i].value.vrf)
 			continue;
 		ifindex = return_route(session, src, (int)ifaces[i].value.vrf);
-		if (ifindex > 0 && entry_is_attached(session, ifindex))
+		if (ifindex > 0 && iface_is_attached(session, ifindex))
 			return ifindex;
 	}
 	return -ENETUNREACH;
@@ -69,7 +62,7 @@ int entry_of(struct session *session, const struct endpoint *src, char *ret_name
 {
 	int main_table = return_route(session, src, 0), ifindex = main_table;
 
-	if (ifindex < 0 || !entry_is_attached(session, ifindex))
+	if (ifindex < 0 || !iface_is_attached(session, ifindex))
 		ifindex = return_route_in_vrf(session, src);
 	if (ifindex < 0)
 		ifindex = main_table;

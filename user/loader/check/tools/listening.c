@@ -99,7 +99,7 @@ __u8 listening_relay(const struct listening *l)
 /* ---- finding ------------------------------------------------------------ */
 
 /* A socket of the map that is not listed has been closed or belongs to another namespace. */
-static enum found judge(const struct listener *listener, __u8 family, const struct device *device)
+static enum found assess(const struct listener *listener, __u8 family, const struct device *device)
 {
 	if (!listener)
 		return FOUND_NONE;
@@ -126,7 +126,7 @@ static enum found find_relay(const struct listening *l, enum tproxy_class cls,
 			continue;
 		}
 		/* Where sockets cannot be listed: the relay makes only fit ones. */
-		found = listener ? judge(listener, class_family(cls), device) : FOUND_OK;
+		found = listener ? assess(listener, class_family(cls), device) : FOUND_OK;
 		*ret_listener = listener;
 		if (found != FOUND_OK)
 			return found;
@@ -159,13 +159,13 @@ static enum found find_port(const struct listening *l, const struct endpoint *pr
 	somewhere = listeners_at(&l->listeners, place);
 	if (!device) {
 		*ret_listener = somewhere;
-		return judge(somewhere, place->family, NULL);
+		return assess(somewhere, place->family, NULL);
 	}
 	place->ifindex = device->ifindex;
 	place->vrf = device_vrf(device);
 	fits = listeners_at(&l->listeners, place);
 	*ret_listener = fits ? fits : somewhere;
-	return judge(*ret_listener, place->family, device);
+	return assess(*ret_listener, place->family, device);
 }
 
 enum found listening_find(const struct listening *l, const struct rule *rule, enum tproxy_class cls,

@@ -2,7 +2,7 @@
 /*
  * Which listeners the flows of a rule get, class by class: the relay's sockets in the socket map,
  * or the listener of the port that the rule names, as the data path would find it
- * (bpf/steer.bpf.h). Only looks, and reports nothing.
+ * (bpf/listener.bpf.h). Changes and reports nothing.
  */
 #ifndef TPROXY_LOADER_CHECK_TOOLS_LISTENING_H
 #define TPROXY_LOADER_CHECK_TOOLS_LISTENING_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses for a probe if no client was seen: a likely client, an unused server. Only looks. */
+/* Addresses for a probe if no client was seen: a likely client, an unused server. Reads only. */
 #ifndef TPROXY_LOADER_CHECK_TOOLS_NEIGHBOURHOOD_H
 #define TPROXY_LOADER_CHECK_TOOLS_NEIGHBOURHOOD_H
 

@@ -21,7 +21,7 @@ static size_t find_ours(const struct routing *routing)
 	return i;
 }
 
-static void look_at_rules(struct routing *routing, const struct device *vrf)
+static void read_rules(struct routing *routing, const struct device *vrf)
 {
 	const struct rule_packet packet = {
 		.family = routing->family,
@@ -44,7 +44,7 @@ static void look_at_rules(struct routing *routing, const struct device *vrf)
 		routing->worst = *worst;
 }
 
-int routing_look(struct session *session, __u8 family, const struct device *device,
+int routing_read(struct session *session, __u8 family, const struct device *device,
 		 struct routing *ret_routing)
 {
 	struct routing *r = ret_routing;
@@ -61,7 +61,7 @@ int routing_look(struct session *session, __u8 family, const struct device *devi
 		err = rules_read(&session->nl, family, &r->rules);
 	if (err)
 		return err;
-	look_at_rules(r, &vrf);
+	read_rules(r, &vrf);
 	present = route_local_present(&session->nl, family, r->key.table);
 	r->route = present > 0;
 	return present < 0 ? present : 0;
@@ -88,7 +88,7 @@ enum routing_state routing_state(struct session *session, __u8 family, const str
 
 	if (!route_family_present(family))
 		return ROUTING_ABSENT;
-	if (routing_look(session, family, device, &routing) || !routing.rule)
+	if (routing_read(session, family, device, &routing) || !routing.rule)
 		return ROUTING_NO_RULE;
 	if (!routing.route)
 		return ROUTING_NO_ROUTE;

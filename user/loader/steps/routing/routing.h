@@ -2,7 +2,7 @@
 /*
  * The routing of one family of one attached device, asked of the kernel now: are our rule and our
  * local route there, may a rule before ours decide about packets with our mark, and which
- * preference would be before all such rules. Only looks; steps repair, checks report.
+ * preference would be before all such rules. Reads only; steps repair, checks report.
  */
 #ifndef TPROXY_LOADER_STEPS_ROUTING_ROUTING_H
 #define TPROXY_LOADER_STEPS_ROUTING_ROUTING_H
@@ -26,7 +26,7 @@ struct routing {
 };
 
 /* 0 or -errno; call routing_free either way. */
-int routing_look(struct session *session, __u8 family, const struct device *device,
+int routing_read(struct session *session, __u8 family, const struct device *device,
 		 struct routing *ret_routing);
 void routing_free(struct routing *routing);
 #define __cleanup_routing __attribute__((cleanup(routing_free)))

@@ -70,14 +70,14 @@ static int place(struct session *session, const struct routing *r)
 static int find_place(struct session *session, __u8 family, const struct device *device,
 		      struct routing *ret_routing)
 {
-	int err = routing_look(session, family, device, ret_routing);
+	int err = routing_read(session, family, device, ret_routing);
 
 	for (int i = 0; i < PLACE_TRIES && !err; i++) {
 		err = place(session, ret_routing);
 		if (err || session->dry_run)
 			return err;
 		routing_free(ret_routing);
-		err = routing_look(session, family, device, ret_routing);
+		err = routing_read(session, family, device, ret_routing);
 		if (err || session->hold_rules || !routing_is_misplaced(ret_routing))
 			return err;
 	}
