@@ -53,16 +53,9 @@ static int collect(const struct state *state, struct config *config)
 static int print_json(const struct config *config)
 {
 	struct json_object *root = show_json_root();
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
+	__cleanup_free char *text = config_text(config);
 
-	if (out) {
-		config_print(config, out);
-		fclose(out);
-	}
 	json_object_object_add(root, "config", json_object_new_string(text ? text : ""));
-	free(text);
 	return show_json_print(root);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the parts of attach share: the command line as a request, the interfaces it
- * names, and the policy before and after the call. cmd_attach.c owns the order of the steps.
+ * What the parts of attach share: the command line as a request, the interfaces it names, and the
+ * policy before and after the call. cmd_attach.c owns the order of the steps.
  */
 #ifndef TPROXY_LOADER_ATTACH_ATTACH_H
 #define TPROXY_LOADER_ATTACH_ATTACH_H

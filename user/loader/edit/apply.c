@@ -20,21 +20,6 @@
 
 /* ---- the policy --------------------------------------------------------- */
 
-static char *config_text(const struct config *config)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	int err = out ? config_print(config, out) : -ENOMEM;
-
-	if (out)
-		fclose(out);
-	if (!err)
-		return text;
-	free(text);
-	return NULL;
-}
-
 static void show_progress(size_t done, size_t total)
 {
 	static size_t shown;

@@ -14,7 +14,7 @@ struct edit_note {
 	bool undone, reported;
 };
 
-struct look {
+struct edit_search {
 	struct edits seen; /* sorted by id once complete */
 	bool has_added;    /* rules */
 	int err;
@@ -33,27 +33,27 @@ static void identify(const struct change_item *item, char *id)
 
 static void note_edit(const struct change_item *item, void *arg)
 {
-	struct look *look = arg;
-	struct edits *seen = &look->seen;
+	struct edit_search *search = arg;
+	struct edits *seen = &search->seen;
 	struct edit_note note = { .added = !strcmp(item->change, "rule_new") };
 	char id[ID_LEN];
 
-	if (!look->err)
-		look->err = array_room((void **)&seen->items, seen->n, &seen->room,
-				       sizeof(*seen->items));
-	if (look->err)
+	if (!search->err)
+		search->err = array_room((void **)&seen->items, seen->n, &seen->room,
+					 sizeof(*seen->items));
+	if (search->err)
 		return;
 	identify(item, id);
 	note.id = strdup(id);
 	note.line = strdup(item->line);
-	look->has_added |= note.added;
+	search->has_added |= note.added;
 	if (item->what && !strcmp(item->what, "rule"))
 		snprintf(note.rule, sizeof(note.rule), "%s", item->name);
 	/* A new generation recomputes the rules of every interface. */
 	note.undone = !strcmp(item->change, "interface_rules");
 	seen->items[seen->n++] = note;
 	if (!note.id || !note.line)
-		look->err = -ENOMEM;
+		search->err = -ENOMEM;
 }
 
 static int by_id(const void *a, const void *b)
@@ -66,12 +66,12 @@ static int by_id(const void *a, const void *b)
 /* ---- what undoes them --------------------------------------------------- */
 
 /* Removing a rule undoes its edits; an added rule with other values is another rule. */
-static void undo_of_rule(struct look *look, const struct change_item *item)
+static void undo_of_rule(struct edit_search *search, const struct change_item *item)
 {
 	bool gone = !strcmp(item->change, "rule_gone");
 
-	for (size_t i = 0; i < look->seen.n; i++) {
-		struct edit_note *note = &look->seen.items[i];
+	for (size_t i = 0; i < search->seen.n; i++) {
+		struct edit_note *note = &search->seen.items[i];
 
 		if (!strcmp(note->rule, item->name) && (gone || note->added))
 			note->undone = true;
@@ -80,31 +80,31 @@ static void undo_of_rule(struct look *look, const struct change_item *item)
 
 static void note_undoing(const struct change_item *item, void *arg)
 {
-	struct look *look = arg;
+	struct edit_search *search = arg;
 	char id[ID_LEN];
 	const struct edit_note key = { .id = id };
 	struct edit_note *found;
 
 	identify(item, id);
-	found = bsearch(&key, look->seen.items, look->seen.n, sizeof(key), by_id);
+	found = bsearch(&key, search->seen.items, search->seen.n, sizeof(key), by_id);
 	if (found)
 		found->undone = true;
-	if (item->what && !strcmp(item->what, "rule") && (!item->key || look->has_added))
-		undo_of_rule(look, item);
+	if (item->what && !strcmp(item->what, "rule") && (!item->key || search->has_added))
+		undo_of_rule(search, item);
 }
 
-static int look_for_edits(struct look *look, const struct state *state, const struct policy *live,
-			  const struct config *config)
+static int find_edits(struct edit_search *search, const struct state *state,
+		      const struct policy *live, const struct config *config)
 {
-	struct changes since = { .note = note_edit, .arg = look };
-	struct changes coming = { .note = note_undoing, .arg = look };
+	struct changes since = { .note = note_edit, .arg = search };
+	struct changes coming = { .note = note_undoing, .arg = search };
 	int err = changes_since_apply(&since, state, live);
 
 	if (!err)
-		err = look->err;
-	if (err || !look->seen.n)
+		err = search->err;
+	if (err || !search->seen.n)
 		return err == -ENOENT ? 0 : err;
-	qsort(look->seen.items, look->seen.n, sizeof(*look->seen.items), by_id);
+	qsort(search->seen.items, search->seen.n, sizeof(*search->seen.items), by_id);
 	err = changes_between(&coming, live, &config->policy);
 	return err ? err : changes_of_pools(&coming, state, config);
 }
@@ -146,19 +146,19 @@ static void report_all(struct edits *edits, struct edits *seen)
 int edits_report_dropped(struct edits *edits, const struct state *state, const struct policy *live,
 			 const struct config *config)
 {
-	struct look look = { 0 };
-	int err = look_for_edits(&look, state, live, config);
+	struct edit_search search = { 0 };
+	int err = find_edits(&search, state, live, config);
 	struct edits before = *edits;
 
 	if (!err) {
-		report_all(edits, &look.seen);
-		edits->items = look.seen.items;
-		edits->n = look.seen.n;
-		edits->room = look.seen.room;
-		look.seen = before;
+		report_all(edits, &search.seen);
+		edits->items = search.seen.items;
+		edits->n = search.seen.n;
+		edits->room = search.seen.room;
+		search.seen = before;
 	}
-	look.seen.array = NULL;
-	edits_free(&look.seen);
+	search.seen.array = NULL;
+	edits_free(&search.seen);
 	return err;
 }
 

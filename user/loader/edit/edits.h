@@ -10,7 +10,7 @@
 
 struct edit_note;
 
-/* What was reported so far; a second look reports only what is new. */
+/* What was reported so far: a second comparison reports only what is new. */
 struct edits {
 	struct edit_note *items; /* owned */
 	size_t n, room;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a file may say and cannot work: rules on interfaces that nothing attaches, rules that
+ * Parts of a valid file that cannot work: rules on interfaces that nothing attaches, rules that
  * never match. Warns; nothing here is an error.
  */
 #ifndef TPROXY_LOADER_EDIT_REVIEW_H

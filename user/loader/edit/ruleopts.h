@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The options that describe a rule, shared by attach and rule add. They are called as the keys
- * of the configuration file. Must not know the live policy.
+ * The options that describe a rule, shared by attach and rule add. They have the names of the keys
+ * in the configuration file. Must not know the live policy.
  */
 #ifndef TPROXY_LOADER_EDIT_RULEOPTS_H
 #define TPROXY_LOADER_EDIT_RULEOPTS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Policies that have to be confirmed: what commands do about the pinned deadline
- * (confirm_deadline.h). The process that waits for it is confirm_guard.h.
+ * (confirm_deadline.h). confirm_guard.h starts the process that waits for it, the guard.
  */
 #ifndef TPROXY_LOADER_STEPS_CONFIRM_H
 #define TPROXY_LOADER_STEPS_CONFIRM_H
@@ -9,9 +9,9 @@
 #include "loader/app/session.h"
 
 /*
- * Goes back to the previous policy if the deadline has passed and no process has done it: the one
- * that waited may have been killed. Part of opening a state for writing, so that `watch` goes back
- * as well. A failure is reported and must not stop the command that opened the state.
+ * Restores the previous policy if the deadline has passed and no process has done so: the guard may
+ * have been killed. Part of opening a state for writing, so that `watch` restores it as well. A
+ * failure is reported and must not stop the command that opened the state.
  */
 void confirm_settle(struct session *session);
 

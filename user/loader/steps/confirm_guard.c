@@ -24,15 +24,15 @@ static void sleep_ns(__u64 ns)
 	nanosleep(&ts, NULL);
 }
 
-/* Says nothing about the state: the next look may show it. */
+/* The error says nothing about the state: the next try may succeed. */
 static bool is_shortage(int err)
 {
 	return err == -ENOMEM || err == -EMFILE || err == -ENFILE || err == -EINTR;
 }
 
 /*
- * Does the pin still name this generation? Looks without the lock. *ret_until is left alone where
- * the pin could not be read.
+ * Does the pin still name this generation? Reads it without the lock. *ret_until stays as it is if
+ * the pin cannot be read.
  */
 static bool still_armed(const struct app *app, __u32 generation, __u64 *ret_until)
 {
@@ -65,7 +65,7 @@ static bool wait_for_deadline(const struct app *app, __u32 generation)
 }
 
 /* Fails while another process holds the lock. The pin shows the result. */
-static void try_to_go_back(struct app *app)
+static void try_to_restore(struct app *app)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 	char what[PINDIR_WHY_LEN];
@@ -82,7 +82,7 @@ static void guard(struct app *app, __u32 generation)
 	while (wait_for_deadline(app, generation)) {
 		__u64 until;
 
-		try_to_go_back(app);
+		try_to_restore(app);
 		if (!still_armed(app, generation, &until)) {
 			syslog(LOG_WARNING, "%s: generation %u was not confirmed in time",
 			       app->pin_dir, generation);
@@ -99,7 +99,7 @@ static void guard(struct app *app, __u32 generation)
 	}
 }
 
-/* The end of a login session asks all its processes to end; this one is needed just then. */
+/* The end of a login session ends all its processes; then this one is needed most. */
 static void hold_all_signals(void)
 {
 	static const int held[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,

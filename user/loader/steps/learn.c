@@ -306,7 +306,7 @@ static void watch(struct learning *l)
 			 lost);
 }
 
-/* Watch first: the other lists must be read just before the new policy comes. */
+/* Watches first: the other lists must be read just before the new policy is in force. */
 static void collect(struct learning *l)
 {
 	int err;

@@ -2,7 +2,7 @@
 /*
  * Watch moves our routing rule before another one, and another program moves that one before ours
  * again: how long this continues. After ten moves within a minute ours stays where it is for a
- * minute. Only remembers; reconcile.c moves.
+ * minute. Keeps the times; reconcile.c moves the rule.
  */
 #ifndef TPROXY_LOADER_WATCH_RULEFIGHT_H
 #define TPROXY_LOADER_WATCH_RULEFIGHT_H

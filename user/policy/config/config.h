@@ -61,6 +61,8 @@ unsigned int config_learn_seconds(const struct config *config);
 
 /* Text that config_read turns into the same model; zones are written as their interfaces. */
 int config_print(const struct config *config, FILE *out);
+/* The same text, which the caller frees; NULL without memory. */
+char *config_text(const struct config *config);
 
 void config_free(struct config *config);
 #define __cleanup_config __attribute__((cleanup(config_free)))

@@ -147,3 +147,18 @@ int config_print(const struct config *config, FILE *out)
 	print_relay(out, config);
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
+
+char *config_text(const struct config *config)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	int err = out ? config_print(config, out) : -ENOMEM;
+
+	if (out)
+		fclose(out);
+	if (!err)
+		return text;
+	free(text);
+	return NULL;
+}
