@@ -52,12 +52,12 @@ struct watch {
 	unsigned long overruns; /* reported so far */
 	time_t purged;          /* older UDP flows */
 	struct watch_events events;
-	struct watch_report report;     /* of the checks */
-	struct patience_table patience; /* about the place of our programs */
-	struct rulefight fight;         /* about the place of our routing rules */
-	bool changed;                   /* a change was announced before this look */
-	bool absent;                    /* nothing was attached at the last look */
-	bool outdated;                  /* has reported that another build has taken over */
+	struct watch_report report; /* of the checks */
+	struct retry_table retry;   /* about the place of our programs */
+	struct rulefight fight;     /* about the place of our routing rules */
+	bool changed;               /* a change was announced before this look */
+	bool absent;                /* nothing was attached at the last look */
+	bool outdated;              /* has reported that another build has taken over */
 };
 
 /* ---- at each look ------------------------------------------------------- */
@@ -172,7 +172,7 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 				     .n_patterns = w->n,
 				     .repaired = watch_events_repaired,
 				     .gave_up = watch_events_gave_up,
-				     .patience = &w->patience,
+				     .retry = &w->retry,
 				     .fought = watch_events_fought,
 				     .fight = &w->fight,
 				     .arg = &w->events };

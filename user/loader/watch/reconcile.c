@@ -136,16 +136,16 @@ static void report_given_up(const struct reconcile *r, const struct device *devi
 static int keep_place(const struct reconcile *r, const struct iface_entry *iface,
 		      const struct device *device)
 {
-	struct patience *patience = patience_of(r->patience, iface->ifindex);
+	struct retry *retry = retry_of(r->retry, iface->ifindex);
 
 	if (!iface_is_out_of_place(r->session, device->ifindex)) {
-		patience_calm(patience);
+		retry_reset(retry);
 		return 0;
 	}
-	switch (patience_ask(patience, monotonic_ms())) {
-	case PATIENCE_TRY:
+	switch (retry_ask(retry, monotonic_ms())) {
+	case RETRY_NOW:
 		return switch_on(r, device, iface, REPAIR_ORDER);
-	case PATIENCE_LOSE:
+	case RETRY_GIVE_UP:
 		report_given_up(r, device);
 		return 0;
 	default:

@@ -8,7 +8,7 @@
 #define TPROXY_LOADER_WATCH_RECONCILE_H
 
 #include "loader/steps/iface.h"
-#include "loader/watch/patience.h"
+#include "loader/watch/retry.h"
 #include "loader/watch/rulefight.h"
 
 enum repair {
@@ -32,7 +32,7 @@ struct reconcile {
 	void (*repaired)(enum repair what, const char *ifname, void *arg);
 	/* Called once if another program was put before ours too often. */
 	void (*gave_up)(const char *ifname, const char *whom, void *arg);
-	struct patience_table *patience; /* outlives this pass */
+	struct retry_table *retry; /* outlives this pass */
 	/* Another rule is moved before ours again and again, so ours stays for now; or over. */
 	void (*fought)(const struct rulefight *fight, bool over, void *arg);
 	struct rulefight *fight; /* outlives this pass */
