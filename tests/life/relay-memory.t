@@ -48,10 +48,10 @@ sweep "a receiver that stalls" tcp_flow stall=200,rcvbuf=4096 send=2000000
 sweep "a flow of datagrams" udp_flow
 sweep "an ICMP error" udp_error
 sweep "SIGHUP" relay_reload
-ok "a re-read that failed is reported" relay_says 'error .*memory'
+ok "a re-read that failed was reported" relay_says 'error .*memory'
 sweep "other addresses" readdress
 
-# What could not be read is read later: the relay must not go on with what it knew.
+# What could not be read is read later: the relay must not stay with the old ones.
 r nft -f - <<-'NFT'
 	table inet steer {
 		chain pre {
@@ -121,12 +121,12 @@ SERVES=datagram
 ok "datagrams go through it" wait_for 10 datagram
 sweep "datagrams through a proxy" udp_flow
 relay_stop
-ok "a relay with a preface of its own starts" relay_start --connect-timeout 2 --proxy-protocol v1
+ok "a relay that sends PROXY headers starts" relay_start --connect-timeout 2 --proxy-protocol v1
 ok "datagrams are relayed" wait_for 10 datagram
-sweep "connections with a preface" tcp_refused
+sweep "connections with a PROXY header" tcp_refused
 relay_stop
 
-fault_met reply_get rawicmp_new reload builder_add conn_new source_get pipe_open copy_write session_open direct_open keep \
-	handshake_new
+fault_met reply_get rawicmp_new reload addrset_append conn_new source_get pipe_open copy_write session_open direct_open \
+	keep_datagram handshake_new
 bypass_none "nothing went past the relay"
 finish
