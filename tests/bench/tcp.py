@@ -139,7 +139,7 @@ def main():
             continue
         runs = {name: [] for name in names}
         for number in range(int(rounds)):
-            # whoever comes first in a round finds other caches
+            # the first of a round finds other caches
             for setup in setups[number % len(setups):] + setups[:number % len(setups)]:
                 with surroundings(setup):
                     runs[setup.name].append(measure(load, setup, test, seconds))

@@ -5,7 +5,7 @@
 # the relay, beside plain forwarding, a relay of one recvmsg and one send for each
 # datagram (bench/udpplain.c), and nginx as a UDP proxy. Each has three namespaces of its
 # own; they are measured in turn. CPU time is that of the relaying process; beside other load it
-# tells more than the rate. Flows are paced by answers, so that nothing is lost.
+# says more than the rate. Flows are paced by answers, so that nothing is lost.
 # Writes build/bench-udp.json and a table. ROUNDS may be given.
 
 # shellcheck source=tests/bench/common.sh

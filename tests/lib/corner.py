@@ -4,7 +4,7 @@
 
     ask HOST PORT KINDS [SECONDS [OPTIONS]]   what is heard there, or how it failed; of tcp,udp and
                                       of several options, each different answer once
-    tell PORT WORD [ADDRESS [DEVICE]] says "WORD own-address own-port" to whoever comes, TCP and
+    tell PORT WORD [ADDRESS [DEVICE]] says "WORD own-address own-port" to each peer, TCP and
                                       UDP, transparently; ADDRESS: bound to it, foreign or not
                                       ("" is any); DEVICE: all its sockets are bound to it
     timed HOST PORT tcp|udp           as ask, and how many milliseconds it took

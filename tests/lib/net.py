@@ -6,7 +6,7 @@
     churn HOST PORT PROGRESS        new connections until SIGTERM; see class Churn
     probe HOST PORT [SECONDS]       how a TCP connection fares, in words
     echo PORT                       UDP and TCP echo server, both families
-    greet PORT                      as echo, but tells TCP peers their address and port before, and
+    greet PORT                      as echo, but first sends TCP peers their address and port, and
                                     UDP peers instead
     udp HOST PORT SIZE [COUNT]      datagrams there and back; prints how many came
     udp-who HOST PORT               the client's address as the echo server sees it

@@ -107,7 +107,7 @@ class Player:
             if self.plan["end"] == "fin":
                 self.sock.shutdown(socket.SHUT_WR)
         except OSError:
-            pass # whoever reads learns why
+            pass # the reader sees why
 
     def read(self):
         dice = random.Random(self.plan["seed"] + 1)

@@ -87,12 +87,12 @@ def serve(peer, root, how):
 
 
 def main(path, root, how):
-    door = socket.socket(socket.AF_UNIX)
-    door.bind(path)
-    door.listen()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
     print("there", flush=True)
     while True:
-        serve(door.accept()[0], root, how)
+        serve(listener.accept()[0], root, how)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ read -r starts failed < <(tail -n 1 "$WORK/starts")
 is "each start is a relay, or ends with status 1 and one line" "$(sed '$d' "$WORK/starts")" ""
 ok "$failed of $starts starts have failed" test "$failed" -gt 20
 
-# --- a relief that fails ---
+# --- a take-over that fails ---
 ok "the relay starts" relay_start -c "$CONF" --connect-timeout 3 --drain-timeout 1
 do_ok "attach" loader attach r0 --ports 7007
 ok "flows go through the relay" wait_for 10 whole
@@ -70,22 +70,22 @@ bypass_reset
 first=$RELAY_PID
 for n in 1 20 40 60 120 160; do
 	fault alloc $n
-	relieved=$("$RELAY" -n "$ROUTER" -c "$CONF" --listen 15002 2>&1 >"$WORK/log/relief.$n" </dev/null &
-		wait_for 2 grep -q listening "$WORK/log/relief.$n" && kill $!
+	takeover=$("$RELAY" -n "$ROUTER" -c "$CONF" --listen 15002 2>&1 >"$WORK/log/takeover.$n" </dev/null &
+		wait_for 2 grep -q listening "$WORK/log/takeover.$n" && kill $!
 		wait $!)
 	read -r _ refused _ < <(fault off)
 	[[ $refused -gt 0 ]] || continue
-	# some libraries do without; then it is a relief like any other
-	if [[ -z $relieved ]]; then
+	# some libraries do without; then it is a take-over like any other
+	if [[ -z $takeover ]]; then
 		relay_stop
 		relay_start -c "$CONF"
 		wait_for 10 whole
 		first=$RELAY_PID
 		continue
 	fi
-	process_gone "$first" && relieved+="! the old relay has ended"
-	whole || relieved+="! flows are not served"
-	like "a relief that is refused allocation $n leaves the old relay alone" "$relieved" \
+	process_gone "$first" && takeover+="! the old relay has ended"
+	whole || takeover+="! flows are not served"
+	like "a take-over that is refused allocation $n leaves the old relay alone" "$takeover" \
 		'^tproxy-relay: [^!]+$'
 done
 relay_stop

@@ -75,7 +75,7 @@ fi
 hard $SERVER4 &
 for n in 1 2; do
 	old=$RELAY_PID
-	ok "relief $n" relay_start -c "$WORK/relay.conf" --connect-timeout 3 --drain-timeout 2 --workers $n
+	ok "take-over $n" relay_start -c "$WORK/relay.conf" --connect-timeout 3 --drain-timeout 2 --workers $n
 	ok "the old one ends" wait_for 20 process_gone "$old"
 	is "without a report" "$(reports)" ""
 done

@@ -29,13 +29,13 @@ ok "the relay starts" relay_start --workers 2
 do_ok "attach" loader attach r0 --ports 80,8080 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 
-# one that succeeds shows which calls there are; the next one relieves it
+# one that succeeds shows which calls there are; the next one takes over from it
 first=$RELAY_PID
 traced -o "$WORK/trace" -e trace="$(tr ' ' , <<<"$calls")" &
 tracer=$!
 ok "a relay under strace takes over" wait_for 20 process_gone "$first"
 ok "the next one starts" relay_start --workers 2
-ok "and relieves that one" wait_for 20 process_gone $tracer
+ok "and takes over from that one" wait_for 20 process_gone $tracer
 serving=$RELAY_PID
 churn_start $SERVER4 8080
 churn_start $SERVER6 8080

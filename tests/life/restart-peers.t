@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib/test.sh"
 
 # A client, or a squatter, of the abstract socket; as another user with "nobody".
-cat >"$WORK/door.py" <<'PY'
+cat >"$WORK/handover.py" <<'PY'
 import os, socket, sys, time
 what, user, port = sys.argv[1:]
 if user == "nobody":
@@ -31,9 +31,9 @@ while True:
         peer.send(b"not what a relay says")
     time.sleep(0 if what == "babble" else 600)
 PY
-door() { r python3 "$WORK/door.py" "$@"; }
+handover() { r python3 "$WORK/handover.py" "$@"; }
 sit() { # WHAT USER
-	nsenter --net="/run/netns/$ROUTER" -- python3 "$WORK/door.py" "$1" "$2" 15002 >"$WORK/sits" 2>&1 &
+	nsenter --net="/run/netns/$ROUTER" -- python3 "$WORK/handover.py" "$1" "$2" 15002 >"$WORK/sits" 2>&1 &
 	SITS=$!
 	disown "$SITS"
 	wait_for 10 grep -q there "$WORK/sits"
@@ -59,9 +59,9 @@ is "all threads: the user id of nobody" "$(status_of Uid | tr -s '\t' ' ')" "655
 is "all threads: no capability but those for foreign addresses and low ports" \
 	"$((0x$(status_of CapPrm) & ~((1 << 13) | (1 << 10))))" 0
 
-is "another user asks for the listeners: nothing" "$(door ask nobody 15002)" "0 0"
+is "another user asks for the listeners: nothing" "$(handover ask nobody 15002)" "0 0"
 ok "the log says so" relay_says 'warn hand-over: refused'
-like "root gets them" "$(door ask root 15002)" '^[1-9][0-9]* [1-9][0-9]*$'
+like "root gets them" "$(handover ask root 15002)" '^[1-9][0-9]* [1-9][0-9]*$'
 ok "but takes nothing over" relay_says 'warn hand-over: the other relay is gone, continuing'
 ok "flows are served" via_relay $SERVER4
 
@@ -75,7 +75,7 @@ nok "as the same process" process_gone "$first"
 freeze "$first"
 refused "a relay that does not answer" 'hand-over: the relay that serves port 15002 does not give its listeners: no answer .*'
 kill -CONT "$first"
-ok "it can still be relieved" relay_start
+ok "another one can still take over" relay_start
 ok "and goes" wait_for 20 process_gone "$first"
 ok "flows are served" via_relay $SERVER4
 relay_stop

@@ -52,7 +52,7 @@ soak() { # HOOK
 	like "$hook: the other build is attached" "${tags[1]}" '^[0-9a-f]{16}'
 	unlike "$hook: and differs" "${tags[1]}" "${tags[0]}"
 	bypass_reset
-	# by its port alone a relay with the client's address is not to be told from the client:
+	# by its port alone a relay with the client's address looks like the client:
 	# what went past shows in the counter
 	soak_state replacing
 	soak_load "$hook" new new long forever udp -- $SERVER4 $SERVER6

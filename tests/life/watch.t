@@ -16,7 +16,7 @@ watch_start() { # ARGS…
 }
 watch_stop() { stop "$WATCH_PID" "${1:-TERM}"; }
 
-# restored WHAT COUNT — watch reported that many repairs of this kind
+# restored WHAT COUNT — that many repairs of this kind were reported
 restored() { [[ $(grep -c "repaired: $1\$" "$WORK/log/watch") -ge $2 ]]; }
 healthy() {
 	loader --json status >"$WORK/healthy"
@@ -45,7 +45,7 @@ ip -n "$ROUTER" route flush table 15001
 within_a_second "a flushed table comes back" healthy
 ip -n "$ROUTER" -6 route flush table 15001
 within_a_second "a flushed IPv6 table comes back" healthy
-ok "it reports that" restored routing 4
+ok "it reported them" restored routing 4
 is "and flows are relayed" "$(seen $SERVER4) $(seen $SERVER6)" "relay relay"
 
 ip -n "$ROUTER" addr add 10.77.9.9/32 dev r1
@@ -71,7 +71,7 @@ for round in 1 2 3; do
 	reborn
 	within_a_second "re-created interface $round is attached again" healthy
 done
-ok "it reports that" restored device 3
+ok "it reported them" restored device 3
 ok "flows are relayed on it" steering $SERVER4 $SERVER6
 is "one entry is left" "$(bpftool map dump pinned "$PINS/ifaces" -j | grep -o '"formatted"' | wc -l)" 1
 
@@ -97,7 +97,7 @@ for round in 1 2; do
 	within_a_second "a device that joins a bridge is reported, time $round" lost $round
 	ip -n "$ROUTER" link set r0 nomaster
 	within_a_second "and that it works again" found $round
-	ok "each of which is reported once" lost $round
+	ok "which were reported once" lost $round
 done
 ip -n "$ROUTER" link del br0
 
@@ -150,10 +150,10 @@ ok "a flow without a listener is an event" wait_for 3 grep -q '"event":"no_liste
 ok "and so is the problem" wait_for 20 grep -q '"event":"problem","id":"no-listener","verdict":"broken","rule":"default"' "$WORK/log/watch.out"
 ok "the relay starts again" relay_start
 ok "which solves it" wait_for 20 grep -q '"event":"solved","id":"no-listener"' "$WORK/log/watch.out"
-is "it is reported once" "$(grep -c '"event":"problem","id":"no-listener"' "$WORK/log/watch.out")" 1
+is "it was reported once" "$(grep -c '"event":"problem","id":"no-listener"' "$WORK/log/watch.out")" 1
 watch_stop
 like "SIGTERM ends it with a summary" "$(tail -1 "$WORK/log/watch")" 'repairs; everything stays attached'
-ok "systemd gets the message" wait_for 5 grep -q STOPPING=1 "$WORK/notified"
+ok "it notified systemd" wait_for 5 grep -q STOPPING=1 "$WORK/notified"
 ok "what was attached stays so" healthy 2
 stop $listener
 do_ok "detach" loader detach --all

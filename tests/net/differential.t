@@ -65,7 +65,7 @@ observe() {
 	echo "with a new one: $(corner ask $SERVER4 7007 tcp,udp), $(corner ask $SERVER6 7007 tcp,udp)"
 }
 
-fragmented() { # ADDRESS — the proxy tells how much it got
+fragmented() { # ADDRESS — the proxy reports how much it got
 	c python3 - "$1" <<-'PY'
 		import socket, sys
 		family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET

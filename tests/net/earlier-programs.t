@@ -219,7 +219,7 @@ xdp_tests() {
 
 # below NAME KIND-ARGS… — a device x0 of that kind on top of p0, which has a program and a filter
 below() {
-	local name=$1 told
+	local name=$1 reported
 	shift
 
 	r ip link add p0 type veth peer name p1
@@ -231,9 +231,9 @@ below() {
 		filter p0 5 stop
 		[[ -z $TCX ]] || tcx p0 next before
 		try loader attach x0 --ports 80
-		told='x0: the bpf filter stop \(id [0-9]+\) of priority 5 on p0 runs before ours'
-		[[ -z $TCX ]] || told="x0: the tcx program next \(id [0-9]+\) on p0 runs before ours.*$told"
-		like "$name: what runs below it is reported" "$ERR" "$told"
+		reported='x0: the bpf filter stop \(id [0-9]+\) of priority 5 on p0 runs before ours'
+		[[ -z $TCX ]] || reported="x0: the tcx program next \(id [0-9]+\) on p0 runs before ours.*$reported"
+		like "$name: programs that run below it are reported" "$ERR" "$reported"
 		try loader attach x0 --ports 80 --after stop,next
 		is "$name: and may be acknowledged" "$(warnings)" 0
 		[[ $name != VLAN ]] || try loader attach p0 --ports 80 --after next,stop

@@ -9,7 +9,7 @@ LOAD=$TOP/build/tests/helpers/load
 [[ -x $EAGER && -x $LOAD ]] || fatal "tests/helpers/eager and load are built (make tests)"
 COUNT=${COUNT:-50000} # connections, of both families together
 
-# What comes in by c0, the SYN-ACK that the ACK answers, is for either CPU, whoever sent the SYN.
+# What comes in by c0, the SYN-ACK that the ACK answers, is for either CPU, wherever the SYN was sent.
 spread() { c unshare -m sh -c "mount -t sysfs sysfs /sys && echo $1 >/sys/class/net/c0/queues/rx-0/rps_cpus"; }
 
 eager() { # ADDRESS — its words in SERVED RESET OTHER

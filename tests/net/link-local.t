@@ -10,7 +10,7 @@ FUTURE4=240.1.2.3
 ZERO4=0.1.2.3
 
 asked() { corner ask "$1" 7007 "$2" 2; }
-tells() { [[ $(asked "$1" tcp) == "$2" ]]; }
+outcome() { [[ $(asked "$1" tcp) == "$2" ]]; }
 
 # passes, dropped, relayed NAME ADDRESS
 passes() {
@@ -60,7 +60,7 @@ do_ok "it goes" loader rule del shut
 do_ok "a rule for all" loader rule add every --ports 7007 --proto tcp+udp --to all
 relayed "all" $FUTURE4
 bypass_reset
-ok "all: TCP to $META4 is reset" tells $META4 ECONNRESET
+ok "all: TCP to $META4 is reset" outcome $META4 ECONNRESET
 is "all: UDP to $META4 is not answered" "$(asked $META4 udp)" timeout
 for proto in tcp udp; do
 	ok "all: the log says why, $proto" relay_says \
@@ -71,10 +71,10 @@ bypass_none "all: nothing went past the relay"
 # Which one does not matter: that somebody means these addresses is what counts.
 for prefix in $META4/32 169.254.0.0/16; do
 	do_ok "a rule for $prefix" loader rule add meta --ports 7007 --proto tcp+udp --to "$prefix"
-	ok "named: TCP to $META4 is relayed" wait_for 10 tells $META4 "server $META4 7007"
+	ok "named: TCP to $META4 is relayed" wait_for 10 outcome $META4 "server $META4 7007"
 	relayed "named by $prefix" $META4
 	do_ok "it goes" loader rule del meta
-	ok "then it is refused again" wait_for 10 tells $META4 ECONNRESET
+	ok "then it is refused again" wait_for 10 outcome $META4 ECONNRESET
 done
 
 do_ok "a drop rule for the wider network" loader rule add shut --action drop --ports 7007 --proto tcp+udp \

@@ -13,7 +13,7 @@ ok "flows to the attached prefixes go through the relay" steering $SERVER4 $SERV
 ok "the extra network is direct" direct $EXTRA4
 ok "the extra IPv6 network is direct" direct $EXTRA6
 
-# the running transfer: its progress tells when it has begun
+# the running transfer: its progress shows when it has begun
 cpy get $EXTRA4 80 /load "$WORK/early" >"$WORK/early.sum" 2>&1 &
 early=$!
 ok "a direct transfer is running" wait_for 10 test -s "$WORK/early"

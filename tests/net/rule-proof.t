@@ -150,11 +150,11 @@ ok "watch gives up against somebody who does not" wait_for 60 grep -q "$again" "
 stop $fighter
 kept=$(our_pref 4)
 moves() { grep -c 'repaired: rule order' "$WORK/log/watch"; }
-told=$(moves)
+before=$(moves)
 r ip rule add pref $((kept - 2)) lookup main
 do_ok "a missing rule is still restored" r ip rule del table 15001
 ok "soon" wait_for 5 is_somewhere
-is "ours is not moved for now" "$(moves)" "$told"
+is "ours is not moved for now" "$(moves)" "$before"
 is "this is reported once" "$(grep -c "$again" "$WORK/log/watch")" 1
 fought_out() {
 	r ip rule del table main to 10.77.0.0/16 2>/dev/null

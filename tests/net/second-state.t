@@ -29,7 +29,7 @@ refuses "the mark alone" 1 "$used" loader --pin-dir $B attach r1 --table 15002
 refuses "the table alone" 1 "$used" loader --pin-dir $B attach r1 --mark 0x2000000
 printf '[loader]\ninterfaces = r1\ntable = 15077\n[rule web]\nports = 81\n' >"$WORK/second.conf"
 refuses "the same by a file" 1 "$used" loader --pin-dir $B apply "$WORK/second.conf"
-refuses "where ids are not shown" 1 "$used" unprivileged --pin-dir $B attach r1 --ports 80
+refuses "where ids are not readable" 1 "$used" unprivileged --pin-dir $B attach r1 --ports 80
 unseen() { # ARGS… — with a bpffs of its own
 	r unshare --mount bash -c 'mount -t bpf -o mode=700 bpf /sys/fs/bpf && exec "$@"' - "$LOADER" "$@"
 }

@@ -47,7 +47,7 @@ like "both" "$(<"$WORK/while6")" "^$ROUTER6 "
 kill -TERM "$(relay_pid)"
 ok "SIGTERM ends it" wait_for 15 ended 2
 is "with status 0" "$(tail -n 1 "$DIR/status")" 0
-ok "systemd gets the message" said STOPPING=1
+ok "systemd was notified" said STOPPING=1
 stop "$UNIT" KILL
 
 refused() { # DESCRIPTION SOCKET ERE

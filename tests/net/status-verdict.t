@@ -34,7 +34,7 @@ broken() {
 	loader status "$@" | sed -n '/^problems:/,$p' | sed "s/^/    $what: /" | tap_comment
 }
 well() { is "$HOOK: $1" "$(says)" "0 -"; }
-# again ARG… — attached anew, so that nothing was seen before
+# again ARG… — attached again, so that nothing was seen before
 again() {
 	loader -q detach --all
 	do_ok "$HOOK: attach" loader attach r0 --hook "$HOOK" --ports 80,udp/53 "$@"

@@ -107,7 +107,7 @@ for mode in own client-ip client-ip-port; do
 	do_ok "detach" loader detach --all
 done
 
-# with the relay's own address nothing says whether an answer forbids fragments
+# with the relay's own address nothing shows whether an answer forbids fragments
 ok "a relay that knows nothing of the server starts" relay_start
 do_ok "attach" loader attach r0 --ports 80,udp/9000 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through it" steering $SERVER4

@@ -10,7 +10,7 @@ serve_peer echo 7007
 serve_run late "$SERVER" python3 "$LIB/net.py" udp-late 53
 wait_for 10 listening "$SERVER" udp 53 || fatal "the late server starts"
 
-told() { [[ $(grep -c ECONNREFUSED "$WORK/log/late") -eq $1 ]]; }
+reported() { [[ $(grep -c ECONNREFUSED "$WORK/log/late") -eq $1 ]]; }
 
 # the same without and with the relay; routers report in their own name, whichever it is
 straight() {
@@ -26,13 +26,13 @@ straight() {
 }
 
 straight "without a relay"
-ok "the server got the errors" wait_for 10 told 4
+ok "the server got the errors" wait_for 10 reported 4
 ok "the relay starts" relay_start
 do_ok "attach" loader attach r0 --ports 80,udp/9,udp/53,udp/7007 --to 10.77.2.0/24,fd77:2::/64
 ok "new flows go through the relay" steering $SERVER4 $SERVER6
 bypass_reset
 straight "with the relay"
-ok "the relay reported it to the server" wait_for 10 told 8
+ok "the server got those of the relay" wait_for 10 reported 8
 ok "the record has the error" relay_says \
 	"$(record udp $CLIENT4 $SERVER4 9 '.* end=error errno=ECONNREFUSED')"
 
