@@ -10,7 +10,8 @@
  * mapped into memory, since reading them by system calls would take most of the time.
  *
  * TPROXY_MUTATE_SEED, TPROXY_MUTATE_COUNT: the first round's seed (each further round
- * has the next one), and how many packets.
+ * has the next one), and how many packets. With fewer than a million nothing checks that
+ * they took every way out.
  */
 #include <sys/mman.h>
 #include <sys/wait.h>

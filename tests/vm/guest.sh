@@ -11,7 +11,8 @@ cd "$(dirname "$0")/../.." || exit
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LC_ALL=C.UTF-8 CMOCKA_MESSAGE_OUTPUT=TAP
-# the processor is emulated: ten to twenty times slower
+# the processor is emulated: ten to twenty times slower. So test_mutate makes one round of 20, which is
+# one check; with fewer than a million packets it does not check that they reached every way out.
 export TEST_LIMIT=600 TEST_LIMIT_FACTOR=5 CYCLES=10 SWAPS=4 TPROXY_MUTATE_COUNT=50000 CROWD_RATE=auto
 PORT=/dev/ttyS1
 LOG=/tmp/vm-log
