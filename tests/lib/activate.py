@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What systemd does for a service with sockets, Type=notify and WatchdogSec=1.
+"""Starts a service as systemd does, with sockets, Type=notify and WatchdogSec=1.
 
     activate.py DIR SOCKET… -- COMMAND…
 
 SOCKET is tcp|udp,ADDRESS,PORT[,opaque|,DEVICE]: transparent unless opaque, and bound to
-DEVICE if there is one. Writes what the service says to DIR/notify and its process id to
-DIR/pid. When it ends, its status goes to DIR/status; it is started again once DIR/again
-appears.
+DEVICE if there is one. Writes the messages of the service to DIR/notify and its process id to
+DIR/pid. When the service ends, writes its status to DIR/status; starts it again once DIR/again
+exists.
 """
 import os
 import socket

@@ -2,33 +2,35 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Peers and packets that no ordinary program makes, for the corners of the data path.
 
-    ask HOST PORT KINDS [SECONDS [OPTIONS]]   what is heard there, or how it failed; of tcp,udp and
-                                      of several options, each different answer once
-    tell PORT WORD [ADDRESS [DEVICE]] says "WORD own-address own-port" to each peer, TCP and
-                                      UDP, transparently; ADDRESS: bound to it, foreign or not
-                                      ("" is any); DEVICE: all its sockets are bound to it
-    timed HOST PORT tcp|udp           as ask, and how many milliseconds it took
+    ask HOST PORT KINDS [SECONDS [OPTIONS]]   asks, and prints the answer or the error. KINDS is
+                                      tcp, udp or both; with several kinds or options it prints each
+                                      different answer once
+    tell PORT WORD [ADDRESS [DEVICE]] server that answers "WORD own-address own-port", TCP and UDP,
+                                      transparent. Bound to ADDRESS, foreign or not ("" is any), and
+                                      to DEVICE
+    timed HOST PORT tcp|udp           as ask, with the milliseconds until the answer
     fragments HOST PORT SIZE ORDER    a datagram in fragments; ORDER is a list of their indexes
-    hidden HOST PORT tiny|chain       a SYN whose ports or flags only its receiver gets to see:
-                                      cut within the header, or behind nine IPv6 headers
-    reuse HOST PORT FROM COUNT        connects again and again from one port; milliseconds of each
-    segments PORT                     says on standard output how many segments, and of those with
-                                      data, a connection had brought when its first bytes were read
+    hidden HOST PORT tiny|chain       a SYN whose ports or flags only its receiver can read:
+                                      cut within the header, or after nine IPv6 headers
+    reuse HOST PORT FROM COUNT        connects COUNT times from one port; milliseconds of each
+    segments PORT                     server; prints how many segments of a connection, and how many
+                                      with data, had come when it read the first bytes
     talk HOST PORT COUNT              short TCP conversations with an echo server; how many succeeded
     flood SOURCES HOST PORT COUNT     SYNs of random ports of the network SOURCES
-    pmtu HOST PORT MTU GO             a connection whose path is said to be narrow, kept until GO
-    late HOST PORT FROM               a segment from port FROM, of a connection that nobody has here;
-                                      whether it was answered by a reset
-    farewell HOST PORT                a datagram from a port that is closed when the answer comes
-    stray HOST PORT                   an ICMP error about a flow that nobody has
-    frame IF MAC SRC PORT DST...      a SYN and a datagram to any address at all
+    pmtu HOST PORT MTU GO             a connection; an ICMP error reports a narrow path for it; kept
+                                      until the file GO exists
+    late HOST PORT FROM               a segment from port FROM of no connection of this host; prints
+                                      whether a reset answers
+    farewell HOST PORT                a datagram from a port that is closed before the answer comes
+    stray HOST PORT                   an ICMP error about a flow that does not exist
+    frame IF MAC SRC PORT DST...      a SYN and a datagram to these addresses, whatever they are
     routed IF MAC SRC DST PORT        a SYN with a source route (IPv6: routing header, one segment)
-    refused IF HOST PORT tcp|udp      how long, and what the checksum of the refusal is
-    tun-refused IF SRC DST PORT       crafted SYN and datagram into a tun; what comes back
+    refused IF HOST PORT tcp|udp      milliseconds to the refusal, and whether its checksums fit
+    tun-refused IF SRC DST PORT       crafted SYN and datagram into a tun; prints the answers
     tunnel NETNS IF NETNS IF          an L3 link between two namespaces, until killed
     tcx IF PIN before|after           attach a program on tcx ingress, first or last
-    untcx IF PIN
-    contend IF PIN                    puts it first again and again
+    untcx IF PIN                      removes it
+    contend IF PIN                    makes it the first, without end
 """
 import ctypes
 import errno
@@ -82,7 +84,7 @@ def pseudo(src, dst, proto, length):
 
 
 def checked(src, dst, proto, segment, at):
-    """The segment with its checksum, which stands at that offset."""
+    """The segment with its checksum at that offset."""
     head = b"" if proto == ICMP else pseudo(src, dst, proto, len(segment))
     value = ~ones_sum(head + segment) & 0xffff
     return segment[:at] + struct.pack("!H", value or 0xffff) + segment[at + 2:]
@@ -114,7 +116,7 @@ def tcp(src, sport, dst, dport, seq, flags=SYN):
 
 
 def raw_socket(family):
-    """Takes whole packets, header included; the source may be anybody's."""
+    """Sends whole packets, header included, from any source address."""
     sock = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
     return sock
@@ -137,7 +139,7 @@ def error_name(error):
     return errno.errorcode.get(error.errno, str(error))
 
 
-# --- asking and telling ---
+# --- questions and answers ---
 
 PADDING = bytes([0, 0, 1, 4, 0, 0, 0, 0]) # an extension header of 8 bytes, empty
 OPTIONS = {
@@ -218,7 +220,7 @@ def original(ancillary, family):
 
 
 def answer_from(sock, address, data, peer):
-    """By the listening socket itself: one bound to the address would swallow who comes meanwhile."""
+    """By the listening socket: one bound to the address would take datagrams of other clients."""
     if sock.family == socket.AF_INET:
         info = (socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=I4s4x", 0, packed(address)))
     else:
@@ -240,7 +242,7 @@ def tell_datagram(sock, word, device):
         with transparent_socket(sock.family, socket.SOCK_DGRAM, *name, device) as answer:
             answer.sendto(text.encode(), peer)
     except OSError:
-        pass # nobody can answer from a broadcast address
+        pass # a broadcast address cannot be the source of an answer
 
 
 def cmd_tell(port, word, address="", device=None):
@@ -296,7 +298,7 @@ def cmd_fragments(host, port, size, order):
 
 
 def chained(src, dst, segment, count):
-    """TCP behind so many destination options headers of nothing but padding."""
+    """TCP after so many destination options headers that hold only padding."""
     chain = b"".join(bytes([60 if left else TCP, 0, 1, 4, 0, 0, 0, 0])
                      for left in reversed(range(count)))
     return ip6(src, dst, 60, chain + segment)
@@ -396,7 +398,7 @@ def cmd_flood(sources, host, port, count):
 # --- ICMP ---
 
 def too_big(src, dst, mtu, quote):
-    """From the address src about a packet that dst is said to have sent."""
+    """From the address src about a packet that dst seems to have sent."""
     if len(src) == 4:
         message = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + quote[:28]
         return ip4(src, dst, ICMP, checked(src, dst, ICMP, message, 2))
@@ -431,7 +433,7 @@ def cmd_pmtu(host, port, mtu, go):
 
 
 def acknowledged(sniffer, sport, dport, received):
-    """The sequence number behind what we received, once a packet of ours has acknowledged it: an
+    """The sequence number after what we received, once a packet of ours has acknowledged it: an
     error about an older one would be out of the window, and ACKs are delayed."""
     sniffer.settimeout(5)
     first = None
@@ -522,8 +524,8 @@ def cmd_routed(device, mac, src, dst, port):
 # --- refusals ---
 
 def judge(packet, partial):
-    """What a receiver thinks of the packet's checksums. partial: the device was to fill in the
-    transport checksum, which then holds the sum of the pseudo header."""
+    """Whether a receiver accepts the packet's checksums. partial: the device had to fill in the
+    transport checksum, which still holds the sum of the pseudo header."""
     if packet[0] >> 4 == 4:
         head, proto = (packet[0] & 15) * 4, packet[9]
         src, dst = packet[12:16], packet[16:20]
@@ -607,7 +609,7 @@ def enter_netns(path):
 
 
 def tun_ask(fd, packet, source, target):
-    """Sent again, as a client does: a device that has just got its carrier may lose the answer."""
+    """Sends again, as a client does: a device that has just got its carrier may lose the answer."""
     for _ in range(3):
         os.write(fd, packet)
         while select.select([fd], [], [], 1)[0]:

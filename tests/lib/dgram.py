@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""UDP datagrams whose IP headers matter: both ends set TTL, DSCP and ECN, and DF, and tell what
-came.
+"""UDP datagrams whose IP headers matter: both ends set TTL, DSCP and ECN, and DF, and report
+what arrived.
 
     dgram.py serve PORT             both families; answers as each datagram asks, from the address
-                                    asked, with whom and what it saw; others it echoes
-    dgram.py ask ADDR PORT [KEY=N]  prints each different outcome once, and how often it came
+                                    asked, with the sender and the header that it saw; echoes other
+                                    datagrams
+    dgram.py ask ADDR PORT [KEY=N]  sends and prints each different outcome once, with its number
         ttl=64 tos=0 size=100       of what is sent
         df=1                        0: may be fragmented, 1: as the system does, 2: never here
         back-ttl= back-tos= back-size= back-df=     of the answer
@@ -13,7 +14,7 @@ came.
         gso=1                       datagrams of a send, and of an answer's send
         from=ADDR port=N            ours
         wait=2                      seconds for an answer
-    dgram.py too-big SERVER CLIENT PORT CLIENT-PORT MTU     the ICMP error of a router behind us
+    dgram.py too-big SERVER CLIENT PORT CLIENT-PORT MTU     the ICMP error of a router after us
 
 An outcome is "ADDR ttl T tos S size N, back ttl T tos S size N", or an error with the path's MTU.
 """
@@ -131,7 +132,7 @@ def dial(host, port, options):
 
 
 def outcomes(sock, out, gso):
-    """What became of one send."""
+    """The outcome of one send."""
     try:
         sock.sendmsg([out * gso], [(17, UDP_SEGMENT, struct.pack("H", len(out)))] if gso > 1 else [])
         for _ in range(gso * gso):

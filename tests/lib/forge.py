@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # forge.py TO QUOTED PORT QUOTED_TO PORT [PAUSE] — sends an ICMP error "port unreachable" that
-# quotes a UDP datagram which nobody sent: one, or one every PAUSE seconds without end.
+# quotes a UDP datagram that was never sent: one error, or one every PAUSE seconds without end.
 import socket
 import struct
 import sys

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the TCP packets of a flow say of hops and service, and flows that say what they should.
+"""TTL and TOS of the TCP packets of a flow, and flows that set them.
 
     sniff IF                    TCP packets there until killed, a line each: "in|out FLAGS FROM >
                                 TO ttl TTL tos TOS", ports after the last dot
@@ -80,7 +80,7 @@ def cmd_talk(host, port, ttl, tos):
 
 
 def reporter(sock):
-    """Who said that the time is exceeded; None: nobody did."""
+    """The address that reported "time exceeded", or None."""
     try:
         data = sock.recvmsg(64, 512, socket.MSG_ERRQUEUE)[1][0][2]
     except (OSError, IndexError):

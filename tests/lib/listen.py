@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Sockets that listen and answer nobody, until they are killed.
+"""Sockets that listen and never answer, until they are killed.
 
 listen.py PORT PROTO[,PROTO] ADDRESS [transparent] [v6only] [dual] [device=NAME] [many=N]
 
-many: so many more sockets, on ports of the kernel's choice.
+many: N more sockets, on ports that the kernel chooses.
 """
 import signal
 import socket

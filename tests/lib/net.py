@@ -4,20 +4,20 @@
 
     get HOST PORT PATH [PROGRESS]   download; prints "sha256 bytes longest-gap"
     churn HOST PORT PROGRESS        new connections until SIGTERM; see class Churn
-    probe HOST PORT [SECONDS]       how a TCP connection fares, in words
+    probe HOST PORT [SECONDS]       the outcome of a TCP connection, in words
     echo PORT                       UDP and TCP echo server, both families
-    greet PORT                      as echo, but first sends TCP peers their address and port, and
-                                    UDP peers instead
-    udp HOST PORT SIZE [COUNT]      datagrams there and back; prints how many came
+    greet PORT                      as echo, but sends TCP peers their address and port first, and
+                                    UDP peers in place of the echo
+    udp HOST PORT SIZE [COUNT]      datagrams there and back; prints how many came back
     udp-who HOST PORT               the client's address as the echo server sees it
     udp-error HOST PORT             the ICMP error a datagram meets, and who reports it
     udp-late PORT                   UDP server that continues to send; prints how it ended
     udp-leave HOST PORT COUNT       its client: takes COUNT datagrams and closes
-    udp-two PORT ADDRESS…           server at these; answers also from each one's next port
+    udp-two PORT ADDRESS…           server at these addresses; answers also from the next port
     udp-cone HOST HOST2 PORT        asks both; who answered, and whether they saw the same port
     hold HOST PORT GO               connect, wait for file GO, then exchange bytes
-    half-close HOST PORT            sends, shuts down sending, counts what still comes back
-    late PORT                       the server for it; see there
+    half-close HOST PORT            sends, shuts down sending, counts the bytes that still come
+    late PORT                       the server for half-close
     abort HOST PORT client|server   either side resets; prints how it ended
     attached [IF…]                  program ids on the device's tcx hooks; without IF, on those of
                                     all devices, a line each
@@ -46,7 +46,7 @@ def request(sock, host, path):
 
 
 def publish(path, text):
-    """Replaces a file that a polling shell reads."""
+    """Replaces a file as a whole, because a shell polls it."""
     with open(path + ".new", "w", encoding="ascii") as out:
         out.write(text + "\n")
     os.rename(path + ".new", path)
@@ -208,7 +208,7 @@ def greet_datagram(_select, sock):
     try:
         _, peer = sock.recvfrom(65536)
         sock.sendto(f"{peer[0]} {peer[1]}\n".encode(), peer)
-    except OSError: # of an earlier answer that nobody wanted
+    except OSError: # about an earlier answer, whose socket was closed
         pass
 
 

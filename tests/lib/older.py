@@ -5,8 +5,8 @@
     talk HOST PORT OUT [PAUSE]   one datagram after the other from one socket; OUT holds the number
                                  of answers and the addresses of the client that the server saw, in
                                  order. The next one comes after PAUSE seconds (0.1), or on SIGUSR1.
-    age PIN PORT SECONDS         entries to PORT had their latest datagram so long ago
-    fill PIN COUNT SECONDS       makes up entries
+    age PIN PORT SECONDS         makes entries to PORT that old
+    fill PIN COUNT SECONDS       adds COUNT entries that old
     seen PIN PORT                number of entries to PORT
 """
 import json

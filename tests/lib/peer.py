@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Both ends of a TCP connection, each playing a plan, and each telling what came.
+"""Both ends of a TCP connection; each plays a plan and reports what it received.
 
     peer.py serve PORT                          both families; the client brings the plans
     peer.py play HOST PORT CLIENT-PLAN SERVER-PLAN
@@ -9,22 +9,22 @@ A plan is "key=value,…"; what it sends is any bytes, but always the same for a
     send=N          bytes to send (0)
     seed=N          which bytes (1); the same seed cuts and pauses alike, too
     chunk=N         send them in pieces of 1 to N bytes (65536)
-    pace=MS         wait so long between two pieces
-    pause=MS        now and then wait up to so long between two pieces, reading or writing
+    pace=MS         wait that long between two pieces
+    pause=MS        at random wait up to that long between two pieces, reading or writing
     urgent=N        send every Nth piece with an urgent last byte
     cork=1          the FIN leaves in one segment with the last bytes
-    after=eof|N     start sending when the other side's FIN, or N bytes of it, have come
-    delay=MS        wait so long before
-    stall=MS        do not read for so long, once
-    stallat=N       when N bytes have come (0)
+    after=eof|N     start sending after the other side's FIN, or after N bytes from it
+    delay=MS        wait that long before sending
+    stall=MS        do not read for that long, once
+    stallat=N       stall after N bytes (0)
     rcvbuf=N        SO_RCVBUF
     sport=N         the client's port
     end=fin|rst|none    after sending; none waits for the other side to end (fin)
-    linger=MS       close so much later than the end
+    linger=MS       close that much after the end
     patience=S      give up waiting for the other side (15)
 
-play prints, for either side, how much came, whether it was what the other one sent, and
-how it ended: "client 10 same fin, server 20 same fin".
+play prints for each side how many bytes came, whether they were those that the other one sent,
+and how it ended: "client 10 same fin, server 20 same fin".
 """
 import hashlib
 import json
@@ -107,7 +107,7 @@ class Player:
             if self.plan["end"] == "fin":
                 self.sock.shutdown(socket.SHUT_WR)
         except OSError:
-            pass # the reader sees why
+            pass # the reading thread gets the error too
 
     def read(self):
         dice = random.Random(self.plan["seed"] + 1)
@@ -151,7 +151,7 @@ class Player:
 
 
 class Server:
-    """Results are kept under the client's id, and asked for by another connection."""
+    """Keeps results under the client's id; another connection asks for them."""
 
     def __init__(self):
         self.results = {}

@@ -26,8 +26,8 @@ BLOCK = b"x" * 1000
 
 
 class Load:
-    """KIND: new (one short connection after the other), long (of about a second, again and
-    again), forever (one, which must never break), udp (a new socket for each datagram)."""
+    """KIND: new (one short connection after the other), long (the same, of about a second each),
+    forever (one, which must never break), udp (a new socket for each datagram)."""
 
     def __init__(self, report, progress, port):
         self.report = open(report, "w", encoding="ascii", buffering=1)

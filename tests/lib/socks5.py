@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A SOCKS 5 server that knows UDP ASSOCIATE only, with as many associations as come.
+"""A SOCKS5 server that knows only UDP ASSOCIATE, with any number of associations.
 
     socks5.py PORT [refuse]     refuse: answers every request with "not allowed"
 """
@@ -21,7 +21,7 @@ def udp(family):
 
 
 class Association:
-    """The TCP connection, a socket towards the client, and one towards everybody else of each family."""
+    """The TCP connection, a socket for the client, and one of each family for all servers."""
 
     def __init__(self, control, refuse):
         self.control, self.refuse, self.text, self.greeted = control, refuse, b"", False

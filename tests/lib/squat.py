@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Takes the names of a pin directory and its stage as fast as it can, as another user would.
+"""Takes the names of a pin directory and its stage as fast as it can, as an attacker would.
 
     squat.py PINS VICTIM     until it is killed; VICTIM: a directory of root's to lead others to
 """
@@ -39,7 +39,7 @@ def nested(path, victim):
 
 
 def swapped(path, victim):
-    """A directory that turns into a link, and back."""
+    """A directory that becomes a link, and a directory again."""
     aside = f"{path}_x"
     attempt(os.mkdir, aside, 0o777)
     attempt(os.symlink, victim, f"{aside}/internal")

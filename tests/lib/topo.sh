@@ -7,8 +7,8 @@
 #   10.77.1.2        10.77.1.1   10.77.2.1        10.77.2.2, 10.77.3.2
 #   fd77:1::2        fd77:1::1   fd77:2::1        fd77:2::2, fd77:3::2
 #
-# Also the counter of packets that bypass the proxy, and snapshots of what a loader could leave
-# behind. Needs sandbox.sh and the directory $WORK for logs.
+# Also the counter of packets that bypass the proxy, and snapshots of all that a loader could leave.
+# Needs sandbox.sh and the directory $WORK for logs.
 
 CLIENT=${TP_SANDBOX:-tp}-c
 ROUTER=${TP_SANDBOX:-tp}-r
