@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Cost of a packet where there are many flows, by injection through a tap: each from another
- * port, a SYN or (of a flow that nobody here knows) an ACK. Several set-ups, each in a network
- * namespace of its own, are measured in turn (A B C A B C …); the result is the median of what
- * each costs more than the first.
+ * port, a SYN or (of a flow that this host does not know) an ACK. Several set-ups, each in a network
+ * namespace of its own, are measured in turn (A B C A B C …); the result is the median of the
+ * differences to the first.
  *
  * usage: flowcost syn|ack ROUNDS PACKETS PORT NAME=NETNS=DESTINATION …
  * Prints one JSON object.
@@ -21,7 +21,7 @@ struct setup {
 	double ns[MAX_ROUNDS];
 };
 
-/* before: the set-up in front of it, or NULL; two of one namespace share its tap. */
+/* before: the set-up before it, or NULL; two in one namespace share its tap. */
 static void prepare(struct setup *s, const struct setup *before, char *text, int port, bool ack)
 {
 	uint8_t mac[ETH_ALEN];

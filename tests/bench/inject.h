@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Injection of IPv4 TCP packets through the tap of a network namespace, and quantiles of what
- * it cost. Each namespace has a tap0 with 10.99.0.1/24; the packets come from PEER.
+ * Injection of IPv4 TCP packets through the tap of a network namespace, and quantiles of the
+ * cost. Each namespace has a tap0 with 10.99.0.1/24; the packets come from PEER.
  */
 #ifndef INJECT_H
 #define INJECT_H
@@ -46,7 +46,7 @@ static inline uint16_t fold_sum(const void *data, size_t len, uint32_t sum)
 	return (uint16_t)sum;
 }
 
-/* Cuts NAME=NETNS=DESTINATION: text is the name from then on. */
+/* Cuts NAME=NETNS=DESTINATION: text is only the name afterwards. */
 static inline void split_setup(char *text, const char **ret_netns, const char **ret_destination)
 {
 	char *netns = strchr(text, '=');
@@ -72,7 +72,7 @@ static inline void enter(const char *netns)
 	close(fd);
 }
 
-/* Of the namespace we are in. */
+/* In the current namespace. */
 static inline int open_tap(uint8_t mac[ETH_ALEN])
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };

@@ -2,8 +2,8 @@
 /*
  * Cost of one packet of an established TCP flow, by injection through a tap: the
  * write() runs the whole receive path. Several set-ups, each in a network namespace
- * of its own, are measured in turn (A B C A B C …), so that what disturbs one
- * disturbs all; the result is the median of the ratios to the first.
+ * of its own, are measured in turn (A B C A B C …), so that a disturbance
+ * reaches all of them; the result is the median of the ratios to the first.
  *
  * usage: pktcost ROUNDS PACKETS NAME=NETNS=DESTINATION …
  * Each namespace has a neighbour entry for PEER. Prints one JSON object.
@@ -43,7 +43,7 @@ static int listen_transparent(void)
 	return fd;
 }
 
-/* The SYN-ACK's sequence number, found among whatever else leaves by the tap. */
+/* The SYN-ACK's sequence number, found among the other packets that leave by the tap. */
 static uint32_t wait_synack(const struct setup *s)
 {
 	struct pollfd p = { .fd = s->tap, .events = POLLIN };

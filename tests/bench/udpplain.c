@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A transparent UDP relay as they are commonly written, to measure against: one thread,
+ * A transparent UDP relay of the usual design, to compare with: one thread,
  * one recvmsg and one send for each datagram, answers from one socket for each destination,
  * which stays open. Serves one client address (its port names the flow), IPv4, for a while.
  *
@@ -30,7 +30,7 @@ struct flow {
 };
 
 static struct flow flows[65536];
-/* The one that was not used for longest makes room. */
+/* The least recently used one makes room. */
 static TAILQ_HEAD(, flow) open_flows = TAILQ_HEAD_INITIALIZER(open_flows);
 static unsigned int n_open;
 static int epoll, answer_fd = -1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Connections as fast as they come. A server answers each with one letter; the client
- * counts the letters, so that it can tell afterwards who answered.
+ * One connection after the other, as fast as possible. A server answers each with one letter; the
+ * client counts the letters, so that it knows which server answered.
  *
  * usage: connrate serve PORT LETTER       transparent listener on every IPv4 address
  *        connrate run ADDRESS PORT        until SIGTERM; prints "total A=n B=n … failed=n longest=s"
@@ -62,7 +62,7 @@ static void serve(const char *port, char letter)
 }
 
 static long counts[256], failed;
-static double began[1024], longest; /* seconds, by descriptor */
+static double started[1024], longest; /* seconds, by descriptor */
 
 static double now(void)
 {
@@ -81,7 +81,7 @@ static void start(int epoll, const struct sockaddr_in *to)
 		error(1, errno, "connect");
 	if (fd >= 1024)
 		error(1, 0, "too many connections");
-	began[fd] = now();
+	started[fd] = now();
 	event.data.fd = fd;
 	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
@@ -94,8 +94,8 @@ static void finish(int fd)
 		counts[letter]++;
 	else
 		failed++;
-	if (now() - began[fd] > longest)
-		longest = now() - began[fd];
+	if (now() - started[fd] > longest)
+		longest = now() - started[fd];
 	drop(fd);
 }
 

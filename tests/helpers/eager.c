@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Connections whose first bytes follow the end of the handshake at once, from every CPU. Where
- * the ACK of the handshake is sent by one CPU (c0's rps_cpus) and the bytes by another, they
- * overtake one another on their way.
+ * one CPU sends the ACK of the handshake (c0's rps_cpus) and another the bytes, one can overtake the
+ * other on the way.
  *
  *   eager HOST PORT COUNT SECONDS    to `load server`; prints "SERVED RESET OTHER", SERVED at
  *                                    most COUNT, when all is done or the time is over
@@ -67,7 +67,7 @@ static void count_failure(int err)
 	atomic_fetch_add(err == ECONNRESET || err == EPIPE ? &reset : &other, 1);
 }
 
-/* Without TIME_WAIT, which would use all ports up. */
+/* Without TIME_WAIT, which would use up all ports. */
 static void drop(int fd)
 {
 	struct linger abort = { .l_onoff = 1 };
@@ -76,7 +76,7 @@ static void drop(int fd)
 	close(fd);
 }
 
-/* Asks by calls that neither sleep nor take the socket's lock, so that send comes at once. */
+/* Polls by calls that neither sleep nor take the socket's lock, so that send follows at once. */
 static bool wait_handshake(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };

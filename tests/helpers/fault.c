@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Tells the process that has loaded preload.so what is to fail.
+ * Chooses what fails in the process that has loaded preload.so.
  *
  *   fault FILE new                             makes the file; nothing fails
  *   fault FILE alloc FIRST [MOST [EVERY]]      the FIRSTth allocation from now on, then each
@@ -8,11 +8,10 @@
  *   fault FILE fresh                           the first one where none has failed yet
  *   fault FILE close ERRNO FIRST [MOST [EVERY]]  the same for close
  *   fault FILE off                             nothing fails; prints how many allocations
- *                                              there were since and how many of them failed,
- *                                              the same for close, and how many closes ever
- *                                              were of descriptors that were not open
- *   fault FILE sites                           where the program was refused memory, as for
- *                                              addr2line
+ *                                              there were since then and how many failed, the
+ *                                              same for close, and how many closes there were
+ *                                              in all of descriptors that were not open
+ *   fault FILE sites                           where the program got no memory, for addr2line
  */
 #include <errno.h>
 #include <error.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What load and its crowd share: connections in one epoll loop, and the client's side of them. */
+/* Shared by load and its crowd: connections in one epoll loop, and the client's side of them. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -115,7 +115,7 @@ static inline bool request(struct run *run, struct peer *p)
 	return send(p->fd, buffer, run->size, MSG_NOSIGNAL) == (ssize_t)run->size;
 }
 
-/* The stream has ended, well or not; but for the crowd a new one replaces it. */
+/* The stream has ended, well or not. A new one replaces it, except in the crowd. */
 static inline void hang_up(struct run *run, struct peer *p, bool well)
 {
 	char role = p->role;

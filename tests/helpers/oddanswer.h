@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads what comes back to the client's link: an answer to one of the starts, or not. */
+/* Reads packets that come back to the client's link: is one an answer to one of the starts? */
 #ifndef ODDANSWER_H
 #define ODDANSWER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The frames of one start of a flow. What its recipe leaves open, the generator decides. */
+/* The frames of one start of a flow. The generator decides what the recipe does not. */
 #ifndef ODDFRAMES_H
 #define ODDFRAMES_H
 
@@ -89,7 +89,7 @@ static inline size_t put_fragment_header(const struct start *s, const struct pie
 	return 8;
 }
 
-/* The last header in front of it names the fragment header. */
+/* The last header before the fragment header names it. */
 static inline size_t put_v6(struct start *s, const struct piece *p, __u8 *ip)
 {
 	bool fragment = s->c.cut || s->c.atomic;
@@ -116,7 +116,7 @@ static inline size_t put_v6(struct start *s, const struct piece *p, __u8 *ip)
 	return n;
 }
 
-/* RFC 8754 4.3.1.2: what the last segment's node takes out of its packet. */
+/* RFC 8754 4.3.1.2: the node of the last segment removes these from its packet. */
 static inline size_t put_outside(const struct start *s, __u8 *ip, size_t inside)
 {
 	memset(ip, 0, IP6_LEN);
@@ -167,7 +167,7 @@ static inline size_t cut_pieces(struct start *s, struct piece *pieces)
 	return n;
 }
 
-/* Which of the oddities concern the pieces themselves. */
+/* The oddities that concern the pieces themselves. */
 static inline void spoil_pieces(struct start *s, struct piece *pieces, size_t n)
 {
 	size_t i = rng_below(s->r, (__u32)n);

@@ -15,7 +15,7 @@ struct frame {
 	size_t len;
 };
 
-/* Who sends to whom, by way of whom. */
+/* Source, destination, and the gate between them. */
 struct ends {
 	__u8 mac[ETH_ALEN], gate_mac[ETH_ALEN];
 	__u8 src[2][16], dst[2][16], gate[2][16]; /* IPv4, IPv6 */

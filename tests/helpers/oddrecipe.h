@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is odd about a start of a flow: chosen at random, or one of the fixed ones that some
- * gate has let pass. oddframes.h makes frames from it.
+ * The oddities of one start of a flow: chosen at random, or a fixed set that some gate has let
+ * pass. oddframes.h makes frames from them.
  */
 #ifndef ODDRECIPE_H
 #define ODDRECIPE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Sends odd starts of flows from a client's link to a server, through whatever is between them,
- * and records who answers. No other host has the client's addresses, so only the server's stack
+ * and records which host answers. No other host has the client's addresses, so only the server's stack
  * (or a proxy's) deals with the answers.
  *
  *   oddstarts KEY=VALUE…
@@ -129,7 +129,7 @@ static void go_on(int number, const struct answer *a)
 	}
 }
 
-/* What has come on one link; how many answers. */
+/* Packets that have come on one link; how many answers. */
 static int drain(int fd, bool server)
 {
 	static __u8 frame[FRAME_MAX];

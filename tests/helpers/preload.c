@@ -4,8 +4,8 @@
  * FAULT_FILE by `fault`. Passes all else on to whoever is next, libc or a sanitizer. A close that
  * fails has closed the descriptor all the same, as Linux does it.
  *
- * What libc and libseccomp allocate for themselves is left alone, for they crash or hang without
- * (getpwnam, thread-local data, filters); what the relay calls there fails as a whole instead.
+ * Allocations that libc and libseccomp make for themselves do not fail, because they would crash or
+ * hang (getpwnam, thread-local data, filters); the call of the relay fails as a whole instead.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -93,7 +93,7 @@ static void __attribute__((constructor)) preload_init(void)
 		page = mem;
 }
 
-/* True: this call is to fail, and errno says how. */
+/* True: this call must fail, and errno is set. */
 static bool fails(struct fault_plan *plan)
 {
 	uint64_t n;
@@ -238,7 +238,7 @@ int seccomp_load(const scmp_filter_ctx ctx)
 	return refused(CALLER) ? -ENOMEM : NEXT(seccomp_load)(ctx);
 }
 
-/* Of the program only: libraries map what is no memory of theirs, as libc does for threads. */
+/* In the program only: libraries also map memory for others, as libc does for threads. */
 void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 {
 	if ((flags & MAP_ANONYMOUS) && object_of(CALLER) == &objects[0] && refused(CALLER))

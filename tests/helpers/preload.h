@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What preload.so and `fault` share: the file FAULT_FILE, mapped by both. */
+/* The file FAULT_FILE, which preload.so and `fault` both map. */
 #ifndef TESTS_PRELOAD_H
 #define TESTS_PRELOAD_H
 
@@ -15,7 +15,7 @@ struct fault_plan {
 	_Atomic uint32_t armed;
 	uint32_t error; /* errno */
 	uint64_t first; /* the call to fail */
-	uint64_t every; /* and each so many calls later */
+	uint64_t every; /* and each that many calls later */
 	uint64_t most;  /* but not more than these */
 	uint32_t fresh; /* only where none has failed yet */
 	_Atomic uint64_t calls;
@@ -26,7 +26,7 @@ struct fault_page {
 	struct fault_plan alloc;
 	struct fault_plan close;
 	_Atomic uint64_t bad_closes; /* of descriptors that were not open */
-	/* Where the program and its libraries were refused memory, ever. 0: free. */
+	/* Where the program and its libraries got no memory, since the start. 0: free. */
 	_Atomic uint64_t sites[FAULT_SITES];
 };
 

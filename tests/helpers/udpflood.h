@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* udppeer flood: datagrams from random sources, by a raw socket. */
+/* udppeer flood: datagrams from random sources, through a raw socket. */
 #ifndef UDPFLOOD_H
 #define UDPFLOOD_H
 

@@ -6,7 +6,7 @@
  * machine either.
  *
  *   udppeer echo PORT               sends every datagram back, from the address it was sent to
- *   udppeer ack PORT                answers everything that one read returns with one small datagram
+ *   udppeer ack PORT                answers all datagrams of one read with one small datagram
  *   udppeer flow ADDR PORT [KEY=N]  prints "sent received lost wrong reordered ms"
  *       count=1000 size=64 window=64 flows=1 gso=1 (datagrams a send) port=0 (ours)
  *       ack=0 (1: the other end is `ack`) progress=FILE (number received, every 1024)
@@ -15,7 +15,7 @@
  *       gives up after ten times in a row)
  *   udppeer oneshot ADDR PORT COUNT a new socket for each; prints "answered"
  *   udppeer flood ADDR PORT COUNT   from random sources in 10.128.0.0/9 (IPv4) or fd99::/16
- *   udppeer bound PORT              holds the port, answers nothing; at SIGTERM prints how many arrived
+ *   udppeer bound PORT              holds the port, never answers; at SIGTERM prints how many arrived
  */
 #include <poll.h>
 #include <signal.h>
@@ -187,7 +187,7 @@ static int cmd_oneshot(unsigned int count)
 	return 0;
 }
 
-/* Like a local daemon that has a port and does not share it. */
+/* Like a local daemon that does not share its port. */
 static int cmd_bound(uint16_t port)
 {
 	struct pollfd fds[] = { { .fd = server_socket(AF_INET, port), .events = POLLIN },

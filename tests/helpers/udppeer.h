@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What both ends of udppeer share: numbered datagrams, sockets, the peer's address. */
+/* Shared by both ends of udppeer: numbered datagrams, sockets, the peer's address. */
 #ifndef UDPPEER_H
 #define UDPPEER_H
 

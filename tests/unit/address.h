@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses of the relay from text; one that is none fails the test. After cmocka.h. */
+/* Addresses of the relay from text; text that is no address fails the test. After cmocka.h. */
 #ifndef ADDRESS_H
 #define ADDRESS_H
 

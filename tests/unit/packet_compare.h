@@ -56,7 +56,7 @@ static inline const char *packet_compare(const struct seen *s, const struct pars
 	return NULL;
 }
 
-/* Returns NULL, or the name of what differs. n: ETH_HLEN or more. */
+/* Returns NULL, or the name of the difference. n: ETH_HLEN or more. */
 static inline const char *packet_check(const __u8 *frame, size_t n)
 {
 	const struct ref_packet p = { .at = frame, .n = n };

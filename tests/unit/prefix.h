@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Prefixes from text; one that is none fails the test. After cmocka.h. */
+/* Prefixes from text; text that is no prefix fails the test. After cmocka.h. */
 #ifndef PREFIX_H
 #define PREFIX_H
 

@@ -104,7 +104,7 @@ static inline void expect_sorted(const struct tables *t, __u64 seed)
 
 /* ---- maps that take edits ----------------------------------------------- */
 
-/* What a map operation would do; a removal must find its key, an update must change something. */
+/* As a map operation; a removal must find its key, an update must change something. */
 static inline void change_prefix(struct prefix_table *table, const struct prefix *key, bool remove,
 				 tproxy_mask mask)
 {

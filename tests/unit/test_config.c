@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The configuration file: what is read, what is printed, and every error in its line. */
+/* The configuration file: it is read and printed, and every error is reported with its line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -234,7 +234,7 @@ static void test_errors(void **unused)
 		"9: 10.0.0.7:0 = 10.0.0.3:2: ports are 1 to 65535\n"
 		"10: 10.0.0.7 = 10.0.0.3:22 10.0.0.8:22: expected ADDRESS[:PORT] = SERVER:PORT\n"
 		"11: 2001:db8::1:22 = [2001:db8::2]:0: expected ADDR:PORT of a server\n");
-	/* What is shown of a file must not steer a terminal. */
+	/* Text of a file that is printed must not control a terminal. */
 	expect_errors("[rule a]\n\x1b[31m = 1\n", "2: ?[31m: unknown key\n");
 }
 
@@ -251,7 +251,7 @@ static void test_nul_and_length(void **unused)
 	strcpy(text, "[rule a]\nzone = z\nto =");
 	for (len = strlen(text); len < room - 10; len += 9)
 		strcpy(text + len, " 10.0.0.1");
-	/* What comes after the line is unknown, so that nothing is said about the zone. */
+	/* The rest of the file is unknown, so there is no error about the zone. */
 	assert_int_equal(read_text(text, len, &config), -EINVAL);
 	assert_string_equal(errors,
 			    "3: longer than 1048576 bytes (continue it in an indented line)\n");
@@ -309,7 +309,7 @@ static void test_lists(void **unused)
 	rmdir(dir);
 }
 
-/* A file and what is printed of it must compile to the same tables. */
+/* Which rules apply on an interface: those that name it, also by a pattern or a zone. */
 static void test_interfaces_and_masks(void **unused)
 {
 	struct config config __cleanup_config = { 0 };
@@ -323,7 +323,7 @@ static void test_interfaces_and_masks(void **unused)
 	assert_int_equal(policy_rules_on(&config.policy, "eth2"), 2);
 }
 
-/* Carried along as it is: a value may look like a key of its own. */
+/* Kept unchanged: a value may look like a key. */
 static void test_relay_lines(void **unused)
 {
 	static const char text[] = "[loader]\n\n[relay]\na = x=y\na = z=w\n    v\n";

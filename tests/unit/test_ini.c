@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The lines of an INI file: what each is taken for. */
+/* The lines of an INI file: the kind of each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 static char seen[4096];
 
-/* One line of `seen` for each: number, kind, and what that kind has. */
+/* One line of `seen` for each: number, kind, and the parts of that kind. */
 static int note(const struct ini_line *line, void *arg)
 {
 	size_t len = strlen(seen), room = sizeof(seen) - len;

@@ -99,7 +99,7 @@ static void test_ipv4_oddities(void **unused)
 	expect_packet(ETH_P_IP, p, sizeof(p), NULL);
 }
 
-/* An extension header of 8 bytes, before what is there. */
+/* Inserts an extension header of 8 bytes. */
 static size_t extend(__u8 *p, size_t len, __u8 type)
 {
 	memmove(p + 48, p + 40, len - 40);
@@ -153,7 +153,7 @@ static void test_tags(void **unused)
 	expect_packet(ETH_P_8021Q, p, 6, NULL);
 }
 
-/* Under the sanitizers this says that nothing is read that is not there. */
+/* Under the sanitizers: the reader stays within the packet. */
 static void test_cut_and_mutated(void **unused)
 {
 	__u64 state = 7;

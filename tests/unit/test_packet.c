@@ -54,7 +54,7 @@ static void test_mutations(void **unused)
 	}
 }
 
-/* Inputs that the fuzzer kept, each with another path through the parser. */
+/* Inputs that the fuzzer kept; each takes another path through the parser. */
 static void test_fuzz_corpus(void **unused)
 {
 	const char *dir = "tests/fuzz/packet";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The policy model: rules, and the text of what they are made of. */
+/* The policy model: rules, and the text of their parts. */
 #include "policy_expect.h"
 
 /* ---- rules -------------------------------------------------------------- */

@@ -68,7 +68,7 @@ static void test_deny(void **state)
 	assert_string_equal(check("::1", "2001:db8:1:ffff::1", 1), "deny");
 	assert_string_equal(check("::1", "2002::1", 6667), "deny");
 	assert_string_equal(check("1.1.1.1", "8.8.8.8", 6667), "deny");
-	/* what a mapped address maps is what is reached */
+	/* a mapped address reaches the IPv4 address in it */
 }
 
 static void test_deny_wins(void **state)
@@ -96,7 +96,7 @@ static void test_allow(void **state)
 	assert_null(check("100.64.0.2", "10.0.0.5", 22));
 }
 
-/* A list that is there but holds nothing must not be taken for none. */
+/* An empty list is not the same as no list. */
 static void test_empty_list(void **state)
 {
 	(void)state;
@@ -239,7 +239,7 @@ static void test_model(void **state)
 		}
 		access_tree_free(&tree);
 	}
-	/* both answers were put to the test */
+	/* both answers occurred */
 	assert_in_range(found, PROBES, (ROUNDS - 1) * PROBES);
 }
 

@@ -75,7 +75,7 @@ static void test_allow_local(void **state)
 			fail_msg("%s", table[i].text);
 }
 
-/* It says nothing about any other address, nor about one of this host's. */
+/* It does not concern other addresses, nor those of this host. */
 static void test_allow_link_local(void **state)
 {
 	(void)state;
@@ -108,7 +108,7 @@ static void test_own_listener(void **state)
 	assert_int_equal(check("10.0.0.1", OWN_PORT, LOCAL_ADDRESS, DEST_ALLOW_LOCAL),
 			 DEST_OWN_LISTENER);
 	assert_int_equal(check("2001:db8::2", OWN_PORT, LOCAL_ADDRESS, 0), DEST_OWN_LISTENER);
-	/* The same port on another machine is nobody's listener. */
+	/* The same port on another machine is no listener of ours. */
 	assert_int_equal(check("192.0.2.1", OWN_PORT, LOCAL_NONE, 0), DEST_OK);
 }
 
@@ -158,7 +158,7 @@ static void test_addresses(void **state)
 	assert_string_equal(saddr_format(&b, text), "[::1]:80");
 }
 
-/* IPv4-mapped addresses become IPv4 where they enter, and nothing else does. */
+/* IPv4-mapped addresses become IPv4 where they enter, and no others. */
 static void test_mapped(void **state)
 {
 	static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is said to proxies and servers before the client's bytes: PROXY protocol,
- * SOCKS5, HTTP CONNECT; in any pieces, with the destination's bytes right behind.
+ * The exchange with proxies and servers before the client's bytes: SOCKS5, HTTP CONNECT, then the
+ * PROXY protocol; in any pieces, and directly followed by bytes of the destination.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -230,7 +230,7 @@ static void test_socks_refusals(void **state)
 	expect_failure("socks5://10.0.0.1:1080", turns, 1, EPROTO);
 }
 
-/* A password is never traded for none. */
+/* A relay with a password never continues without it. */
 static void test_socks_no_downgrade(void **state)
 {
 	static const struct turn turns[] = { { BYTES("\x05\x01\x02"), BYTES("\x05\x00") } };
@@ -310,7 +310,7 @@ static void test_http_refusals(void **state)
 	}
 }
 
-/* A header without end is no reason to read for ever. */
+/* The relay does not read a header without end for ever. */
 static void test_http_endless(void **state)
 {
 	char line[1024];

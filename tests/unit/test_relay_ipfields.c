@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is concluded from a datagram's control messages, and what is remembered of narrow paths. */
+/* Fields that follow from a datagram's control messages, and the memory of narrow paths. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ static void test_df(void **state)
 		{ AF_INET, MARK | DF_MARK, false, (uint64_t)MARK << 32 | DF_MARK, DF_FORBIDDEN },
 		{ AF_INET, MARK, false, (uint64_t)MARK << 32 | DF_MARK, DF_ALLOWED },
 		{ AF_INET, MARK | DF_MARK, true, (uint64_t)MARK << 32 | DF_MARK, DF_ALLOWED },
-		/* the data path did not see it: somebody else's mark has the bit */
+		/* the data path did not see it: the mark of another program has the bit */
 		{ AF_INET, DF_MARK, false, (uint64_t)MARK << 32 | DF_MARK, DF_UNKNOWN },
 		{ AF_INET, 0, false, (uint64_t)MARK << 32 | DF_MARK, DF_UNKNOWN },
 		{ AF_INET, 0, true, (uint64_t)MARK << 32 | DF_MARK, DF_ALLOWED },
@@ -83,7 +83,7 @@ static void test_messages(void **state)
 	(void)state;
 	read_int(&r, SOL_IP, IP_TTL, 7);
 	read_int(&r, SOL_SOCKET, SO_MARK, (int)MARK);
-	read_int(&r, SOL_UDP, 104, 1400); /* UDP_GRO is somebody else's */
+	read_int(&r, SOL_UDP, 104, 1400); /* UDP_GRO has another reader */
 	assert_true(r.has_ttl);
 	assert_int_equal(r.ttl, 7);
 	assert_int_equal(r.mark, MARK);

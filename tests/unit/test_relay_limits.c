@@ -121,7 +121,7 @@ static void test_rate(void **state)
 	assert_string_equal(take_at("10.0.0.2", NOW + 99, &ticket), "flow-rate");
 	assert_null(take_at("10.0.0.2", NOW + 100, &ticket));
 	assert_string_equal(take_at("10.0.0.2", NOW + 199, &ticket), "flow-rate");
-	/* what was not used for long does not add up beyond a second's worth */
+	/* unused rate adds up to one second at most */
 	for (int i = 0; i < 10; i++)
 		assert_null(take_at("10.0.0.1", NOW + 60000, &ticket));
 	assert_string_equal(take_at("10.0.0.1", NOW + 60000, &ticket), "flow-rate");
@@ -144,7 +144,7 @@ static void test_rate_per_source(void **state)
 	assert_string_equal(take_at("10.0.0.1", NOW + 500, &ticket), "flow-rate-per-source");
 }
 
-/* Whoever is refused for himself takes nothing from the others. */
+/* A client that is refused by its own limit takes nothing from the others. */
 static void test_refusal_costs_nothing(void **state)
 {
 	(void)state;
@@ -164,7 +164,7 @@ static void test_refusal_costs_nothing(void **state)
 	assert_null(take("10.0.0.4"));
 }
 
-/* A limit that comes later, by SIGHUP, knows nothing of older flows, and loses none. */
+/* A limit that SIGHUP adds does not count older flows, and loses none. */
 static void test_limit_comes_later(void **state)
 {
 	struct limits_ticket old;
@@ -231,7 +231,7 @@ static void test_threads(void **state)
 	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
 }
 
-/* More clients than there is room for: none is let in uncounted, and room comes back. */
+/* More clients than there is room for: none gets in uncounted, and room comes back. */
 static void test_many_sources(void **state)
 {
 	struct limits_ticket ticket;

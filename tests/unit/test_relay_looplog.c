@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which new flows the relay takes for its own. */
+/* Which new flows the relay recognises as its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,7 +102,7 @@ static void test_client_ip_port(void **state)
 	assert_false(seen(&source, &dst, 62, NOW));
 }
 
-/* The latest flows are known, whatever came before. */
+/* The relay knows the latest flows, however many came before. */
 static void test_many(void **state)
 {
 	unsigned int known = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Command line and environment of the relay, and which of them and of the file wins. */
+/* Command line and environment of the relay, and their precedence over the file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the relay reads from the configuration file, and every error in it. */
+/* The relay reads the configuration file, and reports every error in it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

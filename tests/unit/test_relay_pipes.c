@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The pool of pipes: what is lent, what comes back, and what the kernel refuses. */
+/* The pool of pipes: they are lent, come back, and the kernel may refuse new ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -93,7 +93,7 @@ static void test_no_descriptors(void **state)
 	pipes_close(&pool);
 }
 
-/* Takes pipes as a user whom the kernel lets have few. Returns how many there were. */
+/* Takes pipes as a user with a low limit. Returns how many there were. */
 static int take_all_unprivileged(void)
 {
 	struct pipe_pool pool;

@@ -105,7 +105,7 @@ static void test_bytes_then_fin(void **state)
 	assert_memory_equal(buf, "hello", 5);
 	assert_int_equal(write(f->from[0], "end", 3), 3);
 	shutdown(f->from[0], SHUT_WR);
-	f->pump.fin = true; /* as EPOLLRDHUP has it */
+	f->pump.fin = true; /* as after EPOLLRDHUP */
 	assert_int_equal(turn(f), PUMP_DONE);
 	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 3);
 	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 0);
@@ -147,7 +147,7 @@ static void test_careful_reads_on(void **state)
 	assert_int_equal(read(f->to[1], buf, sizeof(buf)), 0);
 }
 
-/* The end is seen at the latest when its own edge arrives. */
+/* The pump sees the end at the latest when epoll reports it. */
 static void test_fin_after_short_read(void **state)
 {
 	struct fixture *f = *state;

@@ -198,7 +198,7 @@ static const char *time_of(time_t s, long ns)
 	return text;
 }
 
-/* libc converts each second once; the milliseconds follow all the same. */
+/* libc converts each second only once, but the milliseconds are right. */
 static void test_one_conversion_a_second(void **state)
 {
 	unsigned int before;
@@ -222,7 +222,7 @@ static void *convert_epoch(void *arg)
 	return (void *)(intptr_t)strcmp(time_of(0, 0), "1970-01-01T00:00:00.000Z");
 }
 
-/* Each thread has a second of its own, also the epoch, which looks like an empty one. */
+/* Each thread keeps its own second; the epoch, which looks like an empty one, works too. */
 static void test_threads_have_their_seconds(void **state)
 {
 	pthread_t thread;
@@ -254,7 +254,7 @@ static void fill_limit(void)
 		_exit(3);
 }
 
-/* Runs in a process of its own, since the sink opens once. */
+/* Runs in its own process, because the sink opens once. */
 static void flood(const char *path)
 {
 	struct flow_record flow = { .proto = IPPROTO_TCP,
@@ -278,7 +278,7 @@ static void flood(const char *path)
 	_exit(0);
 }
 
-/* Of a flood of refusals a part is written; of relayed flows all. What is left out is counted. */
+/* A flood of refusals is written in part, relayed flows in full. Lines left out are counted. */
 static void test_refusals(void **state)
 {
 	int refused = 0, relayed = 0, reports = 0, status;

@@ -130,7 +130,7 @@ static void need(bool ok, int code)
 		_exit(code);
 }
 
-/* What the engines do that the net tests may not come by. */
+/* Calls of the engines that the net tests may not reach. */
 static void ordinary(void)
 {
 	int size = 65536, pipes[2], fd;
@@ -152,7 +152,7 @@ static void ordinary(void)
 	need(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0, 19);
 	free(malloc(16 << 20));
 	setenv("NOTIFY_SOCKET", "@test_relay_seccomp", 1);
-	notify_systemd("WATCHDOG=1"); /* nobody listens, but it tries */
+	notify_systemd("WATCHDOG=1"); /* no socket is there, but it tries */
 }
 
 static void test_ordinary(void **state)

@@ -54,7 +54,7 @@ static void test_socks_header_refused(void **state)
 	assert_int_equal(socks5_header_read(buf, len, &got), -EPROTO);
 }
 
-/* Feeds what the server says, byte by byte; what we answer is in `said`. The last result. */
+/* Feeds the bytes of the server one by one; `said` gets our answer. Returns the last result. */
 static int hear(struct socks5 *socks, const void *text, size_t len, uint8_t *said, size_t *ret_len)
 {
 	const uint8_t *bytes = text;
@@ -109,7 +109,7 @@ static void test_socks_associate_password(void **state)
 	assert_true(saddr_equal(&socks.bound, &want));
 }
 
-/* What the server says to the request, up to the result. */
+/* The result of what the server answers to the request. */
 static int reply(const void *text, size_t text_len, union saddr *ret_bound)
 {
 	const struct proxy proxy = { PROXY_SOCKS5, address("10.0.0.1", 1080), "", "" };

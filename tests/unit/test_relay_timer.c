@@ -46,7 +46,7 @@ static void probe_set(struct probe *p, uint64_t due)
 	timer_set(&wheel, &p->timer, due);
 }
 
-/* Sleeps exactly as long as the wheel says, until nothing is armed. */
+/* Sleeps exactly as long as the wheel asks for, until no timer is armed. */
 static unsigned int run_all(void)
 {
 	unsigned int wakes = 0;

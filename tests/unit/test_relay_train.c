@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Trains keep every datagram as it came, in order, whatever sizes they have and however they leave. */
+/* Trains keep every datagram unchanged and in order, of any sizes, whatever way they leave. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,7 @@ static void test_equal_sizes_join(void **state)
 	assert_false(t.closed);
 	assert_true(add(&t, 1200, 60, 0, &left));
 	assert_true(t.closed);
-	assert_false(add(&t, 1260, 60, 0, &left)); /* behind a shorter one it would change size */
+	assert_false(add(&t, 1260, 60, 0, &left)); /* after a shorter one it would change size */
 	assert_int_equal(left, 60);
 }
 

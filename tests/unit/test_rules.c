@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which routing rules can match a packet that carries our mark, and where ours has to be. */
+/* Which routing rules can match a packet with our mark, and the place that ours needs. */
 #include <arpa/inet.h>
 #include <linux/fib_rules.h>
 #include <setjmp.h>
@@ -22,7 +22,7 @@ static const struct rule_packet packet6 = { AF_INET6, MARK, MARK, TABLE, "r0", N
 static const struct rule_packet member4 = { AF_INET, MARK, MARK, TABLE, "r0", "red" };
 static const struct rule_packet member6 = { AF_INET6, MARK, MARK, TABLE, "red", "red" };
 
-/* A case names only what it has besides, or instead, of `ip rule add pref 100 lookup 100`. */
+/* A case names only its differences from `ip rule add pref 100 lookup 100`. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 #define RULE(...)                                                                                  \
 	{                                                                                          \

@@ -22,13 +22,13 @@
 
 static const char *const devices[] = { "eth0", "eth1", "wg0", "wg1", "br0" };
 
-/* What a pattern means, without fnmatch. */
+/* The devices that a pattern matches, without fnmatch. */
 static const struct {
 	const char *pattern;
 	unsigned int meets; /* bit: index of devices */
 } patterns[] = { { "eth0", 1 }, { "eth*", 3 }, { "wg?", 12 }, { "wg1", 8 }, { "nosuch", 0 } };
 
-/* Returns the devices that the rule is meant for. */
+/* Returns the devices that the rule is for. */
 static unsigned int random_interfaces(__u64 *state, struct rule *rule)
 {
 	unsigned int n = below(state, 3), meets = n ? 0 : ~0u;
@@ -66,7 +66,7 @@ static void print_and_read(const struct config *config, struct config *again,
 	assert_int_equal(config_read(&reader, in, again), 0);
 }
 
-/* A walk over the rules, those meant for this device only. */
+/* A walk over the rules for this device. */
 static const char *decide(const struct policy *policy, const unsigned int *meant,
 			  unsigned int device, const struct flow *f)
 {

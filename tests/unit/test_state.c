@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the programs remember is in maps that are pinned: an upgrade forgets nothing. */
+/* The programs keep their memory in pinned maps: an upgrade forgets nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Edits of maps that somebody has edited by hand: what was made by hand stays. */
+/* Edits of maps that were also edited by hand: the entries made by hand stay. */
 #include "tables_model.h"
 
 #define HAND_MADE 6
@@ -78,7 +78,7 @@ static void expect_rebased(const struct by_hand *h, const struct prefix *address
 		answers |= key && !prefix_cmp(&h->made[i], key);
 	}
 	if (covered && !answers)
-		return; /* what such an address finds is left open */
+		return; /* not defined for such an address */
 	if (target != (answers ? expected : after))
 		fail_msg("seed %llu: %s: %llx, before %llx, after %llx: found %llx",
 			 (unsigned long long)seed, prefix_format(address, buf),
@@ -128,7 +128,7 @@ static void test_rebase_keeps_hand_made(void **unused)
 	}
 }
 
-/* Without hand edits the result is the new policy; without a change, what is in the maps. */
+/* Without edits by hand the result is the new policy; without a change, the maps as they are. */
 static void test_rebase_alone(void **unused)
 {
 	for (__u64 seed = SEED; seed < SEED + POLICIES; seed++) {
@@ -153,7 +153,7 @@ static void test_rebase_alone(void **unused)
 	}
 }
 
-/* An exclusion by hand, and a new rule for a part of it: there only the new rule applies. */
+/* An exclusion by hand, and a new rule for a part of its range: only the new rule applies there. */
 static void test_rebase_exclusion(void **unused)
 {
 	static const struct prefix excluded = { AF_INET, 16, { 10, 1 } };
