@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# As life/migrate.t, but from ABI 2. Its maps are shared, so settings of both policies and UDP
-# flows that are left alone are kept as well.
-TEST_LIMIT=300
+# As life/migrate.t, but from ABI 2. Its maps are shared, so the settings of both policies and the
+# UDP flows that pass are kept as well.
+TEST_LIMIT=600
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh
 . "$TOP/tests/lib/soak.sh"
