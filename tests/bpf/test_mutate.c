@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "mutate_trial.h"
+#include "mutate_compare.h"
 
 #define DEFAULT_COUNT 1000000
 #define ROUND 50000u /* packets of a process */

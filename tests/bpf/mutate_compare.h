@@ -3,8 +3,8 @@
  * One packet through the program and through the reference: compares them, reports a difference,
  * and reduces the packet as long as they differ.
  */
-#ifndef MUTATE_TRIAL_H
-#define MUTATE_TRIAL_H
+#ifndef MUTATE_COMPARE_H
+#define MUTATE_COMPARE_H
 
 #include "mutate_reply.h"
 #include "mutate_world.h"
