@@ -47,7 +47,7 @@ struct round {
 
 /* ---- one packet ----------------------------------------------------------- */
 
-struct simulation {
+struct comparison {
 	struct packet p;
 	__u32 ifindex, mark, gso_size;
 	int err, ret; /* of the test run */
@@ -57,38 +57,38 @@ struct simulation {
 	const char *wrong; /* NULL: both agree */
 };
 
-static inline void make_trial(struct round *r, struct simulation *t)
+static inline void make_comparison(struct round *r, struct comparison *c)
 {
 	static const __u32 marks[] = { MARK, MASK, MASK & ~MARK, ~MASK, 0xffffffff, 0xff };
 	const struct packet *from = &r->corpus[rng_below(&r->rng, CORPUS_SIZE)];
 	const struct packet *other = &r->corpus[rng_below(&r->rng, CORPUS_SIZE)];
 	bool out;
 
-	memcpy(t->p.data, from->data, from->len);
-	t->p.len = from->len;
-	mutate_packet(&r->rng, &t->p, other);
-	out = !memcmp(t->p.data, r->ref.ifaces[1].mac, ETH_ALEN) && !rng_one_in(&r->rng, 4);
-	t->ifindex = r->ref.ifaces[out].ifindex;
-	t->gso_size = rng_one_in(&r->rng, 16) ? 100 : 0;
-	t->mark = rng_one_in(&r->rng, 8) ? marks[rng_below(&r->rng, ARRAY_SIZE(marks))] : 0;
+	memcpy(c->p.data, from->data, from->len);
+	c->p.len = from->len;
+	mutate_packet(&r->rng, &c->p, other);
+	out = !memcmp(c->p.data, r->ref.ifaces[1].mac, ETH_ALEN) && !rng_one_in(&r->rng, 4);
+	c->ifindex = r->ref.ifaces[out].ifindex;
+	c->gso_size = rng_one_in(&r->rng, 16) ? 100 : 0;
+	c->mark = rng_one_in(&r->rng, 8) ? marks[rng_below(&r->rng, ARRAY_SIZE(marks))] : 0;
 }
 
-static inline void run_program(struct round *r, struct simulation *t)
+static inline void run_program(struct round *r, struct comparison *c)
 {
-	struct __sk_buff in = { .mark = t->mark,
-				.ifindex = t->ifindex,
-				.ingress_ifindex = t->ifindex,
-				.gso_size = t->gso_size };
+	struct __sk_buff in = { .mark = c->mark,
+				.ifindex = c->ifindex,
+				.ingress_ifindex = c->ifindex,
+				.gso_size = c->gso_size };
 	struct __sk_buff out = { 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = t->p.data, .data_size_in = (__u32)t->p.len,
-		    .data_out = t->out, .data_size_out = sizeof(t->out), .ctx_in = &in,
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = c->p.data, .data_size_in = (__u32)c->p.len,
+		    .data_out = c->out, .data_size_out = sizeof(c->out), .ctx_in = &in,
 		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out),
 		    .repeat = 1);
 
-	t->err = bpf_prog_test_run_opts(r->w.ingress, &opts);
-	t->ret = (int)opts.retval;
-	t->mark_out = out.mark;
-	t->len_out = opts.data_size_out;
+	c->err = bpf_prog_test_run_opts(r->w.ingress, &opts);
+	c->ret = (int)opts.retval;
+	c->mark_out = out.mark;
+	c->len_out = opts.data_size_out;
 }
 
 static inline void expect(struct totals *e, const struct ref_answer *a)
@@ -122,20 +122,20 @@ static inline bool ticket_is_right(struct round *r, const struct ref_answer *a)
 	       ticket.slot < a->ticket_slot + a->ticket_ways;
 }
 
-static inline const char *compare(struct round *r, const struct simulation *t,
+static inline const char *compare(struct round *r, const struct comparison *c,
 				  const struct ref_packet *p)
 {
 	static const int codes[] = { [REF_NEXT] = TC_UNSPEC,
 				     [REF_KEEP] = TC_UNSPEC,
 				     [REF_DROP] = TC_SHOT,
 				     [REF_REPLY] = TC_REDIRECT };
-	const struct ref_answer *a = &t->answer;
+	const struct ref_answer *a = &c->answer;
 
-	if (t->err)
+	if (c->err)
 		return "the test run failed";
-	if (t->ret != codes[a->verdict])
+	if (c->ret != codes[a->verdict])
 		return "return code";
-	if (t->mark_out != a->mark)
+	if (c->mark_out != a->mark)
 		return "mark";
 	if (memcmp(r->expected.counters, r->counters, sizeof(r->expected.counters)))
 		return "counters";
@@ -148,28 +148,28 @@ static inline const char *compare(struct round *r, const struct simulation *t,
 	if (!is_empty(r->w.skel->maps.tickets))
 		return "a ticket too many";
 	/* Only a refusal changes the packet; a dropped packet may be half changed. */
-	if (t->ret == TC_UNSPEC && (t->len_out != t->p.len || memcmp(t->out, t->p.data, t->p.len)))
+	if (c->ret == TC_UNSPEC && (c->len_out != c->p.len || memcmp(c->out, c->p.data, c->p.len)))
 		return "the packet was changed";
-	return a->verdict == REF_REPLY ? reply_wrong(p, t->out, t->len_out) : NULL;
+	return a->verdict == REF_REPLY ? reply_wrong(p, c->out, c->len_out) : NULL;
 }
 
 /* Some kernels refuse to run a frame that is shorter than its IP header. */
-static inline bool was_refused(const struct simulation *t)
+static inline bool was_refused(const struct comparison *c)
 {
-	return t->err == -EINVAL && t->p.len < ETH_HLEN + IP6_LEN;
+	return c->err == -EINVAL && c->p.len < ETH_HLEN + IP6_LEN;
 }
 
-static inline void run_trial(struct round *r, struct simulation *t)
+static inline void run_comparison(struct round *r, struct comparison *c)
 {
-	const struct ref_packet p = { t->p.data, t->p.len, t->ifindex, t->mark, t->gso_size };
+	const struct ref_packet p = { c->p.data, c->p.len, c->ifindex, c->mark, c->gso_size };
 
-	run_program(r, t);
-	t->wrong = NULL;
-	if (was_refused(t))
+	run_program(r, c);
+	c->wrong = NULL;
+	if (was_refused(c))
 		return;
-	ref_decide(&r->ref, &p, &t->answer);
-	expect(&r->expected, &t->answer);
-	t->wrong = compare(r, t, &p);
+	ref_decide(&r->ref, &p, &c->answer);
+	expect(&r->expected, &c->answer);
+	c->wrong = compare(r, c, &p);
 }
 
 /* ---- disagreements -------------------------------------------------------- */
@@ -198,17 +198,17 @@ static inline void forget(struct round *r)
 }
 
 /* Do they still differ in the same way? */
-static inline bool still_wrong(struct round *r, struct simulation *t,
-			       const struct simulation *before)
+static inline bool still_wrong(struct round *r, struct comparison *c,
+			       const struct comparison *before)
 {
 	forget(r);
-	run_trial(r, t);
-	return t->wrong == before->wrong && t->answer.exit == before->answer.exit;
+	run_comparison(r, c);
+	return c->wrong == before->wrong && c->answer.exit == before->answer.exit;
 }
 
 /* Cuts the end and zeroes bytes while the difference remains. False: it needs earlier packets. */
-static inline bool minimise(struct round *r, const struct simulation *found,
-			    struct simulation *less)
+static inline bool minimise(struct round *r, const struct comparison *found,
+			    struct comparison *less)
 {
 	*less = *found;
 	if (!still_wrong(r, less, found))
@@ -230,36 +230,36 @@ static inline bool minimise(struct round *r, const struct simulation *found,
 	return still_wrong(r, less, found);
 }
 
-static inline void show_trial(const struct round *r, const struct simulation *t)
+static inline void show_comparison(const struct round *r, const struct comparison *c)
 {
-	printf("# packet, interface %s, mark %#x%s:", t->ifindex == r->w.in ? "in0" : "out0",
-	       t->mark, t->gso_size ? ", GSO" : "");
-	for (size_t i = 0; i < t->p.len; i++)
-		printf("%s%02x", i % 32 ? "" : "\n#   ", t->p.data[i]);
+	printf("# packet, interface %s, mark %#x%s:", c->ifindex == r->w.in ? "in0" : "out0",
+	       c->mark, c->gso_size ? ", GSO" : "");
+	for (size_t i = 0; i < c->p.len; i++)
+		printf("%s%02x", i % 32 ? "" : "\n#   ", c->p.data[i]);
 	printf("\n");
-	tap_comment("reference: %s (%s), mark %#x, rule %d", ref_verdict_names[t->answer.verdict],
-		    ref_exit_names[t->answer.exit], t->answer.mark, t->answer.rule);
-	tap_comment("program: error %d, returned %d, mark %#x", t->err, t->ret, t->mark_out);
+	tap_comment("reference: %s (%s), mark %#x, rule %d", ref_verdict_names[c->answer.verdict],
+		    ref_exit_names[c->answer.exit], c->answer.mark, c->answer.rule);
+	tap_comment("program: error %d, returned %d, mark %#x", c->err, c->ret, c->mark_out);
 	for (int i = 0; i < TPROXY_COUNT_MAX; i++)
 		if (r->expected.counters[i] != r->counters[i])
 			tap_comment("%s moved by %lld, expected %llu", counter_names[i],
 				    (long long)(r->counters[i] - r->expected.counters[i] +
-						(t->answer.counts >> i & 1)),
-				    t->answer.counts >> i & 1);
+						(c->answer.counts >> i & 1)),
+				    c->answer.counts >> i & 1);
 }
 
-static inline void disagree(struct round *r, const struct simulation *t)
+static inline void disagree(struct round *r, const struct comparison *c)
 {
-	static struct simulation less;
+	static struct comparison less;
 
 	r->tally->disagreements++;
-	if (!r->shown[t->answer.exit]) {
-		r->shown[t->answer.exit] = true;
-		tap_comment("%s, packet %llu", t->wrong, r->tally->packets);
-		show_trial(r, t);
-		if (minimise(r, t, &less)) {
+	if (!r->shown[c->answer.exit]) {
+		r->shown[c->answer.exit] = true;
+		tap_comment("%s, packet %llu", c->wrong, r->tally->packets);
+		show_comparison(r, c);
+		if (minimise(r, c, &less)) {
 			tap_comment("the same, reduced");
-			show_trial(r, &less);
+			show_comparison(r, &less);
 		}
 		mutate_policy_print(&r->policy);
 		fflush(stdout);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A million mutated packets through tproxy_ingress and through the reference: both must
- * decide the same, count the same and leave the same tickets and fragments after.
+ * decide the same, count the same and leave the same tickets and fragments.
  *
  * The packets come in rounds, each in a process of its own with its own namespace, so
  * that no round lives longer than its sockets in TIME_WAIT or its SYN cookies. Within a
@@ -122,23 +122,23 @@ static void next_policy(struct round *r)
 
 static void next_packet(struct round *r)
 {
-	static struct simulation t;
+	static struct comparison c;
 
-	make_trial(r, &t);
-	run_trial(r, &t);
+	make_comparison(r, &c);
+	run_comparison(r, &c);
 	r->tally->packets++;
-	if (was_refused(&t)) {
+	if (was_refused(&c)) {
 		r->tally->refused++;
 		return;
 	}
-	r->tally->exits[t.answer.exit]++;
+	r->tally->exits[c.answer.exit]++;
 	for (int i = 0; i < TPROXY_COUNT_MAX; i++)
-		r->tally->counters[i] += t.answer.counts >> i & 1;
-	if (t.wrong)
-		disagree(r, &t);
+		r->tally->counters[i] += c.answer.counts >> i & 1;
+	if (c.wrong)
+		disagree(r, &c);
 }
 
-/* Takes it away. */
+/* Reads and deletes the fragment. */
 static bool fragment_is_right(const struct round *r, const struct ref_fragment *f)
 {
 	int fd = bpf_map__fd(r->w.skel->maps.frags);
@@ -153,7 +153,7 @@ static bool fragment_is_right(const struct round *r, const struct ref_fragment *
 	return fate.drop == f->drop;
 }
 
-/* What the packets left after is what the reference remembers, and is taken away. */
+/* The maps hold what the reference remembers, and no more. Empties them. */
 static void end_block(struct round *r)
 {
 	const struct bpf_map *frags = r->w.skel->maps.frags, *tickets = r->w.skel->maps.tickets;
