@@ -210,7 +210,7 @@ bench: all $(BENCH_BIN) $(HELPER_BIN) ## measure against iptables TPROXY, other 
 lint: ## check layout, includes, lengths, scripts, spelling; build with warnings as errors
 	$(Q)scripts/lint
 
-install: all ## install programs and man pages (DESTDIR, PREFIX)
+install: all ## install programs, man pages, unit and examples (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)/examples
 	install -m 755 tproxy-loader tproxy-relay $(DESTDIR)$(SBINDIR)
