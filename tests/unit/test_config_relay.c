@@ -34,10 +34,13 @@ static int add_relay(void *arg, const char *key, const char *entry, const char *
 	return take_relay(arg, key, entry, ret_why);
 }
 
-static int check_relay(void *arg, char *ret_why, size_t size)
+/* The first and the third of three checks fail. */
+static int check_relay(void *arg, unsigned int n, char *ret_why, size_t size)
 {
-	snprintf(ret_why, size, "not together");
-	return *(const bool *)arg ? 0 : -EINVAL;
+	if (n == 3)
+		return -ENOENT;
+	snprintf(ret_why, size, "not together (%u)", n);
+	return *(const bool *)arg || n == 1 ? 0 : -EINVAL;
 }
 
 static void expect_relay_errors(const char *text, bool together, const char *expected)
@@ -72,7 +75,8 @@ static void test_relay(void **unused)
 			    "2: @/nosuch/file: cannot be read: No such file or directory\n");
 	expect_relay_errors("[relay]\na = 1\n  2\nb = 1\nb = 2\n", true,
 			    "3: a = 2: takes one line only\n5: b = 2: given twice\n");
-	expect_relay_errors("\n[relay]\na = 1\n", false, "2: [relay]: not together\n");
+	expect_relay_errors("\n[relay]\na = 1\n", false,
+			    "2: [relay]: not together (0)\n2: [relay]: not together (2)\n");
 	expect_relay_errors("[rule a]\n", false, "");
 	/* Lists of rules are not opened where they are to be skipped. */
 	expect_relay_errors("[rule a]\nto = @/nosuch/file\n", true, "");

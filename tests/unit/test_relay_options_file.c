@@ -171,8 +171,34 @@ static void test_start(void **state)
 	assert_int_equal(parse_file("[relay]\nuser = no such\n", "--user root"), OPTIONS_RUN);
 	assert_int_equal(parse_file("[relay]\nuser = no such\n", "--user root --check"),
 			 OPTIONS_CHECKED);
+}
+
+/* Each thing by itself: the command line may correct one, and not the others. */
+static void test_every_conflict(void **state)
+{
+	static const char file[] = "[relay]\nsource = client-ip\nupstream = http://10.0.0.1:1\n"
+				   "join = yes\nudp-full-cone = yes\nuser = no such\n";
+
+	(void)state;
+	assert_file_error(file, ":1: [relay]: join: not with udp-full-cone");
+	assert_non_null(strstr(why, ":1: [relay]: source = client-ip: not with"));
+	assert_non_null(strstr(why, ":1: [relay]: user = no such: unknown"));
+	assert_int_equal(parse_file(file, "--source own"), OPTIONS_FAILED);
+	assert_non_null(strstr(why, "user = no such"));
+	assert_null(strstr(why, "source = client-ip"));
+}
+
+/* --check finds in the command line what it finds in a file. */
+static void test_check(void **state)
+{
+	(void)state;
 	assert_int_equal(parse("--check"), OPTIONS_CHECKED);
 	assert_int_equal(parse("--check=yes"), OPTIONS_USAGE);
+	assert_int_equal(parse("--check --user nosuchone"), OPTIONS_FAILED);
+	assert_non_null(strstr(why, "user = nosuchone: unknown"));
+	assert_int_equal(parse("--check --log-file /nosuch/log"), OPTIONS_FAILED);
+	assert_non_null(strstr(why, "log-file = /nosuch/log: cannot be opened"));
+	assert_int_equal(parse("--user nosuchone"), OPTIONS_RUN);
 }
 
 int main(void)
@@ -184,6 +210,8 @@ int main(void)
 		cmocka_unit_test_setup(test_file_errors, clear_environment),
 		cmocka_unit_test_setup(test_every_error, clear_environment),
 		cmocka_unit_test_setup(test_start, clear_environment),
+		cmocka_unit_test_setup(test_every_conflict, clear_environment),
+		cmocka_unit_test_setup(test_check, clear_environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, remove_file);

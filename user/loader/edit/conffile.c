@@ -30,7 +30,7 @@ static int read_open(const char *name, FILE *file, struct conffile_report *repor
 		.name = name,
 		.relay = &relay,
 		.check_relay =
-			report && report->of_host ? relay_section_fits_host : relay_section_fits,
+			report && report->of_host ? relay_section_check_host : relay_section_check,
 		.check_arg = &options,
 		.report = { conffile_error, report ? conffile_warning : NULL, report },
 	};

@@ -145,12 +145,16 @@ static void check_relay(struct reading *r)
 {
 	const struct config_reader *reader = r->reader;
 	char why[256];
+	int err = 0;
 
 	if (!r->config->has_relay || !reader->check_relay)
 		return;
 	r->place.line = r->relay_line;
-	if (reader->check_relay(reader->check_arg, why, sizeof(why)))
-		fail(r, "[relay]: %s", why);
+	for (unsigned int n = 0; err != -ENOENT; n++) {
+		err = reader->check_relay(reader->check_arg, n, why, sizeof(why));
+		if (err && err != -ENOENT)
+			fail(r, "[relay]: %s", why);
+	}
 }
 
 static void set_defaults(struct reading *r)

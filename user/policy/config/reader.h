@@ -26,10 +26,10 @@ struct config_reader {
 	enum config_lists rule_lists;     /* of [rule]; those of [relay] are always read */
 	const struct config_relay *relay; /* NULL: [relay] is only carried along */
 	/*
-	 * After the whole file, if it has [relay]: 0, or -errno with a line in ret_why about the
-	 * section as a whole. May be NULL.
+	 * Check n of the section as a whole, after the whole file, if it has [relay]: 0, -errno with
+	 * a line in ret_why, or -ENOENT if there are no more checks. May be NULL.
 	 */
-	int (*check_relay)(void *arg, char *ret_why, size_t size);
+	int (*check_relay)(void *arg, unsigned int n, char *ret_why, size_t size);
 	void *check_arg;
 	struct config_report report;
 };

@@ -15,7 +15,8 @@ struct loading {
 	const struct options_source *source;
 	struct options *o;
 	struct command_line cl;
-	bool overridden; /* by the command line, which is read last */
+	bool overridden;     /* by the command line, which is read last */
+	struct options file; /* before that; for the checks of its section, borrows what o owns */
 	unsigned int errors;
 };
 
@@ -68,16 +69,19 @@ static void on_error(const char *file, unsigned int line, const char *text, void
 }
 
 /* What is wrong with the section as a whole, unless the command line corrects it. */
-static int check_section(void *arg, char *ret_why, size_t size)
+static int check_section(void *arg, unsigned int n, char *ret_why, size_t size)
 {
 	struct loading *l = arg;
 	char why[256];
-	int (*fits)(void *options, char *ret_why, size_t size) =
-		l->source->again ? relay_section_fits : relay_section_fits_host;
-	int err = fits(l->o, ret_why, size);
+	int (*check)(void *options, unsigned int n, char *ret_why, size_t size) =
+		l->source->again ? relay_section_check : relay_section_check_host;
+	int err;
 
+	if (!l->overridden)
+		l->file = *l->o;
 	override(l);
-	return err && fits(l->o, why, sizeof(why)) ? err : 0;
+	err = check(&l->file, n, ret_why, size);
+	return err && check(l->o, n, why, sizeof(why)) ? err : 0;
 }
 
 static int take_pools(struct options *o, const struct config *config)
@@ -116,10 +120,23 @@ static void read_file(struct loading *l, const char *path)
 
 /* ---- the whole ------------------------------------------------------------ */
 
-static enum options_result read_all(struct loading *l)
+/* What is wrong with the options as a whole. A start itself finds out about the host. */
+static void check_all(struct loading *l)
 {
 	char why[256];
+	int (*check)(void *options, unsigned int n, char *ret_why, size_t size) =
+		l->cl.check ? relay_section_check_host : relay_section_check;
+	int err = 0;
 
+	for (unsigned int n = 0; err != -ENOENT; n++) {
+		err = check(l->o, n, why, sizeof(why));
+		if (err && err != -ENOENT)
+			report(l, "%s", why);
+	}
+}
+
+static enum options_result read_all(struct loading *l)
+{
 	read_environment(l);
 	if (l->cl.config)
 		read_file(l, l->cl.config);
@@ -128,8 +145,8 @@ static enum options_result read_all(struct loading *l)
 	if (!l->o->pin_dir[0])
 		snprintf(l->o->pin_dir, sizeof(l->o->pin_dir), "/sys/fs/bpf/tproxy%s%s",
 			 l->o->netns[0] ? "-" : "", l->o->netns);
-	if (!l->errors && options_check_whole(l->o, why, sizeof(why)))
-		report(l, "%s", why);
+	if (!l->errors)
+		check_all(l);
 	if (l->errors)
 		return OPTIONS_FAILED;
 	return l->cl.check ? OPTIONS_CHECKED : OPTIONS_RUN;

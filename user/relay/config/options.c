@@ -38,14 +38,18 @@ void options_free(struct options *o)
 	o->settings = NULL;
 }
 
-int options_check_whole(const struct options *o, char *ret_why, size_t size)
+int options_check_join(const struct options *o, char *ret_why, size_t size)
 {
-	if (o->join && o->udp_full_cone) {
-		snprintf(ret_why, size,
-			 "join: not with udp-full-cone, where all flows of a client "
-			 "have to meet in one relay (leave one of them out)");
-		return -EINVAL;
-	}
+	if (!o->join || !o->udp_full_cone)
+		return 0;
+	snprintf(ret_why, size,
+		 "join: not with udp-full-cone, where all flows of a client "
+		 "have to meet in one relay (leave one of them out)");
+	return -EINVAL;
+}
+
+int options_check_source(const struct options *o, char *ret_why, size_t size)
+{
 	if (o->proxy.kind == PROXY_NONE || o->source == SOURCE_OWN)
 		return 0;
 	snprintf(ret_why, size,

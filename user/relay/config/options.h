@@ -61,7 +61,8 @@ struct options {
 int options_defaults(struct options *o);
 
 /* Options that exclude each other: 0, or -errno with a line in ret_why. */
-int options_check_whole(const struct options *o, char *ret_why, size_t size);
+int options_check_join(const struct options *o, char *ret_why, size_t size);
+int options_check_source(const struct options *o, char *ret_why, size_t size);
 
 void options_free(struct options *o);
 #define __cleanup_options __attribute__((cleanup(options_free)))

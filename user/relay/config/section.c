@@ -29,12 +29,15 @@ struct config_relay relay_section(struct options *o)
 }
 
 /* The start creates the file, but not its directory. */
-static int check_log_file(const char *path, char *ret_why, size_t size)
+static int check_log_file(const struct options *o, char *ret_why, size_t size)
 {
+	const char *path = o->log_file;
 	char dir[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	struct stat st;
 
+	if (!*path)
+		return 0;
 	if (!stat(path, &st))
 		errno = S_ISDIR(st.st_mode) ? EISDIR : 0;
 	else if (slash) {
@@ -50,27 +53,28 @@ static int check_log_file(const char *path, char *ret_why, size_t size)
 	return -EINVAL;
 }
 
-static int check_user(const char *name, char *ret_why, size_t size)
+static int check_user(const struct options *o, char *ret_why, size_t size)
 {
-	if (getpwnam(name))
+	if (!o->user[0] || getpwnam(o->user))
 		return 0;
-	snprintf(ret_why, size, "user = %.80s: unknown (create it or choose another)", name);
+	snprintf(ret_why, size, "user = %.80s: unknown (create it or choose another)", o->user);
 	return -EINVAL;
 }
 
-int relay_section_fits(void *options, char *ret_why, size_t size)
+/* Those that ask the host are last. */
+static int (*const checks[])(const struct options *o, char *ret_why,
+			     size_t size) = { options_check_join, options_check_source,
+					      check_log_file, check_user };
+#define CHECKS_OF_HOST 2
+
+int relay_section_check(void *options, unsigned int n, char *ret_why, size_t size)
 {
-	return options_check_whole(options, ret_why, size);
+	if (n >= ARRAY_SIZE(checks) - CHECKS_OF_HOST)
+		return -ENOENT;
+	return checks[n](options, ret_why, size);
 }
 
-int relay_section_fits_host(void *options, char *ret_why, size_t size)
+int relay_section_check_host(void *options, unsigned int n, char *ret_why, size_t size)
 {
-	const struct options *o = options;
-	int err = options_check_whole(o, ret_why, size);
-
-	if (!err && o->log_file[0])
-		err = check_log_file(o->log_file, ret_why, size);
-	if (!err && o->user[0])
-		err = check_user(o->user, ret_why, size);
-	return err;
+	return n < ARRAY_SIZE(checks) ? checks[n](options, ret_why, size) : -ENOENT;
 }

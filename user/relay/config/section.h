@@ -14,9 +14,9 @@ struct config_relay relay_section(struct options *o);
 
 /*
  * For config_reader.check_relay, with the struct options as argument: keys that exclude each
- * other; and also what a start on this host would refuse. 0, or -errno with a line in ret_why.
+ * other; and also what a start on this host would refuse.
  */
-int relay_section_fits(void *options, char *ret_why, size_t size);
-int relay_section_fits_host(void *options, char *ret_why, size_t size);
+int relay_section_check(void *options, unsigned int n, char *ret_why, size_t size);
+int relay_section_check_host(void *options, unsigned int n, char *ret_why, size_t size);
 
 #endif
