@@ -105,11 +105,11 @@ time.sleep(300)' >"$WORK/held" &
 	wait_for 10 grep -q held "$WORK/held"
 }
 do_ok "for 2 s" loader apply "$WORK/new.conf" --confirm-within 2s
-ok "then somebody holds the lock" hold
+ok "then another process holds the lock" hold
 ok "the time is over" wait_for 20 overdue
 sleep 8 # longer than any command waits for the lock
 is "no process can go back" "$(seen $SERVER4)" direct
-like "somebody tries to" "$(guards)" '^[0-9]+$'
+like "a process still tries to" "$(guards)" '^[0-9]+$'
 kill -TSTP "$(guards)"
 stop "$HOLDER" KILL
 ok "with the lock free the old policy comes back" wait_for 20 is_old

@@ -34,7 +34,7 @@ like "reports that it waits" "$ERR" 'unless confirmed'
 is "is live" "$(seen $SERVER4) $(seen $SERVER6)" "direct relay"
 like "status shows how long" "$(left)" '^[1-6][0-9]?$'
 refuses "another apply has to wait" 1 'waits to be confirmed' loader apply "$WORK/old.conf"
-refuses "so has what renumbers the rules" 1 'waits to be confirmed' \
+refuses "a change that renumbers the rules does too" 1 'waits to be confirmed' \
 	loader rule add first --before web --action pass
 do_ok "an edit in place has not" loader cidr add --rule way-out 192.0.2.0/24
 do_ok "confirm" loader confirm
@@ -75,7 +75,7 @@ echo "# $((SECONDS - start)) s after the start of an apply for 3 s"
 # with the process that waits killed, the next command that writes keeps the promise
 do_ok "once more for 2 s" loader apply "$WORK/new.conf" --confirm-within 2s
 kill -KILL "$(guards)"
-ok "killed it is gone" wait_for 5 no_guard
+ok "after a kill it is gone" wait_for 5 no_guard
 overdue() { [[ $(left) == 0 ]]; }
 ok "the time is over" wait_for 20 overdue
 is "and no process has gone back" "$(seen $SERVER4)" direct
@@ -113,8 +113,8 @@ refuses "without the right to go back nothing is applied" 1 'CAP_SYS_ADMIN' \
 	r setpriv --bounding-set=-all,+bpf,+net_admin,+perfmon --inh-caps=-all,+bpf,+net_admin,+perfmon \
 	"$LOADER" --pin-dir "$PINS" apply "$WORK/new.conf" --confirm-within 60s
 ok "the old policy is live" is_old
-refuses "a time that is none" 2 'not a time' loader apply "$WORK/new.conf" --confirm-within soon
+refuses "an invalid time" 2 'not a time' loader apply "$WORK/new.conf" --confirm-within soon
 do_ok "detach" loader detach --all
-ok "no process waits for what is gone" wait_for 10 no_guard
+ok "no process waits for a policy that is gone" wait_for 10 no_guard
 ok "nothing is left" test ! -e "$PINS"
 finish

@@ -93,7 +93,7 @@ for trick in dir link tree; do
 		squat_$trick "$name"
 		refuses "$what: attach is refused" 1 "$name: .*belongs to user nobody \(uid [0-9]+\) \(.*rm -r $name; chmod 700 /sys/fs/bpf" attach
 		if [[ $name == "$PINS" ]]; then
-			refuses "$what: so is clean" 1 "belongs to user nobody" loader clean
+			refuses "$what: clean is refused too" 1 "belongs to user nobody" loader clean
 			refuses "$what: status" 1 "belongs to user nobody" loader status
 			refuses "$what: detach" 1 "belongs to user nobody" detached
 		fi
@@ -113,7 +113,7 @@ for trick in dir link tree; do
 	do_ok "$trick at the stage: attach of more works" loader attach r1 --divert-only
 	do_ok "$trick at the stage: detach works" detached
 	ok "$trick at the stage: nothing of ours is left" test ! -e "$PINS"
-	ok "$trick at the stage: what is his stays" test -e "$STAGE" -o -L "$STAGE"
+	ok "$trick at the stage: the files of the other user stay" test -e "$STAGE" -o -L "$STAGE"
 	victim_is_whole "$trick at the stage"
 	rm -r "$STAGE"
 done
@@ -132,12 +132,12 @@ relay_stop
 chown -R nobody "$PINS"
 chmod -R a+rX "$PINS"
 ok "a relay starts beside pins of another user" relay_start
-ok "it says why it does not register" relay_says "not registered: $PINS: belongs to user nobody"
+ok "it reports why it does not register" relay_says "not registered: $PINS: belongs to user nobody"
 ok "and has not" relay_silent "registered in"
 chmod -R go= "$PINS"
 chown -R root "$PINS"
 ok "made root's, it registers" relay_says "registered in $PINS"
-is "it has said so once" "$(grep -c 'not registered' "$RELAY_LOG")" 1
+is "it has reported that once" "$(grep -c 'not registered' "$RELAY_LOG")" 1
 ok "flows are relayed" steering $SERVER4
 do_ok "detach" detached
 

@@ -27,7 +27,7 @@ hook=${HOOKS##* }
 # --- who only reads, and who is not to change anything ---
 do_ok "ABI 1 is attached" old_attach "$hook"
 refuses "status says what to do" 1 'ABI 1, this loader has 3 .tproxy-loader attach IF, or watch, migrates' loader status
-refuses "so does rule list" 1 'ABI 1, .* migrates' loader rule list
+refuses "rule list does too" 1 'ABI 1, .* migrates' loader rule list
 refuses "a dry run does not migrate" 1 'ABI 1, .*attach IF' loader attach r0 --dry-run
 refuses "nor does --show-bpftool" 1 'ABI 1, .*attach IF' loader port add --rule web tcp/82 --show-bpftool
 is "nothing has changed" "$(abi)" 1
@@ -69,14 +69,14 @@ unchanged "nothing is left" "$WORK/clean"
 
 # --- with the least rights: no map can be opened by its id ---
 migrated_with_least_rights "$hook"
-like "without the flows that began at a proxy, and says so" "$ERR" 'warning: .*no longer known which TCP flows'
-like "without the way back, and says so" "$ERR" 'warning: .*there is no rollback'
+like "without the flows that began at a proxy, and reports it" "$ERR" 'warning: .*no longer known which TCP flows'
+like "without the previous policy, and reports it" "$ERR" 'warning: .*there is no rollback'
 is "with the same rules" "$(rules "$LOADER")" "$was_rules"
 is "which were applied, and edited" "$(loader_json "$LOADER" "(o['applied'], o['drift'] > 0)" status)" "(True, True)"
-refuses "rollback says so" 1 'no previous policy' loader rollback
+refuses "rollback reports it" 1 'no previous policy' loader rollback
 ok "flows are relayed" recorded $SERVER6
 do_ok "a policy is applied" loader apply "$WORK/before.conf"
-do_ok "and there is a way back" loader rollback
+do_ok "and there is a previous policy" loader rollback
 is "to the rules of before" "$(rules "$LOADER")" "$was_rules"
 do_ok "detach --all" loader detach --all
 unchanged "nothing is left" "$WORK/clean"

@@ -87,7 +87,7 @@ moves() { # HOOK
 	ok "$hook: r0 leaves" leave
 	ok "$hook: watch detaches it there" wait_for 10 answered_there
 	if [[ $hook == tcx ]]; then
-		ok "$hook: and says so" wait_for 5 grep -q \
+		ok "$hook: and reports it" wait_for 5 grep -q \
 			'r0: repaired: detached in the network namespace it left for' \
 			"$WORK/log/watch"
 	fi
@@ -122,8 +122,8 @@ numbers() { # HOOK
 	ok "$hook: watch looks" wait_for 10 grep -q 'r0: repaired: routing' "$WORK/log/watch"
 	is "$hook: a device with the number of one that is gone is left alone" \
 		"$(programs other) $(r tc filter show dev other ingress)" "$(programs lo) "
-	unlike "$hook: nor called a rename" "$(cat "$WORK/log/watch" "$WORK/log/watch.out")" 'other'
-	like "$hook: the one that is gone is" "$(loader status)" 'r1: gone'
+	unlike "$hook: and is not reported as renamed" "$(cat "$WORK/log/watch" "$WORK/log/watch.out")" 'other'
+	like "$hook: status shows the one that is gone" "$(loader status)" 'r1: gone'
 	ip -n "$ROUTER" link add r1 type veth peer name s9
 	ok "$hook: it comes back under another number" wait_for 10 attached "$(auto_hook)" r1
 	is "$hook: one entry is left of it" "$(loader status --json | json_value \

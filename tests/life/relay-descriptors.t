@@ -50,7 +50,7 @@ read -r served _ failed <"$WORK/rr"
 like "the flows that fit are served" "$((served > 1000))" 1
 like "the others are reset" "$((failed > 10))" 1
 ok "their records give the limit" relay_says "$(record tcp $CLIENT4 $SERVER4 7008 '.*end=limit errno=EMFILE')"
-ok "the log says so, once a minute" relay_says "warn accepting: .*Too many open files"
+ok "the log reports it, once a minute" relay_says "warn accepting: .*Too many open files"
 at_most "and only then" "$(grep -c 'warn accepting' "$RELAY_LOG")" 2
 ok "all descriptors come back" wait_for 10 relay_fds_at_most "$base"
 

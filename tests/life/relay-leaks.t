@@ -22,8 +22,8 @@ play $SERVER4 stall=1500,rcvbuf=4096,end=none send=3000000,end=rst >/dev/null
 play $SERVER4 send=3000000,end=rst stall=1500,rcvbuf=4096,end=none >/dev/null
 is "a reset, and bytes in a pipe" "$(play $SERVER4 stall=1000,stallat=2000000,end=none send=9000000,end=rst |
 	sed 's/[0-9]* [a-zA-Z]* reset/reset/')" "client reset, server 0 same rst-sent"
-is "nobody there" "$(cpy probe $SERVER4 7009)" "connected reset"
-is "nobody there, IPv6" "$(cpy probe $SERVER6 7009)" "connected reset"
+is "no server there" "$(cpy probe $SERVER4 7009)" "connected reset"
+is "no server there, IPv6" "$(cpy probe $SERVER6 7009)" "connected reset"
 is "a refused destination" "$(r python3 "$LIB/net.py" probe 127.0.0.1 15002)" "connected reset"
 play $SERVER4 end=none end=none,patience=60 >/dev/null &
 ok "one flow is open at the end" wait_for 10 established r

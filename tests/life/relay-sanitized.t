@@ -86,7 +86,7 @@ whole
 kill -TERM "$last"
 ok "the last one ends" wait_for 20 process_gone "$last"
 RELAY_PID=
-is "each has said so" "$(grep -l ' ended: ' "$WORK"/log/relay.* | wc -l)" 3
+is "each has logged its end" "$(grep -l ' ended: ' "$WORK"/log/relay.* | wc -l)" 3
 is "no sanitizer has complained" "$(reports; grep -hE 'runtime error|Sanitizer' "$WORK"/log/relay.*)" ""
 bypass_none "nothing went past the relay"
 finish

@@ -44,7 +44,7 @@ refused() { # DESCRIPTION ERE RELAY-OPTION…
 
 	said=$("$RELAY" -n "$ROUTER" "$@" 2>&1 </dev/null)
 	is "$what: exit status" $? 1
-	like "$what: one line says why" "$said" "^tproxy-relay: $pattern\$"
+	like "$what: one line gives the reason" "$said" "^tproxy-relay: $pattern\$"
 }
 
 prepare nginx
@@ -86,7 +86,7 @@ ok "and warns" relay_says 'hand-over: .* the next start cannot take over'
 ok "flows are served" steering $SERVER4
 relay_stop
 stop "$SITS" KILL
-ok "something of root sits there that is no relay" sit babble root
+ok "a program of root that is no relay has the place" sit babble root
 refused "a start" 'hand-over: the relay that serves port 15002 is of another version .*'
 stop "$SITS" KILL
 ok "with the place empty the relay starts" relay_start

@@ -38,11 +38,11 @@ ok "SIGHUP: the file is read again" wait_for 20 direct $SERVER4
 do_ok "and is the policy" loader diff "$conf"
 cp "$WORK/bad.conf" "$conf"
 kill -HUP $watch
-ok "one with errors is reported" says 'tproxy.conf:2: x: '
+ok "a file with errors is reported" says 'tproxy.conf:2: x: '
 is "and changes nothing" "$(seen $SERVER4)" direct
 printf '[loader]\ninterfaces = r0 late*\n[rule web]\nports = 80\n' >"$conf"
 kill -HUP $watch
-ok "the next one is taken" wait_for 20 via_relay $SERVER4
+ok "the next file is applied" wait_for 20 via_relay $SERVER4
 
 printf '[rule web]\nports = 80\naction = pass\n' >"$WORK/probe.conf"
 do_ok "a policy that waits for confirm, beside it" loader apply "$WORK/probe.conf" --confirm-within 60s

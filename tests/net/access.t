@@ -21,7 +21,7 @@ printf '%s\n' '# one prefix a line' "$EXTRA4" "$EXTRA6 # both" >"$WORK/list"
 conf "deny = $SERVER4:8080 [$SERVER6]:8080" "  @$WORK/list" "deny-from = 192.0.2.0/24"
 ok "the relay starts" relay_start -c "$CONF"
 do_ok "attach" loader attach r0 --ports 80,8080,7007,udp/7007 --to 10.77.2.0/23,fd77:2::/31
-ok "what no list has is relayed" steering $SERVER4 $SERVER6
+ok "addresses in no list are relayed" steering $SERVER4 $SERVER6
 bypass_reset
 refused "a denied destination with its port" $SERVER4 8080 deny
 from=$CLIENT6
@@ -62,7 +62,7 @@ broken() { # DESCRIPTION ERE LINE…
 
 	conf "$@"
 	ok "$what: SIGHUP" relay_reload
-	ok "$what: one line says where" relay_says "error $pattern\$"
+	ok "$what: one line names the place" relay_says "error $pattern\$"
 	ok "$what: the old settings stay" relay_says 'warn SIGHUP: the old lists and limits stay'
 	refused "$what: the old list holds" $SERVER4 80 allow-from
 }
@@ -83,7 +83,7 @@ ok "and the number of the others" relay_says 'error 10 more errors are not logge
 ok "not the 21st" relay_silent "error $CONF:22: "
 rm "$CONF"
 kill -HUP "$RELAY_PID"
-ok "no file: one line says so" relay_says "error $CONF: cannot be read: No such file"
+ok "no file: one line reports it" relay_says "error $CONF: cannot be read: No such file"
 refused "the old list holds without the file" $SERVER4 80 allow-from
 
 conf

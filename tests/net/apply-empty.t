@@ -45,7 +45,7 @@ ok "watch takes the file" says 'is the live policy already'
 cp "$conf" "$WORK/good.conf"
 : >"$conf"
 kill -HUP $watch
-ok "SIGHUP with an empty file: it says so" says 'tproxy.conf: has no rule and no pool, and 2 rules'
+ok "SIGHUP with an empty file: the log reports it" says 'tproxy.conf: has no rule and no pool, and 2 rules'
 is "and keeps the policy" "$(generation) $(seen $SERVER4)" "$before relay"
 ip -n "$ROUTER" link set r0 down
 ip -n "$ROUTER" link set r0 name r0x
@@ -66,10 +66,10 @@ do_ok "the file" loader apply "$conf"
 do_ok "a prefix that lies in another" loader cidr add --rule web 192.0.2.0/24
 do_ok "is no edit" loader diff
 do_ok "a rule" loader rule add late --ports 443
-do_ok "a rule goes" loader rule del more
+do_ok "a rule is removed" loader rule del more
 do_ok "an edit with bpftool" r bpftool map update pinned "$PINS/ports" key 6 0 35 131 value 1 0 0 0 0 0 0 0
 do_ok "apply" loader apply "$conf"
-is "names what it drops" "$(grep 'dropped' "$WORK/err" | sort)" "$(sort <<-'TEXT'
+is "apply names what it drops" "$(grep 'dropped' "$WORK/err" | sort)" "$(sort <<-'TEXT'
 	tproxy-loader: warning: edit dropped: + rule late
 	tproxy-loader: warning: edit dropped: - rule more
 	tproxy-loader: warning: edit dropped: rule web: + ports = tcp/9091
@@ -118,7 +118,7 @@ is "and does it" "$(loader -j status | json_value "{i['name']: i['roles'] for i 
 do_ok "no difference then" loader diff "$WORK/roles.conf"
 do_ok "nor since" loader diff
 try loader diff "$conf"
-is "what a file does not name stays attached" "$RC $(sort <<<"$OUT")" "4 $(sort <<-'TEXT'
+is "interfaces that the file does not name stay attached" "$RC $(sort <<<"$OUT")" "4 $(sort <<-'TEXT'
 	interface r0 (divert): attached, but not in the file: stays attached (tproxy-loader detach r0)
 	interface r1 (policy): attached, but not in the file: stays attached (tproxy-loader detach r1)
 TEXT
@@ -131,8 +131,8 @@ try loader diff
 is "diff without a file" "$RC $OUT" "4 - interface r1 (policy)"
 do_ok "attach of r1 again" loader attach r1
 
-do_ok "no rules, if that is meant" loader apply --empty "$WORK/none.conf"
-is "nor are there" "$(loader rule list -j | json_value "o['rules']") $(seen $SERVER4)" "[] direct"
+do_ok "no rules, with the option for it" loader apply --empty "$WORK/none.conf"
+is "and there are no rules" "$(loader rule list -j | json_value "o['rules']") $(seen $SERVER4)" "[] direct"
 do_ok "once more needs no word" loader apply "$WORK/none.conf"
 do_ok "detach" loader detach --all
 finish

@@ -29,7 +29,7 @@ ok "flows go through the relay" steering $SERVER4 $SERVER6
 is "the pass rule before it decides" "$(seen $EXTRA4) $(seen $EXTRA6)" "direct direct"
 do_ok "diff finds nothing" loader diff "$conf"
 do_ok "diff without a file neither" loader diff
-is "status says so too" "$(loader -j status | json_value "str(o['applied'])+str(o['drift'])")" True0
+is "status shows it too" "$(loader -j status | json_value "str(o['applied'])+str(o['drift'])")" True0
 generation=$(loader -j status | json_value "o['generation']")
 do_ok "applying it again changes nothing" loader apply "$conf"
 is "not even the generation" "$(loader -j status | json_value "o['generation']")" "$generation"

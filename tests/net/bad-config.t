@@ -39,7 +39,7 @@ done
 mkfifo "$WORK/fifo"
 printf '[rule a]\nto = @fifo\n' >"$WORK/fifo.conf"
 refuses "a list that is a FIFO does not hang" 1 'fifo.conf:2: @fifo: ' timeout 10 "$LOADER" check "$WORK/fifo.conf"
-refuses "a file that is not there" 1 'nosuch.conf: cannot be read' loader apply "$WORK/nosuch.conf"
+refuses "a file that does not exist" 1 'nosuch.conf: cannot be read' loader apply "$WORK/nosuch.conf"
 refuses "a directory" 1 'cannot be read' loader apply "$WORK"
 refuses "no file" 2 'which file' loader apply
 refuses "two files" 2 'unexpected argument' loader apply a b
@@ -54,7 +54,7 @@ r ip route add unreachable default table 200
 r ip rule add pref 0 iif r1 lookup 200 # there is no place before it
 try loader apply "$WORK/r1.conf"
 is "an interface that cannot be attached: exit 1" $RC 1
-like "the policy goes back" "$ERR" 'the previous policy is back'
+like "the previous policy returns" "$ERR" 'the previous policy is back'
 is "and decides" "$(seen $SERVER4)" relay
 do_ok "detach" loader detach --all
 finish

@@ -136,7 +136,7 @@ r sysctl -qw net.ipv4.conf.all.src_valid_mark=1
 is "and ours works" "$(corner ask $SERVER4 7007 tcp)" "proxy $SERVER4 7007"
 r sysctl -qw net.ipv4.conf.all.src_valid_mark=0
 is "a destination without a route: the classic proxy takes it" "$unrouted_classic" "proxy 203.0.113.5 7007"
-is "and we let the kernel say so" "$(corner ask 203.0.113.5 7007 tcp)" ENETUNREACH
+is "and the kernel reports it" "$(corner ask 203.0.113.5 7007 tcp)" ENETUNREACH
 bypass_none "no packet of these was forwarded"
 ours_down >/dev/null 2>&1
 

@@ -104,8 +104,8 @@ for command; do
 		loader_names
 	} | sort -u | grep -vxE "${global// /|}" >"$WORK/names"
 	accepted "$LOADER" "$command" <"$WORK/names" >"$WORK/accepted"
-	same_text "$command: the help has what is accepted" "$WORK/accepted" "$WORK/help"
-	same_text "$command: the man page has what is accepted" "$WORK/accepted" "$WORK/man"
+	same_text "$command: the help has all accepted options" "$WORK/accepted" "$WORK/help"
+	same_text "$command: the man page has all accepted options" "$WORK/accepted" "$WORK/man"
 	is "$command: the usage line names no other option" \
 		"$(in_usage "$LOADER" "$command" | comm -23 - "$WORK/help" | xargs)" ""
 done
@@ -118,10 +118,10 @@ tagged <"$MAN/tproxy-relay.8" >"$WORK/man"
 } | sort -u >"$WORK/names"
 accepted "$RELAY" <"$WORK/names" >"$WORK/accepted"
 like "tproxy-relay accepts options" "$(xargs <"$WORK/accepted")" "config.*pin-dir.*workers"
-same_text "tproxy-relay: the help has what is accepted" "$WORK/accepted" "$WORK/help"
-same_text "tproxy-relay: the man page has what is accepted" "$WORK/accepted" "$WORK/man"
+same_text "tproxy-relay: the help has all accepted options" "$WORK/accepted" "$WORK/help"
+same_text "tproxy-relay: the man page has all accepted options" "$WORK/accepted" "$WORK/man"
 synopsis() { sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/p' "$MAN/tproxy-relay.8"; }
-is "tproxy-relay: so has the synopsis" \
+is "tproxy-relay: the synopsis has them too" \
 	"$(synopsis | grep -oE 'Fl -[a-z][a-z0-9-]*' | sed 's/^Fl -//' | sort -u | xargs)" \
 	"$(grep -vxE 'config|help|netns|version' "$WORK/help" | xargs)"
 for flag in c n h V; do

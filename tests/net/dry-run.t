@@ -26,5 +26,5 @@ is "neither are the rules" "$(loader rule list --json | json_value "[(r['name'],
 	"$(json_value "[(r['name'], r.get('ports')) for r in o['rules']]" <"$WORK/rules")"
 like "port 8080 is direct" "$(whoami_at $SERVER4 8080)" "^$CLIENT4 "
 
-refuses "a dry run of what cannot work fails" 1 nosuch0 loader attach nosuch0 --ports 80 --dry-run
+refuses "a dry run of an attach that cannot work fails" 1 nosuch0 loader attach nosuch0 --ports 80 --dry-run
 finish

@@ -63,8 +63,8 @@ TCX=
 # direct flows first: after many relayed ones, TIME_WAIT sockets may swallow some of them
 
 refuses "an empty name is no program" 2 'after.*name or id' "${attach[@]}" --after ''
-refuses "nor are control characters" 2 'after.*name or id' "${attach[@]}" --after $'a\eb'
-refuses "nor is one that is too long" 2 'after.*name or id' "${attach[@]}" \
+refuses "control characters are refused" 2 'after.*name or id' "${attach[@]}" --after $'a\eb'
+refuses "a name that is too long is refused" 2 'after.*name or id' "${attach[@]}" \
 	--after "$(printf 'a%.0s' {1..16})"
 
 tcx_tests() {
@@ -238,7 +238,7 @@ below() {
 		is "$name: and may be acknowledged" "$(warnings)" 0
 		[[ $name != VLAN ]] || try loader attach p0 --ports 80 --after next,stop
 		try loader attach x0 --ports 80
-		is "$name: ours on the one below is no stranger" "$(warnings)" 0
+		is "$name: our program on the lower device is not reported" "$(warnings)" 0
 		do_ok "$name: detach" loader detach --all
 		r ip link del x0
 	fi
@@ -280,14 +280,14 @@ watch_tests() { # HOOK
 			/sys/fs/bpf/stop 2>"$WORK/log/contend" &
 		contender=$!
 		disown $contender
-		ok "after ten moves it gives up, and says before whom" wait_for 90 grep -q \
+		ok "after ten moves it gives up, and names the program" wait_for 90 grep -q \
 			'r0: the tcx program stop .* is moved before ours again and again' \
 			"$WORK/log/watch"
 		stop $contender
 		untcx r0 stop
 		wait_for 3 false
 		tcx r0 stop before
-		ok "when that one has gone, watch tries again" wait_for 10 runs_in_order "tproxy_ingress stop"
+		ok "when that program is gone, watch tries again" wait_for 10 runs_in_order "tproxy_ingress stop"
 		try loader attach r0 --after stop
 		untcx r0 stop
 		tcx r0 stop before

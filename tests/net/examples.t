@@ -22,9 +22,9 @@ begin() { # NAME
 	ok "$1 passes the check" "$LOADER" check "$TOP/examples/$1"
 	example "$1"
 	do_ok "$1: apply" loader apply "$WORK/$1"
-	do_ok "$1: it is what was applied" loader diff "$WORK/$1"
+	do_ok "$1: it equals the applied policy" loader diff "$WORK/$1"
 	loader save >"$WORK/saved"
-	do_ok "$1: and what is saved" loader diff "$WORK/saved"
+	do_ok "$1: and what save prints" loader diff "$WORK/saved"
 }
 
 end() { # NAME

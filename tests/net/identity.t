@@ -32,7 +32,7 @@ two_states() { # HOOK
 		loader --pin-dir $B attach r0 --ports 81 --table 15002
 	refuses "$1: its table is" 1 'table 15001.*/tpA.*--table' \
 		loader --pin-dir $B attach r0 --ports 81 --mark 0x4000000
-	nok "$1: nothing is there of that" test -e $B
+	nok "$1: nothing was created" test -e $B
 	intercepted "$1: flows go through its relay"
 	rules_and_programs 15001 >"$WORK/first"
 

@@ -26,9 +26,9 @@ tap_comment <"$WORK/rules.txt" >"$WORK/log/rules"
 do_ok "import" loader import "$WORK/rules.txt"
 printf '%s\n' "$OUT" >"$WORK/imported.conf"
 like "names the rule by its comment" "$OUT" '\[rule web-through-the-proxy\]'
-like "names what is not needed" "$OUT" '# not needed: .*-m socket --transparent -j DIVERT'
+like "import names the rules that are not needed" "$OUT" '# not needed: .*-m socket --transparent -j DIVERT'
 unlike "leaves nothing out" "$OUT" 'NOT TRANSLATED'
-do_ok "what comes out is valid" loader check "$WORK/imported.conf"
+do_ok "the result is valid" loader check "$WORK/imported.conf"
 
 r iptables -t mangle -F
 r ip rule del fwmark 1 lookup 100
@@ -41,7 +41,7 @@ do_ok "detach" loader detach --all
 r iptables -t mangle -A PREROUTING -p tcp -m length --length 40:100 -j DROP
 r iptables-save >"$WORK/more.txt"
 try loader import "$WORK/more.txt"
-like "what has no counterpart is reported, exit 4" "$RC $ERR" '^4 .*more.txt:[0-9]+: .*length.*no counterpart'
+like "rules without a counterpart are reported, exit 4" "$RC $ERR" '^4 .*more.txt:[0-9]+: .*length.*no counterpart'
 is "as JSON too" "$(loader -j import "$WORK/more.txt" 2>/dev/null | json_value \
 	"[x['needless'] for x in o['left_out']].count(False)")" 1
 finish

@@ -51,7 +51,7 @@ bypass_reset
 is "without a relay its late segment is dropped" "$(late $SERVER4 5003)" silence
 bypass_none "as new flows are"
 do_ok "on-proxy-down pass" loader attach r0 --ports 7007,7009 --on-proxy-down pass
-is "then it is the server's to answer" "$(late $SERVER4 5003)" reset
+is "then the server answers it" "$(late $SERVER4 5003)" reset
 do_ok "on-proxy-down drop" loader attach r0 --ports 7007,7009 --on-proxy-down drop
 ok "the relay starts" relay_start
 ok "and serves" wait_for 10 whole 1

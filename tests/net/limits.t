@@ -44,8 +44,8 @@ ok "flows go through the relay" steering $SERVER4 $SERVER6
 ok "one connection" hold $SERVER4
 ok "another one" hold $SERVER4
 over "the third of a client" $SERVER4 max-flows-per-source
-is "nor is there room for datagrams" "$(cpy udp $SERVER4 7007 10)" 0
-ok "the log says so" relay_says "Z udp $(escaped $CLIENT4):[0-9]+ -> .*end=limit reason=max-flows-per-source\$"
+is "there is no room for datagrams either" "$(cpy udp $SERVER4 7007 10)" 0
+ok "the log reports it" relay_says "Z udp $(escaped $CLIENT4):[0-9]+ -> .*end=limit reason=max-flows-per-source\$"
 ok "others are served" served $SERVER6
 release
 ok "with room again it is served" served $SERVER4

@@ -24,10 +24,10 @@ classes() { loader -j status | json_value "' '.join('%s=%s' % c for c in o['rule
 prepare
 do_ok "attach" loader attach r0 --ports 80 --proxy 3129
 
-seen_as "nobody listens" 5 no-listener
+seen_as "no socket listens" 5 no-listener
 like "in words" "$(loader status)" 'x rule default: no program listens on port 3129 for TCP: new flows are dropped.*verdict: broken'
 do_ok "flows may pass" loader attach r0 --on-proxy-down pass
-like "and so they do" "$(loader status)" 'new flows are not intercepted, as on-proxy-down = pass'
+like "status reports that they pass" "$(loader status)" 'new flows are not intercepted, as on-proxy-down = pass'
 do_ok "no more" loader attach r0 --on-proxy-down drop
 
 proxy tcp :: dual transparent
@@ -39,7 +39,7 @@ seen_as "not transparent" 5 listener-not-transparent
 is "which matters to IPv4 only" "$(classes)" "tcp4=not transparent tcp6=ok"
 is "as flows have it" "$(cpy probe $SERVER4 80 2), $(cpy probe $SERVER6 80 2)" "timeout, connected open"
 like "it names the process" "$(loader status)" 'python3 \(pid [0-9]+\) on port 3129 .TCP. is not transparent'
-like "and what to do" "$(loader status)" 'Squid by http_port 3129 tproxy'
+like "and the next step" "$(loader status)" 'Squid by http_port 3129 tproxy'
 
 proxy tcp 127.0.0.1 transparent
 seen_as "IPv4 only" 4 listener-family
@@ -58,10 +58,10 @@ do_ok "detach" loader detach --all
 do_ok "a rule for IPv4 only" loader attach r0 --ports 80 --proxy 3129 --to 10.77.2.0/24
 seen_as "then an IPv4 listener will do" 0
 do_ok "UDP as well" loader port add udp/53
-seen_as "nobody takes UDP" 5 no-listener
+seen_as "no socket takes UDP" 5 no-listener
 like "in words" "$(loader status)" 'on port 3129 for UDP'
 proxy tcp,udp 0.0.0.0 transparent
-seen_as "somebody does" 0
+seen_as "a socket takes UDP" 0
 stop "$PROXY"
 proxy tcp 0.0.0.0 transparent
 tcp=$PROXY PROXY=

@@ -44,7 +44,7 @@ r sysctl -qw net.ipv6.conf.r0.forwarding=1
 bypass_none "nothing got past"
 
 ok "the relay starts" relay_start
-do_ok "the rule goes" loader rule del shut
+do_ok "the rule is removed" loader rule del shut
 do_ok "a proxy rule" loader rule add web --ports 80
 ip -n "$ROUTER" addr add 10.77.9.8/32 dev lo # the map is true again for others
 is "with a proxy rule the relay has it" "$(seen $VIP4) $(seen $VIP6)" "relay relay"

@@ -44,7 +44,7 @@ do_ok "check" loader check "$WORK/pools.conf"
 do_ok "apply" loader apply "$WORK/pools.conf"
 do_ok "there is no difference to the file" loader diff "$WORK/pools.conf"
 loader save >"$WORK/saved.conf"
-do_ok "nor to what save writes" loader diff "$WORK/saved.conf"
+do_ok "there is no difference to what save writes" loader diff "$WORK/saved.conf"
 is "status names every address" "$(loader -j status | json_value "len(o['pools'])")" 11
 like "with its server" "$(loader -j status | json_value "[p['value'] for p in o['pools']]")" \
 	"'$(escaped "$ROUTED4:80 = $EXTRA4:80")'"
@@ -127,7 +127,7 @@ is "brings it back" "$(whoami_at $POOL4 8000 | cut -d' ' -f1)" $ROUTER4
 # a rule before the others takes a generation of its own
 do_ok "a rule is put first" loader rule add first --ports 9999 --before web
 is "which leaves the pools alone" "$(whoami_at $POOL4 8000 | cut -d' ' -f1)" $ROUTER4
-do_ok "and goes again" loader rule del first
+do_ok "and disappears again" loader rule del first
 
 # the server may see the client
 relay_stop

@@ -13,7 +13,7 @@ serve_run client-echo "$CLIENT" python3 "$LIB/net.py" echo 80
 wait_for 10 listening "$CLIENT" tcp 80 || fatal "the client's echo server starts"
 relay_fails "no such device" '^tproxy-relay: --device nosuch0: no such device' --device nosuch0
 try "$RELAY" --device longer-than-any-device
-is "a name that is none: exit 2, one line" "$RC $ERR" \
+is "an invalid name: exit 2, one line" "$RC $ERR" \
 	"2 tproxy-relay: --device longer-than-any-device: too long (see tproxy-relay --help)"
 ok "a relay bound to r0 starts" relay_start --device r0
 ok "says how to reach it" relay_says 'bound to r0: .*\(--proxy 15002\)'
@@ -29,7 +29,7 @@ relay_fails "one without the device cannot have the port" \
 ok "the next one for r0 starts" relay_start --device r0
 ok "by taking the listeners over" relay_says 'taking the listeners over'
 kill -TERM "$first"
-ok "the former one ends" wait_for 20 process_gone "$first"
+ok "the previous one ends" wait_for 20 process_gone "$first"
 relayed "taken over" $CLIENT4 $SERVER4 $ROUTER4
 relayed "taken over" $CLIENT6 $SERVER6 $ROUTER6
 

@@ -47,14 +47,14 @@ ok "the relay starts" relay_start --workers 2
 ok "it says where it looks for the pins" relay_says "info $PINS: does not exist yet, .*attach IF.*--pin-dir"
 do_ok "attach" loader attach r0 --ports 80,udp/53 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through it" steering $SERVER4 $SERVER6
-is "it said so once" "$(grep -c 'does not exist yet' "$RELAY_LOG")" 1
+is "it reported that once" "$(grep -c 'does not exist yet' "$RELAY_LOG")" 1
 is "all slots are filled" "$(filled)" 64
 note first
 
 # refused
 "$RELAY" -n "$ROUTER" --listen 15012 >"$WORK/out" 2>"$WORK/err" </dev/null
 is "a second relay is refused: exit status" $? 1
-is "one sentence says who is there, and what to do" "$(<"$WORK/err")" \
+is "one sentence names the other relay and the next step" "$(<"$WORK/err")" \
 	"tproxy-relay: $PINS: another relay is registered there, process $RELAY_PID, port 15002 (stop it, share its flows with --join, or choose another --pin-dir)"
 is "the first one has all slots" "$(filled "$WORK/first")" 64
 ok "and serves" via_relay $SERVER4
@@ -73,7 +73,7 @@ both_serve() {
 	grep -q ' tcp ' "$RELAY_LOG" && grep -q ' tcp ' "$SECOND_LOG"
 }
 ok "new flows go to both" wait_for 20 both_serve
-is "and so does UDP" "$(dig_at $SERVER4 test.tproxy A) $(dig_at $SERVER6 test.tproxy A)" \
+is "UDP does too" "$(dig_at $SERVER4 test.tproxy A) $(dig_at $SERVER6 test.tproxy A)" \
 	"10.77.2.200 10.77.2.200"
 note both
 bypass_reset
@@ -127,7 +127,7 @@ ok "another one" second --listen 15012
 do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24,fd77:2::/64
 ok "all slots are filled" wait_for 10 filled_are 64
 waits() { grep -lq "not registered: another relay is .*--join" "$RELAY_LOG" "$SECOND_LOG"; }
-ok "one of them waits, and says so" wait_for 10 waits
+ok "one of them waits, and reports it" wait_for 10 waits
 ok "flows are relayed" steering $SERVER4
 if grep -q "not registered" "$RELAY_LOG"; then
 	stop "$SECOND"

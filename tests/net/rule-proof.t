@@ -122,7 +122,7 @@ for family in 4 6; do
 	r ip -$family rule add not fwmark 51820 lookup 51820
 	r ip -$family rule add lookup main suppress_prefixlength 0
 	ok "IPv$family: it moves before wg-quick's two, within a second" wait_for 2 leads $family "local 15001 main 51820 main"
-	ok "IPv$family: it says so" wait_for 2 grep -q '^tproxy-loader: r0: repaired: rule order$' "$WORK/log/watch"
+	ok "IPv$family: the message names it" wait_for 2 grep -q '^tproxy-loader: r0: repaired: rule order$' "$WORK/log/watch"
 done
 ok "flows are relayed" steering $SERVER4 $SERVER6
 for family in 4 6; do
@@ -146,7 +146,7 @@ fight 2>/dev/null &
 fighter=$!
 disown $fighter
 again='warning: r0: not all its flows arrive: the rule "[0-9]*: from all to 10.77.0.0/16 lookup main" is moved before ours again and again'
-ok "watch gives up against somebody who does not" wait_for 60 grep -q "$again" "$WORK/log/watch"
+ok "watch gives up against a program that does not" wait_for 60 grep -q "$again" "$WORK/log/watch"
 stop $fighter
 kept=$(our_pref 4)
 moves() { grep -c 'repaired: rule order' "$WORK/log/watch"; }
@@ -163,7 +163,7 @@ fought_out() {
 ok "all of them are removed" wait_for 10 fought_out
 r ip rule del pref $((kept - 2))
 ok "it reports the end of it" wait_for 30 grep -q 'r0: our routing rule stays first now' "$WORK/log/watch"
-ok "ours goes back" wait_for 20 is_at 4 150
+ok "our rule moves back" wait_for 20 is_at 4 150
 ok "flows are relayed" steering $SERVER4 $SERVER6
 stop $watch
 do_ok "detach" loader detach --all

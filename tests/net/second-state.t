@@ -72,7 +72,7 @@ r ip route add local default dev lo table 84 proto 84
 do_ok "attach over what an older build left" loader --pin-dir $A attach r1 --ports 80
 is "the rule has the new number" "$(r ip rule | grep ' lookup 15001')" \
 	"149:	from all fwmark 0x1000000/0x1000000 iif r1 lookup 15001 proto 116"
-is "so have the routes" "$(r ip route show table 15001)$(r ip -6 route show table 15001)" \
+is "the routes have it too" "$(r ip route show table 15001)$(r ip -6 route show table 15001)" \
 	"local default dev lo proto 116 scope host local default dev lo proto 116 metric 1024 pref medium"
 do_ok "detach" loader --pin-dir $A detach --all
 is "the others of that number are as they were" \
@@ -81,6 +81,6 @@ r ip route add local default dev lo table 15001 proto 84
 r ip route add 198.51.100.0/24 dev r1 table 15002 proto 84
 do_ok "attach" loader --pin-dir $A attach r0 --ports 80
 do_ok "detach" loader --pin-dir $A detach --all
-is "a route of an older build goes, another table's stays" \
+is "a route of an older build is removed, that of another table stays" \
 	"$(r ip route show table 15001)$(r ip route show table 15002)" "198.51.100.0/24 dev r1 proto 84 scope link "
 finish

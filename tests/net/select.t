@@ -29,7 +29,7 @@ some_relayed() {
 all="relay relay relay relay relay relay"
 none="direct direct direct direct direct direct"
 with "no rule" "$none"
-like "says how to add one" "$ERR$(loader attach r0 2>&1)" '(rule|--ports)'
+like "the message says how to add one" "$ERR$(loader attach r0 2>&1)" '(rule|--ports)'
 do_ok "detach" loader detach --all
 with "one port" "relay direct relay direct relay relay" --ports 80
 with "a range of ports" "direct relay direct relay direct direct" --ports 8000-8100

@@ -17,18 +17,18 @@ shown() { loader -j status | json_value "o['unreadable']"; }
 do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24
 is "unreadable packets are dropped, link-local is for this host" "$(live) $(shown)" "[0, 0] drop"
 is "the bit after the mark is set besides it" "$(config_bytes 32 36)" "[0, 0, 0, 2]"
-is "rules leave to the kernel what has no route" "$(rule_byte 0)" 0
+is "by default rules pass flows without a route" "$(rule_byte 0)" 0
 do_ok "attach again, with --unreadable and --unrouted" loader attach r0 --unreadable pass --unrouted proxy
 is "they are live" "$(live) $(shown) $(rule_byte 0)" "[1, 0] pass 1"
-like "status says so" "$(loader status)" 'unreadable pass'
-like "the rule list says so" "$(loader rule list)" 'unrouted proxy'
+like "status shows it" "$(loader status)" 'unreadable pass'
+like "the rule list shows it" "$(loader rule list)" 'unrouted proxy'
 is "in JSON as well" "$(loader -j rule list | json_value "o['rules'][0]['unrouted']")" proxy
 do_ok "attach without the options" loader attach r0
 is "leaves them" "$(live) $(rule_byte 0)" "[1, 0] 1"
 loader save >"$WORK/saved.conf"
 like "save has unreadable" "$(<"$WORK/saved.conf")" $'unreadable = pass\n'
 like "save has unrouted" "$(<"$WORK/saved.conf")" $'unrouted = proxy'
-do_ok "what was saved is no difference" loader diff "$WORK/saved.conf"
+do_ok "there is no difference to the saved file" loader diff "$WORK/saved.conf"
 
 # one write for the whole policy, and back
 printf '[rule a]\nports = 81\nto = 169.254.169.254 10.0.0.0/8\n' >"$WORK/a.conf"

@@ -47,7 +47,7 @@ is "without us signed connections work" "$(signed c ask $SERVER4) $(signed c ask
 ok "the relay starts" relay_start
 do_ok "attach" loader attach r0 --ports 179
 before=$(counter unanswerable) steered=$(counter steered)
-is "they are dropped: nobody else can answer" "$(signed c ask $SERVER4)" timeout
+is "they are dropped: no other host can answer" "$(signed c ask $SERVER4)" timeout
 like "which is counted" "$(($(counter unanswerable) - before))" "^[1-9]"
 is "they are not counted as steered" "$(($(counter steered) - steered))" 0
 do_ok "on-proxy-down = pass" loader attach r0 --ports 179 --on-proxy-down pass

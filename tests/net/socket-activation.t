@@ -53,7 +53,7 @@ stop "$UNIT" KILL
 refused() { # DESCRIPTION SOCKET ERE
 	activate "$2"
 	ok "$1: it does not start" wait_for 10 ended 1
-	like "$1: one line says why" "$(<"$RELAY_LOG")" "^tproxy-relay: $3\$"
+	like "$1: one line gives the reason" "$(<"$RELAY_LOG")" "^tproxy-relay: $3\$"
 	stop "$UNIT" KILL
 }
 refused "not transparent" tcp,127.0.0.1,15002,opaque 'socket 3 of systemd, 127.0.0.1:15002: not transparent \(set Transparent=yes\)'

@@ -14,7 +14,7 @@ for to in $SERVER4 $SERVER6; do
 	is "4 KB from $to" "$(c curl -gsS -m 20 "http://$(bracket "$to")/small" | sha256sum | cut -d' ' -f1)" "$sum"
 	ok "squid served it" wait_for 10 grep -q "GET http://$(escaped "$(bracket "$to")")/small" "$WORK/squid/access"
 done
-like "squid says so in the header" "$(c curl -gsSi -m 20 "http://$SERVER4/whoami")" 'Via:.*router.tproxy'
+like "the header names squid" "$(c curl -gsSi -m 20 "http://$SERVER4/whoami")" 'Via:.*router.tproxy'
 like "nginx sees the client" "$(whoami_at $SERVER4)" "^$CLIENT4 "
 bypass_none "no packet went past the proxy"
 do_ok "detach --all" loader detach --all

@@ -16,9 +16,9 @@ check() { # CLIENT ADDRESS
 		"$(cpy half-close "$2" 7007)" "1000000 bytes then end"
 	ok "its record ends with a FIN" relay_says "$(record tcp "$1" "$2" 7007 '.*up=1000000 down=22 .*end=(client|server)-fin')"
 	is "the server's reset reaches the client as a reset" "$(cpy abort "$2" 7007 server)" reset
-	ok "its record says so" relay_says "$(record tcp "$1" "$2" 7007 '.*end=server-rst')"
+	ok "its record has that end" relay_says "$(record tcp "$1" "$2" 7007 '.*end=server-rst')"
 	is "the client resets" "$(cpy abort "$2" 7007 client)" aborted
-	ok "its record says so" relay_says "$(record tcp "$1" "$2" 7007 '.*end=client-rst')"
+	ok "its record has that end" relay_says "$(record tcp "$1" "$2" 7007 '.*end=client-rst')"
 	ok "the server met a reset, not an end" wait_for 10 grep -q 'read 4 Connection reset' "$WORK/log/late"
 }
 

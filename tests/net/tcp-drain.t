@@ -26,7 +26,7 @@ ok "the flow ended as ever" relay_says "$(record tcp $CLIENT4 $SERVER4 7007 '.* 
 ok "the next relay starts" relay_start --drain-timeout 60
 # what the flow before asks the server after its end goes through this one
 wait $slow
-is "it was whole" "$(<"$WORK/slow")" "client 90000 same fin, server 100 same fin"
+is "it got all bytes" "$(<"$WORK/slow")" "client 90000 same fin, server 100 same fin"
 
 hold() { # the two ends of a silent flow, as they see it end
 	play "$SERVER4" end=none,patience=30 end=none,patience=30 >"$WORK/held" &
@@ -35,7 +35,7 @@ hold() { # the two ends of a silent flow, as they see it end
 }
 is_reset() { # DESCRIPTION
 	ok "$1" wait_for 20 ended
-	ok "its record says so" relay_says "$(record tcp $CLIENT4 $SERVER4 7007 '.*end=drain')"
+	ok "its record has that end" relay_says "$(record tcp $CLIENT4 $SERVER4 7007 '.*end=drain')"
 	ok "another relay starts" relay_start --drain-timeout 2
 	wait "$held"
 	is "either side was reset" "$(<"$WORK/held")" "client 0 same reset, server 0 same reset"

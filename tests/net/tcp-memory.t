@@ -53,7 +53,7 @@ wait
 ok "the flows end" relay_says "$(record tcp $CLIENT4 $SERVER4 7007 '.* up=[0-9]+ down=[0-9]{6,} .*end=client-rst')"
 pipes_back() { [[ $(relay_pipes) -le $((pool + 2)) ]]; }
 ok "pipes with bytes in them were closed" wait_for 10 pipes_back
-is "what comes next is whole" "$(play $SERVER4 send=5000000,seed=8 send=5000000,seed=9)" \
+is "the next flow is whole" "$(play $SERVER4 send=5000000,seed=8 send=5000000,seed=9)" \
 	"client 5000000 same fin, server 5000000 same fin"
 bypass_none "no packet went past the relay"
 finish

@@ -33,7 +33,7 @@ carried() {
 	is "$1: a flow to $2" "$(talk "$2" $TTL "$3")" heard
 	ok "$1: its SYN leaves with TTL $leaves, TOS $tos" \
 		wait_for 10 saw s0 "$at_server" "^in S .* > $to ttl $leaves tos $tos\$"
-	ok "$1: and so does its end" wait_for 10 saw s0 "$at_server" "^in F.* > $to ttl $leaves tos $tos\$"
+	ok "$1: its end does too" wait_for 10 saw s0 "$at_server" "^in F.* > $to ttl $leaves tos $tos\$"
 	is "$1: no packet of it with others" \
 		"$(since s0 "$at_server" | grep -E "> $to ttl" | grep -vc "ttl $leaves tos $tos")" 0
 	# TCP leaves those of the handshake to the listener
@@ -86,7 +86,7 @@ r sysctl -qw net.ipv4.tcp_syncookies=1
 # listeners that were handed over
 old=$RELAY_PID
 ok "the next relay takes over" relay_start
-ok "and has done so" wait_for 10 process_gone "$old"
+ok "the previous relay ends" wait_for 10 process_gone "$old"
 carried "handed over" $SERVER4 $EF
 carried "handed over" $SERVER6 $EF
 relay_stop

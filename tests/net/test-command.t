@@ -43,7 +43,7 @@ is "before attach, with a file: no relay yet" "$(verdict --config "$WORK/t.conf"
 is "a pass rule" "$(verdict --config "$WORK/t.conf" tcp $CLIENT6 "[$EXTRA6]:80")" "('pass', 'gate', None)"
 is "a rule for another interface" "$(verdict --config "$WORK/t.conf" tcp $CLIENT4 $SERVER4:81)" \
 	"('none', None, None)"
-is "entering there" "$(verdict --config "$WORK/t.conf" --in r1 tcp 10.77.2.9 10.77.1.9:81)" \
+is "a packet that enters there" "$(verdict --config "$WORK/t.conf" --in r1 tcp 10.77.2.9 10.77.1.9:81)" \
 	"('drop', 'other-side', False)"
 codes() { # ARGS… — exit code of a file
 	try loader test --config "$WORK/t.conf" "$@"
@@ -117,7 +117,7 @@ fares "once ARP has failed" 5 False no-neighbour tcp 10.77.1.77 $SERVER4:80
 relay_stop
 fares "without the relay" 5 False no-listener tcp $CLIENT4 $SERVER4:80
 is "it would be dropped" "$(verdict tcp $CLIENT4 $SERVER4:80)" "('drop', 'web', False)"
-refuses "one that is not there" 1 'no such interface' loader test --in nope0 tcp $CLIENT4 $SERVER4:80
+refuses "an interface that does not exist" 1 'no such interface' loader test --in nope0 tcp $CLIENT4 $SERVER4:80
 refuses "mixed families" 2 'families' loader test tcp $CLIENT4 "[$SERVER6]:80"
 refuses "no port" 2 '192\.0\.2\.1:22' loader test tcp $CLIENT4 $SERVER4
 refuses "another protocol" 2 'tcp or udp' loader test icmp $CLIENT4 $SERVER4:80

@@ -45,11 +45,11 @@ for family in v4 v6; do
 		lossless "$family: $name" $COUNT "$(flow_end $family-$name)"
 	done
 	lossless "$family: long runs" $((COUNT * 5)) "$(flow_end $family-long-runs)"
-	like "$family: the router's own daemon answers nobody" "$(flow_end $family-to-the-router)" \
+	like "$family: the router's own daemon never answers" "$(flow_end $family-to-the-router)" \
 		"^sent 500 received 0 lost 500 wrong 0 "
 done
 stop "$local_daemon"
-is "the daemon got what was for the router, and nothing else" "$(<"$WORK/log/peer-53")" 1000
+is "the daemon got the datagrams for the router, and no others" "$(<"$WORK/log/peer-53")" 1000
 bypass_none "no packet went past the relay"
 relay_stop
 like "the relay lost no datagram" "$(relay_ended .)" " 0 datagrams lost"

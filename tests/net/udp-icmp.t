@@ -16,8 +16,8 @@ reported() { [[ $(grep -c ECONNREFUSED "$WORK/log/late") -eq $1 ]]; }
 straight() {
 	is "$1: a closed port of $SERVER4" "$(cpy udp-error $SERVER4 9)" "ECONNREFUSED $SERVER4"
 	is "$1: a closed port of $SERVER6" "$(cpy udp-error $SERVER6 9)" "ECONNREFUSED $SERVER6"
-	like "$1: nobody is at $ABSENT4" "$(cpy udp-error $ABSENT4 9)" "^EHOSTUNREACH 10.77.[12].1$"
-	like "$1: nobody is at $ABSENT6" "$(cpy udp-error $ABSENT6 9)" "^EHOSTUNREACH fd77:[12]::1$"
+	like "$1: no host is at $ABSENT4" "$(cpy udp-error $ABSENT4 9)" "^EHOSTUNREACH 10.77.[12].1$"
+	like "$1: no host is at $ABSENT6" "$(cpy udp-error $ABSENT6 9)" "^EHOSTUNREACH fd77:[12]::1$"
 	for to in $SERVER4 $SERVER6; do
 		is "$1: the server at $to hears that the client has gone" \
 			"$(cpy udp-leave "$to" 53 3)" "left"
@@ -81,7 +81,7 @@ turn_narrow() { # ADDRESS [KEY=N]…
 turn_narrow $SERVER4 gso=16
 lossless "and loses nothing" 100000 "$(flow_end flow$SERVER4)"
 turn_narrow $SERVER6 idle=300
-like "and loses only what was on its way" "$(flow_end flow$SERVER6)" \
+like "and loses only the datagrams on their way" "$(flow_end flow$SERVER6)" \
 	"^sent 100000 received [0-9]+ lost [0-9]{1,2} wrong 0 "
 bypass_none "no packet went past the relay"
 finish

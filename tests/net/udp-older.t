@@ -48,15 +48,15 @@ ok "the relay starts" relay_start
 both first 7001
 do_ok "attach" learns attach r0 --ports udp/7001
 like "watches" "$ERR" 'learn UDP flows on r0 for 2 s'
-like "and says what it has learned" "$ERR" '2 older UDP flows are not intercepted'
+like "and reports what it has learned" "$ERR" '2 older UDP flows are not intercepted'
 both_go_on "attach" first
 relayed 7001
 ok "the counter of older datagrams moves" test "$(counter older)" -ge 20
 do_ok "status" loader status
-like "says how many there are" "$OUT" 'older UDP flows: 2, left alone'
+like "reports how many there are" "$OUT" 'older UDP flows: 2, left alone'
 try loader test udp "$(c ss -Hun "dst $SERVER4:7001" | awk '{ print $3; exit }')" $SERVER4:7001
 is "test asks about such a flow: it passes" $RC 6
-like "and says that it is left alone" "$OUT" 'began before the rule'
+like "and reports that they pass" "$OUT" 'began before the rule'
 
 do_ok "attach again" learns attach r0 --ports udp/7001
 unlike "does not watch" "$ERR" learn
@@ -125,7 +125,7 @@ is "its entries are gone" "$(older_entries 7001)" 0
 both full 7009
 r python3 "$OLDER" fill "$PINS/internal/older" 65536 0 2>"$WORK/log/fill"
 do_ok "with a full table" learns rule add ninth --ports udp/7009
-like "it says so" "$ERR" 'map of older UDP flows is full: 2 do not fit'
+like "it reports that" "$ERR" 'map of older UDP flows is full: 2 do not fit'
 goes_on "the flow that found no room" full4 "$CLIENT4 $ROUTER4"
 both stale 7010
 r python3 "$OLDER" fill "$PINS/internal/older" 65536 70 2>"$WORK/log/fill"
@@ -169,10 +169,10 @@ if r test -e /proc/sys/net/netfilter/nf_conntrack_count; then
 fi
 do_ok "a rule that takes UDP" loader rule add last --ports udp/7013
 unlike "gives nothing back" "$ERR" 'another source'
-do_ok "it goes" loader rule del last
-like "which says what becomes of its flows" "$ERR" 'which see another source'
-do_ok "a rule for TCP goes" loader rule add web --ports 80
-do_ok "it goes" loader rule del web
+do_ok "it is removed" loader rule del last
+like "which reports what happens to its flows" "$ERR" 'which see another source'
+do_ok "a rule for TCP is removed" loader rule add web --ports 80
+do_ok "it is removed" loader rule del web
 unlike "which gives nothing back" "$ERR" 'another source'
 do_ok "detach --all" loader detach --all
 finish

@@ -42,7 +42,7 @@ check() { # CLIENT OTHER SERVER ROUTER
 	is "the server sees $other" "$(asked "$other" "$to" 6001)" "$other"
 	is "and the relay for $client" "$(asked "$client" "$to" 6002)" "$router"
 	is "the flow of $other continues unchanged" "$(asked "$other" "$to" 6001)" "$other"
-	is "a new one does so too" "$(asked "$other" "$to" 6003)" "$other"
+	is "a new flow does too" "$(asked "$other" "$to" 6003)" "$other"
 	flow_start "busy$to" "$to" 9998 count=100000000 flows=40 window=40 from="$client"
 	ok "flows of $client are promoted" wait_for 20 answers_reach "busy$to" 20000
 	is "$other asks 300 times meanwhile" "$(asked "$other" "$to" 6001 300)" "$other"
@@ -87,7 +87,7 @@ for case in "$CLIENT4 $SERVER4 $ROUTER4 127.83.0.1 203.0.113.5" \
 	read -r client to router quoted anybody <<<"$case"
 	is "answers of $to get through" "$(answered "$client" "$to")" 100
 	serve_run "forger$router" "$SERVER" python3 "$LIB/forge.py" "$router" "$quoted" 9999 "$anybody" 9 0.0005
-	is "also while somebody forges errors about them" "$(answered "$client" "$to")" 100
+	is "also while forged errors about them arrive" "$(answered "$client" "$to")" 100
 	stop "${SERVE_PIDS[-1]}"
 done
 relay_stop

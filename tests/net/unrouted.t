@@ -13,14 +13,14 @@ serve_run microsocks "$SERVER" microsocks -i 0.0.0.0 -p 1080
 wait_for 10 listening "$SERVER" tcp 1080 || fatal "the SOCKS server starts"
 ok "the relay starts" relay_start --upstream "socks5://$SERVER4:1080"
 do_ok "attach" loader attach r0
-do_ok "a rule that does not say" loader rule add web --ports 80
+do_ok "a rule without unrouted" loader rule add web --ports 80
 ok "flows that are routed go through the relay" wait_for 10 whoami_at $SERVER4
 before=$(counter unrouted)
 is "without a route the kernel refuses" "$(cpy probe $FAR4 80 5) $(cpy probe $FAR6 80 5)" \
 	"network is unreachable network is unreachable"
 like "and it is counted" "$(($(counter unrouted) - before))" "^[2-9]$" # a SYN may be repeated
 
-do_ok "the rule goes" loader rule del web
+do_ok "the rule is removed" loader rule del web
 do_ok "unrouted = proxy" loader rule add web --ports 80 --unrouted proxy
 before=$(counter unrouted)
 is "the proxy has a way: IPv4" "$(whoami_at $FAR4 | cut -d' ' -f1)" $FAR4

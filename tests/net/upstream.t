@@ -34,7 +34,7 @@ through() { # NAME UPSTREAM SEEN4 SEEN6 [BIG]
 	done
 	like "$name: the server sees the proxy" "$(whoami_at $SERVER4)" "^$3 "
 	like "$name: the server sees the proxy over IPv6" "$(whoami_at $SERVER6)" "^$4 "
-	is "$name: who speaks first is heard" "$(ssh_to $SERVER4 echo hello)" hello
+	is "$name: a server that speaks first is heard" "$(ssh_to $SERVER4 echo hello)" hello
 	is "$name: 100 MB" "$(c curl -gsS -m 60 "http://[$SERVER6]/big" | sha256sum | cut -d' ' -f1)" "$sum"
 	refusal "$name: a closed port" $SERVER4 81 "connect-failed reason=proxy-answer errno=$5"
 	relay_stop
@@ -62,12 +62,12 @@ failing "SOCKS5, password missing" "socks5://$SERVER4:1080" "connect-failed reas
 failing "HTTP, wrong password" "http://user:wrong@$SERVER4:8888" "connect-failed reason=proxy-answer errno=EACCES"
 failing "no SOCKS5 proxy but nginx" "socks5://$SERVER4:8080" "connect-failed reason=proxy-answer errno=E(PROTO|CONNRESET)"
 failing "no HTTP proxy but sshd" "http://$SERVER4:22" "connect-failed reason=proxy-answer errno=E(PROTO|CONNRESET)"
-failing "nobody there" "socks5://$SERVER4:9" "connect-failed reason=proxy-connect errno=ECONNREFUSED"
+failing "no proxy there" "socks5://$SERVER4:9" "connect-failed reason=proxy-connect errno=ECONNREFUSED"
 failing "a mute proxy" "socks5://$SERVER4:1082" "connect-timeout reason=proxy-answer errno=ETIMEDOUT"
 
 ok "the relay starts" relay_start --upstream "http://$ROUTER4:3128"
 is "datagrams are not sent past the proxy" "$(cpy udp $SERVER4 7007 10)" 0
-ok "the log says so" relay_says "$(record udp $CLIENT4 $SERVER4 7007 '.*end=refused reason=no-udp-upstream$')"
+ok "the log reports it" relay_says "$(record udp $CLIENT4 $SERVER4 7007 '.*end=refused reason=no-udp-upstream$')"
 relay_stop
 bypass_none "nothing went past the relay"
 like "the client's address and a proxy exclude each other" \

@@ -22,7 +22,7 @@ refuses "a prefix with host bits" 2 10.77.2.1/24 loader attach r0 --to 10.77.2.1
 refuses "an IPv6 prefix with host bits" 2 fd77:2::1/64 loader attach r0 --to fd77:2::1/64
 refuses "a prefix too long" 2 10.0.0.0/33 loader attach r0 --to 10.0.0.0/33
 refuses "an IPv6 prefix too long" 2 fd00::/129 loader attach r0 --to fd00::/129
-refuses "an address that is none" 2 10.77.2 loader attach r0 --to 10.77.2/24
+refuses "an invalid address" 2 10.77.2 loader attach r0 --to 10.77.2/24
 refuses "a name instead of an address" 2 localhost loader attach r0 --to localhost
 refuses "source host bits" 2 10.77.1.2/24 loader attach r0 --from 10.77.1.2/24
 refuses "a proxy without a port" 2 . loader attach r0 --ports 80 --proxy 127.0.0.1
@@ -32,7 +32,7 @@ refuses "an unknown --hook" 2 xdp loader attach r0 --hook xdp
 refuses "detach without an interface" 2 . loader detach
 refuses "an abbreviation" 2 att loader att r0
 refuses "an unknown interface" 1 nosuch0 loader attach nosuch0 --ports 80
-refuses "an unknown interface beside a known one" 1 nosuch0 loader attach r0 nosuch0 --ports 80
+refuses "an unknown interface and a known one" 1 nosuch0 loader attach r0 nosuch0 --ports 80
 refuses "an interface name too long" 1 . loader attach abcdefghijklmnopq --ports 80
 refuses "an unknown namespace" 1 no-such-ns "$LOADER" -n no-such-ns attach r0 --ports 80
 refuses "status with nothing attached" 3 attached loader status
@@ -55,7 +55,7 @@ refuses "one bad prefix among good ones" 2 10.77.3.2/24 loader cidr add 10.77.5.
 refuses "a port without a protocol" 2 . loader port add 80
 refuses "port tcp/0" 2 . loader port add tcp/0
 refuses "an unknown protocol" 2 sctp loader port add sctp/80
-refuses "an unknown interface beside the attached one" 1 nosuch0 loader attach nosuch0 --ports 81
+refuses "an unknown interface and the attached one" 1 nosuch0 loader attach nosuch0 --ports 81
 unchanged "nothing is changed by these" "$WORK/attached"
 is "no prefix came in" "$(bpftool -j map dump pinned "$PINS/dst4" | grep -c 10,77,5)" 0
 finish

@@ -32,14 +32,14 @@ ok "IPv4 flows go through it" wait_for 10 recorded $SERVER4
 ok "IPv6 flows go through it" wait_for 10 recorded $SERVER6
 relayed own $CLIENT4 $SERVER4 $ROUTER4
 relayed own $CLIENT6 $SERVER6 $ROUTER6
-like "nobody is at $ABSENT4" "$(cpy udp-error $ABSENT4 9)" "^EHOSTUNREACH 10.77.[12].1$"
-like "nobody is at $ABSENT6" "$(cpy udp-error $ABSENT6 9)" "^EHOSTUNREACH fd77:[12]::1$"
+like "no host is at $ABSENT4" "$(cpy udp-error $ABSENT4 9)" "^EHOSTUNREACH 10.77.[12].1$"
+like "no host is at $ABSENT6" "$(cpy udp-error $ABSENT6 9)" "^EHOSTUNREACH fd77:[12]::1$"
 
 first=$RELAY_PID
 ok "one with the clients' addresses starts" relay_start --device r0 --source client-ip
 ok "by taking the listeners over" relay_says 'taking the listeners over'
 kill -TERM "$first"
-ok "the former one ends" wait_for 20 process_gone "$first"
+ok "the previous one ends" wait_for 20 process_gone "$first"
 relayed client-ip $CLIENT4 $SERVER4 $CLIENT4
 relayed client-ip $CLIENT6 $SERVER6 $CLIENT6
 relay_stop

@@ -46,7 +46,7 @@ do_ok "attach a member" loader attach r0 --ports 7007 --proto tcp+udp --proxy 31
 like "which warns that the proxy has to be bound" "$ERR" 'VRF blue.*bound to r0'
 is "the rules name the member and the VRF" "$(rules)" "r0/blue"
 like "status shows the VRF" "$(loader status)" 'r0: .*in VRF blue, routing IPv4 ok, IPv6 ok'
-is "so does its JSON" "$(loader status --json | json_value "o['interfaces'][0]['vrf']")" blue
+is "its JSON does too" "$(loader status --json | json_value "o['interfaces'][0]['vrf']")" blue
 do_ok "clean leaves the rules" loader clean
 is "as they are" "$(rules)" "r0/blue"
 

@@ -76,14 +76,14 @@ done
 steady "up"
 # a datagram waits a second for its answer, in each of four flows
 at_most "up: UDP was lost for a second or so" $(($(soaked udp 3) - lost_udp)) 12
-ok "watch said so" grep -q 'r0: repaired: rule order' "$WORK/log/watch"
+ok "watch reported it" grep -q 'r0: repaired: rule order' "$WORK/log/watch"
 do_ok "status says that routing is right" loader status
 like "for both families" "$OUT" 'r0: .*IPv4 ok, IPv6 ok'
 
 do_ok "wg-quick down" r wg-quick down "$WORK/wg/wgq.conf"
 steady "down"
 back() { [[ "$(preference 4) $(preference 6)" == "150 150" ]]; }
-ok "ours goes back when it is calm" wait_for 30 back
+ok "our rule moves back when nothing changes any more" wait_for 30 back
 # what was forwarded before ours moved is answered by the server, with a reset
 at_most "established flows broke in that second, if at all" "$(soaked old 3)" 4
 at_most "and new ones" "$(soaked new 3)" 8
