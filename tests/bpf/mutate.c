@@ -14,7 +14,7 @@ __u16 mutate_port(struct rng *r)
 	return PICK(r, ports);
 }
 
-/* ---- bytes ---------------------------------------------------------------- */
+/* ---- bytes -------------------------------------------------------------- */
 
 static void flip_bit(struct rng *r, struct packet *p, const struct packet *other)
 {
@@ -43,7 +43,7 @@ static void copy_bytes(struct rng *r, struct packet *p, const struct packet *oth
 		p->data[i] = other->data[i];
 }
 
-/* ---- lengths -------------------------------------------------------------- */
+/* ---- lengths ------------------------------------------------------------ */
 
 static void cut(struct rng *r, struct packet *p, const struct packet *other)
 {
@@ -89,7 +89,7 @@ static void insert_bytes(struct rng *r, struct packet *p, const struct packet *o
 		p->data[i] = rng_one_in(r, 2) ? PICK(r, bytes) : (__u8)rng_next(r);
 }
 
-/* ---- fields --------------------------------------------------------------- */
+/* ---- fields ------------------------------------------------------------- */
 
 static void set_address(struct rng *r, struct packet *p, const struct packet *other)
 {
@@ -221,7 +221,7 @@ static void add_tag(struct rng *r, struct packet *p, const struct packet *other)
 	}
 }
 
-/* ---- declared lengths ----------------------------------------------------- */
+/* ---- declared lengths --------------------------------------------------- */
 
 static size_t length_at(const struct packet *p)
 {
@@ -282,7 +282,7 @@ static void pad(struct rng *r, struct packet *p, const struct packet *other)
 	p->len += n;
 }
 
-/* ---- TCP options ---------------------------------------------------------- */
+/* ---- TCP options -------------------------------------------------------- */
 
 /* Inserts options before the others, and lengthens the header. */
 static void grow_tcp(struct rng *r, struct packet *p, const struct packet *other)
@@ -303,7 +303,7 @@ static void grow_tcp(struct rng *r, struct packet *p, const struct packet *other
 	lengthen(p, n);
 }
 
-/* ---- chains --------------------------------------------------------------- */
+/* ---- chains ------------------------------------------------------------- */
 
 /* Inserts an extension header before the chain, or after its first one. */
 static void add_extension(struct rng *r, struct packet *p)

@@ -45,7 +45,7 @@ struct round {
 	bool shown[REF_EXIT_MAX]; /* one difference of a kind is enough */
 };
 
-/* ---- one packet ----------------------------------------------------------- */
+/* ---- one packet --------------------------------------------------------- */
 
 struct comparison {
 	struct packet p;
@@ -172,7 +172,7 @@ static inline void run_comparison(struct round *r, struct comparison *c)
 	c->wrong = compare(r, c, &p);
 }
 
-/* ---- disagreements -------------------------------------------------------- */
+/* ---- disagreements ------------------------------------------------------ */
 
 static inline void resume(struct round *r)
 {

@@ -8,7 +8,7 @@
 
 #include "mutate.h"
 
-/* ---- values --------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------- */
 
 static const char *const addresses4[] = {
 	"10.99.0.1",       "10.99.0.2",       "10.98.0.1",       "10.98.0.2",   "10.98.0.3",
@@ -41,7 +41,7 @@ static const __u8 bytes[] = {
 
 #define PICK(r, table) ((table)[rng_below(r, sizeof(table) / sizeof((table)[0]))])
 
-/* ---- places --------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------- */
 
 /* Offset of the IP header, after the tags. */
 static inline size_t ip_at(const struct packet *p)

@@ -14,7 +14,7 @@
 #include "mutate_policy.h"
 #include "reference.h"
 
-/* ---- routes --------------------------------------------------------------- */
+/* ---- routes ------------------------------------------------------------- */
 
 static inline int add_ref_route(const struct nlmsghdr *msg, void *arg)
 {
@@ -74,7 +74,7 @@ static inline void open_more_routes(void)
 	add_route(&nl, "240.0.0.0/4", "out0");
 }
 
-/* ---- sockets -------------------------------------------------------------- */
+/* ---- sockets ------------------------------------------------------------ */
 
 /* "::ffff:a.b.c.d" is an IPv4 end. */
 static inline struct ref_end end_of(const char *address, __u16 port)
@@ -223,7 +223,7 @@ static inline void open_proxies(const struct world *w, struct ref_world *ref)
 	both_bind_udp(ref, "0.0.0.0", PORT_ANY);
 }
 
-/* ---- SYN cookies ---------------------------------------------------------- */
+/* ---- SYN cookies -------------------------------------------------------- */
 
 /* The SYN's number is 99, the ACK's 100. */
 static inline void both_send_cookie(struct ref_world *ref, __u16 port, const char *listener)
@@ -248,7 +248,7 @@ static inline void open_cookies(struct ref_world *ref)
 	both_send_cookie(ref, PORT_COOKIE_BOUND, SERVER4);
 }
 
-/* ---- older flows ---------------------------------------------------------- */
+/* ---- older flows -------------------------------------------------------- */
 
 static inline void both_remember(const struct world *w, struct ref_world *ref, const char *from,
 				 const char *to, __u16 sport)
@@ -280,7 +280,7 @@ static inline void open_older(const struct world *w, struct ref_world *ref)
 	both_remember(w, ref, "fd99::1", OLD6, IDLE_PORT);
 }
 
-/* ---- everything ----------------------------------------------------------- */
+/* ---- everything --------------------------------------------------------- */
 
 static inline void both_own(const struct world *w, struct ref_world *ref, const char *address)
 {

@@ -43,7 +43,7 @@ static const struct rule_spec owner_rules[] = {
 /* The fragment header of an IPv6 UDP packet. */
 #define FRAGMENT6(offset, more, id) .next = 44, .middle = BYTES(FRAGHDR(17, offset, more, id))
 
-/* ---- tickets -------------------------------------------------------------- */
+/* ---- tickets ------------------------------------------------------------ */
 
 static inline struct tproxy_flow_key flow_key(const struct spec *spec)
 {
@@ -99,7 +99,7 @@ static inline void expect_no_ticket(const struct world *w, const char *name, str
 	       name);
 }
 
-/* ---- sockets -------------------------------------------------------------- */
+/* ---- sockets ------------------------------------------------------------ */
 
 static inline void open_tcp_flows(void)
 {

@@ -20,7 +20,7 @@ const char *const ref_verdict_names[] = {
 	[REF_REPLY] = "reply",
 };
 
-/* ---- fragments ------------------------------------------------------------ */
+/* ---- fragments ---------------------------------------------------------- */
 
 static struct ref_fragment fragment_of(const struct seen *s)
 {
@@ -77,7 +77,7 @@ static void decide_later_fragment(struct decision *d)
 		leave_counted(d, REF_EXIT_FRAG_NEXT, REF_KEEP, TPROXY_COUNT_FRAG_NEXT);
 }
 
-/* ---- flows ---------------------------------------------------------------- */
+/* ---- flows -------------------------------------------------------------- */
 
 bool is_older(const struct ref_world *w, const struct ref_end *from, const struct ref_end *to)
 {
@@ -262,7 +262,7 @@ static void decide_udp(struct decision *d)
 		leave(d, REF_EXIT_NO_RULE, REF_NEXT);
 }
 
-/* ---- everything ----------------------------------------------------------- */
+/* ---- everything --------------------------------------------------------- */
 
 static const struct ref_iface *find_iface(const struct ref_world *w, __u32 ifindex)
 {

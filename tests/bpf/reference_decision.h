@@ -36,15 +36,15 @@ static inline void leave_counted(struct decision *d, enum ref_exit exit, enum re
 	count(d, counter);
 }
 
-/* ---- reference.c ---------------------------------------------------------- */
+/* ---- reference.c -------------------------------------------------------- */
 
 bool is_older(const struct ref_world *w, const struct ref_end *from, const struct ref_end *to);
 
-/* ---- reference_icmp.c ----------------------------------------------------- */
+/* ---- reference_icmp.c --------------------------------------------------- */
 
 void decide_icmp(struct decision *d);
 
-/* ---- reference_steer.c ---------------------------------------------------- */
+/* ---- reference_steer.c -------------------------------------------------- */
 
 enum steer { BY_ASSIGNMENT, BY_TICKET, BY_COOKIE };
 /* Why the proxy does not get a flow start. */

@@ -5,7 +5,7 @@
 
 #include "reference_lookup.h"
 
-/* ---- addresses ------------------------------------------------------------ */
+/* ---- addresses ---------------------------------------------------------- */
 
 bool addr_same(const struct ref_addr *a, const struct ref_addr *b)
 {
@@ -110,7 +110,7 @@ bool world_has(const struct ref_world *w, const struct ref_addr *from, const str
 	return world_owns(w, to) && !(w->forwarding && world_forwards(w, from, to));
 }
 
-/* ---- sockets -------------------------------------------------------------- */
+/* ---- sockets ------------------------------------------------------------ */
 
 /* The kernel stores an IPv4 end of an IPv6 socket as ::ffff:a.b.c.d, so IPv6 to it fits too. */
 static bool fits(const struct ref_socket *s, const struct ref_addr *end, const struct ref_addr *a)
@@ -190,7 +190,7 @@ enum ref_owner world_owner(struct ref_world *w, __u8 proto, const struct ref_end
 	return addr_is_any(&s->local.addr) ? REF_NOBODY : REF_BOUND_HERE;
 }
 
-/* ---- rules ---------------------------------------------------------------- */
+/* ---- rules -------------------------------------------------------------- */
 
 static bool in_any(const struct ref_addr *a, const struct prefix_set *set)
 {

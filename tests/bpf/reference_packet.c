@@ -39,7 +39,7 @@ struct ref_addr ref_addr_of(__u8 family, const void *bytes)
 	return a;
 }
 
-/* ---- upper layer ---------------------------------------------------------- */
+/* ---- upper layer -------------------------------------------------------- */
 
 static bool is_flow_proto(__u8 proto)
 {
@@ -97,7 +97,7 @@ bool seen_signed(const struct ref_packet *p, const struct seen *s)
 	return false;
 }
 
-/* ---- IPv4 ----------------------------------------------------------------- */
+/* ---- IPv4 --------------------------------------------------------------- */
 
 /* RFC 791 3.1. The options are from `at` to `end`. */
 static enum seen_kind read_options(const struct ref_packet *p, size_t at, size_t end)
@@ -176,7 +176,7 @@ static enum seen_kind read_ip4(const struct ref_packet *p, struct seen *s, size_
 	return SEEN_FRAGMENT;
 }
 
-/* ---- IPv6 ----------------------------------------------------------------- */
+/* ---- IPv6 --------------------------------------------------------------- */
 
 static bool is_extension(__u8 proto)
 {
@@ -285,7 +285,7 @@ static enum seen_kind read_ip6(const struct ref_packet *p, struct seen *s, size_
 	return kind;
 }
 
-/* ---- frames --------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------- */
 
 /*
  * Offset of the IP header, or NO_IP with the kind. __netif_receive_skb_core removes one priority
@@ -332,7 +332,7 @@ void seen_read(const struct ref_packet *p, struct seen *ret_seen)
 		ret_seen->kind = SEEN_HIDDEN;
 }
 
-/* ---- quoted packets ------------------------------------------------------- */
+/* ---- quoted packets ----------------------------------------------------- */
 
 /* An error quotes the beginning only, so the quoted lengths do not say what is there. */
 static bool read_quoted4(const struct ref_packet *p, size_t at, struct seen *s)

@@ -15,7 +15,7 @@ static const struct rule_spec rules[] = {
 	{ 1, "all", NULL, { "tcp/81", "udp/81" }, TPROXY_ACTION_DROP, 0, NULL },
 };
 
-/* ---- destinations --------------------------------------------------------- */
+/* ---- destinations ------------------------------------------------------- */
 
 static const struct {
 	const char *dst;
@@ -102,7 +102,7 @@ static const struct packet_case not_forwarding_cases[] = {
 	  COUNTED(C(LOCAL_DST)) },
 };
 
-/* ---- marks and configuration ---------------------------------------------- */
+/* ---- marks and configuration -------------------------------------------- */
 
 /* clang-format off */
 static const struct packet_case mark_cases[] = {

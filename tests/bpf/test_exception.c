@@ -25,7 +25,7 @@ static const struct rule_spec rules[] = {
 };
 /* clang-format on */
 
-/* ---- TTL ------------------------------------------------------------------- */
+/* ---- TTL ---------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct packet_case ttl_cases[] = {
@@ -44,7 +44,7 @@ static const struct packet_case ttl_cases[] = {
 };
 /* clang-format on */
 
-/* ---- routes and addresses --------------------------------------------------- */
+/* ---- routes and addresses ----------------------------------------------- */
 
 static const struct packet_case unrouted_cases[] = {
 	{ "no route, unrouted = pass", { .dst = "172.31.0.1", TCP80 }, PASSED(C(UNROUTED), 3) },
@@ -98,7 +98,7 @@ static void test_moved(const struct world *w)
 	check_cases(w, moved_cases, ARRAY_SIZE(moved_cases));
 }
 
-/* ---- flows that are older --------------------------------------------------- */
+/* ---- flows that are older ----------------------------------------------- */
 
 static struct tproxy_flow_key key_of(const struct spec *spec)
 {
@@ -185,7 +185,7 @@ static void test_older(const struct world *w)
 	test_older_error(w, &flow);
 }
 
-/* ---- flows that come back --------------------------------------------------- */
+/* ---- flows that come back ----------------------------------------------- */
 
 #define LOOPED(rule) SHOT(C(LOOP) | C(ASSIGN_FAILED) | C(DOWN_DROP), rule)
 
@@ -219,7 +219,7 @@ static void test_loops(const struct world *w)
 	check_cases(w, cases, ARRAY_SIZE(cases));
 }
 
-/* ---- SYNs for the server alone ----------------------------------------------- */
+/* ---- SYNs for the server alone ------------------------------------------ */
 
 #define SYN_HEAD(words)                                                                            \
 	0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, (words) << 4, SYN, 4, 0, 0, 0, 0, 0
@@ -264,7 +264,7 @@ static const struct packet_case syn_cases[] = {
 };
 /* clang-format on */
 
-/* ---- the mark ----------------------------------------------------------------- */
+/* ---- the mark ----------------------------------------------------------- */
 
 static void check_mark(const struct world *w, const char *name, const struct spec *spec, __u32 want)
 {

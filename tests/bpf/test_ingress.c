@@ -16,7 +16,7 @@ static const struct rule_spec rules[] = {
 	{ 0, "all", NULL, { "tcp/80", "udp/53" }, TPROXY_ACTION_PROXY, 0, NULL },
 };
 
-/* ---- TCP flags ------------------------------------------------------------ */
+/* ---- TCP flags ---------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -60,7 +60,7 @@ static void test_flags(const struct world *w)
 	}
 }
 
-/* ---- link layer ----------------------------------------------------------- */
+/* ---- link layer --------------------------------------------------------- */
 
 static const __u8 mac_all[ETH_ALEN] = { 255, 255, 255, 255, 255, 255 };
 static const __u8 mac_group[ETH_ALEN] = { 1, 0, 0x5e, 0, 0, 1 };
@@ -87,7 +87,7 @@ static const struct packet_case link_cases[] = {
 	  NO_ADDRESSES },
 };
 
-/* ---- IPv4 ----------------------------------------------------------------- */
+/* ---- IPv4 --------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct packet_case ip4_cases[] = {
@@ -162,7 +162,7 @@ static const struct packet_case ip4_cases[] = {
 };
 /* clang-format on */
 
-/* ---- IPv6 ----------------------------------------------------------------- */
+/* ---- IPv6 --------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct packet_case ip6_cases[] = {
@@ -242,7 +242,7 @@ static const struct packet_case ip6_cases[] = {
 };
 /* clang-format on */
 
-/* ---- truncation ----------------------------------------------------------- */
+/* ---- truncation --------------------------------------------------------- */
 
 /* Some kernels refuse to run a frame that is shorter than its IP header. */
 static bool runs(const struct world *w, struct packet *p)

@@ -229,7 +229,7 @@ static void check(const struct world *w, const char *name, const struct flow *f,
 	check_counting(w, name, f, expected, cookie, expected == CHOSEN ? C(LOOKUP) : 0);
 }
 
-/* ---- pools ---------------------------------------------------------------- */
+/* ---- pools -------------------------------------------------------------- */
 
 static const struct {
 	const char *name;

@@ -202,7 +202,7 @@ static const struct packet_case order_cases[] = {
 };
 /* clang-format on */
 
-/* ---- interfaces ----------------------------------------------------------- */
+/* ---- interfaces --------------------------------------------------------- */
 
 static const __u8 mac_out[ETH_ALEN] = { 2, 0, 0, 0, 0, 2 };
 #define VIA_OUT .mac = mac_out
@@ -252,7 +252,7 @@ static void test_interfaces(const struct world *w)
 	check_on_out(w, divert_cases, ARRAY_SIZE(divert_cases));
 }
 
-/* ---- sockets the rules steer to ------------------------------------------- */
+/* ---- sockets the rules steer to ----------------------------------------- */
 
 static void open_proxies(const struct world *w)
 {

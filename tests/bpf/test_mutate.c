@@ -29,7 +29,7 @@ static __u64 setting(const char *name, __u64 usual)
 	return text && *text ? strtoull(text, NULL, 0) : usual;
 }
 
-/* ---- maps ----------------------------------------------------------------- */
+/* ---- maps --------------------------------------------------------------- */
 
 static void map_in_memory(struct bpf_map *map)
 {
@@ -54,7 +54,7 @@ static const void *look_into(const struct bpf_map *map)
 	return at;
 }
 
-/* ---- policies ------------------------------------------------------------- */
+/* ---- policies ----------------------------------------------------------- */
 
 static int apply_edit(const struct tables_edit *edit, void *arg)
 {
@@ -118,7 +118,7 @@ static void next_policy(struct round *r)
 	r->w.skel->data_cookie->cookie_seen = 0;
 }
 
-/* ---- rounds --------------------------------------------------------------- */
+/* ---- rounds ------------------------------------------------------------- */
 
 static void next_packet(struct round *r)
 {
@@ -231,7 +231,7 @@ static bool fork_round(struct tally *tally, __u64 seed, __u32 packets)
 	return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
-/* ---- coverage ------------------------------------------------------------- */
+/* ---- coverage ----------------------------------------------------------- */
 
 /* Every way out was taken, or the packets are not varied enough to mean anything. */
 static void check_coverage(const struct tally *sum)

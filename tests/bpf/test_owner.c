@@ -5,7 +5,7 @@
  */
 #include "owner_world.h"
 
-/* ---- TCP ------------------------------------------------------------------ */
+/* ---- TCP ---------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct packet_case tcp_cases[] = {
@@ -78,7 +78,7 @@ static const struct packet_case listener_cases[] = {
 };
 /* clang-format on */
 
-/* ---- UDP ------------------------------------------------------------------ */
+/* ---- UDP ---------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct packet_case udp_cases[] = {
@@ -122,7 +122,7 @@ static const struct packet_case udp_cases[] = {
 };
 /* clang-format on */
 
-/* ---- this host's own addresses -------------------------------------------- */
+/* ---- this host's own addresses ------------------------------------------ */
 
 /*
  * Kept like every flow that a socket owns, although the local table would deliver them without
@@ -141,7 +141,7 @@ static const struct packet_case own_cases[] = {
 };
 /* clang-format on */
 
-/* ---- TIME_WAIT ------------------------------------------------------------ */
+/* ---- TIME_WAIT ---------------------------------------------------------- */
 
 static const struct packet_case time_wait_cases[] = {
 	{ "TIME_WAIT: SYN for the relay", { TO_SERVER4(7100) }, KEPT_BY(C(TIME_WAIT), 3) },

@@ -24,7 +24,7 @@ static const struct rule_spec rules[] = {
 };
 /* clang-format on */
 
-/* ---- what a link puts around a packet ------------------------------------- */
+/* ---- what a link puts around a packet ----------------------------------- */
 
 /* clang-format off */
 static const struct packet_case tag_cases[] = {
@@ -130,7 +130,7 @@ static const struct packet_case length_cases[] = {
 };
 /* clang-format on */
 
-/* ---- fragments that overlap ----------------------------------------------- */
+/* ---- fragments that overlap --------------------------------------------- */
 
 #define EIGHT .body = BYTES(0, 0, 0, 0, 0x50, SYN, 0, 0)
 
@@ -157,7 +157,7 @@ static const struct packet_case overlap_cases[] = {
 };
 /* clang-format on */
 
-/* ---- where a rule could mean them, and where not --------------------------- */
+/* ---- where a rule could mean them, and where not ------------------------ */
 
 #define LSRR .middle = BYTES(131, 7, 4, 10, 0, 0, 1, 0)
 
@@ -193,7 +193,7 @@ static const struct packet_case concern_cases[] = {
 };
 /* clang-format on */
 
-/* ---- unreadable = pass ------------------------------------------------------ */
+/* ---- unreadable = pass -------------------------------------------------- */
 
 /* clang-format off */
 static const struct packet_case pass_cases[] = {

@@ -27,7 +27,7 @@ struct world {
 	int cpus;
 };
 
-/* ---- maps ----------------------------------------------------------------- */
+/* ---- maps --------------------------------------------------------------- */
 
 static inline void put(int fd, const void *key, const void *value, const char *what)
 {
@@ -182,7 +182,7 @@ static inline void start_relay(const struct world *w, __u32 group, __u16 port)
 	register_socket(w, group, TPROXY_UDP6, bound_socket(SOCK_DGRAM, "::1", port));
 }
 
-/* ---- everything together -------------------------------------------------- */
+/* ---- everything together ------------------------------------------------ */
 
 /* prepare: changes the maps' definitions before they are made, or NULL. */
 static inline void world_open_prepared(struct world *w, void (*prepare)(struct tproxy_bpf *skel))

@@ -21,7 +21,7 @@
 #include "load.h"
 #include "loadcrowd.h"
 
-/* ---- server --------------------------------------------------------------- */
+/* ---- server ------------------------------------------------------------- */
 
 static void serve_source(struct peer *p)
 {
@@ -106,7 +106,7 @@ static void server(const char *port)
 	}
 }
 
-/* ---- clients -------------------------------------------------------------- */
+/* ---- clients ------------------------------------------------------------ */
 
 static void steady(struct run *run, double seconds, char role)
 {

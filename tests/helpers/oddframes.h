@@ -5,7 +5,7 @@
 
 #include "oddheaders.h"
 
-/* ---- packets -------------------------------------------------------------- */
+/* ---- packets ------------------------------------------------------------ */
 
 /* Looks like the rest of the header, and like a flow that is not new. */
 static inline void put_hostile(const struct start *s, size_t until, __u8 *at, size_t n)
@@ -149,7 +149,7 @@ static inline void add_packet(struct start *s, const struct piece *p)
 	s->n++;
 }
 
-/* ---- fragments ------------------------------------------------------------ */
+/* ---- fragments ---------------------------------------------------------- */
 
 static inline size_t cut_pieces(struct start *s, struct piece *pieces)
 {
@@ -214,7 +214,7 @@ static inline void add_fragments(struct start *s)
 		add_packet(s, &pieces[i]);
 }
 
-/* ---- a start -------------------------------------------------------------- */
+/* ---- a start ------------------------------------------------------------ */
 
 static inline void start_build(struct start *s, const struct ends *ends, struct rng *r,
 			       __u32 number, __u16 sport)

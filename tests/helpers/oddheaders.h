@@ -57,7 +57,7 @@ static inline void put_random(struct rng *r, __u8 *at, size_t n)
 		at[i] = (__u8)rng_next(r);
 }
 
-/* ---- upper layer ---------------------------------------------------------- */
+/* ---- upper layer -------------------------------------------------------- */
 
 static const struct bytes odd_tcp_options[] = {
 	BYTES(2, 4, 5, 0xb4),
@@ -132,7 +132,7 @@ static inline void put_upper(struct start *s)
 	s->body_n += n;
 }
 
-/* ---- IPv4 options --------------------------------------------------------- */
+/* ---- IPv4 options ------------------------------------------------------- */
 
 static inline void add_head(struct start *s, const void *bytes, size_t n)
 {
@@ -160,7 +160,7 @@ static inline void put_options(struct start *s)
 		add_head(s, options[rng_below(s->r, 8)], 8);
 }
 
-/* ---- IPv6 extension headers ----------------------------------------------- */
+/* ---- IPv6 extension headers --------------------------------------------- */
 
 /* RFC 8754 2. The list is in reverse, and ends with the one that is under way. */
 static inline size_t put_segments(const struct start *s, __u8 *at, __u8 left)

@@ -58,7 +58,7 @@ static struct {
 	__u8 state;
 } known[STARTS_MAX];
 
-/* ---- answers -------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------ */
 
 /* The number of the start that it answers, or -1. A reset without ACK answers no SYN. */
 static int answered_start(const struct answer *a)
@@ -77,7 +77,7 @@ static int answered_start(const struct answer *a)
 	return a->flags & ACK ? number : -1;
 }
 
-/* ---- sessions ------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------- */
 
 /* Nothing odd about this one. */
 static void send_segment(const struct answer *a, __u8 flags, __u32 ack, const char *data)
@@ -173,7 +173,7 @@ static void drain_all(void)
 	}
 }
 
-/* ---- starts --------------------------------------------------------------- */
+/* ---- starts ------------------------------------------------------------- */
 
 static const struct start *build(__u32 number)
 {
@@ -210,7 +210,7 @@ static void send_all(__u32 first, __u32 end)
 	drain_all();
 }
 
-/* ---- results -------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------ */
 
 static void show(__u32 number)
 {
@@ -258,7 +258,7 @@ static void report(__u32 first, __u32 end, __u32 most)
 	printf("total %u %u %u %u %u\n", end - first, all[0], all[1], all[2], all[3]);
 }
 
-/* ---- set-up --------------------------------------------------------------- */
+/* ---- set-up ------------------------------------------------------------- */
 
 static int packet_socket(const char *ifname, int outgoing)
 {

@@ -24,7 +24,7 @@
 #include "udpflow.h"
 #include "udppeer.h"
 
-/* ---- servers -------------------------------------------------------------- */
+/* ---- servers ------------------------------------------------------------ */
 
 static volatile sig_atomic_t ended;
 
@@ -148,7 +148,7 @@ static int serve_forever(uint16_t port, bool echo)
 	return 0;
 }
 
-/* ---- commands ------------------------------------------------------------- */
+/* ---- commands ----------------------------------------------------------- */
 
 /* Fifty questions at a time, each sent up to three times, as stub resolvers do. */
 static int cmd_oneshot(unsigned int count)

@@ -21,7 +21,7 @@ struct flow {
 	__u16 port; /* host byte order */
 };
 
-/* ---- random policies and flows -------------------------------------------- */
+/* ---- random policies and flows ------------------------------------------ */
 
 /* splitmix64: good also for consecutive seeds. */
 static inline __u64 random_next(__u64 *state)
@@ -208,7 +208,7 @@ static inline struct flow random_flow(__u64 *state, const struct policy *policy)
 	return f;
 }
 
-/* ---- the two ways to decide ----------------------------------------------- */
+/* ---- the two ways to decide --------------------------------------------- */
 
 static inline bool in_set(const struct prefix_set *set, const struct prefix *address)
 {

@@ -52,7 +52,7 @@ static void test_kernel_document(void **unused)
 	       "[loader]\n"
 	       "\n[rule proxy-1]\nfrom = 0.0.0.0/0\nto = 0.0.0.0/0\nports = 80\n"
 	       "action = proxy\nproxy = 50080\n",
-	       "4 needless: packets of a flow that a socket here has always reach that socket\n");
+	       "4 needless: packets of a flow that has a socket here always reach that socket\n");
 }
 
 /* A gate for SSH and RDP: its own address and one network are excluded. */

@@ -12,7 +12,7 @@
 #include "lib/parse.h"
 #include "lib/util.h"
 
-/* ---- numbers -------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------ */
 
 static const struct {
 	const char *text;
@@ -84,7 +84,7 @@ static void test_mark_and_table(void **unused)
 	assert_int_equal(value, 4294967294);
 }
 
-/* ---- port ranges ---------------------------------------------------------- */
+/* ---- port ranges -------------------------------------------------------- */
 
 static const struct {
 	const char *text;
@@ -130,7 +130,7 @@ static void test_port_range(void **unused)
 	}
 }
 
-/* ---- endpoints ------------------------------------------------------------ */
+/* ---- endpoints ---------------------------------------------------------- */
 
 static const struct {
 	const char *text;
@@ -194,7 +194,7 @@ static void test_endpoint(void **unused)
 	}
 }
 
-/* ---- names and lists ------------------------------------------------------ */
+/* ---- names and lists ---------------------------------------------------- */
 
 static void test_name(void **unused)
 {

@@ -13,7 +13,7 @@
 #include "lib/util.h"
 #include "prefix.h"
 
-/* ---- text ------------------------------------------------------------------ */
+/* ---- text --------------------------------------------------------------- */
 
 static unsigned int bits_of(__u8 family)
 {
@@ -158,7 +158,7 @@ static void test_format_back(void **unused)
 	check_format_back(AF_INET6);
 }
 
-/* ---- order and cover ------------------------------------------------------ */
+/* ---- order and cover ---------------------------------------------------- */
 
 /* In the order that the tables rely on. */
 /* clang-format off */

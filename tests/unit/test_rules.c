@@ -155,7 +155,7 @@ static void test_actions(void **state)
 	}
 }
 
-/* ---- places ----------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------- */
 
 #define LOCAL RULE(.pref = 0, .table = 255)
 #define MAIN RULE(.pref = 32766, .table = 254)
@@ -215,7 +215,7 @@ static void test_worst(void **state)
 	assert_int_equal(match, RULE_NEVER);
 }
 
-/* ---- messages and text ------------------------------------------------------- */
+/* ---- messages and text -------------------------------------------------- */
 
 static void assert_text(const struct route_rule *rule, const char *want)
 {

@@ -161,7 +161,7 @@ static void test_print_and_read(void **unused)
 	}
 }
 
-/* ---- single differences --------------------------------------------------- */
+/* ---- single differences ------------------------------------------------- */
 
 static void read_two(const char *a, const char *b, struct found *found)
 {

@@ -14,7 +14,7 @@
 
 #define ADDRESSES_RETRY_MS 1000
 
-/* ---- local addresses ------------------------------------------------------ */
+/* ---- local addresses ---------------------------------------------------- */
 
 /* The kernel reports a change once: what cannot be read now is read later. */
 static int read_addresses(struct relay_thread *t)
@@ -54,7 +54,7 @@ static int watch_addresses(struct relay_thread *t)
 	return worker_watch(&t->ctx.worker, &t->local_io, EPOLLIN);
 }
 
-/* ---- orders --------------------------------------------------------------- */
+/* ---- orders ------------------------------------------------------------- */
 
 /* Here no flow uses what the old settings hold. */
 static void take_settings(struct engine_context *ctx)
@@ -150,7 +150,7 @@ void thread_order(struct relay_thread *t, enum thread_order order)
 	eventfd_write(t->command.fd, 1);
 }
 
-/* ---- the thread ----------------------------------------------------------- */
+/* ---- the thread --------------------------------------------------------- */
 
 static void *thread_run(void *arg)
 {

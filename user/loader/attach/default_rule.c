@@ -28,7 +28,7 @@ static void placing_free(struct placing *p)
 }
 #define __cleanup_placing __attribute__((cleanup(placing_free)))
 
-/* ---- what is given and attached ------------------------------------------------------ */
+/* ---- what is given and attached ----------------------------------------- */
 
 static int read_attached(struct placing *p)
 {

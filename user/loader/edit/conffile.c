@@ -46,14 +46,14 @@ int conffile_read(const char *path, struct conffile_report *report, struct confi
 	int err = open_path(path, &file);
 
 	if (err) {
-		log_error("%s: cannot be read: %s", path, strerror(-err));
+		log_error("%s: cannot be read: %s (check the path)", path, strerror(-err));
 		return err;
 	}
 	err = read_open(name, file, report, ret_config);
 	if (!err && report)
 		review_config(report, name, ret_config);
 	if (err && err != -EINVAL)
-		log_error("%s: cannot be read: %s", path, strerror(-err));
+		log_error("%s: cannot be read: %s (check the path)", path, strerror(-err));
 	return err;
 }
 

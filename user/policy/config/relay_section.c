@@ -59,13 +59,17 @@ static int check_key(struct reading *r, const struct ini_line *line)
 	const struct config_relay *relay = r->reader->relay;
 	struct relay_list list = { relay, line->name };
 	bool is_list = relay->is_list(line->name);
-	const char *why = line->kind == INI_CONTINUED ? "takes one line only" : "given twice";
-	int err = -EEXIST;
+	const char *why = "takes one line only";
+	int err = -EINVAL;
 
-	if (is_list || (line->kind == INI_KEY && !has_key(r->config, line->name)))
+	if (is_list || line->kind == INI_KEY)
 		err = relay->set(relay->arg, line->name, line->value, &why);
 	if (err == -ENOMEM)
 		return err;
+	if (!err && !is_list && has_key(r->config, line->name)) {
+		err = -EEXIST;
+		why = "given twice";
+	}
 	if (err)
 		fail(r, "%.80s = %.160s: %s", line->name, relay->shown(line->name, line->value),
 		     why);

@@ -174,7 +174,7 @@ static bool chain_exists(const struct reading *r, const char *name)
 static const char *needless(const struct ipt_match *m)
 {
 	if (m->socket)
-		return "packets of a flow that a socket here has always reach that socket";
+		return "packets of a flow that has a socket here always reach that socket";
 	if (m->established)
 		return "rules decide only about the start of a flow";
 	if (m->local)

@@ -288,9 +288,18 @@ static bool is_flag(const char *key)
 	       !strcmp(key, "udp-full-cone") || !strcmp(key, "join");
 }
 
+/* A URL may hold a password, even one that lost its '@' to a comment or a typing error. */
+static bool may_hold_password(const char *value)
+{
+	const char *host = strstr(value, "://");
+	const char *port = host ? strrchr(host + 3, ':') : NULL;
+
+	return strchr(value, '@') || (port && port[1 + strspn(port + 1, "0123456789")]);
+}
+
 const char *keys_shown(const char *key, const char *value)
 {
-	return settings_is_list(key) || !strchr(value, '@') ? value : "...";
+	return settings_is_list(key) || !may_hold_password(value) ? value : "...";
 }
 
 const char *keys_option(size_t i, bool *ret_has_value)

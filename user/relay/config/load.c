@@ -61,7 +61,7 @@ static void override(struct loading *l)
 	l->overridden = true;
 }
 
-/* ---- the file ------------------------------------------------------------- */
+/* ---- the file ----------------------------------------------------------- */
 
 static void on_error(const char *file, unsigned int line, const char *text, void *arg)
 {
@@ -115,10 +115,10 @@ static void read_file(struct loading *l, const char *path)
 	if (!err)
 		err = take_pools(l->o, &config);
 	if (err && err != -EINVAL)
-		report(l, "%s: cannot be read: %s", path, strerror(-err));
+		report(l, "%s: cannot be read: %s (check the path)", path, strerror(-err));
 }
 
-/* ---- the whole ------------------------------------------------------------ */
+/* ---- the whole ---------------------------------------------------------- */
 
 /* What is wrong with the options as a whole. A start itself finds out about the host. */
 static void check_all(struct loading *l)

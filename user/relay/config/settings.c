@@ -33,7 +33,7 @@ void settings_unref(struct settings *s)
 	free(s);
 }
 
-/* ---- limits --------------------------------------------------------------- */
+/* ---- limits ------------------------------------------------------------- */
 
 /* 0 removes a limit, so that the command line can undo what the file says. */
 static int set_count(uint32_t *count, const char *value, const char **ret_why)
@@ -96,7 +96,7 @@ static int set_bandwidth(struct limit_values *limits, const char *value, const c
 	return 0;
 }
 
-/* ---- keys ----------------------------------------------------------------- */
+/* ---- keys --------------------------------------------------------------- */
 
 static const struct {
 	const char *name;

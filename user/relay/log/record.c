@@ -46,6 +46,7 @@ int record_open(const char *path, enum record_format format, enum record_level l
 bool record_limit_take(struct record_limit *limit, uint64_t now)
 {
 	uint64_t begin = atomic_load(&limit->begin);
+	/* Unsigned: a clock that was set back opens a new window. */
 	bool over = !begin || now - begin >= limit->window_ms;
 
 	/* One of the threads that come here opens the next window. */

@@ -23,7 +23,7 @@
 void handover_name(const struct options *o, char *ret_name);
 #define HANDOVER_NAME_LEN (6 + IF_NAMESIZE)
 
-/* ---- the new relay's side ------------------------------------------------- */
+/* ---- the new relay's side ----------------------------------------------- */
 
 /* What a running relay gives. Descriptors of -1 and no listeners: there is none. */
 struct takeover {
@@ -38,7 +38,7 @@ int handover_ask(const char *name, struct takeover *ret_takeover, char *ret_why,
 /* Says that everything is served, so that the old relay may go. Closes the descriptor. */
 void handover_finish(int *old_relay_fd);
 
-/* ---- the running relay's side --------------------------------------------- */
+/* ---- the running relay's side ------------------------------------------- */
 
 struct handover {
 	int listen_fd;    /* where the next relay asks; readable: handover_answer */

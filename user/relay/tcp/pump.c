@@ -45,7 +45,7 @@ static bool would_block(int err)
 	return err == EAGAIN || err == EWOULDBLOCK;
 }
 
-/* ---- choosing the way ----------------------------------------------------- */
+/* ---- choosing the way --------------------------------------------------- */
 
 static void pump_note_read(struct pump *p, uint64_t now, size_t bytes)
 {
@@ -64,7 +64,7 @@ static void pump_note_read(struct pump *p, uint64_t now, size_t bytes)
 	p->streak = 0;
 }
 
-/* ---- copying -------------------------------------------------------------- */
+/* ---- copying ------------------------------------------------------------ */
 
 /*
  * Sends until everything is out (PUMP_YIELD) or the receiver is full. A partial
@@ -169,7 +169,7 @@ static struct step copy_step(struct pump *p, struct pump_tools *tools, int from,
 	return step;
 }
 
-/* ---- splicing ------------------------------------------------------------- */
+/* ---- splicing ----------------------------------------------------------- */
 
 /* Empties the pipe (PUMP_YIELD) and gives it back, or fills the receiver. */
 static enum pump_result splice_flush(struct pump *p, struct pump_tools *tools, int to)
@@ -224,7 +224,7 @@ static struct step splice_step(struct pump *p, struct pump_tools *tools, int fro
 	return (struct step){ pump_fail(p, PUMP_READ_FAILED, err), 0 };
 }
 
-/* ---- both ----------------------------------------------------------------- */
+/* ---- both --------------------------------------------------------------- */
 
 static enum pump_result pump_finish(struct pump *p, int to)
 {
