@@ -74,5 +74,15 @@ for hook in tcx clsact; do
 	ok "$hook: flows go there" direct $SERVER4
 	is "$hook: that is no bypass" "$(counter past)" 2
 	do_ok "$hook: detach" loader detach --all
+
+	do_ok "$hook: attach" loader attach r0 --hook $hook --ports 80
+	grows "$hook: 2 flows start" '^2 2$' gets $SERVER4 2
+	do_ok "$hook: a rule before it" loader rule add --before default earlier --ports 81 --action pass
+	is "$hook: the new rule has no health" "$(last 0)" "0 0 0"
+	is "$hook: the old one keeps its latest flow" "$(last 1)" "6 80 $index"
+	do_ok "$hook: the old rule goes, another one gets its number" loader rule del default
+	do_ok "$hook: a new rule" loader rule add another --ports 82
+	is "$hook: it has no health" "$(last 1)" "0 0 0"
+	do_ok "$hook: detach" loader detach --all
 done
 finish

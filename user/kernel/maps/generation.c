@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "kernel/maps/applied.h"
+#include "kernel/maps/figures.h"
 #include "kernel/maps/policy_maps.h"
 #include "kernel/maps/policy_slots.h"
 #include "policy/tables.h"
@@ -25,25 +26,6 @@ static int copy_ifaces(const struct state *state, const struct policy *policy,
 		if (ifaces[i].value.roles & TPROXY_ROLE_POLICY)
 			ifaces[i].value.mask = policy_rules_on(policy, name);
 		err = policy_maps_iface_set(next, ifaces[i].ifindex, &ifaces[i].value);
-	}
-	return err;
-}
-
-/* Counters are indexed by rule number and shared by both generations. */
-static int move_rulestats(const struct state *state, const struct policy *from,
-			  const struct policy *to)
-{
-	struct tproxy_rulestat stats[TPROXY_MAX_RULES];
-	int err = 0;
-
-	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++)
-		err = policy_maps_rulestat(state, i, &stats[i]);
-	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++) {
-		int was = to->rules[i].used ? policy_find(from, to->rules[i].name) : -ENOENT;
-
-		if (was == (int)i || (was < 0 && !to->rules[i].used))
-			continue;
-		err = policy_maps_set_rulestat(state, i, was < 0 ? NULL : &stats[was]);
 	}
 	return err;
 }
@@ -172,7 +154,7 @@ int generation_publish(struct state *state, const struct generation_plan *plan, 
 		err = policy_slots_wait(state, next, old);
 	if (err)
 		return err;
-	err = move_rulestats(state, plan->from, plan->to);
+	err = figures_move(state, plan->from, plan->to);
 	drain(&gone);
 	return err;
 }
@@ -246,7 +228,7 @@ int generation_rollback(struct state *state)
 		err = make_live(state, &idle);
 	if (!err)
 		err = policy_slots_wait(state, &idle, old);
-	return err ? err : move_rulestats(state, &from, &to);
+	return err ? err : figures_move(state, &from, &to);
 }
 
 /* ---- after an interruption ---------------------------------------------- */

@@ -71,3 +71,39 @@ int health_read(const struct state *state, __u32 rule, __u8 proto, struct health
 	*ret_health = sum;
 	return 0;
 }
+
+/* key / 2 is the number of the rule, key % 2 its protocol. cpus: of one entry. */
+static int read_entries(const struct state *state, struct tproxy_health *values, size_t cpus)
+{
+	for (__u32 key = 0; key < TPROXY_HEALTH_ENTRIES; key++)
+		if (bpf_map_lookup_elem(state->map[MAP_HEALTH], &key, &values[key * cpus]))
+			return -errno;
+	return 0;
+}
+
+int health_move(const struct state *state, const int was[TPROXY_MAX_RULES])
+{
+	int cpus = libbpf_num_possible_cpus();
+	__cleanup_free struct tproxy_health *values = NULL;
+	const struct tproxy_health *none;
+	int err;
+
+	if (cpus < 0)
+		return cpus;
+	values = calloc((size_t)cpus * (TPROXY_HEALTH_ENTRIES + 1), sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	none = &values[TPROXY_HEALTH_ENTRIES * cpus];
+	err = read_entries(state, values, (size_t)cpus);
+	for (__u32 key = 0; key < TPROXY_HEALTH_ENTRIES && !err; key++) {
+		int from = was[key / 2];
+
+		if (from == (int)key / 2)
+			continue;
+		if (bpf_map_update_elem(state->map[MAP_HEALTH], &key,
+					from < 0 ? none : &values[(2 * from + (int)key % 2) * cpus],
+					BPF_ANY))
+			err = -errno;
+	}
+	return err;
+}

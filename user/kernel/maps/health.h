@@ -4,6 +4,7 @@
 #define TPROXY_KERNEL_MAPS_HEALTH_H
 
 #include "kernel/state/state.h"
+#include "tproxy.h"
 
 struct health {
 	__u64 started;       /* SYNs or datagrams given to a listener, in the last 34 to 69 s */
@@ -17,5 +18,11 @@ struct health {
 
 /* proto: IPPROTO_TCP or IPPROTO_UDP. 0 or -errno. */
 int health_read(const struct state *state, __u32 rule, __u8 proto, struct health *ret_health);
+
+/*
+ * Rule i gets the figures of rule was[i], and none if that is negative: rules have new numbers.
+ * What the data path counts meanwhile may be lost. 0 or -errno.
+ */
+int health_move(const struct state *state, const int was[TPROXY_MAX_RULES]);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernel/maps/figures.h"
 #include "kernel/maps/generation.h"
 #include "loader/steps/confirm.h"
 #include "loader/steps/confirm_guard.h"
@@ -14,12 +15,9 @@ static int write_in_place(struct state *state, const struct policy *before,
 {
 	int err = policy_maps_change(state, before, after);
 
-	if (err)
-		policy_maps_change(state, after, before);
-	/* A new rule counts from zero, even if its number was in use before. */
-	for (__u32 i = 0; i < TPROXY_MAX_RULES && !err; i++)
-		if (after->rules[i].used && !before->rules[i].used)
-			err = policy_maps_set_rulestat(state, i, NULL);
+	if (!err)
+		return figures_move(state, before, after);
+	policy_maps_change(state, after, before);
 	return err;
 }
 
