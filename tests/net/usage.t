@@ -8,7 +8,8 @@ prepare nginx
 snapshot >"$WORK/before"
 
 refuses "an unknown command" 2 frobnicate loader frobnicate
-refuses "an unknown option" 2 frob loader attach r0 --frob
+refuses "an unknown option" 2 'frob.*tproxy-loader attach --help' loader attach r0 --frob
+refuses "an unknown option before the command" 2 'frob.*tproxy-loader --help' loader --frob status
 refuses "an option without its argument" 2 port loader attach r0 --port
 refuses "attach without an interface" 2 interface loader attach --ports 80
 refuses "port 0" 2 '0' loader attach r0 --ports 0

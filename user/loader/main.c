@@ -205,6 +205,7 @@ int main(int argc, char **argv)
 		print_command_help(command);
 		return EXIT_DONE;
 	}
+	app.command = command->name;
 	optind = 0; /* GNU getopt: start over with the arguments of the command */
 	return command->run(&app, argc, argv);
 }

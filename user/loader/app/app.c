@@ -75,6 +75,14 @@ static bool is_global(int opt)
 	return opt == APP_OPT_PIN_DIR || (opt && opt != ':' && strchr(APP_SHORT_OPTIONS, opt));
 }
 
+/* Returns '?'. */
+static int refuse_option(const struct app *app, const char *arg, const char *why)
+{
+	log_error("%s: %s (see tproxy-loader%s%s --help)", arg, why, app->command ? " " : "",
+		  app->command ? app->command : "");
+	return '?';
+}
+
 int app_getopt(struct app *app, int argc, char **argv, const struct option *options)
 {
 	for (;;) {
@@ -82,22 +90,14 @@ int app_getopt(struct app *app, int argc, char **argv, const struct option *opti
 		const char *arg = at < argc ? argv[at] : NULL;
 		int opt;
 
-		if (arg && !strncmp(arg, "--", 2) && arg[2] && !is_exact(arg, options)) {
-			log_error("%s: unknown option (see tproxy-loader --help)", arg);
-			return '?';
-		}
+		if (arg && !strncmp(arg, "--", 2) && arg[2] && !is_exact(arg, options))
+			return refuse_option(app, arg, "unknown option");
 		/* '+': stops at the first operand, which the caller takes. */
 		opt = getopt_long(argc, argv, "+" APP_SHORT_OPTIONS, options, NULL);
-		if (opt == ':') {
-			log_error("%s: needs a value (see tproxy-loader --help)", arg);
-			return '?';
-		}
-		if (opt == '?') {
-			log_error(
-				"%s: unknown option or unexpected value (see tproxy-loader --help)",
-				arg);
-			return '?';
-		}
+		if (opt == ':')
+			return refuse_option(app, arg, "needs a value");
+		if (opt == '?')
+			return refuse_option(app, arg, "unknown option or unexpected value");
 		if (opt < 0 || !is_global(opt))
 			return opt;
 		if (!global_option(app, opt))

@@ -24,7 +24,8 @@ enum exit_code {
 };
 
 struct app {
-	const char *netns; /* name given with -n, or NULL */
+	const char *command; /* the command that runs; NULL before it is known */
+	const char *netns;   /* name given with -n, or NULL */
 	char pin_dir[PINDIR_PATH_LEN];
 	bool json;
 	enum log_level level;

@@ -104,12 +104,16 @@ static void report_figure(struct checkup *c, const struct sample *s, enum proved
 {
 	struct problem *p = problem_add(&c->problems, "not-delivered", VERDICT_DEGRADED,
 					(const char *)s->iface->iface.value.name, s->rule->name);
+	char latest[64] = "";
 
 	problem_concerns(p, s->classes);
+	if (s->health.unanswered)
+		snprintf(latest, sizeof(latest), ", and none of the latest %llu",
+			 s->health.unanswered);
 	problem_text(p,
 		     "%llu flow starts were given to the listener in the last minute, %llu of "
-		     "them became connections, and none of the latest %llu%s",
-		     s->health.started, s->health.delivered, s->health.unanswered,
+		     "them became connections%s%s",
+		     s->health.started, s->health.delivered, latest,
 		     proved == PROVED_ARRIVES ? "; a probe does arrive" : "");
 	if (proved == PROVED_ARRIVES)
 		problem_next(p,
