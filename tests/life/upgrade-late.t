@@ -47,7 +47,7 @@ done
 relay_stop
 ok "the relay of ABI 1 starts" old_relay_start
 for hook in auto clsact; do
-	do_ok "ABI 1 is attached, $hook" old_loader attach r0 --ports 7007,7009 --hook $hook
+	do_ok "ABI 1 is attached, $hook" old_loader attach r0 --port 7007,7009 --hook $hook
 	kept "from ABI 1, $hook" "migrate" "$LOADER" $hook
 done
 finish
