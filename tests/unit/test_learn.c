@@ -16,6 +16,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
+#include "flow_key.h"
 #include "kernel/flows/capture.h"
 #include "kernel/flows/conntrack.h"
 #include "kernel/flows/flowset.h"
@@ -35,19 +36,6 @@ static const __u8 ipv6[] = {
 	0x20, 1, 0xd, 0xb8, 0,    0,    0,  0,  0,    0, 0,   0,
 	0,    0, 0,   2,    0x10, 0x01, 0,  53, 0,    8, 0,   0,
 };
-
-static struct tproxy_flow_key key_of(__u8 family, const char *src, const char *dst)
-{
-	struct tproxy_flow_key key;
-	__u8 from[16], to[16];
-
-	inet_pton(family, src, from);
-	inet_pton(family, dst, to);
-	flow_key_make(&key, family, from, to);
-	key.sport = htons(0x1001);
-	key.dport = htons(53);
-	return key;
-}
 
 static void expect_packet(__u16 protocol, const __u8 *data, size_t len,
 			  const struct tproxy_flow_key *expected)

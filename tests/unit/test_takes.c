@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
+#include "flow_key.h"
 #include "kernel/flows/flowset.h"
 #include "policy/takes.h"
 #include "random_policy.h"
@@ -114,19 +115,6 @@ static void add_rule(struct policy *policy, int index, enum tproxy_action action
 		service_set_add(&rule->services, IPPROTO_UDP, (struct port_range){ 53, 53 }), 0);
 	if (interface)
 		assert_int_equal(name_set_add(&rule->interfaces, interface), 0);
-}
-
-static struct tproxy_flow_key key_of(__u8 family, const char *src, const char *dst)
-{
-	struct tproxy_flow_key key;
-	__u8 from[16], to[16];
-
-	inet_pton(family, src, from);
-	inet_pton(family, dst, to);
-	flow_key_make(&key, family, from, to);
-	key.sport = htons(0x1001);
-	key.dport = htons(53);
-	return key;
 }
 
 static void expect_somewhere(const struct policy *policy, bool expected)
