@@ -34,7 +34,7 @@ static __always_inline long load_net(struct __sk_buff *skb, __u32 offset, void *
 	return bpf_skb_load_bytes_relative(skb, offset, to, len, BPF_HDR_START_NET);
 }
 
-/* The flags that say what a segment is for; PSH, URG and ECN do not. */
+/* The flags that open, acknowledge or end a connection, without PSH, URG and ECN. */
 static __always_inline __u8 tcp_control(const struct flow *f)
 {
 	__u8 flags = f->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);

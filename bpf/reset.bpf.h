@@ -6,9 +6,9 @@
  *
  * The device may still have to fill in the checksum of an skb (CHECKSUM_PARTIAL, usual on veth),
  * and a program cannot see that. So TCP's checksum is changed by difference, which the helper
- * gets right either way. ICMP gets a complete checksum; but where UDP had its checksum, and the
- * device would write one, ICMP has an unused half word. This holds the sum of the pseudo header
- * (ICMPv4 has none: 0), and then what the device writes there is right as well.
+ * gets right either way. ICMP gets a complete checksum. But the device may still write one where
+ * UDP had its own; there ICMP has an unused half word. It holds the sum of the pseudo header
+ * (ICMPv4 has none: 0), so that a checksum which the device writes there is correct, too.
  */
 #ifndef TPROXY_RESET_BPF_H
 #define TPROXY_RESET_BPF_H

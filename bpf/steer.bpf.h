@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Gives a flow to the listener of its rule: assigns it here or leaves a ticket for sk_lookup, and
- * does what the rule says when there is no listener. Does not choose the rule.
+ * Gives a flow to the listener of its rule: assigns it here or leaves a ticket for sk_lookup.
+ * Without a listener it applies on-proxy-down of the rule. Does not choose the rule.
  */
 #ifndef TPROXY_STEER_BPF_H
 #define TPROXY_STEER_BPF_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The lines of an INI file. Owns what a line is: the header of a section, a key with its value,
- * the continuation of a value, or none of these. Must not know which sections and keys exist.
+ * The lines of an INI file. Decides the kind of each line: the header of a section, a key with
+ * its value, the continuation of a value, or none of these. Must not know which sections and keys
+ * exist.
  *
  * A comment begins with ';' or '#' at the start of a line, or with ';' after a blank. A byte
  * order mark (UTF-8) before the first line and a carriage return at the end of a line are

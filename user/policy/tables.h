@@ -86,9 +86,9 @@ struct tables_edit {
 int port_mask_cmp(const struct port_mask *a, const struct port_mask *b);
 
 /*
- * The tables that `actual` should become by a change from one policy to another, although `actual`
- * may have been edited by hand since it was compiled: only what the change concerns is changed, and
- * exclusions and additions made by hand stay.
+ * *ret_target: `actual` after the change from one policy to another. `actual` may have been edited
+ * by hand since it was compiled. Entries that the change does not concern stay, and with them
+ * exclusions and additions made by hand.
  */
 int tables_rebase(const struct tables *actual, const struct tables *before,
 		  const struct tables *after, struct tables *ret_target);

@@ -166,8 +166,8 @@ static int edit_rule(const struct tables *to, __u32 index, edit_fn cb, void *arg
 }
 
 /*
- * A removed rule is cleared before its ports and prefixes are, and a new one is written after
- * them. So what an interruption leaves of either is not taken for a rule.
+ * A removed rule is cleared before its ports and prefixes, and a new one is written after them.
+ * So an interruption leaves no part that the data path takes for a rule.
  */
 static int change_or_clear_rules(const struct tables *from, const struct tables *to, edit_fn cb,
 				 void *arg)

@@ -2,7 +2,7 @@
 /*
  * Bounds how many flows there are, in all and for each client, and how fast they come. The only
  * state that threads write together: once when a flow begins and once when it ends, never for its
- * bytes. Must not know what a flow is.
+ * bytes. Must not know sessions and connections.
  *
  * A client is an IPv4 address or an IPv6 prefix, by default a /64: one host gets that much and
  * can choose any addresses of that prefix (RFC 4291, RFC 8981).

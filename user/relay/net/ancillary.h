@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Builds the control messages of sendmsg(2): each call appends what a datagram is to be sent with.
+ * Builds the control messages of sendmsg(2): each call appends one property of a datagram.
  * Must not send.
  */
 #ifndef TPROXY_RELAY_NET_ANCILLARY_H

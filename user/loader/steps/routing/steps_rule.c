@@ -66,7 +66,7 @@ static int place(struct session *session, const struct routing *r)
 	return err;
 }
 
-/* *ret_routing is what the kernel has once the rule is in its place. */
+/* *ret_routing: the rules and routes of the kernel after the rule is in its place. */
 static int find_place(struct session *session, __u8 family, const struct device *device,
 		      struct routing *ret_routing)
 {
