@@ -7,39 +7,13 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "lib/rundir.h"
 #include "lib/util.h"
 
-#define RUN_DIR "/run"
 #define LOCK_PREFIX "lock-"
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* ---- the file in /run/tproxy -------------------------------------------- */
-
-static bool is_trusted_dir(int fd)
-{
-	struct stat st;
-
-	return !fstat(fd, &st) && (st.st_uid == 0 || st.st_uid == geteuid()) &&
-	       (!(st.st_mode & 022) || (st.st_mode & S_ISVTX));
-}
-
-/* Descriptor, or -errno; -EUCLEAN: it belongs to another user. */
-static int open_dir(void)
-{
-	__cleanup_close int run = open(RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	__cleanup_close int dir = -1;
-
-	if (run < 0)
-		return -errno;
-	if (!is_trusted_dir(run))
-		return -EUCLEAN;
-	if (mkdirat(run, "tproxy", 0700) && errno != EEXIST)
-		return -errno;
-	dir = openat(run, "tproxy", DIR_FLAGS);
-	if (dir < 0)
-		return errno == ENOTDIR || errno == ELOOP ? -EUCLEAN : -errno;
-	return is_trusted_dir(dir) ? take_fd(&dir) : -EUCLEAN;
-}
 
 /* By device and inode: bind mounts of a bpffs and paths with links lead to the same. */
 static int name_file(const struct pindir *pins, struct lock *lock)
@@ -211,7 +185,7 @@ static int do_without(const struct pindir *pins, struct lock_wait *wait, struct 
 	lock->dir = -1;
 	if (!is_private(pins))
 		snprintf(wait->remark, sizeof(wait->remark),
-			 "cannot lock in " LOCK_DIR ": %s: the lock that is left can be held by "
+			 "cannot lock in " RUNDIR ": %s: the lock that is left can be held by "
 			 "other users (make /run writable, or chmod 700 the directory above)",
 			 strerror(-err));
 	return 0;
@@ -223,7 +197,7 @@ static int lock_ours(const struct pindir *pins, struct lock_wait *wait, struct l
 	struct waiting w = { .how = wait, .is_signed = true };
 	int err;
 
-	lock->dir = open_dir();
+	lock->dir = rundir_open();
 	err = lock->dir < 0 ? lock->dir : name_file(pins, lock);
 	if (!err)
 		err = take_file(lock, &w);
@@ -234,8 +208,8 @@ static int lock_ours(const struct pindir *pins, struct lock_wait *wait, struct l
 		return waiting_explain(&w, why);
 	case -EUCLEAN:
 		snprintf(why, PINDIR_WHY_LEN,
-			 "cannot be locked: " LOCK_DIR
-			 " is no directory, or not only root's (rm -r " LOCK_DIR ")");
+			 "cannot be locked: " RUNDIR
+			 " is no directory, or not only root's (rm -r " RUNDIR ")");
 		return err;
 	case -ENAMETOOLONG:
 		snprintf(why, PINDIR_WHY_LEN,

@@ -12,10 +12,8 @@
 
 #include "kernel/state/waiting.h"
 
-#define LOCK_DIR "/run/tproxy"
-
 struct lock {
-	int dir; /* LOCK_DIR; -1: cannot be used */
+	int dir; /* RUNDIR; -1: cannot be used */
 	int file;
 	int older;               /* the parent of the pin directory; -1: held by another user */
 	char name[NAME_MAX + 1]; /* of file in dir */

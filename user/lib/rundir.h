@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The directory /run/tproxy, which belongs to root: locks of the loader, and the sockets by which
+ * processes of this host find a running relay. Members of group tproxy may enter it, and nobody else
+ * may, so a name in it cannot be taken by another user. Must not know what is said on a socket.
+ */
+#ifndef TPROXY_LIB_RUNDIR_H
+#define TPROXY_LIB_RUNDIR_H
+
+#include <sys/types.h>
+
+#define RUNDIR "/run/tproxy"
+#define RUNDIR_GROUP "tproxy"
+
+/*
+ * Creates the directory if it is missing. A descriptor that the caller closes, or -errno; -EUCLEAN:
+ * another user could change what is in it.
+ */
+int rundir_open(void);
+
+/* Who may connect to a socket. */
+enum rundir_access { RUNDIR_ROOT, RUNDIR_MEMBERS /* root and group tproxy */ };
+
+/*
+ * A non-blocking SOCK_SEQPACKET socket that listens at NAME. A socket there that nobody serves is
+ * replaced. A descriptor, or -errno; -EADDRINUSE: another process serves it. Peers see the
+ * credentials of this process as it is now (SO_PEERCRED).
+ */
+int rundir_listen(const char *name, enum rundir_access access);
+
+/* A blocking socket that is connected to NAME, or -errno; -ECONNREFUSED, -ENOENT: nobody serves it. */
+int rundir_connect(const char *name);
+
+#endif

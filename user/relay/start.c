@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/start.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+#include "lib/log.h"
+#include "lib/notify.h"
+#include "relay/admit/limits.h"
+#include "relay/log/looplog.h"
+#include "relay/log/record.h"
+#include "relay/log/sink.h"
+#include "relay/process/conflict.h"
+#include "relay/process/privs.h"
+#include "relay/process/seccomp.h"
+
+/* Otherwise a socket of ours could become standard output. */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Threads and the registrar inherit the mask: only the main loop takes signals. */
+static int take_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static unsigned int default_workers(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cpus < 1)
+		return 1;
+	return cpus > OPTIONS_MAX_WORKERS ? OPTIONS_MAX_WORKERS : (unsigned int)cpus;
+}
+
+/* Logs why the start failed, unless err is 0. Returns err. */
+static int complain(int err, const char *why)
+{
+	if (err)
+		log_error("%s", why);
+	return err;
+}
+
+/* Finds the device of --device. */
+static int find_device(struct daemon *d)
+{
+	const struct options *o = &d->options;
+	struct binding *b = &d->relay.binding;
+	char why[DAEMON_WHY_LEN];
+	int err = binding_find(o->device, b, why, sizeof(why));
+
+	if (!err && b->vrf && o->udp_full_cone && o->source != SOURCE_OWN) {
+		snprintf(
+			why, sizeof(why),
+			"--device %s: in a VRF, udp-full-cone goes with source = own only (a client's "
+			"address has to be bound to the device of one destination)",
+			o->device);
+		err = -EINVAL;
+	}
+	return complain(err, why);
+}
+
+/* The relay works without it, so a failure is only a warning. */
+static void offer_handover(struct daemon *d, const char *name, int listen_fd)
+{
+	int err = handover_open(&d->handover, name, listen_fd);
+
+	if (err)
+		record_say(RECORD_WARN,
+			   "hand-over: %s: the next start cannot take over from this "
+			   "one (another process has the name @tproxy-relay/%s)",
+			   strerror(-err), name);
+}
+
+/* Those of systemd or of the relay that runs already; what is missing then is opened. */
+static int get_listeners(struct daemon *d, int *ret_old_relay_fd)
+{
+	char why[DAEMON_WHY_LEN] = "systemd: its sockets cannot be taken (check the socket unit)";
+	struct takeover takeover = { .old_relay_fd = -1, .listen_fd = -1 };
+	char name[HANDOVER_NAME_LEN];
+	int err = inherited_from_systemd(&takeover.listeners);
+
+	handover_name(&d->options, name);
+	if (!err && !takeover.listeners.count)
+		err = handover_ask(name, &takeover, why, sizeof(why));
+	listener_set_init(&d->listeners, &d->options, d->relay.binding.in);
+	if (!err)
+		err = inherited_place(&takeover.listeners, &d->listeners, &d->options, why,
+				      sizeof(why));
+	if (!err)
+		err = listener_open_missing(&d->listeners, &d->options, why, sizeof(why));
+	if (!err)
+		offer_handover(d, name, takeover.listen_fd);
+	*ret_old_relay_fd = takeover.old_relay_fd;
+	return complain(err, why);
+}
+
+/* A relay that takes over from another one has its slots. */
+static int refuse_conflict(const struct daemon *d, bool takes_over)
+{
+	char why[DAEMON_WHY_LEN];
+
+	if (takes_over || d->options.join || d->listeners.device)
+		return 0;
+	return complain(conflict_check(d->options.pin_dir, &d->listeners, why, sizeof(why)), why);
+}
+
+/* What needs the privileges that we were started with. 0, or -errno after logging why. */
+static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
+{
+	struct options *o = &d->options;
+	int err = o->netns[0] ? privs_enter_netns(o->netns) : 0;
+
+	if (err) {
+		log_error("--netns %s: cannot be entered: %s (see: ip netns list)", o->netns,
+			  strerror(-err));
+		return err;
+	}
+	if (o->device[0] && find_device(d))
+		return -EINVAL;
+	/* Rules name the port, and only one worker has it. */
+	if (!o->workers)
+		o->workers = o->device[0] ? 1 : default_workers();
+	d->relay.nofile = privs_raise_nofile();
+	err = record_open(o->log_file[0] ? o->log_file : NULL, o->log_format, o->log_level);
+	if (err) {
+		log_error("log file %s: cannot be opened: %s (check --log-file)", o->log_file,
+			  strerror(-err));
+		return err;
+	}
+	err = get_listeners(d, ret_old_relay_fd);
+	if (!err)
+		err = refuse_conflict(d, *ret_old_relay_fd >= 0);
+	if (err)
+		return err;
+	err = registrar_start(o->pin_dir, &d->listeners, o->join, &d->registrar);
+	if (err)
+		log_error("registrar: cannot be started: %s (check the limit of processes)",
+			  strerror(-err));
+	return err;
+}
+
+static int start_threads(struct daemon *d)
+{
+	int err;
+
+	d->relay.done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	d->relay.limits = limits_new();
+	d->relay.loops = looplog_new();
+	pthread_mutex_lock(&d->gate);
+	if (d->relay.done < 0 || !d->relay.limits || !d->relay.loops)
+		return -errno;
+	for (unsigned int i = 0; i < d->options.workers; i++) {
+		d->opened++;
+		err = thread_open(&d->threads[i], i, &d->relay);
+		if (err)
+			return err;
+	}
+	err = sink_start();
+	for (unsigned int i = 0; i < d->options.workers && !err; i++) {
+		err = thread_start(&d->threads[i]);
+		if (!err)
+			d->running++;
+	}
+	return err;
+}
+
+static void say_started(const struct daemon *d)
+{
+	char ports[OPTIONS_MAX_PORTS * 6 + 1];
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < d->options.listen_count; i++)
+		len += (size_t)snprintf(ports + len, sizeof(ports) - len, "%s%u", i ? "," : "",
+					d->options.listen[i]);
+	record_say(RECORD_INFO, "tproxy-relay %s: listening on %s, %u worker%s, source %s",
+		   TPROXY_VERSION, ports, d->options.workers, d->options.workers == 1 ? "" : "s",
+		   source_names[d->options.source]);
+	if (d->options.device[0])
+		record_say(RECORD_INFO,
+			   "bound to %s%s%s: rules name this relay by its port (--proxy %u)",
+			   d->options.device, d->relay.binding.vrf ? ", in VRF " : "",
+			   d->relay.binding.vrf_name, d->options.listen[0]);
+	if (!d->listeners.have_v6)
+		record_say(RECORD_WARN, "no IPv6 on this host: listening on IPv4 only");
+}
+
+/* SIGHUP reads the file again, as the user that we became. */
+static void check_config_access(const struct options *o)
+{
+	if (o->config && access(o->config, R_OK))
+		record_say(RECORD_WARN,
+			   "%s: %s for the user that we became: SIGHUP cannot read it again "
+			   "(make it readable, or choose another --user)",
+			   o->config, strerror(errno));
+}
+
+static void start_watchdog(struct daemon *d)
+{
+	/* Twice as often as systemd asks, because one message may be late. */
+	d->watchdog_ms = notify_watchdog_ms() / 2;
+}
+
+static int start_unprivileged(struct daemon *d)
+{
+	char why[DAEMON_WHY_LEN];
+	int err = privs_drop(d->options.user, why, sizeof(why));
+
+	if (err)
+		return complain(err, why);
+	check_config_access(&d->options);
+	err = start_threads(d);
+	if (err) {
+		log_error("workers: cannot be started: %s (check the limits of memory, files and "
+			  "processes)",
+			  strerror(-err));
+		return err;
+	}
+	err = d->options.no_seccomp ? 0 : seccomp_enter();
+	if (err)
+		log_error("seccomp: the filter cannot be loaded: %s (try --no-seccomp)",
+			  strerror(-err));
+	return err;
+}
+
+int start_relay(struct daemon *d)
+{
+	int old_relay_fd;
+	int err;
+
+	fill_standard_fds();
+	d->signals = take_signals();
+	err = start_privileged(d, &old_relay_fd);
+	if (!err)
+		err = start_unprivileged(d);
+	if (err)
+		return err;
+	/* Until here the old relay serves. If we fail before, it continues. */
+	if (old_relay_fd >= 0)
+		record_say(RECORD_INFO, "hand-over: taking the listeners over");
+	handover_finish(&old_relay_fd);
+	pthread_mutex_unlock(&d->gate);
+	say_started(d);
+	if (d->registrar.fd >= 0)
+		registrar_go(&d->registrar);
+	start_watchdog(d);
+	notify_ready();
+	return 0;
+}
