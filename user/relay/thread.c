@@ -167,9 +167,7 @@ static void *thread_run(void *arg)
 
 static int open_engines(struct relay_thread *t)
 {
-	const struct relay *relay = t->ctx.relay;
-	int err =
-		egress_open(&t->ctx.egress, &relay->binding, relay->options->source != SOURCE_OWN);
+	int err = device_chooser_open(&t->ctx.devices, &t->ctx.relay->binding);
 
 	if (!err)
 		err = tcp_open(&t->ctx, &t->tcp);
@@ -213,7 +211,7 @@ void thread_close(struct relay_thread *t)
 	tcp_close(t->tcp);
 	listener_close(t->ctx.listeners);
 	local_close(&t->ctx.local);
-	egress_close(&t->ctx.egress);
+	device_chooser_close(&t->ctx.devices);
 	worker_close_io(&t->command);
 	worker_close(&t->ctx.worker);
 	settings_unref(t->ctx.settings);

@@ -65,7 +65,7 @@ struct engine_context {
 	struct worker_listeners *listeners; /* this thread's; engines borrow them */
 	struct settings *settings;          /* the same for a whole turn */
 	struct local_set local;
-	struct egress egress;
+	struct device_chooser devices;
 	struct engine_stats stats;
 	bool draining;      /* the listeners are given up; the flows that are left end here */
 	uint64_t drain_end; /* ms of CLOCK_MONOTONIC: when flows end; 0: when they end themselves */

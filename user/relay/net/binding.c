@@ -43,17 +43,17 @@ int binding_find(const char *name, struct binding *ret_binding, char *ret_why, s
 	return 0;
 }
 
-int egress_open(struct egress *e, const struct binding *binding, bool foreign)
+int device_chooser_open(struct device_chooser *chooser, const struct binding *binding)
 {
-	*e = (struct egress){ .vrf = binding->vrf, .by_route = binding->vrf && foreign };
-	return e->by_route ? nl_open(&e->nl) : 0;
+	*chooser = (struct device_chooser){ .vrf = binding->vrf };
+	return chooser->vrf ? nl_open(&chooser->nl) : 0;
 }
 
-void egress_close(struct egress *e)
+void device_chooser_close(struct device_chooser *chooser)
 {
-	if (e->nl.socket)
-		nl_close(&e->nl);
-	*e = (struct egress){ 0 };
+	if (chooser->nl.socket)
+		nl_close(&chooser->nl);
+	*chooser = (struct device_chooser){ 0 };
 }
 
 static int read_device(const struct nlmsghdr *msg, void *data)
@@ -73,26 +73,26 @@ static int read_device(const struct nlmsghdr *msg, void *data)
 }
 
 /* The device by which the VRF's routes lead to the destination. */
-static int route_device(struct egress *e, const union saddr *dst)
+static int route_device(struct device_chooser *chooser, const union saddr *dst)
 {
 	bool v4 = dst->sa.sa_family == AF_INET;
 	const void *addr = v4 ? (const void *)&dst->v4.sin_addr : &dst->v6.sin6_addr;
 	__u16 len = v4 ? sizeof(dst->v4.sin_addr) : sizeof(dst->v6.sin6_addr);
 	char buf[NL_BUFFER];
-	struct nlmsghdr *msg = nl_message(&e->nl, buf, RTM_GETROUTE, 0);
+	struct nlmsghdr *msg = nl_message(&chooser->nl, buf, RTM_GETROUTE, 0);
 	struct rtmsg *route = mnl_nlmsg_put_extra_header(msg, sizeof(*route));
-	int ifindex = e->vrf;
+	int ifindex = chooser->vrf;
 	int err;
 
 	route->rtm_family = (__u8)dst->sa.sa_family;
 	route->rtm_dst_len = (__u8)(len * 8);
 	mnl_attr_put(msg, RTA_DST, len, addr);
-	mnl_attr_put_u32(msg, RTA_OIF, (__u32)e->vrf);
-	err = nl_query(&e->nl, msg, read_device, &ifindex);
+	mnl_attr_put_u32(msg, RTA_OIF, (__u32)chooser->vrf);
+	err = nl_query(&chooser->nl, msg, read_device, &ifindex);
 	return err ? err : ifindex;
 }
 
-int egress_device(struct egress *e, const union saddr *dst, bool foreign)
+int device_chooser_find(struct device_chooser *chooser, const union saddr *dst, bool foreign)
 {
-	return foreign && e->by_route ? route_device(e, dst) : e->vrf;
+	return foreign && chooser->vrf ? route_device(chooser, dst) : chooser->vrf;
 }

@@ -25,20 +25,20 @@ struct binding {
 int binding_find(const char *name, struct binding *ret_binding, char *ret_why, size_t size);
 
 /* Chooses devices for the sockets of one worker towards destinations. */
-struct egress {
+struct device_chooser {
 	int vrf;
-	bool by_route; /* sockets have clients' addresses */
-	struct nl nl;  /* if by_route */
+	struct nl nl; /* if vrf; opened at the start, since the filter of calls forbids it later */
 };
 
-/*
- * foreign: sockets will have foreign addresses. The socket of an answer to these is looked up while
- * the packet is on a member, where a socket bound to the VRF is not found. 0 or -errno.
- */
-int egress_open(struct egress *e, const struct binding *binding, bool foreign);
-void egress_close(struct egress *e);
+/* 0 or -errno. */
+int device_chooser_open(struct device_chooser *chooser, const struct binding *binding);
+void device_chooser_close(struct device_chooser *chooser);
 
-/* Ifindex to bind to for this destination, 0: do not bind; or -errno, the one of connect. */
-int egress_device(struct egress *e, const union saddr *dst, bool foreign);
+/*
+ * Ifindex to bind to for this destination, 0: do not bind; or -errno, the one of connect. foreign:
+ * the socket will have a foreign address. The socket of an answer to it is looked up while the
+ * packet is on a member, where a socket bound to the VRF is not found.
+ */
+int device_chooser_find(struct device_chooser *chooser, const union saddr *dst, bool foreign);
 
 #endif

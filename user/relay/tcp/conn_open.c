@@ -105,7 +105,7 @@ static int conn_connect(struct conn *c)
 				      .mode = o->source,
 				      .client = &c->client_addr,
 				      .dst = proxied ? &o->proxy.addr : to,
-				      .egress = &c->all->ctx->egress,
+				      .devices = &c->all->ctx->devices,
 				      .ttl = ttl,
 				      .tos = c->arrival.dscp };
 	int err = c->handshake ? 0 : prepare_handshake(c, to);

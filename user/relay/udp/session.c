@@ -228,7 +228,7 @@ static int open_cone(struct udp_engine *e, const union saddr *client, struct ups
 	union saddr source = { .sa.sa_family = family };
 	__cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(source);
-	int err = fd < 0 ? -errno : sockopt_device(fd, e->ctx->egress.vrf);
+	int err = fd < 0 ? -errno : sockopt_device(fd, e->ctx->devices.vrf);
 
 	if (!err && family == AF_INET6)
 		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
@@ -259,7 +259,7 @@ static int open_socket(struct udp_engine *e, const union saddr *client, const un
 				      .mode = e->ctx->relay->options->source,
 				      .client = client,
 				      .dst = dst,
-				      .egress = &e->ctx->egress };
+				      .devices = &e->ctx->devices };
 
 	return e->full_cone ? open_cone(e, client, ret_up) : upstream_open(&want, ret_up);
 }

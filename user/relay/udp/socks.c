@@ -134,7 +134,7 @@ static int open_association(struct socks *socks)
 					    .mode = SOURCE_OWN,
 					    .client = &s->client,
 					    .dst = &to,
-					    .egress = &s->e->ctx->egress };
+					    .devices = &s->e->ctx->devices };
 	struct upstream up;
 	int err = socks->handshake.bound.sa.sa_family ? upstream_open(&want, &up) : -EPROTO;
 
@@ -231,7 +231,7 @@ static int open_control(struct socks *socks)
 					    .mode = SOURCE_OWN,
 					    .client = &socks->s->client,
 					    .dst = &ctx->relay->options->proxy.addr,
-					    .egress = &ctx->egress };
+					    .devices = &ctx->devices };
 	struct upstream up;
 	int err = upstream_open(&want, &up);
 

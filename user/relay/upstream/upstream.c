@@ -41,7 +41,7 @@ static int upstream_try(const struct upstream_want *want, enum source_mode mode)
 	const union saddr *dst = want->dst;
 	sa_family_t family = dst->sa.sa_family;
 	bool stream = want->type == SOCK_STREAM;
-	int device = egress_device(want->egress, dst, mode != SOURCE_OWN);
+	int device = device_chooser_find(want->devices, dst, mode != SOURCE_OWN);
 	__cleanup_close int fd = -1;
 	int err;
 

@@ -21,7 +21,7 @@ struct upstream_want {
 	enum source_mode mode;
 	const union saddr *client;
 	const union saddr *dst;
-	struct egress *egress;
+	struct device_chooser *devices;
 	uint8_t ttl; /* 0: the kernel's default */
 	uint8_t tos;
 };
