@@ -121,15 +121,34 @@ static void take_config(struct daemon *d, const struct registrar_config *config)
 	poke_all(d);
 }
 
+/* The log file was opened again. */
+static void take_log(struct registrar_report *report)
+{
+	cleanup_fd(&report->fd);
+}
+
+static void take_report(struct daemon *d, struct registrar_report *report)
+{
+	switch (report->kind) {
+	case REGISTRAR_TEXT:
+		record_say(report->level, "%s", report->text);
+		break;
+	case REGISTRAR_CONFIG:
+		take_config(d, &report->config);
+		break;
+	case REGISTRAR_LOG:
+		take_log(report);
+		break;
+	}
+}
+
 static void handle_registrar(struct daemon *d)
 {
 	struct registrar_report report;
 	int r = registrar_read(&d->registrar, &report);
 
-	if (r > 0 && report.kind == REGISTRAR_CONFIG)
-		take_config(d, &report.config);
-	else if (r > 0)
-		record_say(report.level, "%s", report.text);
+	if (r > 0)
+		take_report(d, &report);
 	if (r)
 		return;
 	record_say(RECORD_ERROR, "registrar: ended unexpectedly (restart the relay to "

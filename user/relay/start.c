@@ -153,7 +153,7 @@ static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
 		err = refuse_conflict(d, *ret_old_relay_fd >= 0);
 	if (err)
 		return err;
-	err = registrar_start(o->pin_dir, &d->listeners, o->join, &d->registrar);
+	err = registrar_start(o, &d->listeners, &d->registrar);
 	if (err)
 		log_error("registrar: cannot be started: %s (check the limit of processes)",
 			  strerror(-err));

@@ -17,10 +17,27 @@
 
 static bool had_bind_service; /* before anything was given up */
 
-void privs_drop_capabilities(void)
+static void keep_if_had(unsigned int capability, bool had)
 {
+	if (had)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, capability);
+}
+
+void privs_keep_for_helper(bool writes_log)
+{
+	bool raw, bind, admin, override;
+
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	capng_get_caps_process();
+	raw = capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW);
+	bind = capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE);
+	admin = capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN);
+	override = capng_have_capability(CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
 	capng_clear(CAPNG_SELECT_BOTH);
+	keep_if_had(CAP_NET_RAW, raw);
+	keep_if_had(CAP_NET_BIND_SERVICE, bind);
+	keep_if_had(CAP_NET_ADMIN, admin);
+	keep_if_had(CAP_DAC_OVERRIDE, override && writes_log);
 	/* The bounding set needs CAP_SETPCAP; a container may not have it. */
 	if (capng_apply(CAPNG_SELECT_BOTH))
 		capng_apply(CAPNG_SELECT_CAPS);

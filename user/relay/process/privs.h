@@ -6,6 +6,7 @@
 #ifndef TPROXY_RELAY_PROCESS_PRIVS_H
 #define TPROXY_RELAY_PROCESS_PRIVS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -15,8 +16,13 @@
  */
 int privs_drop(const char *user, char *ret_why, size_t size);
 
-/* Keeps the user and loses every capability, for good. Best effort. */
-void privs_drop_capabilities(void);
+/*
+ * Keeps the user and loses every capability, for good, but those that the helper process works
+ * with: CAP_NET_RAW (transparent sockets), CAP_NET_BIND_SERVICE (ports below 1024), CAP_NET_ADMIN
+ * (receive buffers above net.core.rmem_max) and, if it opens the log file again, CAP_DAC_OVERRIDE
+ * (whose directory may belong to another user). Best effort.
+ */
+void privs_keep_for_helper(bool writes_log);
 
 /* Raises the limit of open files as far as we may, and returns it. */
 unsigned long privs_raise_nofile(void);

@@ -7,21 +7,33 @@
 #include <sys/wait.h>
 
 #include "lib/util.h"
+#include "relay/process/channel.h"
 #include "relay/process/privs.h"
 
-static void become_registrar(void)
+static void become_registrar(const struct options *o)
 {
 	signal(SIGTERM, SIG_IGN); /* the relay says when to end; until then it may drain */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	privs_drop_capabilities();
+	privs_keep_for_helper(o->log_file[0]);
 	/* After the change of credentials, which clears it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "tproxy-registr");
 }
 
-int registrar_start(const char *pin_dir, const struct listener_set *set, bool join,
-		    struct registrar *ret_registrar)
+int registrar_own(struct registrar *r, const char *name)
+{
+	struct registrar_files *files = &r->files;
+	int err = files->count < REGISTRAR_FILES ?
+			  rundir_find(name, &files->entries[files->count]) :
+			  -ENOSPC;
+
+	if (!err)
+		files->count++;
+	return err;
+}
+
+int registrar_start(const struct options *o, struct listener_set *set, struct registrar *r)
 {
 	int pair[2];
 	pid_t pid;
@@ -38,29 +50,53 @@ int registrar_start(const char *pin_dir, const struct listener_set *set, bool jo
 	}
 	if (!pid) {
 		close(pair[0]);
-		become_registrar();
-		registration_run(pair[1], pin_dir, set, join);
+		become_registrar(o);
+		registration_run(pair[1], o, set, &r->files);
 		_exit(0);
 	}
 	close(pair[1]);
-	*ret_registrar = (struct registrar){ .fd = pair[0], .pid = pid };
+	r->fd = pair[0];
+	r->pid = pid;
 	return 0;
+}
+
+static int ask(const struct registrar *r, const struct registrar_request *request)
+{
+	if (r->fd < 0)
+		return -EPIPE;
+	return channel_send(r->fd, request, sizeof(*request), -1);
 }
 
 void registrar_go(const struct registrar *r)
 {
-	send(r->fd, "", 1, MSG_NOSIGNAL);
+	ask(r, &(struct registrar_request){ .want = REGISTRAR_GO });
+}
+
+int registrar_ask_log(const struct registrar *r)
+{
+	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_LOG });
+}
+
+int registrar_ask_unlink(const struct registrar *r)
+{
+	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_UNLINK });
 }
 
 int registrar_read(const struct registrar *r, struct registrar_report *ret_report)
 {
-	ssize_t n = recv(r->fd, ret_report, sizeof(*ret_report), MSG_DONTWAIT);
+	int fd;
+	ssize_t n = channel_receive(r->fd, ret_report, sizeof(*ret_report), &fd);
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? -EAGAIN : 0;
+	if (n == -EAGAIN)
+		return -EAGAIN;
+	if (n != sizeof(*ret_report)) {
+		cleanup_fd(&fd);
+		return 0;
+	}
+	ret_report->fd = fd;
 	if (ret_report->kind == REGISTRAR_TEXT)
 		ret_report->text[sizeof(ret_report->text) - 1] = '\0';
-	return n == sizeof(*ret_report);
+	return 1;
 }
 
 void registrar_stop(struct registrar *r)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The process that registers the listeners (see registration.h). It is one of its own because the
- * pins belong to root and the relay gives up being root. It keeps uid 0 but no capability, and
+ * The privileged helper: a process of its own that registers the listeners (see registration.h) and
+ * does for the relay what needs root, which the relay gives up being. It keeps uid 0 and few
+ * capabilities (privs_keep_for_helper), takes only requests that name what the options name, and
  * ends with the relay, since its copies of the listeners keep slots filled.
  */
 #ifndef TPROXY_RELAY_PROCESS_REGISTRAR_H
@@ -9,24 +10,45 @@
 
 #include <sys/types.h>
 
+#include "lib/rundir_entry.h"
 #include "relay/process/registration.h"
 
 struct registrar {
 	int fd; /* readable: registrar_read; hung up: the process is gone */
 	pid_t pid;
+	struct registrar_files files;
 };
 
+/* Before registrar_start: one more file of RUNDIR that registrar_ask_unlink removes. 0 or -errno. */
+int registrar_own(struct registrar *r, const char *name);
+
 /*
- * Forks. The process waits for registrar_go; pin_dir, set and join are as for registration_run,
- * and used in the child only. 0 or -errno.
+ * Forks, and sets r->fd and r->pid. The process waits for registrar_go; options and set are used in
+ * the child only. 0 or -errno.
  */
-int registrar_start(const char *pin_dir, const struct listener_set *set, bool join,
-		    struct registrar *ret_registrar);
+int registrar_start(const struct options *o, struct listener_set *set, struct registrar *r);
 
 /* From now on the listeners may be registered. */
 void registrar_go(const struct registrar *r);
 
-/* 1: one report read, 0: the registrar is gone, -EAGAIN: nothing to read. */
+/*
+ * Requests. The answers come as reports, in any order. None of these waits: 0, or -errno if the
+ * helper is gone (-EPIPE and others) or does not read (-EAGAIN).
+ */
+
+/* The log file once more: REGISTRAR_LOG. Several requests before the answer have one answer. */
+int registrar_ask_log(const struct registrar *r);
+
+/*
+ * Removes the files of registrar_own, unless others have their names by now. No answer; it is done
+ * when registrar_stop returns.
+ */
+int registrar_ask_unlink(const struct registrar *r);
+
+/*
+ * 1: one report read; the caller owns report.fd, if it is not -1. 0: the helper is gone, -EAGAIN:
+ * nothing to read.
+ */
 int registrar_read(const struct registrar *r, struct registrar_report *ret_report);
 
 /* Ends the process and waits for it: afterwards only we hold the listeners. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/process/registration.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "lib/pindir.h"
 #include "lib/util.h"
 #include "relay/net/localaddr.h"
+#include "relay/process/channel.h"
 #include "relay/process/pins.h"
 #include "relay/process/slots.h"
 
@@ -22,8 +24,9 @@ struct registration {
 	int sock;
 	int inotify;
 	int watch; /* of the parent directory, -1: none */
-	const struct listener_set *set;
-	bool join;
+	const struct options *options;
+	struct listener_set *set;
+	const struct registrar_files *files;
 	struct pins pins;
 	struct local_set addresses;
 	struct slots slots;
@@ -34,6 +37,7 @@ struct registration {
 	struct file_id refused;    /* the socket map we warned about, and why */
 	int refused_err;
 	struct registrar_config reported;
+	bool log_wanted; /* the log file is to be opened again */
 };
 
 static void __printf(3, 4)
@@ -45,8 +49,7 @@ static void __printf(3, 4)
 	va_start(ap, fmt);
 	vsnprintf(report.text, sizeof(report.text), fmt, ap);
 	va_end(ap);
-	/* A relay that does not read must not block us. */
-	send(r->sock, &report, sizeof(report), MSG_DONTWAIT | MSG_NOSIGNAL);
+	channel_send(r->sock, &report, sizeof(report), -1);
 }
 
 /*
@@ -66,7 +69,7 @@ static void report_config(struct registration *r)
 						   .detaching = pins_any_detaching(&r->pins) };
 	if (!memcmp(&report.config, &r->reported, sizeof(r->reported)))
 		return;
-	if (send(r->sock, &report, sizeof(report), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+	if (!channel_send(r->sock, &report, sizeof(report), -1))
 		r->reported = report.config;
 }
 
@@ -112,7 +115,7 @@ static void register_slots(struct registration *r, const struct file_id *map)
 	int err = pins_read_config(&r->pins, &config);
 
 	if (!err)
-		err = slots_enter(&r->slots, r->pins.socks, r->join);
+		err = slots_enter(&r->slots, r->pins.socks, r->options->join);
 	if (err) {
 		report_refusal(r, map, err);
 		return;
@@ -137,7 +140,7 @@ static void report_refill(struct registration *r, unsigned int count)
 static void refill_slots(struct registration *r)
 {
 	unsigned int filled;
-	int err = slots_refill(&r->slots, r->pins.socks, r->join, &filled);
+	int err = slots_refill(&r->slots, r->pins.socks, r->options->join, &filled);
 
 	if (err)
 		report_refusal(r, &r->registered, err);
@@ -186,6 +189,89 @@ static void sync_watch(struct registration *r)
 	r->parent_id = now;
 }
 
+/* ---- requests ----------------------------------------------------------- */
+
+/*
+ * Never waits for the reader of a FIFO, and follows no link in the last part of the path: the owner
+ * of the directory could lead root to another file.
+ */
+static int open_log(const char *path)
+{
+	int fd =
+		open(path,
+		     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
+		     0640);
+
+	if (fd < 0)
+		return -errno;
+	fcntl(fd, F_SETFL, O_APPEND);
+	return fd;
+}
+
+/* If the relay does not read, the answer comes at a later poll. */
+static void answer_log(struct registration *r)
+{
+	const char *path = r->options->log_file;
+	__cleanup_close int fd = path[0] ? open_log(path) : -ENOENT;
+	struct registrar_report report = { .kind = REGISTRAR_LOG, .err = fd < 0 ? -fd : 0 };
+
+	if (!channel_send(r->sock, &report, sizeof(report), fd))
+		r->log_wanted = false;
+}
+
+static void remove_files(const struct registrar_files *files)
+{
+	for (unsigned int i = 0; i < files->count; i++)
+		rundir_remove(&files->entries[i]);
+}
+
+static void take_request(struct registration *r, const struct registrar_request *request)
+{
+	switch (request->want) {
+	case REGISTRAR_GO:
+		break;
+	case REGISTRAR_WANT_LOG:
+		r->log_wanted = true;
+		break;
+	case REGISTRAR_WANT_UNLINK:
+		remove_files(r->files);
+		break;
+	}
+}
+
+/* False: the relay is gone. */
+static bool take_requests(struct registration *r)
+{
+	struct registrar_request request;
+	ssize_t n;
+	int fd;
+
+	while ((n = channel_receive(r->sock, &request, sizeof(request), &fd)) > 0) {
+		cleanup_fd(&fd);
+		if (n == sizeof(request))
+			take_request(r, &request);
+	}
+	return n == -EAGAIN;
+}
+
+static void answer_requests(struct registration *r)
+{
+	if (r->log_wanted)
+		answer_log(r);
+}
+
+/* ---- the loop ----------------------------------------------------------- */
+
+static void turn(struct registration *r)
+{
+	sync_watch(r);
+	/* First, so that the relay knows the configuration before the first flow. */
+	report_config(r);
+	if (!r->set->device)
+		sync_slots(r);
+	answer_requests(r);
+}
+
 static void run(struct registration *r)
 {
 	char buf[4096];
@@ -198,14 +284,10 @@ static void run(struct registration *r)
 					{ .fd = r->inotify, .events = POLLIN },
 					{ .fd = r->addresses.events, .events = POLLIN } };
 
-		sync_watch(r);
-		/* First, so that the relay knows the configuration before the first flow. */
-		report_config(r);
-		if (!r->set->device)
-			sync_slots(r);
+		turn(r);
 		if (poll(fds, ARRAY_SIZE(fds), POLL_MS) < 0)
 			continue;
-		if (fds[0].revents)
+		if (fds[0].revents && !take_requests(r))
 			return;
 		if (fds[2].revents && !local_update(&r->addresses))
 			pins_note_addresses(&r->pins, &r->addresses.own);
@@ -214,12 +296,15 @@ static void run(struct registration *r)
 	}
 }
 
-void registration_run(int sock, const char *pin_dir, const struct listener_set *set, bool join)
+void registration_run(int sock, const struct options *o, struct listener_set *set,
+		      const struct registrar_files *files)
 {
 	static struct registration r;
 
-	r = (struct registration){ .sock = sock, .watch = -1, .set = set, .join = join };
-	pins_init(&r.pins, pin_dir);
+	r = (struct registration){
+		.sock = sock, .watch = -1, .options = o, .set = set, .files = files
+	};
+	pins_init(&r.pins, o->pin_dir);
 	slots_init(&r.slots, set);
 	/* If it fails, the next command of the loader notes the addresses. */
 	local_open(&r.addresses);
