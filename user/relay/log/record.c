@@ -21,14 +21,18 @@ static struct timespec time_now(void)
 	return now;
 }
 
-static size_t report_lost(uint64_t lost, char *buf, size_t size)
+static size_t report_event(enum sink_event event, uint64_t count, char *buf, size_t size)
 {
 	char line[FORMAT_LINE_MAX];
-	char text[64];
+	char text[128];
 	struct timespec now = time_now();
 	size_t len;
 
-	snprintf(text, sizeof(text), "%" PRIu64 " log lines were lost", lost);
+	if (event == SINK_LOST)
+		snprintf(text, sizeof(text), "%" PRIu64 " log lines were lost", count);
+	else
+		snprintf(text, sizeof(text),
+			 "log file: the one in use until now was deleted, and its lines with it");
 	len = format_message(log_format, &now, RECORD_WARN, text, line);
 	if (len > size)
 		len = size;
@@ -40,7 +44,7 @@ int record_open(const char *path, enum record_format format, enum record_level l
 {
 	log_format = format;
 	log_threshold = level;
-	return sink_open(path, report_lost);
+	return sink_open(path, report_event);
 }
 
 bool record_limit_take(struct record_limit *limit, uint64_t now)

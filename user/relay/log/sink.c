@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/log/sink.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "lib/util.h"
+#include "relay/log/logfile.h"
 
 #define SINK_SIZE (1024 * 1024)
 /* Between two writes: to wake a thread for each line costs more than a flow. */
@@ -27,13 +27,18 @@ static struct {
 	pthread_cond_t wake; /* there is work, or the end */
 	pthread_cond_t idle; /* the thread is gone */
 	pthread_t thread;
-	int fd;
+	int fd;         /* the thread alone uses it */
+	int next;       /* takes the place of fd; -1: none */
+	size_t next_at; /* bytes of `fill` that still go to fd */
 	sink_report *report;
 	struct sink_buffer *fill;
 	uint64_t lost;
 	bool running;
 	bool stopping;
-} sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .fd = -1 };
+} sink = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	   .wake = PTHREAD_COND_INITIALIZER,
+	   .fd = -1,
+	   .next = -1 };
 
 static struct sink_buffer buffers[2];
 
@@ -43,9 +48,9 @@ int sink_open(const char *path, sink_report *report)
 	int fd = STDOUT_FILENO;
 
 	if (path)
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+		fd = logfile_open(path, true);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&sink.idle, &attr);
@@ -72,6 +77,21 @@ void sink_write(const char *line, size_t len)
 	pthread_mutex_unlock(&sink.lock);
 }
 
+void sink_replace(int fd)
+{
+	int unused;
+
+	pthread_mutex_lock(&sink.lock);
+	/* If the thread has not taken the previous one yet, that one stays empty. */
+	unused = sink.next;
+	if (unused < 0)
+		sink.next_at = sink.fill->len;
+	sink.next = fd;
+	pthread_cond_signal(&sink.wake);
+	pthread_mutex_unlock(&sink.lock);
+	cleanup_fd(&unused);
+}
+
 static uint64_t count_lines(const char *data, size_t len)
 {
 	uint64_t lines = 0;
@@ -86,13 +106,23 @@ static void sink_pause(unsigned int ms)
 	nanosleep(&(struct timespec){ .tv_nsec = (long)ms * 1000 * 1000 }, NULL);
 }
 
-/* Returns how many lines could not be written. The rest of a torn line is not written later. */
-static uint64_t write_out(const char *data, size_t len, bool *torn)
+/* Of the thread: what it writes, and how that went. */
+struct writer {
+	struct sink_buffer *out;
+	size_t split;    /* bytes of `out` that go to the descriptor so far */
+	int next;        /* the rest goes there; -1: there is no rest */
+	uint64_t lost;   /* lines that did not fit into a buffer */
+	uint64_t failed; /* lines that could not be written, of the latest buffer */
+	bool torn;       /* the file ends within a line */
+};
+
+/* Counts the lines that could not be written. The rest of a torn line is not written later. */
+static void write_out(struct writer *w, const char *data, size_t len)
 {
 	size_t done = 0;
 
-	if (*torn && write(sink.fd, "\n", 1) == 1)
-		*torn = false;
+	if (w->torn && write(sink.fd, "\n", 1) == 1)
+		w->torn = false;
 	while (done < len) {
 		ssize_t n = write(sink.fd, data + done, len - done);
 
@@ -108,45 +138,81 @@ static uint64_t write_out(const char *data, size_t len, bool *torn)
 		done += (size_t)n;
 	}
 	if (done && done < len && data[done - 1] != '\n')
-		*torn = true;
-	return count_lines(data + done, len - done);
+		w->torn = true;
+	w->failed += count_lines(data + done, len - done);
 }
 
-/* Reports lost lines. If that fails, too, the result adds them to the next report. */
-static uint64_t report_lost(uint64_t lost, bool *torn)
+/* Reports lost lines. If that fails, too, the next report has them. */
+static void report_lost(struct writer *w)
 {
+	uint64_t lost = w->lost + w->failed;
 	char line[256];
-	size_t len = sink.report(lost, line, sizeof(line));
 
-	return write_out(line, len, torn) ? lost : 0;
+	if (!lost)
+		return;
+	w->failed = 0;
+	write_out(w, line, sink.report(SINK_LOST, lost, line, sizeof(line)));
+	if (w->failed)
+		w->failed = lost;
+}
+
+static void switch_to(struct writer *w, int fd)
+{
+	struct stat st;
+	bool deleted = !fstat(sink.fd, &st) && S_ISREG(st.st_mode) && !st.st_nlink;
+	char line[256];
+
+	if (sink.fd != STDOUT_FILENO)
+		close(sink.fd);
+	sink.fd = fd;
+	w->torn = false;
+	if (deleted)
+		write_out(w, line, sink.report(SINK_DELETED, 0, line, sizeof(line)));
+}
+
+/* Under the lock: takes what there is to write. */
+static void take_work(struct writer *w)
+{
+	struct sink_buffer *full = sink.fill;
+
+	sink.fill = w->out;
+	w->out = full;
+	w->lost = sink.lost;
+	w->next = sink.next;
+	w->split = sink.next < 0 ? full->len : sink.next_at;
+	sink.lost = 0;
+	sink.next = -1;
+}
+
+static void do_work(struct writer *w)
+{
+	uint64_t failed_before = w->failed;
+
+	w->failed = 0;
+	write_out(w, w->out->data, w->split);
+	if (w->next >= 0) {
+		switch_to(w, w->next);
+		write_out(w, w->out->data + w->split, w->out->len - w->split);
+	}
+	w->lost += failed_before;
+	report_lost(w);
+	w->out->len = 0;
 }
 
 static void *sink_thread(void *arg)
 {
-	struct sink_buffer *out = &buffers[1];
-	uint64_t failed = 0;
-	bool torn = false;
+	struct writer w = { .out = &buffers[1], .next = -1 };
 
 	(void)arg;
 	pthread_mutex_lock(&sink.lock);
 	for (;;) {
-		struct sink_buffer *full;
-		uint64_t lost;
-
-		while (!sink.fill->len && !sink.stopping)
+		while (!sink.fill->len && sink.next < 0 && !sink.stopping)
 			pthread_cond_wait(&sink.wake, &sink.lock);
-		if (!sink.fill->len)
+		if (!sink.fill->len && sink.next < 0)
 			break;
-		full = sink.fill;
-		sink.fill = out;
-		out = full;
-		lost = sink.lost + failed;
-		sink.lost = 0;
+		take_work(&w);
 		pthread_mutex_unlock(&sink.lock);
-		failed = write_out(out->data, out->len, &torn);
-		if (lost)
-			failed += report_lost(lost, &torn);
-		out->len = 0;
+		do_work(&w);
 		/* Lines that come in this time wake no thread, which is cheaper for their callers. */
 		sink_pause(SINK_PAUSE_MS);
 		pthread_mutex_lock(&sink.lock);

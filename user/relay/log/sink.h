@@ -10,8 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Formats the report of lost lines; returns its length, at most size. */
-typedef size_t sink_report(uint64_t lost, char *buf, size_t size);
+enum sink_event {
+	SINK_LOST,    /* lines: `count` of them */
+	SINK_DELETED, /* the file that was in use until now has no name any more */
+};
+
+/* Formats a line about the log itself; returns its length, at most size. */
+typedef size_t sink_report(enum sink_event event, uint64_t count, char *buf, size_t size);
 
 /* Opens the destination, but writes nothing yet. path NULL: standard output. 0 or -errno. */
 int sink_open(const char *path, sink_report *report);
@@ -21,6 +26,12 @@ int sink_start(void);
 
 /* Takes whole lines, newline included. Safe in any thread; never blocks on I/O. */
 void sink_write(const char *line, size_t len);
+
+/*
+ * Lines that were taken before go to the old destination, later ones to fd, each as a whole. Takes
+ * over fd; the thread closes the old descriptor. Not for standard output, whose opener owns it.
+ */
+void sink_replace(int fd);
 
 /* Writes the rest for up to wait_ms, then stops. */
 void sink_stop(unsigned int wait_ms);
