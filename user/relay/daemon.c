@@ -5,12 +5,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 
 #include "lib/notify.h"
 #include "lib/util.h"
 #include "relay/config/load.h"
 #include "relay/log/record.h"
+#include "relay/reopen.h"
+#include "relay/signals.h"
 
 /* Wakes all threads, which look at their order and at the settings. */
 static void poke_all(struct daemon *d)
@@ -98,14 +99,19 @@ static void drain(struct daemon *d)
 
 static void handle_signal(struct daemon *d)
 {
-	struct signalfd_siginfo info;
-
-	if (read(d->signals, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGHUP)
+	switch (signals_read(d->signals)) {
+	case 0:
+		break;
+	case SIGHUP:
 		reload(d);
-	else
+		reopen_ask(&d->options, &d->registrar);
+		break;
+	case SIGUSR1:
+		reopen_ask(&d->options, &d->registrar);
+		break;
+	default:
 		drain(d);
+	}
 }
 
 static void take_config(struct daemon *d, const struct registrar_config *config)
@@ -121,12 +127,6 @@ static void take_config(struct daemon *d, const struct registrar_config *config)
 	poke_all(d);
 }
 
-/* The log file was opened again. */
-static void take_log(struct registrar_report *report)
-{
-	cleanup_fd(&report->fd);
-}
-
 static void take_report(struct daemon *d, struct registrar_report *report)
 {
 	switch (report->kind) {
@@ -137,7 +137,7 @@ static void take_report(struct daemon *d, struct registrar_report *report)
 		take_config(d, &report->config);
 		break;
 	case REGISTRAR_LOG:
-		take_log(report);
+		reopen_take(&d->options, report);
 		break;
 	}
 }

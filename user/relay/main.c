@@ -12,6 +12,7 @@
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/log/sink.h"
+#include "relay/signals.h"
 #include "relay/start.h"
 
 #define LOG_FLUSH_MS 1000
@@ -74,6 +75,7 @@ int main(int argc, char **argv)
 				   .signals = -1 };
 	struct options_source source = { .argc = argc, .argv = argv, .error = report_error };
 
+	signals_prepare();
 	log_init("tproxy-relay", LOG_NORMAL);
 	d.argc = argc;
 	d.argv = argv;

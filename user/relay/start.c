@@ -2,11 +2,9 @@
 #include "relay/start.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 
 #include "lib/log.h"
 #include "lib/notify.h"
@@ -17,6 +15,7 @@
 #include "relay/process/conflict.h"
 #include "relay/process/privs.h"
 #include "relay/process/seccomp.h"
+#include "relay/signals.h"
 
 /* Otherwise a socket of ours could become standard output. */
 static void fill_standard_fds(void)
@@ -28,20 +27,6 @@ static void fill_standard_fds(void)
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
-}
-
-/* Threads and the registrar inherit the mask: only the main loop takes signals. */
-static int take_signals(void)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static unsigned int default_workers(void)
@@ -249,7 +234,10 @@ int start_relay(struct daemon *d)
 	int err;
 
 	fill_standard_fds();
-	d->signals = take_signals();
+	d->signals = signals_open();
+	if (d->signals < 0)
+		return complain(d->signals, "signals: no descriptor for them (check the limit of "
+					    "open files)");
 	err = start_privileged(d, &old_relay_fd);
 	if (!err)
 		err = start_unprivileged(d);
