@@ -186,6 +186,7 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 	t->ctx.local.events = -1;
 	t->drain_timer.fire = drain_expired;
 	t->local_retry.fire = addresses_due;
+	flowtable_init(&t->ctx.flows);
 	take_settings(&t->ctx);
 	/* Ids of thread i are i modulo OPTIONS_MAX_WORKERS, and none is 0. */
 	err = worker_open(&t->ctx.worker, OPTIONS_MAX_WORKERS + index, OPTIONS_MAX_WORKERS);
@@ -210,6 +211,7 @@ void thread_close(struct relay_thread *t)
 	udp_close(t->udp);
 	tcp_close(t->tcp);
 	listener_close(t->ctx.listeners);
+	flowtable_free(&t->ctx.flows);
 	local_close(&t->ctx.local);
 	device_chooser_close(&t->ctx.devices);
 	worker_close_io(&t->command);

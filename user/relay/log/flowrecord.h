@@ -24,6 +24,7 @@
 	X(REFUSED, "refused")                                                                      \
 	X(LIMIT, "limit")                                                                          \
 	X(EVICTED, "evicted")                                                                      \
+	X(KILLED, "killed")                                                                        \
 	X(DRAIN, "drain")                                                                          \
 	X(ERROR, "error")
 

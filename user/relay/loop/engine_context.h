@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "relay/loop/flowtable.h"
 #include "relay/loop/worker.h"
 #include "relay/net/binding.h"
 #include "relay/net/ipfields.h"
@@ -61,6 +62,7 @@ struct engine_stats {
 
 struct engine_context {
 	struct worker worker;
+	struct flow_table flows; /* all of this thread */
 	const struct relay *relay;
 	struct worker_listeners *listeners; /* this thread's; engines borrow them */
 	struct settings *settings;          /* the same for a whole turn */

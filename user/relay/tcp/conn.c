@@ -7,6 +7,7 @@
 #include "lib/util.h"
 #include "relay/config/options.h"
 #include "relay/log/record.h"
+#include "relay/loop/flowview.h"
 #include "relay/net/sockopt.h"
 
 /*
@@ -53,6 +54,7 @@ void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset res
 	handshake_free(c->handshake);
 	limits_release(c->all->ctx->relay->limits, &c->ticket);
 	TAILQ_REMOVE(&c->all->list, c, link);
+	flowtable_leave(&c->all->ctx->flows, &c->member);
 	record.end = end;
 	record.err = err;
 	if (end == END_CONNECT_FAILED || end == END_CONNECT_TIMEOUT)
@@ -243,13 +245,40 @@ void conn_begin(struct conn *c)
 	}
 }
 
+/* ---- the table of flows ------------------------------------------------- */
+
+static enum flows_state conn_state(const struct conn *c)
+{
+	if (c->timer.fire != conn_timeout)
+		return FLOWS_CONNECTING;
+	return c->up.done || c->down.done ? FLOWS_HALF_CLOSED : FLOWS_OPEN;
+}
+
+static void conn_describe(const struct flow_member *member, struct flow_view *ret_view)
+{
+	const struct conn *c = container_of(member, struct conn, member);
+
+	*ret_view = (struct flow_view){ .record = conn_record(c),
+					.idle_ms = c->w->now - c->last,
+					.state = conn_state(c) };
+}
+
+static void conn_kill(struct flow_member *member)
+{
+	conn_finish(container_of(member, struct conn, member), END_KILLED, 0, RESET_BOTH);
+}
+
+static const struct flow_ops conn_ops = { .describe = conn_describe, .end = conn_kill };
+
 struct conn *conn_new(struct conns *all, int fd, const struct flow_record *record)
 {
 	struct worker *w = &all->ctx->worker;
 	struct conn *c = calloc(1, sizeof(*c));
 
-	if (!c)
+	if (!c || flowtable_join(&all->ctx->flows, &c->member, &conn_ops)) {
+		free(c);
 		return NULL;
+	}
 	c->all = all;
 	c->w = w;
 	c->client.io.fd = fd;

@@ -38,6 +38,7 @@ enum conn_reset { RESET_NONE = 0, RESET_CLIENT = 1, RESET_SERVER = 2, RESET_BOTH
 
 struct conn {
 	struct free_later free_later;
+	struct flow_member member;
 	TAILQ_ENTRY(conn) link;
 	struct conns *all;
 	struct worker *w; /* that of `all` */

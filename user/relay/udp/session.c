@@ -62,29 +62,6 @@ struct session *session_find(struct udp_engine *e, const union saddr *client,
 	return NULL;
 }
 
-static union saddr session_server(const struct session *s)
-{
-	static const union saddr none;
-
-	return saddr_equal(&s->to, &s->dst) ? none : s->to;
-}
-
-struct flow_record session_record(const struct session *s)
-{
-	return (struct flow_record){ .id = s->id,
-				     .proto = IPPROTO_UDP,
-				     .client = s->client,
-				     .dst = s->dst,
-				     .server = session_server(s),
-				     .source = s->source,
-				     .loop = s->loop,
-				     .bytes_up = s->to_dst.bytes,
-				     .bytes_down = s->to_client.bytes,
-				     .datagrams_up = s->to_dst.datagrams,
-				     .datagrams_down = s->to_client.datagrams,
-				     .duration_ms = s->last - s->begin };
-}
-
 static struct idle_queue *queue_of(const struct session *s)
 {
 	return s->answered ? &s->e->answered : &s->e->unanswered;
@@ -125,6 +102,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 	limits_release(s->e->ctx->relay->limits, &s->ticket);
 	LIST_REMOVE(s, link);
 	queue_leave(s);
+	flowtable_leave(&s->e->ctx->flows, &s->member);
 	s->e->count--;
 	worker_free_later(s->e->w, &s->free_later, s);
 }
@@ -354,6 +332,19 @@ static int session_connect(struct session *s)
 	return err;
 }
 
+/* Counts it for its client, and opens its socket. */
+static int session_begin(struct session *s)
+{
+	int err = source_join(s->e->sources, &s->client, &s->source_link);
+
+	if (err)
+		return err;
+	err = session_connect(s);
+	if (err)
+		source_leave(&s->source_link);
+	return err;
+}
+
 int session_open(struct udp_engine *e, const struct flow_record *record,
 		 struct session **ret_session)
 {
@@ -373,12 +364,12 @@ int session_open(struct udp_engine *e, const struct flow_record *record,
 	s->to = *flow_goes_to(record);
 	s->to_dst.gso_limit = s->to_client.gso_limit = GSO_UNLIMITED;
 	s->timer.fire = session_timeout;
-	err = source_join(e->sources, client, &s->source_link);
+	err = flowtable_join(&e->ctx->flows, &s->member, &session_flow_ops);
 	if (err)
 		return err;
-	err = session_connect(s);
+	err = session_begin(s);
 	if (err) {
-		source_leave(&s->source_link);
+		flowtable_leave(&e->ctx->flows, &s->member);
 		return err;
 	}
 	s->id = worker_new_id(e->w);

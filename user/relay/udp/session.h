@@ -57,6 +57,7 @@ struct lane {
 struct session {
 	struct io up; /* towards the destination */
 	struct free_later free_later;
+	struct flow_member member;
 	LIST_ENTRY(session) link;  /* bucket */
 	TAILQ_ENTRY(session) idle; /* in one of the two queues, by `answered` */
 	struct source_link source_link;
@@ -190,7 +191,10 @@ void session_narrow(struct session *s, uint32_t mtu);
  */
 bool session_evict(struct udp_engine *e);
 
+/* ---- member.c ----------------------------------------------------------- */
+
 struct flow_record session_record(const struct session *s);
+extern const struct flow_ops session_flow_ops;
 
 /* ---- relay.c: datagrams of one session, through e->train ---------------- */
 

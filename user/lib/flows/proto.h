@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is said on a socket /run/tproxy/….flows, where a running relay tells who is connected. One
+ * request for each connection; the answer is any number of FLOWS_RECORDS and then one FLOWS_END
+ * from each process that serves the flows, the retired relays included. The connection closes after
+ * the last one. Both ends are on one host, so numbers have its byte order. Data only.
+ */
+#ifndef TPROXY_LIB_FLOWS_PROTO_H
+#define TPROXY_LIB_FLOWS_PROTO_H
+
+#include <stdint.h>
+
+#include "lib/parse.h"
+
+#define FLOWS_VERSION 1
+
+enum flows_kind {
+	FLOWS_LIST = 1, /* request: the flows that match */
+	FLOWS_KILL,     /* request: end them */
+	FLOWS_RECORDS,
+	FLOWS_END,
+};
+
+/* Every message begins with it. */
+struct flows_head {
+	uint16_t version; /* FLOWS_VERSION; another one: the rest is not understood */
+	uint8_t kind;     /* enum flows_kind */
+	uint8_t zero;
+	uint32_t count; /* FLOWS_RECORDS: records that follow; else 0 */
+};
+
+/* Which flows; what is 0 does not limit them. */
+struct flows_filter {
+	uint64_t id;
+	struct prefix client;      /* family 0: any */
+	struct prefix destination; /* the original one, or the server of a pool */
+	uint16_t destination_port; /* host byte order, as all ports here */
+	uint8_t proto;             /* IPPROTO_TCP, IPPROTO_UDP */
+	uint8_t zero;
+};
+
+struct flows_request {
+	struct flows_head head;
+	struct flows_filter filter;
+};
+
+struct flows_address {
+	uint8_t addr[16]; /* network byte order; IPv4 uses the first four */
+	uint32_t scope;   /* IPv6: ifindex, if it is link-local */
+	uint16_t port;
+	uint8_t family; /* AF_INET, AF_INET6; 0: not known, or none */
+	uint8_t zero;
+};
+
+enum flows_state { FLOWS_CONNECTING, FLOWS_OPEN, FLOWS_HALF_CLOSED, FLOWS_STATE_MAX };
+
+#define FLOWS_RETIRED 1u /* by a relay that another one has replaced */
+#define FLOWS_LOOP 2u    /* probably a flow of the relay itself that came back */
+
+struct flows_record {
+	uint64_t id; /* unique in one relay and those that it has replaced */
+	uint64_t age_ms;
+	uint64_t idle_ms;  /* since the last byte or datagram */
+	uint64_t bytes_up; /* client to destination */
+	uint64_t bytes_down;
+	uint64_t datagrams_up; /* UDP only */
+	uint64_t datagrams_down;
+	struct flows_address client;
+	struct flows_address dst;    /* original destination */
+	struct flows_address server; /* of a pool's address; family 0: dst is no such address */
+	struct flows_address source; /* of the relay, towards the destination */
+	uint8_t proto;
+	uint8_t state; /* enum flows_state */
+	uint8_t flags;
+	uint8_t zero[5];
+};
+
+_Static_assert(sizeof(struct flows_request) == 56, "the same in all builds");
+_Static_assert(sizeof(struct flows_record) == 160, "the same in all builds");
+
+#define FLOWS_PER_MESSAGE 128
+
+struct flows_message {
+	struct flows_head head;
+	struct flows_record records[FLOWS_PER_MESSAGE];
+};
+
+/* One process has sent all that it has. */
+struct flows_end {
+	struct flows_head head;
+	int32_t err; /* positive errno: the request was refused, or not understood (EPROTO) */
+	uint32_t passed_on; /* other processes that answer on this connection as well */
+	uint64_t matched;   /* flows; of FLOWS_KILL: those that were ended */
+};
+
+#endif
