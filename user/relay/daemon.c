@@ -176,6 +176,7 @@ static void retire(struct daemon *d)
 {
 	record_say(RECORD_INFO, "hand-over: done, the flows that are left end here");
 	handover_close(&d->handover);
+	flow_server_retire(&d->flows);
 	registrar_stop(&d->registrar);
 	order_all(d, THREAD_RETIRE);
 }
@@ -229,6 +230,7 @@ void daemon_run(struct daemon *d)
 			{ .fd = d->relay.done, .events = POLLIN },
 			{ .fd = d->registrar.fd, .events = POLLIN },
 			{ .fd = d->handover.new_relay_fd, .events = POLLIN },
+			{ .fd = d->flows.poll_fd, .events = POLLIN },
 			/* one relay at a time: the next one waits in the queue */
 			{ .fd = d->handover.new_relay_fd < 0 ? d->handover.listen_fd : -1,
 			  .events = POLLIN }
@@ -243,7 +245,9 @@ void daemon_run(struct daemon *d)
 			handle_registrar(d);
 		if (fds[3].revents && d->handover.new_relay_fd >= 0)
 			handle_new_relay(d);
-		if (fds[4].revents && d->handover.listen_fd >= 0)
+		if (fds[4].revents)
+			flow_server_run(&d->flows);
+		if (fds[5].revents && d->handover.listen_fd >= 0)
 			answer_new_relay(d);
 		if (fds[1].revents && !eventfd_read(d->relay.done, &ended))
 			d->running -= (unsigned int)ended;

@@ -7,6 +7,7 @@
 #define TPROXY_RELAY_DAEMON_H
 
 #include "relay/config/options.h"
+#include "relay/flows/server.h"
 #include "relay/process/handover.h"
 #include "relay/process/registrar.h"
 #include "relay/thread.h"
@@ -21,6 +22,9 @@ struct daemon {
 	struct registrar registrar;
 	struct handover handover;
 	struct relay relay;
+	int flows_fd; /* the path socket of the flow server, which takes it; -1: none */
+	struct flow_server flows;
+	struct flow_port *ports[OPTIONS_MAX_WORKERS];
 	pthread_mutex_t settings_lock;
 	pthread_mutex_t gate;
 	struct relay_thread threads[OPTIONS_MAX_WORKERS];

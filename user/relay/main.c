@@ -48,6 +48,7 @@ static void finish(struct daemon *d)
 	for (unsigned int i = 0; i < d->opened; i++)
 		pthread_join(d->threads[i].id, NULL);
 	say_summary(d);
+	flow_server_close(&d->flows);
 	for (unsigned int i = 0; i < d->opened; i++)
 		thread_close(&d->threads[i]);
 	registrar_stop(&d->registrar);
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
 {
 	static struct daemon d = { .registrar = { .fd = -1 },
 				   .handover = { .listen_fd = -1, .new_relay_fd = -1 },
+				   .flows_fd = -1,
 				   .settings_lock = PTHREAD_MUTEX_INITIALIZER,
 				   .gate = PTHREAD_MUTEX_INITIALIZER,
 				   .signals = -1 };

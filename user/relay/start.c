@@ -160,8 +160,11 @@ static int start_threads(struct daemon *d)
 		err = thread_open(&d->threads[i], i, &d->relay);
 		if (err)
 			return err;
+		d->ports[i] = &d->threads[i].flows;
 	}
-	err = sink_start();
+	err = flow_server_open(&d->flows, take_fd(&d->flows_fd), d->ports, d->opened);
+	if (!err)
+		err = sink_start();
 	for (unsigned int i = 0; i < d->options.workers && !err; i++) {
 		err = thread_start(&d->threads[i]);
 		if (!err)

@@ -161,6 +161,7 @@ static void *thread_run(void *arg)
 	pthread_mutex_unlock(relay->gate);
 	while (!t->ctx.draining || tcp_busy(t->tcp) || udp_sessions(t->udp))
 		worker_turn(&t->ctx.worker);
+	flowport_stop(&t->flows);
 	eventfd_write(relay->done, 1);
 	return NULL;
 }
@@ -197,6 +198,8 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 	if (!err)
 		err = worker_watch(&t->ctx.worker, &t->command, EPOLLIN);
 	if (!err)
+		err = flowport_open(&t->flows, &t->ctx.worker, &t->ctx.flows);
+	if (!err)
 		err = watch_addresses(t);
 	return err ? err : open_engines(t);
 }
@@ -211,6 +214,7 @@ void thread_close(struct relay_thread *t)
 	udp_close(t->udp);
 	tcp_close(t->tcp);
 	listener_close(t->ctx.listeners);
+	flowport_close(&t->flows);
 	flowtable_free(&t->ctx.flows);
 	local_close(&t->ctx.local);
 	device_chooser_close(&t->ctx.devices);

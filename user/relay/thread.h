@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "relay/loop/engine_context.h"
+#include "relay/loop/flowwalk.h"
 
 /* From weak to strong: a thread never gets a weaker one than it has. */
 enum thread_order {
@@ -24,6 +25,7 @@ struct relay_thread {
 	pthread_t id;
 	struct tcp_engine *tcp;
 	struct udp_engine *udp;
+	struct flow_port flows;
 	struct io command; /* eventfd: look at `order` and the settings */
 	_Atomic int order; /* enum thread_order */
 	struct timer drain_timer;
