@@ -93,6 +93,7 @@ static void drain(struct daemon *d)
 	notify_systemd("STOPPING=1");
 	record_say(RECORD_INFO, "draining for up to %u s", d->options.drain_timeout);
 	handover_close(&d->handover);
+	registrar_ask_unlink(&d->registrar);
 	registrar_stop(&d->registrar);
 	order_all(d, THREAD_DRAIN);
 }

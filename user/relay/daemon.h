@@ -6,6 +6,7 @@
 #ifndef TPROXY_RELAY_DAEMON_H
 #define TPROXY_RELAY_DAEMON_H
 
+#include "lib/flows/relays.h"
 #include "relay/config/options.h"
 #include "relay/flows/server.h"
 #include "relay/process/handover.h"
@@ -24,6 +25,7 @@ struct daemon {
 	struct relay relay;
 	int flows_fd; /* the path socket of the flow server, which takes it; -1: none */
 	struct flow_server flows;
+	char flows_name[FLOWS_SOCKET_LEN]; /* in RUNDIR; empty: none */
 	struct flow_port *ports[OPTIONS_MAX_WORKERS];
 	pthread_mutex_t settings_lock;
 	pthread_mutex_t gate;

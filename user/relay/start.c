@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "lib/flows/relays.h"
 #include "lib/log.h"
 #include "lib/notify.h"
+#include "lib/rundir.h"
 #include "relay/admit/limits.h"
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
@@ -77,6 +79,28 @@ static void offer_handover(struct daemon *d, const char *name, int listen_fd)
 			   strerror(-err), name);
 }
 
+/* The relay works without it, so a failure is only a warning. */
+static void offer_flows(struct daemon *d, const char *name, bool takes_over)
+{
+	int err = flows_socket_name(name, d->flows_name);
+
+	if (!err)
+		d->flows_fd = rundir_listen(d->flows_name, RUNDIR_MEMBERS);
+	if (!err && d->flows_fd < 0)
+		err = d->flows_fd;
+	if (!err)
+		err = registrar_own(&d->registrar, d->flows_name);
+	if (!err)
+		return;
+	d->flows_name[0] = '\0';
+	/* The relay that we replace has it until it is gone. */
+	if (takes_over && err == -EADDRINUSE)
+		return;
+	record_say(RECORD_WARN,
+		   "flows: %s: nobody can list the flows of this relay (see " RUNDIR ")",
+		   strerror(-err));
+}
+
 /* Those of systemd or of the relay that runs already; what is missing then is opened. */
 static int get_listeners(struct daemon *d, int *ret_old_relay_fd)
 {
@@ -96,6 +120,8 @@ static int get_listeners(struct daemon *d, int *ret_old_relay_fd)
 		err = listener_open_missing(&d->listeners, &d->options, why, sizeof(why));
 	if (!err)
 		offer_handover(d, name, takeover.listen_fd);
+	if (!err)
+		offer_flows(d, name, takeover.old_relay_fd >= 0);
 	*ret_old_relay_fd = takeover.old_relay_fd;
 	return complain(err, why);
 }
