@@ -9,6 +9,7 @@
 #include "relay/config/keys.h"
 #include "relay/config/load.h"
 #include "relay/daemon.h"
+#include "relay/flows/list.h"
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/log/sink.h"
@@ -93,6 +94,8 @@ int main(int argc, char **argv)
 		break;
 	case OPTIONS_CHECKED:
 		return 0;
+	case OPTIONS_LIST:
+		return list_flows(&d.options);
 	case OPTIONS_HELP:
 		fputs(keys_help, stdout);
 		return 0;

@@ -14,11 +14,13 @@
 enum {
 	OPT_KEY = 256, /* every option that is also a key */
 	OPT_CHECK,
+	OPT_LIST,
+	OPT_JSON,
 };
 
 static const struct option *long_options(void)
 {
-	static struct option table[MAX_KEYS + 6];
+	static struct option table[MAX_KEYS + 8];
 	const char *name;
 	size_t n = 0;
 	bool value;
@@ -28,6 +30,8 @@ static const struct option *long_options(void)
 					      OPT_KEY };
 	table[n++] = (struct option){ "config", required_argument, NULL, 'c' };
 	table[n++] = (struct option){ "check", no_argument, NULL, OPT_CHECK };
+	table[n++] = (struct option){ "list", no_argument, NULL, OPT_LIST };
+	table[n++] = (struct option){ "json", no_argument, NULL, OPT_JSON };
 	table[n++] = (struct option){ "netns", required_argument, NULL, 'n' };
 	table[n++] = (struct option){ "help", no_argument, NULL, 'h' };
 	table[n++] = (struct option){ "version", no_argument, NULL, 'V' };
@@ -75,6 +79,12 @@ static enum cmdline_result take_option(struct command_line *cl, int opt, const c
 	case OPT_CHECK:
 		cl->check = true;
 		break;
+	case OPT_LIST:
+		cl->list = true;
+		break;
+	case OPT_JSON:
+		cl->o->list_json = true;
+		break;
 	case 'h':
 		return CMDLINE_HELP;
 	case 'V':
@@ -100,6 +110,22 @@ static enum cmdline_result bad_option(struct command_line *cl, int opt, char **a
 		snprintf(cl->why, sizeof(cl->why), "%s: %s (see tproxy-relay --help)",
 			 argv[optind - 1], what);
 	return CMDLINE_USAGE;
+}
+
+/* The whole line was read. */
+static enum cmdline_result choose_mode(struct command_line *cl)
+{
+	const char *why = NULL;
+
+	if (cl->list && cl->check)
+		why = "--list: not with --check (leave one of them out)";
+	if (cl->o->list_json && !cl->list)
+		why = "--json: only with --list (see tproxy-relay --help)";
+	if (why) {
+		snprintf(cl->why, sizeof(cl->why), "%s", why);
+		return CMDLINE_USAGE;
+	}
+	return cl->list ? CMDLINE_LIST : CMDLINE_RUN;
 }
 
 enum cmdline_result cmdline_parse(struct command_line *cl, int argc, char **argv)
@@ -129,7 +155,7 @@ enum cmdline_result cmdline_parse(struct command_line *cl, int argc, char **argv
 			return r;
 	}
 	if (optind == argc)
-		return CMDLINE_RUN;
+		return choose_mode(cl);
 	snprintf(cl->why, sizeof(cl->why), "%s: unexpected argument (see tproxy-relay --help)",
 		 argv[optind]);
 	return CMDLINE_USAGE;

@@ -10,6 +10,7 @@
 
 enum cmdline_result {
 	CMDLINE_RUN,
+	CMDLINE_LIST,    /* --list was given, without an error */
 	CMDLINE_HELP,    /* -h was given */
 	CMDLINE_VERSION, /* -V was given */
 	CMDLINE_USAGE,   /* an error */
@@ -20,6 +21,7 @@ struct command_line {
 	const char *config; /* -c, or NULL */
 	char why[512];      /* one line on failure */
 	bool check;         /* --check was given */
+	bool list;          /* --list was given */
 };
 
 /* May be called again for the same line. */

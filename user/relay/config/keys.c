@@ -17,6 +17,8 @@ const char keys_help[] =
 	"\n"
 	"  -c, --config FILE             read section [relay] of FILE\n"
 	"      --check                   look for errors in the options and in FILE, and exit\n"
+	"      --list                    print the open flows of the relays that run here, and exit\n"
+	"      --json                    with --list: print one JSON object\n"
 	"  -n, --netns NAME              work in the network namespace NAME\n"
 	"      --pin-dir DIR             pinned maps (default /sys/fs/bpf/tproxy[-NETNS])\n"
 	"      --join                    share the flows with another relay for the same pins;\n"

@@ -161,6 +161,8 @@ enum options_result options_load(struct options *o, const struct options_source 
 
 	if (!err)
 		r = cmdline_parse(&l.cl, source->argc, source->argv);
+	if (r == CMDLINE_LIST)
+		return OPTIONS_LIST;
 	if (r == CMDLINE_HELP)
 		return OPTIONS_HELP;
 	if (r == CMDLINE_VERSION)

@@ -11,6 +11,7 @@
 enum options_result {
 	OPTIONS_RUN,
 	OPTIONS_CHECKED, /* --check was given, and everything is right */
+	OPTIONS_LIST,    /* --list was given */
 	OPTIONS_HELP,    /* -h was given */
 	OPTIONS_VERSION, /* -V was given */
 	OPTIONS_USAGE,   /* error in the command line, exit 2 */

@@ -52,6 +52,7 @@ struct options {
 	struct proxy proxy;          /* that flows are sent through */
 	unsigned int proxy_protocol; /* version of the header sent onward, 0: none */
 	const char *config;          /* -c, or NULL */
+	bool list_json;              /* --list prints JSON */
 	struct settings *settings;   /* one reference is ours */
 	bool udp_full_cone;
 	uint32_t udp_per_source; /* flows */
