@@ -90,7 +90,7 @@ for n in 1 20 40 60 120 160; do
 done
 relay_stop
 
-fault_met access_tree_add poolmap_add settings_new find_user limits_new thread_start tcp_open udp_open \
+fault_met access_tree_add poolmap_add settings_new find_user clients_new thread_start tcp_open udp_open \
 	batch_new source_table_new reply_table_open seccomp_enter config_open line_read
 bypass_none "nothing went past the relay"
 finish

@@ -126,7 +126,7 @@ ok "datagrams are relayed" wait_for 10 datagram
 sweep "connections with a PROXY header" tcp_refused
 relay_stop
 
-fault_met reply_get rawicmp_new reload addrset_append conn_new source_get pipe_open copy_write session_open direct_open \
+fault_met reply_get rawicmp_new reload addrset_append conn_new lane_new pipe_open copy_write session_open direct_open \
 	keep_datagram handshake_new
 bypass_none "nothing went past the relay"
 finish

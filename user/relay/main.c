@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "lib/log.h"
-#include "relay/admit/limits.h"
+#include "relay/admit/clients.h"
 #include "relay/config/keys.h"
 #include "relay/config/load.h"
 #include "relay/daemon.h"
@@ -55,7 +55,7 @@ static void finish(struct daemon *d)
 	registrar_stop(&d->registrar);
 	handover_close(&d->handover);
 	settings_unref(d->relay.settings);
-	limits_free(d->relay.limits);
+	clients_free(d->relay.clients);
 	looplog_free(d->relay.loops);
 	options_free(&d->options);
 	sink_stop(LOG_FLUSH_MS);

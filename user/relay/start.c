@@ -10,7 +10,7 @@
 #include "lib/log.h"
 #include "lib/notify.h"
 #include "lib/rundir.h"
-#include "relay/admit/limits.h"
+#include "relay/admit/clients.h"
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/log/sink.h"
@@ -176,10 +176,10 @@ static int start_threads(struct daemon *d)
 	int err;
 
 	d->relay.done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	d->relay.limits = limits_new();
+	d->relay.clients = clients_new();
 	d->relay.loops = looplog_new();
 	pthread_mutex_lock(&d->gate);
-	if (d->relay.done < 0 || !d->relay.limits || !d->relay.loops)
+	if (d->relay.done < 0 || !d->relay.clients || !d->relay.loops)
 		return -errno;
 	for (unsigned int i = 0; i < d->options.workers; i++) {
 		d->opened++;

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 
 #include "lib/util.h"
+#include "relay/admit/lanes.h"
 #include "relay/config/options.h"
 #include "relay/log/record.h"
 #include "relay/process/listener.h"
@@ -201,6 +202,9 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 		err = flowport_open(&t->flows, &t->ctx.worker, &t->ctx.flows);
 	if (!err)
 		err = watch_addresses(t);
+	t->ctx.lanes = lanes_new(relay->clients);
+	if (!err && !t->ctx.lanes)
+		err = -ENOMEM;
 	return err ? err : open_engines(t);
 }
 
@@ -213,6 +217,7 @@ void thread_close(struct relay_thread *t)
 {
 	udp_close(t->udp);
 	tcp_close(t->tcp);
+	lanes_free(t->ctx.lanes);
 	listener_close(t->ctx.listeners);
 	flowport_close(&t->flows);
 	flowtable_free(&t->ctx.flows);

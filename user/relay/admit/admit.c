@@ -65,13 +65,12 @@ bool admit_destination(struct engine_context *ctx, struct flow_record *record)
 	return false;
 }
 
-bool admit_flow(struct engine_context *ctx, struct flow_record *record,
-		struct limits_ticket *ret_ticket)
+bool admit_flow(struct engine_context *ctx, struct flow_record *record, struct lane **ret_lane)
 {
 	if (!admit_destination(ctx, record))
 		return false;
-	record->reason = limits_take(ctx->relay->limits, &ctx->settings->limits, &record->client,
-				     ctx->worker.now, ret_ticket);
+	record->reason = lanes_admit(ctx->lanes, &ctx->settings->limits, &record->client,
+				     ctx->worker.now, ret_lane);
 	if (record->reason) {
 		record->end = END_LIMIT;
 		ctx->stats.limited++;

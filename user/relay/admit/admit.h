@@ -7,17 +7,16 @@
 #ifndef TPROXY_RELAY_ADMIT_ADMIT_H
 #define TPROXY_RELAY_ADMIT_ADMIT_H
 
-#include "relay/admit/limits.h"
+#include "relay/admit/lanes.h"
 #include "relay/log/flowrecord.h"
 #include "relay/loop/engine_context.h"
 
 /*
  * record: proto, client and dst are set; the server is filled in if dst is a pool's address. True:
- * *ret_ticket is to be released (limits_release) when the flow ends. False: the record's end and
- * reason are set.
+ * the flow is counted, and joins *ret_lane, or lane_release takes it back. False: the record's end
+ * and reason are set.
  */
-bool admit_flow(struct engine_context *ctx, struct flow_record *record,
-		struct limits_ticket *ret_ticket);
+bool admit_flow(struct engine_context *ctx, struct flow_record *record, struct lane **ret_lane);
 
 /* The same without the limits, for a flow that was admitted and has a further destination. */
 bool admit_destination(struct engine_context *ctx, struct flow_record *record);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The numbers that the configuration limits flows to. relay/admit/limits.h applies them. */
+/* The numbers that the configuration limits flows to. relay/admit/clients.h applies them. */
 #ifndef TPROXY_RELAY_CONFIG_LIMIT_VALUES_H
 #define TPROXY_RELAY_CONFIG_LIMIT_VALUES_H
 

@@ -14,7 +14,8 @@
 #include "relay/net/ipfields.h"
 #include "relay/net/localaddr.h"
 
-struct limits;
+struct clients;
+struct lanes;
 struct listener_set;
 struct looplog;
 struct options;
@@ -32,14 +33,14 @@ struct pinned {
 	_Atomic uint32_t detaching;  /* 1: an interface is being detached, see udp_keep */
 };
 
-/* What all threads share. While they run, only `settings`, `pinned`, `limits` and `loops` change. */
+/* What all threads share. While they run, only `settings`, `pinned`, `clients` and `loops` change. */
 struct relay {
 	const struct options *options;
 	struct listener_set *listeners;
 	const struct port_set *tcp_ports; /* of our own listeners */
 	const struct port_set *udp_ports;
 	struct binding binding;
-	struct limits *limits;
+	struct clients *clients;
 	struct looplog *loops;
 	pthread_mutex_t *gate; /* threads take nothing before they can lock it */
 	pthread_mutex_t *settings_lock;
@@ -66,6 +67,7 @@ struct engine_context {
 	const struct relay *relay;
 	struct worker_listeners *listeners; /* this thread's; engines borrow them */
 	struct settings *settings;          /* the same for a whole turn */
+	struct lanes *lanes;                /* the flows of this thread, by client */
 	struct local_set local;
 	struct device_chooser devices;
 	struct engine_stats stats;

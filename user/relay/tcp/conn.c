@@ -52,7 +52,7 @@ void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset res
 	timer_cancel(&c->w->wheel, &c->timer);
 	worker_unqueue(c->w, &c->more);
 	handshake_free(c->handshake);
-	limits_release(c->all->ctx->relay->limits, &c->ticket);
+	lane_leave(&c->flow);
 	TAILQ_REMOVE(&c->all->list, c, link);
 	flowtable_leave(&c->all->ctx->flows, &c->member);
 	record.end = end;

@@ -8,7 +8,7 @@
 #ifndef TPROXY_RELAY_TCP_CONN_H
 #define TPROXY_RELAY_TCP_CONN_H
 
-#include "relay/admit/limits.h"
+#include "relay/admit/lanes.h"
 #include "relay/log/flowrecord.h"
 #include "relay/loop/engine_context.h"
 #include "relay/net/arrival.h"
@@ -40,6 +40,7 @@ struct conn {
 	struct free_later free_later;
 	struct flow_member member;
 	TAILQ_ENTRY(conn) link;
+	struct flow_link flow;
 	struct conns *all;
 	struct worker *w; /* that of `all` */
 	struct side client;
@@ -60,8 +61,7 @@ struct conn {
 	union saddr dst;
 	union saddr server_addr; /* see struct flow_record */
 	union saddr source;
-	struct arrival arrival; /* of the client's SYN */
-	struct limits_ticket ticket;
+	struct arrival arrival;      /* of the client's SYN */
 	struct handshake *handshake; /* what is sent before the client's bytes, while connecting */
 	const char *reason;          /* why the connection fails, if it does; or NULL */
 };

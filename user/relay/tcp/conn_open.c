@@ -187,7 +187,7 @@ void conn_open(struct conns *all, int fd, const union saddr *client)
 {
 	struct flow_record record = { .client = *client, .proto = IPPROTO_TCP };
 	struct arrival arrival = arrival_read(fd, client->sa.sa_family);
-	struct limits_ticket ticket;
+	struct lane *lane;
 	socklen_t len = sizeof(record.dst);
 	struct conn *c;
 	int err;
@@ -199,13 +199,13 @@ void conn_open(struct conns *all, int fd, const union saddr *client)
 		return;
 	}
 	note_loop(all->ctx, &arrival, &record);
-	if (!admit_ttl(all->ctx, &arrival, &record) || !admit_flow(all->ctx, &record, &ticket)) {
+	if (!admit_ttl(all->ctx, &arrival, &record) || !admit_flow(all->ctx, &record, &lane)) {
 		conn_reject(all, fd, &record);
 		return;
 	}
 	c = conn_new(all, fd, &record);
 	if (!c) {
-		limits_release(all->ctx->relay->limits, &ticket);
+		lane_release(lane);
 		conn_shed(all, fd, client, ENOMEM);
 		return;
 	}
@@ -213,7 +213,7 @@ void conn_open(struct conns *all, int fd, const union saddr *client)
 	c->server.io.ready = server_ready;
 	c->timer.fire = connect_expired;
 	c->arrival = arrival;
-	c->ticket = ticket;
+	lane_join(lane, LANE_TCP, &c->flow, c->begin);
 	err = conn_connect(c);
 	if (err == -EMFILE && conn_evict(all))
 		err = conn_connect(c);

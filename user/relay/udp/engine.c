@@ -69,21 +69,20 @@ static struct session *admit_session(struct udp_engine *e, const union saddr *cl
 				     const union saddr *dst, uint8_t ttl)
 {
 	struct flow_record record = { .proto = IPPROTO_UDP, .client = *client, .dst = *dst };
-	struct limits_ticket ticket;
+	struct lane *lane;
 	struct session *s;
 	int err;
 
-	if (!admit_flow(e->ctx, &record, &ticket)) {
+	if (!admit_flow(e->ctx, &record, &lane)) {
 		refuse_flow(e, &record, 0);
 		return NULL;
 	}
-	err = session_open(e, &record, &s);
+	err = session_open(e, &record, lane, &s);
 	if (err) {
-		limits_release(e->ctx->relay->limits, &ticket);
+		lane_release(lane);
 		refuse_flow(e, &record, -err);
 		return NULL;
 	}
-	s->ticket = ticket;
 	note_loop(e, s, ttl);
 	record = session_record(s);
 	record_flow_start(&record);
@@ -291,10 +290,9 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
 		e->seed = (uint32_t)e->w->now;
 	e->batch = batch_new(&ctx->relay->pinned.marks);
-	e->sources = source_table_new(
-		share_of(ctx, ctx->relay->options->udp_per_source, SESSIONS_MAX), e->seed);
+	e->max_per_source = share_of(ctx, ctx->relay->options->udp_per_source, SESSIONS_MAX);
 	e->paths = path_table_new(e->seed);
-	if (!e->batch || !e->sources || !e->paths)
+	if (!e->batch || !e->paths)
 		return -ENOMEM;
 	err = reply_table_open(ctx, share_of(ctx, ctx->relay->nofile / 8, REPLIES_MAX),
 			       &e->replies);
@@ -358,7 +356,6 @@ void udp_close(struct udp_engine *e)
 	icmp_close(e);
 	reply_table_close(e->replies);
 	rawicmp_close(e->icmp);
-	source_table_free(e->sources);
 	path_table_free(e->paths);
 	batch_free(e->batch);
 	free(e);

@@ -33,8 +33,8 @@
 
 /* Flows without an answer may be a flood. They go first if they are more than one in so many. */
 #define UNANSWERED_SHARE 8
-/* The longest idle flow of a source is looked for among so many of its oldest ones. */
-#define SOURCE_SAMPLE 8
+/* Flows are kept in the order of their latest datagrams up to this difference. */
+#define LISTED_GRAIN_MS 100
 
 static bool session_is(const struct session *s, const union saddr *client, const union saddr *dst)
 {
@@ -98,8 +98,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 		reply_put(s->reply);
 	if (s->wants_promotion)
 		TAILQ_REMOVE(&s->e->promotions, s, promotion);
-	source_leave(&s->source_link);
-	limits_release(s->e->ctx->relay->limits, &s->ticket);
+	lane_leave(&s->flow);
 	LIST_REMOVE(s, link);
 	queue_leave(s);
 	flowtable_leave(&s->e->ctx->flows, &s->member);
@@ -148,12 +147,17 @@ void session_touch(struct session *s)
 	s->last = s->e->w->now;
 	queue_leave(s);
 	queue_join(s);
+	lane_touch(&s->flow, s->last, LISTED_GRAIN_MS);
 }
 
 void session_answered(struct session *s)
 {
 	s->last = s->e->w->now;
 	queue_leave(s);
+	if (s->answered)
+		lane_touch(&s->flow, s->last, LISTED_GRAIN_MS);
+	else
+		lane_change(&s->flow, LANE_UDP_ANSWERED, s->last);
 	s->answered = true;
 	queue_join(s);
 	/* At a busy resolver, flows of one question would pile up for ten seconds. */
@@ -177,19 +181,20 @@ bool session_evict(struct udp_engine *e)
 	return true;
 }
 
-/* The source that has too many flows loses its longest idle one. */
-static void evict_of_source(struct udp_engine *e, const union saddr *client)
+static struct session *session_of(struct flow_link *flow)
 {
-	struct source_link *link = source_full(e->sources, client);
-	struct session *idle = NULL;
+	return flow ? container_of(flow, struct session, flow) : NULL;
+}
 
-	for (int i = 0; link && i < SOURCE_SAMPLE; i++, link = source_next(link)) {
-		struct session *s = container_of(link, struct session, source_link);
+/* The client that has too many flows loses its longest idle one. */
+static void evict_of_lane(struct udp_engine *e, const struct lane *lane)
+{
+	struct session *one = session_of(lane_oldest(lane, LANE_UDP_UNANSWERED));
+	struct session *other = session_of(lane_oldest(lane, LANE_UDP_ANSWERED));
+	struct session *idle = !one || (other && other->last < one->last) ? other : one;
 
-		if (!idle || s->last < idle->last)
-			idle = s;
-	}
-	if (!idle)
+	if (lane_count(lane, LANE_UDP_UNANSWERED) + lane_count(lane, LANE_UDP_ANSWERED) <
+	    e->max_per_source)
 		return;
 	e->ctx->stats.limited++;
 	session_finish(idle, END_LIMIT, 0);
@@ -332,20 +337,7 @@ static int session_connect(struct session *s)
 	return err;
 }
 
-/* Counts it for its client, and opens its socket. */
-static int session_begin(struct session *s)
-{
-	int err = source_join(s->e->sources, &s->client, &s->source_link);
-
-	if (err)
-		return err;
-	err = session_connect(s);
-	if (err)
-		source_leave(&s->source_link);
-	return err;
-}
-
-int session_open(struct udp_engine *e, const struct flow_record *record,
+int session_open(struct udp_engine *e, const struct flow_record *record, struct lane *lane,
 		 struct session **ret_session)
 {
 	const union saddr *client = &record->client;
@@ -354,7 +346,7 @@ int session_open(struct udp_engine *e, const struct flow_record *record,
 
 	if (!s)
 		return -ENOMEM;
-	evict_of_source(e, client);
+	evict_of_lane(e, lane);
 	if (e->count >= e->max)
 		session_evict(e);
 	s->e = e;
@@ -367,11 +359,12 @@ int session_open(struct udp_engine *e, const struct flow_record *record,
 	err = flowtable_join(&e->ctx->flows, &s->member, &session_flow_ops);
 	if (err)
 		return err;
-	err = session_begin(s);
+	err = session_connect(s);
 	if (err) {
 		flowtable_leave(&e->ctx->flows, &s->member);
 		return err;
 	}
+	lane_join(lane, LANE_UDP_UNANSWERED, &s->flow, s->begin);
 	s->id = worker_new_id(e->w);
 	session_set_timer(s);
 	LIST_INSERT_HEAD(bucket_of(e, client, &s->dst), s, link);

@@ -8,8 +8,8 @@
  *     │                                                                          ▲ │
  *     │  datagrams            engine.c             session.c          relay.c    │ │
  *     ├─► listener ─────────► finds or opens ────► struct session ──► `up` ──────┘ │ answers
- *     │   (tc assigns it)     the session      per_source.c counts    socks.c wraps│
- *     │                           ▲                them by client     for a proxy  │
+ *     │   (tc assigns it)     the session      lanes.h has them       socks.c wraps│
+ *     │                           ▲                by client          for a proxy  │
  *     ├─► direct socket ──────────┘                                                │
  *     │   (direct.c), of one busy flow                                relay.c      │
  *     │                                                                  │ ◄───────┘
@@ -33,11 +33,10 @@
 #ifndef TPROXY_RELAY_UDP_SESSION_H
 #define TPROXY_RELAY_UDP_SESSION_H
 
-#include "relay/admit/limits.h"
+#include "relay/admit/lanes.h"
 #include "relay/process/listener.h"
 #include "relay/udp/engine.h"
 #include "relay/udp/path.h"
-#include "relay/udp/per_source.h"
 #include "relay/udp/reply.h"
 #include "relay/udp/train.h"
 
@@ -60,7 +59,7 @@ struct session {
 	struct flow_member member;
 	LIST_ENTRY(session) link;  /* bucket */
 	TAILQ_ENTRY(session) idle; /* in one of the two queues, by `answered` */
-	struct source_link source_link;
+	struct flow_link flow;
 	TAILQ_ENTRY(session) promotion; /* if wants_promotion */
 	struct udp_engine *e;
 	struct reply *reply;   /* NULL until something is sent to the client */
@@ -88,7 +87,6 @@ struct session {
 	union saddr dst; /* full cone: the first one; the key has port 0 then */
 	union saddr to;  /* dst, or the server if dst is a pool's address */
 	union saddr source;
-	struct limits_ticket ticket;
 };
 
 struct udp_listener {
@@ -115,13 +113,13 @@ struct udp_engine {
 	struct batch *batch;
 	struct train train; /* empty except while a batch is relayed */
 	struct reply_table *replies;
-	struct source_table *sources;
 	struct path_table *paths;
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
 	bool keeping;       /* see udp_keep */
 	unsigned int count; /* sessions */
 	unsigned int max;
+	unsigned int max_per_source;
 	unsigned int direct_count; /* with retired ones */
 	unsigned int direct_max;
 	unsigned int direct_max_per_dst;
@@ -165,8 +163,8 @@ void engine_empty_listeners(struct udp_engine *e);
 struct session *session_find(struct udp_engine *e, const union saddr *client,
 			     const union saddr *dst);
 
-/* For a flow that was admitted; makes room if necessary. 0 or -errno. */
-int session_open(struct udp_engine *e, const struct flow_record *record,
+/* For a flow that was admitted to this lane; makes room if necessary. 0 or -errno. */
+int session_open(struct udp_engine *e, const struct flow_record *record, struct lane *lane,
 		 struct session **ret_session);
 
 /* The only way to end a session. err: positive errno for the record, or 0. */

@@ -12,32 +12,44 @@
 
 #include "address.h"
 #include "lib/util.h"
-#include "relay/admit/limits.h"
+#include "relay/admit/lanes.h"
 
 #define NOW 1000000 /* ms; any */
+#define KEPT_MAX 20000
 
-static struct limits *l;
+static struct clients *clients;
+static struct lanes *l; /* of the main thread */
 static struct limit_values values;
+static struct lane *kept[KEPT_MAX];
+static unsigned int n_kept;
 
-static const char *take_at(const char *client, uint64_t now, struct limits_ticket *ticket)
+static const char *take_at(const char *client, uint64_t now, struct lane **lane)
 {
 	union saddr a = address(client, 1234);
 
-	memset(ticket, 0, sizeof(*ticket));
-	return limits_take(l, &values, &a, now, ticket);
+	return lanes_admit(l, &values, &a, now, lane);
+}
+
+/* The flow stays until the end of the test. */
+static const char *keep_at(const char *client, uint64_t now)
+{
+	const char *reached = take_at(client, now, &kept[n_kept]);
+
+	n_kept += !reached;
+	assert_in_range(n_kept, 0, KEPT_MAX - 1);
+	return reached;
 }
 
 static const char *take(const char *client)
 {
-	struct limits_ticket ticket;
-
-	return take_at(client, NOW, &ticket);
+	return keep_at(client, NOW);
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	l = limits_new();
+	clients = clients_new();
+	l = lanes_new(clients);
 	values = (struct limit_values)LIMITS_DEFAULT;
 	return !l;
 }
@@ -45,7 +57,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	limits_free(l);
+	while (n_kept)
+		lane_release(kept[--n_kept]);
+	lanes_free(l);
+	clients_free(clients);
 	return 0;
 }
 
@@ -54,12 +69,12 @@ static void test_no_limit(void **state)
 	(void)state;
 	for (int i = 0; i < 10000; i++)
 		assert_null(take("10.0.0.1"));
-	assert_int_equal(limits_flows(l), 10000);
+	assert_int_equal(clients_flows(clients), 10000);
 }
 
 static void test_max_flows(void **state)
 {
-	struct limits_ticket first;
+	struct lane *first;
 
 	(void)state;
 	values.max_flows = 3;
@@ -67,17 +82,16 @@ static void test_max_flows(void **state)
 	assert_null(take("10.0.0.2"));
 	assert_null(take("10.0.0.3"));
 	assert_string_equal(take("10.0.0.4"), "max-flows");
-	assert_int_equal(limits_flows(l), 3);
-	limits_release(l, &first);
-	limits_release(l, &first); /* a second time does nothing */
-	assert_int_equal(limits_flows(l), 2);
+	assert_int_equal(clients_flows(clients), 3);
+	lane_release(first);
+	assert_int_equal(clients_flows(clients), 2);
 	assert_null(take("10.0.0.4"));
 	assert_string_equal(take("10.0.0.5"), "max-flows");
 }
 
 static void test_per_source(void **state)
 {
-	struct limits_ticket first;
+	struct lane *first;
 
 	(void)state;
 	values.max_flows_per_source = 2;
@@ -90,7 +104,7 @@ static void test_per_source(void **state)
 	assert_null(take("2001:db8::ffff:2"));
 	assert_string_equal(take("2001:db8::3:4:5:6"), "max-flows-per-source");
 	assert_null(take("2001:db8:0:1::1"));
-	limits_release(l, &first);
+	lane_release(first);
 	assert_null(take("10.0.0.1"));
 	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
 }
@@ -111,37 +125,35 @@ static void test_source_prefix(void **state)
 
 static void test_rate(void **state)
 {
-	struct limits_ticket ticket;
-
 	(void)state;
 	values.flow_rate = 10;
 	for (int i = 0; i < 10; i++)
 		assert_null(take("10.0.0.1"));
 	assert_string_equal(take("10.0.0.2"), "flow-rate");
-	assert_string_equal(take_at("10.0.0.2", NOW + 99, &ticket), "flow-rate");
-	assert_null(take_at("10.0.0.2", NOW + 100, &ticket));
-	assert_string_equal(take_at("10.0.0.2", NOW + 199, &ticket), "flow-rate");
+	assert_string_equal(keep_at("10.0.0.2", NOW + 99), "flow-rate");
+	assert_null(keep_at("10.0.0.2", NOW + 100));
+	assert_string_equal(keep_at("10.0.0.2", NOW + 199), "flow-rate");
 	/* unused rate adds up to one second at most */
 	for (int i = 0; i < 10; i++)
-		assert_null(take_at("10.0.0.1", NOW + 60000, &ticket));
-	assert_string_equal(take_at("10.0.0.1", NOW + 60000, &ticket), "flow-rate");
-	assert_int_equal(limits_flows(l), 21);
+		assert_null(keep_at("10.0.0.1", NOW + 60000));
+	assert_string_equal(keep_at("10.0.0.1", NOW + 60000), "flow-rate");
+	assert_int_equal(clients_flows(clients), 21);
 }
 
 static void test_rate_per_source(void **state)
 {
-	struct limits_ticket ticket;
+	struct lane *lane;
 
 	(void)state;
 	values.flow_rate_per_source = 2;
 	for (int i = 0; i < 2; i++) {
-		assert_null(take_at("10.0.0.1", NOW, &ticket));
-		limits_release(l, &ticket); /* ending flows do not give rate back */
+		assert_null(take_at("10.0.0.1", NOW, &lane));
+		lane_release(lane); /* ending flows do not give rate back */
 	}
 	assert_string_equal(take("10.0.0.1"), "flow-rate-per-source");
 	assert_null(take("10.0.0.2"));
-	assert_null(take_at("10.0.0.1", NOW + 500, &ticket));
-	assert_string_equal(take_at("10.0.0.1", NOW + 500, &ticket), "flow-rate-per-source");
+	assert_null(keep_at("10.0.0.1", NOW + 500));
+	assert_string_equal(keep_at("10.0.0.1", NOW + 500), "flow-rate-per-source");
 }
 
 /* A client that is refused by its own limit takes nothing from the others. */
@@ -164,18 +176,19 @@ static void test_refusal_costs_nothing(void **state)
 	assert_null(take("10.0.0.4"));
 }
 
-/* A limit that SIGHUP adds does not count older flows, and loses none. */
+/* A limit that SIGHUP adds counts older flows, too. */
 static void test_limit_comes_later(void **state)
 {
-	struct limits_ticket old;
+	struct lane *old;
 
 	(void)state;
 	assert_null(take_at("10.0.0.1", NOW, &old));
 	values.max_flows_per_source = 1;
-	assert_null(take("10.0.0.1"));
-	limits_release(l, &old);
 	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
-	assert_int_equal(limits_flows(l), 1);
+	lane_release(old);
+	assert_null(take("10.0.0.1"));
+	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
+	assert_int_equal(clients_flows(clients), 1);
 }
 
 #define THREADS 4
@@ -188,18 +201,19 @@ static _Atomic int worst;
 static void *hammer(void *arg)
 {
 	unsigned int n = (unsigned int)(uintptr_t)arg;
-	char client[16];
+	struct lanes *own = lanes_new(clients);
 
 	for (int i = 0; i < ROUNDS; i++) {
-		struct limits_ticket tickets[PLACES];
+		struct lane *lanes[PLACES];
+		union saddr client;
 		int have = 0;
 
 		n = n * 1664525 + 1013904223;
-		snprintf(client, sizeof(client), "10.0.0.%u", n >> 16 & 1);
+		client = address(n >> 16 & 1 ? "10.0.0.1" : "10.0.0.0", 1234);
 		for (int k = 0; k < PLACES; k++) {
 			int now_inside;
 
-			if (take_at(client, NOW + (uint64_t)i, &tickets[have]))
+			if (lanes_admit(own, &values, &client, NOW + (uint64_t)i, &lanes[have]))
 				continue;
 			have++;
 			now_inside = ++inside[n >> 16 & 1];
@@ -208,9 +222,10 @@ static void *hammer(void *arg)
 		}
 		while (have) {
 			inside[n >> 16 & 1]--;
-			limits_release(l, &tickets[--have]);
+			lane_release(lanes[--have]);
 		}
 	}
+	lanes_free(own);
 	return NULL;
 }
 
@@ -225,7 +240,7 @@ static void test_threads(void **state)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	assert_in_range(worst, 1, PLACES);
-	assert_int_equal(limits_flows(l), 0);
+	assert_int_equal(clients_flows(clients), 0);
 	for (int i = 0; i < PLACES; i++)
 		assert_null(take("10.0.0.1"));
 	assert_string_equal(take("10.0.0.1"), "max-flows-per-source");
@@ -234,7 +249,7 @@ static void test_threads(void **state)
 /* More clients than there is room for: none gets in uncounted, and room comes back. */
 static void test_many_sources(void **state)
 {
-	struct limits_ticket ticket;
+	struct lane *lane;
 	char client[32];
 	int full = 0;
 
@@ -245,15 +260,16 @@ static void test_many_sources(void **state)
 
 		snprintf(client, sizeof(client), "%d.%d.%d.1", 1 + (i >> 16), i >> 8 & 255,
 			 i & 255);
-		reached = take_at(client, NOW, &ticket);
-		if (reached) {
-			assert_string_equal(reached, "max-sources");
-			full++;
+		reached = take_at(client, NOW, &lane);
+		if (!reached) {
+			lane_release(lane);
+			continue;
 		}
-		limits_release(l, &ticket);
+		assert_string_equal(reached, "max-sources");
+		full++;
 	}
 	assert_true(full > 0);
-	assert_null(take_at("10.0.0.1", NOW + 5000, &ticket));
+	assert_null(keep_at("10.0.0.1", NOW + 5000));
 }
 
 int main(void)

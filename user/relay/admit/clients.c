@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/admit/clients.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+
+#include "lib/util.h"
+
+#define SHARDS 64
+#define SHARD_BUCKETS 1024
+#define SHARD_CLIENTS_MAX 16384 /* some 1.5 MB; only clients without flows can become that many */
+#define SWEEP_EVERY_NS 100000000ULL
+#define NS_PER_S 1000000000ULL
+
+/*
+ * It outlives its users until the rate of its flows is back to zero. Every look-up in its bucket
+ * may free it, under the lock of the shard. Its counts change without the lock.
+ */
+struct client {
+	LIST_ENTRY(client) link;
+	union saddr address;
+	uint32_t shard;
+	uint32_t users; /* see client_get */
+	_Atomic uint32_t flows;
+	_Atomic uint64_t arrival; /* ns; see rate_next */
+};
+
+LIST_HEAD(client_list, client);
+
+/* Different clients rarely wait for one lock, which is held for a look-up. */
+struct shard {
+	_Alignas(64) pthread_mutex_t lock;
+	uint32_t clients;
+	uint64_t swept; /* ns */
+	struct client_list buckets[SHARD_BUCKETS];
+};
+
+struct clients {
+	_Alignas(64) _Atomic uint32_t flows;
+	_Alignas(64) _Atomic uint64_t arrival;
+	uint32_t seed;
+	struct shard shards[SHARDS];
+};
+
+struct clients *clients_new(void)
+{
+	struct clients *c = aligned_alloc(64, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	memset(c, 0, sizeof(*c));
+	for (int i = 0; i < SHARDS; i++)
+		pthread_mutex_init(&c->shards[i].lock, NULL);
+	/* A secret, or clients could choose addresses that meet in one bucket. */
+	if (getrandom(&c->seed, sizeof(c->seed), GRND_NONBLOCK) < 0)
+		c->seed = (uint32_t)(uintptr_t)c;
+	return c;
+}
+
+static void client_free(struct shard *s, struct client *client)
+{
+	LIST_REMOVE(client, link);
+	s->clients--;
+	free(client);
+}
+
+void clients_free(struct clients *c)
+{
+	if (!c)
+		return;
+	for (int i = 0; i < SHARDS; i++)
+		for (int b = 0; b < SHARD_BUCKETS; b++)
+			while (!LIST_EMPTY(&c->shards[i].buckets[b]))
+				client_free(&c->shards[i], LIST_FIRST(&c->shards[i].buckets[b]));
+	free(c);
+}
+
+uint32_t clients_flows(const struct clients *c)
+{
+	return atomic_load(&c->flows);
+}
+
+uint32_t client_flows(const struct client *client)
+{
+	return atomic_load(&client->flows);
+}
+
+union saddr client_address(const union saddr *addr, uint8_t prefix6)
+{
+	union saddr a = *addr;
+	uint8_t *bytes = a.v6.sin6_addr.s6_addr;
+
+	saddr_set_port(&a, 0);
+	if (a.sa.sa_family != AF_INET6)
+		return a;
+	a.v6.sin6_flowinfo = 0;
+	for (unsigned int i = 0; i < 16; i++) {
+		if (prefix6 < i * 8 + 8)
+			bytes[i] &= prefix6 <= i * 8 ? 0 : (uint8_t)(0xff << (i * 8 + 8 - prefix6));
+	}
+	return a;
+}
+
+/* ---- the table ---------------------------------------------------------- */
+
+/* Also frees the clients in the bucket that are no longer needed. */
+static struct client *client_find(struct shard *s, struct client_list *bucket,
+				  const union saddr *address, uint64_t now)
+{
+	struct client *client = LIST_FIRST(bucket);
+	struct client *found = NULL;
+
+	while (client) {
+		struct client *next = LIST_NEXT(client, link);
+
+		if (saddr_equal(&client->address, address))
+			found = client;
+		else if (!client->users && client->arrival <= now)
+			client_free(s, client);
+		client = next;
+	}
+	return found;
+}
+
+/* Frees what can be freed in all buckets, rarely enough to cost nothing. */
+static void shard_sweep(struct shard *s, const union saddr *address, uint64_t now)
+{
+	if (s->clients < SHARD_CLIENTS_MAX || now - s->swept < SWEEP_EVERY_NS)
+		return;
+	s->swept = now;
+	for (int b = 0; b < SHARD_BUCKETS; b++)
+		client_find(s, &s->buckets[b], address, now);
+}
+
+/* Under the lock of the shard. */
+static struct client *find_or_make(struct clients *c, const union saddr *address, uint32_t hash,
+				   uint64_t now)
+{
+	struct shard *s = &c->shards[hash % SHARDS];
+	struct client_list *bucket = &s->buckets[hash / SHARDS % SHARD_BUCKETS];
+	struct client *client = client_find(s, bucket, address, now);
+
+	if (client)
+		return client;
+	shard_sweep(s, address, now);
+	if (s->clients >= SHARD_CLIENTS_MAX)
+		return NULL;
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		return NULL;
+	client->address = *address;
+	client->shard = hash % SHARDS;
+	LIST_INSERT_HEAD(bucket, client, link);
+	s->clients++;
+	return client;
+}
+
+struct client *client_get(struct clients *c, const union saddr *address, uint64_t now_ms)
+{
+	uint32_t hash = saddr_hash(address, c->seed);
+	struct shard *s = &c->shards[hash % SHARDS];
+	struct client *client;
+
+	pthread_mutex_lock(&s->lock);
+	client = find_or_make(c, address, hash, now_ms * 1000000);
+	if (client)
+		client->users++;
+	pthread_mutex_unlock(&s->lock);
+	return client;
+}
+
+void client_put(struct clients *c, struct client *client)
+{
+	struct shard *s = &c->shards[client->shard];
+
+	pthread_mutex_lock(&s->lock);
+	/* With a limit of the rate it stays for a second at least; a later look-up frees it. */
+	if (!--client->users && !client->arrival)
+		client_free(s, client);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- limits ------------------------------------------------------------- */
+
+/*
+ * The generic cell rate algorithm (ITU-T I.371): `arrival` is when the next flow would be due if
+ * all came evenly. Flows may be early by up to a second.
+ */
+static bool rate_next(uint64_t arrival, uint32_t rate, uint64_t now, uint64_t *ret_arrival)
+{
+	uint64_t step = NS_PER_S / rate;
+
+	if (arrival < now)
+		arrival = now;
+	if (arrival + step > now + NS_PER_S)
+		return false;
+	*ret_arrival = arrival + step;
+	return true;
+}
+
+static bool take_rate(_Atomic uint64_t *arrival, uint32_t rate, uint64_t now)
+{
+	uint64_t old = atomic_load(arrival);
+	uint64_t next;
+
+	do {
+		if (!rate_next(old, rate, now, &next))
+			return false;
+	} while (!atomic_compare_exchange_weak(arrival, &old, next));
+	return true;
+}
+
+/* Counts the flow first, so that two threads cannot both take the last place. */
+static bool take_flow(_Atomic uint32_t *flows, uint32_t max)
+{
+	uint32_t before = atomic_fetch_add(flows, 1);
+
+	if (!max || before < max)
+		return true;
+	atomic_fetch_sub(flows, 1);
+	return false;
+}
+
+static const char *join_client(struct client *client, const struct limit_values *v, uint64_t now)
+{
+	if (!take_flow(&client->flows, v->max_flows_per_source))
+		return "max-flows-per-source";
+	if (!v->flow_rate_per_source || take_rate(&client->arrival, v->flow_rate_per_source, now))
+		return NULL;
+	atomic_fetch_sub(&client->flows, 1);
+	return "flow-rate-per-source";
+}
+
+static const char *join_all(struct clients *c, const struct limit_values *v, uint64_t now)
+{
+	if (!take_flow(&c->flows, v->max_flows))
+		return "max-flows";
+	if (!v->flow_rate || take_rate(&c->arrival, v->flow_rate, now))
+		return NULL;
+	atomic_fetch_sub(&c->flows, 1);
+	return "flow-rate";
+}
+
+/* The limits of the client come first: flows above them must not use up the rate of all. */
+const char *client_join(struct clients *c, struct client *client, const struct limit_values *v,
+			uint64_t now_ms)
+{
+	uint64_t now = now_ms * 1000000;
+	const char *reached = join_client(client, v, now);
+
+	if (reached)
+		return reached;
+	reached = join_all(c, v, now);
+	if (reached)
+		atomic_fetch_sub(&client->flows, 1);
+	return reached;
+}
+
+void client_leave(struct clients *c, struct client *client)
+{
+	atomic_fetch_sub(&client->flows, 1);
+	atomic_fetch_sub(&c->flows, 1);
+}

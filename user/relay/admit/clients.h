@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The clients, for TCP and UDP and for all threads: counts the flows of each and of all, and how
+ * fast they come. Threads write here together once when a flow begins and once when it ends, never
+ * for its bytes. Must not know the flows: lanes.h has those of one thread.
+ *
+ * A client is an IPv4 address or an IPv6 prefix, by default a /64: one host gets that much and
+ * can choose any addresses of that prefix (RFC 4291, RFC 8981).
+ */
+#ifndef TPROXY_RELAY_ADMIT_CLIENTS_H
+#define TPROXY_RELAY_ADMIT_CLIENTS_H
+
+#include "relay/config/limit_values.h"
+#include "relay/net/addr.h"
+
+struct clients;
+struct client;
+
+/* NULL: no memory. */
+struct clients *clients_new(void);
+void clients_free(struct clients *c);
+
+/* Flows of all clients. */
+uint32_t clients_flows(const struct clients *c);
+
+/* The client that has this address: the address of its prefix, with port 0. */
+union saddr client_address(const union saddr *addr, uint8_t prefix6);
+
+/*
+ * Finds or makes one; client_put returns it. It is kept while its flows came fast. address: of
+ * client_address; now_ms: CLOCK_MONOTONIC. NULL: no memory, or too many clients in a second.
+ */
+struct client *client_get(struct clients *c, const union saddr *address, uint64_t now_ms);
+void client_put(struct clients *c, struct client *client);
+
+/*
+ * Counts one flow more. NULL, or the name of the limit that is reached: "max-flows",
+ * "flow-rate" …; client_leave takes it back.
+ */
+const char *client_join(struct clients *c, struct client *client, const struct limit_values *v,
+			uint64_t now_ms);
+void client_leave(struct clients *c, struct client *client);
+
+/* Its flows, in all threads. */
+uint32_t client_flows(const struct client *client);
+
+#endif

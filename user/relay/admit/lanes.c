@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "relay/admit/lanes.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include "lib/util.h"
+
+#define LANE_BUCKETS 4096
+/*
+ * n different numbers of flows need n * (n + 1) / 2 flows: enough for two million. With still more,
+ * lanes of different lengths share a rung.
+ */
+#define RUNGS 2048
+#define EMPTY_LANES_MAX 64 /* kept, because clients often return at once */
+
+TAILQ_HEAD(flow_queue, flow_link);
+
+/* The flows of one kind in a lane. */
+struct row {
+	TAILQ_ENTRY(row) link; /* of its rung, the longest quiet first */
+	struct lane *lane;
+	struct rung *rung; /* NULL: it is empty */
+	struct flow_queue flows;
+	unsigned int count;
+};
+
+/* Rows with the same number of flows. */
+struct rung {
+	TAILQ_ENTRY(rung) link; /* of its ladder, the shortest rows first */
+	TAILQ_HEAD(, row) rows;
+	unsigned int count; /* flows of each row */
+};
+
+TAILQ_HEAD(rung_queue, rung);
+
+/* All rows of one kind. */
+struct ladder {
+	struct rung_queue rungs;
+	struct rung_queue spare;
+	unsigned int used;  /* of store; the others have never been touched */
+	unsigned int count; /* flows */
+	struct rung store[RUNGS];
+};
+
+struct lane {
+	LIST_ENTRY(lane) link;
+	TAILQ_ENTRY(lane) empty; /* if it has no users */
+	struct lanes *all;
+	struct client *client;
+	union saddr address;
+	unsigned int users; /* flows that were admitted */
+	struct row rows[LANE_KINDS];
+};
+
+struct lanes {
+	struct clients *clients;
+	uint32_t seed;
+	unsigned int empty_count;
+	TAILQ_HEAD(, lane) empty; /* the longest first */
+	LIST_HEAD(lane_list, lane) buckets[LANE_BUCKETS];
+	struct ladder ladders[LANE_KINDS];
+};
+
+/* ---- the order of rows -------------------------------------------------- */
+
+/* NULL: all are in use. */
+static struct rung *rung_new(struct ladder *ladder, unsigned int count)
+{
+	struct rung *rung = TAILQ_FIRST(&ladder->spare);
+
+	if (rung)
+		TAILQ_REMOVE(&ladder->spare, rung, link);
+	else if (ladder->used < RUNGS)
+		rung = &ladder->store[ladder->used++];
+	else
+		return NULL;
+	TAILQ_INIT(&rung->rows);
+	rung->count = count;
+	return rung;
+}
+
+/* The rung for rows one longer than those of `rung`, which is NULL for empty ones. */
+static struct rung *rung_above(struct ladder *ladder, struct rung *rung, unsigned int count)
+{
+	struct rung *next = rung ? TAILQ_NEXT(rung, link) : TAILQ_FIRST(&ladder->rungs);
+
+	if (next && next->count == count)
+		return next;
+	next = rung_new(ladder, count);
+	if (!next)
+		return rung ? rung : TAILQ_FIRST(&ladder->rungs);
+	if (rung)
+		TAILQ_INSERT_AFTER(&ladder->rungs, rung, next, link);
+	else
+		TAILQ_INSERT_HEAD(&ladder->rungs, next, link);
+	return next;
+}
+
+/* The one for rows one shorter. */
+static struct rung *rung_below(struct ladder *ladder, struct rung *rung, unsigned int count)
+{
+	struct rung *previous = TAILQ_PREV(rung, rung_queue, link);
+
+	if (previous && previous->count == count)
+		return previous;
+	previous = rung_new(ladder, count);
+	if (!previous)
+		return rung;
+	TAILQ_INSERT_BEFORE(rung, previous, link);
+	return previous;
+}
+
+static void row_leave(struct ladder *ladder, struct row *row)
+{
+	struct rung *rung = row->rung;
+
+	TAILQ_REMOVE(&rung->rows, row, link);
+	if (!TAILQ_EMPTY(&rung->rows))
+		return;
+	TAILQ_REMOVE(&ladder->rungs, rung, link);
+	TAILQ_INSERT_HEAD(&ladder->spare, rung, link);
+}
+
+/* rung: NULL for an empty row. */
+static void row_move(struct ladder *ladder, struct row *row, struct rung *rung)
+{
+	if (row->rung)
+		row_leave(ladder, row);
+	row->rung = rung;
+	if (rung)
+		TAILQ_INSERT_TAIL(&rung->rows, row, link);
+}
+
+static void row_add(struct ladder *ladder, struct row *row, struct flow_link *flow)
+{
+	TAILQ_INSERT_TAIL(&row->flows, flow, link);
+	row->count++;
+	ladder->count++;
+	row_move(ladder, row, rung_above(ladder, row->rung, row->count));
+}
+
+static void row_remove(struct ladder *ladder, struct row *row, struct flow_link *flow)
+{
+	TAILQ_REMOVE(&row->flows, flow, link);
+	row->count--;
+	ladder->count--;
+	row_move(ladder, row, row->count ? rung_below(ladder, row->rung, row->count) : NULL);
+}
+
+/* ---- lanes -------------------------------------------------------------- */
+
+struct lanes *lanes_new(struct clients *clients)
+{
+	struct lanes *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->clients = clients;
+	TAILQ_INIT(&l->empty);
+	for (int kind = 0; kind < LANE_KINDS; kind++) {
+		TAILQ_INIT(&l->ladders[kind].rungs);
+		TAILQ_INIT(&l->ladders[kind].spare);
+	}
+	/* A secret, or clients could choose addresses that meet in one bucket. */
+	if (getrandom(&l->seed, sizeof(l->seed), GRND_NONBLOCK) < 0)
+		l->seed = (uint32_t)(uintptr_t)l;
+	return l;
+}
+
+static void lane_free(struct lane *lane)
+{
+	struct lanes *l = lane->all;
+
+	TAILQ_REMOVE(&l->empty, lane, empty);
+	l->empty_count--;
+	LIST_REMOVE(lane, link);
+	client_put(l->clients, lane->client);
+	free(lane);
+}
+
+void lanes_free(struct lanes *l)
+{
+	struct lane *lane;
+
+	if (!l)
+		return;
+	while ((lane = TAILQ_FIRST(&l->empty)))
+		lane_free(lane);
+	free(l);
+}
+
+static struct lane_list *bucket_of(struct lanes *l, const union saddr *address)
+{
+	return &l->buckets[saddr_hash(address, l->seed) % LANE_BUCKETS];
+}
+
+static struct lane *find(struct lanes *l, const union saddr *address)
+{
+	struct lane *lane;
+
+	LIST_FOREACH(lane, bucket_of(l, address), link)
+		if (saddr_equal(&lane->address, address))
+			return lane;
+	return NULL;
+}
+
+struct lane *lanes_find(struct lanes *l, const union saddr *client, uint8_t prefix6)
+{
+	union saddr address = client_address(client, prefix6);
+
+	return find(l, &address);
+}
+
+static void become_empty(struct lane *lane)
+{
+	struct lanes *l = lane->all;
+
+	TAILQ_INSERT_TAIL(&l->empty, lane, empty);
+	if (++l->empty_count > EMPTY_LANES_MAX)
+		lane_free(TAILQ_FIRST(&l->empty));
+}
+
+/* Without users. NULL: no memory, or too many clients. */
+static struct lane *lane_new(struct lanes *l, const union saddr *address, uint64_t now_ms)
+{
+	struct lane *lane = calloc(1, sizeof(*lane));
+	struct client *client = lane ? client_get(l->clients, address, now_ms) : NULL;
+
+	if (!client) {
+		free(lane);
+		return NULL;
+	}
+	lane->all = l;
+	lane->client = client;
+	lane->address = *address;
+	for (int kind = 0; kind < LANE_KINDS; kind++) {
+		lane->rows[kind].lane = lane;
+		TAILQ_INIT(&lane->rows[kind].flows);
+	}
+	LIST_INSERT_HEAD(bucket_of(l, address), lane, link);
+	become_empty(lane);
+	return lane;
+}
+
+const char *lanes_admit(struct lanes *l, const struct limit_values *v, const union saddr *client,
+			uint64_t now_ms, struct lane **ret_lane)
+{
+	union saddr address = client_address(client, v->source_prefix6);
+	struct lane *lane = find(l, &address);
+	const char *reached;
+
+	if (!lane)
+		lane = lane_new(l, &address, now_ms);
+	if (!lane)
+		return "max-sources";
+	reached = client_join(l->clients, lane->client, v, now_ms);
+	if (reached)
+		return reached;
+	if (!lane->users++) {
+		TAILQ_REMOVE(&l->empty, lane, empty);
+		l->empty_count--;
+	}
+	*ret_lane = lane;
+	return NULL;
+}
+
+void lane_release(struct lane *lane)
+{
+	client_leave(lane->all->clients, lane->client);
+	if (!--lane->users)
+		become_empty(lane);
+}
+
+/* ---- flows -------------------------------------------------------------- */
+
+static struct ladder *ladder_of(const struct flow_link *flow)
+{
+	return &flow->lane->all->ladders[flow->kind];
+}
+
+void lane_join(struct lane *lane, enum lane_kind kind, struct flow_link *flow, uint64_t now_ms)
+{
+	flow->lane = lane;
+	flow->kind = kind;
+	flow->listed = now_ms;
+	row_add(ladder_of(flow), &lane->rows[kind], flow);
+}
+
+void lane_leave(struct flow_link *flow)
+{
+	struct lane *lane = flow->lane;
+
+	if (!lane)
+		return;
+	row_remove(ladder_of(flow), &lane->rows[flow->kind], flow);
+	flow->lane = NULL;
+	lane_release(lane);
+}
+
+void lane_change(struct flow_link *flow, enum lane_kind kind, uint64_t now_ms)
+{
+	row_remove(ladder_of(flow), &flow->lane->rows[flow->kind], flow);
+	lane_join(flow->lane, kind, flow, now_ms);
+}
+
+void lane_touch(struct flow_link *flow, uint64_t now_ms, unsigned int grain_ms)
+{
+	struct row *row;
+
+	if (now_ms - flow->listed < grain_ms)
+		return;
+	flow->listed = now_ms;
+	row = &flow->lane->rows[flow->kind];
+	TAILQ_REMOVE(&row->flows, flow, link);
+	TAILQ_INSERT_TAIL(&row->flows, flow, link);
+	TAILQ_REMOVE(&row->rung->rows, row, link);
+	TAILQ_INSERT_TAIL(&row->rung->rows, row, link);
+}
+
+/* ---- who makes room ----------------------------------------------------- */
+
+static const struct row *largest(const struct lanes *l, enum lane_kind kind)
+{
+	const struct rung *last = TAILQ_LAST(&l->ladders[kind].rungs, rung_queue);
+
+	return last ? TAILQ_FIRST(&last->rows) : NULL;
+}
+
+unsigned int lane_count(const struct lane *lane, enum lane_kind kind)
+{
+	return lane->rows[kind].count;
+}
+
+unsigned int lanes_count(const struct lanes *l, enum lane_kind kind)
+{
+	return l->ladders[kind].count;
+}
+
+unsigned int lanes_largest(const struct lanes *l, enum lane_kind kind)
+{
+	const struct row *row = largest(l, kind);
+
+	return row ? row->count : 0;
+}
+
+struct flow_link *lane_oldest(const struct lane *lane, enum lane_kind kind)
+{
+	return TAILQ_FIRST(&lane->rows[kind].flows);
+}
+
+struct flow_link *lanes_oldest(const struct lanes *l, enum lane_kind kind)
+{
+	const struct row *row = largest(l, kind);
+
+	return row ? TAILQ_FIRST(&row->flows) : NULL;
+}
+
+struct flow_link *lanes_victim(const struct lanes *l, enum lane_kind kind,
+			       const struct lane *newcomer, bool *ret_must)
+{
+	unsigned int own = newcomer->rows[kind].count;
+
+	*ret_must = lanes_largest(l, kind) > own + 1;
+	return *ret_must || !own ? lanes_oldest(l, kind) : lane_oldest(newcomer, kind);
+}
