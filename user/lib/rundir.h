@@ -13,7 +13,16 @@
 #define RUNDIR_GROUP "tproxy"
 
 /*
- * Creates the directory if it is missing. A descriptor that the caller closes, or -errno; -EUCLEAN:
+ * Another directory instead of RUNDIR, for the whole process. It has to exist, and to belong to
+ * root or to us; the sockets in it are for its owner only. Borrows dir.
+ */
+void rundir_choose(const char *dir);
+
+/* The directory that is in use, for messages. */
+const char *rundir_path(void);
+
+/*
+ * Creates RUNDIR if it is missing. A descriptor that the caller closes, or -errno; -EUCLEAN:
  * another user could change what is in it.
  */
 int rundir_open(void);
@@ -28,7 +37,14 @@ enum rundir_access { RUNDIR_ROOT, RUNDIR_MEMBERS /* root and group tproxy */ };
  */
 int rundir_listen(const char *name, enum rundir_access access);
 
-/* A blocking socket that is connected to NAME, or -errno; -ECONNREFUSED, -ENOENT: nobody serves it. */
+/*
+ * A blocking socket that is connected to NAME, or -errno; -ECONNREFUSED, -ENOENT: nobody serves it;
+ * -EAGAIN: its queue has been full for RUNDIR_PATIENCE_S.
+ */
 int rundir_connect(const char *name);
+#define RUNDIR_PATIENCE_S 5
+
+/* Removes the socket NAME if nobody serves it any more. Best effort. */
+void rundir_forget(const char *name);
 
 #endif
