@@ -124,17 +124,22 @@ static void test_local_addresses(void **state)
 {
 	union saddr loopback4 = address("127.0.0.1", 1);
 	union saddr foreign = address("192.0.2.77", 1);
-	struct local_set set;
+	struct local_set set = { 0 };
+	struct local_reader reader;
 
 	(void)state;
-	assert_int_equal(local_open(&set), 0);
-	assert_int_equal(local_update(&set), 0);
+	assert_int_equal(local_reader_open(&reader), 0);
+	assert_int_equal(local_read(&reader, &set), 0);
+	assert_int_equal(local_read(&reader, &set), 0);
 	/* A fresh network namespace may have lo without addresses. */
 	if (set.own.n) {
 		assert_int_equal(local_lookup(&set, &loopback4), LOCAL_ADDRESS);
+		assert_true(local_is_on(&set, &loopback4, 1));
+		assert_false(local_is_on(&set, &loopback4, 9999));
 	}
 	assert_int_equal(local_lookup(&set, &foreign), LOCAL_NONE);
-	local_close(&set);
+	local_free(&set);
+	local_reader_close(&reader);
 	assert_int_equal(local_lookup(&set, &loopback4), LOCAL_NONE);
 }
 

@@ -54,47 +54,24 @@ void addrset_free(struct addrset *set)
 	*set = (struct addrset){ 0 };
 }
 
-struct read_walk {
-	struct addrset own, broadcast;
-};
-
 static int append_address(const struct address *address, void *arg)
 {
-	static const __u8 none[4];
-	struct read_walk *walk = arg;
 	struct addrset_key key;
-	int err;
 
 	addrset_key(address->family, address->addr, &key);
-	err = addrset_append(&walk->own, &key);
-	if (err || !memcmp(address->broadcast, none, sizeof(none)))
-		return err;
-	addrset_key(AF_INET, address->broadcast, &key);
-	return addrset_append(&walk->broadcast, &key);
-}
-
-int addrset_read_all(struct addrset *ret_own, struct addrset *ret_broadcast, struct nl *nl)
-{
-	struct read_walk walk = { 0 };
-	int err = device_addresses(nl, append_address, &walk);
-
-	if (err) {
-		addrset_free(&walk.own);
-		addrset_free(&walk.broadcast);
-		return err;
-	}
-	addrset_sort(&walk.own);
-	addrset_sort(&walk.broadcast);
-	*ret_own = walk.own;
-	*ret_broadcast = walk.broadcast;
-	return 0;
+	return addrset_append(arg, &key);
 }
 
 int addrset_read(struct addrset *ret_own, struct nl *nl)
 {
-	struct addrset broadcast = { 0 };
-	int err = addrset_read_all(ret_own, &broadcast, nl);
+	struct addrset own = { 0 };
+	int err = device_addresses(nl, append_address, &own);
 
-	addrset_free(&broadcast);
-	return err;
+	if (err) {
+		addrset_free(&own);
+		return err;
+	}
+	addrset_sort(&own);
+	*ret_own = own;
+	return 0;
 }

@@ -29,7 +29,4 @@ void addrset_free(struct addrset *set);
 /* The addresses of all interfaces, sorted. 0 or -errno. */
 int addrset_read(struct addrset *ret_own, struct nl *nl);
 
-/* The same, and the broadcast addresses of these interfaces, which are IPv4 only. */
-int addrset_read_all(struct addrset *ret_own, struct addrset *ret_broadcast, struct nl *nl);
-
 #endif

@@ -171,6 +171,31 @@ static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
 	return err;
 }
 
+/* In the thread of netwatch. */
+static void network_changed(void *arg, int err)
+{
+	struct daemon *d = arg;
+
+	if (err)
+		record_say(RECORD_WARN,
+			   "local addresses: cannot be read: %s (the old ones stay, trying again)",
+			   strerror(-err));
+	for (unsigned int i = 0; i < d->opened && !err; i++)
+		thread_wake(&d->threads[i]);
+}
+
+static int open_threads(struct daemon *d)
+{
+	int err = netwatch_open(&d->relay.netwatch);
+
+	for (unsigned int i = 0; i < d->options.workers && !err; i++) {
+		d->opened++;
+		err = thread_open(&d->threads[i], i, &d->relay);
+		d->ports[i] = &d->threads[i].flows;
+	}
+	return err;
+}
+
 static int start_threads(struct daemon *d)
 {
 	int err;
@@ -181,16 +206,13 @@ static int start_threads(struct daemon *d)
 	pthread_mutex_lock(&d->gate);
 	if (d->relay.done < 0 || !d->relay.clients || !d->relay.loops)
 		return -errno;
-	for (unsigned int i = 0; i < d->options.workers; i++) {
-		d->opened++;
-		err = thread_open(&d->threads[i], i, &d->relay);
-		if (err)
-			return err;
-		d->ports[i] = &d->threads[i].flows;
-	}
-	err = flow_server_open(&d->flows, take_fd(&d->flows_fd), d->ports, d->opened);
+	err = open_threads(d);
+	if (!err)
+		err = flow_server_open(&d->flows, take_fd(&d->flows_fd), d->ports, d->opened);
 	if (!err)
 		err = sink_start();
+	if (!err)
+		err = netwatch_start(d->relay.netwatch, network_changed, d);
 	for (unsigned int i = 0; i < d->options.workers && !err; i++) {
 		err = thread_start(&d->threads[i]);
 		if (!err)

@@ -13,48 +13,6 @@
 #include "relay/tcp/engine.h"
 #include "relay/udp/engine.h"
 
-#define ADDRESSES_RETRY_MS 1000
-
-/* ---- local addresses ---------------------------------------------------- */
-
-/* The kernel reports a change once: what cannot be read now is read later. */
-static int read_addresses(struct relay_thread *t)
-{
-	struct worker *w = &t->ctx.worker;
-	int err = local_update(&t->ctx.local);
-
-	if (err)
-		timer_set(&w->wheel, &t->local_retry, w->now + ADDRESSES_RETRY_MS);
-	return err;
-}
-
-static void addresses_due(struct timer *timer)
-{
-	read_addresses(container_of(timer, struct relay_thread, local_retry));
-}
-
-static void addresses_changed(struct io *io, uint32_t events)
-{
-	int err = read_addresses(container_of(io, struct relay_thread, local_io));
-
-	(void)events;
-	if (err)
-		record_say(RECORD_WARN,
-			   "local addresses: cannot be read: %s (the old ones stay, "
-			   "trying again)",
-			   strerror(-err));
-}
-
-static int watch_addresses(struct relay_thread *t)
-{
-	int err = local_open(&t->ctx.local);
-
-	if (err)
-		return err;
-	t->local_io = (struct io){ .fd = t->ctx.local.events, .ready = addresses_changed };
-	return worker_watch(&t->ctx.worker, &t->local_io, EPOLLIN);
-}
-
 /* ---- orders ------------------------------------------------------------- */
 
 /* Here no flow uses what the old settings hold. */
@@ -67,6 +25,22 @@ static void take_settings(struct engine_context *ctx)
 	ctx->settings = settings_ref(relay->settings);
 	pthread_mutex_unlock(relay->settings_lock);
 	settings_unref(old);
+}
+
+/* The count comes first: netwatch.h says why. False: they are the same as before. */
+static bool take_addresses(struct relay_thread *t)
+{
+	struct engine_context *ctx = &t->ctx;
+	struct netwatch *watch = ctx->relay->netwatch;
+	const struct local_set *old = ctx->local;
+	uint32_t changes = netwatch_changes(watch);
+
+	if (old && changes == ctx->path_changes)
+		return false;
+	ctx->path_changes = changes;
+	ctx->local = netwatch_local(watch);
+	netwatch_release(old);
+	return true;
 }
 
 /* The relay that takes over holds the same sockets, so epoll would keep reporting them. */
@@ -141,14 +115,20 @@ static void command_ready(struct io *io, uint32_t events)
 	(void)events;
 	eventfd_read(io->fd, &count);
 	take_settings(&t->ctx);
+	take_addresses(t);
 	udp_keep(t->udp, atomic_load(&t->ctx.relay->pinned.detaching));
 	obey(t, (enum thread_order)atomic_load(&t->order));
+}
+
+void thread_wake(struct relay_thread *t)
+{
+	eventfd_write(t->command.fd, 1);
 }
 
 void thread_order(struct relay_thread *t, enum thread_order order)
 {
 	atomic_store(&t->order, order);
-	eventfd_write(t->command.fd, 1);
+	thread_wake(t);
 }
 
 /* ---- the thread --------------------------------------------------------- */
@@ -185,11 +165,10 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 	memset(t, 0, sizeof(*t));
 	t->ctx.relay = relay;
 	t->ctx.listeners = &relay->listeners->worker[index];
-	t->ctx.local.events = -1;
 	t->drain_timer.fire = drain_expired;
-	t->local_retry.fire = addresses_due;
 	flowtable_init(&t->ctx.flows);
 	take_settings(&t->ctx);
+	take_addresses(t);
 	/* Ids of thread i are i modulo OPTIONS_MAX_WORKERS, and none is 0. */
 	err = worker_open(&t->ctx.worker, OPTIONS_MAX_WORKERS + index, OPTIONS_MAX_WORKERS);
 	t->command =
@@ -200,8 +179,6 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 		err = worker_watch(&t->ctx.worker, &t->command, EPOLLIN);
 	if (!err)
 		err = flowport_open(&t->flows, &t->ctx.worker, &t->ctx.flows);
-	if (!err)
-		err = watch_addresses(t);
 	t->ctx.lanes = lanes_new(relay->clients);
 	if (!err && !t->ctx.lanes)
 		err = -ENOMEM;
@@ -221,8 +198,8 @@ void thread_close(struct relay_thread *t)
 	listener_close(t->ctx.listeners);
 	flowport_close(&t->flows);
 	flowtable_free(&t->ctx.flows);
-	local_close(&t->ctx.local);
 	device_chooser_close(&t->ctx.devices);
+	netwatch_release(t->ctx.local);
 	worker_close_io(&t->command);
 	worker_close(&t->ctx.worker);
 	settings_unref(t->ctx.settings);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One thread of the relay: opens the engines, runs their loop, obeys orders and keeps the set of
- * local addresses up to date. A flow stays on the thread that got it; threads share struct relay and
+ * One thread of the relay: opens the engines, runs their loop and obeys orders. A flow stays on the thread that got it; threads share struct relay and
  * the log. Must not touch flows: the engines do.
  */
 #ifndef TPROXY_RELAY_THREAD_H
@@ -29,8 +28,6 @@ struct relay_thread {
 	struct io command; /* eventfd: look at `order` and the settings */
 	_Atomic int order; /* enum thread_order */
 	struct timer drain_timer;
-	struct io local_io;
-	struct timer local_retry; /* the addresses could not be read, for lack of memory */
 };
 
 /* Takes the listeners of row `index` of relay->listeners. 0 or -errno; thread_close in any case. */
@@ -39,6 +36,9 @@ int thread_start(struct relay_thread *t);
 
 /* From any thread. The same order again makes it look at the settings. */
 void thread_order(struct relay_thread *t, enum thread_order order);
+
+/* From any thread: it looks at the settings and at the addresses of this host. */
+void thread_wake(struct relay_thread *t);
 
 /* After it ended or was never started: closes and frees everything. */
 void thread_close(struct relay_thread *t);

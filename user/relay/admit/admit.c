@@ -16,7 +16,7 @@ static enum dest_verdict check_dest(const struct engine_context *ctx, uint8_t pr
 		allowed |= DEST_ALLOW_LOCAL;
 	if (dst->sa.sa_family == AF_INET && atomic_load(&relay->pinned.link_local))
 		allowed |= DEST_ALLOW_LINK_LOCAL;
-	return dest_check(dst, local_lookup(&ctx->local, dst),
+	return dest_check(dst, local_lookup(ctx->local, dst),
 			  proto == IPPROTO_TCP ? relay->tcp_ports : relay->udp_ports, allowed);
 }
 

@@ -12,7 +12,7 @@
 #include "relay/loop/worker.h"
 #include "relay/net/binding.h"
 #include "relay/net/ipfields.h"
-#include "relay/net/localaddr.h"
+#include "relay/net/netwatch.h"
 
 struct clients;
 struct lanes;
@@ -33,7 +33,10 @@ struct pinned {
 	_Atomic uint32_t detaching;  /* 1: an interface is being detached, see udp_keep */
 };
 
-/* What all threads share. While they run, only `settings`, `pinned`, `clients` and `loops` change. */
+/*
+ * What all threads share. While they run, only `settings`, `pinned`, `clients`, `loops`, and
+ * `netwatch` change.
+ */
 struct relay {
 	const struct options *options;
 	struct listener_set *listeners;
@@ -42,6 +45,7 @@ struct relay {
 	struct binding binding;
 	struct clients *clients;
 	struct looplog *loops;
+	struct netwatch *netwatch;
 	pthread_mutex_t *gate; /* threads take nothing before they can lock it */
 	pthread_mutex_t *settings_lock;
 	struct settings *settings; /* under the lock; each thread has a reference of its own */
@@ -68,7 +72,8 @@ struct engine_context {
 	struct worker_listeners *listeners; /* this thread's; engines borrow them */
 	struct settings *settings;          /* the same for a whole turn */
 	struct lanes *lanes;                /* the flows of this thread, by client */
-	struct local_set local;
+	const struct local_set *local;      /* this host's addresses; the same for a whole turn */
+	uint32_t path_changes;              /* differs after addresses, links or routes changed */
 	struct device_chooser devices;
 	struct engine_stats stats;
 	bool draining;      /* the listeners are given up; the flows that are left end here */

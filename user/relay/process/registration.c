@@ -19,6 +19,7 @@
 /* inotify reports at once; the poll finds what it cannot see, such as a bpffs mounted later. */
 #define POLL_MS 250
 #define REFILL_QUIET_MS 10000
+#define ADDRESSES_EVERY_MS 100 /* reading thousands of them takes time, and they may never rest */
 
 struct registration {
 	int sock;
@@ -28,7 +29,9 @@ struct registration {
 	struct listener_set *set;
 	const struct registrar_files *files;
 	struct pins pins;
+	struct local_reader reader;
 	struct local_set addresses;
+	uint64_t addresses_due; /* ms of CLOCK_MONOTONIC: not to be read before */
 	struct slots slots;
 	bool looked;               /* for the socket map, at least once */
 	uint64_t refill_said;      /* ms of CLOCK_MONOTONIC, 0: never */
@@ -189,6 +192,13 @@ static void sync_watch(struct registration *r)
 	r->parent_id = now;
 }
 
+static void sync_addresses(struct registration *r)
+{
+	if (!local_read(&r->reader, &r->addresses))
+		pins_note_addresses(&r->pins, &r->addresses.own);
+	r->addresses_due = monotonic_ms() + ADDRESSES_EVERY_MS;
+}
+
 /* ---- requests ----------------------------------------------------------- */
 
 /*
@@ -280,17 +290,19 @@ static void run(struct registration *r)
 	if (recv(r->sock, buf, sizeof(buf), 0) <= 0)
 		return;
 	for (;;) {
+		bool read_now = monotonic_ms() >= r->addresses_due;
 		struct pollfd fds[] = { { .fd = r->sock, .events = POLLIN },
 					{ .fd = r->inotify, .events = POLLIN },
-					{ .fd = r->addresses.events, .events = POLLIN } };
+					{ .fd = read_now ? r->reader.events : -1,
+					  .events = POLLIN } };
 
 		turn(r);
 		if (poll(fds, ARRAY_SIZE(fds), POLL_MS) < 0)
 			continue;
 		if (fds[0].revents && !take_requests(r))
 			return;
-		if (fds[2].revents && !local_update(&r->addresses))
-			pins_note_addresses(&r->pins, &r->addresses.own);
+		if (fds[2].revents)
+			sync_addresses(r);
 		if (fds[1].revents && read(r->inotify, buf, sizeof(buf)) < 0)
 			continue;
 	}
@@ -307,7 +319,8 @@ void registration_run(int sock, const struct options *o, struct listener_set *se
 	pins_init(&r.pins, o->pin_dir);
 	slots_init(&r.slots, set);
 	/* If it fails, the next command of the loader notes the addresses. */
-	local_open(&r.addresses);
+	if (!local_reader_open(&r.reader))
+		local_read(&r.reader, &r.addresses);
 	r.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	run(&r);
 }
