@@ -34,7 +34,7 @@ end_flow() {
 	touch "$WORK/go"
 	wait "$FLOW"
 	rm "$WORK/go"
-	grep -q done "$WORK/held"
+	grep -q '^done' "$WORK/held"
 }
 
 prepare nginx echo

@@ -18,6 +18,7 @@
 #include "relay/log/format.h"
 #include "relay/log/record.h"
 #include "relay/log/sink.h"
+#include "relay/log/throttle.h"
 #include "relay/log/timestamp.h"
 
 static const struct timespec now = { .tv_sec = 1795242600, .tv_nsec = 123456789 };
@@ -271,18 +272,59 @@ static void flood(const char *path)
 		record_flow_end(&flow);
 		flow.proto = IPPROTO_TCP;
 		flow.end = END_CLIENT_FIN;
+		flow.relayed = true;
+		record_flow_end(&flow);
+		/* An answer makes any end part of the audit trail. */
+		flow.end = END_EVICTED;
+		flow.bytes_down = 1;
+		record_flow_end(&flow);
+		flow.bytes_down = 0;
+		/* The client gave up while we connected. */
+		flow.end = END_CLIENT_RST;
+		flow.relayed = false;
 		record_flow_end(&flow);
 	}
 	fill_limit();
+	record_report_all();
 	sink_stop(10000);
 	_exit(0);
 }
 
-/* A flood of refusals is written in part, relayed flows in full. Lines left out are counted. */
-static void test_refusals(void **state)
+/* Lines of the log that the flood wrote. */
+struct flood_lines {
+	unsigned int failed;
+	unsigned int relayed;
+	unsigned int answered;
+	unsigned int limits;  /* reports of fill_limit */
+	unsigned int counted; /* flows that the summaries count */
+	unsigned int summaries;
+};
+
+static void count_line(struct flood_lines *l, const char *text)
 {
-	int refused = 0, relayed = 0, reports = 0, status;
+	const char *summary = strstr(text, " info 10.77.1.2: ");
+
+	l->failed += strstr(text, "end=refused") || strstr(text, "end=limit") ||
+		     strstr(text, "end=connect-failed") || strstr(text, "end=client-rst");
+	l->relayed += strstr(text, "end=client-fin") != NULL;
+	l->answered += strstr(text, "end=evicted") != NULL;
+	l->limits += strstr(text, "warn 8 more test lines were not logged\n") != NULL;
+	if (!summary)
+		return;
+	l->summaries++;
+	l->counted += (unsigned int)strtoul(strchr(summary, ':') + 1, NULL, 10);
+	assert_non_null(strstr(summary, " more flows ended "));
+}
+
+/*
+ * A flood of flows that failed is written in part, and the others are counted by client and end.
+ * Relayed flows are written in full.
+ */
+static void test_failures(void **state)
+{
 	char path[64], text[FORMAT_LINE_MAX];
+	struct flood_lines l = { 0 };
+	int status;
 	FILE *reader;
 	pid_t pid;
 
@@ -296,16 +338,43 @@ static void test_refusals(void **state)
 	reader = fopen(path, "r");
 	assert_non_null(reader);
 	unlink(path);
-	while (fgets(text, sizeof(text), reader)) {
-		refused += strstr(text, "end=refused") || strstr(text, "end=limit");
-		refused += strstr(text, "end=connect-failed") != NULL;
-		relayed += strstr(text, "end=client-fin") != NULL;
-		reports += strstr(text, "warn 8 more test lines were not logged\n") != NULL;
-	}
+	while (fgets(text, sizeof(text), reader))
+		count_line(&l, text);
 	fclose(reader);
-	assert_int_equal(relayed, 1000);
-	assert_in_range(refused, RECORD_REFUSALS_PER_S, 999);
-	assert_int_equal(reports, 1);
+	assert_int_equal(l.relayed, 1000);
+	assert_int_equal(l.answered, 1000);
+	assert_in_range(l.failed, 4 * THROTTLE_CLIENT_BURST, 500);
+	assert_int_equal(l.failed + l.counted, 3000);
+	assert_int_equal(l.summaries, 4);
+	assert_int_equal(l.limits, 1);
+}
+
+static void test_flow_count(void **state)
+{
+	struct flow_count c = { .client = address("10.77.1.2", 0),
+				.end = END_CONNECT_FAILED,
+				.flows = 4312,
+				.seconds = 5 };
+	struct in6_addr a6 = { .s6_addr = { 0xfd, 0x77, 0, 1 } };
+
+	(void)state;
+	assert_string_equal(text_of(format_flow_count(RECORD_TEXT, &now, &c, line)),
+			    "2026-11-21T06:30:00.123Z info 10.77.1.2: 4312 more flows ended "
+			    "connect-failed in 5 s");
+	assert_string_equal(
+		text_of(format_flow_count(RECORD_JSON, &now, &c, line)),
+		"{\"schema\":1,\"time\":\"2026-11-21T06:30:00.123Z\",\"event\":"
+		"\"flows-left-out\",\"client\":\"10.77.1.2\",\"end\":\"connect-failed\","
+		"\"count\":4312,\"seconds\":5}");
+	c.client = saddr_from(AF_INET6, &a6, 0);
+	c.prefix6 = 64;
+	assert_non_null(strstr(text_of(format_flow_count(RECORD_TEXT, &now, &c, line)),
+			       " info fd77:1::/64: 4312 more"));
+	c.client.sa.sa_family = 0;
+	assert_non_null(strstr(text_of(format_flow_count(RECORD_TEXT, &now, &c, line)),
+			       " info other clients: 4312 more"));
+	assert_non_null(strstr(text_of(format_flow_count(RECORD_JSON, &now, &c, line)),
+			       "\"event\":\"flows-left-out\",\"end\":"));
 }
 
 static void test_slow_reader(void **state)
@@ -356,7 +425,8 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_one_conversion_a_second),
 		cmocka_unit_test(test_threads_have_their_seconds),
-		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_flow_count),
 		cmocka_unit_test(test_slow_reader),
 	};
 

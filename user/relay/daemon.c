@@ -234,7 +234,8 @@ void daemon_run(struct daemon *d)
 			{ .fd = d->flows.poll_fd, .events = POLLIN },
 			/* one relay at a time: the next one waits in the queue */
 			{ .fd = d->handover.new_relay_fd < 0 ? d->handover.listen_fd : -1,
-			  .events = POLLIN }
+			  .events = POLLIN },
+			{ .fd = record_due_fd(), .events = POLLIN }
 		};
 		eventfd_t ended = 0;
 
@@ -250,6 +251,8 @@ void daemon_run(struct daemon *d)
 			flow_server_run(&d->flows);
 		if (fds[5].revents && d->handover.listen_fd >= 0)
 			answer_new_relay(d);
+		if (fds[5].revents)
+			record_report();
 		if (fds[1].revents && !eventfd_read(d->relay.done, &ended))
 			d->running -= (unsigned int)ended;
 		feed_watchdog(d);

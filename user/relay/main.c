@@ -49,6 +49,7 @@ static void finish(struct daemon *d)
 	for (unsigned int i = 0; i < d->opened; i++)
 		pthread_join(d->threads[i].id, NULL);
 	netwatch_close(d->relay.netwatch);
+	record_report_all();
 	say_summary(d);
 	flow_server_close(&d->flows);
 	for (unsigned int i = 0; i < d->opened; i++)

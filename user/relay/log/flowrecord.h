@@ -52,6 +52,16 @@ struct flow_record {
 	int err;            /* positive errno that caused the end, 0: none */
 	const char *reason; /* why the flow was refused, or NULL */
 	bool loop;          /* probably a flow of ours that came back */
+	bool relayed;       /* there was a way to the server, whether or not it answered */
+};
+
+/* Flows that ended without a record. */
+struct flow_count {
+	union saddr client; /* or its prefix, with port 0; family 0: several clients */
+	uint8_t prefix6;    /* bits of an IPv6 client */
+	enum flow_end end;
+	uint64_t flows;
+	uint64_t seconds; /* in this time */
 };
 
 /* The address that the flow is relayed to. */

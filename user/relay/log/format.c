@@ -208,6 +208,56 @@ size_t format_flow_start(enum record_format format, const struct timespec *now,
 	return line_end(&t);
 }
 
+static void add_client(struct textbuf *t, const struct flow_count *c)
+{
+	char host[SADDR_TEXT_LEN];
+
+	textbuf_add(t, saddr_format_host(&c->client, host));
+	if (c->client.sa.sa_family == AF_INET6 && c->prefix6 < 128)
+		add_pair(t, "/", c->prefix6);
+}
+
+static void json_flow_count(struct textbuf *t, const struct flow_count *c)
+{
+	textbuf_add(t, "\",\"event\":\"flows-left-out\"");
+	if (c->client.sa.sa_family) {
+		textbuf_add(t, ",\"client\":\"");
+		add_client(t, c);
+		textbuf_add(t, "\"");
+	}
+	textbuf_add(t, ",\"end\":\"");
+	textbuf_add(t, end_names[c->end]);
+	add_pair(t, "\",\"count\":", c->flows);
+	add_pair(t, ",\"seconds\":", c->seconds);
+	textbuf_add(t, "}");
+}
+
+static void text_flow_count(struct textbuf *t, const struct flow_count *c)
+{
+	textbuf_add(t, " info ");
+	if (c->client.sa.sa_family)
+		add_client(t, c);
+	else
+		textbuf_add(t, "other clients");
+	add_pair(t, ": ", c->flows);
+	textbuf_add(t, " more flows ended ");
+	textbuf_add(t, end_names[c->end]);
+	add_pair(t, " in ", c->seconds);
+	textbuf_add(t, " s");
+}
+
+size_t format_flow_count(enum record_format format, const struct timespec *now,
+			 const struct flow_count *count, char *buf)
+{
+	struct textbuf t = line_begin(format, now, buf);
+
+	if (format == RECORD_JSON)
+		json_flow_count(&t, count);
+	else
+		text_flow_count(&t, count);
+	return line_end(&t);
+}
+
 size_t format_message(enum record_format format, const struct timespec *now,
 		      enum record_level level, const char *text, char *buf)
 {

@@ -19,6 +19,8 @@ size_t format_flow_end(enum record_format format, const struct timespec *now,
 		       const struct flow_record *flow, char *buf);
 size_t format_flow_start(enum record_format format, const struct timespec *now,
 			 const struct flow_record *flow, char *buf);
+size_t format_flow_count(enum record_format format, const struct timespec *now,
+			 const struct flow_count *count, char *buf);
 size_t format_message(enum record_format format, const struct timespec *now,
 		      enum record_level level, const char *text, char *buf);
 

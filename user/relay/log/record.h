@@ -7,40 +7,37 @@
 #ifndef TPROXY_RELAY_LOG_RECORD_H
 #define TPROXY_RELAY_LOG_RECORD_H
 
-#include <stdatomic.h>
-
 #include "lib/util.h"
 #include "relay/log/flowrecord.h"
 #include "relay/log/level.h"
+#include "relay/log/limit.h"
 
 /* Before any of the functions below. path NULL: standard output. 0 or -errno. */
 int record_open(const char *path, enum record_format format, enum record_level level);
 
+/*
+ * What may change while the relay runs: whether the beginning of flows is logged with level info
+ * instead of debug, and the IPv6 prefix that is one client. Any thread.
+ */
+void record_choose(bool begin, uint8_t prefix6);
+
 /* Safe in any thread; never block. */
-void record_flow_start(const struct flow_record *flow); /* level debug */
+void record_flow_start(const struct flow_record *flow);
 void record_say(enum record_level level, const char *fmt, ...) __printf(2, 3);
 
 /*
- * Level info. A thread writes RECORD_REFUSALS_PER_S records of refused flows, since a peer can
- * cause any number of them, and counts the others.
+ * Level info. Each relayed flow has its record. Those of flows that failed without an answer are
+ * bounded for each client and end (throttle.h), since a peer can cause any number of them.
  */
 void record_flow_end(const struct flow_record *flow);
 
-#define RECORD_REFUSALS_PER_S 100
-
-/* Bounds one kind of line: `max` in a window. Threads may share it. */
-struct record_limit {
-	const char *what; /* the lines, for "N more WHAT were not logged" */
-	unsigned int max;
-	uint64_t window_ms;
-	_Atomic uint64_t begin; /* ms, of the window; 0: there was none yet */
-	_Atomic unsigned int count;
-};
-
 /*
- * Whether one more line may be written; now: ms of any one clock. The first call after a window
- * reports how many lines were left out in it.
+ * Lines that were left out, here and by record_limit_take, are counted. When record_due_fd is
+ * readable, record_report writes the counts that are due; record_report_all writes all of them, at
+ * the end. The main thread only.
  */
-bool record_limit_take(struct record_limit *limit, uint64_t now);
+int record_due_fd(void);
+void record_report(void);
+void record_report_all(void);
 
 #endif

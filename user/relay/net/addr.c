@@ -38,6 +38,21 @@ union saddr saddr_loopback(sa_family_t family, uint16_t port)
 	return a;
 }
 
+union saddr saddr_client(const union saddr *a, uint8_t prefix6)
+{
+	union saddr client = *a;
+	uint8_t *bytes = client.v6.sin6_addr.s6_addr;
+
+	saddr_set_port(&client, 0);
+	if (client.sa.sa_family != AF_INET6)
+		return client;
+	client.v6.sin6_flowinfo = 0;
+	for (unsigned int i = 0; i < 16; i++)
+		if (prefix6 < i * 8 + 8)
+			bytes[i] &= prefix6 <= i * 8 ? 0 : (uint8_t)(0xff << (i * 8 + 8 - prefix6));
+	return client;
+}
+
 bool saddr_equal(const union saddr *a, const union saddr *b)
 {
 	if (a->sa.sa_family != b->sa.sa_family)

@@ -70,6 +70,9 @@ static inline bool saddr_is_mapped(const union saddr *a)
 /* The loopback address of a family with a port in host byte order. */
 union saddr saddr_loopback(sa_family_t family, uint16_t port);
 
+/* What counts as one client: the IPv4 address, or the first prefix6 bits; port 0. */
+union saddr saddr_client(const union saddr *a, uint8_t prefix6);
+
 /* Same family, address, port and, for IPv6, scope. */
 bool saddr_equal(const union saddr *a, const union saddr *b);
 

@@ -31,7 +31,8 @@ struct flow_record conn_record(const struct conn *c)
 				     .bytes_up = c->up.bytes,
 				     .bytes_down = c->down.bytes,
 				     .duration_ms = c->w->now - c->begin,
-				     .loop = c->loop };
+				     .loop = c->loop,
+				     .relayed = c->begun };
 }
 
 static void side_close(struct side *side, bool reset)
@@ -232,6 +233,7 @@ static void conn_timeout(struct timer *timer)
 
 void conn_begin(struct conn *c)
 {
+	c->begun = true;
 	c->client.io.ready = client_ready;
 	c->server.io.ready = server_ready;
 	c->timer.fire = conn_timeout;

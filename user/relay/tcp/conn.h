@@ -49,6 +49,7 @@ struct conn {
 	struct pump down; /* server to client */
 	struct task more; /* a pump has used up its turn, or ack_due */
 	struct timer timer;
+	bool begun; /* conn_begin was called */
 	bool kept_alive;
 	bool loop;               /* see struct flow_record */
 	bool ack_due;            /* nothing has left yet that completes the handshake */

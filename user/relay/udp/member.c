@@ -26,7 +26,8 @@ struct flow_record session_record(const struct session *s)
 				     .bytes_down = s->to_client.bytes,
 				     .datagrams_up = s->to_dst.datagrams,
 				     .datagrams_down = s->to_client.datagrams,
-				     .duration_ms = s->last - s->begin };
+				     .duration_ms = s->last - s->begin,
+				     .relayed = true };
 }
 
 static struct session *session_of(const struct flow_member *member)
