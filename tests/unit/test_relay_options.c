@@ -42,12 +42,13 @@ static void test_defaults(void **state)
 static void test_flags(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("-n r0 --listen 1,65535 --source=client-ip-port --workers 16 "
-			       "--log-format json --log-level debug --log-file /l --user u "
-			       "--connect-timeout 1 --idle-timeout 2 --half-closed-timeout 3 "
-			       "--drain-timeout 4 --user-timeout 5 --allow-local "
-			       "--carry-ecn no"),
-			 OPTIONS_RUN);
+	assert_int_equal(
+		parse("-n r0 --listen 1,65535 --source=client-ip-port --workers 16 "
+		      "--log-format json --log-level debug --log-file /l --log-begin yes --user u "
+		      "--connect-timeout 1 --idle-timeout 2 --half-closed-timeout 3 "
+		      "--drain-timeout 4 --user-timeout 5 --allow-local "
+		      "--carry-ecn no"),
+		OPTIONS_RUN);
 	assert_string_equal(o.netns, "r0");
 	assert_string_equal(o.pin_dir, "/sys/fs/bpf/tproxy-r0");
 	assert_int_equal(o.listen_count, 2);
@@ -57,6 +58,7 @@ static void test_flags(void **state)
 	assert_int_equal(o.log_format, RECORD_JSON);
 	assert_int_equal(o.log_level, RECORD_DEBUG);
 	assert_string_equal(o.log_file, "/l");
+	assert_true(o.log_begin);
 	assert_string_equal(o.user, "u");
 	assert_int_equal(o.connect_timeout, 1);
 	assert_int_equal(o.idle_timeout, 2);

@@ -63,6 +63,7 @@ static void reload(struct daemon *d)
 
 	if (fresh && options_load(fresh, &source) == OPTIONS_RUN) {
 		publish(d, fresh->settings);
+		record_choose(fresh->log_begin, fresh->settings->limits.source_prefix6);
 		record_say(RECORD_INFO, "SIGHUP: lists and limits were read again");
 	} else {
 		if (!fresh)

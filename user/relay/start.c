@@ -159,6 +159,7 @@ static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
 			  strerror(-err));
 		return err;
 	}
+	record_choose(o->log_begin, o->settings->limits.source_prefix6);
 	err = get_listeners(d, ret_old_relay_fd);
 	if (!err)
 		err = refuse_conflict(d, *ret_old_relay_fd >= 0);

@@ -32,6 +32,7 @@ const char keys_help[] =
 	"      --log-format FORMAT       text or json (env LOG_FORMAT, default text)\n"
 	"      --log-level LEVEL         debug, info, warn or error (env LOG_LEVEL, default info)\n"
 	"      --log-file FILE           append the log to FILE (default: standard output)\n"
+	"      --log-begin yes|no        also log when a flow begins (default no)\n"
 	"      --user NAME               run as NAME after start (default tproxy, else nobody)\n"
 	"      --connect-timeout SECONDS       limit for the onward connection (default 10)\n"
 	"      --idle-timeout SECONDS          limit without a byte in either direction (default 3600)\n"
@@ -173,6 +174,11 @@ static int set_flag(bool *flag, const char *value, const char **ret_why)
 	return *ret_why ? -EINVAL : 0;
 }
 
+static int set_log_begin(struct options *o, const char *value, const char **ret_why)
+{
+	return set_flag(&o->log_begin, value, ret_why);
+}
+
 static int set_pin_dir(struct options *o, const char *value, const char **ret_why)
 {
 	return copy_text(o->pin_dir, sizeof(o->pin_dir), value, ret_why);
@@ -267,6 +273,7 @@ static const struct {
 	{ "log-format", set_log_format },
 	{ "log-level", set_log_level },
 	{ "log-file", set_log_file },
+	{ "log-begin", set_log_begin },
 	{ "user", set_user },
 	{ "pin-dir", set_pin_dir },
 	{ "join", set_join },

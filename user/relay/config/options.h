@@ -37,6 +37,7 @@ struct options {
 	enum record_format log_format;
 	enum record_level log_level;
 	char log_file[PATH_MAX];      /* empty: standard output */
+	bool log_begin;               /* records when flows begin, too */
 	char user[OPTIONS_TEXT_LEN];  /* empty: tproxy, or else nobody */
 	char netns[OPTIONS_TEXT_LEN]; /* empty: that of the caller */
 	char pin_dir[PATH_MAX];

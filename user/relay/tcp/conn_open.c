@@ -59,6 +59,7 @@ static void server_ready(struct io *io, uint32_t events)
 	struct conn *c = container_of(io, struct conn, server.io);
 	const struct options *o = c->all->ctx->relay->options;
 	int err = events & (EPOLLERR | EPOLLHUP) ? sockopt_error(io->fd) : 0;
+	struct flow_record record;
 
 	conn_note_edge(c, &c->server, events);
 	if (err) {
@@ -71,6 +72,8 @@ static void server_ready(struct io *io, uint32_t events)
 	/* Not earlier: SYNs have a time-out of their own. */
 	sockopt_user_timeout(c->client.io.fd, o->user_timeout);
 	sockopt_user_timeout(io->fd, o->user_timeout);
+	record = conn_record(c);
+	record_flow_start(&record);
 	conn_begin(c);
 }
 
@@ -217,10 +220,6 @@ void conn_open(struct conns *all, int fd, const union saddr *client)
 	err = conn_connect(c);
 	if (err == -EMFILE && conn_evict(all))
 		err = conn_connect(c);
-	if (err) {
+	if (err)
 		connect_failed(c, -err);
-		return;
-	}
-	record = conn_record(c);
-	record_flow_start(&record);
 }
