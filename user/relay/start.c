@@ -252,6 +252,17 @@ static void check_config_access(const struct options *o)
 			   o->config, strerror(errno));
 }
 
+/* Other daemons run as nobody, too, and processes of one user may interfere with each other. */
+static void warn_of_nobody(const struct options *o)
+{
+	if (o->user[0] || geteuid() || !privs_user_is_missing())
+		return;
+	record_say(RECORD_WARN,
+		   "user tproxy: does not exist: the relay becomes nobody, as other daemons do "
+		   "(create it: useradd --system --user-group --home-dir /nonexistent "
+		   "--shell /usr/sbin/nologin tproxy)");
+}
+
 static void start_watchdog(struct daemon *d)
 {
 	/* Twice as often as systemd asks, because one message may be late. */
@@ -261,8 +272,10 @@ static void start_watchdog(struct daemon *d)
 static int start_unprivileged(struct daemon *d)
 {
 	char why[DAEMON_WHY_LEN];
-	int err = privs_drop(d->options.user, why, sizeof(why));
+	int err;
 
+	warn_of_nobody(&d->options);
+	err = privs_drop(d->options.user, why, sizeof(why));
 	if (err)
 		return complain(err, why);
 	check_config_access(&d->options);

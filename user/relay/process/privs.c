@@ -49,6 +49,12 @@ static bool is_absent(int err)
 	return !err || err == ENOENT || err == ESRCH || err == EBADF || err == EPERM;
 }
 
+bool privs_user_is_missing(void)
+{
+	errno = 0;
+	return !getpwnam("tproxy") && is_absent(errno);
+}
+
 /* On NULL errno says whether it is absent. A failed look-up must not lead to another user. */
 static const struct passwd *find_user(const char *name)
 {

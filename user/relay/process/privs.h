@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The user that the relay becomes by default does not exist: then it becomes nobody. */
+bool privs_user_is_missing(void);
+
 /*
  * Becomes `user` (empty: tproxy, or nobody if there is none) for good, and keeps CAP_NET_RAW and
  * CAP_NET_BIND_SERVICE only. If we are not root, only drops the other capabilities. 0, or -errno
