@@ -19,7 +19,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o.listen[0], 15002);
 	assert_int_equal(o.listen[1], 15006);
 	assert_string_equal(o.device, "");
-	assert_int_equal(o.source, SOURCE_OWN);
+	assert_int_equal(o.source.mode, SOURCE_OWN);
 	assert_int_equal(o.workers, 0);
 	assert_int_equal(o.log_format, RECORD_TEXT);
 	assert_int_equal(o.log_level, RECORD_INFO);
@@ -53,7 +53,7 @@ static void test_flags(void **state)
 	assert_string_equal(o.pin_dir, "/sys/fs/bpf/tproxy-r0");
 	assert_int_equal(o.listen_count, 2);
 	assert_int_equal(o.listen[1], 65535);
-	assert_int_equal(o.source, SOURCE_CLIENT_IP_PORT);
+	assert_int_equal(o.source.mode, SOURCE_CLIENT_IP_PORT);
 	assert_int_equal(o.workers, 16);
 	assert_int_equal(o.log_format, RECORD_JSON);
 	assert_int_equal(o.log_level, RECORD_DEBUG);

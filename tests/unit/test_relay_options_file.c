@@ -23,7 +23,7 @@ static void test_file(void **state)
 			 OPTIONS_RUN);
 	assert_int_equal(o.listen_count, 3);
 	assert_int_equal(o.listen[2], 15007);
-	assert_int_equal(o.source, SOURCE_CLIENT_IP);
+	assert_int_equal(o.source.mode, SOURCE_CLIENT_IP);
 	assert_int_equal(o.idle_timeout, 5);
 	assert_true(o.allow_local);
 	assert_int_equal(o.settings->pools.n, 1);

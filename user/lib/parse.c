@@ -326,6 +326,16 @@ void prefix_shorten(struct prefix *p, unsigned int len)
 	memset(p->addr + at, 0, sizeof(p->addr) - at);
 }
 
+void prefix_unmap(struct prefix *p)
+{
+	if (p->family != AF_INET6 || p->len < MAPPED_LEN * 8 || !mapped_is(p->addr))
+		return;
+	p->family = AF_INET;
+	p->len -= MAPPED_LEN * 8;
+	memmove(p->addr, p->addr + MAPPED_LEN, 4);
+	memset(p->addr + 4, 0, sizeof(p->addr) - 4);
+}
+
 bool prefix_covers(const struct prefix *a, const struct prefix *b)
 {
 	struct prefix cut = *b;

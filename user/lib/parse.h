@@ -66,6 +66,8 @@ char *prefix_format(const struct prefix *p, char *buf);
 int prefix_cmp(const struct prefix *a, const struct prefix *b);
 /* Cuts the prefix to len bits, at most those of its family; the bits after them become zero. */
 void prefix_shorten(struct prefix *p, unsigned int len);
+/* A prefix of IPv4-mapped IPv6 addresses becomes the IPv4 one. */
+void prefix_unmap(struct prefix *p);
 /* True if every address of b lies in a. */
 bool prefix_covers(const struct prefix *a, const struct prefix *b);
 

@@ -56,7 +56,7 @@ static int find_device(struct daemon *d)
 	char why[DAEMON_WHY_LEN];
 	int err = binding_find(o->device, b, why, sizeof(why));
 
-	if (!err && b->vrf && o->udp_full_cone && o->source != SOURCE_OWN) {
+	if (!err && b->vrf && o->udp_full_cone && source_is_client(&o->source)) {
 		snprintf(
 			why, sizeof(why),
 			"--device %s: in a VRF, udp-full-cone goes with source = own only (a client's "
@@ -197,6 +197,25 @@ static int open_threads(struct daemon *d)
 	return err;
 }
 
+/* They may come later, as with a link that is not up yet: flows are refused until then. */
+static void warn_of_absent_sources(const struct daemon *d)
+{
+	const struct source *source = &d->options.source;
+	char text[PREFIX_TEXT_LEN];
+
+	for (unsigned int i = 0; i < source->count; i++) {
+		const struct prefix *p = &source->addresses[i];
+		union saddr addr = saddr_from(p->family, p->addr, 0);
+
+		if (p->len == (p->family == AF_INET ? 32 : 128) &&
+		    local_lookup(d->threads[0].ctx.local, &addr) != LOCAL_ADDRESS)
+			record_say(RECORD_WARN,
+				   "source address %s: not on this host, so no flow can have it "
+				   "(add it to an interface, or name a prefix that is routed here)",
+				   prefix_format(p, text));
+	}
+}
+
 static int start_threads(struct daemon *d)
 {
 	int err;
@@ -208,6 +227,8 @@ static int start_threads(struct daemon *d)
 	if (d->relay.done < 0 || !d->relay.clients || !d->relay.loops)
 		return -errno;
 	err = open_threads(d);
+	if (!err)
+		warn_of_absent_sources(d);
 	if (!err)
 		err = flow_server_open(&d->flows, take_fd(&d->flows_fd), d->ports, d->opened);
 	if (!err)
@@ -225,6 +246,7 @@ static int start_threads(struct daemon *d)
 static void say_started(const struct daemon *d)
 {
 	char ports[OPTIONS_MAX_PORTS * 6 + 1];
+	char source[SOURCE_TEXT_LEN];
 	size_t len = 0;
 
 	for (unsigned int i = 0; i < d->options.listen_count; i++)
@@ -232,7 +254,7 @@ static void say_started(const struct daemon *d)
 					d->options.listen[i]);
 	record_say(RECORD_INFO, "tproxy-relay %s: listening on %s, %u worker%s, source %s",
 		   TPROXY_VERSION, ports, d->options.workers, d->options.workers == 1 ? "" : "s",
-		   source_names[d->options.source]);
+		   source_format(&d->options.source, source));
 	if (d->options.device[0])
 		record_say(RECORD_INFO,
 			   "bound to %s%s%s: rules name this relay by its port (--proxy %u)",

@@ -4,10 +4,7 @@
 
 #include <string.h>
 
-#include "lib/mapped.h"
 #include "lib/util.h"
-
-#define V4MAPPED_BITS (MAPPED_LEN * 8)
 
 const char *const access_names[ACCESS_MAX] = {
 	[ACCESS_DENY] = "deny",
@@ -15,17 +12,6 @@ const char *const access_names[ACCESS_MAX] = {
 	[ACCESS_DENY_FROM] = "deny-from",
 	[ACCESS_ALLOW_FROM] = "allow-from",
 };
-
-/* Flows to IPv4-mapped addresses are looked up as IPv4. */
-static void unmap_prefix(struct prefix *p)
-{
-	if (p->family != AF_INET6 || p->len < V4MAPPED_BITS || !mapped_is(p->addr))
-		return;
-	p->family = AF_INET;
-	p->len -= V4MAPPED_BITS;
-	memmove(p->addr, p->addr + MAPPED_LEN, 4);
-	memset(p->addr + 4, 0, sizeof(p->addr) - 4);
-}
 
 /*
  * Cuts "PREFIX:PORTS" in two, in place; *ret_ports is NULL if there are none. A
@@ -86,7 +72,7 @@ int access_add(struct access *access, enum access_id id, const char *entry, cons
 	err = parse_prefix(text, &p, ret_why);
 	if (err)
 		return err;
-	unmap_prefix(&p);
+	prefix_unmap(&p);
 	return access_tree_add(tree, &p, &range);
 }
 

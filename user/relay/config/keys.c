@@ -27,7 +27,8 @@ const char keys_help[] =
 	"                                (default 15002,15006)\n"
 	"      --device IF               take only flows that enter IF, such as a member of\n"
 	"                                a VRF; rules then name the relay by port (--proxy PORT)\n"
-	"      --source MODE             own, client-ip or client-ip-port (default own)\n"
+	"      --source MODE|ADDR[,...]  own, client-ip, client-ip-port, or addresses and prefixes of\n"
+	"                                this host, by destination (default own)\n"
 	"      --workers N               threads (default: one for each CPU, at most 16)\n"
 	"      --log-format FORMAT       text or json (env LOG_FORMAT, default text)\n"
 	"      --log-level LEVEL         debug, info, warn or error (env LOG_LEVEL, default info)\n"
@@ -112,12 +113,7 @@ static int set_listen(struct options *o, const char *value, const char **ret_why
 
 static int set_source(struct options *o, const char *value, const char **ret_why)
 {
-	int n = parse_name(value, source_names, SOURCE_MAX);
-
-	*ret_why = "expected own, client-ip or client-ip-port";
-	if (n >= 0)
-		o->source = (enum source_mode)n;
-	return n < 0 ? n : 0;
+	return source_parse(value, &o->source, ret_why);
 }
 
 static int set_workers(struct options *o, const char *value, const char **ret_why)

@@ -8,12 +8,6 @@
 #include "lib/util.h"
 #include "tproxy.h"
 
-const char *const source_names[SOURCE_MAX] = {
-	[SOURCE_OWN] = "own",
-	[SOURCE_CLIENT_IP] = "client-ip",
-	[SOURCE_CLIENT_IP_PORT] = "client-ip-port",
-};
-
 int options_defaults(struct options *o)
 {
 	options_free(o);
@@ -50,11 +44,13 @@ int options_check_join(const struct options *o, char *ret_why, size_t size)
 
 int options_check_source(const struct options *o, char *ret_why, size_t size)
 {
-	if (o->proxy.kind == PROXY_NONE || o->source == SOURCE_OWN)
+	char text[SOURCE_TEXT_LEN];
+
+	if (o->proxy.kind == PROXY_NONE || !source_is_client(&o->source))
 		return 0;
 	snprintf(ret_why, size,
 		 "source = %s: not with an upstream proxy, which connects from its "
 		 "own address (set source = own, or upstream = direct)",
-		 source_names[o->source]);
+		 source_format(&o->source, text));
 	return -EINVAL;
 }

@@ -13,26 +13,18 @@
 
 #include "relay/config/proxy.h"
 #include "relay/config/settings.h"
+#include "relay/config/source.h"
 #include "relay/log/level.h"
 
 #define OPTIONS_MAX_PORTS 8
 #define OPTIONS_MAX_WORKERS 16 /* TPROXY_GROUP_WAYS: more would never get a flow */
 #define OPTIONS_TEXT_LEN 64
 
-enum source_mode {
-	SOURCE_OWN,            /* this host's, as the kernel chooses */
-	SOURCE_CLIENT_IP,      /* the client's address, a port of ours */
-	SOURCE_CLIENT_IP_PORT, /* both, as the client sent them */
-	SOURCE_MAX
-};
-
-extern const char *const source_names[SOURCE_MAX];
-
 struct options {
 	uint16_t listen[OPTIONS_MAX_PORTS]; /* host byte order; the first is registered */
 	unsigned int listen_count;
 	char device[IF_NAMESIZE]; /* that flows enter by; empty: any */
-	enum source_mode source;
+	struct source source;
 	unsigned int workers; /* 0: one for each CPU */
 	enum record_format log_format;
 	enum record_level log_level;

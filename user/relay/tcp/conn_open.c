@@ -105,7 +105,7 @@ static int conn_connect(struct conn *c)
 	/* As a router does. Not towards a proxy: packets of a loop do not pass it. */
 	const uint8_t ttl = proxied || !c->arrival.ttl ? 0 : (uint8_t)(c->arrival.ttl - 1);
 	struct upstream_want want = { .type = SOCK_STREAM,
-				      .mode = o->source,
+				      .source = &o->source,
 				      .client = &c->client_addr,
 				      .dst = proxied ? &o->proxy.addr : to,
 				      .devices = &c->all->ctx->devices,
@@ -115,7 +115,9 @@ static int conn_connect(struct conn *c)
 
 	if (!err)
 		err = upstream_open(&want, &up);
-	c->reason = proxied ? "proxy-connect" : NULL;
+	c->reason = err && upstream_reason(err) ? upstream_reason(err) :
+		    proxied                     ? "proxy-connect" :
+						  NULL;
 	if (err)
 		return err;
 	c->server.io.fd = up.fd;

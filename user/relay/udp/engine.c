@@ -17,6 +17,7 @@
 #include "relay/log/record.h"
 #include "relay/net/rawicmp.h"
 #include "relay/udp/session.h"
+#include "relay/upstream/upstream.h"
 
 #define SESSIONS_MAX 65536 /* in all workers */
 #define REPLIES_MAX 16384
@@ -46,6 +47,7 @@ static void refuse_flow(struct udp_engine *e, struct flow_record *record, int er
 		record->end = END_LIMIT;
 	} else if (err) {
 		record->end = END_CONNECT_FAILED;
+		record->reason = upstream_reason(-err);
 		error_send_unreachable(e, &record->client, &record->dst, err);
 	}
 	record_flow_end(record);

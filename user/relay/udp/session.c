@@ -14,7 +14,7 @@
 #include "relay/log/record.h"
 #include "relay/net/sockopt.h"
 #include "relay/udp/socks.h"
-#include "relay/upstream/upstream.h"
+#include "relay/upstream/cone.h"
 
 #define TIMEOUT_ONE_WAY_MS 60000
 #define TIMEOUT_BOTH_MS 180000 /* RFC 4787 REQ-5: at least two minutes */
@@ -200,51 +200,17 @@ static void evict_of_lane(struct udp_engine *e, const struct lane *lane)
 	session_finish(idle, END_LIMIT, 0);
 }
 
-/*
- * One socket for all destinations of a client. Its port is chosen here, since it is not connected;
- * its address, unless it is the client's, is chosen at each send.
- */
-static int open_cone(struct udp_engine *e, const union saddr *client, struct upstream *ret_up)
-{
-	enum source_mode mode = e->ctx->relay->options->source;
-	sa_family_t family = client->sa.sa_family;
-	union saddr source = { .sa.sa_family = family };
-	__cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof(source);
-	int err = fd < 0 ? -errno : sockopt_device(fd, e->ctx->devices.vrf);
-
-	if (!err && family == AF_INET6)
-		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
-	if (!err && mode != SOURCE_OWN) {
-		source = *client;
-		if (mode == SOURCE_CLIENT_IP)
-			saddr_set_port(&source, 0);
-		err = sockopt_transparent(fd, family);
-	}
-	if (!err && bind(fd, &source.sa, saddr_len(&source)))
-		err = -errno;
-	if (err == -EADDRINUSE || err == -EACCES) {
-		saddr_set_port(&source, 0);
-		err = bind(fd, &source.sa, saddr_len(&source)) ? -errno : 0;
-		ret_up->fell_back = true;
-	}
-	if (!err && getsockname(fd, &ret_up->source.sa, &len))
-		err = -errno;
-	if (!err)
-		ret_up->fd = take_fd(&fd);
-	return err;
-}
-
+/* A cone has no destination of its own. */
 static int open_socket(struct udp_engine *e, const union saddr *client, const union saddr *dst,
 		       struct upstream *ret_up)
 {
 	struct upstream_want want = { .type = SOCK_DGRAM,
-				      .mode = e->ctx->relay->options->source,
+				      .source = &e->ctx->relay->options->source,
 				      .client = client,
-				      .dst = dst,
+				      .dst = e->full_cone ? client : dst,
 				      .devices = &e->ctx->devices };
 
-	return e->full_cone ? open_cone(e, client, ret_up) : upstream_open(&want, ret_up);
+	return e->full_cone ? cone_open(&want, ret_up) : upstream_open(&want, ret_up);
 }
 
 /* Without descriptors, an unused reply socket makes room, or the longest idle flow. */
@@ -309,7 +275,7 @@ static void narrow_from_start(struct session *s)
 		return;
 	/* Answers to a client's address pass the data path, which reads the bit. */
 	s->df_unseen = s->client.sa.sa_family == AF_INET &&
-		       s->e->ctx->relay->options->source == SOURCE_OWN;
+		       !source_is_client(&s->e->ctx->relay->options->source);
 	session_narrow(s, mtu);
 	s->unfiltered = false; /* nothing was sent yet, so no answer waits */
 }

@@ -131,7 +131,7 @@ static int open_association(struct socks *socks)
 	struct session *s = socks->s;
 	const union saddr to = relay_address(&socks->handshake);
 	const struct upstream_want want = { .type = SOCK_DGRAM,
-					    .mode = SOURCE_OWN,
+					    .source = &s->e->ctx->relay->options->source,
 					    .client = &s->client,
 					    .dst = &to,
 					    .devices = &s->e->ctx->devices };
@@ -228,7 +228,7 @@ static int open_control(struct socks *socks)
 	struct worker *w = socks->s->e->w;
 	struct engine_context *ctx = socks->s->e->ctx;
 	const struct upstream_want want = { .type = SOCK_STREAM,
-					    .mode = SOURCE_OWN,
+					    .source = &ctx->relay->options->source,
 					    .client = &socks->s->client,
 					    .dst = &ctx->relay->options->proxy.addr,
 					    .devices = &ctx->devices };

@@ -2,70 +2,90 @@
 #include "relay/upstream/upstream.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #include "lib/util.h"
-#include "relay/net/exclusive.h"
-#include "relay/net/sockopt.h"
+#include "relay/net/localports.h"
+#include "relay/upstream/candidates.h"
+#include "relay/upstream/shortage.h"
 
-static int connect_to(int fd, const union saddr *dst)
+#define REUSE_TRIES 12
+
+/* A port of the kernel's choice, of the first address that has one. */
+static int try_addresses(const struct upstream_want *want, uint64_t now)
 {
-	return connect(fd, &dst->sa, saddr_len(dst)) && errno != EINPROGRESS ? -errno : 0;
+	struct attempt attempt;
+	bool is_short = false;
+
+	for (unsigned int n = 0; candidates_next(want, &n, &attempt);) {
+		int fd = shortage_has(&attempt.from, want->dst, now) ?
+				 -EADDRNOTAVAIL :
+				 attempt_connect(want, &attempt);
+
+		if (fd == -EADDRNOTAVAIL)
+			shortage_note(&attempt.from, want->dst, now);
+		else if (fd != -ENXIO)
+			return fd;
+		is_short |= fd == -EADDRNOTAVAIL;
+	}
+	return is_short ? -EADDRNOTAVAIL : -ENXIO;
+}
+
+/* ---- ports in TIME_WAIT ------------------------------------------------- */
+
+static uint32_t random_number(void)
+{
+	uint32_t random;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = (uint32_t)monotonic_ns();
+	return random;
 }
 
 /*
- * One port may serve a client's flows to several destinations: only four-tuples are unique. A TCP
- * socket that is bound receives nothing yet, unlike a UDP socket.
+ * Where the side that ends a connection first is this host, its port stays in TIME_WAIT for a
+ * minute. The default range has 28 232 ports: at 470 connections a second to one server it is used
+ * up. The kernel gives a port in TIME_WAIT to a socket that is bound to it, if both sides use time
+ * stamps: the new connection begins above the sequence numbers of the old one, and PAWS drops old
+ * segments (tcp_twsk_unique; RFC 6191). To one that it chooses a port for it does so only with
+ * net.ipv4.tcp_tw_reuse = 1. So we choose; ports in use are told by an error.
  */
-static int connect_from_client(int fd, const struct upstream_want *want, enum source_mode mode,
-			       int device)
+static int reuse_port(const struct upstream_want *want, uint64_t now)
 {
-	union saddr source = *want->client;
-	int err = sockopt_transparent(fd, source.sa.sa_family);
+	static _Thread_local struct local_ports ports;
+	uint32_t port = random_number();
+	unsigned int n = 0;
 
-	if (!err && mode == SOURCE_CLIENT_IP_PORT)
-		err = sockopt_on(fd, SOL_SOCKET, SO_REUSEADDR);
-	/* connect then chooses a port that is free for this four-tuple, not for the address. */
-	if (!err && mode == SOURCE_CLIENT_IP && want->type == SOCK_STREAM)
-		err = sockopt_on(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT);
-	if (err)
-		return err;
-	if (mode == SOURCE_CLIENT_IP)
-		saddr_set_port(&source, 0);
-	if (want->type == SOCK_DGRAM)
-		return exclusive_connect(fd, &source, want->dst, device);
-	return bind(fd, &source.sa, saddr_len(&source)) ? -errno : connect_to(fd, want->dst);
+	for (int i = 0; i < REUSE_TRIES; i++) {
+		struct attempt attempt;
+		int fd;
+
+		if (!candidates_next(want, &n, &attempt)) {
+			port++;
+			n = 0;
+			candidates_next(want, &n, &attempt);
+		}
+		attempt.from.sa.sa_family = want->dst->sa.sa_family;
+		saddr_set_port(&attempt.from, local_ports_pick(&ports, now, port));
+		fd = attempt_connect(want, &attempt);
+		if (fd != -EADDRNOTAVAIL && fd != -EADDRINUSE && fd != -ENXIO)
+			return fd;
+	}
+	return -EADDRNOTAVAIL;
 }
 
-static int upstream_try(const struct upstream_want *want, enum source_mode mode)
-{
-	const union saddr *dst = want->dst;
-	sa_family_t family = dst->sa.sa_family;
-	bool stream = want->type == SOCK_STREAM;
-	int device = device_chooser_find(want->devices, dst, mode != SOURCE_OWN);
-	__cleanup_close int fd = -1;
-	int err;
+/* ---- the whole ---------------------------------------------------------- */
 
-	if (device < 0)
-		return device;
-	fd = socket(family, want->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	err = sockopt_device(fd, device);
-	if (!err && family == AF_INET6)
-		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
-	if (!err && stream)
-		err = sockopt_stream(fd);
-	if (!err && stream)
-		sockopt_hold_ack(fd);
-	if (!err)
-		err = sockopt_ttl(fd, family, want->ttl);
-	/* Before connect, since its route look-up uses the TOS. */
-	if (!err)
-		err = sockopt_tos(fd, family, want->tos);
-	if (!err)
-		err = mode == SOURCE_OWN ? connect_to(fd, dst) :
-					   connect_from_client(fd, want, mode, device);
-	return err ? err : take_fd(&fd);
+static int open_any(const struct upstream_want *want)
+{
+	uint64_t now = monotonic_ms();
+	int fd = try_addresses(want, now);
+
+	if (fd == -EADDRNOTAVAIL && want->type == SOCK_STREAM)
+		fd = reuse_port(want, now);
+	if (fd == -EADDRNOTAVAIL)
+		shortage_warn(want->dst, now);
+	return fd;
 }
 
 /* In use, in TIME_WAIT with the same four-tuple, or below 1024 without the capability. */
@@ -74,19 +94,43 @@ static bool port_unavailable(int err)
 	return err == -EADDRINUSE || err == -EADDRNOTAVAIL || err == -EACCES;
 }
 
+/* With the client's port, or else any. */
+static int open_with_port(const struct upstream_want *want, bool *ret_fell_back)
+{
+	const struct attempt exact = { .from = *want->client, .foreign = true, .of_client = true };
+	int fd = attempt_connect(want, &exact);
+
+	if (!port_unavailable(fd))
+		return fd;
+	*ret_fell_back = true;
+	return open_any(want);
+}
+
 int upstream_open(const struct upstream_want *want, struct upstream *ret_up)
 {
-	struct upstream up = { .fd = upstream_try(want, want->mode) };
+	struct upstream up = { 0 };
 	socklen_t len = sizeof(up.source);
 
-	if (want->mode == SOURCE_CLIENT_IP_PORT && port_unavailable(up.fd)) {
-		up.fell_back = true;
-		up.fd = upstream_try(want, SOURCE_CLIENT_IP);
-	}
+	up.fd = want->source->mode == SOURCE_CLIENT_IP_PORT ? open_with_port(want, &up.fell_back) :
+							      open_any(want);
 	if (up.fd < 0)
 		return up.fd;
 	if (getsockname(up.fd, &up.source.sa, &len))
 		memset(&up.source, 0, sizeof(up.source));
 	*ret_up = up;
 	return 0;
+}
+
+const char *upstream_reason(int err)
+{
+	switch (err) {
+	case -EADDRNOTAVAIL:
+		return "no-free-port";
+	case -ENXIO:
+		return "source-address";
+	case -ENODEV:
+		return "no-device";
+	default:
+		return NULL;
+	}
 }

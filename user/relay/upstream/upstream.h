@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opens the onward socket, to the destination or to an upstream proxy, with the source address that
- * the user chose. Must not know flows: TCP and UDP use it in the same way.
+ * Opens the onward socket, to the destination or to an upstream proxy, with a source address that
+ * the user allows: decides which addresses and ports are tried, and in which order. Must not know
+ * flows: TCP and UDP use it in the same way.
  */
 #ifndef TPROXY_RELAY_UPSTREAM_UPSTREAM_H
 #define TPROXY_RELAY_UPSTREAM_UPSTREAM_H
 
-#include "relay/config/options.h"
-#include "relay/net/addr.h"
-#include "relay/net/binding.h"
+#include "relay/upstream/want.h"
 
 struct upstream {
 	int fd;             /* non-blocking, connected or (TCP) connecting */
@@ -16,17 +15,10 @@ struct upstream {
 	bool fell_back;     /* the client's port could not be used */
 };
 
-struct upstream_want {
-	int type; /* SOCK_STREAM or SOCK_DGRAM */
-	enum source_mode mode;
-	const union saddr *client;
-	const union saddr *dst;
-	struct device_chooser *devices;
-	uint8_t ttl; /* 0: the kernel's default */
-	uint8_t tos;
-};
-
-/* The caller owns ret_up->fd. 0 or -errno. */
+/* The caller owns ret_up->fd. 0 or -errno; logs if there is no port. */
 int upstream_open(const struct upstream_want *want, struct upstream *ret_up);
+
+/* The reason for the log that this result of upstream_open means, or NULL. */
+const char *upstream_reason(int err);
 
 #endif
