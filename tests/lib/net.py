@@ -11,11 +11,14 @@
     udp HOST PORT SIZE [COUNT]      datagrams there and back; prints how many came back
     udp-who HOST PORT               the client's address as the echo server sees it
     udp-error HOST PORT             the ICMP error a datagram meets, and who reports it
+    udp-at PORT ADDRESS…            UDP echo server that answers from the address it was asked at
     udp-late PORT                   UDP server that continues to send; prints how it ended
     udp-leave HOST PORT COUNT       its client: takes COUNT datagrams and closes
     udp-two PORT ADDRESS…           server at these addresses; answers also from the next port
     udp-cone HOST HOST2 PORT        asks both; who answered, and whether they saw the same port
     hold HOST PORT GO               connect, wait for file GO, then exchange bytes
+    crowd HOST PORT COUNT [GO]      COUNT connections to a greet server, one after the other; prints
+                                    the address that it saw of each. They stay until file GO appears
     half-close HOST PORT            sends, shuts down sending, counts the bytes that still come
     late PORT                       the server for half-close
     abort HOST PORT client|server   either side resets; prints how it ended
@@ -278,6 +281,18 @@ def cmd_udp_error(host, port):
     print("nothing")
 
 
+def cmd_udp_at(port, *addresses):
+    select = selectors.DefaultSelector()
+    for address in addresses:
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                             socket.SOCK_DGRAM)
+        sock.bind((address, int(port)))
+        select.register(sock, selectors.EVENT_READ)
+    while True:
+        for key, _ in select.select():
+            echo_datagram(select, key.fileobj)
+
+
 def cmd_udp_late(port):
     """Asked for N datagrams, sends them, and then others until a datagram asks it to stop."""
     sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
@@ -363,6 +378,26 @@ def cmd_hold(host, port, go):
             back += data
         assert back == block, "other bytes"
     print("done", flush=True)
+
+
+def greeting(host, port, kept):
+    try:
+        sock = connect(host, port, 10)
+        text = sock.recv(64)
+    except OSError:
+        text = b""
+    if text and kept is not None:
+        kept.append(sock)
+    return text.split()[0].decode() if text else "nothing"
+
+
+def cmd_crowd(host, port, count, go=None):
+    kept = [] if go else None
+    for _ in range(int(count)):
+        print(greeting(host, port, kept), flush=True)
+    print("all", flush=True)
+    while go and not os.path.exists(go):
+        time.sleep(0.05)
 
 
 def cmd_half_close(host, port):
