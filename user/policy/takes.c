@@ -40,15 +40,25 @@ static tproxy_mask match_prefix(const struct prefix_table *table, const __u8 *ad
 	return 0;
 }
 
+static int compare_port(const void *key, const void *entry)
+{
+	return port_mask_cmp(key, entry);
+}
+
+static tproxy_mask find_port(const struct port_table *table, __u8 proto, __u16 port)
+{
+	const struct port_mask key = { .proto = proto, .port = port };
+	const struct port_mask *found = NULL;
+
+	if (table->n)
+		found = bsearch(&key, table->items, table->n, sizeof(*found), compare_port);
+	return found ? found->mask : 0;
+}
+
+/* Port 0 has the rules for every port. */
 static tproxy_mask match_port(const struct port_table *table, __u8 proto, __u16 port)
 {
-	tproxy_mask mask = 0;
-
-	for (size_t i = 0; i < table->n; i++)
-		if (table->items[i].proto == proto &&
-		    (!table->items[i].port || table->items[i].port == port))
-			mask |= table->items[i].mask;
-	return mask;
+	return find_port(table, proto, port) | find_port(table, proto, 0);
 }
 
 int takes_flow(const struct tables *tables, tproxy_mask mask, const struct tproxy_flow_key *key)
