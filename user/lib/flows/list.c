@@ -25,7 +25,9 @@ int flow_list_open(struct flow_list *list, const char *only)
 		list->n_relays = 1;
 		return 0;
 	}
-	return only || !list->n_relays ? -ENOENT : 0;
+	if (only && list->n_relays)
+		return -ENODEV;
+	return list->n_relays ? 0 : -ENOENT;
 }
 
 static uint64_t per_second(uint64_t bytes, uint64_t ms)

@@ -32,7 +32,7 @@ extern const char *const flow_order_names[FLOWS_ORDER_MAX];
 
 /*
  * The relays alone: `only` one of them, or NULL: all. 0 or -errno as flows_relays; -ENOENT: there is
- * none. flow_list_free in any case.
+ * none, -ENODEV: there are others only. flow_list_free in any case.
  */
 int flow_list_open(struct flow_list *list, const char *only);
 

@@ -32,7 +32,10 @@ static void explain_relay(int err, const char *relay, char *ret_why)
 		why = "only root may end flows, and the user that the relay runs as";
 		next = "run as root";
 		break;
-	case -ENOENT:
+	case -ENODEV:
+		why = "it does not run here";
+		next = "the list names those that do";
+		break;
 	case -ECONNREFUSED:
 	case -ECONNRESET:
 		why = "it has ended";
@@ -49,7 +52,7 @@ void flow_report_explain(int err, const char *relay, char *ret_why)
 			 RUNDIR
 			 ": permission denied (run as root or as a member of group " RUNDIR_GROUP
 			 ")");
-	else if (relay)
+	else if (relay && err != -ENOENT)
 		explain_relay(err, relay, ret_why);
 	else if (err == -ENOENT)
 		snprintf(ret_why, FLOWS_WHY_LEN,

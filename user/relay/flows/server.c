@@ -69,8 +69,8 @@ static void watch_client(const struct flow_server *server, const struct flow_cli
 static void forget(struct flow_client *c)
 {
 	if (c->request.head.kind == FLOWS_KILL && c->walk.matched)
-		record_say(RECORD_INFO, "flows: user %u ended %llu", (unsigned int)c->uid,
-			   (unsigned long long)c->walk.matched);
+		record_say(RECORD_INFO, "flows: user %u ended %llu flow%s", (unsigned int)c->uid,
+			   (unsigned long long)c->walk.matched, c->walk.matched == 1 ? "" : "s");
 	c->state = CLIENT_FREE;
 }
 
