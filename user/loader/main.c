@@ -113,6 +113,24 @@ static const struct command commands[] = {
 	  "Exit 0: it would be proxied and arrive; 4: the same, with remarks; 5: it would be proxied\n"
 	  "but not arrive; 6: it passes; 7: it is dropped or refused. A file gives 0, 6 or 7.\n",
 	  cmd_test },
+	{ "flows",
+	  "[--by client|destination|rule] [--client PREFIX] [--destination A[:PORT]]\n"
+	  "       [--proto tcp|udp] [--sort age|bytes|rate] [--limit N] [--rate] [--relay NAME]\n"
+	  "       | kill ID... | kill --client PREFIX",
+	  "show the flows that are open in the running relay, or end some",
+	  "  --by KEY          only totals, of each client, destination or rule\n"
+	  "  --client PREFIX   flows of these clients\n"
+	  "  --destination A[:PORT]\n"
+	  "                    flows to this address or prefix, or to this server of a pool\n"
+	  "  --proto PROTO     tcp or udp (both)\n"
+	  "  --sort ORDER      age (default: the oldest first), bytes or rate\n"
+	  "  --limit N         print N flows, or N totals, at most\n"
+	  "  --rate            bytes a second in the next second, not since the flow's begin\n"
+	  "  --relay NAME      one relay, if several run here: its first port, PORT or PORT%IF\n"
+	  "\nkill ends the flows of these ids, or those that match. Each flow has the rule that would\n"
+	  "take it now. Members of group tproxy may list; only root may end flows. Exit 1 if no relay\n"
+	  "runs, and for an unknown id.\n",
+	  cmd_flows },
 	{ "import", "[--ipv6] [FILE]", "translate iptables-save text into a configuration file",
 	  "  --ipv6            the text is from ip6tables-save (its first line says so as well)\n"
 	  "\nWithout FILE, import reads standard input. Exit 4 if something could not be translated.\n",

@@ -58,14 +58,19 @@ static int only_attached(const struct session *session, char *ret_name)
 	return found == 1 ? 0 : -ENOTUNIQ;
 }
 
-int entry_of(struct session *session, const struct endpoint *src, char *ret_name)
+int entry_find(struct session *session, const struct endpoint *src)
 {
 	int main_table = return_route(session, src, 0), ifindex = main_table;
 
 	if (ifindex < 0 || !iface_is_attached(session, ifindex))
 		ifindex = return_route_in_vrf(session, src);
-	if (ifindex < 0)
-		ifindex = main_table;
+	return ifindex < 0 ? main_table : ifindex;
+}
+
+int entry_of(struct session *session, const struct endpoint *src, char *ret_name)
+{
+	int ifindex = entry_find(session, src);
+
 	if (ifindex == -EADDRINUSE)
 		return app_usage_error("test: the source is an address of this host, whose own "
 				       "flows enter by no interface (--in IF)");

@@ -7,9 +7,14 @@
 #include "loader/app/session.h"
 
 /*
- * ret_name: IF_NAMESIZE bytes. Asks for the return route of the source, in the main table and in
- * those of VRFs; without one, takes the only attached interface. EXIT_DONE, or EXIT_USAGE after a
- * reported error.
+ * ifindex, or -errno: -EADDRINUSE for an address of this host. Asks for the return route of the
+ * source, in the main table and in those of VRFs.
+ */
+int entry_find(struct session *session, const struct endpoint *src);
+
+/*
+ * ret_name: IF_NAMESIZE bytes. The same; without a return route, takes the only attached interface.
+ * EXIT_DONE, or EXIT_USAGE after a reported error.
  */
 int entry_of(struct session *session, const struct endpoint *src, char *ret_name);
 
