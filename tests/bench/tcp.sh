@@ -31,7 +31,8 @@ setup() { SETUPS+=("$(
 
 # Not registered: its rule names the port of its first worker.
 relay_peer() { # NAME PATH PORT LISTEN
-	serve_run "$1" "$ROUTER" "$2" --pin-dir /sys/fs/bpf/none --listen "$4" --workers 1
+	serve_run "$1" "$ROUTER" "$2" --pin-dir /sys/fs/bpf/none --listen "$4" --workers 1 \
+		--max-flows-per-source 0
 	wait_for 10 listening "$ROUTER" tcp "$4"
 	loader -q rule add "$1" --ports "$3" --proxy "127.0.0.1:$4"
 	setup "$1" $SERVER4 "$3" "${SERVE_PIDS[-1]}"
@@ -118,7 +119,7 @@ prepare_peers() {
 	local relay port
 
 	loader -q attach r0 --ports 7101
-	relay_start
+	relay_start --max-flows-per-source 0
 	setup relay $SERVER4 7101 "$RELAY_PID"
 	setup plain $SERVER4 7100
 	if command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]]; then

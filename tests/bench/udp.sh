@@ -59,7 +59,7 @@ start_plain() {
 }
 
 start_relay() {
-	background "$ROUTER" relay ./tproxy-relay --pin-dir "/sys/fs/bpf/tproxy-$ROUTER" \
+	background "$ROUTER" relay ./tproxy-relay --max-flows-per-source 0 --pin-dir "/sys/fs/bpf/tproxy-$ROUTER" \
 		--udp-per-source 65536
 	PID[relay]=$!
 	steer

@@ -19,7 +19,7 @@ cat >"$WORK/relay-of-few" <<-SCRIPT
 SCRIPT
 chmod +x "$WORK/relay-of-few"
 RELAY=$WORK/relay-of-few
-ok "the relay starts" relay_start --workers 1
+ok "the relay starts" relay_start --workers 1 --max-flows-per-source 0
 do_ok "attach" loader attach r0 --ports 7007,7008
 is "it has the limit" "$(awk '/open files/ { print $4 }' "/proc/$RELAY_PID/limits")" 200
 bypass_reset

@@ -129,15 +129,6 @@ static void test_unprivileged(void **state)
 	assert_int_equal(status, 0);
 }
 
-static void test_share(void **state)
-{
-	(void)state;
-	assert_int_equal(pipes_share(1048576, 1), PIPES_MAX);
-	assert_int_equal(pipes_share(1048576, 4), PIPES_MAX / 4);
-	assert_int_equal(pipes_share(1024, 2), 16);
-	assert_int_equal(pipes_share(16, 16), 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,7 +137,6 @@ int main(void)
 		cmocka_unit_test(test_with_bytes_is_closed),
 		cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_unprivileged),
-		cmocka_unit_test(test_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #define TPROXY_RELAY_DAEMON_H
 
 #include "lib/flows/relays.h"
+#include "relay/admit/budget.h"
 #include "relay/config/options.h"
 #include "relay/flows/server.h"
 #include "relay/process/handover.h"
@@ -27,6 +28,7 @@ struct daemon {
 	struct flow_server flows;
 	char flows_name[FLOWS_SOCKET_LEN]; /* in RUNDIR; empty: none */
 	struct flow_port *ports[OPTIONS_MAX_WORKERS];
+	struct budget budget;
 	pthread_mutex_t settings_lock;
 	pthread_mutex_t gate;
 	struct relay_thread threads[OPTIONS_MAX_WORKERS];

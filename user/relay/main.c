@@ -88,6 +88,7 @@ int main(int argc, char **argv)
 				  .listeners = &d.listeners,
 				  .tcp_ports = &d.listeners.tcp_ports,
 				  .udp_ports = &d.listeners.udp_ports,
+				  .budget = &d.budget,
 				  .gate = &d.gate,
 				  .settings_lock = &d.settings_lock,
 				  .done = -1 };

@@ -152,7 +152,8 @@ static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
 	/* Rules name the port, and only one worker has it. */
 	if (!o->workers)
 		o->workers = o->device[0] ? 1 : default_workers();
-	d->relay.nofile = privs_raise_nofile();
+	budget_init(&d->budget, privs_raise_nofile(), o->workers,
+		    o->udp_full_cone ? 1 : o->workers);
 	err = record_open(o->log_file[0] ? o->log_file : NULL, o->log_format, o->log_level);
 	if (err) {
 		log_error("log file %s: cannot be opened: %s (check --log-file)", o->log_file,
@@ -216,6 +217,18 @@ static void warn_of_absent_sources(const struct daemon *d)
 	}
 }
 
+/* The threads have opened what they need, and no flow. */
+static void share_descriptors(struct daemon *d)
+{
+	struct budget *b = &d->budget;
+
+	budget_open(b, budget_used_now());
+	clients_set_default(d->relay.clients, b->flows_of_client);
+	record_say(RECORD_DEBUG,
+		   "descriptors: %lu, %u of them for flows; max-flows-per-source is %u unless set",
+		   b->nofile, b->usable, b->flows_of_client);
+}
+
 static int start_threads(struct daemon *d)
 {
 	int err;
@@ -229,6 +242,8 @@ static int start_threads(struct daemon *d)
 	err = open_threads(d);
 	if (!err)
 		warn_of_absent_sources(d);
+	if (!err)
+		share_descriptors(d);
 	if (!err)
 		err = flow_server_open(&d->flows, take_fd(&d->flows_fd), d->ports, d->opened);
 	if (!err)

@@ -67,10 +67,15 @@ bool admit_destination(struct engine_context *ctx, struct flow_record *record)
 
 bool admit_flow(struct engine_context *ctx, struct flow_record *record, struct lane **ret_lane)
 {
+	struct limit_values limits = ctx->settings->limits;
+
 	if (!admit_destination(ctx, record))
 		return false;
-	record->reason = lanes_admit(ctx->lanes, &ctx->settings->limits, &record->client,
-				     ctx->worker.now, ret_lane);
+	/* The engine replaces older flows of the client then. */
+	if (record->proto == IPPROTO_UDP && limits.max_flows_per_source == LIMIT_BY_DESCRIPTORS)
+		limits.max_flows_per_source = 0;
+	record->reason =
+		lanes_admit(ctx->lanes, &limits, &record->client, ctx->worker.now, ret_lane);
 	if (record->reason) {
 		record->end = END_LIMIT;
 		ctx->stats.limited++;

@@ -42,6 +42,7 @@ struct clients {
 	_Alignas(64) _Atomic uint32_t flows;
 	_Alignas(64) _Atomic uint64_t arrival;
 	uint32_t seed;
+	uint32_t default_max; /* flows of one client; 0: no limit */
 	struct shard shards[SHARDS];
 };
 
@@ -78,14 +79,19 @@ void clients_free(struct clients *c)
 	free(c);
 }
 
+void clients_set_default(struct clients *c, uint32_t max_flows_per_source)
+{
+	c->default_max = max_flows_per_source;
+}
+
 uint32_t clients_flows(const struct clients *c)
 {
 	return atomic_load(&c->flows);
 }
 
-uint32_t client_flows(const struct client *client)
+bool client_is_over_default(const struct clients *c, const struct client *client)
 {
-	return atomic_load(&client->flows);
+	return c->default_max && atomic_load(&client->flows) > c->default_max;
 }
 
 union saddr client_address(const union saddr *addr, uint8_t prefix6)
@@ -224,9 +230,12 @@ static bool take_flow(_Atomic uint32_t *flows, uint32_t max)
 	return false;
 }
 
-static const char *join_client(struct client *client, const struct limit_values *v, uint64_t now)
+static const char *join_client(const struct clients *c, struct client *client,
+			       const struct limit_values *v, uint64_t now)
 {
-	if (!take_flow(&client->flows, v->max_flows_per_source))
+	bool set = v->max_flows_per_source != LIMIT_BY_DESCRIPTORS;
+
+	if (!take_flow(&client->flows, set ? v->max_flows_per_source : c->default_max))
 		return "max-flows-per-source";
 	if (!v->flow_rate_per_source || take_rate(&client->arrival, v->flow_rate_per_source, now))
 		return NULL;
@@ -249,7 +258,7 @@ const char *client_join(struct clients *c, struct client *client, const struct l
 			uint64_t now_ms)
 {
 	uint64_t now = now_ms * 1000000;
-	const char *reached = join_client(client, v, now);
+	const char *reached = join_client(c, client, v, now);
 
 	if (reached)
 		return reached;

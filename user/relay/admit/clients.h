@@ -20,6 +20,9 @@ struct client;
 struct clients *clients_new(void);
 void clients_free(struct clients *c);
 
+/* Before the first flow: max-flows-per-source, if the configuration does not say. */
+void clients_set_default(struct clients *c, uint32_t max_flows_per_source);
+
 /* Flows of all clients. */
 uint32_t clients_flows(const struct clients *c);
 
@@ -41,7 +44,7 @@ const char *client_join(struct clients *c, struct client *client, const struct l
 			uint64_t now_ms);
 void client_leave(struct clients *c, struct client *client);
 
-/* Its flows, in all threads. */
-uint32_t client_flows(const struct client *client);
+/* It has more flows than clients_set_default says. */
+bool client_is_over_default(const struct clients *c, const struct client *client);
 
 #endif

@@ -344,6 +344,11 @@ unsigned int lanes_largest(const struct lanes *l, enum lane_kind kind)
 	return row ? row->count : 0;
 }
 
+bool lane_is_over_default(const struct lane *lane)
+{
+	return client_is_over_default(lane->all->clients, lane->client);
+}
+
 struct flow_link *lane_oldest(const struct lane *lane, enum lane_kind kind)
 {
 	return TAILQ_FIRST(&lane->rows[kind].flows);

@@ -65,6 +65,9 @@ unsigned int lane_count(const struct lane *lane, enum lane_kind kind);
 unsigned int lanes_count(const struct lanes *l, enum lane_kind kind);
 unsigned int lanes_largest(const struct lanes *l, enum lane_kind kind);
 
+/* The client has, in all threads, more flows than one may have by default. */
+bool lane_is_over_default(const struct lane *lane);
+
 /* The longest idle flow of that kind in this lane, NULL: there is none. */
 struct flow_link *lane_oldest(const struct lane *lane, enum lane_kind kind);
 

@@ -5,11 +5,13 @@
 
 #include <stdint.h>
 
+#define LIMIT_BY_DESCRIPTORS UINT32_MAX /* a quarter of what the descriptors allow */
+
 /* 0: no limit. */
 struct limit_values {
 	uint32_t max_flows;
-	uint32_t max_flows_per_source;
-	uint32_t flow_rate; /* new flows a second; as many may come at once */
+	uint32_t max_flows_per_source; /* or LIMIT_BY_DESCRIPTORS */
+	uint32_t flow_rate;            /* new flows a second; as many may come at once */
 	uint32_t flow_rate_per_source;
 	uint64_t bandwidth;     /* bytes a second, of each direction of a TCP connection */
 	uint8_t source_prefix6; /* bits of an IPv6 address that make a client */
@@ -17,7 +19,7 @@ struct limit_values {
 
 #define LIMITS_DEFAULT                                                                             \
 	{                                                                                          \
-		.source_prefix6 = 64                                                               \
+		.max_flows_per_source = LIMIT_BY_DESCRIPTORS, .source_prefix6 = 64                 \
 	}
 
 #endif

@@ -14,6 +14,7 @@
 #include "relay/net/ipfields.h"
 #include "relay/net/netwatch.h"
 
+struct budget;
 struct clients;
 struct lanes;
 struct listener_set;
@@ -34,8 +35,8 @@ struct pinned {
 };
 
 /*
- * What all threads share. While they run, only `settings`, `pinned`, `clients`, `loops`, and
- * `netwatch` change.
+ * What all threads share. While they run, only `settings`, `pinned`, `budget`, `clients`, `loops`
+ * and `netwatch` change.
  */
 struct relay {
 	const struct options *options;
@@ -43,6 +44,7 @@ struct relay {
 	const struct port_set *tcp_ports; /* of our own listeners */
 	const struct port_set *udp_ports;
 	struct binding binding;
+	struct budget *budget;
 	struct clients *clients;
 	struct looplog *loops;
 	struct netwatch *netwatch;
@@ -50,8 +52,7 @@ struct relay {
 	pthread_mutex_t *settings_lock;
 	struct settings *settings; /* under the lock; each thread has a reference of its own */
 	struct pinned pinned;
-	unsigned long nofile; /* limit of open descriptors, for all threads */
-	int done;             /* eventfd that a thread increments when it ends */
+	int done; /* eventfd that a thread increments when it ends */
 };
 
 struct engine_stats {

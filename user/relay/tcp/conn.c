@@ -10,12 +10,8 @@
 #include "relay/loop/flowview.h"
 #include "relay/net/sockopt.h"
 
-/*
- * The list is ordered by when connections were last busy. Moving one costs cache misses, so each is
- * moved once in this time at most; the order is no more exact than that.
- */
+/* A client's connections are ordered by when they were last busy, no more exactly than this. */
 #define LISTED_GRAIN_MS 1000
-#define EVICT_IDLE_MS 2000 /* a connection is evicted only if it was idle for longer */
 
 /* Most connections end earlier: they need neither the calls nor the kernel's timers. */
 #define KEEPALIVE_AFTER_S 15
@@ -54,6 +50,7 @@ void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset res
 	worker_unqueue(c->w, &c->more);
 	handshake_free(c->handshake);
 	lane_leave(&c->flow);
+	budget_return(&c->all->descriptors, CONN_DESCRIPTORS);
 	TAILQ_REMOVE(&c->all->list, c, link);
 	flowtable_leave(&c->all->ctx->flows, &c->member);
 	record.end = end;
@@ -83,11 +80,7 @@ void conn_broken(struct conn *c, const struct side *side, int err)
 static void conn_touch(struct conn *c)
 {
 	c->last = c->w->now;
-	if (c->last - c->listed < LISTED_GRAIN_MS)
-		return;
-	c->listed = c->last;
-	TAILQ_REMOVE(&c->all->list, c, link);
-	TAILQ_INSERT_TAIL(&c->all->list, c, link);
+	lane_touch(&c->flow, c->last, LISTED_GRAIN_MS);
 }
 
 /* Counted from the last byte. */
@@ -272,7 +265,8 @@ static void conn_kill(struct flow_member *member)
 
 static const struct flow_ops conn_ops = { .describe = conn_describe, .end = conn_kill };
 
-struct conn *conn_new(struct conns *all, int fd, const struct flow_record *record)
+struct conn *conn_new(struct conns *all, int fd, const struct flow_record *record,
+		      struct lane *lane)
 {
 	struct worker *w = &all->ctx->worker;
 	struct conn *c = calloc(1, sizeof(*c));
@@ -287,24 +281,14 @@ struct conn *conn_new(struct conns *all, int fd, const struct flow_record *recor
 	c->server.io.fd = -1;
 	c->more.run = conn_more;
 	c->id = worker_new_id(w);
-	c->begin = c->last = c->listed = w->now;
+	c->begin = c->last = w->now;
 	c->client_addr = record->client;
 	c->dst = record->dst;
 	c->server_addr = record->server;
 	c->loop = record->loop;
 	TAILQ_INSERT_TAIL(&all->list, c, link);
+	lane_join(lane, LANE_TCP, &c->flow, c->begin);
 	return c;
-}
-
-bool conn_evict(struct conns *all)
-{
-	struct conn *c = TAILQ_FIRST(&all->list);
-
-	if (!c || c->w->now - c->last < EVICT_IDLE_MS)
-		return false;
-	all->ctx->stats.limited++;
-	conn_finish(c, END_EVICTED, 0, RESET_BOTH);
-	return true;
 }
 
 void conn_end_all(struct conns *all, enum flow_end end)

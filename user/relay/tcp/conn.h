@@ -8,8 +8,10 @@
 #ifndef TPROXY_RELAY_TCP_CONN_H
 #define TPROXY_RELAY_TCP_CONN_H
 
+#include "relay/admit/budget.h"
 #include "relay/admit/lanes.h"
 #include "relay/log/flowrecord.h"
+#include "relay/log/record.h"
 #include "relay/loop/engine_context.h"
 #include "relay/net/arrival.h"
 #include "relay/tcp/pump.h"
@@ -17,10 +19,14 @@
 
 TAILQ_HEAD(conn_list, conn);
 
+#define CONN_DESCRIPTORS 2 /* of one connection */
+
 /* The connections of one thread, and what they share. The engine owns it. */
 struct conns {
 	struct engine_context *ctx;
-	struct conn_list list; /* the longest idle first, see conn.c */
+	struct conn_list list;
+	struct budget_share descriptors;
+	struct record_limit warnings; /* about a lack of descriptors or memory */
 	struct pump_tools tools;
 };
 
@@ -55,9 +61,8 @@ struct conn {
 	bool ack_due;            /* nothing has left yet that completes the handshake */
 	enum flow_end first_fin; /* valid once a pump is done */
 	uint64_t id;
-	uint64_t begin;  /* ms */
-	uint64_t last;   /* ms; the latest byte */
-	uint64_t listed; /* ms; when it became the last of the list */
+	uint64_t begin; /* ms */
+	uint64_t last;  /* ms; the latest byte */
 	union saddr client_addr;
 	union saddr dst;
 	union saddr server_addr; /* see struct flow_record */
@@ -68,11 +73,12 @@ struct conn {
 };
 
 /*
- * Takes over fd, the client's socket. There is no server's socket yet, and no callback is set: the
- * caller sets the `ready` of both sides and the timer's `fire`. NULL: no memory, and fd still
- * belongs to the caller.
+ * Takes over fd, the client's socket, its descriptors (room_take) and its place in the lane. There
+ * is no server's socket yet, and no callback is set: the caller sets the `ready` of both sides and
+ * the timer's `fire`. NULL: no memory, and all that still belongs to the caller.
  */
-struct conn *conn_new(struct conns *all, int fd, const struct flow_record *record);
+struct conn *conn_new(struct conns *all, int fd, const struct flow_record *record,
+		      struct lane *lane);
 
 /*
  * The server's socket is connected, and all is sent that comes before the client's bytes: relays
@@ -90,12 +96,6 @@ void conn_broken(struct conn *c, const struct side *side, int err);
 
 /* The only way to end a connection. err: positive errno for the record, or 0. */
 void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset reset);
-
-/*
- * Resets the longest idle connection, so that another one finds descriptors. False: all were
- * busy in the last seconds.
- */
-bool conn_evict(struct conns *all);
 
 /* Resets all connections. */
 void conn_end_all(struct conns *all, enum flow_end end);

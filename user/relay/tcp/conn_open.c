@@ -11,6 +11,7 @@
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/net/sockopt.h"
+#include "relay/tcp/room.h"
 #include "relay/upstream/upstream.h"
 
 static void connect_failed(struct conn *c, int err)
@@ -188,6 +189,22 @@ static void note_loop(struct engine_context *ctx, const struct arrival *arrival,
 		looplog_warn(ctx->relay->loops, &flow, ctx->worker.now);
 }
 
+/* For a client that was admitted. NULL: there is no room, and the client was reset. */
+static struct conn *conn_admitted(struct conns *all, int fd, const struct flow_record *record,
+				  struct lane *lane)
+{
+	bool room = room_take(all, lane);
+	struct conn *c = room ? conn_new(all, fd, record, lane) : NULL;
+
+	if (c)
+		return c;
+	if (room)
+		budget_return(&all->descriptors, CONN_DESCRIPTORS);
+	lane_release(lane);
+	conn_shed(all, fd, &record->client, room ? ENOMEM : EMFILE);
+	return NULL;
+}
+
 void conn_open(struct conns *all, int fd, const union saddr *client)
 {
 	struct flow_record record = { .client = *client, .proto = IPPROTO_TCP };
@@ -208,19 +225,15 @@ void conn_open(struct conns *all, int fd, const union saddr *client)
 		conn_reject(all, fd, &record);
 		return;
 	}
-	c = conn_new(all, fd, &record);
-	if (!c) {
-		lane_release(lane);
-		conn_shed(all, fd, client, ENOMEM);
+	c = conn_admitted(all, fd, &record, lane);
+	if (!c)
 		return;
-	}
 	c->client.io.ready = client_ready;
 	c->server.io.ready = server_ready;
 	c->timer.fire = connect_expired;
 	c->arrival = arrival;
-	lane_join(lane, LANE_TCP, &c->flow, c->begin);
 	err = conn_connect(c);
-	if (err == -EMFILE && conn_evict(all))
+	if (err == -EMFILE && room_make(all, lane))
 		err = conn_connect(c);
 	if (err)
 		connect_failed(c, -err);

@@ -10,15 +10,12 @@
 #include "relay/log/record.h"
 #include "relay/process/listener.h"
 #include "relay/tcp/conn_open.h"
+#include "relay/tcp/room.h"
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_MIN_MS 100
 #define PAUSE_SPREAD_MS 900 /* so that the threads do not come back together */
 #define WARN_EVERY_MS 60000
-
-/* Descriptors above the high-water mark are for onward sockets, pipes, UDP and the log. */
-#define RESERVE_MIN 16
-#define RESERVE_MAX 1024
 
 struct acceptor {
 	struct io io; /* a listener, borrowed */
@@ -30,8 +27,6 @@ struct tcp_engine {
 	struct conns conns;
 	int spare; /* closed to accept and reset one connection when there is no other descriptor */
 	bool paused;
-	struct record_limit warnings;
-	int high_water; /* the kernel gives the lowest free number: here all lower ones are taken */
 	unsigned int seed;
 	struct timer pause;
 	unsigned int acceptor_count;
@@ -55,17 +50,9 @@ static int accept_rewatch(struct tcp_engine *e, uint32_t events)
 	return err;
 }
 
-static void accept_warn(struct tcp_engine *e, const char *what, int err)
-{
-	if (record_limit_take(&e->warnings, e->w->now))
-		record_say(RECORD_WARN,
-			   "accepting: %s: %s (check the limits of open files and memory)", what,
-			   strerror(err));
-}
-
 static void accept_pause(struct tcp_engine *e, int err)
 {
-	accept_warn(e, "pausing", err);
+	room_warn(&e->conns, "pausing", err);
 	e->paused = true;
 	accept_rewatch(e, 0);
 	timer_set(&e->w->wheel, &e->pause,
@@ -85,25 +72,23 @@ static void accept_resume(struct timer *timer)
 		accept_pause(e, err);
 }
 
-static bool accept_make_room(struct tcp_engine *e)
-{
-	accept_warn(e, "resetting the longest idle connections", EMFILE);
-	return conn_evict(&e->conns);
-}
-
-/* Out of descriptors: the client gets a RST at once instead of a time-out. */
+/*
+ * Out of descriptors, which the budget should have prevented: who asks is known when the spare one
+ * is given up. Then another connection makes room, or the client gets a RST at once instead of a
+ * time-out.
+ */
 static enum accepted accept_shed(struct tcp_engine *e, int listener, int err)
 {
 	union saddr client;
 	socklen_t len = sizeof(client);
 	int fd = -1;
 
-	if (err == EMFILE && accept_make_room(e))
-		return ACCEPTED;
 	if (e->spare >= 0) {
 		close(e->spare);
 		fd = accept4(listener, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0)
+		if (fd >= 0 && err == EMFILE)
+			conn_open(&e->conns, fd, &client);
+		else if (fd >= 0)
 			conn_shed(&e->conns, fd, &client, err);
 		e->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
@@ -145,10 +130,6 @@ static enum accepted accept_one(struct tcp_engine *e, int listener)
 
 	if (fd < 0)
 		return accept_failed(e, listener, errno);
-	if (fd >= e->high_water && !accept_make_room(e)) {
-		conn_shed(&e->conns, fd, &client, EMFILE);
-		return ACCEPTED;
-	}
 	conn_open(&e->conns, fd, &client);
 	return ACCEPTED;
 }
@@ -171,17 +152,6 @@ static void accept_ready(struct io *io, uint32_t events)
 	/* An error that stays, such as that of a security module, would make the loop spin. */
 	if (failed == ACCEPTS_PER_TURN)
 		accept_pause(e, ECONNABORTED);
-}
-
-static int high_water_mark(unsigned long nofile)
-{
-	unsigned long reserve = nofile / 16;
-
-	if (reserve < RESERVE_MIN)
-		reserve = RESERVE_MIN;
-	if (reserve > RESERVE_MAX)
-		reserve = RESERVE_MAX;
-	return nofile > reserve ? (int)(nofile - reserve) : 0;
 }
 
 static int watch_listeners(struct tcp_engine *e, const struct worker_listeners *listeners)
@@ -214,14 +184,13 @@ int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine)
 	e->w = &ctx->worker;
 	e->conns.ctx = ctx;
 	TAILQ_INIT(&e->conns.list);
-	pipes_init(&e->conns.tools.pipes,
-		   pipes_share(ctx->relay->nofile, ctx->relay->options->workers));
+	e->conns.descriptors = budget_share(ctx->relay->budget, BUDGET_TCP);
+	pipes_init(&e->conns.tools.pipes, ctx->relay->budget->caps.pipes);
 	e->seed = (unsigned int)(e->w->next_id + e->w->now); /* ids differ between threads */
 	e->pause.fire = accept_resume;
-	e->warnings = (struct record_limit){ .what = "warnings about accepting",
-					     .max = 1,
-					     .window_ms = WARN_EVERY_MS };
-	e->high_water = high_water_mark(ctx->relay->nofile);
+	e->conns.warnings = (struct record_limit){ .what = "warnings about accepting",
+						   .max = 1,
+						   .window_ms = WARN_EVERY_MS };
 	e->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (e->spare < 0)
 		return -errno;

@@ -7,14 +7,6 @@
 
 #include "lib/util.h"
 
-unsigned int pipes_share(unsigned long nofile, unsigned int workers)
-{
-	unsigned long all = nofile / 32; /* a sixteenth of the descriptors */
-	unsigned int share = (all < PIPES_MAX ? (unsigned int)all : PIPES_MAX) / workers;
-
-	return share ? share : 1;
-}
-
 void pipes_init(struct pipe_pool *pool, unsigned int max)
 {
 	*pool = (struct pipe_pool){ .max = max };

@@ -2,7 +2,7 @@
 /*
  * One thread's pipes, which splice needs between two sockets. A pump borrows one for a run and
  * keeps it only while bytes are in it, so one pipe serves any number of flows whose receivers
- * keep up. Owns the pipes and bounds their number; must not know sockets.
+ * keep up. Owns the pipes; must not know sockets.
  */
 #ifndef TPROXY_RELAY_TCP_PIPES_H
 #define TPROXY_RELAY_TCP_PIPES_H
@@ -17,7 +17,6 @@
  */
 #define PIPE_SIZE (1024 * 1024)
 #define PIPE_SIZE_USEFUL (64 * 1024) /* the scratch buffer moves as much without a pipe */
-#define PIPES_MAX 64                 /* in all threads: fs.pipe-user-pages-soft, 64 MiB, in pipes */
 #define PIPES_RETRY_MS 1000          /* after the kernel refused one */
 
 struct pipe {
@@ -35,9 +34,7 @@ struct pipe_pool {
 	uint64_t retry;    /* ms; before that the kernel is not asked again */
 };
 
-/* How many each of `workers` threads may have if the process may have `nofile` descriptors. */
-unsigned int pipes_share(unsigned long nofile, unsigned int workers);
-
+/* max: as many as the budget has set aside. */
 void pipes_init(struct pipe_pool *pool, unsigned int max);
 
 /* An empty pipe, or NULL: none is available now. now: ms, monotonic. */

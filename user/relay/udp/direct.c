@@ -47,6 +47,7 @@ static void direct_free(struct direct *d)
 	worker_close_io(&d->io);
 	TAILQ_REMOVE(&e->directs, d, link);
 	e->direct_count--;
+	budget_return(&e->descriptors, 1);
 	if (!d->s)
 		e->retired_count--;
 	worker_free_later(e->w, &d->free_later, d);
@@ -143,10 +144,17 @@ static int direct_open(struct session *s)
 {
 	__cleanup_free struct direct *d = calloc(1, sizeof(*d));
 	struct udp_engine *e = s->e;
-	int fd = d ? connect_direct(s) : -ENOMEM;
+	int fd;
 
-	if (fd < 0)
+	if (!d)
+		return -ENOMEM;
+	if (!budget_take(&e->descriptors, 1, false))
+		return -EMFILE;
+	fd = connect_direct(s);
+	if (fd < 0) {
+		budget_return(&e->descriptors, 1);
 		return fd;
+	}
 	d->io = (struct io){ .fd = fd, .ready = direct_ready };
 	d->e = e;
 	d->s = s;

@@ -19,9 +19,6 @@
 #include "relay/udp/session.h"
 #include "relay/upstream/upstream.h"
 
-#define SESSIONS_MAX 65536 /* in all workers */
-#define REPLIES_MAX 16384
-#define DIRECTS_MAX 16384
 /*
  * In all workers, for one address and port. The kernel walks all sockets there for each datagram
  * that none of them is connected to receive, and for each new socket.
@@ -228,22 +225,23 @@ static int watch_listeners(struct udp_engine *e)
 }
 
 /* This worker's share of a number for all workers, at least 1. */
-static unsigned int share_of(const struct engine_context *ctx, unsigned long all, unsigned long max)
+static unsigned int share_of(const struct engine_context *ctx, unsigned int all)
 {
-	const struct options *o = ctx->relay->options;
-	unsigned long part = (all > max ? max : all) / (o->udp_full_cone ? 1 : o->workers);
+	unsigned int part = all / ctx->relay->budget->udp_workers;
 
-	return part ? (unsigned int)part : 1;
+	return part ? part : 1;
 }
 
-/* Leaves half of all descriptors to TCP. */
 static void set_limits(struct udp_engine *e)
 {
 	const struct engine_context *ctx = e->ctx;
 
-	e->max = share_of(ctx, ctx->relay->nofile / 4, SESSIONS_MAX);
-	e->direct_max = share_of(ctx, ctx->relay->nofile / 8, DIRECTS_MAX);
-	e->direct_max_per_dst = share_of(ctx, DIRECTS_MAX_PER_DST, DIRECTS_MAX_PER_DST);
+	e->descriptors = budget_share(ctx->relay->budget, BUDGET_UDP);
+	e->each = ctx->relay->options->proxy.kind == PROXY_NONE ? 1 : 2;
+	e->max = ctx->relay->budget->caps.sessions;
+	e->max_per_source = share_of(ctx, ctx->relay->options->udp_per_source);
+	e->direct_max = ctx->relay->budget->caps.directs;
+	e->direct_max_per_dst = share_of(ctx, DIRECTS_MAX_PER_DST);
 	e->full_cone = ctx->relay->options->udp_full_cone;
 }
 
@@ -292,12 +290,10 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	if (getrandom(&e->seed, sizeof(e->seed), GRND_NONBLOCK) < 0)
 		e->seed = (uint32_t)e->w->now;
 	e->batch = batch_new(&ctx->relay->pinned.marks);
-	e->max_per_source = share_of(ctx, ctx->relay->options->udp_per_source, SESSIONS_MAX);
 	e->paths = path_table_new(e->seed);
 	if (!e->batch || !e->paths)
 		return -ENOMEM;
-	err = reply_table_open(ctx, share_of(ctx, ctx->relay->nofile / 8, REPLIES_MAX),
-			       &e->replies);
+	err = reply_table_open(ctx, &e->descriptors, &e->replies);
 	return err ? err : watch_listeners(e);
 }
 

@@ -19,8 +19,8 @@ struct reply_table {
 	struct worker *w;
 	struct rawudp *raw; /* opened when first needed */
 	struct timer timer; /* of the longest idle */
-	unsigned int open;  /* sockets */
-	unsigned int max;
+	struct budget_share *descriptors;
+	unsigned int open; /* sockets */
 	uint32_t seed;
 	TAILQ_HEAD(, reply) idle; /* the longest idle is first */
 	LIST_HEAD(, reply) buckets[REPLY_BUCKETS];
@@ -30,8 +30,10 @@ static void reply_close(struct reply *r)
 {
 	struct reply_table *t = r->table;
 
-	if (r->fd >= 0)
+	if (r->fd >= 0) {
 		t->open--;
+		budget_return(t->descriptors, 1);
+	}
 	cleanup_fd(&r->fd);
 	TAILQ_REMOVE(&t->idle, r, idle);
 	LIST_REMOVE(r, link);
@@ -58,7 +60,8 @@ static void reply_expire(struct timer *timer)
 		timer_set(&t->w->wheel, timer, r->idle_since + REPLY_IDLE_MS);
 }
 
-int reply_table_open(struct engine_context *ctx, unsigned int max, struct reply_table **ret_table)
+int reply_table_open(struct engine_context *ctx, struct budget_share *descriptors,
+		     struct reply_table **ret_table)
 {
 	struct reply_table *t = calloc(1, sizeof(*t));
 
@@ -66,7 +69,7 @@ int reply_table_open(struct engine_context *ctx, unsigned int max, struct reply_
 		return -ENOMEM;
 	t->ctx = ctx;
 	t->w = &ctx->worker;
-	t->max = max;
+	t->descriptors = descriptors;
 	t->timer.fire = reply_expire;
 	TAILQ_INIT(&t->idle);
 	if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) < 0)
@@ -130,13 +133,29 @@ static int reply_bind(const union saddr *local, int device)
 	return err ? err : take_fd(&fd);
 }
 
+/* False: all that are allowed are in use. */
+static bool take_descriptor(struct reply_table *t)
+{
+	do {
+		if (t->open < t->descriptors->budget->caps.replies &&
+		    budget_take(t->descriptors, 1, false))
+			return true;
+	} while (reply_evict(t));
+	return false;
+}
+
 static int bind_evicting(struct reply_table *t, const union saddr *local)
 {
 	int device = t->ctx->relay->binding.in;
-	int fd = t->open < t->max || reply_evict(t) ? reply_bind(local, device) : -EMFILE;
+	int fd;
 
+	if (!take_descriptor(t))
+		return -EMFILE;
+	fd = reply_bind(local, device);
 	if ((fd == -EMFILE || fd == -ENFILE) && reply_evict(t))
 		fd = reply_bind(local, device);
+	if (fd < 0)
+		budget_return(t->descriptors, 1);
 	return fd;
 }
 

@@ -11,6 +11,7 @@
 #ifndef TPROXY_RELAY_UDP_REPLY_H
 #define TPROXY_RELAY_UDP_REPLY_H
 
+#include "relay/admit/budget.h"
 #include "relay/loop/engine_context.h"
 #include "relay/loop/worker.h"
 #include "relay/udp/train.h"
@@ -30,8 +31,9 @@ struct reply {
 	bool raw;            /* cannot be bound */
 };
 
-/* max: of open sockets. */
-int reply_table_open(struct engine_context *ctx, unsigned int max, struct reply_table **ret_table);
+/* descriptors: outlives the table, which takes them from there. */
+int reply_table_open(struct engine_context *ctx, struct budget_share *descriptors,
+		     struct reply_table **ret_table);
 void reply_table_close(struct reply_table *t);
 
 /* Finds or makes the one for the port of addr; reply_put returns it. 0 or -ENOMEM. */

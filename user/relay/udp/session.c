@@ -31,8 +31,6 @@
 /* For runs of 64 kB; the kernel reduces it to net.core.rmem_max, wmem_max. */
 #define BUFFER_SIZE (4 * 1024 * 1024)
 
-/* Flows without an answer may be a flood. They go first if they are more than one in so many. */
-#define UNANSWERED_SHARE 8
 /* Flows are kept in the order of their latest datagrams up to this difference. */
 #define LISTED_GRAIN_MS 100
 
@@ -99,6 +97,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 	if (s->wants_promotion)
 		TAILQ_REMOVE(&s->e->promotions, s, promotion);
 	lane_leave(&s->flow);
+	budget_return(&s->e->descriptors, s->e->each);
 	LIST_REMOVE(s, link);
 	queue_leave(s);
 	flowtable_leave(&s->e->ctx->flows, &s->member);
@@ -165,41 +164,6 @@ void session_answered(struct session *s)
 		session_set_timer(s);
 }
 
-bool session_evict(struct udp_engine *e)
-{
-	bool flood = e->unanswered.count > e->count / UNANSWERED_SHARE;
-	struct idle_queue *first = flood ? &e->unanswered : &e->answered;
-	struct idle_queue *second = flood ? &e->answered : &e->unanswered;
-	struct session *oldest = TAILQ_FIRST(&first->sessions);
-
-	if (!oldest)
-		oldest = TAILQ_FIRST(&second->sessions);
-	if (!oldest)
-		return false;
-	e->ctx->stats.limited++;
-	session_finish(oldest, END_LIMIT, 0);
-	return true;
-}
-
-static struct session *session_of(struct flow_link *flow)
-{
-	return flow ? container_of(flow, struct session, flow) : NULL;
-}
-
-/* The client that has too many flows loses its longest idle one. */
-static void evict_of_lane(struct udp_engine *e, const struct lane *lane)
-{
-	struct session *one = session_of(lane_oldest(lane, LANE_UDP_UNANSWERED));
-	struct session *other = session_of(lane_oldest(lane, LANE_UDP_ANSWERED));
-	struct session *idle = !one || (other && other->last < one->last) ? other : one;
-
-	if (lane_count(lane, LANE_UDP_UNANSWERED) + lane_count(lane, LANE_UDP_ANSWERED) <
-	    e->max_per_source)
-		return;
-	e->ctx->stats.limited++;
-	session_finish(idle, END_LIMIT, 0);
-}
-
 /* A cone has no destination of its own. */
 static int open_socket(struct udp_engine *e, const union saddr *client, const union saddr *dst,
 		       struct upstream *ret_up)
@@ -214,21 +178,22 @@ static int open_socket(struct udp_engine *e, const union saddr *client, const un
 }
 
 /* Without descriptors, an unused reply socket makes room, or the longest idle flow. */
-static int open_evicting(struct udp_engine *e, const union saddr *client, const union saddr *dst,
-			 struct upstream *ret_up)
+static int open_evicting(struct session *s, const struct lane *lane, struct upstream *ret_up)
 {
+	struct udp_engine *e = s->e;
 	int err;
 
 	*ret_up = (struct upstream){ .fd = -1 };
-	err = open_socket(e, client, dst, ret_up);
-	if ((err == -EMFILE || err == -ENFILE) && (reply_evict(e->replies) || session_evict(e)))
-		err = open_socket(e, client, dst, ret_up);
+	err = open_socket(e, &s->client, &s->to, ret_up);
+	if ((err == -EMFILE || err == -ENFILE) &&
+	    (reply_evict(e->replies) || session_make_room(e, lane)))
+		err = open_socket(e, &s->client, &s->to, ret_up);
 	if (err)
 		return err;
 	if (ret_up->fell_back)
 		e->ctx->stats.port_fallbacks++;
-	sockopt_errors(ret_up->fd, dst->sa.sa_family);
-	ip_fields_request(ret_up->fd, dst->sa.sa_family);
+	sockopt_errors(ret_up->fd, s->to.sa.sa_family);
+	ip_fields_request(ret_up->fd, s->to.sa.sa_family);
 	return 0;
 }
 
@@ -280,7 +245,7 @@ static void narrow_from_start(struct session *s)
 	s->unfiltered = false; /* nothing was sent yet, so no answer waits */
 }
 
-static int session_connect(struct session *s)
+static int session_connect(struct session *s, const struct lane *lane)
 {
 	struct udp_engine *e = s->e;
 	struct upstream up;
@@ -288,7 +253,7 @@ static int session_connect(struct session *s)
 
 	if (e->ctx->relay->options->proxy.kind == PROXY_SOCKS5)
 		return socks_open(s);
-	err = open_evicting(e, &s->client, &s->to, &up);
+	err = open_evicting(s, lane, &up);
 	if (err)
 		return err;
 	s->up = (struct io){ .fd = up.fd, .ready = session_ready };
@@ -312,9 +277,8 @@ int session_open(struct udp_engine *e, const struct flow_record *record, struct 
 
 	if (!s)
 		return -ENOMEM;
-	evict_of_lane(e, lane);
-	if (e->count >= e->max)
-		session_evict(e);
+	if (!session_take_room(e, lane))
+		return -EMFILE;
 	s->e = e;
 	s->begin = s->last = s->window = e->w->now;
 	s->client = *client;
@@ -323,11 +287,11 @@ int session_open(struct udp_engine *e, const struct flow_record *record, struct 
 	s->to_dst.gso_limit = s->to_client.gso_limit = GSO_UNLIMITED;
 	s->timer.fire = session_timeout;
 	err = flowtable_join(&e->ctx->flows, &s->member, &session_flow_ops);
-	if (err)
-		return err;
-	err = session_connect(s);
+	if (!err)
+		err = session_connect(s, lane);
 	if (err) {
 		flowtable_leave(&e->ctx->flows, &s->member);
+		budget_return(&e->descriptors, e->each);
 		return err;
 	}
 	lane_join(lane, LANE_UDP_UNANSWERED, &s->flow, s->begin);

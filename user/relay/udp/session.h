@@ -20,8 +20,8 @@
  *   batch.c reads many datagrams at once; train.c sends those of one flow together.
  *
  * A session is found by client and original destination in a hash table. It is in one of two
- * queues, of flows with and without an answer, the longest idle first, which is the order of
- * eviction. Its only timer compares with the time of the latest datagram.
+ * queues, of flows with and without an answer, the longest idle first, and in the lane of its
+ * client. Its only timer compares with the time of the latest datagram.
  *
  * A quiet flow has one socket of its own, `up`. The client's datagrams come through the listener;
  * answers leave through the reply socket of the destination's port. A busy flow is promoted: it
@@ -33,6 +33,7 @@
 #ifndef TPROXY_RELAY_UDP_SESSION_H
 #define TPROXY_RELAY_UDP_SESSION_H
 
+#include "relay/admit/budget.h"
 #include "relay/admit/lanes.h"
 #include "relay/process/listener.h"
 #include "relay/udp/engine.h"
@@ -116,7 +117,9 @@ struct udp_engine {
 	struct path_table *paths;
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
-	bool keeping;       /* see udp_keep */
+	bool keeping; /* see udp_keep */
+	struct budget_share descriptors;
+	unsigned int each;  /* descriptors of a session */
 	unsigned int count; /* sessions */
 	unsigned int max;
 	unsigned int max_per_source;
@@ -183,16 +186,18 @@ void session_expect_bulk(struct session *s);
 /* The path to the client is no wider than mtu. */
 void session_narrow(struct session *s, uint32_t mtu);
 
-/*
- * Ends the longest idle flow to free its socket; if many have no answer, one of these. False: there
- * is no flow.
- */
-bool session_evict(struct udp_engine *e);
-
 /* ---- member.c ----------------------------------------------------------- */
 
 struct flow_record session_record(const struct session *s);
 extern const struct flow_ops session_flow_ops;
+
+/* ---- evict.c ------------------------------------------------------------ */
+
+/* Makes room for a flow of this client, and takes its descriptors. False: there are none. */
+bool session_take_room(struct udp_engine *e, const struct lane *lane);
+
+/* Ends the flow that makes room for one of the newcomer. False: there is none. */
+bool session_make_room(struct udp_engine *e, const struct lane *newcomer);
 
 /* ---- relay.c: datagrams of one session, through e->train ---------------- */
 
