@@ -73,7 +73,7 @@ struct conn {
 };
 
 /*
- * Takes over fd, the client's socket, its descriptors (room_take) and its place in the lane. There
+ * Takes over fd, the client's socket, its descriptors, taken from `descriptors`, and its place in the lane. There
  * is no server's socket yet, and no callback is set: the caller sets the `ready` of both sides and
  * the timer's `fire`. NULL: no memory, and all that still belongs to the caller.
  */

@@ -11,8 +11,55 @@
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/net/sockopt.h"
-#include "relay/tcp/room.h"
 #include "relay/upstream/upstream.h"
+
+#define EVICT_IDLE_MS 2000 /* an equal client's connection goes only if it was idle for longer */
+#define EVICT_TRIES 4      /* another thread may take what became free */
+
+/* ---- room --------------------------------------------------------------- */
+
+void conn_warn_short(struct conns *all, const char *what, int err)
+{
+	if (record_limit_take(&all->warnings, all->ctx->worker.now))
+		record_say(RECORD_WARN,
+			   "accepting: %s: %s (check the limits of open files and memory)", what,
+			   strerror(err));
+}
+
+/*
+ * Resets one connection so that this client finds descriptors. False: he has the most and all of
+ * his were busy in the last seconds, or nobody has more than one and all were.
+ */
+static bool room_make(struct conns *all, const struct lane *lane)
+{
+	bool must;
+	struct flow_link *flow = lanes_victim(all->ctx->lanes, LANE_TCP, lane, &must);
+	struct conn *c = flow ? container_of(flow, struct conn, flow) : NULL;
+
+	if (!c || (!must && c->w->now - c->last < EVICT_IDLE_MS))
+		return false;
+	all->ctx->stats.limited++;
+	conn_finish(c, END_EVICTED, 0, RESET_BOTH);
+	return true;
+}
+
+/* Takes the descriptors of a connection; budget_return gives them back. */
+static bool room_take(struct conns *all, const struct lane *lane)
+{
+	bool few = lane_count(lane, LANE_TCP) < BUDGET_FEW_FLOWS;
+
+	for (int i = 0; i < EVICT_TRIES; i++) {
+		if (budget_take(&all->descriptors, CONN_DESCRIPTORS, few))
+			return true;
+		conn_warn_short(all, "resetting connections of the clients that have the most",
+				EMFILE);
+		if (!room_make(all, lane))
+			return false;
+	}
+	return false;
+}
+
+/* ---- connecting --------------------------------------------------------- */
 
 static void connect_failed(struct conn *c, int err)
 {
@@ -140,6 +187,8 @@ static int conn_connect(struct conn *c)
 	timer_set(&c->w->wheel, &c->timer, c->begin + o->connect_timeout * 1000ULL);
 	return err;
 }
+
+/* ---- admission ---------------------------------------------------------- */
 
 /* Resets an accepted socket that has no struct conn, and writes the record. */
 static void conn_reject(struct conns *all, int fd, struct flow_record *record)

@@ -10,7 +10,6 @@
 #include "relay/log/record.h"
 #include "relay/process/listener.h"
 #include "relay/tcp/conn_open.h"
-#include "relay/tcp/room.h"
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_MIN_MS 100
@@ -52,7 +51,7 @@ static int accept_rewatch(struct tcp_engine *e, uint32_t events)
 
 static void accept_pause(struct tcp_engine *e, int err)
 {
-	room_warn(&e->conns, "pausing", err);
+	conn_warn_short(&e->conns, "pausing", err);
 	e->paused = true;
 	accept_rewatch(e, 0);
 	timer_set(&e->w->wheel, &e->pause,
