@@ -57,6 +57,7 @@ static int read_listener(const struct nlmsghdr *msg, void *data)
 		.port = ntohs(diag->id.idiag_sport),
 		.device = (int)diag->id.idiag_if,
 		.waiting = diag->idiag_rqueue,
+		.uid = diag->idiag_uid,
 		.inode = diag->idiag_inode,
 	};
 	read_address(diag, listener);

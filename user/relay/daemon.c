@@ -99,6 +99,17 @@ static void drain(struct daemon *d)
 	order_all(d, THREAD_DRAIN);
 }
 
+/* The service manager starts us again, with all privileges. */
+static void end_if_hopeless(struct daemon *d)
+{
+	if (!d->mend.hopeless || d->order != THREAD_RUN)
+		return;
+	record_say(RECORD_ERROR, "%s: ending, so that the service manager starts the relay again",
+		   d->mend.hopeless);
+	d->status = 1;
+	drain(d);
+}
+
 static void handle_signal(struct daemon *d)
 {
 	switch (signals_read(d->signals)) {
@@ -141,6 +152,9 @@ static void take_report(struct daemon *d, struct registrar_report *report)
 	case REGISTRAR_LOG:
 		reopen_take(&d->options, report);
 		break;
+	case REGISTRAR_LISTENER:
+		mend_answer(&d->mend, report);
+		break;
 	}
 }
 
@@ -156,6 +170,7 @@ static void handle_registrar(struct daemon *d)
 	record_say(RECORD_ERROR, "registrar: ended unexpectedly (restart the relay to "
 				 "register its listeners again)");
 	registrar_stop(&d->registrar);
+	mend_without_helper(&d->mend);
 }
 
 static void answer_new_relay(struct daemon *d)
@@ -224,38 +239,77 @@ static int watchdog_wait(const struct daemon *d)
 	return now < d->watchdog_due ? (int)(d->watchdog_due - now) : 0;
 }
 
+static int earlier(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
+/* What the main thread waits for. */
+enum awaited {
+	ON_SIGNAL,
+	ON_THREAD_END,
+	ON_REGISTRAR,
+	ON_DEAD_LISTENER,
+	ON_NEW_RELAY,
+	ON_HANDOVER,
+	ON_FLOWS,
+	ON_LOG_DUE,
+	ON_MAX
+};
+
+static void wait_for(struct daemon *d, struct pollfd *fds)
+{
+	const int waited[ON_MAX] = {
+		[ON_SIGNAL] = d->signals,
+		[ON_THREAD_END] = d->relay.done,
+		[ON_REGISTRAR] = d->registrar.fd,
+		[ON_DEAD_LISTENER] = d->relay.trouble,
+		[ON_NEW_RELAY] = d->handover.new_relay_fd,
+		/* one relay at a time: the next one waits in the queue */
+		[ON_HANDOVER] = d->handover.new_relay_fd < 0 ? d->handover.listen_fd : -1,
+		[ON_FLOWS] = d->flows.poll_fd,
+		[ON_LOG_DUE] = record_due_fd(),
+	};
+
+	for (int i = 0; i < ON_MAX; i++)
+		fds[i] = (struct pollfd){ .fd = waited[i], .events = POLLIN };
+	if (poll(fds, ON_MAX, earlier(watchdog_wait(d), mend_wait(&d->mend))) < 0)
+		memset(fds, 0, ON_MAX * sizeof(*fds));
+}
+
+static void handle_events(struct daemon *d, const struct pollfd *fds)
+{
+	eventfd_t count;
+
+	if (fds[ON_SIGNAL].revents)
+		handle_signal(d);
+	if (fds[ON_REGISTRAR].revents && d->registrar.fd >= 0)
+		handle_registrar(d);
+	if (fds[ON_DEAD_LISTENER].revents && !eventfd_read(d->relay.trouble, &count))
+		mend_listeners(&d->mend);
+	if (fds[ON_NEW_RELAY].revents && d->handover.new_relay_fd >= 0)
+		handle_new_relay(d);
+	if (fds[ON_HANDOVER].revents && d->handover.listen_fd >= 0)
+		answer_new_relay(d);
+	if (fds[ON_FLOWS].revents)
+		flow_server_run(&d->flows);
+	if (fds[ON_LOG_DUE].revents)
+		record_report();
+	if (fds[ON_THREAD_END].revents && !eventfd_read(d->relay.done, &count))
+		d->running -= (unsigned int)count;
+}
+
 void daemon_run(struct daemon *d)
 {
-	while (d->running) {
-		struct pollfd fds[] = {
-			{ .fd = d->signals, .events = POLLIN },
-			{ .fd = d->relay.done, .events = POLLIN },
-			{ .fd = d->registrar.fd, .events = POLLIN },
-			{ .fd = d->handover.new_relay_fd, .events = POLLIN },
-			{ .fd = d->flows.poll_fd, .events = POLLIN },
-			/* one relay at a time: the next one waits in the queue */
-			{ .fd = d->handover.new_relay_fd < 0 ? d->handover.listen_fd : -1,
-			  .events = POLLIN },
-			{ .fd = record_due_fd(), .events = POLLIN }
-		};
-		eventfd_t ended = 0;
+	struct pollfd fds[ON_MAX];
 
-		if (poll(fds, ARRAY_SIZE(fds), watchdog_wait(d)) < 0)
-			continue;
-		if (fds[0].revents)
-			handle_signal(d);
-		if (fds[2].revents && d->registrar.fd >= 0)
-			handle_registrar(d);
-		if (fds[3].revents && d->handover.new_relay_fd >= 0)
-			handle_new_relay(d);
-		if (fds[4].revents)
-			flow_server_run(&d->flows);
-		if (fds[5].revents && d->handover.listen_fd >= 0)
-			answer_new_relay(d);
-		if (fds[5].revents)
-			record_report();
-		if (fds[1].revents && !eventfd_read(d->relay.done, &ended))
-			d->running -= (unsigned int)ended;
+	while (d->running) {
+		wait_for(d, fds);
+		handle_events(d, fds);
+		mend_check(&d->mend);
+		end_if_hopeless(d);
 		feed_watchdog(d);
 	}
 }

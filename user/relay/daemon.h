@@ -10,9 +10,8 @@
 #include "relay/admit/budget.h"
 #include "relay/config/options.h"
 #include "relay/flows/server.h"
+#include "relay/mend.h"
 #include "relay/process/handover.h"
-#include "relay/process/registrar.h"
-#include "relay/thread.h"
 
 #define DAEMON_WHY_LEN 1024
 
@@ -22,6 +21,7 @@ struct daemon {
 	struct options options;
 	struct listener_set listeners;
 	struct registrar registrar;
+	struct mend mend;
 	struct handover handover;
 	struct relay relay;
 	int flows_fd; /* the path socket of the flow server, which takes it; -1: none */
@@ -35,6 +35,7 @@ struct daemon {
 	unsigned int opened; /* threads */
 	unsigned int running;
 	int signals;
+	int status;                          /* of the process, at its end */
 	enum thread_order order;             /* that the threads have */
 	uint64_t watchdog_ms;                /* how often to report to systemd, 0: never */
 	uint64_t watchdog_due;               /* ms of CLOCK_MONOTONIC */

@@ -62,6 +62,7 @@ static void finish(struct daemon *d)
 	options_free(&d->options);
 	sink_stop(LOG_FLUSH_MS);
 	cleanup_fd(&d->relay.done);
+	cleanup_fd(&d->relay.trouble);
 	cleanup_fd(&d->signals);
 }
 
@@ -91,7 +92,12 @@ int main(int argc, char **argv)
 				  .budget = &d.budget,
 				  .gate = &d.gate,
 				  .settings_lock = &d.settings_lock,
-				  .done = -1 };
+				  .done = -1,
+				  .trouble = -1 };
+	d.mend = (struct mend){ .options = &d.options,
+				.listeners = &d.listeners,
+				.registrar = &d.registrar,
+				.threads = d.threads };
 	switch (options_load(&d.options, &source)) {
 	case OPTIONS_RUN:
 		break;
@@ -116,5 +122,5 @@ int main(int argc, char **argv)
 		return 1;
 	daemon_run(&d);
 	finish(&d);
-	return 0;
+	return d.status;
 }

@@ -116,6 +116,11 @@ static int get_listeners(struct daemon *d, int *ret_old_relay_fd)
 	if (!err)
 		err = inherited_place(&takeover.listeners, &d->listeners, &d->options, why,
 				      sizeof(why));
+	if (takeover.listeners.destroyed)
+		record_say(RECORD_WARN,
+			   "%u listeners that we were given were destroyed by another program, as "
+			   "ss -K does: opening new ones",
+			   takeover.listeners.destroyed);
 	if (!err)
 		err = listener_open_missing(&d->listeners, &d->options, why, sizeof(why));
 	if (!err)
@@ -234,10 +239,11 @@ static int start_threads(struct daemon *d)
 	int err;
 
 	d->relay.done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	d->relay.trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->relay.clients = clients_new();
 	d->relay.loops = looplog_new();
 	pthread_mutex_lock(&d->gate);
-	if (d->relay.done < 0 || !d->relay.clients || !d->relay.loops)
+	if (d->relay.done < 0 || d->relay.trouble < 0 || !d->relay.clients || !d->relay.loops)
 		return -errno;
 	err = open_threads(d);
 	if (!err)

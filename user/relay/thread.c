@@ -89,6 +89,28 @@ static void drain_expired(struct timer *timer)
 	end_flows(container_of(timer, struct relay_thread, drain_timer));
 }
 
+static void watch_listener(struct relay_thread *t, unsigned int row, enum tproxy_class cls)
+{
+	int err = class_is_tcp(cls) ? tcp_listen(t->tcp, row, cls) : udp_listen(t->udp, row, cls);
+
+	if (err)
+		exchange_report_dead(&t->exchange, &t->listeners, row, cls, -err);
+}
+
+static void take_listeners(struct relay_thread *t)
+{
+	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
+		for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
+			int fd = exchange_take(&t->exchange, row, cls);
+
+			if (fd < 0)
+				continue;
+			t->listeners.fds[row][cls] = fd;
+			watch_listener(t, row, cls);
+		}
+	}
+}
+
 static void obey(struct relay_thread *t, enum thread_order order)
 {
 	switch (order) {
@@ -117,6 +139,8 @@ static void command_ready(struct io *io, uint32_t events)
 	take_settings(&t->ctx);
 	take_addresses(t);
 	udp_keep(t->udp, atomic_load(&t->ctx.relay->pinned.detaching));
+	if (!t->ctx.draining)
+		take_listeners(t);
 	obey(t, (enum thread_order)atomic_load(&t->order));
 }
 
@@ -164,7 +188,10 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 
 	memset(t, 0, sizeof(*t));
 	t->ctx.relay = relay;
-	t->ctx.listeners = &relay->listeners->worker[index];
+	t->listeners = relay->listeners->worker[index];
+	t->ctx.listeners = &t->listeners;
+	t->exchange.wake = relay->trouble;
+	t->ctx.exchange = &t->exchange;
 	t->drain_timer.fire = drain_expired;
 	flowtable_init(&t->ctx.flows);
 	take_settings(&t->ctx);
@@ -195,7 +222,8 @@ void thread_close(struct relay_thread *t)
 	udp_close(t->udp);
 	tcp_close(t->tcp);
 	lanes_free(t->ctx.lanes);
-	listener_close(t->ctx.listeners);
+	listener_close(&t->listeners);
+	exchange_close(&t->exchange);
 	flowport_close(&t->flows);
 	flowtable_free(&t->ctx.flows);
 	device_chooser_close(&t->ctx.devices);

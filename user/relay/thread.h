@@ -10,6 +10,7 @@
 
 #include "relay/loop/engine_context.h"
 #include "relay/loop/flowwalk.h"
+#include "relay/process/exchange.h"
 
 /* From weak to strong: a thread never gets a weaker one than it has. */
 enum thread_order {
@@ -21,11 +22,13 @@ enum thread_order {
 
 struct relay_thread {
 	struct engine_context ctx;
+	struct worker_listeners listeners; /* the descriptors that this thread has to close */
+	struct exchange exchange;
 	pthread_t id;
 	struct tcp_engine *tcp;
 	struct udp_engine *udp;
 	struct flow_port flows;
-	struct io command; /* eventfd: look at `order` and the settings */
+	struct io command; /* eventfd: look at `order`, the settings and new listeners */
 	_Atomic int order; /* enum thread_order */
 	struct timer drain_timer;
 };
@@ -34,10 +37,10 @@ struct relay_thread {
 int thread_open(struct relay_thread *t, unsigned int index, const struct relay *relay);
 int thread_start(struct relay_thread *t);
 
-/* From any thread. The same order again makes it look at the settings. */
+/* From any thread. The same order again only wakes it. */
 void thread_order(struct relay_thread *t, enum thread_order order);
 
-/* From any thread: it looks at the settings and at the addresses of this host. */
+/* From any thread: it looks at the settings, at the addresses of this host and for new listeners. */
 void thread_wake(struct relay_thread *t);
 
 /* After it ended or was never started: closes and frees everything. */

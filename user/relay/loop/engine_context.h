@@ -16,6 +16,7 @@
 
 struct budget;
 struct clients;
+struct exchange;
 struct lanes;
 struct listener_set;
 struct looplog;
@@ -52,7 +53,8 @@ struct relay {
 	pthread_mutex_t *settings_lock;
 	struct settings *settings; /* under the lock; each thread has a reference of its own */
 	struct pinned pinned;
-	int done; /* eventfd that a thread increments when it ends */
+	int done;    /* eventfd that a thread increments when it ends */
+	int trouble; /* the same, when a listener died */
 };
 
 struct engine_stats {
@@ -71,6 +73,7 @@ struct engine_context {
 	struct flow_table flows; /* all of this thread */
 	const struct relay *relay;
 	struct worker_listeners *listeners; /* this thread's; engines borrow them */
+	struct exchange *exchange;          /* of those with the main thread */
 	struct settings *settings;          /* the same for a whole turn */
 	struct lanes *lanes;                /* the flows of this thread, by client */
 	const struct local_set *local;      /* this host's addresses; the same for a whole turn */

@@ -59,6 +59,36 @@ static bool is_loopback(const union saddr *a)
 	return saddr_equal(a, &lo);
 }
 
+/*
+ * A TCP listener that was destroyed (SOCK_DESTROY) while the service manager held it: it is bound and
+ * neither listens nor is connected. The service manager passes it again at each start.
+ */
+static bool is_destroyed(int fd)
+{
+	union saddr peer;
+	socklen_t len = sizeof(peer);
+
+	return option_of(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP &&
+	       option_of(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0 && getpeername(fd, &peer.sa, &len) &&
+	       errno == ENOTCONN;
+}
+
+static void drop_destroyed(struct inherited *h)
+{
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < h->count; i++) {
+		if (is_destroyed(h->fds[i])) {
+			listener_close_dead(&h->fds[i], TPROXY_TCP4);
+			continue;
+		}
+		h->way[left] = h->way[i];
+		h->fds[left++] = h->fds[i];
+	}
+	h->destroyed = h->count - left;
+	h->count = left;
+}
+
 /* NULL: it is as if we had opened it ourselves. */
 static const char *unusable(int fd, int device, int *ret_class, union saddr *ret_addr)
 {
@@ -110,6 +140,7 @@ int inherited_place(struct inherited *h, struct listener_set *set, const struct 
 {
 	int err = 0;
 
+	drop_destroyed(h);
 	for (unsigned int i = 0; i < h->count && !err; i++) {
 		union saddr addr;
 		int cls;
@@ -126,19 +157,24 @@ int inherited_place(struct inherited *h, struct listener_set *set, const struct 
 	return err;
 }
 
+static void list_one(struct inherited *h, int fd, bool way)
+{
+	if (fd < 0)
+		return;
+	h->way[h->count] = way;
+	h->fds[h->count++] = fd;
+}
+
 void inherited_list(const struct listener_set *set, struct inherited *ret_inherited)
 {
 	struct inherited *h = ret_inherited;
 
 	*h = (struct inherited){ 0 };
 	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
-		for (unsigned int way = 0; way < set->way_count[cls]; way++) {
-			h->way[h->count] = true;
-			h->fds[h->count++] = set->ways[way][cls];
-		}
+		for (unsigned int way = 0; way < set->way_count[cls]; way++)
+			list_one(h, *set->ways[way][cls], true);
 		for (unsigned int row = 1; row < OPTIONS_MAX_PORTS; row++)
-			if (set->worker[row % set->workers].fds[row][cls] >= 0)
-				h->fds[h->count++] = set->worker[row % set->workers].fds[row][cls];
+			list_one(h, set->worker[row % set->workers].fds[row][cls], false);
 	}
 }
 

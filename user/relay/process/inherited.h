@@ -15,6 +15,7 @@
 struct inherited {
 	bool from_systemd;
 	unsigned int count;
+	unsigned int destroyed; /* listeners that were dead, and are closed */
 	int fds[LISTENERS_MAX];
 	bool way[LISTENERS_MAX]; /* a way of the first port, whatever its own port is */
 };
@@ -23,7 +24,8 @@ struct inherited {
 int inherited_from_systemd(struct inherited *ret_inherited);
 
 /*
- * Puts each socket into its place in the set, which is new, and closes those without one. 0, or
+ * Puts each socket into its place in the set, which is new, and closes those without one and those
+ * that somebody destroyed. 0, or
  * -errno with one line in ret_why (size bytes) if a socket of systemd cannot be used.
  */
 int inherited_place(struct inherited *h, struct listener_set *set, const struct options *o,

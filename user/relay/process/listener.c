@@ -2,6 +2,7 @@
 #include "relay/process/listener.h"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,42 +64,31 @@ static int listener_bind(enum tproxy_class cls, uint16_t port, int device)
 	return take_fd(&fd);
 }
 
-static int note_port(struct listener_set *set, int fd, bool tcp)
-{
-	union saddr addr;
-	socklen_t len = sizeof(addr);
-
-	if (getsockname(fd, &addr.sa, &len))
-		return -errno;
-	port_set_add(tcp ? &set->tcp_ports : &set->udp_ports, saddr_port(&addr));
-	return 0;
-}
-
 /* The kernel was built or booted without IPv6, or lo has no ::1. */
 static bool means_no_v6(int err)
 {
 	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
 }
 
-/* Opens the socket unless there is one, and notes its port. */
+/* Opens the socket unless there is one. */
 static int open_one(struct listener_set *set, int *fd, enum tproxy_class cls, uint16_t port)
 {
 	if (*fd < 0)
 		*fd = class_is_v6(cls) && !set->have_v6 ? -EAFNOSUPPORT :
 							  listener_bind(cls, port, set->device);
 	if (*fd >= 0)
-		return note_port(set, *fd, class_is_tcp(cls));
+		return 0;
 	if (!class_is_v6(cls) || !means_no_v6(*fd))
 		return *fd;
 	set->have_v6 = false;
 	return 0;
 }
 
+const char *const listener_names[TPROXY_CLASS_MAX] = { "TCP 127.0.0.1", "TCP [::1]",
+						       "UDP 127.0.0.1", "UDP [::1]" };
+
 static int open_row(struct listener_set *set, int *fds, uint16_t port, char *ret_why, size_t size)
 {
-	static const char *const names[TPROXY_CLASS_MAX] = { "TCP 127.0.0.1", "TCP [::1]",
-							     "UDP 127.0.0.1", "UDP [::1]" };
-
 	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
 		int err = open_one(set, &fds[cls], (enum tproxy_class)cls, port);
 
@@ -106,7 +96,8 @@ static int open_row(struct listener_set *set, int *fds, uint16_t port, char *ret
 			fds[cls] = -1;
 		if (!err)
 			continue;
-		snprintf(ret_why, size, "listener %s:%u: %s (%s)", names[cls], port, strerror(-err),
+		snprintf(ret_why, size, "listener %s:%u: %s (%s)", listener_names[cls], port,
+			 strerror(-err),
 			 err == -EPERM      ? "start as root, or with CAP_NET_RAW" :
 			 err == -EADDRINUSE ? "choose another --listen, or stop what has it" :
 					      "check the system's limits");
@@ -143,9 +134,9 @@ static void note_ways(struct listener_set *set)
 {
 	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
 		for (unsigned int way = 0; way < OPTIONS_MAX_WORKERS; way++) {
-			int fd = listener_way(set, way)[cls];
+			const int *fd = &listener_way(set, way)[cls];
 
-			if (fd >= 0)
+			if (*fd >= 0)
 				set->ways[set->way_count[cls]++][cls] = fd;
 		}
 	}
@@ -172,9 +163,111 @@ int listener_open_missing(struct listener_set *set, const struct options *o, cha
 		if (way < set->workers || has_any(listener_way(set, way)))
 			err = open_row(set, listener_way(set, way), 0, ret_why, size);
 	note_ways(set);
+	listener_note_ports(set, o);
 	for (unsigned int i = 0; i < set->workers && err; i++)
 		listener_close(&set->worker[i]);
 	return err;
+}
+
+/* ---- ports -------------------------------------------------------------- */
+
+static uint16_t port_of(int fd)
+{
+	union saddr addr = { 0 };
+	socklen_t len = sizeof(addr);
+
+	return getsockname(fd, &addr.sa, &len) ? 0 : saddr_port(&addr);
+}
+
+static void note_port(struct listener_set *set, const struct listener_id *id,
+		      struct port_set *ports)
+{
+	uint16_t *noted = &set->ports[id->worker][id->row][id->cls];
+	int fd = set->worker[id->worker].fds[id->row][id->cls];
+
+	if (fd < 0)
+		return;
+	*noted = port_of(fd) ?: *noted;
+	port_set_add(ports, *noted);
+}
+
+static void note_class(struct listener_set *set, enum tproxy_class cls, struct port_set *ports)
+{
+	for (unsigned int worker = 0; worker < OPTIONS_MAX_WORKERS; worker++)
+		for (unsigned int row = 0; row < LISTENER_ROWS; row++)
+			note_port(set, &(struct listener_id){ worker, row, cls }, ports);
+}
+
+void listener_note_ports(struct listener_set *set, const struct options *o)
+{
+	struct port_set tcp = { { 0 } };
+	struct port_set udp;
+
+	for (unsigned int i = 0; i < o->listen_count; i++)
+		port_set_add(&tcp, o->listen[i]);
+	udp = tcp;
+	for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++)
+		note_class(set, cls, class_is_tcp(cls) ? &tcp : &udp);
+	port_set_replace(&set->tcp_ports, &tcp);
+	port_set_replace(&set->udp_ports, &udp);
+}
+
+/* ---- opened again ------------------------------------------------------- */
+
+int *listener_at(struct listener_set *set, const struct listener_id *id)
+{
+	if (id->worker >= set->workers || id->row >= LISTENER_ROWS || id->cls >= TPROXY_CLASS_MAX)
+		return NULL;
+	return &set->worker[id->worker].fds[id->row][id->cls];
+}
+
+uint16_t listener_asked_port(const struct options *o, const struct listener_id *id)
+{
+	if (id->row >= o->listen_count || (!id->row && id->worker))
+		return 0;
+	return o->listen[id->row];
+}
+
+int listener_open_again(const struct listener_set *set, const struct options *o,
+			const struct listener_id *id)
+{
+	return listener_bind(id->cls, listener_asked_port(o, id), set->device);
+}
+
+/*
+ * A closed TCP socket does not listen. UDP: udp_abort takes the port away from a socket whose port
+ * the kernel had chosen; others keep theirs, and keep receiving.
+ */
+bool listener_is_dead(int fd, enum tproxy_class cls)
+{
+	struct pollfd look = { .fd = fd, .events = POLLRDHUP };
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	if (class_is_tcp(cls))
+		return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || !listens;
+	return !port_of(fd) ||
+	       (poll(&look, 1, 0) > 0 && look.revents & (POLLRDHUP | POLLHUP | POLLNVAL));
+}
+
+void listener_close_dead(int *fd, enum tproxy_class cls)
+{
+	if (*fd < 0)
+		return;
+	if (class_is_tcp(cls))
+		sockopt_on(*fd, SOL_SOCKET, SO_REUSEADDR);
+	close(*fd);
+	*fd = -1;
+}
+
+int listener_bind_device(int fd, int device)
+{
+	int bound = 0;
+	socklen_t len = sizeof(bound);
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &bound, &len) && bound == device)
+		return 0;
+	return sockopt_device(fd, device);
 }
 
 void listener_close(struct worker_listeners *l)

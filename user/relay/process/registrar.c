@@ -77,6 +77,11 @@ int registrar_ask_log(const struct registrar *r)
 	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_LOG });
 }
 
+int registrar_ask_listener(const struct registrar *r, const struct listener_id *id)
+{
+	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_LISTENER, .id = *id });
+}
+
 int registrar_ask_unlink(const struct registrar *r)
 {
 	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_UNLINK });

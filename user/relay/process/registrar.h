@@ -40,6 +40,12 @@ void registrar_go(const struct registrar *r);
 int registrar_ask_log(const struct registrar *r);
 
 /*
+ * A listener once more, which the caller has closed, as REGISTRAR_LISTENER. The helper tries until it
+ * can open it, then registers it and sends it.
+ */
+int registrar_ask_listener(const struct registrar *r, const struct listener_id *id);
+
+/*
  * Removes the files of registrar_own, unless others have their names by now. No answer; it is done
  * when registrar_stop returns.
  */

@@ -14,6 +14,7 @@
 #include "relay/net/localaddr.h"
 #include "relay/process/channel.h"
 #include "relay/process/pins.h"
+#include "relay/process/reopening.h"
 #include "relay/process/slots.h"
 
 /* inotify reports at once; the poll finds what it cannot see, such as a bpffs mounted later. */
@@ -33,6 +34,7 @@ struct registration {
 	struct local_set addresses;
 	uint64_t addresses_due; /* ms of CLOCK_MONOTONIC: not to be read before */
 	struct slots slots;
+	struct reopening reopening;
 	bool looked;               /* for the socket map, at least once */
 	uint64_t refill_said;      /* ms of CLOCK_MONOTONIC, 0: never */
 	struct file_id parent_id;  /* what is watched */
@@ -246,6 +248,10 @@ static void take_request(struct registration *r, const struct registrar_request 
 	case REGISTRAR_WANT_UNLINK:
 		remove_files(r->files);
 		break;
+	case REGISTRAR_WANT_LISTENER:
+		if (reopening_want(&r->reopening, &request->id))
+			slots_update(&r->slots);
+		break;
 	}
 }
 
@@ -268,6 +274,8 @@ static void answer_requests(struct registration *r)
 {
 	if (r->log_wanted)
 		answer_log(r);
+	if (reopening_turn(&r->reopening, r->sock))
+		slots_update(&r->slots);
 }
 
 /* ---- the loop ----------------------------------------------------------- */
@@ -277,9 +285,9 @@ static void turn(struct registration *r)
 	sync_watch(r);
 	/* First, so that the relay knows the configuration before the first flow. */
 	report_config(r);
+	answer_requests(r);
 	if (!r->set->device)
 		sync_slots(r);
-	answer_requests(r);
 }
 
 static void run(struct registration *r)
@@ -318,6 +326,7 @@ void registration_run(int sock, const struct options *o, struct listener_set *se
 	};
 	pins_init(&r.pins, o->pin_dir);
 	slots_init(&r.slots, set);
+	reopening_init(&r.reopening, set, o);
 	/* If it fails, the next command of the loader notes the addresses. */
 	if (!local_reader_open(&r.reader))
 		local_read(&r.reader, &r.addresses);

@@ -24,9 +24,26 @@ void slots_init(struct slots *s, const struct listener_set *set)
 		bool one = set->udp_one_worker && !class_is_tcp((enum tproxy_class)cls);
 
 		s->count[cls] = one ? set->way_count[cls] > 0 : set->way_count[cls];
-		for (unsigned int i = 0; i < set->way_count[cls]; i++)
-			s->cookie[cls][i] = cookie_of(set->ways[i][cls]);
 	}
+	slots_update(s);
+}
+
+static void note_cookie(struct slots *s, int cls, unsigned int i)
+{
+	int fd = *s->set->ways[i][cls];
+	uint64_t cookie = fd < 0 ? 0 : cookie_of(fd);
+
+	if (s->cookie[cls][i] && s->cookie[cls][i] != cookie)
+		s->former[cls][i] = s->cookie[cls][i];
+	s->cookie[cls][i] = cookie;
+}
+
+void slots_update(struct slots *s)
+{
+	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++)
+		for (unsigned int i = 0; i < s->set->way_count[cls]; i++)
+			note_cookie(s, cls, i);
+	s->changed = true;
 }
 
 /* The pinned map, if it is one of our kind: a descriptor or -errno. */
@@ -50,15 +67,35 @@ static int open_map(const char *path)
 static bool is_ours(const struct slots *s, int cls, uint64_t cookie)
 {
 	for (unsigned int i = 0; i < s->set->way_count[cls]; i++)
-		if (s->cookie[cls][i] == cookie)
+		if (cookie && (s->cookie[cls][i] == cookie || s->former[cls][i] == cookie))
 			return true;
 	return false;
+}
+
+/* Of our sockets for slots, those that are open. */
+static unsigned int open_count(const struct slots *s, int cls)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < s->count[cls]; i++)
+		n += s->cookie[cls][i] != 0;
+	return n;
+}
+
+/* The socket for this slot, or the next one that is open; there is one. */
+static unsigned int turn_of(const struct slots *s, int cls, unsigned int way)
+{
+	unsigned int turn = way % s->count[cls];
+
+	while (!s->cookie[cls][turn])
+		turn = (turn + 1) % s->count[cls];
+	return turn;
 }
 
 static void judge(struct slots *s, int cls, uint64_t cookie)
 {
 	if (!cookie)
-		s->empty += s->count[cls] > 0;
+		s->empty += open_count(s, cls) > 0;
 	else if (is_ours(s, cls, cookie))
 		s->ours++;
 	else
@@ -84,14 +121,15 @@ static int look(struct slots *s, int map)
 
 static int put(struct slots *s, int map, int cls, unsigned int way, __u64 flags)
 {
-	unsigned int turn = way % s->count[cls];
+	unsigned int turn = turn_of(s, cls, way);
 	__u32 slot = TPROXY_SLOT(0u, (__u32)cls, way);
-	__u64 value = (__u64)s->set->ways[turn][cls];
+	__u64 value = (__u64)*s->set->ways[turn][cls];
 
 	if (s->held[cls][way] == s->cookie[cls][turn])
 		return 0;
 	if (bpf_map_update_elem(map, &slot, &value, flags))
 		return -errno;
+	s->filled += !s->held[cls][way];
 	s->held[cls][way] = s->cookie[cls][turn];
 	return 0;
 }
@@ -121,7 +159,7 @@ static int fill(struct slots *s, int map)
 	int first = 0;
 
 	for (int cls = 0; cls < TPROXY_CLASS_MAX; cls++) {
-		for (unsigned int way = 0; way < WAYS && s->count[cls]; way++) {
+		for (unsigned int way = 0; way < WAYS && open_count(s, cls); way++) {
 			int err = fill_slot(s, map, cls, way);
 
 			if (err == -EBUSY)
@@ -163,7 +201,8 @@ static int widest_other(const struct slots *s, int cls)
 /* Our number of slots: the same share as our sockets are of all sockets there; at least one. */
 static unsigned int fair_share(const struct slots *s, int cls)
 {
-	unsigned int all = s->count[cls];
+	unsigned int own = open_count(s, cls);
+	unsigned int all = own;
 	unsigned int share;
 
 	for (unsigned int way = 0; way < WAYS; way++) {
@@ -174,7 +213,7 @@ static unsigned int fair_share(const struct slots *s, int cls)
 			first &= s->held[cls][before] != held;
 		all += held && first && !is_ours(s, cls, held);
 	}
-	share = (WAYS * s->count[cls] + all / 2) / all;
+	share = (WAYS * own + all / 2) / all;
 	return share ? share : 1;
 }
 
@@ -209,7 +248,7 @@ static int share(struct slots *s, int map)
 	int err = 0;
 
 	for (int cls = 0; cls < TPROXY_CLASS_MAX && !err; cls++)
-		if (s->count[cls])
+		if (open_count(s, cls))
 			err = share_class(s, map, cls);
 	return err;
 }
@@ -232,7 +271,9 @@ int slots_enter(struct slots *s, const char *path, bool join)
 
 	if (err)
 		return err;
-	return s->others && !s->ours && !join ? -EBUSY : fill_and_share(s, map, join);
+	err = s->others && !s->ours && !join ? -EBUSY : fill_and_share(s, map, join);
+	s->changed &= err != 0;
+	return err;
 }
 
 int slots_refill(struct slots *s, const char *path, bool join, unsigned int *ret_filled)
@@ -242,8 +283,12 @@ int slots_refill(struct slots *s, const char *path, bool join, unsigned int *ret
 
 	if (err)
 		return err;
-	*ret_filled = s->empty;
-	return s->empty || (join && !s->ours) ? fill_and_share(s, map, join) : 0;
+	s->filled = 0;
+	if (s->empty || s->changed || (join && !s->ours))
+		err = fill_and_share(s, map, join);
+	s->changed &= err != 0;
+	*ret_filled = s->filled;
+	return err;
 }
 
 uint64_t slots_find_other(struct slots *s, const char *path)

@@ -14,16 +14,26 @@
 struct slots {
 	const struct listener_set *set;
 	unsigned int count[TPROXY_CLASS_MAX];                   /* of our sockets for slots */
-	uint64_t cookie[TPROXY_CLASS_MAX][OPTIONS_MAX_WORKERS]; /* theirs */
+	uint64_t cookie[TPROXY_CLASS_MAX][OPTIONS_MAX_WORKERS]; /* theirs; 0: it is closed */
+	/* Those before them: a slot has a dead socket as long as anyone holds it. */
+	uint64_t former[TPROXY_CLASS_MAX][OPTIONS_MAX_WORKERS];
+	bool changed; /* since the slots were filled */
 	/* What the latest look has found. */
 	uint64_t held[TPROXY_CLASS_MAX][TPROXY_GROUP_WAYS]; /* a cookie, 0: empty */
 	unsigned int ours;
 	unsigned int others;
 	unsigned int empty; /* and we have a socket for it */
+	unsigned int filled;
 };
 
-/* Borrows the set. */
+/* Borrows the set. Each socket keeps its slots, whatever happens to others. */
 void slots_init(struct slots *s, const struct listener_set *set);
+
+/*
+ * Sockets of the set were closed or opened: the next slots_refill gives the slots of those that are
+ * closed to the others, and back.
+ */
+void slots_update(struct slots *s);
 
 /*
  * For a map (the path of its pin) that we are not in yet: fills the empty slots and sorts those

@@ -8,7 +8,8 @@
 #include "lib/util.h"
 #include "relay/config/options.h"
 #include "relay/log/record.h"
-#include "relay/process/listener.h"
+#include "relay/net/sockopt.h"
+#include "relay/process/exchange.h"
 #include "relay/tcp/conn_open.h"
 
 #define ACCEPTS_PER_TURN 64
@@ -17,8 +18,10 @@
 #define WARN_EVERY_MS 60000
 
 struct acceptor {
-	struct io io; /* a listener, borrowed */
+	struct io io; /* a listener, borrowed; fd -1: there is none */
 	struct tcp_engine *e;
+	unsigned int row;
+	enum tproxy_class cls;
 };
 
 struct tcp_engine {
@@ -28,7 +31,6 @@ struct tcp_engine {
 	bool paused;
 	unsigned int seed;
 	struct timer pause;
-	unsigned int acceptor_count;
 	struct acceptor acceptors[LISTENER_ROWS * 2];
 };
 
@@ -43,7 +45,7 @@ static int accept_rewatch(struct tcp_engine *e, uint32_t events)
 {
 	int err = 0;
 
-	for (unsigned int i = 0; i < e->acceptor_count && !err; i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(e->acceptors) && !err; i++)
 		if (e->acceptors[i].io.fd >= 0)
 			err = worker_rewatch(e->w, &e->acceptors[i].io, events);
 	return err;
@@ -97,14 +99,37 @@ static enum accepted accept_shed(struct tcp_engine *e, int listener, int err)
 	return ACCEPT_STOP;
 }
 
-static enum accepted accept_failed(struct tcp_engine *e, int listener, int err)
+/* It would be readable for ever. */
+static void acceptor_lose(struct acceptor *a, int err)
 {
+	struct engine_context *ctx = a->e->conns.ctx;
+
+	worker_unwatch(a->e->w, a->io.fd);
+	a->io.fd = -1;
+	exchange_report_dead(ctx->exchange, ctx->listeners, a->row, a->cls, err);
+}
+
+/* Whether it was lost. Other errors are taken from the socket, so that they are reported once. */
+static bool acceptor_check(struct acceptor *a)
+{
+	int err = sockopt_error(a->io.fd);
+
+	if (!listener_is_dead(a->io.fd, a->cls))
+		return false;
+	acceptor_lose(a, err ?: ECONNABORTED);
+	return true;
+}
+
+static enum accepted accept_failed(struct acceptor *a, int err)
+{
+	struct tcp_engine *e = a->e;
+
 	switch (err) {
 	case EAGAIN:
 		return ACCEPT_EMPTY;
 	case EMFILE:
 	case ENFILE:
-		return accept_shed(e, listener, err);
+		return accept_shed(e, a->io.fd, err);
 	case ENOBUFS:
 	case ENOMEM:
 		accept_pause(e, err);
@@ -112,8 +137,8 @@ static enum accepted accept_failed(struct tcp_engine *e, int listener, int err)
 	case EBADF:
 	case EINVAL:
 	case ENOTSOCK:
-		/* Cannot happen to an open listener. If it did, level triggering would spin. */
-		accept_pause(e, err);
+		/* SOCK_DESTROY or shutdown(2) has closed it (inet_csk_accept). */
+		acceptor_lose(a, err == EINVAL ? ECONNABORTED : err);
 		return ACCEPT_STOP;
 	default:
 		/* The connection broke while it waited in the queue: accept(2) lists the errors. */
@@ -121,31 +146,34 @@ static enum accepted accept_failed(struct tcp_engine *e, int listener, int err)
 	}
 }
 
-static enum accepted accept_one(struct tcp_engine *e, int listener)
+static enum accepted accept_one(struct acceptor *a)
 {
+	struct tcp_engine *e = a->e;
 	union saddr client;
 	socklen_t len = sizeof(client);
-	int fd = accept4(listener, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(a->io.fd, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
-		return accept_failed(e, listener, errno);
+		return accept_failed(a, errno);
 	conn_open(&e->conns, fd, &client);
 	return ACCEPTED;
 }
 
 static void accept_ready(struct io *io, uint32_t events)
 {
-	struct tcp_engine *e = container_of(io, struct acceptor, io)->e;
+	struct acceptor *a = container_of(io, struct acceptor, io);
+	struct tcp_engine *e = a->e;
 	enum accepted r = ACCEPTED;
 	int failed = 0;
 
-	(void)events;
+	if (events & (EPOLLERR | EPOLLHUP) && acceptor_check(a))
+		return;
 	if (e->paused) {
 		accept_rewatch(e, 0);
 		return;
 	}
 	for (int i = 0; i < ACCEPTS_PER_TURN && accept_continues(r); i++) {
-		r = accept_one(e, io->fd);
+		r = accept_one(a);
 		failed = r == ACCEPT_FAILED ? failed + 1 : 0;
 	}
 	/* An error that stays, such as that of a security module, would make the loop spin. */
@@ -153,22 +181,29 @@ static void accept_ready(struct io *io, uint32_t events)
 		accept_pause(e, ECONNABORTED);
 }
 
-static int watch_listeners(struct tcp_engine *e, const struct worker_listeners *listeners)
+int tcp_listen(struct tcp_engine *e, unsigned int row, enum tproxy_class cls)
+{
+	struct acceptor *a = &e->acceptors[row * 2 + cls];
+	int err;
+
+	a->io.fd = e->conns.ctx->listeners->fds[row][cls];
+	err = a->io.fd < 0 ? 0 : worker_watch(e->w, &a->io, e->paused ? 0 : EPOLLIN);
+	if (err)
+		a->io.fd = -1;
+	return err;
+}
+
+static int watch_listeners(struct tcp_engine *e)
 {
 	int err = 0;
 
-	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
-		for (int cls = TPROXY_TCP4; cls <= TPROXY_TCP6 && !err; cls++) {
-			struct acceptor *one = &e->acceptors[e->acceptor_count];
+	for (unsigned int i = 0; i < ARRAY_SIZE(e->acceptors) && !err; i++) {
+		struct acceptor *a = &e->acceptors[i];
 
-			if (listeners->fds[row][cls] < 0)
-				continue;
-			one->io = (struct io){ .fd = listeners->fds[row][cls],
-					       .ready = accept_ready };
-			one->e = e;
-			e->acceptor_count++;
-			err = worker_watch(e->w, &one->io, EPOLLIN);
-		}
+		*a = (struct acceptor){
+			.io = { .ready = accept_ready }, .e = e, .row = i / 2, .cls = i % 2
+		};
+		err = tcp_listen(e, a->row, a->cls);
 	}
 	return err;
 }
@@ -194,7 +229,7 @@ int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine)
 	if (e->spare < 0)
 		return -errno;
 	e->conns.tools.buf = malloc(PUMP_BUFFER_SIZE);
-	return e->conns.tools.buf ? watch_listeners(e, ctx->listeners) : -ENOMEM;
+	return e->conns.tools.buf ? watch_listeners(e) : -ENOMEM;
 }
 
 bool tcp_busy(const struct tcp_engine *e)
@@ -202,17 +237,22 @@ bool tcp_busy(const struct tcp_engine *e)
 	return !TAILQ_EMPTY(&e->conns.list);
 }
 
+/* Closing a listener resets what waits in its queue. */
+static void acceptor_drain(struct acceptor *a)
+{
+	enum accepted r = ACCEPTED;
+
+	for (int failed = 0; !a->e->paused && accept_continues(r) && failed < ACCEPTS_PER_TURN;) {
+		r = accept_one(a);
+		failed += r == ACCEPT_FAILED;
+	}
+}
+
 void tcp_drain(struct tcp_engine *e)
 {
-	for (unsigned int i = 0; i < e->acceptor_count; i++) {
-		enum accepted r = ACCEPTED;
-
-		/* Closing a listener resets what waits in its queue. */
-		for (int failed = 0;
-		     !e->paused && accept_continues(r) && failed < ACCEPTS_PER_TURN;) {
-			r = accept_one(e, e->acceptors[i].io.fd);
-			failed += r == ACCEPT_FAILED;
-		}
+	for (unsigned int i = 0; i < ARRAY_SIZE(e->acceptors); i++) {
+		if (e->acceptors[i].io.fd >= 0)
+			acceptor_drain(&e->acceptors[i]);
 		e->acceptors[i].io.fd = -1;
 	}
 	timer_cancel(&e->w->wheel, &e->pause);

@@ -9,11 +9,15 @@
 
 #include "relay/log/flowrecord.h"
 #include "relay/loop/engine_context.h"
+#include "tproxy.h"
 
 struct tcp_engine;
 
 /* Watches the thread's TCP listeners. 0 or -errno; close with tcp_close. */
 int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine);
+
+/* Watches one more of the thread's listeners, after an earlier one was lost. 0 or -errno. */
+int tcp_listen(struct tcp_engine *e, unsigned int row, enum tproxy_class cls);
 
 /* There are connections, and a drain waits for them. */
 bool tcp_busy(const struct tcp_engine *e);

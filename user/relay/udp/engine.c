@@ -28,9 +28,6 @@
 #define LAST_ANSWERS_MS 2000
 #define DRAIN_CHECK_MS 250
 
-/* Bounds engine_empty_listeners: the buffer of a listener cannot hold more. */
-#define EMPTYING_READS 256
-
 /*
  * A datagram gets no session. The client learns that there is no route, but not that a policy
  * refuses it.
@@ -177,53 +174,6 @@ void engine_dispatch_flow(struct udp_engine *e, int n, const union saddr *client
 		session_flush_to_dst(s, dst);
 }
 
-static void listener_ready(struct io *io, uint32_t events)
-{
-	struct udp_engine *e = container_of(io, struct udp_listener, io)->e;
-
-	(void)events;
-	engine_dispatch(e, batch_receive(e->batch, io->fd));
-	direct_promote_waiting(e);
-}
-
-void engine_empty_listeners(struct udp_engine *e)
-{
-	for (unsigned int i = 0; i < e->listener_count; i++) {
-		int fd = e->listeners[i].io.fd;
-
-		for (int reads = 0; fd >= 0 && reads < EMPTYING_READS; reads++) {
-			int n = batch_receive(e->batch, fd);
-
-			if (n <= 0)
-				break;
-			engine_dispatch(e, n);
-		}
-	}
-}
-
-static int watch_listeners(struct udp_engine *e)
-{
-	const struct worker_listeners *listeners = e->ctx->listeners;
-	int err = 0;
-
-	for (unsigned int row = 0; row < LISTENER_ROWS; row++) {
-		for (int cls = TPROXY_UDP4; cls <= TPROXY_UDP6 && !err; cls++) {
-			struct udp_listener *l = &e->listeners[e->listener_count];
-
-			if (listeners->fds[row][cls] < 0)
-				continue;
-			l->io = (struct io){ .fd = listeners->fds[row][cls],
-					     .ready = listener_ready };
-			l->e = e;
-			e->listener_count++;
-			batch_accept_runs(l->io.fd);
-			ip_fields_request(l->io.fd, cls == TPROXY_UDP4 ? AF_INET : AF_INET6);
-			err = worker_watch(e->w, &l->io, EPOLLIN);
-		}
-	}
-	return err;
-}
-
 /* This worker's share of a number for all workers, at least 1. */
 static unsigned int share_of(const struct engine_context *ctx, unsigned int all)
 {
@@ -280,6 +230,7 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	*ret_engine = e;
 	e->ctx = ctx;
 	e->w = &ctx->worker;
+	listener_leave_all(e);
 	icmp_open(e);
 	set_limits(e);
 	e->drain_timer.fire = drain_check_end;
@@ -294,7 +245,7 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	if (!e->batch || !e->paths)
 		return -ENOMEM;
 	err = reply_table_open(ctx, &e->descriptors, &e->replies);
-	return err ? err : watch_listeners(e);
+	return err ? err : listener_watch_all(e);
 }
 
 /* Retired sockets count, since they still receive datagrams. */
@@ -309,8 +260,7 @@ void udp_drain(struct udp_engine *e)
 
 	direct_keep_busy(e);
 	timer_set(&e->w->wheel, &e->drain_timer, e->w->now + DRAIN_CHECK_MS);
-	for (unsigned int i = 0; i < e->listener_count; i++)
-		e->listeners[i].io.fd = -1;
+	listener_leave_all(e);
 	TAILQ_FOREACH(s, &e->unanswered.sessions, idle)
 		session_set_timer(s);
 	TAILQ_FOREACH(s, &e->answered.sessions, idle)

@@ -9,11 +9,15 @@
 
 #include "relay/log/flowrecord.h"
 #include "relay/loop/engine_context.h"
+#include "tproxy.h"
 
 struct udp_engine;
 
 /* Watches the thread's UDP listeners. 0 or -errno; close with udp_close. */
 int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine);
+
+/* Watches one more of the thread's listeners, after an earlier one was lost. 0 or -errno. */
+int udp_listen(struct udp_engine *e, unsigned int row, enum tproxy_class cls);
 
 /* Sockets that still carry flows: a drain ends when there are none. */
 unsigned int udp_sessions(const struct udp_engine *e);

@@ -17,7 +17,8 @@
  *
  *   ICMP errors of either side: error.c reads them from the sockets, icmp.c receives those that no
  *   socket gets, and error.c sends them to the other side. path.c remembers narrow paths.
- *   batch.c reads many datagrams at once; train.c sends those of one flow together.
+ *   batch.c reads many datagrams at once; train.c sends those of one flow together. listener.c
+ *   watches the listeners, and notices when one is dead.
  *
  * A session is found by client and original destination in a hash table. It is in one of two
  * queues, of flows with and without an answer, the longest idle first, and in the lane of its
@@ -91,8 +92,11 @@ struct session {
 };
 
 struct udp_listener {
-	struct io io; /* icmp_listeners own the descriptor, the others borrow it */
+	struct io io; /* icmp_listeners own the descriptor, the others borrow it; -1: none */
 	struct udp_engine *e;
+	unsigned int row;
+	enum tproxy_class cls;
+	unsigned int failures; /* reads in a row */
 };
 
 LIST_HEAD(session_list, session);
@@ -129,7 +133,6 @@ struct udp_engine {
 	uint16_t directs_at[DIRECT_BUCKETS]; /* without retired ones, by destination */
 	unsigned int retired_count;
 	struct timer drain_timer;
-	unsigned int listener_count;
 	struct udp_listener listeners[LISTENER_ROWS * 2];
 	struct udp_listener icmp_listeners[2];
 	uint32_t seed;
@@ -158,8 +161,16 @@ void engine_dispatch_flow(struct udp_engine *e, int n, const union saddr *client
 /* Counts one hop, as a router does. False: it was the last one; drop the datagram. */
 bool engine_count_hop(const struct udp_engine *e, struct ip_fields *fields);
 
+/* ---- listener.c --------------------------------------------------------- */
+
 /* Reads everything that the listeners hold now. */
 void engine_empty_listeners(struct udp_engine *e);
+
+/* Watches the listeners of the thread. 0 or -errno. */
+int listener_watch_all(struct udp_engine *e);
+
+/* From now on they are not read. */
+void listener_leave_all(struct udp_engine *e);
 
 /* ---- session.c ---------------------------------------------------------- */
 

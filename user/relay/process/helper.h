@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the main thread and the privileged helper say to each other: requests, and reports. Both are
+ * one program, so the structs are sent as they are. Declares data only.
+ */
+#ifndef TPROXY_RELAY_PROCESS_HELPER_H
+#define TPROXY_RELAY_PROCESS_HELPER_H
+
+#include <stdint.h>
+
+#include "relay/log/level.h"
+#include "relay/process/listener_id.h"
+
+#define REGISTRAR_TEXT_LEN 480
+
+/* What the relay takes from the pinned struct tproxy_config. All 0: there is none that is ours. */
+struct registrar_config {
+	uint32_t mark;
+	uint32_t df_mark;
+	uint32_t link_local;
+	uint32_t detaching; /* an interface is being detached, and its flows are to stay */
+};
+
+enum registrar_kind {
+	REGISTRAR_TEXT,   /* a line for the relay's log */
+	REGISTRAR_CONFIG, /* a configuration that is new */
+	REGISTRAR_LOG,    /* fd: the log file, opened again; -1: err says why not */
+	/* fd: a listener, opened again; -1: not yet, err says why. More reports of it will come. */
+	REGISTRAR_LISTENER,
+};
+
+struct registrar_listener {
+	struct listener_id id;
+	unsigned int tries;
+	char holder[64]; /* who has its port: "nginx, process 71"; empty: not known */
+};
+
+struct registrar_report {
+	enum registrar_kind kind;
+	enum record_level level;
+	int fd;  /* the receiver owns it; -1: none */
+	int err; /* errno, positive */
+	union {
+		char text[REGISTRAR_TEXT_LEN];
+		struct registrar_config config;
+		struct registrar_listener listener;
+	};
+};
+
+/* Of many failures to open a listener, the ones that are worth a line: about one a minute. */
+static inline bool registrar_tells(unsigned int tries)
+{
+	return tries % 12 == 1;
+}
+
+enum registrar_want {
+	REGISTRAR_GO, /* always the first */
+	REGISTRAR_WANT_LOG,
+	REGISTRAR_WANT_UNLINK,
+	REGISTRAR_WANT_LISTENER,
+};
+
+struct registrar_request {
+	enum registrar_want want;
+	struct listener_id id; /* REGISTRAR_WANT_LISTENER */
+};
+
+#endif
