@@ -9,7 +9,7 @@ TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 3600 || echo 240)
 
 SAMPLE=${FULL:+100000}
 SAMPLE=${SAMPLE:-2}
-calls="connect recvmsg getsockopt bind listen clone prctl setgroups setresuid epoll_ctl clone3 seccomp sendto"
+calls="connect recvmsg getsockopt bind listen clone prctl setgroups setresuid epoll_ctl clone3 seccomp sendmsg"
 
 # traced OPTION… — a relay that wants to take over, under strace
 traced() {
@@ -19,7 +19,7 @@ traced() {
 # "CALL COUNT" a line, of the main thread's calls up to the one that ends the hand-over; strace
 # counts each thread by itself
 count_calls() {
-	awk -v done='"\\\\0", 1, MSG_NOSIGNAL' 'NR == 1 { main = $1 } $1 == main; $0 ~ done { exit }' \
+	awk -v done='sendmsg.*"tpxh\\\\3' 'NR == 1 { main = $1 } $1 == main; $0 ~ done { exit }' \
 		"$WORK/trace" | calls_of
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/daemon.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "relay/log/record.h"
 #include "relay/reopen.h"
 #include "relay/signals.h"
+
+#define RETIRED_END_MS 2000 /* after their flows, retired relays end */
 
 /* Wakes all threads, which look at their order and at the settings. */
 static void poke_all(struct daemon *d)
@@ -83,20 +86,43 @@ static bool is_draining(const struct daemon *d)
 	return d->order == THREAD_DRAIN || d->order == THREAD_ABORT;
 }
 
-/* The registrar ends first: its copies of the listeners would keep the slots filled. */
+static void reset(struct daemon *d)
+{
+	if (d->order == THREAD_ABORT)
+		return;
+	handover_tell(&d->handover, MESSAGE_RESET);
+	order_all(d, THREAD_ABORT);
+}
+
+/*
+ * The registrar ends first: its copies of the listeners would keep the slots filled. A retired relay
+ * is not the process that the service manager knows.
+ */
 static void drain(struct daemon *d)
 {
-	if (is_draining(d)) {
-		record_say(RECORD_INFO, "second signal: resetting the flows that are left");
-		order_all(d, THREAD_ABORT);
+	if (is_draining(d))
 		return;
-	}
-	notify_systemd("STOPPING=1");
+	if (!handover_is_retired(&d->handover))
+		notify_systemd("STOPPING=1");
 	record_say(RECORD_INFO, "draining for up to %u s", d->options.drain_timeout);
-	handover_close(&d->handover);
-	registrar_ask_unlink(&d->registrar);
+	handover_stop(&d->handover);
+	flow_server_retire(&d->flows);
+	handover_tell(&d->handover, MESSAGE_DRAIN);
 	registrar_stop(&d->registrar);
 	order_all(d, THREAD_DRAIN);
+	/* Those of retired relays, too; one that hangs does not keep us. */
+	d->drain_end = monotonic_ms() + d->options.drain_timeout * 1000ULL + RETIRED_END_MS;
+}
+
+static void end_or_drain(struct daemon *d)
+{
+	if (!is_draining(d)) {
+		drain(d);
+		return;
+	}
+	record_say(RECORD_INFO, "second signal: resetting the flows that are left");
+	reset(d);
+	d->drain_end = monotonic_ms() + RETIRED_END_MS;
 }
 
 /* The service manager starts us again, with all privileges. */
@@ -118,12 +144,13 @@ static void handle_signal(struct daemon *d)
 	case SIGHUP:
 		reload(d);
 		reopen_ask(&d->options, &d->registrar);
+		handover_tell(&d->handover, MESSAGE_RELOAD);
 		break;
 	case SIGUSR1:
 		reopen_ask(&d->options, &d->registrar);
 		break;
 	default:
-		drain(d);
+		end_or_drain(d);
 	}
 }
 
@@ -173,42 +200,129 @@ static void handle_registrar(struct daemon *d)
 	mend_without_helper(&d->mend);
 }
 
-static void answer_new_relay(struct daemon *d)
-{
-	struct inherited list;
-	int err;
+/* ---- hand-over ---------------------------------------------------------- */
 
-	inherited_list(&d->listeners, &list);
-	err = handover_answer(&d->handover, &list);
-	if (err == -EPERM)
-		record_say(RECORD_WARN, "hand-over: refused: neither root nor our user asked");
-	else if (err && err != -EAGAIN)
-		record_say(RECORD_WARN, "hand-over: failed: %s", strerror(-err));
-	else if (!err)
-		record_say(RECORD_INFO, "hand-over: another relay asks for the listeners");
+static bool all_paused(const struct daemon *d)
+{
+	for (unsigned int i = 0; i < d->opened; i++)
+		if (!atomic_load(&d->threads[i].paused))
+			return false;
+	return true;
 }
 
-/* From now on the new relay takes all new flows; ours may take the time they need. */
+/* A thread that has not paused yet may still use it, see begin_pause. */
+static void close_gifts(struct daemon *d)
+{
+	cleanup_fd(&d->relay.new_relay_fd);
+	d->relay.new_relay_fd = -1;
+}
+
+/* A copy, so that its number cannot become that of a flow while a thread sends there. */
+static void begin_pause(struct daemon *d)
+{
+	close_gifts(d);
+	d->relay.new_relay_fd = fcntl(d->handover.new_relay_fd, F_DUPFD_CLOEXEC, 0);
+	order_all(d, THREAD_PAUSE);
+}
+
+static void resume(struct daemon *d)
+{
+	if (all_paused(d))
+		close_gifts(d);
+	order_all(d, THREAD_RUN);
+}
+
+/* Some thread has paused, and perhaps it is the last one. */
+static void handle_paused(struct daemon *d)
+{
+	eventfd_t count;
+	uint64_t next_id = 0;
+
+	eventfd_read(d->relay.paused, &count);
+	if (d->handover.stage != STAGE_PAUSING || !all_paused(d))
+		return;
+	for (unsigned int i = 0; i < d->opened; i++)
+		if (atomic_load(&d->threads[i].next_id) > next_id)
+			next_id = atomic_load(&d->threads[i].next_id);
+	if (!handover_paused(&d->handover, next_id))
+		resume(d);
+}
+
+/*
+ * From now on the new relay takes all new flows; ours may take the time they need. The service
+ * manager watches the new one.
+ */
 static void retire(struct daemon *d)
 {
-	record_say(RECORD_INFO, "hand-over: done, the flows that are left end here");
-	handover_close(&d->handover);
+	record_say(RECORD_INFO, "hand-over: done, the flows that are left end here within %u s",
+		   d->options.retire_timeout);
+	close_gifts(d);
+	handover_retire(&d->handover);
 	flow_server_retire(&d->flows);
 	registrar_stop(&d->registrar);
+	d->watchdog_ms = 0;
 	order_all(d, THREAD_RETIRE);
 }
 
-static void handle_new_relay(struct daemon *d)
+static void expire(struct daemon *d)
 {
-	int r = handover_verdict(&d->handover);
-
-	if (r == 1)
-		retire(d);
-	if (r)
-		return;
-	/* It has neither taken a flow nor changed the socket map. */
-	record_say(RECORD_WARN, "hand-over: the other relay is gone, continuing");
+	record_say(RECORD_INFO, "retire-timeout: resetting the flows that are left");
+	reset(d);
 }
+
+/* Of those that flows have, for a new relay that does not live to see handover_paused. */
+static uint64_t latest_id(const struct daemon *d)
+{
+	uint64_t latest = d->handover.next_id;
+
+	for (unsigned int i = 0; i < d->opened; i++) {
+		uint64_t id = atomic_load(&d->threads[i].ctx.worker.latest_id);
+
+		latest = id > latest ? id : latest;
+	}
+	return latest;
+}
+
+static void handle_handover(struct daemon *d)
+{
+	d->handover.next_id = latest_id(d);
+	switch (handover_step(&d->handover)) {
+	case HANDOVER_NOTHING:
+		break;
+	case HANDOVER_PAUSE:
+		begin_pause(d);
+		break;
+	case HANDOVER_RESUME:
+		resume(d);
+		break;
+	case HANDOVER_RETIRE:
+		retire(d);
+		break;
+	case HANDOVER_EXPIRED:
+		expire(d);
+		break;
+	case HANDOVER_RELOAD:
+		reload(d);
+		break;
+	case HANDOVER_DRAIN:
+		drain(d);
+		break;
+	case HANDOVER_RESET:
+		drain(d);
+		reset(d);
+		break;
+	case HANDOVER_MESSAGE:
+		/* Here go requests about flows of other relays. */
+		message_close(&d->handover.message);
+		break;
+	case HANDOVER_GONE:
+		/* Here the counts of its flows are forgotten. */
+		cleanup_fd(&d->handover.gone.segment_fd);
+		break;
+	}
+}
+
+/* ---- the service manager ------------------------------------------------ */
 
 /* systemd gets its message only if each thread has made a turn, so it restarts us if one hangs. */
 static void feed_watchdog(struct daemon *d)
@@ -239,11 +353,29 @@ static int watchdog_wait(const struct daemon *d)
 	return now < d->watchdog_due ? (int)(d->watchdog_due - now) : 0;
 }
 
-static int earlier(int a, int b)
+/* ---- the loop ----------------------------------------------------------- */
+
+static int sooner(int a, int b)
 {
-	if (a < 0 || b < 0)
-		return a < 0 ? b : a;
-	return a < b ? a : b;
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* After our flows have ended: milliseconds for which we wait for retired relays, 0: not at all. */
+static int retired_wait(const struct daemon *d)
+{
+	uint64_t now = monotonic_ms();
+
+	if (!d->handover.retired.count || now >= d->drain_end)
+		return 0;
+	return (int)(d->drain_end - now);
+}
+
+static int time_to_wait(const struct daemon *d)
+{
+	int wait = sooner(watchdog_wait(d), handover_wait(&d->handover));
+
+	wait = sooner(wait, mend_wait(&d->mend));
+	return d->running ? wait : sooner(wait, retired_wait(d));
 }
 
 /* What the main thread waits for. */
@@ -252,7 +384,7 @@ enum awaited {
 	ON_THREAD_END,
 	ON_REGISTRAR,
 	ON_DEAD_LISTENER,
-	ON_NEW_RELAY,
+	ON_PAUSED,
 	ON_HANDOVER,
 	ON_FLOWS,
 	ON_LOG_DUE,
@@ -262,20 +394,15 @@ enum awaited {
 static void wait_for(struct daemon *d, struct pollfd *fds)
 {
 	const int waited[ON_MAX] = {
-		[ON_SIGNAL] = d->signals,
-		[ON_THREAD_END] = d->relay.done,
-		[ON_REGISTRAR] = d->registrar.fd,
-		[ON_DEAD_LISTENER] = d->relay.trouble,
-		[ON_NEW_RELAY] = d->handover.new_relay_fd,
-		/* one relay at a time: the next one waits in the queue */
-		[ON_HANDOVER] = d->handover.new_relay_fd < 0 ? d->handover.listen_fd : -1,
-		[ON_FLOWS] = d->flows.poll_fd,
-		[ON_LOG_DUE] = record_due_fd(),
+		[ON_SIGNAL] = d->signals,         [ON_THREAD_END] = d->relay.done,
+		[ON_REGISTRAR] = d->registrar.fd, [ON_DEAD_LISTENER] = d->relay.trouble,
+		[ON_PAUSED] = d->relay.paused,    [ON_HANDOVER] = d->handover.epoll,
+		[ON_FLOWS] = d->flows.poll_fd,    [ON_LOG_DUE] = record_due_fd(),
 	};
 
 	for (int i = 0; i < ON_MAX; i++)
 		fds[i] = (struct pollfd){ .fd = waited[i], .events = POLLIN };
-	if (poll(fds, ON_MAX, earlier(watchdog_wait(d), mend_wait(&d->mend))) < 0)
+	if (poll(fds, ON_MAX, time_to_wait(d)) < 0)
 		memset(fds, 0, ON_MAX * sizeof(*fds));
 }
 
@@ -289,10 +416,9 @@ static void handle_events(struct daemon *d, const struct pollfd *fds)
 		handle_registrar(d);
 	if (fds[ON_DEAD_LISTENER].revents && !eventfd_read(d->relay.trouble, &count))
 		mend_listeners(&d->mend);
-	if (fds[ON_NEW_RELAY].revents && d->handover.new_relay_fd >= 0)
-		handle_new_relay(d);
-	if (fds[ON_HANDOVER].revents && d->handover.listen_fd >= 0)
-		answer_new_relay(d);
+	if (fds[ON_PAUSED].revents)
+		handle_paused(d);
+	handle_handover(d);
 	if (fds[ON_FLOWS].revents)
 		flow_server_run(&d->flows);
 	if (fds[ON_LOG_DUE].revents)
@@ -305,7 +431,8 @@ void daemon_run(struct daemon *d)
 {
 	struct pollfd fds[ON_MAX];
 
-	while (d->running) {
+	/* The process that the service manager knows is the last one to end. */
+	while (d->running || retired_wait(d)) {
 		wait_for(d, fds);
 		handle_events(d, fds);
 		mend_check(&d->mend);

@@ -6,12 +6,12 @@
 #ifndef TPROXY_RELAY_DAEMON_H
 #define TPROXY_RELAY_DAEMON_H
 
-#include "lib/flows/relays.h"
 #include "relay/admit/budget.h"
 #include "relay/config/options.h"
 #include "relay/flows/server.h"
 #include "relay/mend.h"
 #include "relay/process/handover.h"
+#include "relay/process/takeover.h"
 
 #define DAEMON_WHY_LEN 1024
 
@@ -22,11 +22,12 @@ struct daemon {
 	struct listener_set listeners;
 	struct registrar registrar;
 	struct mend mend;
+	struct takeover takeover; /* from the relay before us; used at the start */
 	struct handover handover;
+	struct run_names names; /* of our path sockets */
 	struct relay relay;
 	int flows_fd; /* the path socket of the flow server, which takes it; -1: none */
 	struct flow_server flows;
-	char flows_name[FLOWS_SOCKET_LEN]; /* in RUNDIR; empty: none */
 	struct flow_port *ports[OPTIONS_MAX_WORKERS];
 	struct budget budget;
 	pthread_mutex_t settings_lock;
@@ -35,10 +36,11 @@ struct daemon {
 	unsigned int opened; /* threads */
 	unsigned int running;
 	int signals;
-	int status;                          /* of the process, at its end */
-	enum thread_order order;             /* that the threads have */
-	uint64_t watchdog_ms;                /* how often to report to systemd, 0: never */
-	uint64_t watchdog_due;               /* ms of CLOCK_MONOTONIC */
+	int status;              /* of the process, at its end */
+	enum thread_order order; /* that the threads have */
+	uint64_t drain_end;      /* ms of CLOCK_MONOTONIC: we wait for retired relays until then */
+	uint64_t watchdog_ms;    /* how often to report to systemd, 0: never */
+	uint64_t watchdog_due;   /* ms of CLOCK_MONOTONIC */
 	uint64_t beats[OPTIONS_MAX_WORKERS]; /* of each thread, when we last looked */
 };
 

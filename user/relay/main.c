@@ -54,8 +54,9 @@ static void finish(struct daemon *d)
 	flow_server_close(&d->flows);
 	for (unsigned int i = 0; i < d->opened; i++)
 		thread_close(&d->threads[i]);
-	registrar_stop(&d->registrar);
 	handover_close(&d->handover);
+	cleanup_fd(&d->flows_fd);
+	registrar_stop(&d->registrar); /* removes path sockets that are closed */
 	settings_unref(d->relay.settings);
 	clients_free(d->relay.clients);
 	looplog_free(d->relay.loops);
@@ -63,6 +64,8 @@ static void finish(struct daemon *d)
 	sink_stop(LOG_FLUSH_MS);
 	cleanup_fd(&d->relay.done);
 	cleanup_fd(&d->relay.trouble);
+	cleanup_fd(&d->relay.paused);
+	cleanup_fd(&d->relay.new_relay_fd);
 	cleanup_fd(&d->signals);
 }
 
@@ -74,7 +77,6 @@ static void report_error(const char *text, void *arg)
 int main(int argc, char **argv)
 {
 	static struct daemon d = { .registrar = { .fd = -1 },
-				   .handover = { .listen_fd = -1, .new_relay_fd = -1 },
 				   .flows_fd = -1,
 				   .settings_lock = PTHREAD_MUTEX_INITIALIZER,
 				   .gate = PTHREAD_MUTEX_INITIALIZER,
@@ -93,11 +95,14 @@ int main(int argc, char **argv)
 				  .gate = &d.gate,
 				  .settings_lock = &d.settings_lock,
 				  .done = -1,
-				  .trouble = -1 };
+				  .trouble = -1,
+				  .paused = -1,
+				  .new_relay_fd = -1 };
 	d.mend = (struct mend){ .options = &d.options,
 				.listeners = &d.listeners,
 				.registrar = &d.registrar,
 				.threads = d.threads };
+	handover_init(&d.handover);
 	switch (options_load(&d.options, &source)) {
 	case OPTIONS_RUN:
 		break;

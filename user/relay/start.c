@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
-#include "lib/flows/relays.h"
 #include "lib/log.h"
 #include "lib/notify.h"
 #include "lib/rundir.h"
@@ -18,6 +18,10 @@
 #include "relay/process/privs.h"
 #include "relay/process/seccomp.h"
 #include "relay/signals.h"
+
+#define FLOWS_BACKLOG 8
+#define LISTENERS_PATIENCE_MS 1000
+#define LISTENERS_AGAIN_MS 50
 
 /* Otherwise a socket of ours could become standard output. */
 static void fill_standard_fds(void)
@@ -67,82 +71,125 @@ static int find_device(struct daemon *d)
 	return complain(err, why);
 }
 
-/* The relay works without it, so a failure is only a warning. */
-static void offer_handover(struct daemon *d, const char *name, int listen_fd)
-{
-	int err = handover_open(&d->handover, name, listen_fd);
+/* ---- what a relay that runs already gives ------------------------------- */
 
-	if (err)
-		record_say(RECORD_WARN,
-			   "hand-over: %s: the next start cannot take over from this "
-			   "one (another process has the name @tproxy-relay/%s)",
-			   strerror(-err), name);
+/* The relay works without, so a failure is only a warning. */
+static void say_no_sockets(const struct daemon *d, int err)
+{
+	record_say(RECORD_WARN, "hand-over: %s/%s: %s (%s)", rundir_path(), d->names.handover,
+		   err == -EUCLEAN ? "other users may write in this directory" : strerror(-err),
+		   err == -EADDRINUSE ?
+			   "another relay has it; this one cannot be restarted "
+			   "without an interruption" :
+			   "start as root, or choose a directory with --run-dir: otherwise "
+			   "the next start interrupts all flows");
 }
 
-/* The relay works without it, so a failure is only a warning. */
-static void offer_flows(struct daemon *d, const char *name, bool takes_over)
+static int open_flows_socket(struct daemon *d)
 {
-	int err = flows_socket_name(name, d->flows_name);
+	int fd = rundir_listen(d->names.flows, RUNDIR_MEMBERS);
 
-	if (!err)
-		d->flows_fd = rundir_listen(d->flows_name, RUNDIR_MEMBERS);
-	if (!err && d->flows_fd < 0)
-		err = d->flows_fd;
-	if (!err)
-		err = registrar_own(&d->registrar, d->flows_name);
-	if (!err)
-		return;
-	d->flows_name[0] = '\0';
-	/* The relay that we replace has it until it is gone. */
-	if (takes_over && err == -EADDRINUSE)
-		return;
-	record_say(RECORD_WARN,
-		   "flows: %s: nobody can list the flows of this relay (see " RUNDIR ")",
-		   strerror(-err));
+	if (fd < 0)
+		return fd;
+	d->flows_fd = fd;
+	return 0;
+}
+
+/* By path sockets the next relay and the list of flows find us. */
+static void offer_sockets(struct daemon *d)
+{
+	struct handover *h = &d->handover;
+	int err = handover_open(h, d->names.handover, take_fd(&d->takeover.listen_fd));
+
+	d->flows_fd = take_fd(&d->takeover.flows_fd);
+	if (d->flows_fd >= 0)
+		listen(d->flows_fd, FLOWS_BACKLOG); /* peers see who we are */
+	else if (!err)
+		err = open_flows_socket(d);
+	if (err)
+		say_no_sockets(d, err);
+	h->listeners = &d->listeners;
+	h->flows_fd = d->flows_fd;
+	h->retire_ms = d->options.retire_timeout * 1000ULL;
+}
+
+/* A relay that is about to end closes its listeners a moment after it stopped to answer. */
+static int open_missing(struct daemon *d, char *why, size_t size)
+{
+	uint64_t end = monotonic_ms() + LISTENERS_PATIENCE_MS;
+	int err;
+
+	for (;;) {
+		err = listener_open_missing(&d->listeners, &d->options, why, size);
+		if (err != -EADDRINUSE || monotonic_ms() >= end)
+			return err;
+		listener_set_init(&d->listeners, &d->options, d->relay.binding.in);
+		usleep(LISTENERS_AGAIN_MS * 1000);
+	}
 }
 
 /* Those of systemd or of the relay that runs already; what is missing then is opened. */
-static int get_listeners(struct daemon *d, int *ret_old_relay_fd)
+static int get_listeners(struct daemon *d)
 {
+	struct takeover *t = &d->takeover;
 	char why[DAEMON_WHY_LEN] = "systemd: its sockets cannot be taken (check the socket unit)";
-	struct takeover takeover = { .old_relay_fd = -1, .listen_fd = -1 };
-	char name[HANDOVER_NAME_LEN];
-	int err = inherited_from_systemd(&takeover.listeners);
+	struct inherited from_systemd = { 0 };
+	int err = inherited_from_systemd(&from_systemd);
 
-	handover_name(&d->options, name);
-	if (!err && !takeover.listeners.count)
-		err = handover_ask(name, &takeover, why, sizeof(why));
+	takeover_init(t);
+	if (!err && !from_systemd.count && *d->names.handover)
+		err = takeover_ask(d->names.handover, t, why, sizeof(why));
 	listener_set_init(&d->listeners, &d->options, d->relay.binding.in);
 	if (!err)
-		err = inherited_place(&takeover.listeners, &d->listeners, &d->options, why,
-				      sizeof(why));
-	if (takeover.listeners.destroyed)
+		err = inherited_place(from_systemd.count ? &from_systemd : &t->listeners,
+				      &d->listeners, &d->options, why, sizeof(why));
+	if (from_systemd.destroyed + t->listeners.destroyed)
 		record_say(RECORD_WARN,
 			   "%u listeners that we were given were destroyed by another program, as "
 			   "ss -K does: opening new ones",
-			   takeover.listeners.destroyed);
+			   from_systemd.destroyed + t->listeners.destroyed);
 	if (!err)
-		err = listener_open_missing(&d->listeners, &d->options, why, sizeof(why));
-	if (!err)
-		offer_handover(d, name, takeover.listen_fd);
-	if (!err)
-		offer_flows(d, name, takeover.old_relay_fd >= 0);
-	*ret_old_relay_fd = takeover.old_relay_fd;
+		err = open_missing(d, why, sizeof(why));
 	return complain(err, why);
 }
 
 /* A relay that takes over from another one has its slots. */
-static int refuse_conflict(const struct daemon *d, bool takes_over)
+static int refuse_conflict(const struct daemon *d)
 {
 	char why[DAEMON_WHY_LEN];
 
-	if (takes_over || d->options.join || d->listeners.device)
+	if (d->takeover.old_relay_fd >= 0 || d->options.join || d->listeners.device)
 		return 0;
 	return complain(conflict_check(d->options.pin_dir, &d->listeners, why, sizeof(why)), why);
 }
 
+static int start_registrar(struct daemon *d)
+{
+	const struct registrar_sockets sockets = {
+		.names = &d->names,
+		.fds = { d->handover.callers.listen_fd, d->flows_fd, d->takeover.old_relay_fd }
+	};
+	int err = registrar_start(&d->options, &d->listeners, &sockets, &d->registrar);
+
+	if (err)
+		log_error("registrar: cannot be started: %s (check the limit of processes)",
+			  strerror(-err));
+	return err;
+}
+
+/* Without names there is no hand-over, and the relay works. */
+static void name_sockets(struct daemon *d)
+{
+	int err = run_names_make(&d->options, &d->names);
+
+	if (*d->options.run_dir)
+		rundir_choose(d->options.run_dir);
+	if (err)
+		record_say(RECORD_WARN, "/proc/self/ns: %s (mount /proc)", strerror(-err));
+}
+
 /* What needs the privileges that we were started with. 0, or -errno after logging why. */
-static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
+static int start_privileged(struct daemon *d)
 {
 	struct options *o = &d->options;
 	int err = o->netns[0] ? privs_enter_netns(o->netns) : 0;
@@ -166,16 +213,14 @@ static int start_privileged(struct daemon *d, int *ret_old_relay_fd)
 		return err;
 	}
 	record_choose(o->log_begin, o->settings->limits.source_prefix6);
-	err = get_listeners(d, ret_old_relay_fd);
+	name_sockets(d);
+	err = get_listeners(d);
 	if (!err)
-		err = refuse_conflict(d, *ret_old_relay_fd >= 0);
+		err = refuse_conflict(d);
 	if (err)
 		return err;
-	err = registrar_start(o, &d->listeners, &d->registrar);
-	if (err)
-		log_error("registrar: cannot be started: %s (check the limit of processes)",
-			  strerror(-err));
-	return err;
+	offer_sockets(d);
+	return start_registrar(d);
 }
 
 /* In the thread of netwatch. */
@@ -239,11 +284,13 @@ static int start_threads(struct daemon *d)
 	int err;
 
 	d->relay.done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	d->relay.paused = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->relay.trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->relay.clients = clients_new();
 	d->relay.loops = looplog_new();
 	pthread_mutex_lock(&d->gate);
-	if (d->relay.done < 0 || d->relay.trouble < 0 || !d->relay.clients || !d->relay.loops)
+	if (d->relay.done < 0 || d->relay.paused < 0 || d->relay.trouble < 0 || !d->relay.clients ||
+	    !d->relay.loops)
 		return -errno;
 	err = open_threads(d);
 	if (!err)
@@ -306,10 +353,14 @@ static void warn_of_nobody(const struct options *o)
 		   "--shell /usr/sbin/nologin tproxy)");
 }
 
+/* A process that the service manager starts to reload is not told of the watchdog: the old relay was. */
 static void start_watchdog(struct daemon *d)
 {
 	/* Twice as often as systemd asks, because one message may be late. */
 	d->watchdog_ms = notify_watchdog_ms() / 2;
+	if (!d->watchdog_ms)
+		d->watchdog_ms = d->takeover.watchdog_ms;
+	d->handover.watchdog_ms = (uint32_t)d->watchdog_ms;
 }
 
 static int start_unprivileged(struct daemon *d)
@@ -336,9 +387,35 @@ static int start_unprivileged(struct daemon *d)
 	return err;
 }
 
+/* What the threads of the old relay give away. */
+static void take_gift(struct message *m, void *arg)
+{
+	(void)m;
+	(void)arg;
+}
+
+/* Until here the old relay serves. If we fail before, it continues. */
+static int take_over(struct daemon *d)
+{
+	char why[DAEMON_WHY_LEN];
+	bool takes_over = d->takeover.old_relay_fd >= 0;
+	int err = takeover_finish(&d->takeover, take_gift, d, why, sizeof(why));
+
+	if (err || !takes_over)
+		return complain(err, why);
+	record_say(RECORD_INFO, "hand-over: taking the listeners over");
+	err = handover_adopt(&d->handover, &d->takeover.retired);
+	if (err)
+		record_say(RECORD_WARN, "hand-over: the old relay cannot be controlled: %s",
+			   strerror(-err));
+	for (unsigned int i = 0; i < d->opened; i++)
+		thread_set_ids(&d->threads[i], i, d->takeover.next_id);
+	d->handover.next_id = d->takeover.next_id;
+	return 0;
+}
+
 int start_relay(struct daemon *d)
 {
-	int old_relay_fd;
 	int err;
 
 	fill_standard_fds();
@@ -346,15 +423,13 @@ int start_relay(struct daemon *d)
 	if (d->signals < 0)
 		return complain(d->signals, "signals: no descriptor for them (check the limit of "
 					    "open files)");
-	err = start_privileged(d, &old_relay_fd);
+	err = start_privileged(d);
 	if (!err)
 		err = start_unprivileged(d);
+	if (!err)
+		err = take_over(d);
 	if (err)
 		return err;
-	/* Until here the old relay serves. If we fail before, it continues. */
-	if (old_relay_fd >= 0)
-		record_say(RECORD_INFO, "hand-over: taking the listeners over");
-	handover_finish(&old_relay_fd);
 	pthread_mutex_unlock(&d->gate);
 	say_started(d);
 	if (d->registrar.fd >= 0)

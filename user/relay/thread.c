@@ -111,10 +111,36 @@ static void take_listeners(struct relay_thread *t)
 	}
 }
 
+/* From now on a flow of this thread can begin only at the relay that takes over. */
+static void pause_flows(struct relay_thread *t)
+{
+	if (atomic_load(&t->paused))
+		return;
+	tcp_hold(t->tcp, true);
+	udp_hold(t->udp, true);
+	/* Here a thread gives quiet sessions away, by messages on relay->new_relay_fd. */
+	atomic_store(&t->next_id, t->ctx.worker.next_id);
+	atomic_store(&t->paused, true);
+	eventfd_write(t->ctx.relay->paused, 1);
+}
+
+static void resume_flows(struct relay_thread *t)
+{
+	if (!atomic_load(&t->paused))
+		return;
+	atomic_store(&t->paused, false);
+	tcp_hold(t->tcp, false);
+	udp_hold(t->udp, false);
+}
+
 static void obey(struct relay_thread *t, enum thread_order order)
 {
 	switch (order) {
 	case THREAD_RUN:
+		resume_flows(t);
+		break;
+	case THREAD_PAUSE:
+		pause_flows(t);
 		break;
 	case THREAD_RETIRE:
 		stop_listening(t);
@@ -196,7 +222,6 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 	flowtable_init(&t->ctx.flows);
 	take_settings(&t->ctx);
 	take_addresses(t);
-	/* Ids of thread i are i modulo OPTIONS_MAX_WORKERS, and none is 0. */
 	err = worker_open(&t->ctx.worker, OPTIONS_MAX_WORKERS + index, OPTIONS_MAX_WORKERS);
 	t->command =
 		(struct io){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = command_ready };
@@ -210,6 +235,14 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 	if (!err && !t->ctx.lanes)
 		err = -ENOMEM;
 	return err ? err : open_engines(t);
+}
+
+/* Ids of thread i are i modulo OPTIONS_MAX_WORKERS, and none is 0. */
+void thread_set_ids(struct relay_thread *t, unsigned int index, uint64_t first_id)
+{
+	uint64_t round = (first_id + OPTIONS_MAX_WORKERS - 1) / OPTIONS_MAX_WORKERS;
+
+	t->ctx.worker.next_id = (round ? round : 1) * OPTIONS_MAX_WORKERS + index;
 }
 
 int thread_start(struct relay_thread *t)

@@ -12,9 +12,10 @@
 #include "relay/loop/flowwalk.h"
 #include "relay/process/exchange.h"
 
-/* From weak to strong: a thread never gets a weaker one than it has. */
+/* From weak to strong: a thread never gets a weaker one than it has, except RUN after PAUSE. */
 enum thread_order {
 	THREAD_RUN,
+	THREAD_PAUSE,  /* new flows wait in the listeners; another relay is about to serve them */
 	THREAD_RETIRE, /* another relay serves the listeners; flows may take the time they need */
 	THREAD_DRAIN,  /* no new flows; those that are left have drain-timeout */
 	THREAD_ABORT,  /* they end now */
@@ -30,12 +31,17 @@ struct relay_thread {
 	struct flow_port flows;
 	struct io command; /* eventfd: look at `order`, the settings and new listeners */
 	_Atomic int order; /* enum thread_order */
+	_Atomic bool paused;
+	_Atomic uint64_t next_id; /* of a flow, when it paused */
 	struct timer drain_timer;
 };
 
 /* Takes the listeners of row `index` of relay->listeners. 0 or -errno; thread_close in any case. */
 int thread_open(struct relay_thread *t, unsigned int index, const struct relay *relay);
 int thread_start(struct relay_thread *t);
+
+/* Before it is let through the gate: its ids begin at first_id or shortly after. */
+void thread_set_ids(struct relay_thread *t, unsigned int index, uint64_t first_id);
 
 /* From any thread. The same order again only wakes it. */
 void thread_order(struct relay_thread *t, enum thread_order order);

@@ -21,6 +21,8 @@ const char keys_help[] =
 	"      --json                    with --list: print one JSON object\n"
 	"  -n, --netns NAME              work in the network namespace NAME\n"
 	"      --pin-dir DIR             pinned maps (default /sys/fs/bpf/tproxy[-NETNS])\n"
+	"      --run-dir DIR             sockets for the next start and for lists of flows\n"
+	"                                (default /run/tproxy)\n"
 	"      --join                    share the flows with another relay for the same pins;\n"
 	"                                without it a second one is refused\n"
 	"      --listen PORT[,PORT…]     ports on loopback; the first is registered\n"
@@ -39,6 +41,7 @@ const char keys_help[] =
 	"      --idle-timeout SECONDS          limit without a byte in either direction (default 3600)\n"
 	"      --half-closed-timeout SECONDS   the same, after the FIN of one side (default 60)\n"
 	"      --drain-timeout SECONDS         limit for flows to end after SIGTERM (default 30)\n"
+	"      --retire-timeout SECONDS        limit for flows that began before a restart (86400)\n"
 	"      --user-timeout SECONDS          limit for unacknowledged bytes (TCP_USER_TIMEOUT;\n"
 	"                                      default: the kernel's, some 15 minutes)\n"
 	"      --udp-full-cone           let any host send to a client's port, not only those asked\n"
@@ -182,6 +185,14 @@ static int set_pin_dir(struct options *o, const char *value, const char **ret_wh
 	return copy_text(o->pin_dir, sizeof(o->pin_dir), value, ret_why);
 }
 
+static int set_run_dir(struct options *o, const char *value, const char **ret_why)
+{
+	if (*value == '/')
+		return copy_text(o->run_dir, sizeof(o->run_dir), value, ret_why);
+	*ret_why = *value ? "not an absolute path" : "empty";
+	return -EINVAL;
+}
+
 static int set_join(struct options *o, const char *value, const char **ret_why)
 {
 	return set_flag(&o->join, value, ret_why);
@@ -211,6 +222,11 @@ static int set_half_closed_timeout(struct options *o, const char *value, const c
 static int set_drain_timeout(struct options *o, const char *value, const char **ret_why)
 {
 	return set_seconds(&o->drain_timeout, value, ret_why);
+}
+
+static int set_retire_timeout(struct options *o, const char *value, const char **ret_why)
+{
+	return set_seconds(&o->retire_timeout, value, ret_why);
 }
 
 static int set_user_timeout(struct options *o, const char *value, const char **ret_why)
@@ -274,11 +290,13 @@ static const struct {
 	{ "log-begin", set_log_begin },
 	{ "user", set_user },
 	{ "pin-dir", set_pin_dir },
+	{ "run-dir", set_run_dir },
 	{ "join", set_join },
 	{ "connect-timeout", set_connect_timeout },
 	{ "idle-timeout", set_idle_timeout },
 	{ "half-closed-timeout", set_half_closed_timeout },
 	{ "drain-timeout", set_drain_timeout },
+	{ "retire-timeout", set_retire_timeout },
 	{ "user-timeout", set_user_timeout },
 	{ "allow-local", set_allow_local },
 	{ "carry-ecn", set_carry_ecn },

@@ -19,6 +19,7 @@ int options_defaults(struct options *o)
 		.idle_timeout = 3600,
 		.half_closed_timeout = 60,
 		.drain_timeout = 30,
+		.retire_timeout = 24 * 3600,
 		.udp_per_source = 4096,
 		.carry_ecn = true,
 		.settings = settings_new(),

@@ -33,11 +33,13 @@ struct options {
 	char user[OPTIONS_TEXT_LEN];  /* empty: tproxy, or else nobody */
 	char netns[OPTIONS_TEXT_LEN]; /* empty: that of the caller */
 	char pin_dir[PATH_MAX];
+	char run_dir[OPTIONS_TEXT_LEN]; /* of path sockets; empty: lib/rundir.h's own */
 	bool join;                /* share the flows with another relay that is registered there */
 	uint32_t connect_timeout; /* this and the next ones: seconds */
 	uint32_t idle_timeout;
 	uint32_t half_closed_timeout;
 	uint32_t drain_timeout;
+	uint32_t retire_timeout;
 	uint32_t user_timeout; /* 0: the kernel's own */
 	bool allow_local;
 	bool carry_ecn;
@@ -46,6 +48,7 @@ struct options {
 	unsigned int proxy_protocol; /* version of the header sent onward, 0: none */
 	const char *config;          /* -c, or NULL */
 	bool list_json;              /* --list prints JSON */
+	bool background;             /* return when the relay is ready */
 	struct settings *settings;   /* one reference is ours */
 	bool udp_full_cone;
 	uint32_t udp_per_source; /* flows */

@@ -55,6 +55,9 @@ struct relay {
 	struct pinned pinned;
 	int done;    /* eventfd that a thread increments when it ends */
 	int trouble; /* the same, when a listener died */
+	int paused;  /* the same when it pauses */
+	/* While threads pause: where they may send what they give away (process/message.h). */
+	int new_relay_fd;
 };
 
 struct engine_stats {

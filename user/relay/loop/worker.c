@@ -104,6 +104,7 @@ void worker_turn(struct worker *w)
 	run_tasks(w);
 	wheel_run(&w->wheel, w->now);
 	free_now(w);
+	atomic_store_explicit(&w->latest_id, w->next_id, memory_order_relaxed);
 	atomic_store_explicit(&w->beats, w->turn, memory_order_relaxed);
 }
 

@@ -40,9 +40,10 @@ TAILQ_HEAD(task_queue, task);
 
 struct worker {
 	int epoll;
-	uint64_t now;           /* ms of CLOCK_MONOTONIC at the start of this turn */
-	uint64_t turn;          /* its number */
-	_Atomic uint64_t beats; /* turns that are done: shows others that the thread lives */
+	uint64_t now;               /* ms of CLOCK_MONOTONIC at the start of this turn */
+	uint64_t turn;              /* its number */
+	_Atomic uint64_t beats;     /* turns that are done: shows others that the thread lives */
+	_Atomic uint64_t latest_id; /* next_id after the last turn, for others */
 	uint64_t next_id;
 	uint64_t id_step;
 	struct timer_wheel wheel;

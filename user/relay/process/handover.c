@@ -1,242 +1,357 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/process/handover.h"
 
-#include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
-#include <sys/un.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "lib/util.h"
 
-#define HANDOVER_MAGIC 0x74707831 /* another one for each change of struct offer */
-#define ANSWER_TIMEOUT_S 5
-#define HANDOVER_BACKLOG 8
-#define FDS_MAX (LISTENERS_MAX + 1) /* the listening socket comes first; the kernel takes 253 */
+#define OFFERED_MS 30000 /* the start of a relay with large lists */
+#define PAUSED_MS 5000   /* nobody takes new flows meanwhile */
 
-/* One message, with all descriptors. */
-struct offer {
-	uint32_t magic;
-	uint32_t count; /* of listeners */
-	uint8_t way[LISTENERS_MAX];
-};
-
-union fds_control {
-	struct cmsghdr head;
-	char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
-};
-
-void handover_name(const struct options *o, char *ret_name)
+void handover_init(struct handover *h)
 {
-	snprintf(ret_name, HANDOVER_NAME_LEN, "%u%s%s", o->listen[0], *o->device ? "%" : "",
-		 o->device);
+	*h = (struct handover){
+		.epoll = -1, .flows_fd = -1, .segment_fd = -1, .new_relay_fd = -1, .serving_fd = -1
+	};
+	callers_init(&h->callers);
 }
 
-static socklen_t handover_address(const char *name, struct sockaddr_un *ret_addr)
+static int watch(const struct handover *h, int fd)
 {
-	*ret_addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	/* sun_path[0] stays zero: an abstract name, which ends where the length says. */
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-			   (size_t)snprintf(ret_addr->sun_path + 1, sizeof(ret_addr->sun_path) - 1,
-					    "tproxy-relay/%s", name));
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 }
 
-static int handover_socket(int flags)
+/* Another relay may hold the same socket, so closing does not take it out. */
+static void unwatch(const struct handover *h, int fd)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
-
-	return fd < 0 ? -errno : fd;
+	epoll_ctl(h->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* Anybody may bind an abstract name, and connect to it. */
-static bool trusted(int fd, uid_t uid)
+static int open_epoll(struct handover *h)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return false;
-	return peer.uid == 0 || peer.uid == uid;
-}
-
-static int __printf(4, 5) fail(int err, char *ret_why, size_t size, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(ret_why, size, fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-/* All descriptors of a message, into fds (FDS_MAX). Returns their number. */
-static unsigned int take_fds(struct msghdr *msg, int *fds)
-{
-	unsigned int count = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n && count < FDS_MAX; i++)
-			memcpy(&fds[count++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-	}
-	return count;
-}
-
-/* 0 or -errno; in ret_takeover only with 0. */
-static int receive_offer(int old_relay_fd, struct takeover *ret_takeover)
-{
-	struct takeover t = { .old_relay_fd = -1, .listen_fd = -1 };
-	struct inherited *listeners = &t.listeners;
-	struct offer offer;
-	struct iovec iov = { &offer, sizeof(offer) };
-	union fds_control control;
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-	int fds[FDS_MAX];
-	ssize_t n = recvmsg(old_relay_fd, &msg, MSG_CMSG_CLOEXEC);
-	unsigned int count;
-
-	if (n < 0)
-		return -errno;
-	if (!n)
-		return -ECONNRESET;
-	count = take_fds(&msg, fds);
-	if (count)
-		t.listen_fd = fds[0];
-	for (; listeners->count + 1 < count; listeners->count++)
-		listeners->fds[listeners->count] = fds[listeners->count + 1];
-	if ((size_t)n != sizeof(offer) || offer.magic != HANDOVER_MAGIC || !count ||
-	    offer.count != listeners->count) {
-		inherited_close(listeners);
-		cleanup_fd(&t.listen_fd);
-		return -EPROTO;
-	}
-	for (unsigned int i = 0; i < listeners->count; i++)
-		listeners->way[i] = offer.way[i];
-	*ret_takeover = t;
-	return 0;
-}
-
-/* False: no relay of ours answers. If another process has our ports, binding them will fail. */
-static bool connect_to_old(int fd, const char *name)
-{
-	struct timeval patience = { .tv_sec = ANSWER_TIMEOUT_S };
-	struct sockaddr_un addr;
-	socklen_t len = handover_address(name, &addr);
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	return !connect(fd, (struct sockaddr *)&addr, len) && trusted(fd, geteuid());
-}
-
-int handover_ask(const char *name, struct takeover *ret_takeover, char *ret_why, size_t size)
-{
-	__cleanup_close int fd = handover_socket(0);
-	int err;
-
-	*ret_takeover = (struct takeover){ .old_relay_fd = -1, .listen_fd = -1 };
-	if (fd < 0)
-		return fail(fd, ret_why, size,
-			    "hand-over: no socket: %s (check the limit of open files)",
-			    strerror(-fd));
-	if (!connect_to_old(fd, name))
-		return 0;
-	err = receive_offer(fd, ret_takeover);
-	if (err == -EPROTO)
-		return fail(err, ret_why, size,
-			    "hand-over: the relay that serves port %s is of "
-			    "another version (stop it first)",
-			    name);
-	if (err)
-		return fail(err, ret_why, size,
-			    "hand-over: the relay that serves port %s does not "
-			    "give its listeners: %s (stop it first)",
-			    name, err == -EAGAIN ? "no answer" : strerror(-err));
-	ret_takeover->old_relay_fd = take_fd(&fd);
-	return 0;
-}
-
-void handover_finish(int *old_relay_fd)
-{
-	if (*old_relay_fd >= 0)
-		send(*old_relay_fd, "", 1, MSG_NOSIGNAL);
-	cleanup_fd(old_relay_fd);
-	*old_relay_fd = -1;
+	if (h->epoll < 0)
+		h->epoll = epoll_create1(EPOLL_CLOEXEC);
+	return h->epoll < 0 ? -errno : 0;
 }
 
 int handover_open(struct handover *h, const char *name, int listen_fd)
 {
-	__cleanup_close int fd = listen_fd >= 0 ? listen_fd : handover_socket(SOCK_NONBLOCK);
-	struct sockaddr_un addr;
-	socklen_t len = handover_address(name, &addr);
+	int err = open_epoll(h);
 
-	*h = (struct handover){ .listen_fd = -1, .new_relay_fd = -1, .uid = geteuid() };
-	if (fd < 0)
-		return fd;
-	if (listen_fd < 0 && bind(fd, (struct sockaddr *)&addr, len))
-		return -errno;
-	/* Also for an inherited one: peers see the credentials of the latest caller of listen. */
-	if (listen(fd, HANDOVER_BACKLOG))
-		return -errno;
-	h->listen_fd = take_fd(&fd);
-	return 0;
+	return err ? err : callers_open(&h->callers, name, listen_fd, h->epoll);
 }
 
-static int send_offer(int to, int listen_fd, const struct inherited *listeners)
+int handover_adopt(struct handover *h, struct retired_list *list)
 {
-	struct offer offer = { .magic = HANDOVER_MAGIC, .count = listeners->count };
-	struct iovec iov = { &offer, sizeof(offer) };
-	size_t fds_size = (listeners->count + 1) * sizeof(int);
-	union fds_control control = { 0 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = CMSG_SPACE(fds_size) };
+	int err = open_epoll(h);
 
-	control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(fds_size),
-					 .cmsg_level = SOL_SOCKET,
-					 .cmsg_type = SCM_RIGHTS };
-	memcpy(CMSG_DATA(&control.head), &listen_fd, sizeof(int));
-	memcpy(CMSG_DATA(&control.head) + sizeof(int), listeners->fds, fds_size - sizeof(int));
-	for (unsigned int i = 0; i < listeners->count; i++)
-		offer.way[i] = listeners->way[i];
-	return sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
-int handover_answer(struct handover *h, const struct inherited *listeners)
-{
-	__cleanup_close int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	if (!trusted(fd, h->uid))
-		return -EPERM;
-	err = send_offer(fd, h->listen_fd, listeners);
+	for (unsigned int i = 0; i < list->count && !err; i++) {
+		err = watch(h, list->items[i].control_fd);
+		if (!err)
+			retired_add(&h->retired, &list->items[i]);
+	}
 	if (!err)
-		h->new_relay_fd = take_fd(&fd);
+		list->count = 0;
 	return err;
 }
 
-int handover_verdict(struct handover *h)
+static void set_stage(struct handover *h, enum handover_stage stage, uint64_t ms)
 {
-	char done;
-	ssize_t n = recv(h->new_relay_fd, &done, sizeof(done), MSG_DONTWAIT);
+	h->stage = stage;
+	h->deadline = ms ? monotonic_ms() + ms : 0;
+}
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return -EAGAIN;
+/* ---- the offer ---------------------------------------------------------- */
+
+static int send_offer(const struct handover *h, int to)
+{
+	struct inherited list;
+	struct offer offer = { .next_id = h->next_id,
+			       .watchdog_ms = h->watchdog_ms,
+			       .has_flows = h->flows_fd >= 0,
+			       .pid = getpid() };
+	int fds[MESSAGE_FDS_MAX] = { h->callers.listen_fd };
+	unsigned int n = 1;
+
+	inherited_list(h->listeners, &list);
+	offer.count = list.count;
+	if (offer.has_flows)
+		fds[n++] = h->flows_fd;
+	for (unsigned int i = 0; i < list.count; i++) {
+		offer.way[i] = list.way[i];
+		fds[n++] = list.fds[i];
+	}
+	return message_send(to, &(struct message_out){ .type = MESSAGE_OFFER,
+						       .body = &offer,
+						       .size = sizeof(offer),
+						       .fds = fds,
+						       .fd_count = n });
+}
+
+/* A relay that we trust asks. One at a time: the others come back. */
+static void answer(struct handover *h, int new_relay_fd)
+{
+	__cleanup_close int fd = new_relay_fd;
+	int err;
+
+	if (h->stage != STAGE_NONE) {
+		callers_refuse(fd, REFUSAL_BUSY);
+		return;
+	}
+	err = send_offer(h, fd);
+	if (!err)
+		err = watch(h, fd);
+	if (err == -EPIPE) {
+		record_say(RECORD_WARN, "hand-over: the other relay is gone, continuing");
+		return;
+	}
+	if (err) {
+		record_say(RECORD_WARN, "hand-over: failed: %s", strerror(-err));
+		return;
+	}
+	record_say(RECORD_INFO, "hand-over: another relay asks for the listeners");
+	h->new_relay_fd = take_fd(&fd);
+	set_stage(h, STAGE_OFFERED, OFFERED_MS);
+}
+
+/* ---- the new relay ------------------------------------------------------ */
+
+static enum handover_event give_up(struct handover *h, const char *why)
+{
+	bool paused = h->stage != STAGE_OFFERED;
+
+	record_say(RECORD_WARN, "hand-over: the other relay is %s, continuing", why);
+	unwatch(h, h->new_relay_fd);
+	/* A thread may have a copy. */
+	shutdown(h->new_relay_fd, SHUT_RDWR);
 	cleanup_fd(&h->new_relay_fd);
 	h->new_relay_fd = -1;
-	return n == 1;
+	set_stage(h, STAGE_NONE, 0);
+	return paused ? HANDOVER_RESUME : HANDOVER_NOTHING;
+}
+
+/* A message that says DONE may be the last one of a process that was killed. */
+static bool has_hung_up(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static enum handover_event hear_new_relay(struct handover *h)
+{
+	int err = message_receive(h->new_relay_fd, 0, &h->message);
+
+	if (err == -EAGAIN)
+		return HANDOVER_NOTHING;
+	if (err)
+		return give_up(h, err == -ECONNRESET ? "gone" : "confused");
+	if (h->message.type == MESSAGE_READY && h->stage == STAGE_OFFERED) {
+		set_stage(h, STAGE_PAUSING, PAUSED_MS);
+		return HANDOVER_PAUSE;
+	}
+	if (h->message.type != MESSAGE_DONE || h->stage != STAGE_PAUSED)
+		return give_up(h, "confused");
+	return has_hung_up(h->new_relay_fd) ? give_up(h, "gone") : HANDOVER_RETIRE;
+}
+
+/*
+ * A DONE that came in time counts. From the shutdown on the new relay cannot send it, and finds
+ * the reason.
+ */
+static enum handover_event time_out(struct handover *h)
+{
+	message_send_plain(h->new_relay_fd, MESSAGE_ABORTED);
+	shutdown(h->new_relay_fd, SHUT_RD);
+	if (h->stage == STAGE_PAUSED && !message_receive(h->new_relay_fd, 0, &h->message) &&
+	    h->message.type == MESSAGE_DONE)
+		return HANDOVER_RETIRE;
+	return give_up(h, "late");
+}
+
+static int send_retired(const struct handover *h)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < h->retired.count && !err; i++) {
+		const struct retired *one = &h->retired.items[i];
+		struct peer peer = { .pid = one->pid };
+		int fds[] = { one->control_fd, one->segment_fd };
+
+		err = message_send(
+			h->new_relay_fd,
+			&(struct message_out){ .type = MESSAGE_RETIRED,
+					       .body = &peer,
+					       .size = sizeof(peer),
+					       .fds = fds,
+					       .fd_count = one->segment_fd < 0 ? 1 : 2 });
+	}
+	return err;
+}
+
+bool handover_paused(struct handover *h, uint64_t next_id)
+{
+	struct paused paused = { .next_id = next_id, .pid = getpid() };
+	int err = send_retired(h);
+
+	if (!err)
+		err = message_send(h->new_relay_fd,
+				   &(struct message_out){ .type = MESSAGE_PAUSED,
+							  .body = &paused,
+							  .size = sizeof(paused),
+							  .fds = &h->segment_fd,
+							  .fd_count = h->segment_fd >= 0 });
+	if (err) {
+		give_up(h, err == -EPIPE ? "gone" : "too slow");
+		return false;
+	}
+	h->stage = STAGE_PAUSED;
+	return true;
+}
+
+void handover_retire(struct handover *h)
+{
+	h->serving_fd = h->new_relay_fd;
+	h->new_relay_fd = -1;
+	h->listeners = NULL;
+	callers_close(&h->callers);
+	/* The new relay has these now; it is the same connection that it hears. */
+	for (unsigned int i = 0; i < h->retired.count; i++)
+		unwatch(h, h->retired.items[i].control_fd);
+	retired_close(&h->retired);
+	set_stage(h, STAGE_NONE, h->retire_ms);
+}
+
+/* ---- relays that have retired ------------------------------------------- */
+
+static enum handover_event event_of(struct handover *h, int from)
+{
+	switch (h->message.type) {
+	case MESSAGE_RELOAD:
+		return HANDOVER_RELOAD;
+	case MESSAGE_DRAIN:
+		return HANDOVER_DRAIN;
+	case MESSAGE_RESET:
+		return HANDOVER_RESET;
+	}
+	if (h->message.type >= MESSAGE_OTHER) {
+		h->from = from;
+		return HANDOVER_MESSAGE;
+	}
+	message_close(&h->message);
+	return HANDOVER_NOTHING;
+}
+
+static enum handover_event hear_serving(struct handover *h)
+{
+	int err = message_receive(h->serving_fd, MESSAGE_FDS_MAX, &h->message);
+
+	if (!err)
+		return event_of(h, h->serving_fd);
+	if (err == -EAGAIN || err == -EPROTO)
+		return HANDOVER_NOTHING;
+	record_say(RECORD_INFO,
+		   "hand-over: the relay that serves has ended, the flows here continue");
+	unwatch(h, h->serving_fd);
+	cleanup_fd(&h->serving_fd);
+	h->serving_fd = -1;
+	return HANDOVER_NOTHING;
+}
+
+static enum handover_event hear_retired(struct handover *h, struct retired *one)
+{
+	int err = message_receive(one->control_fd, MESSAGE_FDS_MAX, &h->message);
+
+	if (!err && h->message.type >= MESSAGE_OTHER)
+		return event_of(h, one->control_fd);
+	if (!err)
+		message_close(&h->message);
+	if (!err || err == -EAGAIN || err == -EPROTO)
+		return HANDOVER_NOTHING;
+	h->gone = (struct retired){ .control_fd = -1,
+				    .segment_fd = take_fd(&one->segment_fd),
+				    .pid = one->pid };
+	unwatch(h, one->control_fd);
+	retired_remove(&h->retired, one);
+	return HANDOVER_GONE;
+}
+
+unsigned int handover_tell(const struct handover *h, enum message_type order)
+{
+	return retired_tell(&h->retired, order);
+}
+
+/* ---- the caller's loop -------------------------------------------------- */
+
+static enum handover_event ready(struct handover *h, int fd)
+{
+	struct retired *retired;
+
+	if (callers_have(&h->callers, fd)) {
+		int trusted = callers_ready(&h->callers, fd);
+
+		if (trusted >= 0)
+			answer(h, trusted);
+		return HANDOVER_NOTHING;
+	}
+	if (fd == h->new_relay_fd)
+		return hear_new_relay(h);
+	if (fd == h->serving_fd)
+		return hear_serving(h);
+	retired = retired_find(&h->retired, fd);
+	return retired ? hear_retired(h, retired) : HANDOVER_NOTHING;
+}
+
+enum handover_event handover_step(struct handover *h)
+{
+	struct epoll_event ev;
+	uint64_t now = monotonic_ms();
+
+	callers_expire(&h->callers, now);
+	if (h->deadline && h->deadline <= now) {
+		if (h->stage != STAGE_NONE)
+			return time_out(h);
+		h->deadline = 0;
+		return HANDOVER_EXPIRED;
+	}
+	if (h->epoll < 0 || epoll_wait(h->epoll, &ev, 1, 0) != 1)
+		return HANDOVER_NOTHING;
+	return ready(h, ev.data.fd);
+}
+
+int handover_wait(const struct handover *h)
+{
+	uint64_t now = monotonic_ms();
+	uint64_t due = callers_due(&h->callers);
+
+	if (h->deadline && h->deadline < due)
+		due = h->deadline;
+	if (due == UINT64_MAX)
+		return -1;
+	return due > now ? (int)(due - now < INT32_MAX ? due - now : INT32_MAX) : 0;
+}
+
+void handover_stop(struct handover *h)
+{
+	callers_close(&h->callers);
+	if (h->new_relay_fd >= 0)
+		unwatch(h, h->new_relay_fd);
+	cleanup_fd(&h->new_relay_fd);
+	h->new_relay_fd = -1;
+	if (h->stage != STAGE_NONE)
+		set_stage(h, STAGE_NONE, 0);
 }
 
 void handover_close(struct handover *h)
 {
-	cleanup_fd(&h->listen_fd);
-	cleanup_fd(&h->new_relay_fd);
-	h->listen_fd = h->new_relay_fd = -1;
+	handover_stop(h);
+	cleanup_fd(&h->serving_fd);
+	h->serving_fd = -1;
+	retired_close(&h->retired);
+	cleanup_fd(&h->epoll);
+	h->epoll = -1;
 }

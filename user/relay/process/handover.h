@@ -1,62 +1,104 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Restart without losing a connection. The new relay asks the running one for its listeners and
- * gets the sockets themselves, so that queues and socket map slots stay what they are. The running
- * relay serves until the new one says that it is ready; if that one dies before, the running one
- * continues.
+ * Restart without losing a connection, the running relay's side; takeover.h is the other one. The
+ * new relay gets the sockets themselves, so that queues and socket map slots stay what they are.
  *
- * They meet at the abstract unix socket @tproxy-relay/PORT (of the first port), or
- * @tproxy-relay/PORT%DEVICE if they are bound to a device, because others may have the port then.
- * It belongs to the network namespace as the listeners do, needs no directory and vanishes with
- * its owner. Both check who is at the other end: root, or the user that started them.
+ *   new                          running
+ *   HELLO, its namespaces  ───►  checks who it is (callers.h)
+ *                          ◄───  OFFER, all listening sockets; it still serves
+ *   opens everything; READY ──►  its threads pause
+ *                          ◄───  RETIRED for each relay that retired before; UDP_SESSION …
+ *                          ◄───  PAUSED, with the last flow id
+ *   takes these; DONE      ───►  retires: the flows that are left end here
  *
- * Must not know what the listeners are for.
+ * If the new one dies or is late before DONE, the running one continues (ABORTED). If the running
+ * one dies after OFFER, the new one serves. The connection stays open afterwards: by it the serving
+ * relay controls the retired one, and passes it on to its own successor.
+ *
+ * Must not know what the listeners are for, nor touch threads: the caller acts on events.
  */
 #ifndef TPROXY_RELAY_PROCESS_HANDOVER_H
 #define TPROXY_RELAY_PROCESS_HANDOVER_H
 
-#include <sys/types.h>
+#include "relay/process/callers.h"
+#include "relay/process/retired.h"
 
-#include "relay/process/inherited.h"
-
-/* The name of what these options serve, in ret_name (HANDOVER_NAME_LEN bytes). */
-void handover_name(const struct options *o, char *ret_name);
-#define HANDOVER_NAME_LEN (6 + IF_NAMESIZE)
-
-/* ---- the new relay's side ----------------------------------------------- */
-
-/* What a running relay gives. Descriptors of -1 and no listeners: there is none. */
-struct takeover {
-	struct inherited listeners;
-	int old_relay_fd; /* leads to that relay; for handover_finish */
-	int listen_fd;    /* its own, for handover_open */
+enum handover_event {
+	HANDOVER_NOTHING,
+	HANDOVER_PAUSE,   /* take no flows for now; then handover_paused */
+	HANDOVER_RESUME,  /* the new relay is gone: take flows again */
+	HANDOVER_RETIRE,  /* the new relay serves; handover_retire is next */
+	HANDOVER_EXPIRED, /* retired for retire_ms: end the flows that are left */
+	/* The relay that serves now orders what a signal would. */
+	HANDOVER_RELOAD,
+	HANDOVER_DRAIN,
+	HANDOVER_RESET,
+	/* `message` came from `from`, a retired relay or the serving one; message_close it. */
+	HANDOVER_MESSAGE,
+	/* The retired relay `gone` has ended; close its segment. */
+	HANDOVER_GONE,
 };
 
-/* 0, or -errno with one line in ret_why (size bytes): the running relay does not give them. */
-int handover_ask(const char *name, struct takeover *ret_takeover, char *ret_why, size_t size);
-
-/* Says that everything is served, so that the old relay may go. Closes the descriptor. */
-void handover_finish(int *old_relay_fd);
-
-/* ---- the running relay's side ------------------------------------------- */
+enum handover_stage { STAGE_NONE, STAGE_OFFERED, STAGE_PAUSING, STAGE_PAUSED };
 
 struct handover {
-	int listen_fd;    /* where the next relay asks; readable: handover_answer */
-	int new_relay_fd; /* leads to the relay that has our listeners; readable: handover_verdict */
-	uid_t uid;        /* who may ask besides root: the user that started us */
+	int epoll; /* readable: handover_step */
+	struct callers callers;
+	/* Set these after handover_open; borrowed. */
+	const struct listener_set *listeners;
+	int flows_fd;         /* listening socket for flow lists, -1: none */
+	int segment_fd;       /* where we count our flows, -1: none */
+	uint32_t watchdog_ms; /* of the service manager, 0: none */
+	uint64_t retire_ms;
+	uint64_t next_id; /* of a flow: an estimate for OFFER */
+	/* The relay that takes over. */
+	int new_relay_fd; /* threads may send UDP_SESSION there while they pause */
+	enum handover_stage stage;
+	/* After it did. */
+	int serving_fd; /* leads to it; -1 also if it has ended */
+	/* Before. */
+	struct retired_list retired;
+	uint64_t deadline; /* of the stage, or of our retirement; ms of CLOCK_MONOTONIC, 0: none */
+	/* What an event is about. */
+	struct message message;
+	int from;
+	struct retired gone;
 };
 
+/* -1 in all places. */
+void handover_init(struct handover *h);
+
 /*
- * listen_fd: of the old relay, or -1. Call it while privileged: the next relay checks the
- * credentials of this call. 0 or -errno.
+ * Listens at name, or on listen_fd (of the relay that we take over from, -1: none). Call it while
+ * privileged. 0 or -errno: then nobody can take over.
  */
 int handover_open(struct handover *h, const char *name, int listen_fd);
 
-/* Another relay asks: gives it the listeners. Never blocks. 0, or -errno if it did not get them. */
-int handover_answer(struct handover *h, const struct inherited *listeners);
+/* The relays that retired before us: moves them out of the list. 0 or -errno. */
+int handover_adopt(struct handover *h, struct retired_list *list);
 
-/* 1: the new relay serves, we may go; 0: it is gone, we stay; -EAGAIN: not yet. */
-int handover_verdict(struct handover *h);
+/* Handles one thing that is ready or due. Never blocks. */
+enum handover_event handover_step(struct handover *h);
+
+/* Milliseconds until handover_step has something to do without input, -1: none. */
+int handover_wait(const struct handover *h);
+
+/* All threads have paused. next_id: no flow has it. False: as after HANDOVER_RESUME. */
+bool handover_paused(struct handover *h, uint64_t next_id);
+
+/* Leaves everything to the new relay, except for retire_ms at most the flows that are left. */
+void handover_retire(struct handover *h);
+
+static inline bool handover_is_retired(const struct handover *h)
+{
+	return h->listeners == NULL;
+}
+
+/* To all retired relays: MESSAGE_RELOAD, MESSAGE_DRAIN or MESSAGE_RESET. Returns how many got it. */
+unsigned int handover_tell(const struct handover *h, enum message_type order);
+
+/* Nobody can take over any more, and one that is about to may serve at once. */
+void handover_stop(struct handover *h);
 
 void handover_close(struct handover *h);
 

@@ -56,7 +56,6 @@ static inline bool registrar_tells(unsigned int tries)
 enum registrar_want {
 	REGISTRAR_GO, /* always the first */
 	REGISTRAR_WANT_LOG,
-	REGISTRAR_WANT_UNLINK,
 	REGISTRAR_WANT_LISTENER,
 };
 

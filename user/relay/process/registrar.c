@@ -19,21 +19,23 @@ static void become_registrar(const struct options *o)
 	/* After the change of credentials, which clears it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "tproxy-registr");
+	/*
+	 * Otherwise root of a container that sees our processes could take our namespaces and our
+	 * listeners from this one, which has no more capabilities than it (ptrace(2)).
+	 */
+	prctl(PR_SET_DUMPABLE, 0);
 }
 
-int registrar_own(struct registrar *r, const char *name)
+/* Otherwise we would be found to serve them. */
+static void leave_sockets(const struct registrar_sockets *sockets)
 {
-	struct registrar_files *files = &r->files;
-	int err = files->count < REGISTRAR_FILES ?
-			  rundir_find(name, &files->entries[files->count]) :
-			  -ENOSPC;
-
-	if (!err)
-		files->count++;
-	return err;
+	for (size_t i = 0; i < ARRAY_SIZE(sockets->fds); i++)
+		if (sockets->fds[i] >= 0)
+			close(sockets->fds[i]);
 }
 
-int registrar_start(const struct options *o, struct listener_set *set, struct registrar *r)
+int registrar_start(const struct options *o, struct listener_set *set,
+		    const struct registrar_sockets *sockets, struct registrar *r)
 {
 	int pair[2];
 	pid_t pid;
@@ -51,7 +53,9 @@ int registrar_start(const struct options *o, struct listener_set *set, struct re
 	if (!pid) {
 		close(pair[0]);
 		become_registrar(o);
-		registration_run(pair[1], o, set, &r->files);
+		leave_sockets(sockets);
+		registration_run(pair[1], o, set);
+		run_names_forget(sockets->names);
 		_exit(0);
 	}
 	close(pair[1]);
@@ -80,11 +84,6 @@ int registrar_ask_log(const struct registrar *r)
 int registrar_ask_listener(const struct registrar *r, const struct listener_id *id)
 {
 	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_LISTENER, .id = *id });
-}
-
-int registrar_ask_unlink(const struct registrar *r)
-{
-	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_UNLINK });
 }
 
 int registrar_read(const struct registrar *r, struct registrar_report *ret_report)

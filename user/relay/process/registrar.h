@@ -10,23 +10,26 @@
 
 #include <sys/types.h>
 
-#include "lib/rundir_entry.h"
 #include "relay/process/registration.h"
+#include "relay/process/runnames.h"
 
 struct registrar {
 	int fd; /* readable: registrar_read; hung up: the process is gone */
 	pid_t pid;
-	struct registrar_files files;
 };
 
-/* Before registrar_start: one more file of RUNDIR that registrar_ask_unlink removes. 0 or -errno. */
-int registrar_own(struct registrar *r, const char *name);
+/* The path sockets of the relay. At the end the process removes those that nobody serves. */
+struct registrar_sockets {
+	const struct run_names *names;
+	int fds[3]; /* of the relay alone: the process closes its copies. -1: none */
+};
 
 /*
  * Forks, and sets r->fd and r->pid. The process waits for registrar_go; options and set are used in
  * the child only. 0 or -errno.
  */
-int registrar_start(const struct options *o, struct listener_set *set, struct registrar *r);
+int registrar_start(const struct options *o, struct listener_set *set,
+		    const struct registrar_sockets *sockets, struct registrar *r);
 
 /* From now on the listeners may be registered. */
 void registrar_go(const struct registrar *r);
@@ -44,12 +47,6 @@ int registrar_ask_log(const struct registrar *r);
  * can open it, then registers it and sends it.
  */
 int registrar_ask_listener(const struct registrar *r, const struct listener_id *id);
-
-/*
- * Removes the files of registrar_own, unless others have their names by now. No answer; it is done
- * when registrar_stop returns.
- */
-int registrar_ask_unlink(const struct registrar *r);
 
 /*
  * 1: one report read; the caller owns report.fd, if it is not -1. 0: the helper is gone, -EAGAIN:

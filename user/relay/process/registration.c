@@ -28,7 +28,6 @@ struct registration {
 	int watch; /* of the parent directory, -1: none */
 	const struct options *options;
 	struct listener_set *set;
-	const struct registrar_files *files;
 	struct pins pins;
 	struct local_reader reader;
 	struct local_set addresses;
@@ -231,12 +230,6 @@ static void answer_log(struct registration *r)
 		r->log_wanted = false;
 }
 
-static void remove_files(const struct registrar_files *files)
-{
-	for (unsigned int i = 0; i < files->count; i++)
-		rundir_remove(&files->entries[i]);
-}
-
 static void take_request(struct registration *r, const struct registrar_request *request)
 {
 	switch (request->want) {
@@ -244,9 +237,6 @@ static void take_request(struct registration *r, const struct registrar_request 
 		break;
 	case REGISTRAR_WANT_LOG:
 		r->log_wanted = true;
-		break;
-	case REGISTRAR_WANT_UNLINK:
-		remove_files(r->files);
 		break;
 	case REGISTRAR_WANT_LISTENER:
 		if (reopening_want(&r->reopening, &request->id))
@@ -316,14 +306,11 @@ static void run(struct registration *r)
 	}
 }
 
-void registration_run(int sock, const struct options *o, struct listener_set *set,
-		      const struct registrar_files *files)
+void registration_run(int sock, const struct options *o, struct listener_set *set)
 {
 	static struct registration r;
 
-	r = (struct registration){
-		.sock = sock, .watch = -1, .options = o, .set = set, .files = files
-	};
+	r = (struct registration){ .sock = sock, .watch = -1, .options = o, .set = set };
 	pins_init(&r.pins, o->pin_dir);
 	slots_init(&r.slots, set);
 	reopening_init(&r.reopening, set, o);

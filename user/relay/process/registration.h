@@ -7,24 +7,14 @@
 #ifndef TPROXY_RELAY_PROCESS_REGISTRATION_H
 #define TPROXY_RELAY_PROCESS_REGISTRATION_H
 
-#include "lib/rundir_entry.h"
 #include "relay/process/helper.h"
 #include "relay/process/listener.h"
-
-/* Files of RUNDIR that belong to this relay. */
-#define REGISTRAR_FILES 4
-
-struct registrar_files {
-	unsigned int count;
-	struct rundir_entry entries[REGISTRAR_FILES];
-};
 
 /*
  * Waits for the first request on sock (SOCK_SEQPACKET), then works, takes requests and sends
  * reports there until the relay closes its end. A set that is bound to a device is not registered:
  * then only the configuration is reported.
  */
-void registration_run(int sock, const struct options *o, struct listener_set *set,
-		      const struct registrar_files *files);
+void registration_run(int sock, const struct options *o, struct listener_set *set);
 
 #endif

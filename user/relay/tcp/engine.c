@@ -29,6 +29,7 @@ struct tcp_engine {
 	struct conns conns;
 	int spare; /* closed to accept and reset one connection when there is no other descriptor */
 	bool paused;
+	bool held; /* see tcp_hold */
 	unsigned int seed;
 	struct timer pause;
 	struct acceptor acceptors[LISTENER_ROWS * 2];
@@ -68,7 +69,7 @@ static void accept_resume(struct timer *timer)
 	e->paused = false;
 	if (e->spare < 0)
 		e->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	err = accept_rewatch(e, EPOLLIN);
+	err = e->held ? 0 : accept_rewatch(e, EPOLLIN);
 	if (err)
 		accept_pause(e, err);
 }
@@ -168,7 +169,7 @@ static void accept_ready(struct io *io, uint32_t events)
 
 	if (events & (EPOLLERR | EPOLLHUP) && acceptor_check(a))
 		return;
-	if (e->paused) {
+	if (e->paused || e->held) {
 		accept_rewatch(e, 0);
 		return;
 	}
@@ -242,10 +243,22 @@ static void acceptor_drain(struct acceptor *a)
 {
 	enum accepted r = ACCEPTED;
 
-	for (int failed = 0; !a->e->paused && accept_continues(r) && failed < ACCEPTS_PER_TURN;) {
+	for (int failed = 0;
+	     !a->e->paused && !a->e->held && accept_continues(r) && failed < ACCEPTS_PER_TURN;) {
 		r = accept_one(a);
 		failed += r == ACCEPT_FAILED;
 	}
+}
+
+void tcp_hold(struct tcp_engine *e, bool hold)
+{
+	int err = 0;
+
+	e->held = hold;
+	if (hold || !e->paused)
+		err = accept_rewatch(e, hold ? 0 : EPOLLIN);
+	if (err)
+		accept_pause(e, -err);
 }
 
 void tcp_drain(struct tcp_engine *e)

@@ -22,7 +22,10 @@ int tcp_listen(struct tcp_engine *e, unsigned int row, enum tproxy_class cls);
 /* There are connections, and a drain waits for them. */
 bool tcp_busy(const struct tcp_engine *e);
 
-/* Takes what is already connected and stops; the listeners may be closed afterwards. */
+/* Leaves what connects to the relay that takes over, until it does or is gone. */
+void tcp_hold(struct tcp_engine *e, bool hold);
+
+/* Takes what is already connected, unless that is held, and stops; the listeners may be closed afterwards. */
 void tcp_drain(struct tcp_engine *e);
 
 /* Resets all connections. */

@@ -254,11 +254,19 @@ unsigned int udp_sessions(const struct udp_engine *e)
 	return e->count + e->retired_count;
 }
 
+void udp_hold(struct udp_engine *e, bool hold)
+{
+	if (hold)
+		direct_keep_busy(e);
+	listener_hold_all(e, hold);
+}
+
 void udp_drain(struct udp_engine *e)
 {
 	struct session *s;
 
-	direct_keep_busy(e);
+	if (!e->held)
+		direct_keep_busy(e);
 	timer_set(&e->w->wheel, &e->drain_timer, e->w->now + DRAIN_CHECK_MS);
 	listener_leave_all(e);
 	TAILQ_FOREACH(s, &e->unanswered.sessions, idle)

@@ -23,7 +23,13 @@ int udp_listen(struct udp_engine *e, unsigned int row, enum tproxy_class cls);
 unsigned int udp_sessions(const struct udp_engine *e);
 
 /*
- * Reads what has arrived and stops reading; the listeners may be closed or handed over afterwards.
+ * hold: leaves what arrives to the relay that takes over, until it does or is gone. Busy flows get
+ * sockets of their own before.
+ */
+void udp_hold(struct udp_engine *e, bool hold);
+
+/*
+ * Reads what has arrived, unless that is held, and stops reading; the listeners may be closed or handed over afterwards.
  * Busy flows stay in this process, on sockets of their own, until they pause; the others end when
  * no answer comes for two seconds.
  */

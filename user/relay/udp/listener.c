@@ -95,6 +95,8 @@ static void listener_ready(struct io *io, uint32_t events)
 		check(l, sockopt_error(io->fd));
 	if (io->fd < 0)
 		return;
+	if (l->e->held)
+		return;
 	engine_dispatch(l->e, receive(l));
 	direct_promote_waiting(l->e);
 }
@@ -104,7 +106,8 @@ void engine_empty_listeners(struct udp_engine *e)
 	for (size_t i = 0; i < ARRAY_SIZE(e->listeners); i++) {
 		struct udp_listener *l = &e->listeners[i];
 
-		for (int reads = 0; l->io.fd >= 0 && reads < EMPTYING_READS; reads++) {
+		for (int reads = 0; l->io.fd >= 0 && !e->held && reads < EMPTYING_READS;
+		     reads++) {
 			int n = receive(l);
 
 			if (n <= 0)
@@ -115,6 +118,11 @@ void engine_empty_listeners(struct udp_engine *e)
 }
 
 /* ---- watching ----------------------------------------------------------- */
+
+static uint32_t watched(const struct udp_engine *e)
+{
+	return e->held ? 0 : EPOLLIN | EPOLLRDHUP;
+}
 
 int udp_listen(struct udp_engine *e, unsigned int row, enum tproxy_class cls)
 {
@@ -127,7 +135,7 @@ int udp_listen(struct udp_engine *e, unsigned int row, enum tproxy_class cls)
 		return 0;
 	batch_accept_runs(l->io.fd);
 	ip_fields_request(l->io.fd, cls == TPROXY_UDP4 ? AF_INET : AF_INET6);
-	err = worker_watch(e->w, &l->io, EPOLLIN | EPOLLRDHUP);
+	err = worker_watch(e->w, &l->io, watched(e));
 	if (err)
 		l->io.fd = -1;
 	return err;
@@ -150,6 +158,19 @@ int listener_watch_all(struct udp_engine *e)
 	for (unsigned int i = 0; i < ARRAY_SIZE(e->listeners) && !err; i++)
 		err = udp_listen(e, e->listeners[i].row, e->listeners[i].cls);
 	return err;
+}
+
+void listener_hold_all(struct udp_engine *e, bool hold)
+{
+	int err = 0;
+
+	e->held = hold;
+	for (size_t i = 0; i < ARRAY_SIZE(e->listeners) && !err; i++)
+		if (e->listeners[i].io.fd >= 0)
+			err = worker_rewatch(e->w, &e->listeners[i].io, watched(e));
+	if (err)
+		record_say(RECORD_ERROR, "UDP: a listener cannot be read: %s (restart the relay)",
+			   strerror(-err));
 }
 
 void listener_leave_all(struct udp_engine *e)

@@ -122,6 +122,7 @@ struct udp_engine {
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
 	bool keeping; /* see udp_keep */
+	bool held;    /* see udp_hold */
 	struct budget_share descriptors;
 	unsigned int each;  /* descriptors of a session */
 	unsigned int count; /* sessions */
@@ -171,6 +172,9 @@ int listener_watch_all(struct udp_engine *e);
 
 /* From now on they are not read. */
 void listener_leave_all(struct udp_engine *e);
+
+/* hold: what arrives stays in them. */
+void listener_hold_all(struct udp_engine *e, bool hold);
 
 /* ---- session.c ---------------------------------------------------------- */
 
