@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Starts a service as systemd does, with sockets, Type=notify and WatchdogSec=1.
 
-    activate.py DIR SOCKET… -- COMMAND…
+    activate.py DIR [SOCKET]… -- COMMAND…
 
 SOCKET is tcp|udp,ADDRESS,PORT[,opaque|,DEVICE]: transparent unless opaque, and bound to
 DEVICE if there is one. Writes the messages of the service to DIR/notify and its process id to
@@ -57,8 +57,9 @@ def start(directory, sockets, command):
             os.dup2(fd, 3 + i, inheritable=True)
             os.close(fd)
 
-    env = dict(os.environ, LISTEN_FDS=str(len(sockets)), NOTIFY_SOCKET=directory + "/notify.sock",
-               WATCHDOG_USEC="1000000")
+    env = dict(os.environ, NOTIFY_SOCKET=directory + "/notify.sock", WATCHDOG_USEC="1000000")
+    if sockets:
+        env["LISTEN_FDS"] = str(len(sockets))
     # the shell knows its process id, which exec keeps
     shell = 'LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$@"'
     return subprocess.Popen(["sh", "-c", shell, "sh", *command], env=env, close_fds=False,

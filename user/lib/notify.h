@@ -20,11 +20,23 @@ static inline void notify_systemd(const char *state)
 #endif
 }
 
-/* Ready; and this process is the service now, also after it took over from another one. */
-static inline void notify_ready(void)
+/* Ready; and process pid is the service now, also after it took over from another one. */
+static inline void notify_ready_for(pid_t pid)
 {
 #ifdef HAVE_SYSTEMD
-	sd_notifyf(0, "READY=1\nMAINPID=%d", (int)getpid());
+	sd_notifyf(0, "READY=1\nMAINPID=%d", (int)pid);
+#else
+	(void)pid;
+#endif
+}
+
+/* Another process is the service from now on; it may not be able to say so itself. */
+static inline void notify_successor(pid_t pid)
+{
+#ifdef HAVE_SYSTEMD
+	sd_notifyf(0, "MAINPID=%d", (int)pid);
+#else
+	(void)pid;
 #endif
 }
 

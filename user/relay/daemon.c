@@ -258,6 +258,7 @@ static void retire(struct daemon *d)
 		   d->options.retire_timeout);
 	close_gifts(d);
 	handover_retire(&d->handover);
+	notify_successor(handover_successor(&d->handover));
 	flow_server_retire(&d->flows);
 	registrar_stop(&d->registrar);
 	d->watchdog_ms = 0;

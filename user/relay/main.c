@@ -3,8 +3,10 @@
  * tproxy-relay: reads the options, runs the relay and cleans up at the end. Must not touch flows.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/log.h"
+#include "lib/notify.h"
 #include "relay/admit/clients.h"
 #include "relay/config/keys.h"
 #include "relay/config/load.h"
@@ -13,6 +15,7 @@
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/log/sink.h"
+#include "relay/process/background.h"
 #include "relay/signals.h"
 #include "relay/start.h"
 
@@ -74,6 +77,16 @@ static void report_error(const char *text, void *arg)
 	log_error("%s", text);
 }
 
+static int enter_background(void)
+{
+	int err = background_enter();
+
+	if (err)
+		log_error("--background: %s (check the limits of processes and files)",
+			  strerror(-err));
+	return err;
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon d = { .registrar = { .fd = -1 },
@@ -122,6 +135,10 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	d.relay.settings = settings_ref(d.options.settings);
+	/* Twice as often as systemd asks, because one message may be late. It names our process id. */
+	d.watchdog_ms = notify_watchdog_ms() / 2;
+	if (d.options.background && enter_background())
+		return 1;
 	/* After a failed start the end of the process cleans up. */
 	if (start_relay(&d))
 		return 1;

@@ -14,6 +14,7 @@
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/log/sink.h"
+#include "relay/process/background.h"
 #include "relay/process/conflict.h"
 #include "relay/process/privs.h"
 #include "relay/process/seccomp.h"
@@ -353,11 +354,9 @@ static void warn_of_nobody(const struct options *o)
 		   "--shell /usr/sbin/nologin tproxy)");
 }
 
-/* A process that the service manager starts to reload is not told of the watchdog: the old relay was. */
+/* The service manager tells only the first process of a service about the watchdog. */
 static void start_watchdog(struct daemon *d)
 {
-	/* Twice as often as systemd asks, because one message may be late. */
-	d->watchdog_ms = notify_watchdog_ms() / 2;
 	if (!d->watchdog_ms)
 		d->watchdog_ms = d->takeover.watchdog_ms;
 	d->handover.watchdog_ms = (uint32_t)d->watchdog_ms;
@@ -414,6 +413,14 @@ static int take_over(struct daemon *d)
 	return 0;
 }
 
+/* In the background the command that was started reports: the service manager knows that one. */
+static void say_ready(const struct daemon *d)
+{
+	if (!background_is_entered())
+		notify_ready_for(getpid());
+	background_ready(!*d->options.log_file);
+}
+
 int start_relay(struct daemon *d)
 {
 	int err;
@@ -435,6 +442,6 @@ int start_relay(struct daemon *d)
 	if (d->registrar.fd >= 0)
 		registrar_go(&d->registrar);
 	start_watchdog(d);
-	notify_ready();
+	say_ready(d);
 	return 0;
 }

@@ -16,11 +16,12 @@ enum {
 	OPT_CHECK,
 	OPT_LIST,
 	OPT_JSON,
+	OPT_BACKGROUND,
 };
 
 static const struct option *long_options(void)
 {
-	static struct option table[MAX_KEYS + 8];
+	static struct option table[MAX_KEYS + 9];
 	const char *name;
 	size_t n = 0;
 	bool value;
@@ -32,6 +33,7 @@ static const struct option *long_options(void)
 	table[n++] = (struct option){ "check", no_argument, NULL, OPT_CHECK };
 	table[n++] = (struct option){ "list", no_argument, NULL, OPT_LIST };
 	table[n++] = (struct option){ "json", no_argument, NULL, OPT_JSON };
+	table[n++] = (struct option){ "background", no_argument, NULL, OPT_BACKGROUND };
 	table[n++] = (struct option){ "netns", required_argument, NULL, 'n' };
 	table[n++] = (struct option){ "help", no_argument, NULL, 'h' };
 	table[n++] = (struct option){ "version", no_argument, NULL, 'V' };
@@ -84,6 +86,9 @@ static enum cmdline_result take_option(struct command_line *cl, int opt, const c
 		break;
 	case OPT_JSON:
 		cl->o->list_json = true;
+		break;
+	case OPT_BACKGROUND:
+		cl->o->background = true;
 		break;
 	case 'h':
 		return CMDLINE_HELP;

@@ -19,6 +19,7 @@ const char keys_help[] =
 	"      --check                   look for errors in the options and in FILE, and exit\n"
 	"      --list                    print the open flows of the relays that run here, and exit\n"
 	"      --json                    with --list: print one JSON object\n"
+	"      --background              return when the relay is ready; it continues\n"
 	"  -n, --netns NAME              work in the network namespace NAME\n"
 	"      --pin-dir DIR             pinned maps (default /sys/fs/bpf/tproxy[-NETNS])\n"
 	"      --run-dir DIR             sockets for the next start and for lists of flows\n"

@@ -226,6 +226,14 @@ void handover_retire(struct handover *h)
 	set_stage(h, STAGE_NONE, h->retire_ms);
 }
 
+pid_t handover_successor(const struct handover *h)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(h->serving_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ? 0 : peer.pid;
+}
+
 /* ---- relays that have retired ------------------------------------------- */
 
 static enum handover_event event_of(struct handover *h, int from)

@@ -89,6 +89,9 @@ bool handover_paused(struct handover *h, uint64_t next_id);
 /* Leaves everything to the new relay, except for retire_ms at most the flows that are left. */
 void handover_retire(struct handover *h);
 
+/* After it: the process that serves now, 0: it has ended. */
+pid_t handover_successor(const struct handover *h);
+
 static inline bool handover_is_retired(const struct handover *h)
 {
 	return h->listeners == NULL;

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "lib/util.h"
+#include "relay/process/background.h"
 #include "relay/process/channel.h"
 #include "relay/process/privs.h"
 
@@ -54,6 +55,7 @@ int registrar_start(const struct options *o, struct listener_set *set,
 		close(pair[0]);
 		become_registrar(o);
 		leave_sockets(sockets);
+		background_leave_output();
 		registration_run(pair[1], o, set);
 		run_names_forget(sockets->names);
 		_exit(0);
