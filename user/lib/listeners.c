@@ -14,6 +14,8 @@
 
 /* ---- reading ------------------------------------------------------------ */
 
+#define RCV_SHUTDOWN 1 /* include/net/sock.h */
+
 struct reading {
 	struct listeners *listeners;
 	__u8 protocol; /* of the dump under way */
@@ -56,6 +58,8 @@ static int read_listener(const struct nlmsghdr *msg, void *data)
 		.transparent = options.transparent,
 		.port = ntohs(diag->id.idiag_sport),
 		.device = (int)diag->id.idiag_if,
+		.shut = attr[INET_DIAG_SHUTDOWN] &&
+			(mnl_attr_get_u8(attr[INET_DIAG_SHUTDOWN]) & RCV_SHUTDOWN),
 		.waiting = diag->idiag_rqueue,
 		.uid = diag->idiag_uid,
 		.inode = diag->idiag_inode,

@@ -21,6 +21,7 @@ struct listener {
 	__u16 port;       /* host byte order */
 	__u8 addr[16];    /* where it is bound, IPv4 as ::ffff:a.b.c.d; zero: any */
 	int device;       /* ifindex it is bound to; 0: any */
+	bool shut;        /* shut down for reading: it takes no flow any more */
 	__u32 waiting;    /* TCP: connections not accepted yet; UDP: bytes not read yet */
 	__u32 uid;        /* of its owner */
 	__u32 inode;      /* of the socket, as /proc/PID/fd shows it */

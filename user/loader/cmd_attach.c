@@ -11,6 +11,7 @@
 #include "loader/attach/attach.h"
 #include "loader/check/checks.h"
 #include "loader/check/list.h"
+#include "loader/check/tools/listening.h"
 #include "loader/commands.h"
 #include "loader/edit/caveat.h"
 #include "loader/steps/iface.h"
@@ -182,10 +183,16 @@ static bool uses_relay(const struct policy *policy)
 	return false;
 }
 
+/* Its listeners, once they are in the map, may be dead. */
 static bool relay_is_there(const struct session *session)
 {
-	return policy_maps_slot_cookie(&session->state, TPROXY_SLOT(0, TPROXY_TCP4, 0)) ||
-	       policy_maps_slot_cookie(&session->state, TPROXY_SLOT(0, TPROXY_TCP6, 0));
+	struct listening l __cleanup_listening = { .slots = { { 0 } } };
+
+	if (!policy_maps_slot_cookie(&session->state, TPROXY_SLOT(0, TPROXY_TCP4, 0)) &&
+	    !policy_maps_slot_cookie(&session->state, TPROXY_SLOT(0, TPROXY_TCP6, 0)))
+		return false;
+	return listening_open(&l, &session->state) ||
+	       (listening_relay(&l) & (1 << TPROXY_TCP4 | 1 << TPROXY_TCP6));
 }
 
 /* A running relay registers as soon as the pins appear: waits a moment for it. */

@@ -14,6 +14,7 @@
 /* What was found for one rule, in bits of enum tproxy_class. */
 struct finding {
 	struct checkup *c;
+	const struct listening *l;
 	const struct rule *rule;
 	__u8 wanted;                   /* that its flows may have */
 	__u8 missing;                  /* no listener at all */
@@ -60,22 +61,51 @@ static const char *how_to_be_transparent(const struct rule *rule, char *buf, siz
 	return buf;
 }
 
+static bool relay_is_there(const struct finding *f, __u8 classes)
+{
+	return (f->l->dead & classes) || listening_relay(f->l);
+}
+
+/* What the state of the relay is for these classes: "the relay has no listener for TCP". */
+static const char *relay_state(const struct finding *f, __u8 classes, char *buf, size_t size)
+{
+	if (!relay_is_there(f, classes))
+		snprintf(buf, size, "no relay is registered%s%s",
+			 classes == f->wanted ? "" : " for ",
+			 classes == f->wanted ? "" : protocols(classes));
+	else if (f->l->dead & classes)
+		snprintf(buf, size,
+			 "the relay's listeners for %s are dead (destroyed, or shut down)",
+			 protocols(classes));
+	else
+		snprintf(buf, size, "the relay has no listener for %s", protocols(classes));
+	return buf;
+}
+
+/* A running relay opens a listener again within seconds, unless it cannot. */
+static const char *relay_next(const struct finding *f, __u8 classes)
+{
+	return relay_is_there(f, classes) ?
+		       "the log of tproxy-relay says why it does not open them "
+		       "again; else restart tproxy-relay" :
+		       "start tproxy-relay";
+}
+
 /* ---- reports ------------------------------------------------------------ */
 
 static void report_missing(const struct finding *f, __u8 classes)
 {
 	const struct rule *rule = f->rule;
-	const bool all = classes == f->wanted;
+	char state[PROBLEM_TEXT_LEN / 2];
 	struct problem *p =
 		problem_add(&f->c->problems, "no-listener", VERDICT_BROKEN, NULL, rule->name);
 
 	problem_concerns(p, classes);
 	if (!rule->proxy.port) {
-		problem_text(p,
-			     "no relay is registered%s%s: new flows %s, as on-proxy-down = %s says",
-			     all ? "" : " for ", all ? "" : protocols(classes), fate(rule),
+		problem_text(p, "%s: new flows %s, as on-proxy-down = %s says",
+			     relay_state(f, classes, state, sizeof(state)), fate(rule),
 			     policy_on_down_names[rule->on_down]);
-		problem_next(p, "start tproxy-relay");
+		problem_next(p, "%s", relay_next(f, classes));
 		return;
 	}
 	problem_text(
@@ -111,8 +141,11 @@ static void report_partly(const struct finding *f)
 		problem_add(&f->c->problems, "no-listener", VERDICT_BROKEN, NULL, f->rule->name);
 
 	problem_concerns(p, f->partly);
-	problem_text(p, "some of the relay's slots for %s are empty: some new flows %s",
-		     protocols(f->partly), fate(f->rule));
+	problem_text(p, "some of the relay's slots for %s %s: some new flows %s",
+		     protocols(f->partly),
+		     f->l->dead & f->partly ? "have dead listeners (destroyed, or shut down)" :
+					      "are empty",
+		     fate(f->rule));
 	problem_next(p, "restart tproxy-relay");
 }
 
@@ -246,7 +279,7 @@ static void find_on_iface(struct finding *f, const struct listening *l,
 
 static void check_rule(struct checkup *c, const struct listening *l, int index)
 {
-	struct finding f = { .c = c, .rule = &c->policy.rules[index] };
+	struct finding f = { .c = c, .l = l, .rule = &c->policy.rules[index] };
 
 	for (size_t i = 0; i < c->n; i++)
 		if (checkup_takes(c, &c->ifaces[i], index))
@@ -259,13 +292,16 @@ static void check_rule(struct checkup *c, const struct listening *l, int index)
 static void check_pools(struct checkup *c, const struct listening *l)
 {
 	struct pool_table pools __cleanup_pools = { 0 };
+	const struct finding f = { .l = l, .wanted = TCP_CLASSES | UDP_CLASSES };
+	char state[PROBLEM_TEXT_LEN / 2];
 	struct problem *p;
 
 	if (listening_relay(l) || pools_read(&c->session->state, &pools) || !pools.n)
 		return;
 	p = problem_add(&c->problems, "no-listener", VERDICT_BROKEN, NULL, NULL);
-	problem_text(p, "no relay is registered: new flows to addresses of pools are refused");
-	problem_next(p, "start tproxy-relay");
+	problem_text(p, "%s: new flows to addresses of pools are refused",
+		     relay_state(&f, f.wanted, state, sizeof(state)));
+	problem_next(p, "%s", relay_next(&f, f.wanted));
 }
 
 void check_listeners(struct checkup *c)

@@ -68,6 +68,18 @@ static struct json_object *ifaces_json(const struct status *s)
 	return array;
 }
 
+/* The classes of which the socket map has listeners that are destroyed or shut down. */
+static struct json_object *dead_json(const struct listening *l)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (int i = 0; i < TPROXY_CLASS_MAX; i++)
+		if (l->dead >> i & 1)
+			json_object_array_add(array,
+					      json_object_new_string(listening_class_names[i]));
+	return array;
+}
+
 static struct json_object *relay_json(const struct status *s)
 {
 	struct json_object *object = json_object_new_object();
@@ -76,6 +88,7 @@ static struct json_object *relay_json(const struct status *s)
 	for (int i = 0; i < TPROXY_CLASS_MAX; i++)
 		json_object_object_add(object, listening_class_names[i],
 				       json_object_new_boolean(classes >> i & 1));
+	json_object_object_add(object, "dead", dead_json(&s->listening));
 	return object;
 }
 

@@ -39,15 +39,26 @@ static void print_iface(const struct iface_view *v)
 	print_chain(&v->chain);
 }
 
-static void print_relay(const struct status *s)
+static void print_classes(__u8 classes, const char *what)
 {
-	const __u8 classes = listening_relay(&s->listening);
-
-	printf("relay:");
 	for (int i = 0; i < TPROXY_CLASS_MAX; i++)
 		if (classes >> i & 1)
 			printf(" %s", listening_class_names[i]);
-	printf("%s\n", classes ? " registered" : " not registered (start tproxy-relay)");
+	printf(" %s", what);
+}
+
+static void print_relay(const struct status *s)
+{
+	const __u8 classes = listening_relay(&s->listening), dead = s->listening.dead;
+
+	printf("relay:");
+	if (classes)
+		print_classes(classes, "registered");
+	if (classes && dead)
+		printf(",");
+	if (dead)
+		print_classes(dead, "dead (restart tproxy-relay)");
+	printf("%s\n", classes || dead ? "" : " not registered (start tproxy-relay)");
 }
 
 static void print_listener(const struct status *s, const struct rule *rule)

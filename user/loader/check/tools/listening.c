@@ -23,16 +23,6 @@ const char *const found_names[FOUND_MAX] = {
 	[FOUND_UNKNOWN] = "unknown",
 };
 
-int listening_open(struct listening *l, const struct state *state)
-{
-	*l = (struct listening){ 0 };
-	for (__u32 cls = 0; cls < TPROXY_CLASS_MAX; cls++)
-		for (__u32 way = 0; way < TPROXY_GROUP_WAYS; way++)
-			l->slots[cls][way] =
-				policy_maps_slot_cookie(state, TPROXY_SLOT(0, cls, way));
-	return listeners_read(&l->listeners);
-}
-
 void listening_close(struct listening *l)
 {
 	listeners_free(&l->listeners);
@@ -96,12 +86,58 @@ __u8 listening_relay(const struct listening *l)
 	return classes;
 }
 
+/* ---- slots -------------------------------------------------------------- */
+
+/*
+ * The map keeps a socket until its last descriptor is closed, so a slot may have one that was
+ * destroyed or shut down: the kernel does not list that, or says so.
+ */
+static bool is_dead(const struct listening *l, enum tproxy_class cls, __u64 cookie)
+{
+	const struct listener *listener = listeners_by_cookie(&l->listeners, cookie);
+
+	if (!listeners_known(&l->listeners, class_protocol(cls)))
+		return false;
+	return !listener || listener->shut;
+}
+
+static void read_slots(struct listening *l, const struct state *state)
+{
+	for (__u32 cls = 0; cls < TPROXY_CLASS_MAX; cls++)
+		for (__u32 way = 0; way < TPROXY_GROUP_WAYS; way++)
+			l->slots[cls][way] =
+				policy_maps_slot_cookie(state, TPROXY_SLOT(0, cls, way));
+}
+
+static void sort_out_dead(struct listening *l, enum tproxy_class cls)
+{
+	for (int way = 0; way < TPROXY_GROUP_WAYS; way++) {
+		if (!l->slots[cls][way] || !is_dead(l, cls, l->slots[cls][way]))
+			continue;
+		l->dead |= (__u8)(1 << cls);
+		l->slots[cls][way] = 0;
+	}
+}
+
+int listening_open(struct listening *l, const struct state *state)
+{
+	int err;
+
+	*l = (struct listening){ 0 };
+	read_slots(l, state);
+	/* Afterwards: a listener that is opened meanwhile must not seem dead. */
+	err = listeners_read(&l->listeners);
+	for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX && !err; cls++)
+		sort_out_dead(l, cls);
+	return err;
+}
+
 /* ---- finding ------------------------------------------------------------ */
 
 /* A socket of the map that is not listed has been closed or belongs to another namespace. */
 static enum found assess(const struct listener *listener, __u8 family, const struct device *device)
 {
-	if (!listener)
+	if (!listener || listener->shut)
 		return FOUND_NONE;
 	if (device && !listener_takes_device(listener, device->ifindex, device_vrf(device)))
 		return FOUND_ELSEWHERE;
@@ -121,7 +157,7 @@ static enum found find_relay(const struct listening *l, enum tproxy_class cls,
 		const struct listener *listener = listeners_by_cookie(&l->listeners, cookie);
 		enum found found;
 
-		if (!cookie || (!listener && listeners_known(&l->listeners, class_protocol(cls)))) {
+		if (!cookie) {
 			empty++;
 			continue;
 		}

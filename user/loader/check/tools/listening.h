@@ -13,8 +13,10 @@
 #include "policy/policy.h"
 
 struct listening {
-	struct listeners listeners;                       /* owned */
-	__u64 slots[TPROXY_CLASS_MAX][TPROXY_GROUP_WAYS]; /* cookies of the relay's; 0: empty */
+	struct listeners listeners; /* owned */
+	__u64 slots[TPROXY_CLASS_MAX]
+		   [TPROXY_GROUP_WAYS]; /* cookies of the relay's; 0: empty, dead */
+	__u8 dead; /* the classes of which a slot has a socket that takes no flow, as bits */
 };
 
 /* 0 or -errno; close it either way. */
@@ -27,7 +29,7 @@ enum tproxy_class listening_class(__u8 protocol, __u8 family);
 
 /* The classes that a rule's flows may have by its services and prefixes, as bits. */
 __u8 listening_wanted(const struct rule *rule);
-/* The classes for which the relay has any socket, as bits. */
+/* The classes for which the relay has any socket that takes flows, as bits. */
 __u8 listening_relay(const struct listening *l);
 
 enum found {
