@@ -4,6 +4,7 @@
 # answer. A path that becomes narrow loses nothing.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
+. "$(dirname "$0")/../lib/destroy.sh"
 
 prepare nginx
 serve_peer echo 7007
@@ -35,6 +36,11 @@ straight "with the relay"
 ok "the server got those of the relay" wait_for 10 reported 8
 ok "the record has the error" relay_says \
 	"$(record udp $CLIENT4 $SERVER4 9 '.* end=error errno=ECONNREFUSED')"
+if destroy_ready; then
+	r ss -K -w -a >/dev/null
+	straight "with the relay, whose raw sockets were destroyed"
+	ok "the server got those, too" wait_for 10 reported 12
+fi
 
 # Only what the data path kept here counts: not an error that somebody beyond the server sends to
 # this host itself.

@@ -85,14 +85,33 @@ static ssize_t receive(int fd, struct iovec *packet, union saddr *from,
 	return n;
 }
 
+static int watch(struct udp_engine *e, struct udp_listener *l, sa_family_t family);
+
+/* SOCK_DESTROY takes a raw socket out of the kernel's table (raw_abort). Flows do not need it. */
+static void replace(struct udp_listener *l)
+{
+	sa_family_t family = l == l->e->icmp_listeners ? AF_INET : AF_INET6;
+	int err;
+
+	worker_close_io(&l->io);
+	err = watch(l->e, l, family);
+	if (err)
+		record_say(RECORD_WARN, "udp: clients' ICMP errors are no longer forwarded: %s",
+			   strerror(-err));
+}
+
 static void icmp_ready(struct io *io, uint32_t events)
 {
-	struct udp_engine *e = container_of(io, struct udp_listener, io)->e;
+	struct udp_listener *l = container_of(io, struct udp_listener, io);
+	struct udp_engine *e = l->e;
 	uint64_t marks = atomic_load_explicit(&e->ctx->relay->pinned.marks, memory_order_relaxed);
 	uint8_t data[QUOTE_SIZE];
 	struct icmp_quote quote;
 
-	(void)events;
+	if (events & EPOLLERR && sockopt_error(io->fd) == ECONNABORTED) {
+		replace(l);
+		return;
+	}
 	for (int i = 0; i < READS_PER_WAKE; i++) {
 		struct iovec packet = { data, sizeof(data) };
 		struct ip_fields_reading fields;
@@ -108,24 +127,30 @@ static void icmp_ready(struct io *io, uint32_t events)
 	}
 }
 
+static int watch(struct udp_engine *e, struct udp_listener *l, sa_family_t family)
+{
+	int fd = open_raw(family, e->ctx->relay->binding.in);
+	int err = fd < 0 ? fd : 0;
+
+	l->e = e;
+	l->io = (struct io){ .fd = fd, .ready = icmp_ready };
+	if (!err)
+		err = worker_watch(e->w, &l->io, EPOLLIN);
+	if (err)
+		worker_close_io(&l->io);
+	return err;
+}
+
 void icmp_open(struct udp_engine *e)
 {
 	static const sa_family_t families[] = { AF_INET, AF_INET6 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct udp_listener *l = &e->icmp_listeners[i];
-		int fd = open_raw(families[i], e->ctx->relay->binding.in);
-		int err = fd < 0 ? fd : 0;
+		int err = watch(e, &e->icmp_listeners[i], families[i]);
 
-		l->e = e;
-		l->io = (struct io){ .fd = fd, .ready = icmp_ready };
-		if (!err)
-			err = worker_watch(e->w, &l->io, EPOLLIN);
-		if (!err)
-			continue;
-		worker_close_io(&l->io);
-		record_say(RECORD_DEBUG, "udp: clients' ICMP errors are not forwarded: %s",
-			   strerror(-err));
+		if (err)
+			record_say(RECORD_DEBUG, "udp: clients' ICMP errors are not forwarded: %s",
+				   strerror(-err));
 	}
 }
 

@@ -275,6 +275,9 @@ static uint32_t send_bound(struct reply *r, const struct train_way *way, struct 
 
 		if (err == -EMSGSIZE && mtu)
 			return mtu;
+		/* SOCK_DESTROY; __udp_disconnect unbinds it from its device. */
+		if (err == -ECONNABORTED)
+			sockopt_device(r->fd, r->table->ctx->relay->binding.in);
 		if (train->done > done)
 			tries = 0;
 		if (++tries >= SEND_TRIES)
