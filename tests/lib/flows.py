@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Odd clients of a relay's socket for lists of flows, see user/lib/flows/proto.h.
 
-    flows.py stall PATH             asks for the list and reads nothing; prints the seconds until
-                                    the relay closes the connection
+    flows.py stall PATH             asks for the list and reads nothing; prints "asked", and the seconds
+                                    until the relay closes the connection
     flows.py knock PATH N SECONDS   N connections at a time that say nothing, again and again;
                                     prints how many were closed by the relay
     flows.py quit PATH N            asks N times, and closes without reading
     flows.py garbage PATH           messages of any bytes and lengths; prints "errors N" with the
                                     number of those that were refused as they should
     flows.py kill PATH              asks to end flow 1; prints the name of the error, or "ended N"
+    flows.py gap HOST PORT SECONDS  exchanges of a byte over one connection; prints the longest, in ms
     flows.py check FILE… LIVED      each FILE is a list in JSON; LIVED one that was made before. Prints
                                     how many flows of LIVED are not exactly once in each of them
 """
@@ -34,8 +35,9 @@ def request(kind, flow=0, version=VERSION):
 
 def dial(path):
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    sock.settimeout(20)
+    # without a time-out connect waits while the queue of the listener is full
     sock.connect(path)
+    sock.settimeout(20)
     return sock
 
 
@@ -48,6 +50,7 @@ def hung_up(sock, seconds):
 def cmd_stall(path):
     sock = dial(path)
     sock.send(request(LIST))
+    print("asked")
     begin = time.monotonic()
     print(f"{time.monotonic() - begin:.1f}" if hung_up(sock, 60) else "never")
 
@@ -72,13 +75,18 @@ def cmd_knock(path, count, seconds):
 def cmd_quit(path, count):
     for _ in range(int(count)):
         sock = dial(path)
-        sock.send(request(LIST))
+        try:
+            sock.send(request(LIST))
+        except BrokenPipeError: # it was refused: too many at a time
+            pass
         sock.close()
 
 
 def answer(sock):
     """The kind and the error of the first message; None if there is none."""
     try:
+        message = sock.recv(65536)
+    except ConnectionResetError: # it has not read our request, but may have said why
         message = sock.recv(65536)
     except OSError:
         return None
@@ -94,7 +102,7 @@ def cmd_garbage(path):
     for i in range(200):
         sock = dial(path)
         size = dice.choice([1, 7, 8, 55, 57, 64, 4096, 60000])
-        sock.send(dice.randbytes(size) if i % 2 else request(LIST)[:size % 56] + b"x")
+        sock.send(dice.randbytes(size) if i % 2 else request(LIST)[:size % 56] + b"xx")
         got = answer(sock)
         errors += got is not None and got[0] == END and got[1] in (errno.EPROTO, errno.EBUSY)
         sock.close()
@@ -108,7 +116,10 @@ def cmd_garbage(path):
 
 def cmd_kill(path):
     sock = dial(path)
-    sock.send(request(KILL, 1))
+    try:
+        sock.send(request(KILL, 1))
+    except BrokenPipeError: # it was refused at once
+        pass
     got = answer(sock)
     if not got:
         print("no answer")
@@ -116,6 +127,17 @@ def cmd_kill(path):
         print(errno.errorcode[got[1]])
     else:
         print("ended", struct.unpack_from("=Q", got[2], 16)[0])
+
+
+def cmd_gap(host, port, seconds):
+    end, longest = time.monotonic() + float(seconds), 0
+    with socket.create_connection((host, int(port)), 10) as sock:
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            sock.sendall(b"E")
+            sock.recv(1)
+            longest = max(longest, time.monotonic() - begin)
+    print(f"{longest * 1000:.1f}")
 
 
 def ids(path):

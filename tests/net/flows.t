@@ -238,5 +238,6 @@ is "it names it" "$(value "o['relays']")" "['15002']"
 
 relay_stop
 nok "the socket is gone" test -e "$(socket)"
+ok "no sanitizer complains" relay_silent Sanitizer
 refuses "no relay again" 1 'no relay runs' loader flows
 finish

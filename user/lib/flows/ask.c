@@ -78,6 +78,19 @@ static int take_message(struct asking *a, const union any_message *message, size
 	}
 }
 
+/*
+ * A relay that refuses us may close before it reads our request. The kernel reports that once, as
+ * ECONNRESET, before it gives us the reason, which has arrived by then.
+ */
+static ssize_t receive(int fd, union any_message *message)
+{
+	ssize_t n = recv(fd, message, sizeof(*message), MSG_TRUNC);
+
+	if (n < 0 && errno == ECONNRESET)
+		n = recv(fd, message, sizeof(*message), MSG_TRUNC);
+	return n;
+}
+
 /* Each process that answers holds the connection; it closes when the last one is done or gone. */
 static int take_answer(struct asking *a)
 {
@@ -85,7 +98,7 @@ static int take_answer(struct asking *a)
 	int r = 0;
 
 	while (!r) {
-		ssize_t n = recv(a->fd, &message, sizeof(message), MSG_TRUNC);
+		ssize_t n = receive(a->fd, &message);
 
 		if (n < 0 && errno == EINTR)
 			continue;
