@@ -9,6 +9,7 @@
 #include "relay/admit/budget.h"
 #include "relay/config/options.h"
 #include "relay/flows/server.h"
+#include "relay/log/pathlog.h"
 #include "relay/mend.h"
 #include "relay/process/handover.h"
 #include "relay/process/takeover.h"
@@ -30,6 +31,7 @@ struct daemon {
 	struct flow_server flows;
 	struct flow_port *ports[OPTIONS_MAX_WORKERS];
 	struct budget budget;
+	struct pathlog paths;
 	pthread_mutex_t settings_lock;
 	pthread_mutex_t gate;
 	struct relay_thread threads[OPTIONS_MAX_WORKERS];

@@ -289,6 +289,7 @@ static int start_threads(struct daemon *d)
 	d->relay.trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->relay.clients = clients_new();
 	d->relay.loops = looplog_new();
+	d->relay.paths = &d->paths;
 	pthread_mutex_lock(&d->gate);
 	if (d->relay.done < 0 || d->relay.paused < 0 || d->relay.trouble < 0 || !d->relay.clients ||
 	    !d->relay.loops)

@@ -163,7 +163,8 @@ static void command_ready(struct io *io, uint32_t events)
 	(void)events;
 	eventfd_read(io->fd, &count);
 	take_settings(&t->ctx);
-	take_addresses(t);
+	if (take_addresses(t))
+		tcp_addresses_changed(t->tcp);
 	udp_keep(t->udp, atomic_load(&t->ctx.relay->pinned.detaching));
 	if (!t->ctx.draining)
 		take_listeners(t);

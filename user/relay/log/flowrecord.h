@@ -26,6 +26,7 @@
 	X(EVICTED, "evicted")                                                                      \
 	X(KILLED, "killed")                                                                        \
 	X(DRAIN, "drain")                                                                          \
+	X(PATH_LOST, "path-lost")                                                                  \
 	X(ERROR, "error")
 
 enum flow_end {

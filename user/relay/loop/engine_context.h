@@ -21,6 +21,7 @@ struct lanes;
 struct listener_set;
 struct looplog;
 struct options;
+struct pathlog;
 struct port_set;
 struct settings;
 struct worker_listeners;
@@ -36,8 +37,8 @@ struct pinned {
 };
 
 /*
- * What all threads share. While they run, only `settings`, `pinned`, `budget`, `clients`, `loops`
- * and `netwatch` change.
+ * What all threads share. While they run, only `settings`, `pinned`, `budget`, `clients`, `loops`,
+ * `netwatch` and `paths` change.
  */
 struct relay {
 	const struct options *options;
@@ -49,6 +50,7 @@ struct relay {
 	struct clients *clients;
 	struct looplog *loops;
 	struct netwatch *netwatch;
+	struct pathlog *paths;
 	pthread_mutex_t *gate; /* threads take nothing before they can lock it */
 	pthread_mutex_t *settings_lock;
 	struct settings *settings; /* under the lock; each thread has a reference of its own */

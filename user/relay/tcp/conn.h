@@ -18,6 +18,9 @@
 #include "relay/upstream/handshake.h"
 
 TAILQ_HEAD(conn_list, conn);
+LIST_HEAD(conn_of_source, conn);
+
+struct sources;
 
 #define CONN_DESCRIPTORS 2 /* of one connection */
 
@@ -25,6 +28,7 @@ TAILQ_HEAD(conn_list, conn);
 struct conns {
 	struct engine_context *ctx;
 	struct conn_list list;
+	struct sources *sources;
 	struct budget_share descriptors;
 	struct record_limit warnings; /* about a lack of descriptors or memory */
 	struct pump_tools tools;
@@ -47,6 +51,7 @@ struct conn {
 	struct flow_member member;
 	TAILQ_ENTRY(conn) link;
 	struct flow_link flow;
+	LIST_ENTRY(conn) of_source; /* see sources.h; all zero: the source is not ours */
 	struct conns *all;
 	struct worker *w; /* that of `all` */
 	struct side client;

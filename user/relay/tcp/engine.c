@@ -11,6 +11,7 @@
 #include "relay/net/sockopt.h"
 #include "relay/process/exchange.h"
 #include "relay/tcp/conn_open.h"
+#include "relay/tcp/sources.h"
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_MIN_MS 100
@@ -230,7 +231,10 @@ int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine)
 	if (e->spare < 0)
 		return -errno;
 	e->conns.tools.buf = malloc(PUMP_BUFFER_SIZE);
-	return e->conns.tools.buf ? watch_listeners(e) : -ENOMEM;
+	e->conns.sources = sources_new(ctx);
+	if (!e->conns.tools.buf || !e->conns.sources)
+		return -ENOMEM;
+	return watch_listeners(e);
 }
 
 bool tcp_busy(const struct tcp_engine *e)
@@ -271,6 +275,11 @@ void tcp_drain(struct tcp_engine *e)
 	timer_cancel(&e->w->wheel, &e->pause);
 }
 
+void tcp_addresses_changed(struct tcp_engine *e)
+{
+	sources_changed(e->conns.sources);
+}
+
 void tcp_end_all(struct tcp_engine *e, enum flow_end end)
 {
 	conn_end_all(&e->conns, end);
@@ -283,6 +292,7 @@ void tcp_close(struct tcp_engine *e)
 	tcp_end_all(e, END_DRAIN);
 	timer_cancel(&e->w->wheel, &e->pause);
 	pipes_close(&e->conns.tools.pipes);
+	sources_free(e->conns.sources);
 	free(e->conns.tools.buf);
 	cleanup_fd(&e->spare);
 	free(e);

@@ -28,6 +28,9 @@ void tcp_hold(struct tcp_engine *e, bool hold);
 /* Takes what is already connected, unless that is held, and stops; the listeners may be closed afterwards. */
 void tcp_drain(struct tcp_engine *e);
 
+/* The set of local addresses is a new one: connections whose own address is gone end soon. */
+void tcp_addresses_changed(struct tcp_engine *e);
+
 /* Resets all connections. */
 void tcp_end_all(struct tcp_engine *e, enum flow_end end);
 
