@@ -12,6 +12,7 @@
 #include "relay/log/record.h"
 #include "relay/net/sockopt.h"
 #include "relay/tcp/sources.h"
+#include "relay/upstream/own_source.h"
 #include "relay/upstream/upstream.h"
 
 #define EVICT_IDLE_MS 2000 /* an equal client's connection goes only if it was idle for longer */
@@ -143,15 +144,6 @@ static int prepare_handshake(struct conn *c, const union saddr *to)
 	return handshake_new(&want, &c->handshake);
 }
 
-/* Addresses of a prefix that is routed here are not on this host, and never were. */
-static bool is_own_source(const struct engine_context *ctx, const union saddr *source)
-{
-	const struct source *wanted = &ctx->relay->options->source;
-
-	return wanted->mode == SOURCE_OWN ||
-	       (wanted->mode == SOURCE_LIST && local_lookup(ctx->local, source) == LOCAL_ADDRESS);
-}
-
 static int conn_connect(struct conn *c)
 {
 	const struct options *o = c->all->ctx->relay->options;
@@ -180,7 +172,7 @@ static int conn_connect(struct conn *c)
 		return err;
 	c->server.io.fd = up.fd;
 	c->source = up.source;
-	if (is_own_source(c->all->ctx, &up.source))
+	if (source_is_own(c->all->ctx, &up.source))
 		sources_join(c->all->sources, c);
 	looplog_note(c->all->ctx->relay->loops, &(struct looplog_flow){ &up.source, want.dst, ttl },
 		     &c->client_addr, c->w->now);

@@ -234,6 +234,7 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	icmp_open(e);
 	set_limits(e);
 	e->drain_timer.fire = drain_check_end;
+	e->path_timer.fire = renew_report;
 	TAILQ_INIT(&e->unanswered.sessions);
 	TAILQ_INIT(&e->answered.sessions);
 	TAILQ_INIT(&e->promotions);
@@ -244,7 +245,9 @@ int udp_open(struct engine_context *ctx, struct udp_engine **ret_engine)
 	e->paths = path_table_new(e->seed);
 	if (!e->batch || !e->paths)
 		return -ENOMEM;
-	err = reply_table_open(ctx, &e->descriptors, &e->replies);
+	err = nl_open(&e->routes);
+	if (!err)
+		err = reply_table_open(ctx, &e->descriptors, &e->replies);
 	return err ? err : listener_watch_all(e);
 }
 
@@ -308,8 +311,12 @@ void udp_close(struct udp_engine *e)
 		return;
 	udp_end_all(e, END_DRAIN);
 	timer_cancel(&e->w->wheel, &e->drain_timer);
+	if (e->path_timer.armed)
+		renew_report(&e->path_timer);
+	timer_cancel(&e->w->wheel, &e->path_timer);
 	direct_close_all(e);
 	icmp_close(e);
+	nl_close(&e->routes);
 	reply_table_close(e->replies);
 	rawicmp_close(e->icmp);
 	path_table_free(e->paths);

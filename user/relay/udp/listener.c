@@ -106,8 +106,7 @@ void engine_empty_listeners(struct udp_engine *e)
 	for (size_t i = 0; i < ARRAY_SIZE(e->listeners); i++) {
 		struct udp_listener *l = &e->listeners[i];
 
-		for (int reads = 0; l->io.fd >= 0 && !e->held && reads < EMPTYING_READS;
-		     reads++) {
+		for (int reads = 0; l->io.fd >= 0 && !e->held && reads < EMPTYING_READS; reads++) {
 			int n = receive(l);
 
 			if (n <= 0)

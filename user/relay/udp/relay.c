@@ -82,31 +82,41 @@ static void too_big_for_dst(struct session *s, const union saddr *dst,
 	skip_too_big(s, limit->mtu);
 }
 
-bool session_flush_to_dst(struct session *s, const union saddr *dst)
+static int send_to_dst(struct session *s, const union saddr *dst)
 {
 	struct train *t = &s->e->train;
 	struct train_way way = { .fd = s->up.fd,
 				 .to = s->e->full_cone ? dst : NULL,
 				 .gso_limit = &s->to_dst.gso_limit };
+
+	ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
+	return train_send(t, &way);
+}
+
+bool session_flush_to_dst(struct session *s, const union saddr *dst)
+{
+	struct train *t = &s->e->train;
 	int err;
 
 	if (!t->count)
 		return true;
+	if (s->path_changes != s->e->ctx->path_changes)
+		session_review_path(s);
 	/* The filter may drop the answer to this one. */
 	if (session_is_filtered(s))
 		timer_set(&s->e->w->wheel, &s->timer, s->e->w->now + REVIEW_DROPS_MS);
 	if (s->socks)
 		socks_send(s->socks, s->e->full_cone ? dst : &s->to, t);
-	else
-		ip_fields_set(s->up.fd, s->to.sa.sa_family, &s->to_dst.fields, &t->fields);
 	/* The error may be that of an earlier datagram, so this one gets a second try. */
-	for (unsigned int tries = 0; !s->socks && (err = train_send(t, &way)); tries++) {
+	for (unsigned int tries = 0; !s->socks && (err = send_to_dst(s, dst)); tries++) {
 		struct path_limit limit = { .device = s->e->ctx->relay->binding.in };
 
 		if (!error_take_server(s, -err, &limit.mtu)) {
 			train_reset(t);
 			return false;
 		}
+		if (session_path_failed(s, err))
+			continue;
 		if (err == -EMSGSIZE && limit.mtu)
 			too_big_for_dst(s, dst, &limit);
 		else if (tries)
@@ -319,4 +329,13 @@ void session_ready(struct io *io, uint32_t events)
 	}
 	session_review_drops(s);
 	direct_promote_waiting(e);
+}
+
+void session_read_former(struct session *s, int fd)
+{
+	struct udp_engine *e = s->e;
+	int n = batch_receive(e->batch, fd);
+
+	if (n > 0 && relay_answers(s, n))
+		direct_promote_waiting(e);
 }

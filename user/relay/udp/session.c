@@ -14,7 +14,8 @@
 #include "relay/log/record.h"
 #include "relay/net/sockopt.h"
 #include "relay/udp/socks.h"
-#include "relay/upstream/cone.h"
+#include "relay/upstream/own_source.h"
+#include "relay/upstream/upstream.h"
 
 #define TIMEOUT_ONE_WAY_MS 60000
 #define TIMEOUT_BOTH_MS 180000 /* RFC 4787 REQ-5: at least two minutes */
@@ -91,6 +92,7 @@ void session_finish(struct session *s, enum flow_end end, int err)
 	direct_demote(s);
 	timer_cancel(&s->e->w->wheel, &s->timer);
 	socks_close(s->socks);
+	former_close(s->former);
 	worker_close_io(&s->up);
 	if (s->reply)
 		reply_put(s->reply);
@@ -164,36 +166,19 @@ void session_answered(struct session *s)
 		session_set_timer(s);
 }
 
-/* A cone has no destination of its own. */
-static int open_socket(struct udp_engine *e, const union saddr *client, const union saddr *dst,
-		       struct upstream *ret_up)
-{
-	struct upstream_want want = { .type = SOCK_DGRAM,
-				      .source = &e->ctx->relay->options->source,
-				      .client = client,
-				      .dst = e->full_cone ? client : dst,
-				      .devices = &e->ctx->devices };
-
-	return e->full_cone ? cone_open(&want, ret_up) : upstream_open(&want, ret_up);
-}
-
 /* Without descriptors, an unused reply socket makes room, or the longest idle flow. */
 static int open_evicting(struct session *s, const struct lane *lane, struct upstream *ret_up)
 {
 	struct udp_engine *e = s->e;
-	int err;
+	int err = onward_open(e, &s->client, &s->to, ret_up);
 
-	*ret_up = (struct upstream){ .fd = -1 };
-	err = open_socket(e, &s->client, &s->to, ret_up);
 	if ((err == -EMFILE || err == -ENFILE) &&
 	    (reply_evict(e->replies) || session_make_room(e, lane)))
-		err = open_socket(e, &s->client, &s->to, ret_up);
+		err = onward_open(e, &s->client, &s->to, ret_up);
 	if (err)
 		return err;
 	if (ret_up->fell_back)
 		e->ctx->stats.port_fallbacks++;
-	sockopt_errors(ret_up->fd, s->to.sa.sa_family);
-	ip_fields_request(ret_up->fd, s->to.sa.sa_family);
 	return 0;
 }
 
@@ -258,6 +243,7 @@ static int session_connect(struct session *s, const struct lane *lane)
 		return err;
 	s->up = (struct io){ .fd = up.fd, .ready = session_ready };
 	s->source = up.source;
+	s->own_source = source_is_own(e->ctx, &up.source);
 	narrow_from_start(s);
 	/* Any flow may begin with a burst, but for DNS. */
 	if (saddr_port(&s->to) != DNS_PORT)
@@ -280,6 +266,7 @@ int session_open(struct udp_engine *e, const struct flow_record *record, struct 
 	if (!session_take_room(e, lane))
 		return -EMFILE;
 	s->e = e;
+	s->path_changes = e->ctx->path_changes;
 	s->begin = s->last = s->window = e->w->now;
 	s->client = *client;
 	s->dst = record->dst;

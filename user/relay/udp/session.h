@@ -17,6 +17,7 @@
  *
  *   ICMP errors of either side: error.c reads them from the sockets, icmp.c receives those that no
  *   socket gets, and error.c sends them to the other side. path.c remembers narrow paths.
+ *   renew.c gives a flow another socket `up` when its source address or its route changed.
  *   batch.c reads many datagrams at once; train.c sends those of one flow together. listener.c
  *   watches the listeners, and notices when one is dead.
  *
@@ -34,6 +35,7 @@
 #ifndef TPROXY_RELAY_UDP_SESSION_H
 #define TPROXY_RELAY_UDP_SESSION_H
 
+#include "lib/netlink.h"
 #include "relay/admit/budget.h"
 #include "relay/admit/lanes.h"
 #include "relay/process/listener.h"
@@ -43,9 +45,11 @@
 #include "relay/udp/train.h"
 
 struct direct;
+struct former;
 struct icmp_quote;
 struct rawicmp;
 struct socks;
+struct upstream;
 
 /* One direction of a flow. */
 struct lane {
@@ -67,14 +71,18 @@ struct session {
 	struct reply *reply;   /* NULL until something is sent to the client */
 	struct direct *direct; /* NULL: not promoted */
 	struct socks *socks;   /* NULL: without a SOCKS server */
+	struct former *former; /* the `up` before this one, for late answers; or NULL */
 	struct timer timer;
 	bool answered;
 	bool wants_promotion;
 	bool no_promotion;
 	bool tuned;            /* `up` has large buffers */
+	bool own_source;       /* see upstream/own_source.h */
 	bool loop;             /* probably a flow of ours that came back */
 	bool df_unseen;        /* we cannot see whether answers forbid fragments */
 	bool unfiltered;       /* `up` may hold answers from before it got the filter of path.h */
+	uint32_t path_changes; /* of ctx, when renew.c looked at the path */
+	uint64_t path_looked;  /* ms: the latest look */
 	uint32_t drops;        /* of `up`, at the last review */
 	uint32_t client_mtu;   /* of the path, once something was too big; else 0 */
 	uint32_t window_count; /* datagrams of this window, both ways */
@@ -133,6 +141,9 @@ struct udp_engine {
 	unsigned int direct_max_per_dst;
 	uint16_t directs_at[DIRECT_BUCKETS]; /* without retired ones, by destination */
 	unsigned int retired_count;
+	unsigned int former_count;
+	struct nl routes;        /* to ask for routes */
+	struct timer path_timer; /* reports to the log which flows renew.c has moved */
 	struct timer drain_timer;
 	struct udp_listener listeners[LISTENER_ROWS * 2];
 	struct udp_listener icmp_listeners[2];
@@ -214,6 +225,12 @@ bool session_take_room(struct udp_engine *e, const struct lane *lane);
 /* Ends the flow that makes room for one of the newcomer. False: there is none. */
 bool session_make_room(struct udp_engine *e, const struct lane *newcomer);
 
+/* ---- onward.c ----------------------------------------------------------- */
+
+/* The caller owns ret_up->fd. 0 or -errno. */
+int onward_open(struct udp_engine *e, const union saddr *client, const union saddr *dst,
+		struct upstream *ret_up);
+
 /* ---- relay.c: datagrams of one session, through e->train ---------------- */
 
 /* Adds to the train; sends when it is full. False: the session has ended. */
@@ -228,6 +245,23 @@ void session_review_drops(struct session *s);
 
 /* The socket towards the destination is readable, or has an error. */
 void session_ready(struct io *io, uint32_t events);
+
+/* The same for the socket that it had before. */
+void session_read_former(struct session *s, int fd);
+
+/* ---- renew.c ------------------------------------------------------------ */
+
+/* Addresses or routes have changed: renews the socket if the flow needs it. Looks now and then. */
+void session_review_path(struct session *s);
+
+/* A send failed, err: -errno. True: the flow has another socket, try again. */
+bool session_path_failed(struct session *s, int err);
+
+/* f may be NULL. */
+void former_close(struct former *f);
+
+/* The callback of path_timer. */
+void renew_report(struct timer *timer);
 
 /* ---- direct.c ----------------------------------------------------------- */
 
