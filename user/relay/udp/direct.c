@@ -140,21 +140,11 @@ static bool has_room(struct session *s)
 	       *directs_at(e, &s->dst) < e->direct_max_per_dst;
 }
 
-static int direct_open(struct session *s)
+/* Takes over fd. */
+static void direct_enter(struct direct *d, struct session *s, int fd)
 {
-	__cleanup_free struct direct *d = calloc(1, sizeof(*d));
 	struct udp_engine *e = s->e;
-	int fd;
 
-	if (!d)
-		return -ENOMEM;
-	if (!budget_take(&e->descriptors, 1, false))
-		return -EMFILE;
-	fd = connect_direct(s);
-	if (fd < 0) {
-		budget_return(&e->descriptors, 1);
-		return fd;
-	}
 	d->io = (struct io){ .fd = fd, .ready = direct_ready };
 	d->e = e;
 	d->s = s;
@@ -163,10 +153,45 @@ static int direct_open(struct session *s)
 	d->timer.fire = direct_retired;
 	++*directs_at(e, &s->dst);
 	e->direct_count++;
-	TAILQ_INSERT_TAIL(&e->directs, d, link);
-	s->direct = take_ptr(d);
+	s->direct = d;
+}
+
+static int direct_open(struct session *s)
+{
+	__cleanup_free struct direct *d = calloc(1, sizeof(*d));
+	int fd;
+
+	if (!d)
+		return -ENOMEM;
+	if (!budget_take(&s->e->descriptors, 1, false))
+		return -EMFILE;
+	fd = connect_direct(s);
+	if (fd < 0) {
+		budget_return(&s->e->descriptors, 1);
+		return fd;
+	}
+	TAILQ_INSERT_TAIL(&s->e->directs, d, link);
+	direct_enter(take_ptr(d), s, fd);
 	s->to_client.fields = (struct ip_fields){ 0 };
 	return 0;
+}
+
+/* The other process has emptied the listeners before it read this socket: no older datagram waits. */
+int direct_adopt(struct session *s, int *fd)
+{
+	struct direct *d;
+
+	if (!budget_take(&s->e->descriptors, 1, true))
+		return -EMFILE;
+	d = calloc(1, sizeof(*d));
+	if (!d) {
+		budget_return(&s->e->descriptors, 1);
+		return -ENOMEM;
+	}
+	d->watched = true;
+	TAILQ_INSERT_HEAD(&s->e->directs, d, link);
+	direct_enter(d, s, take_fd(fd));
+	return worker_watch(s->e->w, &d->io, EPOLLIN);
 }
 
 static void promote_session(struct session *s)
@@ -174,7 +199,7 @@ static void promote_session(struct session *s)
 	int err;
 
 	s->window_count = 0;
-	if (s->direct)
+	if (s->direct || s->exported)
 		return;
 	session_expect_bulk(s);
 	if (s->no_promotion || s->e->full_cone || !has_room(s))
@@ -237,7 +262,7 @@ void direct_demote(struct session *s)
 {
 	struct direct *d = s->direct;
 
-	if (!d)
+	if (!d || s->exported)
 		return;
 	s->direct = NULL;
 	d->s = NULL;
@@ -247,6 +272,31 @@ void direct_demote(struct session *s)
 		timer_set(&d->e->w->wheel, &d->timer, d->e->w->now + RETIRE_MS);
 	else
 		direct_free(d);
+}
+
+void direct_leave(struct session *s)
+{
+	struct direct *d = s->direct;
+
+	if (!d)
+		return;
+	s->direct = NULL;
+	--*directs_at(s->e, &d->dst);
+	worker_unwatch(s->e->w, d->io.fd);
+	direct_free(d);
+}
+
+void direct_empty_retired(struct udp_engine *e)
+{
+	struct direct *d, *next;
+
+	for (d = TAILQ_FIRST(&e->directs); d; d = next) {
+		next = TAILQ_NEXT(d, link);
+		if (d->s)
+			continue;
+		direct_drain(d);
+		direct_free(d);
+	}
 }
 
 void direct_review(struct session *s)

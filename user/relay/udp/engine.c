@@ -268,7 +268,8 @@ void udp_drain(struct udp_engine *e)
 {
 	struct session *s;
 
-	if (!e->held)
+	/* What the listeners hold is for the relay that has our flows. */
+	if (!e->held && !e->given_away)
 		direct_keep_busy(e);
 	timer_set(&e->w->wheel, &e->drain_timer, e->w->now + DRAIN_CHECK_MS);
 	listener_leave_all(e);
@@ -300,6 +301,7 @@ void udp_end_all(struct udp_engine *e, enum flow_end end)
 {
 	struct session *s;
 
+	udp_export_undo(e);
 	while ((s = TAILQ_FIRST(&e->unanswered.sessions)) ||
 	       (s = TAILQ_FIRST(&e->answered.sessions)))
 		session_finish(s, end, 0);

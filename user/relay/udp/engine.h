@@ -41,6 +41,36 @@ void udp_drain(struct udp_engine *e);
  */
 void udp_keep(struct udp_engine *e, bool keep);
 
+/* ---- a relay that takes over: travel.c ---------------------------------- */
+
+/* Sends a message with descriptors. 0 or -errno; -EAGAIN: it takes no more for the moment. */
+struct udp_export {
+	int (*send)(void *arg, const void *msg, size_t len, const int *fds, unsigned int fd_count);
+	void *arg;
+};
+
+/*
+ * While the listeners are not read: sends all flows that can move, with their sockets. 0: all are
+ * sent; -EAGAIN: call it again later; another -errno: those that are left stay. Then one of the
+ * next two.
+ */
+int udp_export(struct udp_engine *e, const struct udp_export *x);
+
+/* The other relay serves: what was sent ends here, without a record. */
+void udp_export_done(struct udp_engine *e);
+
+/* The other relay is gone: everything is as before. */
+void udp_export_undo(struct udp_engine *e);
+
+/*
+ * Takes a message of udp_export; before the threads run. Descriptors that it takes are set to -1.
+ * Limits do not apply to these flows, but count them. 0, or -EPROTO: no such message.
+ */
+int udp_import(struct udp_engine *const *engines, unsigned int n, const void *msg, size_t len,
+	       int *fds, unsigned int fd_count);
+
+/* ------------------------------------------------------------------------- */
+
 void udp_end_all(struct udp_engine *e, enum flow_end end);
 
 /* e may be NULL. */

@@ -80,6 +80,7 @@ static int receive(struct udp_listener *l)
 {
 	int n = batch_receive(l->e->batch, l->io.fd);
 
+	l->e->door = l->door;
 	if (n > 0)
 		l->failures = 0;
 	if (n < 0)
@@ -118,6 +119,25 @@ void engine_empty_listeners(struct udp_engine *e)
 
 /* ---- watching ----------------------------------------------------------- */
 
+static uint16_t door_of(int fd)
+{
+	union saddr addr = { 0 };
+	socklen_t len = sizeof(addr);
+
+	return getsockname(fd, &addr.sa, &len) ? 0 : saddr_port(&addr);
+}
+
+bool engine_has_door(const struct udp_engine *e, sa_family_t family, uint16_t door)
+{
+	enum tproxy_class cls = family == AF_INET ? TPROXY_UDP4 : TPROXY_UDP6;
+
+	for (size_t i = 0; i < ARRAY_SIZE(e->listeners); i++)
+		if (e->listeners[i].io.fd >= 0 && e->listeners[i].door == door &&
+		    e->listeners[i].cls == cls)
+			return true;
+	return false;
+}
+
 static uint32_t watched(const struct udp_engine *e)
 {
 	return e->held ? 0 : EPOLLIN | EPOLLRDHUP;
@@ -132,6 +152,7 @@ int udp_listen(struct udp_engine *e, unsigned int row, enum tproxy_class cls)
 	l->io.fd = e->ctx->listeners->fds[row][cls];
 	if (l->io.fd < 0)
 		return 0;
+	l->door = door_of(l->io.fd);
 	batch_accept_runs(l->io.fd);
 	ip_fields_request(l->io.fd, cls == TPROXY_UDP4 ? AF_INET : AF_INET6);
 	err = worker_watch(e->w, &l->io, watched(e));

@@ -13,7 +13,7 @@
 #define REVIEW_DROPS_MS 250
 
 /* Counts what became of the train, and empties it. */
-static void train_account(struct session *s, struct lane *lane)
+static void train_account(struct session *s, struct direction *lane)
 {
 	struct train *t = &s->e->train;
 

@@ -246,10 +246,10 @@ static enum renewed review(struct session *s, bool gone)
 	return has_moved(s) ? renew_socket(s, MOVED) : NO_NEED;
 }
 
-/* A SOCKS flow has no socket before the server agrees. */
+/* A SOCKS flow has no socket before the server agrees; another relay has those that were sent. */
 static bool may_look(const struct session *s, uint64_t every_ms)
 {
-	return s->up.fd >= 0 && s->e->w->now - s->path_looked >= every_ms;
+	return s->up.fd >= 0 && !s->exported && s->e->w->now - s->path_looked >= every_ms;
 }
 
 void session_review_path(struct session *s)

@@ -82,14 +82,9 @@ static void queue_leave(struct session *s)
 	queue->count--;
 }
 
-void session_finish(struct session *s, enum flow_end end, int err)
+/* Frees what it has beside direct sockets. */
+static void session_free(struct session *s)
 {
-	struct flow_record record = session_record(s);
-
-	record.end = end;
-	record.err = err;
-	record_flow_end(&record);
-	direct_demote(s);
 	timer_cancel(&s->e->w->wheel, &s->timer);
 	socks_close(s->socks);
 	former_close(s->former);
@@ -105,6 +100,34 @@ void session_finish(struct session *s, enum flow_end end, int err)
 	flowtable_leave(&s->e->ctx->flows, &s->member);
 	s->e->count--;
 	worker_free_later(s->e->w, &s->free_later, s);
+}
+
+void session_finish(struct session *s, enum flow_end end, int err)
+{
+	struct flow_record record = session_record(s);
+
+	if (s->exported) {
+		s->ended = true;
+		s->late_end = end;
+		s->late_err = err;
+		return;
+	}
+	travel_forget(s);
+	record.end = end;
+	record.err = err;
+	record_flow_end(&record);
+	direct_demote(s);
+	session_free(s);
+}
+
+/* epoll would report a socket for as long as the other process has it. */
+void session_leave(struct session *s)
+{
+	worker_unwatch(s->e->w, s->up.fd);
+	if (s->socks)
+		worker_unwatch(s->e->w, socks_control(s->socks));
+	direct_leave(s);
+	session_free(s);
 }
 
 static uint32_t idle_limit(const struct session *s)
@@ -254,6 +277,15 @@ static int session_connect(struct session *s, const struct lane *lane)
 	return err;
 }
 
+void session_enter(struct session *s)
+{
+	s->timer.fire = session_timeout;
+	session_set_timer(s);
+	LIST_INSERT_HEAD(bucket_of(s->e, &s->client, &s->dst), s, link);
+	queue_join(s);
+	s->e->count++;
+}
+
 int session_open(struct udp_engine *e, const struct flow_record *record, struct lane *lane,
 		 struct session **ret_session)
 {
@@ -272,7 +304,7 @@ int session_open(struct udp_engine *e, const struct flow_record *record, struct 
 	s->dst = record->dst;
 	s->to = *flow_goes_to(record);
 	s->to_dst.gso_limit = s->to_client.gso_limit = GSO_UNLIMITED;
-	s->timer.fire = session_timeout;
+	s->door = e->door;
 	err = flowtable_join(&e->ctx->flows, &s->member, &session_flow_ops);
 	if (!err)
 		err = session_connect(s, lane);
@@ -283,10 +315,7 @@ int session_open(struct udp_engine *e, const struct flow_record *record, struct 
 	}
 	lane_join(lane, LANE_UDP_UNANSWERED, &s->flow, s->begin);
 	s->id = worker_new_id(e->w);
-	session_set_timer(s);
-	LIST_INSERT_HEAD(bucket_of(e, client, &s->dst), s, link);
-	queue_join(s);
-	e->count++;
+	session_enter(s);
 	e->ctx->stats.udp_flows++;
 	*ret_session = take_ptr(s);
 	return 0;

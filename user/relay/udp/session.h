@@ -49,10 +49,11 @@ struct former;
 struct icmp_quote;
 struct rawicmp;
 struct socks;
+struct travel;
 struct upstream;
 
 /* One direction of a flow. */
-struct lane {
+struct direction {
 	uint64_t bytes;
 	uint64_t datagrams;
 	uint32_t gso_limit;
@@ -76,10 +77,16 @@ struct session {
 	bool answered;
 	bool wants_promotion;
 	bool no_promotion;
-	bool tuned;            /* `up` has large buffers */
-	bool own_source;       /* see upstream/own_source.h */
-	bool loop;             /* probably a flow of ours that came back */
-	bool df_unseen;        /* we cannot see whether answers forbid fragments */
+	bool tuned;      /* `up` has large buffers */
+	bool own_source; /* see upstream/own_source.h */
+	bool loop;       /* probably a flow of ours that came back */
+	bool df_unseen;  /* we cannot see whether answers forbid fragments */
+	bool exported;   /* another relay has it, too: see travel.c */
+	bool ended;      /* since then, and how */
+	enum flow_end late_end;
+	int late_err;
+	unsigned int place;    /* in e->travel */
+	uint16_t door;         /* port of the listener that it came by */
 	bool unfiltered;       /* `up` may hold answers from before it got the filter of path.h */
 	uint32_t path_changes; /* of ctx, when renew.c looked at the path */
 	uint64_t path_looked;  /* ms: the latest look */
@@ -91,8 +98,8 @@ struct session {
 	uint64_t begin;      /* ms */
 	uint64_t last;       /* ms: of the latest datagram */
 	uint64_t error_sent; /* ms: of the latest ICMP error whose TTL was not known */
-	struct lane to_dst;
-	struct lane to_client;
+	struct direction to_dst;
+	struct direction to_client;
 	union saddr client;
 	union saddr dst; /* full cone: the first one; the key has port 0 then */
 	union saddr to;  /* dst, or the server if dst is a pool's address */
@@ -104,6 +111,7 @@ struct udp_listener {
 	struct udp_engine *e;
 	unsigned int row;
 	enum tproxy_class cls;
+	uint16_t door;         /* its port */
 	unsigned int failures; /* reads in a row */
 };
 
@@ -129,8 +137,10 @@ struct udp_engine {
 	struct path_table *paths;
 	struct rawicmp *icmp; /* NULL: not needed so far */
 	bool full_cone;
-	bool keeping; /* see udp_keep */
-	bool held;    /* see udp_hold */
+	bool keeping;    /* see udp_keep */
+	bool held;       /* see udp_hold */
+	bool given_away; /* see udp_export_done */
+	uint16_t door;   /* port of the listener that was read last */
 	struct budget_share descriptors;
 	unsigned int each;  /* descriptors of a session */
 	unsigned int count; /* sessions */
@@ -142,6 +152,7 @@ struct udp_engine {
 	uint16_t directs_at[DIRECT_BUCKETS]; /* without retired ones, by destination */
 	unsigned int retired_count;
 	unsigned int former_count;
+	struct travel *travel;   /* NULL: no hand-over is under way */
 	struct nl routes;        /* to ask for routes */
 	struct timer path_timer; /* reports to the log which flows renew.c has moved */
 	struct timer drain_timer;
@@ -175,6 +186,9 @@ bool engine_count_hop(const struct udp_engine *e, struct ip_fields *fields);
 
 /* ---- listener.c --------------------------------------------------------- */
 
+/* It has the listener with this port. */
+bool engine_has_door(const struct udp_engine *e, sa_family_t family, uint16_t door);
+
 /* Reads everything that the listeners hold now. */
 void engine_empty_listeners(struct udp_engine *e);
 
@@ -196,8 +210,14 @@ struct session *session_find(struct udp_engine *e, const union saddr *client,
 int session_open(struct udp_engine *e, const struct flow_record *record, struct lane *lane,
 		 struct session **ret_session);
 
+/* Puts a session into the tables, once it has its id, its addresses and its counts. */
+void session_enter(struct session *s);
+
 /* The only way to end a session. err: positive errno for the record, or 0. */
 void session_finish(struct session *s, enum flow_end end, int err);
+
+/* Another relay has it, with the same sockets: ends it here without a trace. */
+void session_leave(struct session *s);
 
 /* The client has sent a datagram; the destination has answered. */
 void session_touch(struct session *s);
@@ -281,15 +301,28 @@ void direct_demote(struct session *s);
 void direct_keep_busy(struct udp_engine *e);
 unsigned int direct_keep_all(struct udp_engine *e);
 
+/* Takes over *fd, the direct socket that the flow had in another process. 0 or -errno. */
+int direct_adopt(struct session *s, int *fd);
+
+/* Another process has the same socket: closes it here, but leaves it where it is. */
+void direct_leave(struct session *s);
+
+/* Relays what retired sockets hold, and closes them. */
+void direct_empty_retired(struct udp_engine *e);
+
 /* The opposite; no flow is promoted after it. */
 void direct_demote_all(struct udp_engine *e);
 
 /* Demotes a flow that has become quiet. */
 void direct_review(struct session *s);
 
-/* The lane to_client has the fields of this socket. */
+/* The direction to_client has the fields of this socket. */
 int direct_fd(const struct direct *d);
 void direct_close_all(struct udp_engine *e);
+
+/* ---- travel.c ----------------------------------------------------------- */
+
+void travel_forget(struct session *s);
 
 /* ---- error.c ------------------------------------------------------------ */
 

@@ -265,6 +265,26 @@ int socks_open(struct session *s)
 	return 0;
 }
 
+int socks_control(const struct socks *socks)
+{
+	return socks->ready ? socks->control.fd : -1;
+}
+
+int socks_adopt(struct session *s, int *control)
+{
+	struct socks *socks = calloc(1, sizeof(*socks));
+
+	if (!socks)
+		return -ENOMEM;
+	socks->s = s;
+	socks->ready = true;
+	socks->timer.fire = control_timeout;
+	STAILQ_INIT(&socks->waiting);
+	socks->control = (struct io){ .fd = take_fd(control), .ready = control_ready };
+	s->socks = socks;
+	return worker_watch(s->e->w, &socks->control, EPOLLIN);
+}
+
 void socks_close(struct socks *socks)
 {
 	if (!socks)

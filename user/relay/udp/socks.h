@@ -15,6 +15,12 @@ struct socks;
 /* Starts to connect; sets s->socks, and s->up when the server agrees. 0 or -errno. */
 int socks_open(struct session *s);
 
+/* The connection to the server once that has agreed, or -1. */
+int socks_control(const struct socks *socks);
+
+/* Takes over *control, which another process had; s->up is open. Sets s->socks. 0 or -errno. */
+int socks_adopt(struct session *s, int *control);
+
 /* socks may be NULL. */
 void socks_close(struct socks *socks);
 
