@@ -40,8 +40,8 @@ addresses_add() {
 uplink_again() {
 	ip -n "$ROUTER" link del r1
 	ip -n "$ROUTER" link add r1 type veth peer name s0 netns "$SERVER"
-	topo_address "$ROUTER" r1 $ROUTER4/24 $ROUTER6/64
-	topo_address "$SERVER" s0 $SERVER4/24 $SERVER6/64
+	topo_address "$ROUTER" r1 "$ROUTER4"/24 "$ROUTER6"/64
+	topo_address "$SERVER" s0 "$SERVER4"/24 "$SERVER6"/64
 }
 
 # moves DESCRIPTION NAME WHOM — its server soon sees these addresses, and it gets ten more answers
