@@ -48,7 +48,7 @@ static const char *take(const char *client)
 static int setup(void **state)
 {
 	(void)state;
-	clients = clients_new();
+	clients = clients_new(1000);
 	l = lanes_new(clients);
 	values = (struct limit_values)LIMITS_DEFAULT;
 	return !l;

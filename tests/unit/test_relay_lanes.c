@@ -26,7 +26,7 @@ static const struct limit_values values = LIMITS_DEFAULT;
 static int setup(void **state)
 {
 	(void)state;
-	clients = clients_new();
+	clients = clients_new(1000);
 	l = lanes_new(clients);
 	return !l;
 }

@@ -63,7 +63,7 @@ static struct relay_side *side_open(bool cone)
 	r->options.udp_full_cone = cone;
 	r->relay = (struct relay){ .options = &r->options,
 				   .budget = &r->budget,
-				   .clients = clients_new(),
+				   .clients = clients_new(1024),
 				   .loops = looplog_new(),
 				   .paths = &r->paths,
 				   .settings = r->options.settings };

@@ -287,7 +287,7 @@ static int start_threads(struct daemon *d)
 	d->relay.done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->relay.paused = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->relay.trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	d->relay.clients = clients_new();
+	d->relay.clients = clients_new(d->budget.nofile);
 	d->relay.loops = looplog_new();
 	d->relay.paths = &d->paths;
 	pthread_mutex_lock(&d->gate);

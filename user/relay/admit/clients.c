@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "lib/util.h"
+#include "relay/admit/segment.h"
 
 #define SHARDS 64
 #define SHARD_BUCKETS 1024
@@ -24,8 +25,9 @@ struct client {
 	union saddr address;
 	uint32_t shard;
 	uint32_t users; /* see client_get */
-	_Atomic uint32_t flows;
-	_Atomic uint64_t arrival; /* ns; see rate_next */
+	struct segment_counts
+		*counts; /* in the segment, if it has a slot there; arrival: rate_next */
+	struct segment_counts own;
 };
 
 LIST_HEAD(client_list, client);
@@ -39,20 +41,28 @@ struct shard {
 };
 
 struct clients {
-	_Alignas(64) _Atomic uint32_t flows;
-	_Alignas(64) _Atomic uint64_t arrival;
+	struct segment *segment;
+	struct segment_counts *total; /* of it */
+	struct adopted adopted;
 	uint32_t seed;
 	uint32_t default_max; /* flows of one client; 0: no limit */
 	struct shard shards[SHARDS];
 };
 
-struct clients *clients_new(void)
+struct clients *clients_new(unsigned long most)
 {
 	struct clients *c = aligned_alloc(64, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	memset(c, 0, sizeof(*c));
+	c->segment = segment_new(most);
+	if (!c->segment) {
+		free(c);
+		return NULL;
+	}
+	c->total = segment_total(c->segment);
+	adopted_init(&c->adopted);
 	for (int i = 0; i < SHARDS; i++)
 		pthread_mutex_init(&c->shards[i].lock, NULL);
 	/* A secret, or clients could choose addresses that meet in one bucket. */
@@ -76,6 +86,8 @@ void clients_free(struct clients *c)
 		for (int b = 0; b < SHARD_BUCKETS; b++)
 			while (!LIST_EMPTY(&c->shards[i].buckets[b]))
 				client_free(&c->shards[i], LIST_FIRST(&c->shards[i].buckets[b]));
+	adopted_free(&c->adopted);
+	segment_free(c->segment);
 	free(c);
 }
 
@@ -86,12 +98,7 @@ void clients_set_default(struct clients *c, uint32_t max_flows_per_source)
 
 uint32_t clients_flows(const struct clients *c)
 {
-	return atomic_load(&c->flows);
-}
-
-bool client_is_over_default(const struct clients *c, const struct client *client)
-{
-	return c->default_max && atomic_load(&client->flows) > c->default_max;
+	return atomic_load(&c->total->flows);
 }
 
 union saddr client_address(const union saddr *addr, uint8_t prefix6)
@@ -124,7 +131,7 @@ static struct client *client_find(struct shard *s, struct client_list *bucket,
 
 		if (saddr_equal(&client->address, address))
 			found = client;
-		else if (!client->users && client->arrival <= now)
+		else if (!client->users && client->own.arrival <= now)
 			client_free(s, client);
 		client = next;
 	}
@@ -159,9 +166,30 @@ static struct client *find_or_make(struct clients *c, const union saddr *address
 		return NULL;
 	client->address = *address;
 	client->shard = hash % SHARDS;
+	client->counts = &client->own;
 	LIST_INSERT_HEAD(bucket, client, link);
 	s->clients++;
 	return client;
+}
+
+/* Clients with flows have slots in the segment, as long as there is room. */
+static void list(struct clients *c, struct client *client)
+{
+	struct segment_counts *slot = segment_claim(c->segment, &client->address);
+
+	if (!slot)
+		return;
+	slot->arrival = client->own.arrival;
+	client->counts = slot;
+}
+
+static void unlist(struct client *client)
+{
+	if (client->counts == &client->own)
+		return;
+	client->own.arrival = client->counts->arrival;
+	segment_release(client->counts);
+	client->counts = &client->own;
 }
 
 struct client *client_get(struct clients *c, const union saddr *address, uint64_t now_ms)
@@ -172,8 +200,8 @@ struct client *client_get(struct clients *c, const union saddr *address, uint64_
 
 	pthread_mutex_lock(&s->lock);
 	client = find_or_make(c, address, hash, now_ms * 1000000);
-	if (client)
-		client->users++;
+	if (client && !client->users++)
+		list(c, client);
 	pthread_mutex_unlock(&s->lock);
 	return client;
 }
@@ -183,10 +211,43 @@ void client_put(struct clients *c, struct client *client)
 	struct shard *s = &c->shards[client->shard];
 
 	pthread_mutex_lock(&s->lock);
+	if (!--client->users)
+		unlist(client);
 	/* With a limit of the rate it stays for a second at least; a later look-up frees it. */
-	if (!--client->users && !client->arrival)
+	if (!client->users && !client->own.arrival)
 		client_free(s, client);
 	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- other processes ---------------------------------------------------- */
+
+int clients_segment(const struct clients *c)
+{
+	return segment_fd(c->segment);
+}
+
+int clients_adopt(struct clients *c, int fd, struct segment **ret_segment)
+{
+	return adopted_add(&c->adopted, fd, ret_segment);
+}
+
+void clients_forget(struct clients *c, struct segment *segment)
+{
+	adopted_forget(&c->adopted, segment);
+}
+
+/* Flows of the client there, whose rate counts, too. */
+static uint64_t client_elsewhere(struct clients *c, struct client *client, uint64_t now)
+{
+	return adopted_of_client(&c->adopted, &client->address, &client->counts->arrival,
+				 now + NS_PER_S);
+}
+
+bool client_is_over_default(struct clients *c, struct client *client)
+{
+	uint64_t elsewhere = client_elsewhere(c, client, monotonic_ns());
+
+	return c->default_max && atomic_load(&client->counts->flows) + elsewhere > c->default_max;
 }
 
 /* ---- limits ------------------------------------------------------------- */
@@ -220,9 +281,9 @@ static bool take_rate(_Atomic uint64_t *arrival, uint32_t rate, uint64_t now)
 }
 
 /* Counts the flow first, so that two threads cannot both take the last place. */
-static bool take_flow(_Atomic uint32_t *flows, uint32_t max)
+static bool take_flow(_Atomic uint32_t *flows, uint64_t elsewhere, uint32_t max)
 {
-	uint32_t before = atomic_fetch_add(flows, 1);
+	uint64_t before = atomic_fetch_add(flows, 1) + elsewhere;
 
 	if (!max || before < max)
 		return true;
@@ -230,26 +291,30 @@ static bool take_flow(_Atomic uint32_t *flows, uint32_t max)
 	return false;
 }
 
-static const char *join_client(const struct clients *c, struct client *client,
+static const char *join_client(struct clients *c, struct client *client,
 			       const struct limit_values *v, uint64_t now)
 {
 	bool set = v->max_flows_per_source != LIMIT_BY_DESCRIPTORS;
+	struct segment_counts *counts = client->counts;
 
-	if (!take_flow(&client->flows, set ? v->max_flows_per_source : c->default_max))
+	if (!take_flow(&counts->flows, client_elsewhere(c, client, now),
+		       set ? v->max_flows_per_source : c->default_max))
 		return "max-flows-per-source";
-	if (!v->flow_rate_per_source || take_rate(&client->arrival, v->flow_rate_per_source, now))
+	if (!v->flow_rate_per_source || take_rate(&counts->arrival, v->flow_rate_per_source, now))
 		return NULL;
-	atomic_fetch_sub(&client->flows, 1);
+	atomic_fetch_sub(&counts->flows, 1);
 	return "flow-rate-per-source";
 }
 
 static const char *join_all(struct clients *c, const struct limit_values *v, uint64_t now)
 {
-	if (!take_flow(&c->flows, v->max_flows))
+	if (!take_flow(&c->total->flows,
+		       adopted_total(&c->adopted, &c->total->arrival, now + NS_PER_S),
+		       v->max_flows))
 		return "max-flows";
-	if (!v->flow_rate || take_rate(&c->arrival, v->flow_rate, now))
+	if (!v->flow_rate || take_rate(&c->total->arrival, v->flow_rate, now))
 		return NULL;
-	atomic_fetch_sub(&c->flows, 1);
+	atomic_fetch_sub(&c->total->flows, 1);
 	return "flow-rate";
 }
 
@@ -264,12 +329,12 @@ const char *client_join(struct clients *c, struct client *client, const struct l
 		return reached;
 	reached = join_all(c, v, now);
 	if (reached)
-		atomic_fetch_sub(&client->flows, 1);
+		atomic_fetch_sub(&client->counts->flows, 1);
 	return reached;
 }
 
 void client_leave(struct clients *c, struct client *client)
 {
-	atomic_fetch_sub(&client->flows, 1);
-	atomic_fetch_sub(&c->flows, 1);
+	atomic_fetch_sub(&client->counts->flows, 1);
+	atomic_fetch_sub(&c->total->flows, 1);
 }

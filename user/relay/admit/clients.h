@@ -4,6 +4,9 @@
  * fast they come. Threads write here together once when a flow begins and once when it ends, never
  * for its bytes. Must not know the flows: lanes.h has those of one thread.
  *
+ * The counts are in a segment of memory that the relay which takes over adopts (segment.h): flows
+ * that end here and flows that begin there have the same limits.
+ *
  * A client is an IPv4 address or an IPv6 prefix, by default a /64: one host gets that much and
  * can choose any addresses of that prefix (RFC 4291, RFC 8981).
  */
@@ -15,9 +18,10 @@
 
 struct clients;
 struct client;
+struct segment;
 
-/* NULL: no memory. */
-struct clients *clients_new(void);
+/* most: clients that have flows at a time; more are counted, but not for other processes. */
+struct clients *clients_new(unsigned long most);
 void clients_free(struct clients *c);
 
 /* Before the first flow: max-flows-per-source, if the configuration does not say. */
@@ -25,6 +29,20 @@ void clients_set_default(struct clients *c, uint32_t max_flows_per_source);
 
 /* Flows of all clients. */
 uint32_t clients_flows(const struct clients *c);
+
+/* ---- counts of other processes; any thread ------------------------------ */
+
+/* Our own segment, to pass on; -1: the kernel had none. */
+int clients_segment(const struct clients *c);
+
+/*
+ * Takes over the descriptor of another relay's segment, and counts its flows, too, until
+ * clients_forget: when that process has ended. 0, or -errno as adopted_add has it.
+ */
+int clients_adopt(struct clients *c, int fd, struct segment **ret_segment);
+void clients_forget(struct clients *c, struct segment *segment);
+
+/* ---- one client --------------------------------------------------------- */
 
 /* The client that has this address: the address of its prefix, with port 0. */
 union saddr client_address(const union saddr *addr, uint8_t prefix6);
@@ -44,7 +62,7 @@ const char *client_join(struct clients *c, struct client *client, const struct l
 			uint64_t now_ms);
 void client_leave(struct clients *c, struct client *client);
 
-/* It has more flows than clients_set_default says. */
-bool client_is_over_default(const struct clients *c, const struct client *client);
+/* It has more flows than clients_set_default says, with those of adopted segments. */
+bool client_is_over_default(struct clients *c, struct client *client);
 
 #endif

@@ -38,7 +38,7 @@ void lanes_free(struct lanes *l);
 
 /*
  * Admits a flow: NULL and its lane, or the name of the limit that is reached. The flow then joins
- * the lane, or lane_release gives its place back.
+ * the lane, or lane_release gives its place back. Limits of 0 admit any flow.
  */
 const char *lanes_admit(struct lanes *l, const struct limit_values *v, const union saddr *client,
 			uint64_t now_ms, struct lane **ret_lane);
