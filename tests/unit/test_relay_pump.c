@@ -180,6 +180,26 @@ static void test_yields(void **state)
 }
 
 /* While the receiver is full nothing is read; in the end no byte is lost or doubled. */
+/* The owner limits what one run may read; what is pending passes in any case. */
+static void test_limit(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(write_bytes(f->from[0], 0, 5000), 5000);
+	f->pump.limit = 2000;
+	assert_int_equal(turn(f), PUMP_YIELD);
+	assert_int_equal(f->pump.left, 0);
+	assert_int_equal(read_bytes(f->to[1], 0), 2000);
+	f->pump.held = true;
+	assert_int_equal(turn(f), PUMP_YIELD);
+	assert_int_equal(f->pump.bytes, 2000);
+	f->pump.held = false;
+	f->pump.limit = 4000;
+	assert_int_equal(turn(f), PUMP_WAIT_READ);
+	assert_int_equal(f->pump.left, 1000);
+	assert_int_equal(read_bytes(f->to[1], 2000), 3000);
+}
+
 static void test_back_pressure(void **state)
 {
 	struct fixture *f = *state;
@@ -371,6 +391,7 @@ int main(void)
 	}
 	const struct CMUnitTest tests[] = {
 		BOTH_WAYS(test_bytes_then_fin),
+		BOTH_WAYS(test_limit),
 		BOTH_WAYS(test_back_pressure),
 		BOTH_WAYS(test_fin_after_pending),
 		BOTH_WAYS(test_yields),

@@ -34,17 +34,19 @@ static void say_summary(const struct daemon *d)
 		sum.limited += s->limited;
 		sum.port_fallbacks += s->port_fallbacks;
 		sum.lost_datagrams += s->lost_datagrams;
+		sum.over_bandwidth += s->over_bandwidth;
 		sum.promotions += s->promotions;
 		sum.icmp_errors += s->icmp_errors;
 	}
 	record_say(RECORD_INFO,
 		   "ended: %llu TCP and %llu UDP flows, %llu refused, %llu over a limit, "
-		   "%llu without their client's port, %llu datagrams lost, %llu flows promoted, "
-		   "%llu ICMP errors passed on",
+		   "%llu without their client's port, %llu datagrams lost, "
+		   "%llu over a bandwidth, %llu flows promoted, %llu ICMP errors passed on",
 		   (unsigned long long)sum.tcp_flows, (unsigned long long)sum.udp_flows,
 		   (unsigned long long)sum.refused, (unsigned long long)sum.limited,
 		   (unsigned long long)sum.port_fallbacks, (unsigned long long)sum.lost_datagrams,
-		   (unsigned long long)sum.promotions, (unsigned long long)sum.icmp_errors);
+		   (unsigned long long)sum.over_bandwidth, (unsigned long long)sum.promotions,
+		   (unsigned long long)sum.icmp_errors);
 }
 
 static void finish(struct daemon *d)

@@ -28,6 +28,7 @@ struct client {
 	struct segment_counts
 		*counts; /* in the segment, if it has a slot there; arrival: rate_next */
 	struct segment_counts own;
+	struct bandwidth bandwidth[BANDWIDTH_WAYS];
 };
 
 LIST_HEAD(client_list, client);
@@ -44,6 +45,7 @@ struct clients {
 	struct segment *segment;
 	struct segment_counts *total; /* of it */
 	struct adopted adopted;
+	_Alignas(64) struct bandwidth bandwidth[BANDWIDTH_WAYS];
 	uint32_t seed;
 	uint32_t default_max; /* flows of one client; 0: no limit */
 	struct shard shards[SHARDS];
@@ -337,4 +339,36 @@ void client_leave(struct clients *c, struct client *client)
 {
 	atomic_fetch_sub(&client->counts->flows, 1);
 	atomic_fetch_sub(&c->total->flows, 1);
+}
+
+/* ---- bandwidth ---------------------------------------------------------- */
+
+size_t client_room(const struct clients *c, const struct client *client,
+		   const struct bandwidth_flow *flow)
+{
+	const struct limit_values *v = flow->limits;
+	uint64_t now = flow->now_ms * 1000000;
+	size_t room = SIZE_MAX, of_all = SIZE_MAX;
+
+	if (v->bandwidth_per_source)
+		room = bandwidth_room(&client->bandwidth[flow->way], v->bandwidth_per_source,
+				      flow->use, now);
+	if (v->bandwidth_total)
+		of_all = bandwidth_room(&c->bandwidth[flow->way], v->bandwidth_total, flow->use,
+					now);
+	return room < of_all ? room : of_all;
+}
+
+void client_spend(struct clients *c, struct client *client, const struct bandwidth_flow *flow,
+		  size_t bytes)
+{
+	const struct limit_values *v = flow->limits;
+	uint64_t now = flow->now_ms * 1000000;
+
+	if (v->bandwidth_per_source)
+		bandwidth_spend(&client->bandwidth[flow->way], v->bandwidth_per_source, flow->use,
+				bytes, now);
+	if (v->bandwidth_total)
+		bandwidth_spend(&c->bandwidth[flow->way], v->bandwidth_total, flow->use, bytes,
+				now);
 }

@@ -13,6 +13,7 @@
 #ifndef TPROXY_RELAY_ADMIT_CLIENTS_H
 #define TPROXY_RELAY_ADMIT_CLIENTS_H
 
+#include "relay/admit/bandwidth.h"
 #include "relay/config/limit_values.h"
 #include "relay/net/addr.h"
 
@@ -61,6 +62,22 @@ void client_put(struct clients *c, struct client *client);
 const char *client_join(struct clients *c, struct client *client, const struct limit_values *v,
 			uint64_t now_ms);
 void client_leave(struct clients *c, struct client *client);
+
+/*
+ * Bytes that its flows may move now, SIZE_MAX: any number; and that they have moved. now_ms:
+ * CLOCK_MONOTONIC.
+ */
+struct bandwidth_flow {
+	const struct limit_values *limits;
+	enum bandwidth_way way;
+	enum bandwidth_use use;
+	uint64_t now_ms;
+};
+
+size_t client_room(const struct clients *c, const struct client *client,
+		   const struct bandwidth_flow *flow);
+void client_spend(struct clients *c, struct client *client, const struct bandwidth_flow *flow,
+		  size_t bytes);
 
 /* It has more flows than clients_set_default says, with those of adopted segments. */
 bool client_is_over_default(struct clients *c, struct client *client);

@@ -344,6 +344,16 @@ unsigned int lanes_largest(const struct lanes *l, enum lane_kind kind)
 	return row ? row->count : 0;
 }
 
+size_t lane_room(const struct lane *lane, const struct bandwidth_flow *flow)
+{
+	return client_room(lane->all->clients, lane->client, flow);
+}
+
+void lane_spend(struct lane *lane, const struct bandwidth_flow *flow, size_t bytes)
+{
+	client_spend(lane->all->clients, lane->client, flow, bytes);
+}
+
 bool lane_is_over_default(const struct lane *lane)
 {
 	return client_is_over_default(lane->all->clients, lane->client);

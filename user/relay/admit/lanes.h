@@ -65,6 +65,16 @@ unsigned int lane_count(const struct lane *lane, enum lane_kind kind);
 unsigned int lanes_count(const struct lanes *l, enum lane_kind kind);
 unsigned int lanes_largest(const struct lanes *l, enum lane_kind kind);
 
+/* See client_room: bytes that flows of this lane may move now, and that they have moved. */
+size_t lane_room(const struct lane *lane, const struct bandwidth_flow *flow);
+void lane_spend(struct lane *lane, const struct bandwidth_flow *flow, size_t bytes);
+
+/* Whether lane_room is worth asking. */
+static inline bool lane_is_limited(const struct limit_values *v)
+{
+	return v->bandwidth_per_source || v->bandwidth_total;
+}
+
 /* The client has, in all threads, more flows than one may have by default. */
 bool lane_is_over_default(const struct lane *lane);
 

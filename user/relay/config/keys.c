@@ -59,6 +59,10 @@ const char keys_help[] =
 	"      --flow-rate-per-source N  the same for each source (default: no limit)\n"
 	"      --source-prefix6 BITS     the IPv6 prefix that is one source (default 64)\n"
 	"      --bandwidth BYTES[k|M|G]  a second, in each direction of a TCP connection\n"
+	"                                (default: no limit; so for the next two)\n"
+	"      --bandwidth-per-source BYTES[k|M|G]  a second, in each direction of all flows of a\n"
+	"                                source: TCP waits, and UDP loses what is too much\n"
+	"      --bandwidth-total BYTES[k|M|G]  the same of all flows together\n"
 	"      --no-seccomp              run without the filter of system calls\n"
 	"  -h, --help                    show this text\n"
 	"  -V, --version                 show the version\n";

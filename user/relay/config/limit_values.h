@@ -13,7 +13,9 @@ struct limit_values {
 	uint32_t max_flows_per_source; /* or LIMIT_BY_DESCRIPTORS */
 	uint32_t flow_rate;            /* new flows a second; as many may come at once */
 	uint32_t flow_rate_per_source;
-	uint64_t bandwidth;     /* bytes a second, of each direction of a TCP connection */
+	uint64_t bandwidth;            /* bytes a second, of each direction of a TCP connection */
+	uint64_t bandwidth_per_source; /* this and the next one: of each direction of all flows */
+	uint64_t bandwidth_total;
 	uint8_t source_prefix6; /* bits of an IPv6 address that make a client */
 };
 

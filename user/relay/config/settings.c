@@ -75,7 +75,7 @@ static int set_source_prefix6(struct limit_values *limits, const char *value, co
 	return 0;
 }
 
-static int set_bandwidth(struct limit_values *limits, const char *value, const char **ret_why)
+static int set_rate(uint64_t *rate, const char *value, const char **ret_why)
 {
 	static const char units[] = "kMG";
 	size_t len = strlen(value);
@@ -92,8 +92,24 @@ static int set_bandwidth(struct limit_values *limits, const char *value, const c
 		return -EINVAL;
 	for (const char *u = units; unit && u <= unit; u++)
 		factor *= 1000;
-	limits->bandwidth = n * factor;
+	*rate = n * factor;
 	return 0;
+}
+
+static int set_bandwidth(struct limit_values *limits, const char *value, const char **ret_why)
+{
+	return set_rate(&limits->bandwidth, value, ret_why);
+}
+
+static int set_bandwidth_per_source(struct limit_values *limits, const char *value,
+				    const char **ret_why)
+{
+	return set_rate(&limits->bandwidth_per_source, value, ret_why);
+}
+
+static int set_bandwidth_total(struct limit_values *limits, const char *value, const char **ret_why)
+{
+	return set_rate(&limits->bandwidth_total, value, ret_why);
 }
 
 /* ---- keys --------------------------------------------------------------- */
@@ -108,6 +124,8 @@ static const struct {
 	{ "flow-rate-per-source", set_flow_rate_per_source },
 	{ "source-prefix6", set_source_prefix6 },
 	{ "bandwidth", set_bandwidth },
+	{ "bandwidth-per-source", set_bandwidth_per_source },
+	{ "bandwidth-total", set_bandwidth_total },
 };
 
 const char *settings_limit_name(size_t i)

@@ -69,6 +69,7 @@ struct engine_stats {
 	uint64_t limited;        /* flows refused or evicted for lack of descriptors or memory */
 	uint64_t port_fallbacks; /* flows that could not have their client's port */
 	uint64_t lost_datagrams; /* not taken by a socket */
+	uint64_t over_bandwidth; /* datagrams */
 	uint64_t promotions;     /* UDP flows that got a socket of their own */
 	uint64_t icmp_errors;    /* passed on */
 };

@@ -6,12 +6,18 @@
 
 #include "lib/util.h"
 #include "relay/config/options.h"
+#include "relay/config/settings.h"
 #include "relay/log/record.h"
 #include "relay/loop/flowview.h"
 #include "relay/net/sockopt.h"
 
 /* A client's connections are ordered by when they were last busy, no more exactly than this. */
 #define LISTED_GRAIN_MS 1000
+
+/* Bytes that are worth a run, and that one takes at most, of a limited bandwidth. */
+#define ROOM_MIN 64
+#define ROOM_MAX (1024 * 1024)
+#define REFILL_MS 40
 
 /* Most connections end earlier: they need neither the calls nor the kernel's timers. */
 #define KEEPALIVE_AFTER_S 15
@@ -47,6 +53,7 @@ void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset res
 	pump_free(&c->up, &c->all->tools);
 	pump_free(&c->down, &c->all->tools);
 	timer_cancel(&c->w->wheel, &c->timer);
+	timer_cancel(&c->w->wheel, &c->refill);
 	worker_unqueue(c->w, &c->more);
 	handshake_free(c->handshake);
 	lane_leave(&c->flow);
@@ -105,6 +112,56 @@ static void conn_fin(struct conn *c, const struct pump *p)
 	conn_set_timer(c, c->all->ctx->relay->options->half_closed_timeout);
 }
 
+/* ---- bandwidth ---------------------------------------------------------- */
+
+static struct bandwidth_flow bandwidth_of(const struct conn *c, const struct pump *p)
+{
+	return (struct bandwidth_flow){ .limits = &c->all->ctx->settings->limits,
+					.way = p == &c->up ? BANDWIDTH_UP : BANDWIDTH_DOWN,
+					.use = BANDWIDTH_TCP,
+					.now_ms = c->w->now };
+}
+
+/* A run takes half of the room, so that others find some, but nothing if it is a few bytes. */
+static void conn_limit(struct conn *c, struct pump *p)
+{
+	struct bandwidth_flow flow = bandwidth_of(c, p);
+	size_t room;
+
+	p->limit = 0;
+	p->held = false;
+	if (!lane_is_limited(flow.limits))
+		return;
+	room = lane_room(c->flow.lane, &flow);
+	p->held = room < ROOM_MIN;
+	p->limit = room / 2 < ROOM_MAX ? (uint32_t)(room / 2) : ROOM_MAX;
+}
+
+static void conn_spend(struct conn *c, const struct pump *p)
+{
+	struct bandwidth_flow flow = bandwidth_of(c, p);
+
+	if (p->limit && p->limit != p->left)
+		lane_spend(c->flow.lane, &flow, p->limit - p->left);
+}
+
+/* Not all at once and not in the same order each time, so that each gets its part. */
+static void conn_wait_for_bandwidth(struct conn *c)
+{
+	if (!c->refill.armed)
+		timer_set(&c->w->wheel, &c->refill,
+			  c->w->now + REFILL_MS + (c->w->turn + c->id) % REFILL_MS);
+}
+
+static void conn_refilled(struct timer *timer)
+{
+	struct conn *c = container_of(timer, struct conn, refill);
+
+	worker_queue(c->w, &c->more);
+}
+
+/* ---- relaying ----------------------------------------------------------- */
+
 static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct side *to)
 {
 	struct pump *other = p == &c->up ? &c->down : &c->up;
@@ -114,7 +171,9 @@ static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct 
 	if (p->done || !to->writable || (!pump_pending(p) && !from->readable))
 		return;
 	p->last = other->done;
+	conn_limit(c, p);
 	r = pump_run(p, &c->all->tools, from->io.fd, to->io.fd);
+	conn_spend(c, p);
 	if (p->bytes != before)
 		conn_touch(c);
 	switch (r) {
@@ -125,7 +184,10 @@ static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct 
 		to->writable = false;
 		break;
 	case PUMP_YIELD:
-		worker_queue(c->w, &c->more);
+		if (p->held)
+			conn_wait_for_bandwidth(c);
+		else
+			worker_queue(c->w, &c->more);
 		break;
 	case PUMP_DONE:
 		conn_fin(c, p);
@@ -282,6 +344,7 @@ struct conn *conn_new(struct conns *all, int fd, const struct flow_record *recor
 	c->client.io.fd = fd;
 	c->server.io.fd = -1;
 	c->more.run = conn_more;
+	c->refill.fire = conn_refilled;
 	c->id = worker_new_id(w);
 	c->begin = c->last = w->now;
 	c->client_addr = record->client;

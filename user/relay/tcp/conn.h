@@ -60,6 +60,7 @@ struct conn {
 	struct pump down; /* server to client */
 	struct task more; /* a pump has used up its turn, or ack_due */
 	struct timer timer;
+	struct timer refill; /* until there may be bandwidth again */
 	bool begun; /* conn_begin was called */
 	bool kept_alive;
 	bool loop;               /* see struct flow_record */

@@ -45,6 +45,12 @@ static bool would_block(int err)
 	return err == EAGAIN || err == EWOULDBLOCK;
 }
 
+/* How much of a buffer of that size the next read may fill. */
+static size_t may_read(const struct pump *p, size_t size)
+{
+	return p->limit && p->left < size ? p->left : size;
+}
+
 /* ---- choosing the way --------------------------------------------------- */
 
 static void pump_note_read(struct pump *p, uint64_t now, size_t bytes)
@@ -136,9 +142,10 @@ static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, s
 static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
 {
 	struct step step = { .result = PUMP_YIELD };
+	size_t size = may_read(p, PUMP_BUFFER_SIZE);
 
 	do {
-		ssize_t n = recv(from, tools->buf + step.bytes, PUMP_BUFFER_SIZE - step.bytes, 0);
+		ssize_t n = recv(from, tools->buf + step.bytes, size - step.bytes, 0);
 
 		if (n > 0)
 			step.bytes += (size_t)n;
@@ -148,9 +155,8 @@ static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
 			step.result = PUMP_WAIT_READ;
 		else if (errno != EINTR)
 			step.result = pump_fail(p, PUMP_READ_FAILED, errno);
-	} while (p->careful && !p->eof && step.result == PUMP_YIELD &&
-		 step.bytes < PUMP_BUFFER_SIZE);
-	if (p->careful || !step.bytes || step.bytes == PUMP_BUFFER_SIZE)
+	} while (p->careful && !p->eof && step.result == PUMP_YIELD && step.bytes < size);
+	if (p->careful || !step.bytes || step.bytes == size)
 		return step;
 	p->eof = p->fin;
 	if (!p->eof)
@@ -207,8 +213,8 @@ static bool splice_declined(int err)
  */
 static struct step splice_step(struct pump *p, struct pump_tools *tools, int from, int to)
 {
-	ssize_t n =
-		splice(from, NULL, p->pipe->in, NULL, PIPE_SIZE, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	ssize_t n = splice(from, NULL, p->pipe->in, NULL, may_read(p, PIPE_SIZE),
+			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	int err = n < 0 ? errno : 0;
 
 	if (n > 0) {
@@ -256,7 +262,14 @@ static struct step pump_step(struct pump *p, struct pump_tools *tools, int from,
 		step = copy_step(p, tools, from, to);
 	if (step.bytes)
 		pump_note_read(p, tools->now, step.bytes);
+	if (p->limit)
+		p->left -= (uint32_t)step.bytes;
 	return step;
+}
+
+static bool pump_may_read(const struct pump *p)
+{
+	return !p->held && (!p->limit || p->left);
 }
 
 enum pump_result pump_run(struct pump *p, struct pump_tools *tools, int from, int to)
@@ -266,8 +279,9 @@ enum pump_result pump_run(struct pump *p, struct pump_tools *tools, int from, in
 
 	if (p->done)
 		return PUMP_DONE;
+	p->left = p->limit;
 	step.result = pump_flush(p, tools, to);
-	while (step.result == PUMP_YIELD && !p->eof && moved < TURN_BYTES) {
+	while (step.result == PUMP_YIELD && !p->eof && moved < TURN_BYTES && pump_may_read(p)) {
 		step = pump_step(p, tools, from, to);
 		moved += step.bytes > TURN_READ_COST ? step.bytes : TURN_READ_COST;
 	}
@@ -281,6 +295,7 @@ void pump_rest(struct pump *p, struct pump_tools *tools, int from, int to)
 	enum pump_result r = p->done ? PUMP_DONE : pump_flush(p, tools, to);
 
 	p->broken = true;
+	p->limit = 0;
 	while (r == PUMP_YIELD && !p->eof)
 		r = pump_step(p, tools, from, to).result;
 }

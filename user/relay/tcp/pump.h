@@ -42,9 +42,12 @@ struct pump {
 	uint32_t residue_len; /* bytes still to send, from residue_off */
 	struct pipe *pipe;    /* borrowed only while spliced bytes wait for the receiver */
 	int err;              /* positive errno of a failure */
-	bool fin;             /* set by the owner: the source's FIN is there, after all its bytes */
+	uint32_t limit; /* set by the owner: bytes that the next run may read; 0: any number */
+	uint32_t left;  /* of these */
+	bool fin;       /* set by the owner: the source's FIN is there, after all its bytes */
 	bool careful;   /* set by the owner: an urgent byte or an error may follow a short read */
 	bool last;      /* set by the owner: it closes the receiver next, which is the FIN */
+	bool held;      /* set by the owner: read nothing now, only send what is pending */
 	bool broken;    /* no FIN will follow, the source was reset */
 	bool eof;       /* the source sent its FIN */
 	bool done;      /* and it was passed on */

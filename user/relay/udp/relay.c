@@ -5,6 +5,7 @@
  */
 #include <sys/epoll.h>
 
+#include "relay/config/settings.h"
 #include "relay/udp/session.h"
 #include "relay/udp/socks.h"
 
@@ -126,8 +127,33 @@ bool session_flush_to_dst(struct session *s, const union saddr *dst)
 	return true;
 }
 
+/* Shortens the run to what the bandwidth allows, and drops the rest. False: nothing is left. */
+static bool shape(struct session *s, enum bandwidth_way way, struct run *run)
+{
+	struct bandwidth_flow flow = { .limits = &s->e->ctx->settings->limits,
+				       .way = way,
+				       .use = BANDWIDTH_UDP,
+				       .now_ms = s->e->w->now };
+	size_t size = run->segment ? run->segment : run->len;
+	size_t room;
+
+	if (!lane_is_limited(flow.limits) || !run->len)
+		return true;
+	room = lane_room(s->flow.lane, &flow);
+	if (room < run->len) {
+		size_t rest = run->len - room / size * size;
+
+		s->e->ctx->stats.over_bandwidth += (rest + size - 1) / size;
+		run->len -= rest;
+	}
+	lane_spend(s->flow.lane, &flow, run->len);
+	return run->len;
+}
+
 bool session_to_dst(struct session *s, const union saddr *dst, struct run run)
 {
+	if (!shape(s, BANDWIDTH_UP, &run))
+		return true;
 	while (!train_add(&s->e->train, &run))
 		if (!session_flush_to_dst(s, dst))
 			return false;
@@ -215,6 +241,8 @@ static bool flush_to_client(struct session *s, const union saddr *from)
 
 static bool to_client(struct session *s, const union saddr *from, struct run run)
 {
+	if (!shape(s, BANDWIDTH_DOWN, &run))
+		return true;
 	while (!train_add(&s->e->train, &run))
 		if (!flush_to_client(s, from))
 			return false;
