@@ -69,6 +69,8 @@ class Player:
 
     def __init__(self, sock, plan):
         self.sock, self.plan = sock, plan
+        # urgent bytes count like others
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         self.go = threading.Event() # what `after` waits for
         self.received, self.digest, self.end = 0, hashlib.sha256(), "open"
 

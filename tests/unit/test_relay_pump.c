@@ -60,8 +60,10 @@ static int setup_bulk(void **state)
 	return rc;
 }
 
+/* As after an event. */
 static enum pump_result turn(struct fixture *f)
 {
+	f->pump.fresh = true;
 	return pump_run(&f->pump, &f->tools, f->from[1], f->to[0]);
 }
 

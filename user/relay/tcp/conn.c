@@ -172,6 +172,7 @@ static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct 
 		return;
 	p->last = other->done;
 	conn_limit(c, p);
+	from->read = c->w->turn;
 	r = pump_run(p, &c->all->tools, from->io.fd, to->io.fd);
 	conn_spend(c, p);
 	if (p->bytes != before)
@@ -231,7 +232,10 @@ void conn_note_edge(struct conn *c, struct side *side, uint32_t events)
 	struct pump *p = side == &c->client ? &c->up : &c->down;
 
 	p->fin |= !!(events & EPOLLRDHUP);
-	p->careful |= !!(events & (EPOLLPRI | EPOLLERR | EPOLLHUP));
+	p->careful |= !!(events & (EPOLLERR | EPOLLHUP));
+	p->marked |= !!(events & EPOLLPRI);
+	/* A read in this turn may have taken what the event told of. */
+	p->fresh |= (events & EPOLLIN) && side->read != c->w->turn;
 	side->readable |= !!(events & (EPOLLIN | EPOLLERR | EPOLLHUP));
 	side->writable |= !!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP));
 }

@@ -42,6 +42,7 @@ struct side {
 	struct io io;
 	bool readable;
 	bool writable;
+	uint64_t read; /* turn of the loop in which a pump last read from it */
 };
 
 enum conn_reset { RESET_NONE = 0, RESET_CLIENT = 1, RESET_SERVER = 2, RESET_BOTH = 3 };

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define TURN_BYTES (512 * 1024) /* then other flows get their turn */
@@ -29,6 +31,7 @@ void pump_free(struct pump *p, struct pump_tools *tools)
 	free(p->residue);
 	p->residue = NULL;
 	p->residue_len = 0;
+	p->urgent = false;
 	if (p->pipe)
 		pipes_put(&tools->pipes, p->pipe);
 	p->pipe = NULL;
@@ -104,8 +107,8 @@ static enum pump_result copy_send(struct pump *p, int to, const uint8_t *data, s
 static enum pump_result copy_flush(struct pump *p, struct pump_tools *tools, int to)
 {
 	size_t sent = 0;
-	enum pump_result r =
-		copy_send(p, to, p->residue + p->residue_off, p->residue_len, 0, &sent);
+	enum pump_result r = copy_send(p, to, p->residue + p->residue_off, p->residue_len,
+				       p->urgent ? MSG_OOB : 0, &sent);
 
 	p->residue_off += (uint32_t)sent;
 	p->residue_len -= (uint32_t)sent;
@@ -114,14 +117,12 @@ static enum pump_result copy_flush(struct pump *p, struct pump_tools *tools, int
 	return r;
 }
 
-/*
- * Sends bytes that were just read and keeps what the receiver does not take. MSG_MORE: the FIN
- * that follows them at once leaves in the same packet, which saves the receiver a wake-up.
- */
-static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, size_t len)
+/* Sends bytes that were just read, and keeps what the receiver does not take. */
+static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, size_t len,
+				   int flags)
 {
 	size_t sent = 0;
-	enum pump_result r = copy_send(p, to, buf, len, p->eof && !p->broken ? MSG_MORE : 0, &sent);
+	enum pump_result r = copy_send(p, to, buf, len, flags, &sent);
 
 	if (r != PUMP_WAIT_WRITE)
 		return r;
@@ -131,13 +132,14 @@ static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, s
 	memcpy(p->residue, buf + sent, len - sent);
 	p->residue_off = 0;
 	p->residue_len = (uint32_t)(len - sent);
+	p->urgent = flags & MSG_OOB;
 	return r;
 }
 
 /*
  * A short read has emptied the source, up to a FIN if that is there, and what comes later causes
  * an edge. So the read that would return EAGAIN or 0 is not needed. But recv also stops before an
- * urgent byte: a careful pump reads until recv says that there is no more.
+ * urgent byte, and an error has no edge of its own: then reading continues.
  */
 static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
 {
@@ -155,8 +157,11 @@ static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
 			step.result = PUMP_WAIT_READ;
 		else if (errno != EINTR)
 			step.result = pump_fail(p, PUMP_READ_FAILED, errno);
-	} while (p->careful && !p->eof && step.result == PUMP_YIELD && step.bytes < size);
-	if (p->careful || !step.bytes || step.bytes == size)
+	} while (p->careful && !p->marked && !p->eof && step.result == PUMP_YIELD &&
+		 step.bytes < size);
+	/* An urgent byte that is still to come causes an edge. */
+	p->marked &= step.result != PUMP_WAIT_READ;
+	if (p->careful || p->marked || !step.bytes || step.bytes == size)
 		return step;
 	p->eof = p->fin;
 	if (!p->eof)
@@ -164,15 +169,67 @@ static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
 	return step;
 }
 
-static struct step copy_step(struct pump *p, struct pump_tools *tools, int from, int to)
+/* ---- urgent bytes ------------------------------------------------------- */
+
+enum ahead { AHEAD_BYTES, AHEAD_URGENT, AHEAD_NOTHING };
+
+/*
+ * recv stops before an urgent byte, but takes one that is the first. An event tells of it, so
+ * after an event without EPOLLPRI the first byte is none. Later reads have to ask: first whether
+ * there is a byte at all, since one that comes after this look might be urgent.
+ */
+static enum ahead look_ahead(struct pump *p, int from)
+{
+	bool certain = p->fresh && !p->marked;
+	int left = 1, mark = 0;
+
+	p->fresh = false;
+	if (certain)
+		return AHEAD_BYTES;
+	if (!p->fin && !p->careful && !ioctl(from, SIOCINQ, &left) && !left)
+		return AHEAD_NOTHING;
+	return !ioctl(from, SIOCATMARK, &mark) && mark ? AHEAD_URGENT : AHEAD_BYTES;
+}
+
+/* Alone, since of all bytes in one send only the last is urgent. */
+static struct step urgent_step(struct pump *p, int from, int to)
+{
+	uint8_t byte;
+
+	if (recv(from, &byte, 1, 0) != 1)
+		return (struct step){ pump_fail(p, PUMP_READ_FAILED, EIO), 0 };
+	p->marked = false;
+	return (struct step){ copy_write(p, to, &byte, 1, MSG_OOB), 1 };
+}
+
+/*
+ * MSG_MORE: the FIN that follows the bytes at once leaves in the same packet, which saves the
+ * receiver a wake-up.
+ */
+static struct step plain_step(struct pump *p, struct pump_tools *tools, int from, int to)
 {
 	struct step step = copy_read(p, tools, from);
-	enum pump_result r = step.bytes ? copy_write(p, to, tools->buf, step.bytes) : PUMP_YIELD;
+	int flags = p->eof && !p->broken ? MSG_MORE : 0;
+	enum pump_result r =
+		step.bytes ? copy_write(p, to, tools->buf, step.bytes, flags) : PUMP_YIELD;
 
 	/* The kernel reports an error of the source once, but room at the receiver again. */
 	if (r == PUMP_WRITE_FAILED || (r == PUMP_WAIT_WRITE && step.result != PUMP_READ_FAILED))
 		step.result = r;
 	return step;
+}
+
+static struct step copy_step(struct pump *p, struct pump_tools *tools, int from, int to)
+{
+	switch (look_ahead(p, from)) {
+	case AHEAD_NOTHING:
+		return (struct step){ PUMP_WAIT_READ, 0 };
+	case AHEAD_URGENT:
+		return urgent_step(p, from, to);
+	case AHEAD_BYTES:
+		break;
+	}
+	return plain_step(p, tools, from, to);
 }
 
 /* ---- splicing ----------------------------------------------------------- */
@@ -218,12 +275,14 @@ static struct step splice_step(struct pump *p, struct pump_tools *tools, int fro
 	int err = n < 0 ? errno : 0;
 
 	if (n > 0) {
+		p->fresh = false;
 		p->pipe->held = (uint32_t)n;
 		return (struct step){ splice_flush(p, tools, to), (size_t)n };
 	}
 	pipes_put(&tools->pipes, p->pipe);
 	p->pipe = NULL;
-	if (would_block(err) && !p->careful && !p->fin)
+	p->fresh = false;
+	if (would_block(err) && !p->careful && !p->marked && !p->fin)
 		return (struct step){ PUMP_WAIT_READ, 0 };
 	if (!err || would_block(err) || splice_declined(err))
 		return copy_step(p, tools, from, to);

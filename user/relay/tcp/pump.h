@@ -8,6 +8,9 @@
  * There are two ways: small flows are copied through a buffer of the thread, bulk is spliced
  * through a borrowed pipe. A direction changes its way only between two reads, when it holds
  * nothing.
+ *
+ * An urgent byte is passed on as urgent, at its place. The source has SO_OOBINLINE, so both ways
+ * stop before it. The kernel remembers the latest one only, as it does for any receiver.
  */
 #ifndef TPROXY_RELAY_TCP_PUMP_H
 #define TPROXY_RELAY_TCP_PUMP_H
@@ -45,14 +48,17 @@ struct pump {
 	uint32_t limit; /* set by the owner: bytes that the next run may read; 0: any number */
 	uint32_t left;  /* of these */
 	bool fin;       /* set by the owner: the source's FIN is there, after all its bytes */
-	bool careful;   /* set by the owner: an urgent byte or an error may follow a short read */
-	bool last;      /* set by the owner: it closes the receiver next, which is the FIN */
-	bool held;      /* set by the owner: read nothing now, only send what is pending */
-	bool broken;    /* no FIN will follow, the source was reset */
-	bool eof;       /* the source sent its FIN */
-	bool done;      /* and it was passed on */
-	bool bulk;      /* splice, if there is a pipe */
-	uint8_t streak; /* reads in a row that speak for the other way */
+	bool careful;   /* set by the owner: an error may follow a short read */
+	bool marked;    /* set by the owner: an urgent byte is ahead */
+	bool fresh;  /* set by the owner: an event, and no read since, says that bytes are here */
+	bool urgent; /* the residue is one urgent byte */
+	bool last;   /* set by the owner: it closes the receiver next, which is the FIN */
+	bool held;   /* set by the owner: read nothing now, only send what is pending */
+	bool broken; /* no FIN will follow, the source was reset */
+	bool eof;    /* the source sent its FIN */
+	bool done;   /* and it was passed on */
+	bool bulk;   /* splice, if there is a pipe */
+	uint8_t streak;      /* reads in a row that speak for the other way */
 	uint32_t span_bytes; /* read since span_begin */
 	uint64_t span_begin; /* ms */
 	uint64_t bytes;      /* taken by the receiver's kernel */
