@@ -18,10 +18,15 @@ struct pathlog {
 };
 
 /* True: the first one since the last report. The caller reports after PATHLOG_AFTER_MS. */
-bool pathlog_moved(struct pathlog *l);
-bool pathlog_lost(struct pathlog *l);
+static inline bool pathlog_count(_Atomic unsigned int *count)
+{
+	return !atomic_fetch_add(count, 1);
+}
 
-/* Logs what has been counted. */
-void pathlog_report(struct pathlog *l);
+/* How many there were since the last report. */
+static inline unsigned int pathlog_take(_Atomic unsigned int *count)
+{
+	return atomic_exchange(count, 0);
+}
 
 #endif

@@ -60,8 +60,7 @@ void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset res
 	budget_return(&c->all->descriptors, CONN_DESCRIPTORS);
 	TAILQ_REMOVE(&c->all->list, c, link);
 	flowtable_leave(&c->all->ctx->flows, &c->member);
-	if (c->of_source.le_prev)
-		LIST_REMOVE(c, of_source);
+	sources_leave(&c->of_source);
 	record.end = end;
 	record.err = err;
 	if (end == END_CONNECT_FAILED || end == END_CONNECT_TIMEOUT)

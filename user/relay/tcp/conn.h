@@ -15,12 +15,10 @@
 #include "relay/loop/engine_context.h"
 #include "relay/net/arrival.h"
 #include "relay/tcp/pump.h"
+#include "relay/tcp/sources.h"
 #include "relay/upstream/handshake.h"
 
 TAILQ_HEAD(conn_list, conn);
-LIST_HEAD(conn_of_source, conn);
-
-struct sources;
 
 #define CONN_DESCRIPTORS 2 /* of one connection */
 
@@ -52,7 +50,7 @@ struct conn {
 	struct flow_member member;
 	TAILQ_ENTRY(conn) link;
 	struct flow_link flow;
-	LIST_ENTRY(conn) of_source; /* see sources.h; all zero: the source is not ours */
+	struct source_member of_source; /* if its source address is ours */
 	struct conns *all;
 	struct worker *w; /* that of `all` */
 	struct side client;
@@ -62,7 +60,7 @@ struct conn {
 	struct task more; /* a pump has used up its turn, or ack_due */
 	struct timer timer;
 	struct timer refill; /* until there may be bandwidth again */
-	bool begun; /* conn_begin was called */
+	bool begun;          /* conn_begin was called */
 	bool kept_alive;
 	bool loop;               /* see struct flow_record */
 	bool ack_due;            /* nothing has left yet that completes the handshake */

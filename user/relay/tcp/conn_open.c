@@ -11,7 +11,6 @@
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/net/sockopt.h"
-#include "relay/tcp/sources.h"
 #include "relay/upstream/own_source.h"
 #include "relay/upstream/upstream.h"
 
@@ -173,7 +172,7 @@ static int conn_connect(struct conn *c)
 	c->server.io.fd = up.fd;
 	c->source = up.source;
 	if (source_is_own(c->all->ctx, &up.source))
-		sources_join(c->all->sources, c);
+		sources_join(c->all->sources, c->all->ctx->local, &c->source, &c->of_source);
 	looplog_note(c->all->ctx->relay->loops, &(struct looplog_flow){ &up.source, want.dst, ttl },
 		     &c->client_addr, c->w->now);
 	/*

@@ -7,11 +7,11 @@
 
 #include "lib/util.h"
 #include "relay/config/options.h"
+#include "relay/log/pathlog.h"
 #include "relay/log/record.h"
 #include "relay/net/sockopt.h"
 #include "relay/process/exchange.h"
 #include "relay/tcp/conn_open.h"
-#include "relay/tcp/sources.h"
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_MIN_MS 100
@@ -33,6 +33,7 @@ struct tcp_engine {
 	bool held; /* see tcp_hold */
 	unsigned int seed;
 	struct timer pause;
+	struct timer lost; /* reports the connections that lost their source address */
 	struct acceptor acceptors[LISTENER_ROWS * 2];
 };
 
@@ -210,6 +211,31 @@ static int watch_listeners(struct tcp_engine *e)
 	return err;
 }
 
+/* ---- source addresses that are gone ------------------------------------- */
+
+static void report_lost(struct timer *timer)
+{
+	struct tcp_engine *e = container_of(timer, struct tcp_engine, lost);
+	unsigned int lost = pathlog_take(&e->conns.ctx->relay->paths->lost);
+
+	if (lost)
+		record_say(RECORD_INFO,
+			   "path: %u TCP connections were reset (their source address is no "
+			   "longer one of this host)",
+			   lost);
+}
+
+static void conn_lost(struct source_member *m, void *arg)
+{
+	struct tcp_engine *e = arg;
+
+	if (pathlog_count(&e->conns.ctx->relay->paths->lost))
+		timer_set(&e->w->wheel, &e->lost, e->w->now + PATHLOG_AFTER_MS);
+	conn_finish(container_of(m, struct conn, of_source), END_PATH_LOST, 0, RESET_BOTH);
+}
+
+/* ---- open and close ----------------------------------------------------- */
+
 int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine)
 {
 	struct tcp_engine *e = calloc(1, sizeof(*e));
@@ -224,6 +250,7 @@ int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine)
 	pipes_init(&e->conns.tools.pipes, ctx->relay->budget->caps.pipes);
 	e->seed = (unsigned int)(e->w->next_id + e->w->now); /* ids differ between threads */
 	e->pause.fire = accept_resume;
+	e->lost.fire = report_lost;
 	e->conns.warnings = (struct record_limit){ .what = "warnings about accepting",
 						   .max = 1,
 						   .window_ms = WARN_EVERY_MS };
@@ -231,7 +258,7 @@ int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine)
 	if (e->spare < 0)
 		return -errno;
 	e->conns.tools.buf = malloc(PUMP_BUFFER_SIZE);
-	e->conns.sources = sources_new(ctx);
+	e->conns.sources = sources_new(e->w, conn_lost, e);
 	if (!e->conns.tools.buf || !e->conns.sources)
 		return -ENOMEM;
 	return watch_listeners(e);
@@ -277,7 +304,7 @@ void tcp_drain(struct tcp_engine *e)
 
 void tcp_addresses_changed(struct tcp_engine *e)
 {
-	sources_changed(e->conns.sources);
+	sources_changed(e->conns.sources, e->conns.ctx->local);
 }
 
 void tcp_end_all(struct tcp_engine *e, enum flow_end end)
@@ -290,6 +317,9 @@ void tcp_close(struct tcp_engine *e)
 	if (!e)
 		return;
 	tcp_end_all(e, END_DRAIN);
+	if (e->lost.armed)
+		report_lost(&e->lost);
+	timer_cancel(&e->w->wheel, &e->lost);
 	timer_cancel(&e->w->wheel, &e->pause);
 	pipes_close(&e->conns.tools.pipes);
 	sources_free(e->conns.sources);

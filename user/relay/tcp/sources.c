@@ -4,20 +4,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "relay/log/pathlog.h"
-
 #define SOURCE_BUCKETS 256
 #define LOOK_EVERY_MS 500 /* while an address is missing */
 
 /* Of one turn. */
 #define LOOKS_MAX 1024
-#define RESETS_MAX 128
+#define LOSSES_MAX 128
 
-/* It outlives its connections until the next look. */
+/* It outlives its flows until the next look. */
 struct source {
 	LIST_ENTRY(source) link;
 	union saddr addr; /* port 0 */
-	struct conn_of_source conns;
+	LIST_HEAD(, source_member) members;
 	bool seen; /* among the addresses of this host: it may also be any other local address */
 	uint64_t since; /* ms: missing; 0: it is there */
 };
@@ -25,10 +23,12 @@ struct source {
 LIST_HEAD(source_list, source);
 
 struct sources {
-	struct engine_context *ctx;
+	struct worker *w;
+	const struct local_set *local;
+	void (*lost)(struct source_member *m, void *arg);
+	void *arg;
 	struct task look;
 	struct timer again;
-	struct timer report;
 	unsigned int bucket; /* that the look has reached */
 	bool missing;        /* it has found a missing address */
 	struct source_list buckets[SOURCE_BUCKETS];
@@ -39,7 +39,8 @@ static struct source_list *bucket_of(struct sources *s, const union saddr *addr)
 	return &s->buckets[saddr_hash(addr, 0) % SOURCE_BUCKETS];
 }
 
-static struct source *source_get(struct sources *s, const union saddr *addr)
+static struct source *source_get(struct sources *s, const struct local_set *local,
+				 const union saddr *addr)
 {
 	struct source_list *bucket = bucket_of(s, addr);
 	struct source *source;
@@ -51,45 +52,43 @@ static struct source *source_get(struct sources *s, const union saddr *addr)
 	if (!source)
 		return NULL;
 	source->addr = *addr;
-	source->seen = local_lookup(s->ctx->local, addr) == LOCAL_ADDRESS;
+	source->seen = local_lookup(local, addr) == LOCAL_ADDRESS;
 	LIST_INSERT_HEAD(bucket, source, link);
 	return source;
 }
 
-void sources_join(struct sources *s, struct conn *c)
+void sources_join(struct sources *s, const struct local_set *local, const union saddr *source,
+		  struct source_member *m)
 {
-	union saddr addr = c->source;
-	struct source *source;
+	union saddr addr = *source;
+	struct source *of;
 
 	saddr_set_port(&addr, 0);
-	source = addr.sa.sa_family ? source_get(s, &addr) : NULL;
-	if (source)
-		LIST_INSERT_HEAD(&source->conns, c, of_source);
+	of = addr.sa.sa_family ? source_get(s, local, &addr) : NULL;
+	if (of)
+		LIST_INSERT_HEAD(&of->members, m, link);
 }
 
 /* False: there are more than a turn may end. */
-static bool reset_all(struct sources *s, struct source *source, unsigned int *left)
+static bool lose_all(struct sources *s, struct source *source, unsigned int *left)
 {
-	struct worker *w = &s->ctx->worker;
-	struct conn *c;
+	struct source_member *m;
 
-	while ((c = LIST_FIRST(&source->conns))) {
+	while ((m = LIST_FIRST(&source->members))) {
 		if (!*left)
 			return false;
 		--*left;
-		if (pathlog_lost(s->ctx->relay->paths))
-			timer_set(&w->wheel, &s->report, w->now + PATHLOG_AFTER_MS);
-		conn_finish(c, END_PATH_LOST, 0, RESET_BOTH);
+		s->lost(m, s->arg);
 	}
 	return true;
 }
 
 /* False: continue here in the next turn. */
-static bool look_at(struct sources *s, struct source *source, unsigned int *resets)
+static bool look_at(struct sources *s, struct source *source, unsigned int *losses)
 {
-	uint64_t now = s->ctx->worker.now;
+	uint64_t now = s->w->now;
 
-	if (local_lookup(s->ctx->local, &source->addr) == LOCAL_ADDRESS) {
+	if (local_lookup(s->local, &source->addr) == LOCAL_ADDRESS) {
 		source->seen = true;
 		source->since = 0;
 		return true;
@@ -99,12 +98,12 @@ static bool look_at(struct sources *s, struct source *source, unsigned int *rese
 	if (!source->since)
 		source->since = now;
 	if (now - source->since >= SOURCES_PATIENCE_MS)
-		return reset_all(s, source, resets);
+		return lose_all(s, source, losses);
 	s->missing = true;
 	return true;
 }
 
-static bool look_at_bucket(struct sources *s, unsigned int *looks, unsigned int *resets)
+static bool look_at_bucket(struct sources *s, unsigned int *looks, unsigned int *losses)
 {
 	struct source *source = LIST_FIRST(&s->buckets[s->bucket]);
 
@@ -112,9 +111,9 @@ static bool look_at_bucket(struct sources *s, unsigned int *looks, unsigned int 
 		struct source *next = LIST_NEXT(source, link);
 
 		++*looks;
-		if (!look_at(s, source, resets))
+		if (!look_at(s, source, losses))
 			return false;
-		if (LIST_EMPTY(&source->conns)) {
+		if (LIST_EMPTY(&source->members)) {
 			LIST_REMOVE(source, link);
 			free(source);
 		}
@@ -126,48 +125,50 @@ static bool look_at_bucket(struct sources *s, unsigned int *looks, unsigned int 
 static void look_run(struct task *task)
 {
 	struct sources *s = container_of(task, struct sources, look);
-	struct worker *w = &s->ctx->worker;
-	unsigned int looks = 0, resets = RESETS_MAX;
+	unsigned int looks = 0, losses = LOSSES_MAX;
 
 	while (s->bucket < SOURCE_BUCKETS) {
-		if (looks >= LOOKS_MAX || !look_at_bucket(s, &looks, &resets)) {
-			worker_queue(w, &s->look);
+		if (looks >= LOOKS_MAX || !look_at_bucket(s, &looks, &losses)) {
+			worker_queue(s->w, &s->look);
 			return;
 		}
 		s->bucket++;
 	}
 	if (s->missing)
-		timer_set(&w->wheel, &s->again, w->now + LOOK_EVERY_MS);
+		timer_set(&s->w->wheel, &s->again, s->w->now + LOOK_EVERY_MS);
+}
+
+static void look_from_start(struct sources *s)
+{
+	s->bucket = 0;
+	s->missing = false;
+	worker_queue(s->w, &s->look);
 }
 
 static void look_again(struct timer *timer)
 {
-	sources_changed(container_of(timer, struct sources, again));
-}
-
-static void report_due(struct timer *timer)
-{
-	pathlog_report(container_of(timer, struct sources, report)->ctx->relay->paths);
+	look_from_start(container_of(timer, struct sources, again));
 }
 
 /* A look that is under way begins again: it may have passed what is missing now. */
-void sources_changed(struct sources *s)
+void sources_changed(struct sources *s, const struct local_set *local)
 {
-	s->bucket = 0;
-	s->missing = false;
-	worker_queue(&s->ctx->worker, &s->look);
+	s->local = local;
+	look_from_start(s);
 }
 
-struct sources *sources_new(struct engine_context *ctx)
+struct sources *sources_new(struct worker *w, void (*lost)(struct source_member *m, void *arg),
+			    void *arg)
 {
 	struct sources *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
-	s->ctx = ctx;
+	s->w = w;
+	s->lost = lost;
+	s->arg = arg;
 	s->look.run = look_run;
 	s->again.fire = look_again;
-	s->report.fire = report_due;
 	return s;
 }
 
@@ -177,11 +178,8 @@ void sources_free(struct sources *s)
 
 	if (!s)
 		return;
-	if (s->report.armed)
-		pathlog_report(s->ctx->relay->paths);
-	timer_cancel(&s->ctx->worker.wheel, &s->report);
-	timer_cancel(&s->ctx->worker.wheel, &s->again);
-	worker_unqueue(&s->ctx->worker, &s->look);
+	timer_cancel(&s->w->wheel, &s->again);
+	worker_unqueue(s->w, &s->look);
 	for (unsigned int i = 0; i < SOURCE_BUCKETS; i++) {
 		while ((source = LIST_FIRST(&s->buckets[i]))) {
 			LIST_REMOVE(source, link);

@@ -115,7 +115,7 @@ static void report(struct session *s, const union saddr *old)
 	record_say(RECORD_DEBUG, "path: UDP flow %llu continues from %s instead of %s",
 		   (unsigned long long)s->id, saddr_format(&s->source, to),
 		   saddr_format(old, from));
-	if (pathlog_moved(e->ctx->relay->paths))
+	if (pathlog_count(&e->ctx->relay->paths->moved))
 		timer_set(&e->w->wheel, &e->path_timer, e->w->now + PATHLOG_AFTER_MS);
 }
 
@@ -291,5 +291,11 @@ void renew_report(struct timer *timer)
 {
 	struct udp_engine *e = container_of(timer, struct udp_engine, path_timer);
 
-	pathlog_report(e->ctx->relay->paths);
+	unsigned int moved = pathlog_take(&e->ctx->relay->paths->moved);
+
+	if (moved)
+		record_say(RECORD_INFO,
+			   "path: %u UDP flows continue from another source address (the old one "
+			   "is gone, or their route leaves by another device)",
+			   moved);
 }
