@@ -136,6 +136,13 @@ bool budget_take(struct budget_share *s, unsigned int n, bool few)
 	return true;
 }
 
+void budget_force(struct budget_share *s, unsigned int n)
+{
+	while (n--)
+		if (!take_one(s, true))
+			s->used++;
+}
+
 void budget_return(struct budget_share *s, unsigned int n)
 {
 	while (n--)

@@ -61,6 +61,9 @@ struct budget_share budget_share(struct budget *b, enum budget_kind kind);
 
 /* n descriptors more; few: the client has few flows. False: none is taken. */
 bool budget_take(struct budget_share *s, unsigned int n, bool few);
+
+/* The same for descriptors that are open already, whether there is room or not. */
+void budget_force(struct budget_share *s, unsigned int n);
 void budget_return(struct budget_share *s, unsigned int n);
 
 #endif

@@ -179,15 +179,11 @@ static int direct_open(struct session *s)
 /* The other process has emptied the listeners before it read this socket: no older datagram waits. */
 int direct_adopt(struct session *s, int *fd)
 {
-	struct direct *d;
+	struct direct *d = calloc(1, sizeof(*d));
 
-	if (!budget_take(&s->e->descriptors, 1, true))
-		return -EMFILE;
-	d = calloc(1, sizeof(*d));
-	if (!d) {
-		budget_return(&s->e->descriptors, 1);
+	if (!d)
 		return -ENOMEM;
-	}
+	budget_force(&s->e->descriptors, 1);
 	d->watched = true;
 	TAILQ_INSERT_HEAD(&s->e->directs, d, link);
 	direct_enter(d, s, take_fd(fd));

@@ -22,7 +22,6 @@
 #include "relay/log/record.h"
 #include "relay/udp/session.h"
 #include "relay/udp/socks.h"
-#include "relay/upstream/own_source.h"
 
 #define TRAVEL_VERSION 1
 
@@ -38,9 +37,10 @@ enum travel_flag {
 	TRAVEL_UNFILTERED = 1 << 4,
 	TRAVEL_NO_PROMOTION = 1 << 5,
 	TRAVEL_CONE = 1 << 6,
+	TRAVEL_OWN_SOURCE = 1 << 7,
 	/* The first descriptor is `up`; then those of these flags, in this order. */
-	TRAVEL_DIRECT = 1 << 7,
-	TRAVEL_SOCKS = 1 << 8,
+	TRAVEL_DIRECT = 1 << 8,
+	TRAVEL_SOCKS = 1 << 9,
 };
 
 /* Both relays run on this host: byte order and clock are the same. */
@@ -100,7 +100,7 @@ static uint16_t flags_of(const struct session *s)
 			  (s->unfiltered ? TRAVEL_UNFILTERED : 0) |
 			  (s->no_promotion ? TRAVEL_NO_PROMOTION : 0) |
 			  (s->e->full_cone ? TRAVEL_CONE : 0) | (s->direct ? TRAVEL_DIRECT : 0) |
-			  (s->socks ? TRAVEL_SOCKS : 0));
+			  (s->socks ? TRAVEL_SOCKS : 0) | (s->own_source ? TRAVEL_OWN_SOURCE : 0));
 }
 
 static void describe(const struct session *s, struct travel_message *m)
@@ -268,6 +268,7 @@ static void restore(struct session *s, const struct travel_record *r)
 	s->source = r->source;
 	s->answered = r->flags & TRAVEL_ANSWERED;
 	s->tuned = r->flags & TRAVEL_TUNED;
+	s->own_source = r->flags & TRAVEL_OWN_SOURCE;
 	s->loop = r->flags & TRAVEL_LOOP;
 	s->df_unseen = r->flags & TRAVEL_DF_UNSEEN;
 	s->unfiltered = r->flags & TRAVEL_UNFILTERED;
@@ -280,13 +281,16 @@ static int count_flow(struct session *s)
 	struct engine_context *ctx = s->e->ctx;
 	const struct limit_values none = { .source_prefix6 = ctx->settings->limits.source_prefix6 };
 	struct lane *lane;
+	int err;
 
 	if (lanes_admit(ctx->lanes, &none, &s->client, s->e->w->now, &lane))
 		return -ENOMEM;
-	if (!session_take_room(s->e, lane)) {
+	err = flowtable_join(&ctx->flows, &s->member, &session_flow_ops);
+	if (err) {
 		lane_release(lane);
-		return -EMFILE;
+		return err;
 	}
+	budget_force(&s->e->descriptors, s->e->each);
 	lane_join(lane, s->answered ? LANE_UDP_ANSWERED : LANE_UDP_UNANSWERED, &s->flow, s->last);
 	return 0;
 }
@@ -329,14 +333,11 @@ static int import_session(struct udp_engine *e, const struct travel_record *r, i
 	restore(s, r);
 	s->e = e;
 	s->path_changes = e->ctx->path_changes - 1; /* there may have been a change meanwhile */
-	s->own_source = source_is_own(e->ctx, &s->source);
 	err = count_flow(s);
 	if (err)
 		return err;
 	session_enter(s);
-	err = flowtable_join(&e->ctx->flows, &s->member, &session_flow_ops);
-	if (!err)
-		err = take_sockets(s, r, fds);
+	err = take_sockets(s, r, fds);
 	if (err)
 		session_finish(s, END_ERROR, -err);
 	else if (!s->socks)
