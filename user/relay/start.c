@@ -390,8 +390,11 @@ static int start_unprivileged(struct daemon *d)
 /* What the threads of the old relay give away. */
 static void take_gift(struct message *m, void *arg)
 {
-	(void)m;
-	(void)arg;
+	struct daemon *d = arg;
+	int err = m->type == MESSAGE_UDP_SESSION ? thread_import(d->threads, d->opened, m) : 0;
+
+	if (err)
+		record_say(RECORD_WARN, "hand-over: UDP flows cannot be taken: %s", strerror(-err));
 }
 
 /* Until here the old relay serves. If we fail before, it continues. */

@@ -10,6 +10,7 @@
 #include "relay/config/options.h"
 #include "relay/log/record.h"
 #include "relay/process/listener.h"
+#include "relay/process/message.h"
 #include "relay/tcp/engine.h"
 #include "relay/udp/engine.h"
 
@@ -57,10 +58,23 @@ static void leave_listeners(struct engine_context *ctx)
 	listener_close(ctx->listeners);
 }
 
+/* Another relay that got all flows serves them, even if nobody could say so. */
+static void leave_given(struct relay_thread *t)
+{
+	if (t->giving)
+		worker_unwatch(&t->ctx.worker, t->gifts.fd);
+	t->giving = false;
+	if (atomic_load(&t->paused))
+		udp_export_done(t->udp);
+	else
+		udp_export_undo(t->udp);
+}
+
 static void stop_listening(struct relay_thread *t)
 {
 	if (t->ctx.draining)
 		return;
+	leave_given(t);
 	t->ctx.draining = true;
 	tcp_drain(t->tcp);
 	udp_drain(t->udp);
@@ -111,26 +125,81 @@ static void take_listeners(struct relay_thread *t)
 	}
 }
 
-/* From now on a flow of this thread can begin only at the relay that takes over. */
-static void pause_flows(struct relay_thread *t)
+/* ---- a relay that takes over -------------------------------------------- */
+
+static int send_flows(void *arg, const void *msg, size_t len, const int *fds, unsigned int count)
 {
-	if (atomic_load(&t->paused))
-		return;
-	tcp_hold(t->tcp, true);
-	udp_hold(t->udp, true);
-	/* Here a thread gives quiet sessions away, by messages on relay->new_relay_fd. */
+	struct relay_thread *t = arg;
+	const struct message_out out = {
+		.type = MESSAGE_UDP_SESSION, .body = msg, .size = len, .fds = fds, .fd_count = count
+	};
+
+	return message_send(t->gifts.fd, &out);
+}
+
+/* Flows that cannot be sent stay here, as all flows of TCP do. */
+static void end_giving(struct relay_thread *t, int err)
+{
+	if (err)
+		record_say(RECORD_WARN, "hand-over: some UDP flows stay here: %s", strerror(-err));
+	if (t->giving)
+		worker_unwatch(&t->ctx.worker, t->gifts.fd);
+	t->giving = false;
 	atomic_store(&t->next_id, t->ctx.worker.next_id);
 	atomic_store(&t->paused, true);
 	eventfd_write(t->ctx.relay->paused, 1);
 }
 
+static void give_flows(struct relay_thread *t)
+{
+	int err = udp_export(t->udp, &(struct udp_export){ send_flows, t });
+
+	if (err != -EAGAIN)
+		end_giving(t, err);
+}
+
+static void gifts_ready(struct io *io, uint32_t events)
+{
+	(void)events;
+	give_flows(container_of(io, struct relay_thread, gifts));
+}
+
+/* From now on a flow of this thread can begin only at the relay that takes over. */
+static void pause_flows(struct relay_thread *t)
+{
+	int err;
+
+	if (t->giving || atomic_load(&t->paused))
+		return;
+	tcp_hold(t->tcp, true);
+	udp_hold(t->udp, true);
+	t->gifts = (struct io){ .fd = t->ctx.relay->new_relay_fd, .ready = gifts_ready };
+	err = worker_watch(&t->ctx.worker, &t->gifts, EPOLLOUT);
+	t->giving = !err;
+	if (err)
+		end_giving(t, err);
+}
+
 static void resume_flows(struct relay_thread *t)
 {
-	if (!atomic_load(&t->paused))
+	if (!t->giving && !atomic_load(&t->paused))
 		return;
+	if (t->giving)
+		worker_unwatch(&t->ctx.worker, t->gifts.fd);
+	t->giving = false;
 	atomic_store(&t->paused, false);
+	udp_export_undo(t->udp);
 	tcp_hold(t->tcp, false);
 	udp_hold(t->udp, false);
+}
+
+int thread_import(struct relay_thread *threads, unsigned int n, struct message *m)
+{
+	struct udp_engine *engines[OPTIONS_MAX_WORKERS];
+
+	for (unsigned int i = 0; i < n; i++)
+		engines[i] = threads[i].udp;
+	return udp_import(engines, n, m->body, m->size, m->fds, m->fd_count);
 }
 
 static void obey(struct relay_thread *t, enum thread_order order)

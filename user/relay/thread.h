@@ -31,6 +31,8 @@ struct relay_thread {
 	struct flow_port flows;
 	struct io command; /* eventfd: look at `order`, the settings and new listeners */
 	_Atomic int order; /* enum thread_order */
+	struct io gifts;   /* leads to the relay that takes over; borrowed */
+	bool giving;       /* it is being sent flows */
 	_Atomic bool paused;
 	_Atomic uint64_t next_id; /* of a flow, when it paused */
 	struct timer drain_timer;
@@ -42,6 +44,11 @@ int thread_start(struct relay_thread *t);
 
 /* Before it is let through the gate: its ids begin at first_id or shortly after. */
 void thread_set_ids(struct relay_thread *t, unsigned int index, uint64_t first_id);
+
+struct message;
+
+/* Before they are let through the gate: takes UDP flows of the old relay. 0 or -errno. */
+int thread_import(struct relay_thread *threads, unsigned int n, struct message *m);
 
 /* From any thread. The same order again only wakes it. */
 void thread_order(struct relay_thread *t, enum thread_order order);
