@@ -99,13 +99,13 @@ ok "which is valid" python3 -m json.tool "$WORK/out"
 is "its keys" "$(value "' '.join(sorted(o))")" \
 	"by_client by_destination by_rule complete flows rate relays schema total"
 is "keys of a flow" "$(value "' '.join(sorted(f := [f for f in o['flows'] if f['proto'] == 'udp' and 'server' in f][0]))")" \
-	"age_ms bytes_down bytes_up client client_port datagrams_down datagrams_up dst dst_port id idle_ms proto rate_down rate_up relay retired rule server server_port source source_port state"
+	"age_ms bytes_down bytes_up client client_port datagrams_down datagrams_up dst dst_port id idle_ms pool proto rate_down rate_up relay retired rule server server_port source source_port state"
 is "numbers are numbers" "$(value "all(isinstance(f[k], int) for f in o['flows'] for k in ('id', 'client_port', 'dst_port', 'age_ms', 'bytes_up', 'rate_down'))")" True
 is "all of the answer came" "$(value "o['complete'], o['relays'], o['rate']")" "(True, ['15002'], 'average')"
 is "bytes and datagrams" "$(value "[(f['bytes_up'], f['bytes_down'], f['datagrams_up']) for f in o['flows'] if f['proto'] == 'udp' and f['dst'] == '$SERVER6']")" \
 	"[(300, 300, 3)]"
 is "the sum is that of the flows" "$(value "o['total']['bytes_up'] == sum(f['bytes_up'] for f in o['flows'])")" True
-is "totals by rule" "$(value "sorted((t['rule'], t['flows']) for t in o['by_rule'])")" "[('echo', 4), ('pool gate', 3)]"
+is "totals by rule" "$(value "sorted((t['rule'] or '', t.get('rule_action'), t.get('pool'), t['flows']) for t in o['by_rule'])")" "[('', None, 'gate', 3), ('echo', 'proxy', None, 4)]"
 is "by destination" "$(value "[t['flows'] for t in o['by_destination'] if (t['proto'], t['dst'], t['dst_port']) == ('udp', '$SERVER4', 7007)]")" "[1]"
 is "ids are unique" "$(value "len({f['id'] for f in o['flows']})")" 7
 do_ok "the relay's own JSON" list --json

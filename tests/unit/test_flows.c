@@ -110,9 +110,10 @@ static void totals(void **state)
 		entry(record(4, "2001:db8::1", "2001:db8::2"), 1000, 0),
 	};
 	struct flow_list list = { .items = items, .n = ARRAY_SIZE(items) };
+	const struct flow_rule ssh = { "ssh", "proxy" };
 	struct flow_totals t;
 
-	items[3].rule = "ssh";
+	items[3].rule = &ssh;
 	items[1].record.client.port = 40001;
 	assert_int_equal(flow_totals_make(&list, FLOWS_CLIENT, &t), 0);
 	assert_int_equal(t.n, 3);
@@ -127,7 +128,7 @@ static void totals(void **state)
 	flow_totals_free(&t);
 	assert_int_equal(flow_totals_make(&list, FLOWS_RULE, &t), 0);
 	assert_int_equal(t.n, 2);
-	assert_string_equal(t.items[0].first->rule, "ssh");
+	assert_ptr_equal(t.items[0].first->rule, &ssh);
 	assert_null(t.items[1].first->rule);
 	flow_totals_free(&t);
 	assert_int_equal(flow_totals_make(&list, FLOWS_TOTAL, &t), 0);

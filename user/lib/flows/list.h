@@ -9,12 +9,18 @@
 #include "lib/flows/proto.h"
 #include "lib/flows/relays.h"
 
+/* What takes a flow. */
+struct flow_rule {
+	const char *name;
+	const char *action; /* of the rule; NULL: the name is that of a pool */
+};
+
 struct flow_entry {
 	struct flows_record record;
 	uint64_t rate_up; /* bytes a second */
 	uint64_t rate_down;
-	unsigned int relay; /* in `relays` of the list */
-	const char *rule;   /* borrowed; NULL: none, or not known */
+	unsigned int relay;           /* in `relays` of the list */
+	const struct flow_rule *rule; /* borrowed; NULL: none, or not known */
 };
 
 struct flow_list {

@@ -52,11 +52,22 @@ static void source_cell(const void *arg, size_t row, char *text)
 	flows_address_text(&entry_of(arg, row)->record.source, text);
 }
 
+/* "ssh", "office (pass)", "pool gate", "-" */
+static void rule_text(const struct flow_rule *rule, char *text)
+{
+	if (!rule)
+		strcpy(text, "-");
+	else if (!rule->action)
+		snprintf(text, TABLE_CELL_LEN, "pool %s", rule->name);
+	else if (strcmp(rule->action, "proxy"))
+		snprintf(text, TABLE_CELL_LEN, "%s (%s)", rule->name, rule->action);
+	else
+		snprintf(text, TABLE_CELL_LEN, "%s", rule->name);
+}
+
 static void rule_cell(const void *arg, size_t row, char *text)
 {
-	const char *rule = entry_of(arg, row)->rule;
-
-	snprintf(text, TABLE_CELL_LEN, "%s", rule ? rule : "-");
+	rule_text(entry_of(arg, row)->rule, text);
 }
 
 static void state_cell(const void *arg, size_t row, char *text)
@@ -151,7 +162,7 @@ static void key_cell(const void *arg, size_t row, char *text)
 		flows_address_text(&first->record.dst, text + strlen(text));
 		break;
 	default:
-		snprintf(text, TABLE_CELL_LEN, "%s", first->rule ? first->rule : "-");
+		rule_text(first->rule, text);
 	}
 }
 

@@ -39,15 +39,24 @@ static void put_address(const char *name, const struct flows_address *a)
 		       a->port);
 }
 
-static void put_rule(const struct flow_list *list, const char *rule)
+static void put_text(const char *key, const char *text)
+{
+	printf(",\"%s\":", key);
+	put_string(text);
+}
+
+static void put_rule(const struct flow_list *list, const struct flow_rule *rule)
 {
 	if (!list->has_rules)
 		return;
-	printf(",\"rule\":");
-	if (rule)
-		put_string(rule);
-	else
-		printf("null");
+	if (!rule || !rule->action) {
+		printf(",\"rule\":null");
+		if (rule)
+			put_text("pool", rule->name);
+		return;
+	}
+	put_text("rule", rule->name);
+	put_text("rule_action", rule->action);
 }
 
 static void put_flow(const struct flow_list *list, const struct flow_entry *e)

@@ -28,14 +28,17 @@ static int by_destination(const void *a, const void *b)
 	return r ? r : memcmp(&x->dst, &y->dst, sizeof(x->dst));
 }
 
+/* A rule and a pool may have the same name. */
 static int by_rule(const void *a, const void *b)
 {
-	const char *x = ((const struct flow_total *)a)->first->rule;
-	const char *y = ((const struct flow_total *)b)->first->rule;
+	const struct flow_rule *x = ((const struct flow_total *)a)->first->rule;
+	const struct flow_rule *y = ((const struct flow_total *)b)->first->rule;
+	int r;
 
 	if (!x || !y)
 		return (x != NULL) - (y != NULL);
-	return strcmp(x, y);
+	r = (x->action != NULL) - (y->action != NULL);
+	return r ? r : strcmp(x->name, y->name);
 }
 
 static int as_one(const void *a, const void *b)

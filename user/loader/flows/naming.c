@@ -11,28 +11,31 @@
 
 /* ---- what there is ------------------------------------------------------ */
 
+/* The maps may have been edited by hand. */
+static const char *name_in(__u8 *name)
+{
+	name[TPROXY_NAME_LEN - 1] = '\0';
+	return (const char *)name;
+}
+
 static void name_rules(struct naming *naming)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
-		const struct tproxy_rule *rule = &naming->tables.rules[i];
-		const char *name = (const char *)rule->name;
+		struct tproxy_rule *rule = &naming->tables.rules[i];
 
-		if (rule->action == TPROXY_ACTION_PROXY || rule->action >= TPROXY_ACTION_MAX)
-			snprintf(naming->rules[i], NAMING_TEXT_LEN, "%.*s", TPROXY_NAME_LEN, name);
-		else
-			snprintf(naming->rules[i], NAMING_TEXT_LEN, "%.*s (%s)", TPROXY_NAME_LEN,
-				 name, policy_action_names[rule->action]);
+		if (rule->action < TPROXY_ACTION_MAX)
+			naming->rules[i] = (struct flow_rule){ name_in(rule->name),
+							       policy_action_names[rule->action] };
 	}
 }
 
 static int name_pools(struct naming *naming)
 {
-	naming->pool_names = calloc(naming->pools.n + 1, NAMING_TEXT_LEN);
-	if (!naming->pool_names)
+	naming->from_pools = calloc(naming->pools.n + 1, sizeof(*naming->from_pools));
+	if (!naming->from_pools)
 		return -ENOMEM;
 	for (size_t i = 0; i < naming->pools.n; i++)
-		snprintf(naming->pool_names[i], NAMING_TEXT_LEN, "pool %.*s", TPROXY_NAME_LEN,
-			 (const char *)naming->pools.items[i].value.name);
+		naming->from_pools[i].name = name_in(naming->pools.items[i].value.name);
 	return 0;
 }
 
@@ -72,7 +75,7 @@ void naming_close(struct naming *naming)
 	tables_free(&naming->tables);
 	pools_free(&naming->pools);
 	free(naming->ifaces);
-	free(naming->pool_names);
+	free(naming->from_pools);
 	*naming = (struct naming){ .n_ifaces = 0 };
 }
 
@@ -121,7 +124,7 @@ static int by_key(const void *key, const void *entry)
 		      sizeof(struct tproxy_pool_key));
 }
 
-static const char *pool_of(const struct naming *naming, const struct flows_record *r)
+static const struct flow_rule *pool_of(const struct naming *naming, const struct flows_record *r)
 {
 	struct tproxy_pool_key key = { .port = htons(r->dst.port) };
 	const struct pool_entry *found;
@@ -130,11 +133,11 @@ static const char *pool_of(const struct naming *naming, const struct flows_recor
 		return NULL;
 	mapped_from(r->dst.family, r->dst.addr, key.addr);
 	found = bsearch(&key, naming->pools.items, naming->pools.n, sizeof(*found), by_key);
-	return found ? naming->pool_names[found - naming->pools.items] : NULL;
+	return found ? &naming->from_pools[found - naming->pools.items] : NULL;
 }
 
-static const char *rule_of(struct naming *naming, struct session *session,
-			   const struct flows_record *r)
+static const struct flow_rule *rule_of(struct naming *naming, struct session *session,
+				       const struct flows_record *r)
 {
 	struct tproxy_flow_key key = { .proto = r->proto,
 				       .sport = htons(r->client.port),
@@ -144,7 +147,7 @@ static const char *rule_of(struct naming *naming, struct session *session,
 	mapped_from(r->client.family, r->client.addr, key.src);
 	mapped_from(r->dst.family, r->dst.addr, key.dst);
 	rule = takes_flow(&naming->tables, mask_for(naming, session, &r->client), &key);
-	return rule < 0 ? NULL : naming->rules[rule];
+	return rule < 0 || !naming->rules[rule].name ? NULL : &naming->rules[rule];
 }
 
 void naming_apply(struct naming *naming, struct session *session, struct flow_list *list)

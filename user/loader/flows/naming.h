@@ -11,7 +11,6 @@
 #include "lib/flows/list.h"
 #include "loader/app/session.h"
 
-#define NAMING_TEXT_LEN (TPROXY_NAME_LEN + 16)
 #define NAMING_CACHE 4096 /* clients */
 
 struct naming_client {
@@ -26,15 +25,15 @@ struct naming {
 	size_t n_ifaces;
 	tproxy_mask all; /* of all interfaces */
 	bool same;       /* each has all of these */
-	char rules[TPROXY_MAX_RULES][NAMING_TEXT_LEN];
-	char (*pool_names)[NAMING_TEXT_LEN]; /* as pools.items */
+	struct flow_rule rules[TPROXY_MAX_RULES];
+	struct flow_rule *from_pools; /* as pools.items */
 	struct naming_client cache[NAMING_CACHE];
 };
 
 /* 0 or -errno; naming_close in any case. */
 int naming_open(struct naming *naming, const struct session *session);
 
-/* Names the rule of each flow: "ssh", "office (pass)", "pool gate". Valid until naming_close. */
+/* Names the rule or the pool of each flow. Valid until naming_close. */
 void naming_apply(struct naming *naming, struct session *session, struct flow_list *list);
 void naming_close(struct naming *naming);
 
