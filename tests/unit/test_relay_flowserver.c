@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -311,6 +312,26 @@ static void stopped_thread(void **state)
 	assert_int_equal(collect(ask(FLOWS_LIST, 0)).ends, 1);
 }
 
+/* Flows have taken all descriptors. */
+static void no_descriptor(void **state)
+{
+	struct rlimit before, none;
+	struct result r;
+	int fd = ask(FLOWS_LIST, 0);
+	int lowest = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(dup(fd), -1);
+	r = collect(fd);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(r.ends, 1);
+	assert_int_equal(r.err, 0);
+}
+
 static unsigned int pass_on(void *arg, int fd, const struct flows_request *request)
 {
 	flow_server_adopt(arg, fcntl(fd, F_DUPFD_CLOEXEC, 0), request);
@@ -346,6 +367,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(client_pauses, setup, teardown),
 		cmocka_unit_test_setup_teardown(room_for_our_user, setup, teardown),
 		cmocka_unit_test_setup_teardown(stopped_thread, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_descriptor, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_processes, setup, teardown),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/flows/server.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -218,6 +219,25 @@ static struct flow_client *admit(struct flow_server *server, int fd)
 	return c;
 }
 
+/* Who looks for the cause of a lack of descriptors asks for the flows. */
+static int accept_client(struct flow_server *server)
+{
+	const int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int fd = accept4(server->listen_fd, NULL, NULL, flags);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || server->spare < 0)
+		return fd;
+	close(server->spare);
+	server->spare = -1;
+	return accept4(server->listen_fd, NULL, NULL, flags);
+}
+
+static void keep_spare(struct flow_server *server)
+{
+	if (server->spare < 0)
+		server->spare = fcntl(server->timer_fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void accept_one(struct flow_server *server)
 {
 	uint64_t now = monotonic_ms();
@@ -231,7 +251,7 @@ static void accept_one(struct flow_server *server)
 		pause_arrivals(server, true);
 		return;
 	}
-	fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fd = accept_client(server);
 	if (fd >= 0)
 		admit(server, fd);
 	else if (errno != EAGAIN && errno != EINTR)
@@ -292,7 +312,8 @@ static void handle_tick(struct flow_server *server)
 			drop(server, c);
 		busy |= c->state != CLIENT_FREE;
 	}
-	tick(server, busy || server->paused);
+	keep_spare(server);
+	tick(server, busy || server->paused || server->spare < 0);
 }
 
 /* ---- the server --------------------------------------------------------- */
@@ -328,11 +349,13 @@ int flow_server_open(struct flow_server *server, int listen_fd, struct flow_port
 	*server = (struct flow_server){ .listen_fd = listen_fd,
 					.ports = ports,
 					.n_ports = n_ports,
+					.spare = -1,
 					.poll_fd = epoll_create1(EPOLL_CLOEXEC),
 					.timer_fd = timerfd_create(CLOCK_MONOTONIC,
 								   TFD_CLOEXEC | TFD_NONBLOCK) };
 	server->clients = calloc(FLOWS_CLIENTS, sizeof(*server->clients));
 	err = flowwalk_home_open(&server->home);
+	keep_spare(server);
 	if (!server->clients)
 		return -ENOMEM;
 	if (!err)
@@ -364,7 +387,9 @@ void flow_server_close(struct flow_server *server)
 	free(server->clients);
 	flowwalk_home_close(&server->home);
 	cleanup_fd(&server->listen_fd);
+	cleanup_fd(&server->spare);
 	cleanup_fd(&server->timer_fd);
 	cleanup_fd(&server->poll_fd);
-	*server = (struct flow_server){ .poll_fd = -1, .listen_fd = -1, .timer_fd = -1 };
+	*server =
+		(struct flow_server){ .poll_fd = -1, .listen_fd = -1, .timer_fd = -1, .spare = -1 };
 }

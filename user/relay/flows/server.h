@@ -30,6 +30,7 @@ struct flow_server {
 	int poll_fd; /* readable: flow_server_run */
 	int listen_fd;
 	int timer_fd; /* ticks while there is a time-out to look at */
+	int spare;    /* given up for a client when flows have taken all descriptors */
 	bool ticking;
 	bool paused;          /* the listener: too many have come */
 	bool retired;         /* another relay serves the listener */
