@@ -46,7 +46,8 @@ static int print(const struct flow_report *report, struct flow_list *list)
 	}
 	if (!list->silent)
 		return EXIT_DONE;
-	log_warn("%u relay processes did not send all of their flows (try again)", list->silent);
+	log_warn("the list is not complete: %u of the relay's processes did not answer (try again)",
+		 list->silent);
 	return EXIT_REMARKS;
 }
 

@@ -122,6 +122,11 @@ static const struct table_column flow_columns[] = {
 #define COLUMN_RELAY 0
 #define COLUMN_RULE 7
 
+static void print_none(const struct flow_list *list)
+{
+	printf("%s\n", list->silent ? "no flow was reported" : "no flow is open");
+}
+
 void flows_print_list(const struct flow_list *list, size_t limit)
 {
 	const struct table table = {
@@ -135,7 +140,7 @@ void flows_print_list(const struct flow_list *list, size_t limit)
 	if (list->n)
 		table_print(&table);
 	else
-		printf("no flow is open\n");
+		print_none(list);
 	if (list->n > limit)
 		printf("and %zu more\n", list->n - limit);
 }
@@ -213,7 +218,7 @@ void flows_print_totals(const struct flow_list *list, const struct flow_totals *
 	if (list->n)
 		table_print(&table);
 	else
-		printf("no flow is open\n");
+		print_none(list);
 	if (totals->n > limit)
 		printf("and %zu more\n", totals->n - limit);
 }

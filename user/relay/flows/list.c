@@ -25,7 +25,10 @@ int list_flows(const struct options *o)
 		return 1;
 	}
 	if (list.silent)
-		log_warn("%u relay processes did not send all of their flows", list.silent);
+		log_warn(
+			"the list is not complete: %u of the relay's processes did not answer (try "
+			"again)",
+			list.silent);
 	err = flow_report_print(&report, &list);
 	if (err)
 		log_error("standard output: %s (the list is not complete)", strerror(-err));
