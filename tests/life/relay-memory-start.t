@@ -91,6 +91,6 @@ done
 relay_stop
 
 fault_met access_tree_add poolmap_add settings_new find_user clients_new thread_start tcp_open udp_open \
-	batch_new source_table_new reply_table_open seccomp_enter config_open line_read
+	batch_new lanes_new reply_table_open seccomp_enter config_open line_read
 bypass_none "nothing went past the relay"
 finish

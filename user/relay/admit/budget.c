@@ -145,6 +145,6 @@ void budget_force(struct budget_share *s, unsigned int n)
 
 void budget_return(struct budget_share *s, unsigned int n)
 {
-	while (n--)
+	while (n-- && s->used)
 		return_one(s);
 }
