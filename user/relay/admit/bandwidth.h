@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Bytes a second that all threads share, without a lock: the generic cell rate algorithm (ITU-T
- * I.371) for bytes. Whoever moves bytes asks how many there is room for, and then says how many it
- * were. Threads that ask at the same time may together move more; that is made up for afterwards.
+ * I.371) for bytes. Callers ask how many bytes there is room for, and then say how many they moved.
+ * Threads that ask at the same time may together move more; that is made up for afterwards.
  * TCP and UDP have half of the bytes each, and take what the other one leaves.
  */
 #ifndef TPROXY_RELAY_ADMIT_BANDWIDTH_H
