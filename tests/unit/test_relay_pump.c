@@ -242,6 +242,7 @@ static void test_fin_after_pending(void **state)
 	} while (r != PUMP_WAIT_WRITE);
 	assert_true(pump_pending(&f->pump));
 	shutdown(f->from[0], SHUT_WR);
+	f->pump.fin = true;
 	do {
 		n = read_bytes(f->to[1], taken);
 		assert_true(n >= 0);
