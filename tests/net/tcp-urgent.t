@@ -19,10 +19,10 @@ as_direct() { # DESCRIPTION SCRIPT WANTED [full]
 
 	for to in $SERVER4 $SERVER6; do
 		for way in up down; do
-			is "$1, $way ($to)" "$(urgent "$way" "$to" 7008 "$2" ${4-})" "$3"
+			is "$1, $way ($to)" "$(urgent "$way" "$to" 7008 "$2" "${@:4}")" "$3"
 		done
 	done
-	is "$1, direct" "$(urgent up $SERVER4 7009 "$2" ${4-})" "$3"
+	is "$1, direct" "$(urgent up $SERVER4 7009 "$2" "${@:4}")" "$3"
 }
 
 as_direct "one in a small flow" "3 - ! 3" "3 ! 3 fin urg"

@@ -29,6 +29,7 @@ static int setup(void **state)
 
 	memset(&f, 0, sizeof(f));
 	f.tools.buf = scratch;
+	f.pump.roomy = true;
 	f.tools.now = 1000000;
 	pipes_init(&f.tools.pipes, 2);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, f.from) ||
@@ -365,6 +366,52 @@ static void test_no_pipe_means_copy(void **state)
 	feed(f, 20, PUMP_BUFFER_SIZE);
 }
 
+/* Until a receiver has shown that it takes, little is read, and no pipe is borrowed. */
+static void test_confined_holds_little(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t written = 0;
+	enum pump_result r;
+	ssize_t n;
+
+	f->pump.roomy = false;
+	do {
+		while ((n = write_bytes(f->from[0], written, 4096)) > 0)
+			written += (uint64_t)n;
+		r = turn(f);
+	} while (r != PUMP_WAIT_WRITE);
+	assert_null(f->pump.pipe);
+	assert_true(pump_held(&f->pump) <= PUMP_CONFINED_READ);
+}
+
+/* A stalled flow keeps its bytes, but not the pipe that they were in. */
+static void test_confine_gives_the_pipe_back(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t written = 0, taken = 0;
+	enum pump_result r;
+	uint32_t held;
+	int64_t n;
+
+	do {
+		while ((n = write_bytes(f->from[0], written, 4096)) > 0)
+			written += (uint64_t)n;
+		r = turn(f);
+	} while (r != PUMP_WAIT_WRITE);
+	assert_non_null(f->pump.pipe);
+	held = pump_held(&f->pump);
+	pump_confine(&f->pump, &f->tools);
+	assert_null(f->pump.pipe);
+	assert_int_equal(pump_held(&f->pump), held);
+	assert_non_null(SLIST_FIRST(&f->tools.pipes.idle));
+	do {
+		n = read_bytes(f->to[1], taken);
+		taken += n > 0 ? (uint64_t)n : 0;
+		r = turn(f);
+	} while (taken < written);
+	assert_int_equal(f->pump.bytes, written);
+}
+
 /* What a broken connection leaves in a pipe must not reach the next one. */
 static void test_pipe_with_bytes_is_closed(void **state)
 {
@@ -408,6 +455,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rate_makes_bulk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_small_reads_end_bulk, setup_bulk, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pipe_means_copy, setup_bulk, teardown),
+		cmocka_unit_test_setup_teardown(test_confined_holds_little, setup_bulk, teardown),
+		cmocka_unit_test_setup_teardown(test_confine_gives_the_pipe_back, setup_bulk,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_pipe_with_bytes_is_closed, setup_bulk,
 						teardown),
 	};

@@ -25,6 +25,7 @@
 	X(LIMIT, "limit")                                                                          \
 	X(EVICTED, "evicted")                                                                      \
 	X(KILLED, "killed")                                                                        \
+	X(STALLED, "stalled")                                                                      \
 	X(DRAIN, "drain")                                                                          \
 	X(PATH_LOST, "path-lost")                                                                  \
 	X(ERROR, "error")

@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -18,6 +19,12 @@
 #endif
 #ifndef SO_RCVMARK /* since Linux 5.19 */
 #define SO_RCVMARK 75
+#endif
+#ifndef SO_BUF_LOCK /* since Linux 5.14 */
+#define SO_BUF_LOCK 72
+#endif
+#ifndef SOCK_RCVBUF_LOCK /* of linux/socket.h, which cannot be included beside sys/socket.h */
+#define SOCK_RCVBUF_LOCK 2
 #endif
 #ifndef IPV6_RECVORIGDSTADDR
 #define IPV6_RECVORIGDSTADDR 74
@@ -96,6 +103,12 @@ static inline int sockopt_stream(int fd)
 
 	/* An urgent byte outside the stream would never be relayed. */
 	return err ? err : sockopt_on(fd, SOL_SOCKET, SO_OOBINLINE);
+}
+
+/* Whether the receive buffer keeps its size. Best effort. */
+static inline void sockopt_lock_receive_buffer(int fd, bool lock)
+{
+	sockopt_int(fd, SOL_SOCKET, SO_BUF_LOCK, lock ? SOCK_RCVBUF_LOCK : 0);
 }
 
 /* Notices that an idle peer is gone. Best effort: the idle time-out notices it, too, but later. */

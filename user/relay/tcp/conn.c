@@ -48,6 +48,8 @@ void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset res
 {
 	struct flow_record record = conn_record(c);
 
+	backlog_end(&c->all->backlogs, &c->client.backlog);
+	backlog_end(&c->all->backlogs, &c->server.backlog);
 	side_close(&c->client, reset & RESET_CLIENT);
 	side_close(&c->server, reset & RESET_SERVER);
 	pump_free(&c->up, &c->all->tools);
@@ -176,6 +178,8 @@ static void conn_pump(struct conn *c, struct pump *p, struct side *from, struct 
 	conn_spend(c, p);
 	if (p->bytes != before)
 		conn_touch(c);
+	backlog_note(&c->all->backlogs, &from->backlog,
+		     &(struct backlog_flow){ p, c, from->io.fd, to->io.fd }, r == PUMP_WAIT_WRITE);
 	switch (r) {
 	case PUMP_WAIT_READ:
 		from->readable = false;
@@ -357,6 +361,14 @@ struct conn *conn_new(struct conns *all, int fd, const struct flow_record *recor
 	TAILQ_INSERT_TAIL(&all->list, c, link);
 	lane_join(lane, LANE_TCP, &c->flow, c->begin);
 	return c;
+}
+
+void conn_evict_stalled(void *owner)
+{
+	struct conn *c = owner;
+
+	c->all->ctx->stats.limited++;
+	conn_finish(c, END_STALLED, 0, RESET_BOTH);
 }
 
 void conn_end_all(struct conns *all, enum flow_end end)

@@ -14,6 +14,7 @@
 #include "relay/log/record.h"
 #include "relay/loop/engine_context.h"
 #include "relay/net/arrival.h"
+#include "relay/tcp/backlog.h"
 #include "relay/tcp/pump.h"
 #include "relay/tcp/sources.h"
 #include "relay/upstream/handshake.h"
@@ -30,6 +31,7 @@ struct conns {
 	struct budget_share descriptors;
 	struct record_limit warnings; /* about a lack of descriptors or memory */
 	struct pump_tools tools;
+	struct backlogs backlogs;
 };
 
 /*
@@ -40,7 +42,8 @@ struct side {
 	struct io io;
 	bool readable;
 	bool writable;
-	uint64_t read; /* turn of the loop in which a pump last read from it */
+	struct backlog *backlog; /* of the direction that begins here; NULL: it has none yet */
+	uint64_t read;           /* turn of the loop in which a pump last read from it */
 };
 
 enum conn_reset { RESET_NONE = 0, RESET_CLIENT = 1, RESET_SERVER = 2, RESET_BOTH = 3 };
@@ -101,6 +104,9 @@ void conn_broken(struct conn *c, const struct side *side, int err);
 
 /* The only way to end a connection. err: positive errno for the record, or 0. */
 void conn_finish(struct conn *c, enum flow_end end, int err, enum conn_reset reset);
+
+/* Resets a connection, since it pins the most memory of all and others need it. */
+void conn_evict_stalled(void *c);
 
 /* Resets all connections. */
 void conn_end_all(struct conns *all, enum flow_end end);

@@ -248,6 +248,8 @@ int tcp_open(struct engine_context *ctx, struct tcp_engine **ret_engine)
 	TAILQ_INIT(&e->conns.list);
 	e->conns.descriptors = budget_share(ctx->relay->budget, BUDGET_TCP);
 	pipes_init(&e->conns.tools.pipes, ctx->relay->budget->caps.pipes);
+	memory_limits();
+	backlogs_init(&e->conns.backlogs, e->w, &e->conns.tools, conn_evict_stalled);
 	e->seed = (unsigned int)(e->w->next_id + e->w->now); /* ids differ between threads */
 	e->pause.fire = accept_resume;
 	e->lost.fire = report_lost;
@@ -321,6 +323,7 @@ void tcp_close(struct tcp_engine *e)
 		report_lost(&e->lost);
 	timer_cancel(&e->w->wheel, &e->lost);
 	timer_cancel(&e->w->wheel, &e->pause);
+	backlogs_close(&e->conns.backlogs);
 	pipes_close(&e->conns.tools.pipes);
 	sources_free(e->conns.sources);
 	free(e->conns.tools.buf);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define TURN_BYTES (512 * 1024) /* then other flows get their turn */
 #define TURN_READ_COST 4096     /* bytes that a read counts for at least */
@@ -54,11 +55,16 @@ static size_t may_read(const struct pump *p, size_t size)
 	return p->limit && p->left < size ? p->left : size;
 }
 
+static size_t read_size(const struct pump *p)
+{
+	return p->roomy ? PUMP_BUFFER_SIZE : PUMP_CONFINED_READ;
+}
+
 /* ---- choosing the way --------------------------------------------------- */
 
 static void pump_note_read(struct pump *p, uint64_t now, size_t bytes)
 {
-	bool hint = p->bulk ? bytes < SMALL_READ : bytes == PUMP_BUFFER_SIZE;
+	bool hint = p->bulk ? bytes < SMALL_READ : bytes == read_size(p);
 
 	if (now - p->span_begin > BULK_SPAN_MS) {
 		p->span_begin = now;
@@ -144,7 +150,7 @@ static enum pump_result copy_write(struct pump *p, int to, const uint8_t *buf, s
 static struct step copy_read(struct pump *p, struct pump_tools *tools, int from)
 {
 	struct step step = { .result = PUMP_YIELD };
-	size_t size = may_read(p, PUMP_BUFFER_SIZE);
+	size_t size = may_read(p, read_size(p));
 
 	do {
 		ssize_t n = recv(from, tools->buf + step.bytes, size - step.bytes, 0);
@@ -289,6 +295,29 @@ static struct step splice_step(struct pump *p, struct pump_tools *tools, int fro
 	return (struct step){ pump_fail(p, PUMP_READ_FAILED, err), 0 };
 }
 
+void pump_confine(struct pump *p, struct pump_tools *tools)
+{
+	uint32_t got = 0;
+
+	p->roomy = false;
+	if (!p->pipe)
+		return;
+	p->residue = malloc(p->pipe->held);
+	if (!p->residue)
+		return;
+	/* The kernel has them all: read gives less only if a signal interrupts it. */
+	while (got < p->pipe->held) {
+		ssize_t n = read(p->pipe->out, p->residue + got, p->pipe->held - got);
+
+		got += n > 0 ? (uint32_t)n : 0;
+	}
+	p->residue_off = 0;
+	p->residue_len = got;
+	p->pipe->held = 0;
+	pipes_put(&tools->pipes, p->pipe);
+	p->pipe = NULL;
+}
+
 /* ---- both --------------------------------------------------------------- */
 
 static enum pump_result pump_finish(struct pump *p, int to)
@@ -313,7 +342,7 @@ static struct step pump_step(struct pump *p, struct pump_tools *tools, int from,
 {
 	struct step step;
 
-	if (p->bulk)
+	if (p->bulk && p->roomy)
 		p->pipe = pipes_take(&tools->pipes, tools->now);
 	if (p->pipe)
 		step = splice_step(p, tools, from, to);
@@ -334,13 +363,13 @@ static bool pump_may_read(const struct pump *p)
 enum pump_result pump_run(struct pump *p, struct pump_tools *tools, int from, int to)
 {
 	struct step step = { .result = PUMP_YIELD };
-	size_t moved = 0;
+	size_t moved = 0, share = p->roomy ? TURN_BYTES : PUMP_CONFINED_READ;
 
 	if (p->done)
 		return PUMP_DONE;
 	p->left = p->limit;
 	step.result = pump_flush(p, tools, to);
-	while (step.result == PUMP_YIELD && !p->eof && moved < TURN_BYTES && pump_may_read(p)) {
+	while (step.result == PUMP_YIELD && !p->eof && moved < share && pump_may_read(p)) {
 		step = pump_step(p, tools, from, to);
 		moved += step.bytes > TURN_READ_COST ? step.bytes : TURN_READ_COST;
 	}

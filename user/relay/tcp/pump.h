@@ -22,6 +22,7 @@
 #include "relay/tcp/pipes.h"
 
 #define PUMP_BUFFER_SIZE (64 * 1024)
+#define PUMP_CONFINED_READ (16 * 1024) /* at a time while the pump is not roomy */
 
 enum pump_result {
 	PUMP_WAIT_READ,    /* the source has nothing more for now */
@@ -51,6 +52,7 @@ struct pump {
 	bool careful;   /* set by the owner: an error may follow a short read */
 	bool marked;    /* set by the owner: an urgent byte is ahead */
 	bool fresh;  /* set by the owner: an event, and no read since, says that bytes are here */
+	bool roomy;  /* set by the owner: it may hold more than a small residue */
 	bool urgent; /* the residue is one urgent byte */
 	bool last;   /* set by the owner: it closes the receiver next, which is the FIN */
 	bool held;   /* set by the owner: read nothing now, only send what is pending */
@@ -70,6 +72,12 @@ static inline bool pump_pending(const struct pump *p)
 	return p->residue || p->pipe || p->eof;
 }
 
+/* Bytes that were read and wait for the receiver. */
+static inline uint32_t pump_held(const struct pump *p)
+{
+	return p->residue_len + (p->pipe ? p->pipe->held : 0);
+}
+
 /*
  * Reads from `from` and writes to `to`, both non-blocking and in an edge
  * triggered epoll, until one of them would block or a turn's share is moved.
@@ -82,6 +90,9 @@ enum pump_result pump_run(struct pump *p, struct pump_tools *tools, int from, in
  * read reports what looks like a clean end.
  */
 void pump_rest(struct pump *p, struct pump_tools *tools, int from, int to);
+
+/* No longer roomy: gives its pipe back to others, and keeps the bytes in memory. */
+void pump_confine(struct pump *p, struct pump_tools *tools);
 
 /* Frees what is pending. */
 void pump_free(struct pump *p, struct pump_tools *tools);
