@@ -161,6 +161,7 @@ static struct backlog *backlog_new(struct backlogs *all, const struct backlog_fl
 	limit_unsent(b, TIGHT_UNSENT);
 	if (memory_take_early(&b->share)) {
 		sockopt_int(flow->from, SOL_SOCKET, SO_RCVBUF, EARLY_BUFFER);
+		sockopt_int(flow->from, SOL_TCP, TCP_WINDOW_CLAMP, WIDE_WINDOW);
 		watch(all, b);
 	} else {
 		hold_window(b, TIGHT_WINDOW);
