@@ -16,6 +16,12 @@
 
 #define TPROXY_DEFAULT_MARK 0x1000000u
 #define TPROXY_DEFAULT_TABLE 15001u
+/* The bit that is also set on datagrams which forbid fragments: the one after `mark`, or before. */
+static inline __u32 tproxy_df_mark(__u32 mark)
+{
+	return mark == 1u << 31 ? mark >> 1 : mark << 1;
+}
+
 #define TPROXY_RULE_PREF 150u /* before l3mdev (1000), Tailscale (5200…), main (32766) */
 /*
  * rtm_protocol and FRA_PROTOCOL of all rules and routes that we install. Neither the kernel

@@ -45,7 +45,7 @@ static int check_relay(void *arg, unsigned int n, char *ret_why, size_t size)
 
 static void expect_relay_errors(const char *text, bool together, const char *expected)
 {
-	static const struct config_relay relay = {
+	static const struct config_taker relay = {
 		.set = take_relay, .add = add_relay, .is_list = is_relay_list, .shown = relay_shown
 	};
 	const struct config_reader reader = { .name = "file",

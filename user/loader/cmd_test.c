@@ -129,7 +129,7 @@ static int fill(struct session *session, struct simulation *simulation, const st
 	int err;
 
 	values.mark = values.mask = config->mark ? config->mark : TPROXY_DEFAULT_MARK;
-	values.df_mark = route_df_mark(values.mark);
+	values.df_mark = tproxy_df_mark(values.mark);
 	settings_put(settings_of(&config->policy), &values);
 	snprintf((char *)iface.name, sizeof(iface.name), "%s", ifname);
 	iface.mask = policy_rules_on(&config->policy, ifname);

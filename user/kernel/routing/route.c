@@ -19,11 +19,6 @@ bool route_family_present(__u8 family)
 	return family == AF_INET || !access("/proc/net/if_inet6", F_OK);
 }
 
-__u32 route_df_mark(__u32 mark)
-{
-	return mark == 1U << 31 ? mark >> 1 : mark << 1;
-}
-
 /* ---- rules -------------------------------------------------------------- */
 
 static struct nlmsghdr *rule_message(struct nl *nl, char *buf, __u16 type, __u16 flags, __u8 family)

@@ -24,9 +24,6 @@ struct route_key {
 	__u32 table;
 };
 
-/* The bit that is also set on datagrams which forbid fragments: the one after `mark`, or before. */
-__u32 route_df_mark(__u32 mark);
-
 #define ROUTE_FAMILIES 2
 extern const __u8 route_families[ROUTE_FAMILIES]; /* AF_INET, AF_INET6 */
 /* True if the kernel has this address family at all. */

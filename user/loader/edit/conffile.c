@@ -25,7 +25,7 @@ static int read_open(const char *name, FILE *file, struct conffile_report *repor
 		     struct config *ret_config)
 {
 	struct options options __cleanup_options = { 0 };
-	struct config_relay relay = relay_section(&options);
+	struct config_taker relay = relay_section(&options);
 	const struct config_reader reader = {
 		.name = name,
 		.relay = &relay,

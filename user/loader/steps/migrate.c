@@ -15,7 +15,7 @@
  */
 static __u32 free_df_mark(struct session *session)
 {
-	__u32 bit = route_df_mark(session->state.config.mark);
+	__u32 bit = tproxy_df_mark(session->state.config.mark);
 	char text[160];
 	int found;
 

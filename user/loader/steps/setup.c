@@ -26,7 +26,7 @@ static int create(struct session *session, const struct setup *want, bool *ret_c
 	int err;
 
 	config.mask = config.mark;
-	config.df_mark = route_df_mark(config.mark);
+	config.df_mark = tproxy_df_mark(config.mark);
 	err = conflict_check(session, &config);
 	if (err)
 		return err;

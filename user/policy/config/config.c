@@ -20,21 +20,29 @@ unsigned int config_learn_seconds(const struct config *config)
 	return config->has_learn ? config->learn : CONFIG_LEARN_DEFAULT_S;
 }
 
+static void lines_free(struct config_lines *lines)
+{
+	for (size_t i = 0; i < lines->n; i++) {
+		free(lines->items[i].key);
+		free(lines->items[i].value);
+	}
+	free(lines->items);
+}
+
 void config_free(struct config *config)
 {
 	for (size_t i = 0; i < config->n_zones; i++)
 		free(config->zones[i].interfaces.items);
 	for (size_t i = 0; i < config->n_pools; i++)
 		free(config->pools[i].items);
-	for (size_t i = 0; i < config->n_relay; i++) {
-		free(config->relay[i].key);
-		free(config->relay[i].value);
-	}
+	for (size_t i = 0; i < config->n_egresses; i++)
+		lines_free(&config->egresses[i].lines);
+	lines_free(&config->relay);
 	free(config->interfaces.items);
 	free(config->divert.items);
 	free(config->zones);
 	free(config->pools);
-	free(config->relay);
+	free(config->egresses);
 	policy_free(&config->policy);
 	*config = (struct config){ 0 };
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The model of a configuration file: the policy of the loader and what belongs to it, pools, and
- * the keys of [relay] as text. Must not know the syntax of the file (read.h has it), nor the
+ * the keys of [relay] and [egress] as text. Must not know the syntax of the file (read.h has it), nor the
  * kernel: nothing is applied here.
  */
 #ifndef TPROXY_POLICY_CONFIG_CONFIG_H
@@ -35,6 +35,18 @@ struct config_line {
 	bool continued; /* continues the previous line */
 };
 
+/* In the order of the file. */
+struct config_lines {
+	struct config_line *items;
+	size_t n, room;
+};
+
+struct config_egress {
+	char name[TPROXY_NAME_LEN];
+	unsigned int line; /* of its header */
+	struct config_lines lines;
+};
+
 /* All owned. */
 struct config {
 	struct name_set interfaces, divert; /* to attach; watch follows globs */
@@ -49,8 +61,9 @@ struct config {
 	struct config_pool *pools;
 	size_t n_pools, pools_room;
 	bool has_relay;
-	struct config_line *relay; /* in the order of the file */
-	size_t n_relay, relay_room;
+	struct config_lines relay;
+	struct config_egress *egresses;
+	size_t n_egresses, egresses_room;
 };
 
 /* Neither a rule nor an address of a pool. */

@@ -108,18 +108,27 @@ static void print_pool(FILE *out, const struct config_pool *pool)
 			proxy_format(&pool->items[i].server, server));
 }
 
-static void print_relay(FILE *out, const struct config *config)
+static void print_lines(FILE *out, const struct config_lines *lines)
 {
-	if (!config->has_relay)
-		return;
-	fputs("\n[relay]\n", out);
-	for (size_t i = 0; i < config->n_relay; i++) {
-		const struct config_line *line = &config->relay[i];
+	for (size_t i = 0; i < lines->n; i++) {
+		const struct config_line *line = &lines->items[i];
 
 		if (line->continued)
 			fprintf(out, "    %s\n", line->value);
 		else
 			fprintf(out, "%s = %s\n", line->key, line->value);
+	}
+}
+
+static void print_relay(FILE *out, const struct config *config)
+{
+	if (config->has_relay) {
+		fputs("\n[relay]\n", out);
+		print_lines(out, &config->relay);
+	}
+	for (size_t i = 0; i < config->n_egresses; i++) {
+		fprintf(out, "\n[egress %s]\n", config->egresses[i].name);
+		print_lines(out, &config->egresses[i].lines);
 	}
 }
 

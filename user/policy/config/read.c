@@ -13,7 +13,7 @@ static const struct config_section *find_section(const char *kind, bool named)
 {
 	static const struct config_section *const sections[] = {
 		&config_loader_section, &config_rule_section,  &config_zone_section,
-		&config_pool_section,   &config_relay_section,
+		&config_pool_section,   &config_relay_section, &config_egress_section,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
@@ -157,6 +157,22 @@ static void check_relay(struct reading *r)
 	}
 }
 
+/* Sections of egress, against each other and against the keys of [relay] and [loader]. */
+static void check_egresses(struct reading *r)
+{
+	const struct config_reader *reader = r->reader;
+	const struct config *c = r->config;
+	__u32 mark = c->mark ? c->mark : TPROXY_DEFAULT_MARK;
+	char why[256];
+
+	for (size_t i = 0; i < c->n_egresses && reader->check_egress; i++) {
+		r->place.line = c->egresses[i].line;
+		if (reader->check_egress(reader->check_arg, i, mark | tproxy_df_mark(mark), why,
+					 sizeof(why)))
+			fail(r, "[egress %s]: %s", c->egresses[i].name, why);
+	}
+}
+
 static void set_defaults(struct reading *r)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
@@ -171,8 +187,10 @@ static int finish(struct reading *r)
 
 	if (!err)
 		err = resolve_zones(r);
-	if (!err)
+	if (!err) {
 		check_relay(r);
+		check_egresses(r);
+	}
 	set_defaults(r);
 	return err;
 }

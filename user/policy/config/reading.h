@@ -49,7 +49,7 @@ struct config_section {
 };
 
 extern const struct config_section config_loader_section, config_rule_section, config_zone_section,
-	config_pool_section, config_relay_section;
+	config_pool_section, config_relay_section, config_egress_section;
 
 #define fail(r, ...) config_error(&(r)->place, __VA_ARGS__)
 

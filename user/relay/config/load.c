@@ -98,7 +98,7 @@ static int take_pools(struct options *o, const struct config *config)
 static void read_file(struct loading *l, const char *path)
 {
 	struct config config __cleanup_config = { 0 };
-	struct config_relay relay = relay_section(l->o);
+	struct config_taker relay = relay_section(l->o);
 	const struct config_reader reader = {
 		.name = path,
 		.rule_lists = l->source->again ? CONFIG_LISTS_SKIP : CONFIG_LISTS_READ,

@@ -21,9 +21,9 @@ static int add(void *arg, const char *key, const char *entry, const char **ret_w
 	return settings_add(o->settings, key, entry, ret_why);
 }
 
-struct config_relay relay_section(struct options *o)
+struct config_taker relay_section(struct options *o)
 {
-	return (struct config_relay){
+	return (struct config_taker){
 		.set = set, .add = add, .is_list = settings_is_list, .shown = keys_shown, .arg = o
 	};
 }

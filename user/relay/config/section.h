@@ -10,7 +10,7 @@
 #include "relay/config/options.h"
 
 /* Sets keys in o, which lives as long as the result. */
-struct config_relay relay_section(struct options *o);
+struct config_taker relay_section(struct options *o);
 
 /*
  * For config_reader.check_relay, with the struct options as argument: keys that exclude each
