@@ -47,10 +47,9 @@ static int add_everything(struct access_tree *tree, const struct port_range *ran
 	return err ? err : access_tree_add(tree, &p, range);
 }
 
-int access_add(struct access *access, enum access_id id, const char *entry, const char **ret_why)
+static int add_entry(struct access_tree *tree, bool clients, const char *entry,
+		     const char **ret_why)
 {
-	struct access_tree *tree = &access->trees[id];
-	bool clients = id == ACCESS_DENY_FROM || id == ACCESS_ALLOW_FROM;
 	__cleanup_free char *copy = strdup(entry);
 	struct port_range range = { 0 };
 	char *text, *ports;
@@ -74,6 +73,23 @@ int access_add(struct access *access, enum access_id id, const char *entry, cons
 		return err;
 	prefix_unmap(&p);
 	return access_tree_add(tree, &p, &range);
+}
+
+int access_add_client(struct access_tree *tree, const char *entry, const char **ret_why)
+{
+	return add_entry(tree, true, entry, ret_why);
+}
+
+int access_add_destination(struct access_tree *tree, const char *entry, const char **ret_why)
+{
+	return add_entry(tree, false, entry, ret_why);
+}
+
+int access_add(struct access *access, enum access_id id, const char *entry, const char **ret_why)
+{
+	bool clients = id == ACCESS_DENY_FROM || id == ACCESS_ALLOW_FROM;
+
+	return add_entry(&access->trees[id], clients, entry, ret_why);
 }
 
 const char *access_check(const struct access *access, const union saddr *client,

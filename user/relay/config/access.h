@@ -52,9 +52,11 @@ bool access_tree_has(const struct access_tree *tree, const union saddr *addr);
 void access_tree_free(struct access_tree *tree);
 
 /*
- * Adds one entry: PREFIX or "all", in lists of destinations also PREFIX:PORTS, [PREFIX6]:PORTS
+ * Add one entry: PREFIX or "all", in lists of destinations also PREFIX:PORTS, [PREFIX6]:PORTS
  * and all:PORTS. 0 or -errno with *ret_why.
  */
+int access_add_client(struct access_tree *tree, const char *entry, const char **ret_why);
+int access_add_destination(struct access_tree *tree, const char *entry, const char **ret_why);
 int access_add(struct access *access, enum access_id id, const char *entry, const char **ret_why);
 
 /* The name of the list that refuses the flow, or NULL. A deny list wins over an allow list. */

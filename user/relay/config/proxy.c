@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The URL of an upstream proxy. */
+/* URLs of upstream proxies. */
 #include "relay/config/proxy.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "lib/line.h"
 #include "lib/parse.h"
 #include "lib/util.h"
 
@@ -38,6 +40,12 @@ static int unescape(const char *text, size_t len, char *to)
 	}
 	to[n] = '\0';
 	return 0;
+}
+
+bool proxy_equal(const struct proxy *a, const struct proxy *b)
+{
+	return a->kind == b->kind && !strcmp(a->user, b->user) && !strcmp(a->pass, b->pass) &&
+	       (a->kind == PROXY_NONE || saddr_equal(&a->addr, &b->addr));
 }
 
 static int parse_credentials(struct proxy *p, const char *text, const char *at)
@@ -97,4 +105,96 @@ int proxy_parse(const char *text, struct proxy *ret_proxy, const char **ret_why)
 	}
 	*ret_why = "expected direct, socks5://[USER:PASS@]ADDRESS:PORT or http://...";
 	return -EINVAL;
+}
+
+/* ---- several ------------------------------------------------------------ */
+
+static bool is_listed(const struct upstreams *list, const struct proxy *proxy)
+{
+	for (unsigned int i = 0; i < list->count; i++)
+		if (proxy_equal(&list->items[i].proxy, proxy))
+			return true;
+	return false;
+}
+
+static int add_url(struct upstreams *list, const char *url, const char **ret_why)
+{
+	struct proxy proxy;
+	int err = proxy_parse(url, &proxy, ret_why);
+
+	if (err)
+		return err;
+	*ret_why = "the same upstream twice";
+	if (is_listed(list, &proxy))
+		return -EEXIST;
+	*ret_why = "more than 8 upstreams";
+	if (list->count == UPSTREAMS_MAX)
+		return -E2BIG;
+	/* It needs no proxy to work, so nothing after it would ever be used. */
+	*ret_why = "upstreams after direct are never used";
+	if (list->count && list->items[list->count - 1].proxy.kind == PROXY_NONE)
+		return -EINVAL;
+	list->items[list->count++].proxy = proxy;
+	return 0;
+}
+
+int upstreams_parse(const char *text, struct upstreams *ret_upstreams, const char **ret_why)
+{
+	__cleanup_free char *copy = strdup(text);
+	struct upstreams list = { 0 };
+	char *rest = copy, *word;
+	int err = copy ? 0 : -ENOMEM;
+
+	while (!err && (word = strsep(&rest, "," LINE_BLANKS)))
+		if (*word)
+			err = add_url(&list, word, ret_why);
+	if (!err && !list.count)
+		err = proxy_parse("", &list.items[0].proxy, ret_why);
+	if (err)
+		return err;
+	list.has_check = ret_upstreams->has_check;
+	list.check = ret_upstreams->check;
+	*ret_upstreams = list;
+	return 0;
+}
+
+int upstreams_parse_check(const char *text, struct upstreams *upstreams, const char **ret_why)
+{
+	*ret_why = "expected seconds, 1 to 3600; 0 for no check";
+	if (parse_u32(text, 0, 3600, &upstreams->check, NULL))
+		return -EINVAL;
+	upstreams->has_check = true;
+	return 0;
+}
+
+void upstreams_complete(struct upstreams *upstreams, const struct upstreams *otherwise)
+{
+	if (!upstreams->count) {
+		upstreams->count = otherwise->count;
+		memcpy(upstreams->items, otherwise->items, sizeof(upstreams->items));
+		if (!upstreams->has_check) {
+			upstreams->has_check = otherwise->has_check;
+			upstreams->check = otherwise->check;
+		}
+	}
+	if (!upstreams->has_check)
+		upstreams->check = upstreams->count > 1 ? UPSTREAMS_CHECK_DEFAULT_S : 0;
+}
+
+bool upstreams_have_proxy(const struct upstreams *upstreams)
+{
+	return upstreams->count && upstreams->items[0].proxy.kind != PROXY_NONE;
+}
+
+char *upstreams_format(const struct proxy *proxy, char *buf)
+{
+	char addr[SADDR_TEXT_LEN];
+
+	if (proxy->kind == PROXY_NONE)
+		snprintf(buf, UPSTREAMS_TEXT_LEN, "direct");
+	else
+		snprintf(buf, UPSTREAMS_TEXT_LEN, "%s://%s",
+			 proxy->kind == PROXY_SOCKS5 ? "socks5" : "http",
+			 saddr_format(&proxy->addr, addr));
+	return buf;
 }

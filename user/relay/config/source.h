@@ -7,6 +7,8 @@
 #ifndef TPROXY_RELAY_CONFIG_SOURCE_H
 #define TPROXY_RELAY_CONFIG_SOURCE_H
 
+#include <net/if.h>
+
 #include "lib/parse.h"
 #include "relay/net/addr.h"
 
@@ -25,6 +27,13 @@ struct source {
 	enum source_mode mode;
 	unsigned int count; /* of a list */
 	struct prefix addresses[SOURCE_ADDRESSES_MAX];
+};
+
+/* The source of packets, and what else decides about their way out. */
+struct outlet {
+	struct source source;
+	char device[IF_NAMESIZE]; /* empty: as routing chooses */
+	uint32_t mark;            /* SO_MARK, 0: none */
 };
 
 /* "own", "client-ip", "client-ip-port", or addresses and prefixes. 0 or -errno. */
