@@ -32,7 +32,7 @@ static void test_defaults(void **state)
 	assert_false(o.allow_local);
 	assert_true(o.carry_ecn);
 	assert_false(o.no_seccomp);
-	assert_int_equal(o.proxy.kind, PROXY_NONE);
+	assert_int_equal(o.upstreams.items[0].proxy.kind, PROXY_NONE);
 	assert_int_equal(o.proxy_protocol, 0);
 	assert_int_equal(o.settings->limits.max_flows, 0);
 	assert_int_equal(o.settings->limits.source_prefix6, 64);
@@ -84,7 +84,7 @@ static void test_flags(void **state)
 	assert_int_equal(o.settings->limits.flow_rate_per_source, 4);
 	assert_int_equal(o.settings->limits.source_prefix6, 56);
 	assert_int_equal(o.settings->limits.bandwidth, 10000000);
-	assert_int_equal(o.proxy.kind, PROXY_SOCKS5);
+	assert_int_equal(o.upstreams.items[0].proxy.kind, PROXY_SOCKS5);
 	assert_int_equal(o.proxy_protocol, 2);
 	assert_true(o.no_seccomp);
 	assert_int_equal(parse("--bandwidth 4G"), OPTIONS_RUN);

@@ -13,6 +13,7 @@
 #include "relay/log/record.h"
 #include "relay/reopen.h"
 #include "relay/signals.h"
+#include "relay/upstream/health.h"
 
 #define RETIRED_END_MS 2000 /* after their flows, retired relays end */
 
@@ -36,6 +37,7 @@ static void publish(struct daemon *d, struct settings *settings)
 
 	pthread_mutex_lock(&d->settings_lock);
 	old = d->relay.settings;
+	health_inherit(&settings->egress, &old->egress);
 	d->relay.settings = settings_ref(settings);
 	pthread_mutex_unlock(&d->settings_lock);
 	settings_unref(old);
@@ -53,6 +55,17 @@ static void report_error(const char *text, void *arg)
 		record_say(RECORD_ERROR, "%s", text);
 }
 
+/* What the start refuses for its device, new settings must not bring either. */
+static bool fits(const struct daemon *d, const struct options *fresh, unsigned int *errors)
+{
+	char why[DAEMON_WHY_LEN];
+
+	if (!d->relay.binding.vrf || !options_check_vrf(fresh, why, sizeof(why)))
+		return true;
+	report_error(why, errors);
+	return false;
+}
+
 /* Reads everything again as the start did, and takes lists, limits and pools from it. */
 static void reload(struct daemon *d)
 {
@@ -64,7 +77,7 @@ static void reload(struct daemon *d)
 					 .error = report_error,
 					 .arg = &errors };
 
-	if (fresh && options_load(fresh, &source) == OPTIONS_RUN) {
+	if (fresh && options_load(fresh, &source) == OPTIONS_RUN && fits(d, fresh, &errors)) {
 		publish(d, fresh->settings);
 		record_choose(fresh->log_begin, fresh->settings->limits.source_prefix6);
 		record_say(RECORD_INFO, "SIGHUP: lists and limits were read again");

@@ -61,14 +61,8 @@ static int find_device(struct daemon *d)
 	char why[DAEMON_WHY_LEN];
 	int err = binding_find(o->device, b, why, sizeof(why));
 
-	if (!err && b->vrf && o->udp_full_cone && source_is_client(&o->source)) {
-		snprintf(
-			why, sizeof(why),
-			"--device %s: in a VRF, udp-full-cone goes with source = own only (a client's "
-			"address has to be bound to the device of one destination)",
-			o->device);
-		err = -EINVAL;
-	}
+	if (!err && b->vrf)
+		err = options_check_vrf(o, why, sizeof(why));
 	return complain(err, why);
 }
 
@@ -250,9 +244,8 @@ static int open_threads(struct daemon *d)
 }
 
 /* They may come later, as with a link that is not up yet: flows are refused until then. */
-static void warn_of_absent_sources(const struct daemon *d)
+static void warn_of_absent(const struct daemon *d, const struct source *source)
 {
-	const struct source *source = &d->options.source;
 	char text[PREFIX_TEXT_LEN];
 
 	for (unsigned int i = 0; i < source->count; i++) {
@@ -266,6 +259,16 @@ static void warn_of_absent_sources(const struct daemon *d)
 				   "(add it to an interface, or name a prefix that is routed here)",
 				   prefix_format(p, text));
 	}
+}
+
+static void warn_of_absent_sources(const struct daemon *d)
+{
+	const struct egress_list *list = &d->relay.settings->egress;
+
+	warn_of_absent(d, &d->options.source);
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].has_source)
+			warn_of_absent(d, &list->items[i].outlet.source);
 }
 
 /* The threads have opened what they need, and no flow. */

@@ -14,6 +14,8 @@
 #include "relay/tcp/engine.h"
 #include "relay/udp/engine.h"
 
+#define CHECK_TIMEOUT_S 5 /* of an upstream, or connect-timeout if that is less */
+
 /* ---- orders ------------------------------------------------------------- */
 
 /* Here no flow uses what the old settings hold. */
@@ -234,6 +236,8 @@ static void command_ready(struct io *io, uint32_t events)
 	take_settings(&t->ctx);
 	if (take_addresses(t))
 		tcp_addresses_changed(t->tcp);
+	if (t->checker.worker)
+		checker_use(&t->checker, &t->ctx.settings->egress);
 	udp_keep(t->udp, atomic_load(&t->ctx.relay->pinned.detaching));
 	if (!t->ctx.draining)
 		take_listeners(t);
@@ -278,6 +282,19 @@ static int open_engines(struct relay_thread *t)
 	return err;
 }
 
+/* One thread is enough, since all see the result. */
+static void start_checks(struct relay_thread *t)
+{
+	uint32_t seconds = t->ctx.relay->options->connect_timeout;
+
+	t->checker = (struct checker){
+		.worker = &t->ctx.worker,
+		.devices = &t->ctx.devices,
+		.timeout_ms = (seconds < CHECK_TIMEOUT_S ? seconds : CHECK_TIMEOUT_S) * 1000ULL
+	};
+	checker_use(&t->checker, &t->ctx.settings->egress);
+}
+
 int thread_open(struct relay_thread *t, unsigned int index, const struct relay *relay)
 {
 	int err;
@@ -304,7 +321,11 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 	t->ctx.lanes = lanes_new(relay->clients);
 	if (!err && !t->ctx.lanes)
 		err = -ENOMEM;
-	return err ? err : open_engines(t);
+	if (!err)
+		err = open_engines(t);
+	if (!err && !index)
+		start_checks(t);
+	return err;
 }
 
 /* Ids of thread i are i modulo OPTIONS_MAX_WORKERS, and none is 0. */
@@ -322,6 +343,7 @@ int thread_start(struct relay_thread *t)
 
 void thread_close(struct relay_thread *t)
 {
+	checker_close(&t->checker);
 	udp_close(t->udp);
 	tcp_close(t->tcp);
 	lanes_free(t->ctx.lanes);

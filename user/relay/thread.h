@@ -11,6 +11,7 @@
 #include "relay/loop/engine_context.h"
 #include "relay/loop/flowwalk.h"
 #include "relay/process/exchange.h"
+#include "relay/upstream/checker.h"
 
 /* From weak to strong: a thread never gets a weaker one than it has, except RUN after PAUSE. */
 enum thread_order {
@@ -36,6 +37,7 @@ struct relay_thread {
 	_Atomic bool paused;
 	_Atomic uint64_t next_id; /* of a flow, when it paused */
 	struct timer drain_timer;
+	struct checker checker; /* of the first thread; of the others unused */
 };
 
 /* Takes the listeners of row `index` of relay->listeners. 0 or -errno; thread_close in any case. */

@@ -26,11 +26,14 @@ static int read_open(const char *name, FILE *file, struct conffile_report *repor
 {
 	struct options options __cleanup_options = { 0 };
 	struct config_taker relay = relay_section(&options);
+	struct config_taker egress = egress_section(&options);
 	const struct config_reader reader = {
 		.name = name,
 		.relay = &relay,
+		.egress = &egress,
 		.check_relay =
 			report && report->of_host ? relay_section_check_host : relay_section_check,
+		.check_egress = egress_section_check,
 		.check_arg = &options,
 		.report = { conffile_error, report ? conffile_warning : NULL, report },
 	};

@@ -4,6 +4,7 @@
 #include "relay/admit/dest.h"
 #include "relay/config/options.h"
 #include "relay/config/settings.h"
+#include "relay/upstream/health.h"
 
 /* named: the configuration names the destination, so that only our own listeners are refused. */
 static enum dest_verdict check_dest(const struct engine_context *ctx, uint8_t proto,
@@ -45,10 +46,11 @@ static const char *refusal(const struct engine_context *ctx, const struct flow_r
 		return reason;
 	if (verdict != DEST_OK)
 		return dest_reasons[verdict];
-	/* Datagrams must not go past a proxy that takes all flows. */
-	if (record->proto == IPPROTO_UDP && ctx->relay->options->proxy.kind == PROXY_HTTP)
-		return "no-udp-upstream";
-	return access_check(&ctx->settings->access, &record->client, to);
+	reason = access_check(&ctx->settings->access, &record->client, to);
+	if (!reason)
+		health_choose(egress_find(&ctx->settings->egress, &record->client, to),
+			      record->proto, ctx->worker.now, &reason);
+	return reason;
 }
 
 bool admit_destination(struct engine_context *ctx, struct flow_record *record)

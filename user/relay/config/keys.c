@@ -50,7 +50,10 @@ const char keys_help[] =
 	"                                (default 4096)\n"
 	"      --carry-ecn yes|no        UDP keeps its congestion notification, ECN (default yes)\n"
 	"      --allow-local             relay to this host, loopback and link-local too\n"
-	"      --upstream URL            socks5:// or http://[USER:PASS@]ADDR:PORT (default direct)\n"
+	"      --upstream URL[,URL...]   socks5:// or http://[USER:PASS@]ADDR:PORT, or direct (default);\n"
+	"                                the next one serves where one fails\n"
+	"      --upstream-check SECONDS  between checks of each upstream, 0 for none (10 if there\n"
+	"                                are several)\n"
 	"      --proxy-protocol VERSION  v1, v2 or off: send destinations the client's address (off)\n"
 	"      --max-flows N             TCP and UDP flows at a time (default: no limit)\n"
 	"      --max-flows-per-source N  for each source: an IPv4 address or an IPv6 prefix (default:\n"
@@ -256,7 +259,12 @@ static int set_no_seccomp(struct options *o, const char *value, const char **ret
 
 static int set_upstream(struct options *o, const char *value, const char **ret_why)
 {
-	return proxy_parse(value, &o->proxy, ret_why);
+	return upstreams_parse(value, &o->upstreams, ret_why);
+}
+
+static int set_upstream_check(struct options *o, const char *value, const char **ret_why)
+{
+	return upstreams_parse_check(value, &o->upstreams, ret_why);
 }
 
 static int set_proxy_protocol(struct options *o, const char *value, const char **ret_why)
@@ -306,6 +314,7 @@ static const struct {
 	{ "allow-local", set_allow_local },
 	{ "carry-ecn", set_carry_ecn },
 	{ "upstream", set_upstream },
+	{ "upstream-check", set_upstream_check },
 	{ "proxy-protocol", set_proxy_protocol },
 	{ "no-seccomp", set_no_seccomp },
 	{ "udp-full-cone", set_udp_full_cone },
@@ -318,13 +327,30 @@ static bool is_flag(const char *key)
 	       !strcmp(key, "udp-full-cone") || !strcmp(key, "join");
 }
 
-/* A URL may hold a password, even one that lost its '@' to a comment or a typing error. */
+/* A word of a list of URLs may hold a password, even if it lost its '@' to a typing error. */
+static bool word_may_hold_password(const char *word, size_t len)
+{
+	const char *end = word + len;
+	const char *scheme = memmem(word, len, "://", 3);
+	const char *host = scheme ? scheme + 3 : word;
+	const char *colon = memrchr(host, ':', (size_t)(end - host));
+
+	return memchr(word, '@', len) ||
+	       (colon && colon + 1 + strspn(colon + 1, "0123456789") != end);
+}
+
 static bool may_hold_password(const char *value)
 {
-	const char *host = strstr(value, "://");
-	const char *port = host ? strrchr(host + 3, ':') : NULL;
+	size_t len;
 
-	return strchr(value, '@') || (port && port[1 + strspn(port + 1, "0123456789")]);
+	if (!strstr(value, "://"))
+		return strchr(value, '@');
+	for (const char *word = value; *word; word += len + strspn(word + len, ", \t")) {
+		len = strcspn(word, ", \t");
+		if (word_may_hold_password(word, len))
+			return true;
+	}
+	return false;
 }
 
 const char *keys_shown(const char *key, const char *value)

@@ -17,6 +17,7 @@ struct loading {
 	struct command_line cl;
 	bool overridden;     /* by the command line, which is read last */
 	struct options file; /* before that; for the checks of its section, borrows what o owns */
+	__u32 marks;         /* see config_reader.check_egress */
 	unsigned int errors;
 };
 
@@ -56,8 +57,10 @@ static void read_environment(struct loading *l)
 /* The first reading of the line found no error in it. */
 static void override(struct loading *l)
 {
-	if (!l->overridden)
-		cmdline_parse(&l->cl, l->source->argc, l->source->argv);
+	if (l->overridden)
+		return;
+	l->file = *l->o;
+	cmdline_parse(&l->cl, l->source->argc, l->source->argv);
 	l->overridden = true;
 }
 
@@ -77,11 +80,21 @@ static int check_section(void *arg, unsigned int n, char *ret_why, size_t size)
 		l->source->again ? relay_section_check : relay_section_check_host;
 	int err;
 
-	if (!l->overridden)
-		l->file = *l->o;
 	override(l);
 	err = check(&l->file, n, ret_why, size);
 	return err && check(l->o, n, why, sizeof(why)) ? err : 0;
+}
+
+static int check_egress(void *arg, size_t i, __u32 marks, char *ret_why, size_t size)
+{
+	struct loading *l = arg;
+	char why[256];
+	int err;
+
+	override(l);
+	l->marks = marks;
+	err = egress_section_check(&l->file, i, marks, ret_why, size);
+	return err && egress_section_check(l->o, i, marks, why, sizeof(why)) ? err : 0;
 }
 
 static int take_pools(struct options *o, const struct config *config)
@@ -99,11 +112,14 @@ static void read_file(struct loading *l, const char *path)
 {
 	struct config config __cleanup_config = { 0 };
 	struct config_taker relay = relay_section(l->o);
+	struct config_taker egress = egress_section(l->o);
 	const struct config_reader reader = {
 		.name = path,
 		.rule_lists = l->source->again ? CONFIG_LISTS_SKIP : CONFIG_LISTS_READ,
 		.relay = &relay,
+		.egress = &egress,
 		.check_relay = check_section,
+		.check_egress = check_egress,
 		.check_arg = l,
 		.report = { .error = on_error, .arg = l },
 	};
@@ -135,6 +151,16 @@ static void check_all(struct loading *l)
 	}
 }
 
+/* The command line may contradict a section. */
+static void check_egresses(struct loading *l)
+{
+	char why[256];
+
+	for (size_t i = 0; i < l->o->settings->egress.count; i++)
+		if (egress_section_check(l->o, i, l->marks, why, sizeof(why)))
+			report(l, "[egress %s]: %s", l->o->settings->egress.items[i].name, why);
+}
+
 static enum options_result read_all(struct loading *l)
 {
 	read_environment(l);
@@ -145,10 +171,13 @@ static enum options_result read_all(struct loading *l)
 	if (!l->o->pin_dir[0])
 		snprintf(l->o->pin_dir, sizeof(l->o->pin_dir), "/sys/fs/bpf/tproxy%s%s",
 			 l->o->netns[0] ? "-" : "", l->o->netns);
-	if (!l->errors)
+	if (!l->errors) {
 		check_all(l);
+		check_egresses(l);
+	}
 	if (l->errors)
 		return OPTIONS_FAILED;
+	egress_complete(&l->o->settings->egress, &l->o->source, &l->o->upstreams);
 	return l->cl.check ? OPTIONS_CHECKED : OPTIONS_RUN;
 }
 

@@ -22,6 +22,7 @@ int options_defaults(struct options *o)
 		.retire_timeout = 24 * 3600,
 		.udp_per_source = 4096,
 		.carry_ecn = true,
+		.upstreams.count = 1, /* direct */
 		.settings = settings_new(),
 	};
 	return o->settings ? 0 : -ENOMEM;
@@ -47,11 +48,22 @@ int options_check_source(const struct options *o, char *ret_why, size_t size)
 {
 	char text[SOURCE_TEXT_LEN];
 
-	if (o->proxy.kind == PROXY_NONE || !source_is_client(&o->source))
+	if (!upstreams_have_proxy(&o->upstreams) || !source_is_client(&o->source))
 		return 0;
 	snprintf(ret_why, size,
 		 "source = %s: not with an upstream proxy, which connects from its "
 		 "own address (set source = own, or upstream = direct)",
 		 source_format(&o->source, text));
+	return -EINVAL;
+}
+
+int options_check_vrf(const struct options *o, char *ret_why, size_t size)
+{
+	if (!o->udp_full_cone || !egress_have_client_source(&o->settings->egress))
+		return 0;
+	snprintf(ret_why, size,
+		 "--device %s: in a VRF, udp-full-cone goes with source = own only (a client's "
+		 "address has to be bound to the device of one destination)",
+		 o->device);
 	return -EINVAL;
 }

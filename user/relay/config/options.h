@@ -44,7 +44,7 @@ struct options {
 	bool allow_local;
 	bool carry_ecn;
 	bool no_seccomp;
-	struct proxy proxy;          /* that flows are sent through */
+	struct upstreams upstreams;  /* that flows are sent through */
 	unsigned int proxy_protocol; /* version of the header sent onward, 0: none */
 	const char *config;          /* -c, or NULL */
 	bool list_json;              /* --list prints JSON */
@@ -59,6 +59,8 @@ int options_defaults(struct options *o);
 
 /* Options that exclude each other: 0, or -errno with a line in ret_why. */
 int options_check_join(const struct options *o, char *ret_why, size_t size);
+/* In a VRF. The sections of egress are complete. */
+int options_check_vrf(const struct options *o, char *ret_why, size_t size);
 int options_check_source(const struct options *o, char *ret_why, size_t size);
 
 void options_free(struct options *o);

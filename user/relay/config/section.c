@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Section [relay]: keys, and what a start would refuse. */
+/* Sections [relay] and [egress]: keys, and what a start would refuse. */
 #include "relay/config/section.h"
 
 #include <pwd.h>
@@ -27,6 +27,56 @@ struct config_taker relay_section(struct options *o)
 		.set = set, .add = add, .is_list = settings_is_list, .shown = keys_shown, .arg = o
 	};
 }
+
+/* ---- [egress NAME] ------------------------------------------------------ */
+
+static int begin_egress(void *arg, const char *name, const char **ret_why)
+{
+	const struct options *o = arg;
+
+	return egress_begin(&o->settings->egress, name, ret_why);
+}
+
+static int set_egress(void *arg, const char *key, const char *value, const char **ret_why)
+{
+	const struct options *o = arg;
+
+	return egress_set(&o->settings->egress, key, value, ret_why);
+}
+
+static int add_egress(void *arg, const char *key, const char *entry, const char **ret_why)
+{
+	const struct options *o = arg;
+
+	return egress_add(&o->settings->egress, key, entry, ret_why);
+}
+
+static const char *egress_shown(const char *key, const char *value)
+{
+	return egress_is_list(key) ? value : keys_shown(key, value);
+}
+
+struct config_taker egress_section(struct options *o)
+{
+	return (struct config_taker){ .begin = begin_egress,
+				      .set = set_egress,
+				      .add = add_egress,
+				      .is_list = egress_is_list,
+				      .shown = egress_shown,
+				      .arg = o };
+}
+
+int egress_section_check(void *options, size_t i, __u32 marks, char *ret_why, size_t size)
+{
+	const struct options *o = options;
+	const struct egress_defaults defaults = { .source = &o->source,
+						  .upstreams = &o->upstreams,
+						  .marks = marks };
+
+	return egress_check(&o->settings->egress, i, &defaults, ret_why, size);
+}
+
+/* ---- [relay] as a whole ------------------------------------------------- */
 
 /* The start creates the file, but not its directory. */
 static int check_log_file(const struct options *o, char *ret_why, size_t size)

@@ -30,6 +30,7 @@ void settings_unref(struct settings *s)
 		return;
 	access_free(&s->access);
 	poolmap_free(&s->pools);
+	egress_free(&s->egress);
 	free(s);
 }
 

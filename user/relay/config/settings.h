@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The part of the configuration that SIGHUP reads again: lists, limits and pools. Settings do
+ * The part of the configuration that SIGHUP reads again: lists, limits, pools, and how flows leave. Settings do
  * not change once they are published: new ones replace them, and the last worker that releases
  * the old ones frees them. Owns the keys of lists and limits; must not know the other options.
  */
@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "relay/config/access.h"
+#include "relay/config/egress.h"
 #include "relay/config/limit_values.h"
 #include "relay/config/poolmap.h"
 
@@ -17,6 +18,7 @@ struct settings {
 	_Atomic unsigned int users;
 	struct access access;
 	struct poolmap pools;
+	struct egress_list egress;
 	struct limit_values limits;
 };
 

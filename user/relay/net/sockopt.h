@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #ifndef IPV6_TRANSPARENT /* only linux/in6.h has it, which cannot be included beside netinet/in.h */
@@ -85,6 +86,29 @@ static inline int sockopt_errors(int fd, sa_family_t family)
 static inline int sockopt_device(int fd, int ifindex)
 {
 	return ifindex ? sockopt_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, ifindex) : 0;
+}
+
+/* By name, so that an interface that was created again is found. To be set before bind. */
+static inline int sockopt_device_name(int fd, const char *name)
+{
+	socklen_t len = (socklen_t)strlen(name);
+
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, len) ? -errno : 0;
+}
+
+/* Ifindex of the device that the socket is bound to, or 0. */
+static inline int sockopt_bound_device(int fd)
+{
+	int ifindex = 0;
+	socklen_t len = sizeof(ifindex);
+
+	return getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex, &len) ? 0 : ifindex;
+}
+
+/* Mark of packets that leave, 0: none. Needs CAP_NET_RAW or CAP_NET_ADMIN. Before connect. */
+static inline int sockopt_mark(int fd, uint32_t mark)
+{
+	return mark ? sockopt_int(fd, SOL_SOCKET, SO_MARK, (int)mark) : 0;
 }
 
 /* Drops all that arrives before it is queued: for sockets that only send. */

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The state "connecting" of a connection: from the accepted client until the server has answered
+ * and, with an upstream, the handshake is done; then conn_begin. The client is connected all that
+ * time, before anything is known about the server. To answer it only afterwards, this is the state
+ * to change: nothing else knows about it.
+ */
 #include "relay/tcp/conn_open.h"
 
 #include <string.h>
@@ -11,8 +17,11 @@
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/net/sockopt.h"
+#include "relay/upstream/health.h"
 #include "relay/upstream/own_source.h"
 #include "relay/upstream/upstream.h"
+
+#define EDGES (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 #define EVICT_IDLE_MS 2000 /* an equal client's connection goes only if it was idle for longer */
 #define EVICT_TRIES 4      /* another thread may take what became free */
@@ -62,6 +71,19 @@ static bool room_take(struct conns *all, const struct lane *lane)
 
 /* ---- connecting --------------------------------------------------------- */
 
+/* ---- the server --------------------------------------------------------- */
+
+/* The reason of a connection that fails before its proxy has accepted it. */
+static const char proxy_connect[] = "proxy-connect";
+
+/* By the settings of this turn. */
+static struct egress *conn_egress(const struct conn *c)
+{
+	const struct flow_record record = conn_record(c);
+
+	return egress_find(&c->all->ctx->settings->egress, &c->client_addr, flow_goes_to(&record));
+}
+
 static void connect_failed(struct conn *c, int err)
 {
 	enum flow_end end = err == ETIMEDOUT     ? END_CONNECT_TIMEOUT :
@@ -79,8 +101,10 @@ static bool handshake_done(struct conn *c)
 	enum handshake_result r =
 		c->handshake ? handshake_run(c->handshake, c->server.io.fd) : HANDSHAKE_DONE;
 
-	if (c->reason)
+	if (c->reason == proxy_connect) {
+		health_works(conn_egress(c), handshake_proxy(c->handshake));
 		c->reason = "proxy-answer";
+	}
 	if (r == HANDSHAKE_FAILED)
 		connect_failed(c, handshake_error(c->handshake));
 	if (r != HANDSHAKE_DONE)
@@ -88,6 +112,100 @@ static bool handshake_done(struct conn *c)
 	handshake_free(c->handshake);
 	c->handshake = NULL;
 	return true;
+}
+
+/* As a router does. Not towards a proxy: packets of a loop do not pass it. */
+static uint8_t onward_ttl(const struct conn *c, bool proxied)
+{
+	return proxied || !c->arrival.ttl ? 0 : (uint8_t)(c->arrival.ttl - 1);
+}
+
+static int prepare_handshake(struct conn *c, const struct proxy *proxy, const union saddr *to)
+{
+	const struct handshake_want want = { .proxy = proxy,
+					     .proxy_protocol =
+						     c->all->ctx->relay->options->proxy_protocol,
+					     .client = &c->client_addr,
+					     .dst = to };
+
+	handshake_free(c->handshake);
+	c->handshake = NULL;
+	return handshake_new(&want, &c->handshake);
+}
+
+/* 0 or -errno; c->reason is set in both cases. */
+static int connect_through(struct conn *c, struct egress *egress, const struct proxy *proxy,
+			   struct upstream *ret_up)
+{
+	const struct flow_record record = conn_record(c);
+	const union saddr *to = flow_goes_to(&record);
+	const bool proxied = proxy->kind != PROXY_NONE;
+	struct upstream_want want = { .type = SOCK_STREAM,
+				      .outlet = &egress->outlet,
+				      .client = &c->client_addr,
+				      .dst = proxied ? &proxy->addr : to,
+				      .devices = &c->all->ctx->devices,
+				      .ttl = onward_ttl(c, proxied),
+				      .tos = c->arrival.dscp };
+	int err = prepare_handshake(c, proxy, to);
+
+	if (!err)
+		err = upstream_open(&want, ret_up);
+	c->reason = upstream_reason(err);
+	if (!c->reason && proxied)
+		c->reason = proxy_connect;
+	if (!err)
+		looplog_note(c->all->ctx->relay->loops,
+			     &(struct looplog_flow){ &ret_up->source, want.dst, want.ttl },
+			     &c->client_addr, c->w->now);
+	return err;
+}
+
+/* Each upstream that fails at once is passed over, if there is another one. */
+static int connect_server(struct conn *c, struct upstream *ret_up)
+{
+	struct egress *egress = conn_egress(c);
+	const struct proxy *proxy;
+	int err = -EHOSTUNREACH;
+
+	while ((proxy = health_choose(egress, IPPROTO_TCP, c->w->now, &c->reason))) {
+		err = connect_through(c, egress, proxy, ret_up);
+		if (!err || !health_failed(egress, proxy, -err, c->w->now))
+			break;
+	}
+	return err;
+}
+
+/* The timer of the caller covers all attempts. */
+static int conn_connect(struct conn *c)
+{
+	struct upstream up;
+	int err = connect_server(c, &up);
+
+	if (err)
+		return err;
+	c->server.io.fd = up.fd;
+	c->source = up.source;
+	if (source_is_own(&conn_egress(c)->outlet.source, c->all->ctx->local, &up.source))
+		sources_join(c->all->sources, c->all->ctx->local, &c->source, &c->of_source);
+	sockopt_pace(c->server.io.fd, c->all->ctx->settings->limits.bandwidth);
+	if (up.fell_back)
+		c->all->ctx->stats.port_fallbacks++;
+	return worker_watch(c->w, &c->server.io, EDGES);
+}
+
+/* A proxy that did not accept has got nothing yet, so another upstream may serve. */
+static void server_failed(struct conn *c, int err)
+{
+	bool again = c->reason == proxy_connect &&
+		     health_failed(conn_egress(c), handshake_proxy(c->handshake), err, c->w->now);
+
+	if (again) {
+		worker_close_io(&c->server.io);
+		if (!conn_connect(c))
+			return;
+	}
+	connect_failed(c, err);
 }
 
 static void client_ready(struct io *io, uint32_t events)
@@ -110,11 +228,11 @@ static void server_ready(struct io *io, uint32_t events)
 	int err = events & (EPOLLERR | EPOLLHUP) ? sockopt_error(io->fd) : 0;
 	struct flow_record record;
 
-	conn_note_edge(c, &c->server, events);
 	if (err) {
-		connect_failed(c, err);
+		server_failed(c, err);
 		return;
 	}
+	conn_note_edge(c, &c->server, events);
 	if (!c->server.writable || !handshake_done(c))
 		return;
 	arrival_unwatch(c->client.io.fd, c->client_addr.sa.sa_family);
@@ -126,69 +244,14 @@ static void server_ready(struct io *io, uint32_t events)
 	conn_begin(c);
 }
 
+/* Without time for another upstream; the next flows take it. */
 static void connect_expired(struct timer *timer)
 {
-	conn_finish(container_of(timer, struct conn, timer), END_CONNECT_TIMEOUT, ETIMEDOUT,
-		    RESET_BOTH);
-}
+	struct conn *c = container_of(timer, struct conn, timer);
 
-static int prepare_handshake(struct conn *c, const union saddr *to)
-{
-	const struct options *o = c->all->ctx->relay->options;
-	const struct handshake_want want = { .proxy = &o->proxy,
-					     .proxy_protocol = o->proxy_protocol,
-					     .client = &c->client_addr,
-					     .dst = to };
-
-	return handshake_new(&want, &c->handshake);
-}
-
-static int conn_connect(struct conn *c)
-{
-	const struct options *o = c->all->ctx->relay->options;
-	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
-	const bool proxied = o->proxy.kind != PROXY_NONE;
-	const struct flow_record record = conn_record(c);
-	const union saddr *to = flow_goes_to(&record);
-	struct upstream up;
-	/* As a router does. Not towards a proxy: packets of a loop do not pass it. */
-	const uint8_t ttl = proxied || !c->arrival.ttl ? 0 : (uint8_t)(c->arrival.ttl - 1);
-	struct upstream_want want = { .type = SOCK_STREAM,
-				      .source = &o->source,
-				      .client = &c->client_addr,
-				      .dst = proxied ? &o->proxy.addr : to,
-				      .devices = &c->all->ctx->devices,
-				      .ttl = ttl,
-				      .tos = c->arrival.dscp };
-	int err = c->handshake ? 0 : prepare_handshake(c, to);
-
-	if (!err)
-		err = upstream_open(&want, &up);
-	c->reason = err && upstream_reason(err) ? upstream_reason(err) :
-		    proxied                     ? "proxy-connect" :
-						  NULL;
-	if (err)
-		return err;
-	c->server.io.fd = up.fd;
-	c->source = up.source;
-	if (source_is_own(c->all->ctx, &up.source))
-		sources_join(c->all->sources, c->all->ctx->local, &c->source, &c->of_source);
-	looplog_note(c->all->ctx->relay->loops, &(struct looplog_flow){ &up.source, want.dst, ttl },
-		     &c->client_addr, c->w->now);
-	/*
-	 * The DSCP of the server's packets would be better, but the kernel keeps none for a socket
-	 * that connects. Best effort: answers arrive with another DSCP, too.
-	 */
-	sockopt_tos(c->client.io.fd, c->client_addr.sa.sa_family, c->arrival.dscp);
-	sockopt_pace(c->client.io.fd, c->all->ctx->settings->limits.bandwidth);
-	sockopt_pace(c->server.io.fd, c->all->ctx->settings->limits.bandwidth);
-	if (up.fell_back)
-		c->all->ctx->stats.port_fallbacks++;
-	err = worker_watch(c->w, &c->server.io, events);
-	if (!err)
-		err = worker_watch(c->w, &c->client.io, events);
-	timer_set(&c->w->wheel, &c->timer, c->begin + o->connect_timeout * 1000ULL);
-	return err;
+	if (c->reason == proxy_connect)
+		health_failed(conn_egress(c), handshake_proxy(c->handshake), ETIMEDOUT, c->w->now);
+	conn_finish(c, END_CONNECT_TIMEOUT, ETIMEDOUT, RESET_BOTH);
 }
 
 /* ---- admission ---------------------------------------------------------- */
@@ -257,6 +320,22 @@ static struct conn *conn_admitted(struct conns *all, int fd, const struct flow_r
 	return NULL;
 }
 
+static int await_server(struct conn *c)
+{
+	struct engine_context *ctx = c->all->ctx;
+	int fd = c->client.io.fd;
+
+	/*
+	 * The DSCP of the server's packets would be better, but the kernel keeps none for a socket
+	 * that connects. Best effort: answers arrive with another DSCP, too.
+	 */
+	sockopt_tos(fd, c->client_addr.sa.sa_family, c->arrival.dscp);
+	sockopt_pace(fd, ctx->settings->limits.bandwidth);
+	timer_set(&c->w->wheel, &c->timer,
+		  c->begin + ctx->relay->options->connect_timeout * 1000ULL);
+	return worker_watch(c->w, &c->client.io, EDGES);
+}
+
 void conn_open(struct conns *all, int fd, const union saddr *client)
 {
 	struct flow_record record = { .client = *client, .proto = IPPROTO_TCP };
@@ -287,6 +366,8 @@ void conn_open(struct conns *all, int fd, const union saddr *client)
 	err = conn_connect(c);
 	if (err == -EMFILE && room_make(all, lane))
 		err = conn_connect(c);
+	if (!err)
+		err = await_server(c);
 	if (err)
 		connect_failed(c, -err);
 }

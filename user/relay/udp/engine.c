@@ -85,6 +85,17 @@ static struct session *admit_session(struct udp_engine *e, const union saddr *cl
 	return s;
 }
 
+/* The socket of a full cone leaves in one way only. */
+static bool same_egress(const struct session *s, const union saddr *dst, struct flow_record *record)
+{
+	if (session_egress(s->e, &s->client, &s->to) == session_egress(s->e, &s->client, dst))
+		return true;
+	record->end = END_REFUSED;
+	record->reason = "egress-full-cone";
+	s->e->ctx->stats.refused++;
+	return false;
+}
+
 /* In a full cone, a known client may send to a further destination, which may be refused. */
 static struct session *session_for(struct udp_engine *e, const union saddr *client,
 				   const union saddr *dst, uint8_t ttl)
@@ -98,7 +109,7 @@ static struct session *session_for(struct udp_engine *e, const union saddr *clie
 					      .client = *client,
 					      .dst = *dst };
 
-		if (!admit_destination(e->ctx, &record)) {
+		if (!admit_destination(e->ctx, &record) || !same_egress(s, dst, &record)) {
 			refuse_flow(e, &record, 0);
 			return NULL;
 		}
@@ -187,7 +198,6 @@ static void set_limits(struct udp_engine *e)
 	const struct engine_context *ctx = e->ctx;
 
 	e->descriptors = budget_share(ctx->relay->budget, BUDGET_UDP);
-	e->each = ctx->relay->options->proxy.kind == PROXY_NONE ? 1 : 2;
 	e->max = ctx->relay->budget->caps.sessions;
 	e->max_per_source = share_of(ctx, ctx->relay->options->udp_per_source);
 	e->direct_max = ctx->relay->budget->caps.directs;

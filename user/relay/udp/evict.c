@@ -79,7 +79,7 @@ bool session_take_room(struct udp_engine *e, const struct lane *lane)
 	if (e->count >= e->max)
 		session_make_room(e, lane);
 	for (int i = 0; i < EVICT_TRIES; i++) {
-		if (budget_take(&e->descriptors, e->each, few))
+		if (budget_take(&e->descriptors, 1, few))
 			return true;
 		if (!reply_evict(e->replies) && !session_make_room(e, lane))
 			return false;

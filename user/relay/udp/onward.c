@@ -3,7 +3,7 @@
  * Opens the socket of a flow towards its destination. Must not know sessions, nor make room for the
  * socket.
  */
-#include "relay/config/options.h"
+#include "relay/config/settings.h"
 #include "relay/net/sockopt.h"
 #include "relay/udp/session.h"
 #include "relay/upstream/cone.h"
@@ -13,7 +13,7 @@ int onward_open(struct udp_engine *e, const union saddr *client, const union sad
 		struct upstream *ret_up)
 {
 	struct upstream_want want = { .type = SOCK_DGRAM,
-				      .source = &e->ctx->relay->options->source,
+				      .outlet = &session_egress(e, client, dst)->outlet,
 				      .client = client,
 				      .dst = e->full_cone ? client :
 							    dst, /* it has none of its own */

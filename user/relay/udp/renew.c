@@ -20,7 +20,7 @@
 #include "relay/net/routelook.h"
 #include "relay/udp/session.h"
 #include "relay/udp/socks.h"
-#include "relay/upstream/own_source.h"
+#include "relay/upstream/health.h"
 #include "relay/upstream/upstream.h"
 
 /* Of one flow: routes may change all the time, and an address may be missing for long. */
@@ -138,12 +138,29 @@ static void adapt_socket(struct session *s)
 		     &s->client, e->w->now);
 }
 
+/* New settings may lead its destination through a proxy, or no longer. Then it must end. */
+static const struct proxy *proxy_now(struct session *s)
+{
+	struct udp_engine *e = s->e;
+	const char *reason;
+	const struct proxy *proxy = health_choose(session_egress(e, &s->client, &s->to),
+						  IPPROTO_UDP, e->w->now, &reason);
+
+	if (!proxy || !s->socks == (proxy->kind == PROXY_NONE))
+		return proxy;
+	s->no_way = true;
+	timer_set(&e->w->wheel, &s->timer, e->w->now);
+	return NULL;
+}
+
 static enum renewed renew_socket(struct session *s, enum change change)
 {
 	const union saddr old_source = s->source;
 	int old = s->up.fd;
 	struct upstream up;
 
+	if (!proxy_now(s))
+		return NOT_NOW;
 	/* Makes no room, since that could end this flow. */
 	if (onward_open(s->e, &s->client, &s->to, &up))
 		return NOT_NOW;
@@ -158,7 +175,7 @@ static enum renewed renew_socket(struct session *s, enum change change)
 		return NOT_NOW;
 	}
 	s->source = up.source;
-	s->own_source = source_is_own(s->e->ctx, &up.source);
+	s->own_source = session_has_own_source(s);
 	adapt_socket(s);
 	if (change == MOVED)
 		former_keep(s, old);
@@ -171,10 +188,13 @@ static enum renewed renew_socket(struct session *s, enum change change)
 /* The server ends an association with its TCP connection, so both begin again. */
 static enum renewed renew_association(struct session *s)
 {
+	const struct proxy *proxy = proxy_now(s);
 	struct socks *old = s->socks;
 	int old_fd = s->up.fd;
 
-	if (socks_open(s)) {
+	if (!proxy)
+		return NOT_NOW;
+	if (socks_open(s, proxy)) {
 		s->socks = old;
 		s->up.fd = old_fd;
 		return NOT_NOW;
@@ -204,14 +224,15 @@ static bool is_gone(const struct session *s)
 static bool has_moved(const struct session *s)
 {
 	struct udp_engine *e = s->e;
+	const struct outlet *out = &session_egress(e, &s->client, &s->to)->outlet;
 	const struct route_flow flow = { .src = &s->source,
 					 .dst = &s->to,
 					 .proto = IPPROTO_UDP,
 					 .device = e->ctx->devices.vrf };
 	struct route_found found;
 
-	/* The user chose it. */
-	if (e->ctx->relay->options->source.mode != SOURCE_OWN)
+	/* The user chose the address, or where it leads. */
+	if (out->source.mode != SOURCE_OWN || out->mark || out->device[0])
 		return false;
 	if (!routelook(&e->routes, &flow, true, &found) &&
 	    local_is_on(e->ctx->local, &s->source, found.ifindex))

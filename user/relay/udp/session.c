@@ -11,9 +11,11 @@
 
 #include "lib/util.h"
 #include "relay/config/options.h"
+#include "relay/config/settings.h"
 #include "relay/log/record.h"
 #include "relay/net/sockopt.h"
 #include "relay/udp/socks.h"
+#include "relay/upstream/health.h"
 #include "relay/upstream/own_source.h"
 #include "relay/upstream/upstream.h"
 
@@ -94,7 +96,7 @@ static void session_free(struct session *s)
 	if (s->wants_promotion)
 		TAILQ_REMOVE(&s->e->promotions, s, promotion);
 	lane_leave(&s->flow);
-	budget_return(&s->e->descriptors, s->e->each);
+	budget_return(&s->e->descriptors, 1);
 	LIST_REMOVE(s, link);
 	queue_leave(s);
 	flowtable_leave(&s->e->ctx->flows, &s->member);
@@ -155,6 +157,10 @@ static void session_timeout(struct timer *timer)
 {
 	struct session *s = container_of(timer, struct session, timer);
 
+	if (s->no_way) {
+		session_finish(s, END_PATH_LOST, 0);
+		return;
+	}
 	if (s->last + idle_limit(s) <= s->e->w->now) {
 		session_finish(s, s->e->ctx->draining ? END_DRAIN : END_IDLE, 0);
 		return;
@@ -187,6 +193,19 @@ void session_answered(struct session *s)
 	/* At a busy resolver, flows of one question would pile up for ten seconds. */
 	if (idle_limit(s) == TIMEOUT_DNS_ANSWERED_MS)
 		session_set_timer(s);
+}
+
+bool session_has_own_source(const struct session *s)
+{
+	const struct egress *egress = egress_find(&s->e->ctx->settings->egress, &s->client, &s->to);
+
+	return source_is_own(&egress->outlet.source, s->e->ctx->local, &s->source);
+}
+
+struct egress *session_egress(struct udp_engine *e, const union saddr *client,
+			      const union saddr *dst)
+{
+	return egress_find(&e->ctx->settings->egress, client, dst);
 }
 
 /* Without descriptors, an unused reply socket makes room, or the longest idle flow. */
@@ -248,7 +267,7 @@ static void narrow_from_start(struct session *s)
 		return;
 	/* Answers to a client's address pass the data path, which reads the bit. */
 	s->df_unseen = s->client.sa.sa_family == AF_INET &&
-		       !source_is_client(&s->e->ctx->relay->options->source);
+		       !source_is_client(&session_egress(s->e, &s->client, &s->to)->outlet.source);
 	session_narrow(s, mtu);
 	s->unfiltered = false; /* nothing was sent yet, so no answer waits */
 }
@@ -256,17 +275,23 @@ static void narrow_from_start(struct session *s)
 static int session_connect(struct session *s, const struct lane *lane)
 {
 	struct udp_engine *e = s->e;
+	const struct proxy *proxy;
+	const char *reason;
 	struct upstream up;
 	int err;
 
-	if (e->ctx->relay->options->proxy.kind == PROXY_SOCKS5)
-		return socks_open(s);
+	proxy = health_choose(session_egress(e, &s->client, &s->to), IPPROTO_UDP, e->w->now,
+			      &reason);
+	if (!proxy)
+		return -EHOSTUNREACH;
+	if (proxy->kind != PROXY_NONE)
+		return socks_open(s, proxy);
 	err = open_evicting(s, lane, &up);
 	if (err)
 		return err;
 	s->up = (struct io){ .fd = up.fd, .ready = session_ready };
 	s->source = up.source;
-	s->own_source = source_is_own(e->ctx, &up.source);
+	s->own_source = session_has_own_source(s);
 	narrow_from_start(s);
 	/* Any flow may begin with a burst, but for DNS. */
 	if (saddr_port(&s->to) != DNS_PORT)
@@ -310,7 +335,7 @@ int session_open(struct udp_engine *e, const struct flow_record *record, struct 
 		err = session_connect(s, lane);
 	if (err) {
 		flowtable_leave(&e->ctx->flows, &s->member);
-		budget_return(&e->descriptors, e->each);
+		budget_return(&e->descriptors, 1);
 		return err;
 	}
 	lane_join(lane, LANE_UDP_UNANSWERED, &s->flow, s->begin);

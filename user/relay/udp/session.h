@@ -45,6 +45,7 @@
 #include "relay/udp/train.h"
 
 struct direct;
+struct egress;
 struct former;
 struct icmp_quote;
 struct rawicmp;
@@ -78,6 +79,7 @@ struct session {
 	bool wants_promotion;
 	bool no_promotion;
 	bool tuned;      /* `up` has large buffers */
+	bool no_way;     /* it has to end: its destination is to be reached in another way */
 	bool own_source; /* see upstream/own_source.h */
 	bool loop;       /* probably a flow of ours that came back */
 	bool df_unseen;  /* we cannot see whether answers forbid fragments */
@@ -142,7 +144,6 @@ struct udp_engine {
 	bool given_away; /* see udp_export_done */
 	uint16_t door;   /* port of the listener that was read last */
 	struct budget_share descriptors;
-	unsigned int each;  /* descriptors of a session */
 	unsigned int count; /* sessions */
 	unsigned int max;
 	unsigned int max_per_source;
@@ -225,6 +226,10 @@ void session_answered(struct session *s);
 
 void session_set_timer(struct session *s);
 
+/* How flows of this client to dst leave, by the settings of this turn. */
+struct egress *session_egress(struct udp_engine *e, const union saddr *client,
+			      const union saddr *dst);
+
 /* Larger buffers for a socket; for the one towards the destination runs as well, if possible. */
 void socket_expect_bulk(int fd);
 void session_expect_bulk(struct session *s);
@@ -244,6 +249,9 @@ bool session_take_room(struct udp_engine *e, const struct lane *lane);
 
 /* Ends the flow that makes room for one of the newcomer. False: there is none. */
 bool session_make_room(struct udp_engine *e, const struct lane *newcomer);
+
+/* It depends on an address of this host. */
+bool session_has_own_source(const struct session *s);
 
 /* ---- onward.c ----------------------------------------------------------- */
 

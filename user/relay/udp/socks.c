@@ -8,6 +8,7 @@
 #include "relay/config/options.h"
 #include "relay/net/sockopt.h"
 #include "relay/udp/session.h"
+#include "relay/upstream/health.h"
 #include "relay/upstream/socks5.h"
 #include "relay/upstream/upstream.h"
 
@@ -27,6 +28,7 @@ struct socks {
 	struct free_later free_later;
 	struct session *s;
 	struct timer timer; /* of the handshake */
+	struct proxy proxy; /* a copy: new settings may come */
 	struct socks5 handshake;
 	bool ready; /* the server agreed; datagrams go to s->up */
 	unsigned int waiting_count;
@@ -104,6 +106,11 @@ static void release_waiting(struct socks *socks)
 	socks->waiting_bytes = 0;
 }
 
+static struct egress *egress_of(const struct session *s)
+{
+	return session_egress(s->e, &s->client, &s->to);
+}
+
 static bool is_unspecified(const union saddr *a)
 {
 	return a->sa.sa_family == AF_INET ? !a->v4.sin_addr.s_addr :
@@ -131,7 +138,7 @@ static int open_association(struct socks *socks)
 	struct session *s = socks->s;
 	const union saddr to = relay_address(&socks->handshake);
 	const struct upstream_want want = { .type = SOCK_DGRAM,
-					    .source = &s->e->ctx->relay->options->source,
+					    .outlet = &egress_of(s)->outlet,
 					    .client = &s->client,
 					    .dst = &to,
 					    .devices = &s->e->ctx->devices };
@@ -197,29 +204,37 @@ static void control_ready(struct io *io, uint32_t events)
 		session_finish(socks->s, socks->ready ? END_ERROR : END_CONNECT_FAILED, -err);
 }
 
-static void control_timeout(struct timer *timer)
-{
-	struct socks *socks = container_of(timer, struct socks, timer);
-
-	session_finish(socks->s, END_CONNECT_TIMEOUT, ETIMEDOUT);
-}
-
 static void control_connected(struct io *io, uint32_t events)
 {
 	struct socks *socks = container_of(io, struct socks, control);
 	struct session *s = socks->s;
 	uint8_t out[SOCKS5_OUT_MAX];
-	size_t len = socks5_associate(&socks->handshake, &s->e->ctx->relay->options->proxy, out);
+	size_t len = socks5_associate(&socks->handshake, &socks->proxy, out);
 	int err = sockopt_error(io->fd);
 
 	(void)events;
 	if (!err)
 		err = -send_control(socks, out, len);
+	if (err)
+		health_failed(egress_of(s), &socks->proxy, err, s->e->w->now);
+	else
+		health_works(egress_of(s), &socks->proxy);
 	io->ready = control_ready;
 	if (!err)
 		err = -worker_rewatch(s->e->w, io, EPOLLIN);
 	if (err)
 		session_finish(s, END_CONNECT_FAILED, err);
+}
+
+static void control_timeout(struct timer *timer)
+{
+	struct socks *socks = container_of(timer, struct socks, timer);
+	struct session *s = socks->s;
+
+	/* Nor does a proxy work that does not even accept. */
+	if (socks->control.ready == control_connected)
+		health_failed(egress_of(s), &socks->proxy, ETIMEDOUT, s->e->w->now);
+	session_finish(s, END_CONNECT_TIMEOUT, ETIMEDOUT);
 }
 
 /* The connection to the server. 0 or -errno. */
@@ -228,15 +243,17 @@ static int open_control(struct socks *socks)
 	struct worker *w = socks->s->e->w;
 	struct engine_context *ctx = socks->s->e->ctx;
 	const struct upstream_want want = { .type = SOCK_STREAM,
-					    .source = &ctx->relay->options->source,
+					    .outlet = &egress_of(socks->s)->outlet,
 					    .client = &socks->s->client,
-					    .dst = &ctx->relay->options->proxy.addr,
+					    .dst = &socks->proxy.addr,
 					    .devices = &ctx->devices };
 	struct upstream up;
 	int err = upstream_open(&want, &up);
 
-	if (err)
+	if (err) {
+		health_failed(egress_of(socks->s), &socks->proxy, -err, w->now);
 		return err;
+	}
 	socks->control = (struct io){ .fd = up.fd, .ready = control_connected };
 	err = worker_watch(w, &socks->control, EPOLLOUT);
 	if (err)
@@ -244,7 +261,7 @@ static int open_control(struct socks *socks)
 	return err;
 }
 
-int socks_open(struct session *s)
+int socks_open(struct session *s, const struct proxy *proxy)
 {
 	__cleanup_free struct socks *socks = calloc(1, sizeof(*socks));
 	struct worker *w = s->e->w;
@@ -253,6 +270,7 @@ int socks_open(struct session *s)
 	if (!socks)
 		return -ENOMEM;
 	socks->s = s;
+	socks->proxy = *proxy;
 	socks->timer.fire = control_timeout;
 	STAILQ_INIT(&socks->waiting);
 	s->up.fd = -1;
@@ -262,6 +280,8 @@ int socks_open(struct session *s)
 	timer_set(&w->wheel, &socks->timer,
 		  w->now + s->e->ctx->relay->options->connect_timeout * 1000ULL);
 	s->socks = take_ptr(socks);
+	/* Of its control connection; the session has room for itself. */
+	budget_force(&s->e->descriptors, 1);
 	return 0;
 }
 
@@ -282,6 +302,7 @@ int socks_adopt(struct session *s, int *control)
 	STAILQ_INIT(&socks->waiting);
 	socks->control = (struct io){ .fd = take_fd(control), .ready = control_ready };
 	s->socks = socks;
+	budget_force(&s->e->descriptors, 1);
 	return worker_watch(s->e->w, &socks->control, EPOLLIN);
 }
 
@@ -290,6 +311,7 @@ void socks_close(struct socks *socks)
 	if (!socks)
 		return;
 	release_waiting(socks);
+	budget_return(&socks->s->e->descriptors, 1);
 	timer_cancel(&socks->s->e->w->wheel, &socks->timer);
 	worker_close_io(&socks->control);
 	worker_free_later(socks->s->e->w, &socks->free_later, socks);

@@ -7,13 +7,14 @@
 #ifndef TPROXY_RELAY_UDP_SOCKS_H
 #define TPROXY_RELAY_UDP_SOCKS_H
 
+#include "relay/config/proxy.h"
 #include "relay/udp/train.h"
 
 struct session;
 struct socks;
 
 /* Starts to connect; sets s->socks, and s->up when the server agrees. 0 or -errno. */
-int socks_open(struct session *s);
+int socks_open(struct session *s, const struct proxy *proxy);
 
 /* The connection to the server once that has agreed, or -1. */
 int socks_control(const struct socks *socks);

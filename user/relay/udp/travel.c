@@ -290,7 +290,7 @@ static int count_flow(struct session *s)
 		lane_release(lane);
 		return err;
 	}
-	budget_force(&s->e->descriptors, s->e->each);
+	budget_force(&s->e->descriptors, 1);
 	lane_join(lane, s->answered ? LANE_UDP_ANSWERED : LANE_UDP_UNANSWERED, &s->flow, s->last);
 	return 0;
 }

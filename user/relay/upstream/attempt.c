@@ -45,21 +45,17 @@ static int connect_deaf(int fd, const union saddr *from, const union saddr *dst)
 	return err ? err : sockopt_int(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
 }
 
-static int connect_from(int fd, const struct upstream_want *want, const struct attempt *attempt,
-			int device)
+static int connect_from(int fd, const struct upstream_want *want, const struct attempt *attempt)
 {
 	const union saddr *from = &attempt->from;
-	int err = attempt->foreign ? sockopt_transparent(fd, from->sa.sa_family) : 0;
 
-	if (err)
-		return err;
 	if (!from->sa.sa_family)
 		return connect_to(fd, want->dst);
 	if (want->type == SOCK_STREAM)
 		return connect_stream(fd, attempt, want->dst);
 	/* Datagrams to the client's address are not for us, even while the socket is bound. */
 	if (attempt->of_client)
-		return exclusive_connect(fd, from, want->dst, device);
+		return exclusive_connect(fd, from, want->dst, sockopt_bound_device(fd));
 	return connect_deaf(fd, from, want->dst);
 }
 
@@ -90,32 +86,45 @@ static int prepare_stream(int fd)
 
 static int prepare(int fd, const struct upstream_want *want)
 {
-	sa_family_t family = want->dst->sa.sa_family;
-	int err = family == AF_INET6 ? sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY) : 0;
+	int err = want->type == SOCK_STREAM ? prepare_stream(fd) : 0;
 
-	if (!err && want->type == SOCK_STREAM)
-		err = prepare_stream(fd);
 	if (!err)
-		err = sockopt_ttl(fd, family, want->ttl);
+		err = sockopt_ttl(fd, want->dst->sa.sa_family, want->ttl);
 	/* Before connect, since its route look-up uses the TOS. */
-	return err ? err : sockopt_tos(fd, family, want->tos);
+	return err ? err : sockopt_tos(fd, want->dst->sa.sa_family, want->tos);
+}
+
+static int choose_device(int fd, const struct upstream_want *want, bool foreign)
+{
+	int device;
+
+	if (want->outlet->device[0])
+		return sockopt_device_name(fd, want->outlet->device);
+	device = device_chooser_find(want->devices, want->dst, foreign);
+	return device < 0 ? device : sockopt_device(fd, device);
+}
+
+int attempt_socket(const struct upstream_want *want, bool foreign)
+{
+	sa_family_t family = want->dst->sa.sa_family;
+	__cleanup_close int fd = socket(family, want->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : choose_device(fd, want, foreign);
+
+	if (!err)
+		err = sockopt_mark(fd, want->outlet->mark);
+	if (!err && family == AF_INET6)
+		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
+	if (!err && foreign)
+		err = sockopt_transparent(fd, family);
+	return err ? err : take_fd(&fd);
 }
 
 int attempt_connect(const struct upstream_want *want, const struct attempt *attempt)
 {
-	int device = device_chooser_find(want->devices, want->dst, attempt->foreign);
-	__cleanup_close int fd = -1;
-	int err;
+	__cleanup_close int fd = attempt_socket(want, attempt->foreign);
+	int err = fd < 0 ? fd : prepare(fd, want);
 
-	if (device < 0)
-		return device;
-	fd = socket(want->dst->sa.sa_family, want->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	err = sockopt_device(fd, device);
 	if (!err)
-		err = prepare(fd, want);
-	if (!err)
-		err = connect_from(fd, want, attempt, device);
+		err = connect_from(fd, want, attempt);
 	return err ? port_error(err, want, attempt) : take_fd(&fd);
 }

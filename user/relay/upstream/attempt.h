@@ -23,4 +23,10 @@ struct attempt {
  */
 int attempt_connect(const struct upstream_want *want, const struct attempt *attempt);
 
+/*
+ * The first step: a socket on its device, with its mark, and for a foreign address transparent.
+ * Returns it or -errno.
+ */
+int attempt_socket(const struct upstream_want *want, bool foreign);
+
 #endif

@@ -8,25 +8,20 @@
 #include <string.h>
 
 #include "lib/util.h"
-#include "relay/net/sockopt.h"
 #include "relay/upstream/candidates.h"
 
 /* Returns a socket or -errno. */
 static int open_at(const struct upstream_want *want, const struct attempt *attempt)
 {
-	sa_family_t family = want->client->sa.sa_family;
+	__cleanup_close int fd = attempt_socket(want, attempt->foreign);
 	union saddr from = attempt->from;
-	__cleanup_close int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int err = fd < 0 ? -errno : sockopt_device(fd, want->devices->vrf);
 
-	from.sa.sa_family = family;
-	if (!err && family == AF_INET6)
-		err = sockopt_on(fd, SOL_IPV6, IPV6_V6ONLY);
-	if (!err && attempt->foreign)
-		err = sockopt_transparent(fd, family);
-	if (!err && bind(fd, &from.sa, saddr_len(&from)))
-		err = errno == EADDRNOTAVAIL ? -ENXIO : -errno;
-	return err ? err : take_fd(&fd);
+	if (fd < 0)
+		return fd;
+	from.sa.sa_family = want->dst->sa.sa_family;
+	if (bind(fd, &from.sa, saddr_len(&from)))
+		return errno == EADDRNOTAVAIL ? -ENXIO : -errno;
+	return take_fd(&fd);
 }
 
 static int open_any(const struct upstream_want *want)
@@ -48,10 +43,10 @@ int cone_open(const struct upstream_want *want, struct upstream *ret_up)
 	struct upstream up = { .fd = -EADDRINUSE };
 	socklen_t len = sizeof(up.source);
 
-	if (want->source->mode == SOURCE_CLIENT_IP_PORT)
+	if (want->outlet->source.mode == SOURCE_CLIENT_IP_PORT)
 		up.fd = open_at(want, &exact);
 	if (up.fd == -EADDRINUSE || up.fd == -EACCES) {
-		up.fell_back = want->source->mode == SOURCE_CLIENT_IP_PORT;
+		up.fell_back = want->outlet->source.mode == SOURCE_CLIENT_IP_PORT;
 		up.fd = open_any(want);
 	}
 	if (up.fd < 0)

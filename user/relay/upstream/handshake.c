@@ -12,7 +12,7 @@ _Static_assert(HTTPCONNECT_OUT_MAX >= SOCKS5_OUT_MAX && HTTPCONNECT_OUT_MAX >= P
 	       "one buffer for all");
 
 struct handshake {
-	const struct proxy *proxy;
+	struct proxy proxy; /* a copy: new settings may come meanwhile */
 	unsigned int proxy_protocol;
 	union saddr client;
 	union saddr dst;
@@ -36,12 +36,12 @@ static void tunnel_open(struct handshake *h)
 
 static void begin(struct handshake *h)
 {
-	switch (h->proxy->kind) {
+	switch (h->proxy.kind) {
 	case PROXY_SOCKS5:
-		h->out_len = socks5_connect(&h->socks, h->proxy, &h->dst, h->out);
+		h->out_len = socks5_connect(&h->socks, &h->proxy, &h->dst, h->out);
 		break;
 	case PROXY_HTTP:
-		h->out_len = httpconnect_begin(&h->http, h->proxy, &h->dst, h->out);
+		h->out_len = httpconnect_begin(&h->http, &h->proxy, &h->dst, h->out);
 		break;
 	case PROXY_NONE:
 		tunnel_open(h);
@@ -57,7 +57,7 @@ int handshake_new(const struct handshake_want *want, struct handshake **ret_hand
 		h = calloc(1, sizeof(*h));
 		if (!h)
 			return -ENOMEM;
-		h->proxy = want->proxy;
+		h->proxy = *want->proxy;
 		h->proxy_protocol = want->proxy_protocol;
 		h->client = *want->client;
 		h->dst = *want->dst;
@@ -93,7 +93,7 @@ static enum handshake_result handshake_send(struct handshake *h, int fd)
 /* One byte that the proxy sent; 1: it was the last one. */
 static int handshake_take(struct handshake *h, uint8_t byte)
 {
-	if (h->proxy->kind == PROXY_SOCKS5)
+	if (h->proxy.kind == PROXY_SOCKS5)
 		return socks5_take(&h->socks, byte, h->out, &h->out_len);
 	return httpconnect_take(&h->http, byte);
 }
@@ -139,6 +139,11 @@ enum handshake_result handshake_run(struct handshake *h, int fd)
 int handshake_error(const struct handshake *h)
 {
 	return h->err;
+}
+
+const struct proxy *handshake_proxy(const struct handshake *h)
+{
+	return h && h->proxy.kind != PROXY_NONE ? &h->proxy : NULL;
 }
 
 void handshake_free(struct handshake *h)

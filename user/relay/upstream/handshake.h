@@ -19,7 +19,7 @@ struct handshake;
 
 /* Who talks to whom, and through what. */
 struct handshake_want {
-	const struct proxy *proxy;   /* borrowed until the handshake is freed */
+	const struct proxy *proxy;
 	unsigned int proxy_protocol; /* version of the header, 0: none */
 	const union saddr *client;
 	const union saddr *dst;
@@ -33,6 +33,9 @@ enum handshake_result handshake_run(struct handshake *h, int fd);
 
 /* Positive errno. */
 int handshake_error(const struct handshake *h);
+
+/* The proxy that it is with, or NULL; h may be NULL. */
+const struct proxy *handshake_proxy(const struct handshake *h);
 
 /* h may be NULL. */
 void handshake_free(struct handshake *h);

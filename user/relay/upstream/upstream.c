@@ -111,8 +111,9 @@ int upstream_open(const struct upstream_want *want, struct upstream *ret_up)
 	struct upstream up = { 0 };
 	socklen_t len = sizeof(up.source);
 
-	up.fd = want->source->mode == SOURCE_CLIENT_IP_PORT ? open_with_port(want, &up.fell_back) :
-							      open_any(want);
+	up.fd = want->outlet->source.mode == SOURCE_CLIENT_IP_PORT ?
+			open_with_port(want, &up.fell_back) :
+			open_any(want);
 	if (up.fd < 0)
 		return up.fd;
 	if (getsockname(up.fd, &up.source.sa, &len))

@@ -8,8 +8,8 @@
 
 struct upstream_want {
 	int type; /* SOCK_STREAM or SOCK_DGRAM */
-	const struct source *source;
-	const union saddr *client;
+	const struct outlet *outlet;
+	const union saddr *client; /* NULL: for none, so never from its address */
 	const union saddr *dst;
 	struct device_chooser *devices;
 	uint8_t ttl; /* 0: the kernel's default */
