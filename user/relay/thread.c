@@ -78,6 +78,7 @@ static void stop_listening(struct relay_thread *t)
 		return;
 	leave_given(t);
 	t->ctx.draining = true;
+	checker_close(&t->checker); /* no flow will choose any more */
 	tcp_drain(t->tcp);
 	udp_drain(t->udp);
 	leave_listeners(&t->ctx);
@@ -236,7 +237,7 @@ static void command_ready(struct io *io, uint32_t events)
 	take_settings(&t->ctx);
 	if (take_addresses(t))
 		tcp_addresses_changed(t->tcp);
-	if (t->checker.worker)
+	if (t->checker.worker && !t->ctx.draining)
 		checker_use(&t->checker, &t->ctx.settings->egress);
 	udp_keep(t->udp, atomic_load(&t->ctx.relay->pinned.detaching));
 	if (!t->ctx.draining)
