@@ -10,7 +10,7 @@ SECOND4=10.77.5.1 SECOND6=fd77:5::1 # of the router, on another way to the serve
 # A second link between router and server, which no route prefers.
 second_up() {
 	ip -n "$ROUTER" link add r2 type veth peer name s2 netns "$SERVER" &&
-		topo_address "$ROUTER" r2 $SECOND4/24 $SECOND6/64 &&
+		topo_address "$ROUTER" r2 "$SECOND4/24" "$SECOND6/64" &&
 		topo_address "$SERVER" s2 10.77.5.2/24 fd77:5::2/64 &&
 		r ip route add 10.77.0.0/16 via 10.77.5.2 dev r2 metric 500 &&
 		r ip route add fd77::/16 via fd77:5::2 dev r2 metric 5000

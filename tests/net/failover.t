@@ -11,12 +11,12 @@ URLS="socks5://$SERVER4:1080, socks5://user:secret@$SERVER4:1081"
 declare -A PID
 
 proxy_start() { # PORT ADDRESS [ARG…]
-	serve_run "socks$1" "$SERVER" microsocks -i $SERVER4 -p "$1" -b "$2" "${@:3}"
+	serve_run "socks$1" "$SERVER" microsocks -i "$SERVER4" -p "$1" -b "$2" "${@:3}"
 	PID[$1]=${SERVE_PIDS[-1]}
 	wait_for 10 listening "$SERVER" tcp "$1"
 }
-first_start() { proxy_start 1080 $FIRST; }
-second_start() { proxy_start 1081 $SECOND -u user -P secret; }
+first_start() { proxy_start 1080 "$FIRST"; }
+second_start() { proxy_start 1081 "$SECOND" -u user -P secret; }
 proxy_stop() { # PORT
 	stop "${PID[$1]}" KILL
 	wait_for 10 process_gone "${PID[$1]}"
@@ -28,6 +28,7 @@ by() {
 	echo "${seen% *}"
 }
 is_by() { [[ $(by) == "$1" ]]; }
+by_squid() { is_by "$ROUTER4" && grep -q "$OTHER" "$WORK/squid/access"; }
 config() { # LINE…
 	printf '[egress proxied]\nto = 10.77.4.0/24\n' >"$WORK/conf"
 	printf '%s\n' "$@" >>"$WORK/conf"
@@ -38,7 +39,7 @@ refused() { # REASON
 }
 
 prepare nginx
-for address in $FIRST $SECOND $OTHER; do s ip addr add $address dev lo; done
+for address in $FIRST $SECOND $OTHER; do s ip addr add "$address" dev lo; done
 r ip route add 10.77.4.0/24 via $SERVER4
 serve_run udp "$SERVER" python3 "$LIB/net.py" udp-at 7007 $OTHER $SERVER4
 serve_run udpsocks "$SERVER" python3 "$LIB/socks5.py" 1090
@@ -111,7 +112,7 @@ serve_run mute "$SERVER" python3 "$LIB/net.py" late 1082
 wait_for 10 listening "$SERVER" tcp 8888 || fatal "tinyproxy starts"
 wait_for 10 listening "$SERVER" tcp 1082 || fatal "the mute proxy starts"
 ok "a relay with options starts" relay_start --upstream "http://$ROUTER4:3128,socks5://$SERVER4:1090" --upstream-check 1
-ok "flows take squid" wait_for 10 eval '[[ $(by $OTHER) == $ROUTER4 ]] && grep -q $OTHER "$WORK/squid/access"'
+ok "flows take squid" wait_for 10 by_squid
 ok "the check greets squid" wait_for 10 grep -q 'OPTIONS' "$WORK/squid/access"
 is "datagrams take the SOCKS server" "$(cpy udp-who $OTHER 7007 | cut -d' ' -f1)" $OTHER
 relay_stop
