@@ -10,6 +10,10 @@
 #include "relay/process/background.h"
 #include "relay/process/channel.h"
 #include "relay/process/privs.h"
+#include "relay/process/seccomp.h"
+
+/* A log file on a file system that hangs can keep it. The service manager kills it after us. */
+#define STOP_PATIENCE_MS 2000
 
 static void become_registrar(const struct options *o)
 {
@@ -17,7 +21,13 @@ static void become_registrar(const struct options *o)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	privs_keep_for_helper(o->log_file[0]);
-	/* After the change of credentials, which clears it. */
+	/* Best effort, as for the capabilities. */
+	if (!o->no_seccomp)
+		seccomp_enter_helper();
+	/*
+	 * For a relay of the same user; others may not signal us. After the change of credentials, which
+	 * clears it.
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "tproxy-registr");
 	/*
@@ -107,11 +117,13 @@ int registrar_read(const struct registrar *r, struct registrar_report *ret_repor
 
 void registrar_stop(struct registrar *r)
 {
+	uint64_t deadline = monotonic_ms() + STOP_PATIENCE_MS;
+
 	if (r->fd < 0)
 		return;
 	/* We may not signal a process of root; it ends when this socket is closed. */
 	close(r->fd);
 	r->fd = -1;
-	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	while (!waitpid(r->pid, NULL, WNOHANG) && monotonic_ms() < deadline)
+		usleep(1000);
 }

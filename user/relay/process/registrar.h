@@ -54,7 +54,10 @@ int registrar_ask_listener(const struct registrar *r, const struct listener_id *
  */
 int registrar_read(const struct registrar *r, struct registrar_report *ret_report);
 
-/* Ends the process and waits for it: afterwards only we hold the listeners. */
+/*
+ * Ends the process and waits for it: afterwards only we hold the listeners. If it hangs, it keeps its
+ * copies until it continues, or we end.
+ */
 void registrar_stop(struct registrar *r);
 
 #endif
