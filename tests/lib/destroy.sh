@@ -40,9 +40,10 @@ verdict_is() { [[ $(verdict) == "$1" ]]; }
 relay_helper() { pgrep -P "$RELAY_PID"; }
 
 # squat PORT tcp|udp [shut] — a process of the router destroys the relay's listeners of that port,
-# or shuts them down, until it has the port itself, over both families
+# or shuts them down, until it has the port itself, over both families; SQUAT_PID is the process
 squat() {
 	serve_run "squat-$2" "$ROUTER" python3 "$LIB/destroy.py" squat "$1" "$2" "$RELAY_PID" "${3:-}"
+	# shellcheck disable=SC2034 # for the script
 	SQUAT_PID=${SERVE_PIDS[-1]}
 	wait_for 30 grep -q squatting "$WORK/log/squat-$2"
 }

@@ -42,7 +42,7 @@ at_most "the relay does not spin (ticks of 10 ms)" $(($(relay_ticks) - TICKS)) 3
 ok "no descriptor is lost" wait_for 10 relay_fds_at_most $((FDS + 4))
 touch "$WORK/go"
 for to in $SERVER4 $SERVER6; do
-	ok "the connection to $to has survived" wait_for 20 grep -q done "$WORK/hold-$to"
+	ok "the connection to $to has survived" wait_for 20 grep -q "done" "$WORK/hold-$to"
 done
 for name in "TCP 127\.0\.0\.1:15002" "TCP \[::1\]:15002" "TCP 127\.0\.0\.1:15006" "TCP \[::1\]:15006" \
 	"TCP 127\.0\.0\.1:[0-9]+ of worker 1" "TCP \[::1\]:[0-9]+ of worker 1"; do
