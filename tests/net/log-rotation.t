@@ -25,7 +25,7 @@ log_start() {
 # in_file FILE — the current number of records there
 in_file() { grep -c ' tcp ' "$1"; }
 has_flow() { [[ $(in_file "$1") -gt ${2:-0} ]]; }
-flow() { [[ $(whoami_at $SERVER4) == "$ROUTER4 "* ]]; }
+flow() { [[ $(whoami_at "$SERVER4") == "$ROUTER4 "* ]]; }
 uses() { [[ $(readlink "/proc/$RELAY_PID/fd/"*) == *"$1"* ]]; }
 says_on_stderr() { wait_for 10 grep -Eq -- "$1" "$WORK/log/out"; }
 

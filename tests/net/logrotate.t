@@ -14,7 +14,7 @@ sed "s|/var/log/tproxy|$LOGS|" "$TOP/examples/logrotate" >"$WORK/rotate"
 chmod 644 "$WORK/rotate"
 # no systemd runs here: the script of the file goes on to pkill
 rotate() { logrotate --force --state "$WORK/state" "$WORK/rotate"; }
-flow() { [[ $(whoami_at $SERVER4) == "$ROUTER4 "* ]]; }
+flow() { [[ $(whoami_at "$SERVER4") == "$ROUTER4 "* ]]; }
 records() { zcat -f "$LOGS"/relay.log* | grep -c ' tcp .* end='; }
 all_recorded() { [[ $(records) -eq $FLOWS ]]; }
 

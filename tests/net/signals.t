@@ -26,7 +26,7 @@ alive() { ! process_gone "$1"; }
 get_helper() { HELPER=$(pgrep -P "$RELAY_PID") && [[ $HELPER =~ ^[0-9]+$ ]]; }
 
 start_flow() {
-	nsenter --net="/run/netns/$CLIENT" -- python3 "$LIB/net.py" hold $SERVER4 7007 "$WORK/go" >"$WORK/held" 2>&1 &
+	nsenter --net="/run/netns/$CLIENT" -- python3 "$LIB/net.py" hold "$SERVER4" 7007 "$WORK/go" >"$WORK/held" 2>&1 &
 	FLOW=$!
 	wait_for 10 grep -q up "$WORK/held"
 }
