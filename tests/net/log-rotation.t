@@ -47,7 +47,7 @@ rotates() {
 	nok "$1: which is closed" uses "$FILE.1"
 }
 
-prepare nginx
+prepare nginx echo
 ok "the relay starts" log_start root
 do_ok "attach" loader attach r0 --ports 80 --to 10.77.2.0/24
 ok "flows go through the relay" steering $SERVER4
@@ -130,6 +130,29 @@ ok "load: $counted flows" test "$counted" -gt 50
 is "load: each has its record" "$logged" "$counted"
 is "load: each line is whole" "$(grep -vcE '^20..-..-..T..:..:..\.[0-9]{3}Z (tcp .* end=|(info|warn|error) )' "$WORK/all")" 0
 is "load: the log has no loss" "$(grep -c 'were lost' "$WORK/all")" 0
+
+# a relay whose place another one has taken, and that has a flow left
+rm -rf "$LOGS"
+ok "retired: a relay starts" log_start root
+do_ok "retired: TCP echo, too" loader attach r0 --ports 80,7007
+ok "retired: flows go through it" steering $SERVER4
+nsenter --net="/run/netns/$CLIENT" -- python3 "$LIB/net.py" hold "$SERVER4" 7007 "$WORK/go" >"$WORK/held" 2>&1 &
+held=$!
+ok "retired: a flow" wait_for 10 grep -q up "$WORK/held"
+old=$RELAY_PID
+"$RELAY" -n "$ROUTER" --log-file "$FILE" >"$WORK/log/out" 2>&1 </dev/null &
+RELAY_PID=$!
+disown "$RELAY_PID"
+ok "retired: another relay takes its place" relay_says 'hand-over: done'
+mv "$FILE" "$FILE.1"
+kill -USR1 "$old"
+ok "retired: the old relay opens the new file" relay_says 'opened again'
+touch "$WORK/go"
+ok "retired: the flow ends" wait "$held"
+ok "retired: its record is in the new file" relay_says "$(record tcp $CLIENT4 $SERVER4 7007)"
+ok "retired: the old relay ends" wait_for 20 process_gone "$old"
+wait_for 10 relay_says 'registered in'
+relay_stop
 
 # a relay that is not started as root
 RELAY_COPY=$WORK/tproxy-relay

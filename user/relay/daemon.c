@@ -273,7 +273,7 @@ static void retire(struct daemon *d)
 	handover_retire(&d->handover);
 	notify_successor(handover_successor(&d->handover));
 	flow_server_retire(&d->flows);
-	registrar_stop(&d->registrar);
+	registrar_retire(&d->registrar, d->options.log_file[0]);
 	d->watchdog_ms = 0;
 	order_all(d, THREAD_RETIRE);
 }

@@ -56,6 +56,7 @@ static inline bool registrar_tells(unsigned int tries)
 enum registrar_want {
 	REGISTRAR_GO, /* always the first */
 	REGISTRAR_WANT_LOG,
+	REGISTRAR_WANT_LOG_ONLY, /* gives the listeners up and answers nothing else */
 	REGISTRAR_WANT_LISTENER,
 };
 

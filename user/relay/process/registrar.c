@@ -115,6 +115,12 @@ int registrar_read(const struct registrar *r, struct registrar_report *ret_repor
 	return 1;
 }
 
+void registrar_retire(struct registrar *r, bool has_log)
+{
+	if (!has_log || ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_LOG_ONLY }))
+		registrar_stop(r);
+}
+
 void registrar_stop(struct registrar *r)
 {
 	uint64_t deadline = monotonic_ms() + STOP_PATIENCE_MS;

@@ -55,6 +55,12 @@ int registrar_ask_listener(const struct registrar *r, const struct listener_id *
 int registrar_read(const struct registrar *r, struct registrar_report *ret_report);
 
 /*
+ * Another relay serves the listeners: the helper gives them up, and from now on only answers
+ * registrar_ask_log. Without a log file it ends, as with registrar_stop.
+ */
+void registrar_retire(struct registrar *r, bool has_log);
+
+/*
  * Ends the process and waits for it: afterwards only we hold the listeners. If it hangs, it keeps its
  * copies until it continues, or we end.
  */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "relay/process/registration.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "lib/pindir.h"
 #include "lib/util.h"
+#include "relay/log/logfile.h"
 #include "relay/net/localaddr.h"
 #include "relay/process/channel.h"
 #include "relay/process/pins.h"
@@ -42,6 +42,7 @@ struct registration {
 	int refused_err;
 	struct registrar_config reported;
 	bool log_wanted; /* the log file is to be opened again */
+	bool log_only;   /* the relay has retired */
 };
 
 static void __printf(3, 4)
@@ -202,28 +203,11 @@ static void sync_addresses(struct registration *r)
 
 /* ---- requests ----------------------------------------------------------- */
 
-/*
- * Never waits for the reader of a FIFO, and follows no link in the last part of the path: the owner
- * of the directory could lead root to another file.
- */
-static int open_log(const char *path)
-{
-	int fd =
-		open(path,
-		     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
-		     0640);
-
-	if (fd < 0)
-		return -errno;
-	fcntl(fd, F_SETFL, O_APPEND);
-	return fd;
-}
-
 /* If the relay does not read, the answer comes at a later poll. */
 static void answer_log(struct registration *r)
 {
 	const char *path = r->options->log_file;
-	__cleanup_close int fd = path[0] ? open_log(path) : -ENOENT;
+	__cleanup_close int fd = path[0] ? logfile_open(path, false) : -ENOENT;
 	struct registrar_report report = { .kind = REGISTRAR_LOG, .err = fd < 0 ? -fd : 0 };
 
 	if (!channel_send(r->sock, &report, sizeof(report), fd))
@@ -237,6 +221,9 @@ static void take_request(struct registration *r, const struct registrar_request 
 		break;
 	case REGISTRAR_WANT_LOG:
 		r->log_wanted = true;
+		break;
+	case REGISTRAR_WANT_LOG_ONLY:
+		r->log_only = true;
 		break;
 	case REGISTRAR_WANT_LISTENER:
 		if (reopening_want(&r->reopening, &request->id))
@@ -280,6 +267,20 @@ static void turn(struct registration *r)
 		sync_slots(r);
 }
 
+/* For a relay that has retired: its last flows may need the log for days. */
+static void run_for_log(struct registration *r)
+{
+	struct pollfd fd = { .fd = r->sock, .events = POLLIN };
+
+	for (unsigned int i = 0; i < r->set->workers; i++)
+		listener_close(&r->set->worker[i]);
+	do {
+		if (r->log_wanted)
+			answer_log(r);
+		poll(&fd, 1, r->log_wanted ? POLL_MS : -1);
+	} while (take_requests(r));
+}
+
 static void run(struct registration *r)
 {
 	char buf[4096];
@@ -299,6 +300,10 @@ static void run(struct registration *r)
 			continue;
 		if (fds[0].revents && !take_requests(r))
 			return;
+		if (r->log_only) {
+			run_for_log(r);
+			return;
+		}
 		if (fds[2].revents)
 			sync_addresses(r);
 		if (fds[1].revents && read(r->inotify, buf, sizeof(buf)) < 0)
