@@ -105,18 +105,7 @@ uint32_t clients_flows(const struct clients *c)
 
 union saddr client_address(const union saddr *addr, uint8_t prefix6)
 {
-	union saddr a = *addr;
-	uint8_t *bytes = a.v6.sin6_addr.s6_addr;
-
-	saddr_set_port(&a, 0);
-	if (a.sa.sa_family != AF_INET6)
-		return a;
-	a.v6.sin6_flowinfo = 0;
-	for (unsigned int i = 0; i < 16; i++) {
-		if (prefix6 < i * 8 + 8)
-			bytes[i] &= prefix6 <= i * 8 ? 0 : (uint8_t)(0xff << (i * 8 + 8 - prefix6));
-	}
-	return a;
+	return saddr_client(addr, prefix6);
 }
 
 /* ---- the table ---------------------------------------------------------- */
