@@ -203,8 +203,9 @@ static int start_privileged(struct daemon *d)
 		    o->udp_full_cone ? 1 : o->workers);
 	err = record_open(o->log_file[0] ? o->log_file : NULL, o->log_format, o->log_level);
 	if (err) {
-		log_error("log file %s: cannot be opened: %s (check --log-file)", o->log_file,
-			  strerror(-err));
+		log_error("log%s%s: cannot be opened: %s (check --log-file, and the limits of open "
+			  "files and memory)",
+			  o->log_file[0] ? " file " : "", o->log_file, strerror(-err));
 		return err;
 	}
 	record_choose(o->log_begin, o->settings->limits.source_prefix6);
