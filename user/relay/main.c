@@ -67,6 +67,7 @@ static void finish(struct daemon *d)
 	looplog_free(d->relay.loops);
 	options_free(&d->options);
 	sink_stop(LOG_FLUSH_MS);
+	record_close();
 	cleanup_fd(&d->relay.done);
 	cleanup_fd(&d->relay.trouble);
 	cleanup_fd(&d->relay.paused);

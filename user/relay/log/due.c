@@ -18,6 +18,12 @@ int due_open(void)
 	return due.fd < 0 ? -errno : 0;
 }
 
+void due_close(void)
+{
+	cleanup_fd(&due.fd);
+	due.fd = -1;
+}
+
 int due_fd(void)
 {
 	return due.fd;

@@ -11,6 +11,8 @@
 /* 0 or -errno. Without it the other functions do nothing. */
 int due_open(void);
 
+void due_close(void);
+
 /* Readable when something is due; -1: not open. */
 int due_fd(void);
 

@@ -195,6 +195,13 @@ void record_report_all(void)
 	report_failures(true);
 }
 
+void record_close(void)
+{
+	due_close();
+	throttle_free(failures.table);
+	failures.table = NULL;
+}
+
 /* ---- messages ----------------------------------------------------------- */
 
 void record_say(enum record_level level, const char *fmt, ...)

@@ -40,4 +40,7 @@ int record_due_fd(void);
 void record_report(void);
 void record_report_all(void);
 
+/* Frees what record_open made. No other thread may log any more; nothing is left out from now on. */
+void record_close(void);
+
 #endif
