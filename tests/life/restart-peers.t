@@ -159,7 +159,7 @@ relay_stop
 # --- a directory that cannot be used ---
 chown nobody /run/tproxy
 ok "in a /run/tproxy of another user the relay starts" relay_start
-is "one warning says what to do" "$(grep -c ' warn ' "$RELAY_LOG")" 1
+is "one warning says what to do" "$(grep -c ' warn hand-over' "$RELAY_LOG")" 1
 ok "it is that one" relay_says 'warn hand-over: /run/tproxy/.*: other users may write in this directory \(start as root, or choose a directory with --run-dir.*'
 ok "flows are served" steering $SERVER4
 relay_stop
@@ -167,6 +167,7 @@ rm -rf /run/tproxy
 mkdir -m 755 "$WORK/mine"
 ok "with --run-dir it starts" relay_start --run-dir "$WORK/mine"
 ok "its sockets are there" test -S "$WORK/mine/$(basename "$(handover_path)")" -a ! -e "$(handover_path)"
+like "a list of flows finds it there" "$(r "$RELAY" --list --run-dir "$WORK/mine")" '^no flow|^0 flows|flow'
 first=$RELAY_PID
 ok "and it can be taken over" relay_start --run-dir "$WORK/mine"
 ok "the old one goes" wait_for 20 process_gone "$first"

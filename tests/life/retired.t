@@ -17,7 +17,7 @@ hold() { # NAME — a flow that lasts until $WORK/go-NAME appears; prints "done"
 	local name=$1
 
 	rm -f "$WORK/go-$name"
-	c timeout 120 python3 "$LIB/net.py" hold $SERVER4 7007 "$WORK/go-$name" >"$WORK/held-$name" 2>&1 &
+	c timeout 120 python3 "$LIB/net.py" hold "$SERVER4" 7007 "$WORK/go-$name" >"$WORK/held-$name" 2>&1 &
 	HELD+=($!)
 	disown $!
 	wait_for 10 grep -q up "$WORK/held-$name"
@@ -58,6 +58,8 @@ printf '[relay]\nworkers = nonsense\n' >"$CONF"
 kill -HUP "${PID[c]}"
 ok "an error is logged by each" says a 'SIGHUP: the old lists and limits stay'
 printf '[relay]\nworkers = 2\n' >"$CONF"
+listed() { r "$RELAY" --list | grep -cE "^ *[0-9]+ +tcp .*:7007 "; }
+is "the list of flows has those of all three" "$(listed)" 3
 ok "the flow of a lives" lives a
 ok "a ends with it" wait_for 10 process_gone "${PID[a]}"
 ok "another relay after that" relay_start -c "$CONF"
@@ -85,6 +87,29 @@ nok "e continues" process_gone "${PID[e]}"
 ok "a flow continues after the death of the next relay, until retire-timeout" says e 'retire-timeout: resetting'
 ok "then e ends" wait_for 10 process_gone "${PID[e]}"
 like "its flow is reset" "$(<"${LOG[e]}")" ':7007 .*end=drain'
+
+# --- a log file that is rotated: a retired relay has no helper to open it again ---
+FILE=$WORK/log/relay.file
+start_with_file() { # as relay_start
+	"$RELAY" -n "$ROUTER" --log-file "$FILE" >>"$WORK/log/file.out" 2>&1 </dev/null &
+	RELAY_PID=$!
+	disown $!
+	wait_for 10 relay_pid_in_file
+}
+relay_pid_in_file() { [[ $(grep -c 'listening on' "$FILE") -eq $started ]]; }
+started=1
+ok "a relay with a log file starts" start_with_file
+ok "it serves" steering $SERVER4
+ok "a flow begins there" hold g
+started=2
+ok "another one takes over" start_with_file
+mv "$FILE" "$FILE.1"
+kill -USR1 "$RELAY_PID"
+reopened() { [[ $(grep -c 'opened again' "$FILE") -eq 2 ]]; }
+ok "both open the file again" wait_for 10 reopened
+ok "the flow of the first one ends" lives g
+ok "its record is in the new file" wait_for 10 grep -q ':7007 .*end=' "$FILE"
+relay_stop
 
 # --- ids ---
 ids() { sed -n 's/.*"id":\([0-9]*\).*/\1/p' "${logs[@]}"; }

@@ -81,7 +81,7 @@ nok "and does not say that the service stops" said STOPPING=1
 said=$(timeout 20 nsenter --net="/run/netns/$ROUTER" -- "$RELAY" --pin-dir "$PINS" --background \
 	--log-file "$WORK/log/relay.file" 2>&1)
 is "with a log file the command keeps no output open" "$? $said" "0 "
-ok "the log is in the file" grep -q 'taking the listeners over' "$WORK/log/relay.file"
+ok "the log is in the file" wait_for 5 grep -q 'taking the listeners over' "$WORK/log/relay.file"
 fourth=$(pgrep -x -n tproxy-relay)
 ok "it serves" via_relay $SERVER4
 kill -TERM "$fourth"

@@ -9,10 +9,11 @@
 
 #include "lib/notify.h"
 #include "lib/util.h"
-#include "relay/config/load.h"
 #include "relay/log/record.h"
+#include "relay/reload.h"
 #include "relay/reopen.h"
 #include "relay/signals.h"
+#include "relay/threads.h"
 #include "relay/upstream/health.h"
 
 #define RETIRED_END_MS 2000 /* after their flows, retired relays end */
@@ -20,8 +21,7 @@
 /* Wakes all threads, which look at their order and at the settings. */
 static void poke_all(struct daemon *d)
 {
-	for (unsigned int i = 0; i < d->opened; i++)
-		thread_order(&d->threads[i], d->order);
+	threads_order(d->threads, d->opened, d->order);
 }
 
 static void order_all(struct daemon *d, enum thread_order order)
@@ -44,54 +44,19 @@ static void publish(struct daemon *d, struct settings *settings)
 	poke_all(d);
 }
 
-/* A file may have any number of errors, and the log is read by people. */
-#define RELOAD_ERRORS_MAX 20
-
-static void report_error(const char *text, void *arg)
-{
-	unsigned int *errors = arg;
-
-	if ((*errors)++ < RELOAD_ERRORS_MAX)
-		record_say(RECORD_ERROR, "%s", text);
-}
-
-/* What the start refuses for its device, new settings must not bring either. */
-static bool fits(const struct daemon *d, const struct options *fresh, unsigned int *errors)
-{
-	char why[DAEMON_WHY_LEN];
-
-	if (!d->relay.binding.vrf || !options_check_vrf(fresh, why, sizeof(why)))
-		return true;
-	report_error(why, errors);
-	return false;
-}
-
-/* Reads everything again as the start did, and takes lists, limits and pools from it. */
+/* Takes lists, limits and pools again from where the start read them. */
 static void reload(struct daemon *d)
 {
-	struct options *fresh = calloc(1, sizeof(*fresh));
-	unsigned int errors = 0;
-	struct options_source source = { .argc = d->argc,
-					 .argv = d->argv,
-					 .again = true,
-					 .error = report_error,
-					 .arg = &errors };
+	struct options *fresh = reload_read(d->argc, d->argv, d->relay.binding.vrf);
 
-	if (fresh && options_load(fresh, &source) == OPTIONS_RUN && fits(d, fresh, &errors)) {
+	if (fresh) {
 		publish(d, fresh->settings);
 		record_choose(fresh->log_begin, fresh->settings->limits.source_prefix6);
 		record_say(RECORD_INFO, "SIGHUP: lists and limits were read again");
 	} else {
-		if (!fresh)
-			report_error("out of memory", &errors);
-		if (errors > RELOAD_ERRORS_MAX)
-			record_say(RECORD_ERROR, "%u more errors are not logged",
-				   errors - RELOAD_ERRORS_MAX);
 		record_say(RECORD_WARN, "SIGHUP: the old lists and limits stay");
 	}
-	if (fresh)
-		options_free(fresh);
-	free(fresh);
+	reload_free(fresh);
 }
 
 static bool is_draining(const struct daemon *d)
@@ -161,6 +126,7 @@ static void handle_signal(struct daemon *d)
 		break;
 	case SIGUSR1:
 		reopen_ask(&d->options, &d->registrar);
+		handover_tell(&d->handover, MESSAGE_LOG);
 		break;
 	default:
 		end_or_drain(d);
@@ -215,14 +181,6 @@ static void handle_registrar(struct daemon *d)
 
 /* ---- hand-over ---------------------------------------------------------- */
 
-static bool all_paused(const struct daemon *d)
-{
-	for (unsigned int i = 0; i < d->opened; i++)
-		if (!atomic_load(&d->threads[i].paused))
-			return false;
-	return true;
-}
-
 /* A thread that has not paused yet may still use it, see begin_pause. */
 static void close_gifts(struct daemon *d)
 {
@@ -240,7 +198,7 @@ static void begin_pause(struct daemon *d)
 
 static void resume(struct daemon *d)
 {
-	if (all_paused(d))
+	if (threads_have_paused(d->threads, d->opened))
 		close_gifts(d);
 	order_all(d, THREAD_RUN);
 }
@@ -249,15 +207,11 @@ static void resume(struct daemon *d)
 static void handle_paused(struct daemon *d)
 {
 	eventfd_t count;
-	uint64_t next_id = 0;
 
 	eventfd_read(d->relay.paused, &count);
-	if (d->handover.stage != STAGE_PAUSING || !all_paused(d))
+	if (d->handover.stage != STAGE_PAUSING || !threads_have_paused(d->threads, d->opened))
 		return;
-	for (unsigned int i = 0; i < d->opened; i++)
-		if (atomic_load(&d->threads[i].next_id) > next_id)
-			next_id = atomic_load(&d->threads[i].next_id);
-	if (!handover_paused(&d->handover, next_id))
+	if (!handover_paused(&d->handover, threads_next_id(d->threads, d->opened)))
 		resume(d);
 }
 
@@ -274,7 +228,7 @@ static void retire(struct daemon *d)
 	notify_successor(handover_successor(&d->handover));
 	flow_server_retire(&d->flows);
 	registrar_retire(&d->registrar, d->options.log_file[0]);
-	d->watchdog_ms = 0;
+	d->watchdog.period_ms = 0;
 	order_all(d, THREAD_RETIRE);
 }
 
@@ -284,22 +238,27 @@ static void expire(struct daemon *d)
 	reset(d);
 }
 
-/* Of those that flows have, for a new relay that does not live to see handover_paused. */
-static uint64_t latest_id(const struct daemon *d)
+/* What the relay that serves asks a retired one to do for it. */
+static void take_message(struct daemon *d)
 {
-	uint64_t latest = d->handover.next_id;
+	struct message *m = &d->handover.message;
 
-	for (unsigned int i = 0; i < d->opened; i++) {
-		uint64_t id = atomic_load(&d->threads[i].ctx.worker.latest_id);
-
-		latest = id > latest ? id : latest;
+	switch (m->type) {
+	case MESSAGE_FLOWS:
+		if (m->fd_count && m->size == sizeof(struct flows_request))
+			flow_server_adopt(&d->flows, take_fd(&m->fds[0]),
+					  (const struct flows_request *)m->body);
+		break;
+	case MESSAGE_LOG:
+		reopen_ask(&d->options, &d->registrar);
+		break;
 	}
-	return latest;
+	message_close(m);
 }
 
 static void handle_handover(struct daemon *d)
 {
-	d->handover.next_id = latest_id(d);
+	d->handover.next_id = threads_latest_id(d->threads, d->opened);
 	switch (handover_step(&d->handover)) {
 	case HANDOVER_NOTHING:
 		break;
@@ -317,6 +276,7 @@ static void handle_handover(struct daemon *d)
 		break;
 	case HANDOVER_RELOAD:
 		reload(d);
+		reopen_ask(&d->options, &d->registrar);
 		break;
 	case HANDOVER_DRAIN:
 		drain(d);
@@ -326,45 +286,13 @@ static void handle_handover(struct daemon *d)
 		reset(d);
 		break;
 	case HANDOVER_MESSAGE:
-		/* Here go requests about flows of other relays. */
-		message_close(&d->handover.message);
+		take_message(d);
 		break;
 	case HANDOVER_GONE:
 		/* Here the counts of its flows are forgotten. */
 		cleanup_fd(&d->handover.gone.segment_fd);
 		break;
 	}
-}
-
-/* ---- the service manager ------------------------------------------------ */
-
-/* systemd gets its message only if each thread has made a turn, so it restarts us if one hangs. */
-static void feed_watchdog(struct daemon *d)
-{
-	uint64_t now = monotonic_ms();
-	bool alive = true;
-
-	if (!d->watchdog_ms || now < d->watchdog_due)
-		return;
-	d->watchdog_due = now + d->watchdog_ms;
-	for (unsigned int i = 0; i < d->opened; i++) {
-		uint64_t beats = atomic_load(&d->threads[i].ctx.worker.beats);
-
-		alive &= beats != d->beats[i] || d->order != THREAD_RUN;
-		d->beats[i] = beats;
-	}
-	if (alive)
-		notify_systemd("WATCHDOG=1");
-	poke_all(d);
-}
-
-static int watchdog_wait(const struct daemon *d)
-{
-	uint64_t now = monotonic_ms();
-
-	if (!d->watchdog_ms)
-		return -1;
-	return now < d->watchdog_due ? (int)(d->watchdog_due - now) : 0;
 }
 
 /* ---- the loop ----------------------------------------------------------- */
@@ -386,7 +314,7 @@ static int retired_wait(const struct daemon *d)
 
 static int time_to_wait(const struct daemon *d)
 {
-	int wait = sooner(watchdog_wait(d), handover_wait(&d->handover));
+	int wait = sooner(watchdog_wait(&d->watchdog), handover_wait(&d->handover));
 
 	wait = sooner(wait, mend_wait(&d->mend));
 	return d->running ? wait : sooner(wait, retired_wait(d));
@@ -441,16 +369,30 @@ static void handle_events(struct daemon *d, const struct pollfd *fds)
 		d->running -= (unsigned int)count;
 }
 
+/* Retired relays have flows that belong to a list. */
+static unsigned int pass_flows_on(void *arg, int fd, const struct flows_request *request)
+{
+	const struct daemon *d = arg;
+
+	return handover_pass(&d->handover, &(struct message_out){ .type = MESSAGE_FLOWS,
+								  .body = request,
+								  .size = sizeof(*request),
+								  .fds = &fd,
+								  .fd_count = 1 });
+}
+
 void daemon_run(struct daemon *d)
 {
 	struct pollfd fds[ON_MAX];
 
+	d->flows.others = (struct flow_others){ .pass_on = pass_flows_on, .arg = d };
 	/* The process that the service manager knows is the last one to end. */
 	while (d->running || retired_wait(d)) {
 		wait_for(d, fds);
 		handle_events(d, fds);
 		mend_check(&d->mend);
 		end_if_hopeless(d);
-		feed_watchdog(d);
+		if (watchdog_feed(&d->watchdog, d->threads, d->opened))
+			poke_all(d);
 	}
 }

@@ -13,6 +13,7 @@
 #include "relay/mend.h"
 #include "relay/process/handover.h"
 #include "relay/process/takeover.h"
+#include "relay/watchdog.h"
 
 #define DAEMON_WHY_LEN 1024
 
@@ -41,9 +42,7 @@ struct daemon {
 	int status;              /* of the process, at its end */
 	enum thread_order order; /* that the threads have */
 	uint64_t drain_end;      /* ms of CLOCK_MONOTONIC: we wait for retired relays until then */
-	uint64_t watchdog_ms;    /* how often to report to systemd, 0: never */
-	uint64_t watchdog_due;   /* ms of CLOCK_MONOTONIC */
-	uint64_t beats[OPTIONS_MAX_WORKERS]; /* of each thread, when we last looked */
+	struct watchdog watchdog;
 };
 
 /* Returns when all threads have ended. */

@@ -139,7 +139,7 @@ int main(int argc, char **argv)
 	}
 	d.relay.settings = settings_ref(d.options.settings);
 	/* Twice as often as systemd asks, because one message may be late. It names our process id. */
-	d.watchdog_ms = notify_watchdog_ms() / 2;
+	d.watchdog.period_ms = notify_watchdog_ms() / 2;
 	if (d.options.background && enter_background())
 		return 1;
 	/* After a failed start the end of the process cleans up. */

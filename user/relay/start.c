@@ -5,24 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 
 #include "lib/log.h"
 #include "lib/notify.h"
-#include "lib/rundir.h"
 #include "relay/admit/clients.h"
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/log/sink.h"
 #include "relay/process/background.h"
 #include "relay/process/conflict.h"
+#include "relay/process/pathsockets.h"
 #include "relay/process/privs.h"
 #include "relay/process/seccomp.h"
 #include "relay/signals.h"
-
-#define FLOWS_BACKLOG 8
-#define LISTENERS_PATIENCE_MS 1000
-#define LISTENERS_AGAIN_MS 50
 
 /* Otherwise a socket of ours could become standard output. */
 static void fill_standard_fds(void)
@@ -68,59 +63,15 @@ static int find_device(struct daemon *d)
 
 /* ---- what a relay that runs already gives ------------------------------- */
 
-/* The relay works without, so a failure is only a warning. */
-static void say_no_sockets(const struct daemon *d, int err)
-{
-	record_say(RECORD_WARN, "hand-over: %s/%s: %s (%s)", rundir_path(), d->names.handover,
-		   err == -EUCLEAN ? "other users may write in this directory" : strerror(-err),
-		   err == -EADDRINUSE ?
-			   "another relay has it; this one cannot be restarted "
-			   "without an interruption" :
-			   "start as root, or choose a directory with --run-dir: otherwise "
-			   "the next start interrupts all flows");
-}
-
-static int open_flows_socket(struct daemon *d)
-{
-	int fd = rundir_listen(d->names.flows, RUNDIR_MEMBERS);
-
-	if (fd < 0)
-		return fd;
-	d->flows_fd = fd;
-	return 0;
-}
-
 /* By path sockets the next relay and the list of flows find us. */
 static void offer_sockets(struct daemon *d)
 {
 	struct handover *h = &d->handover;
-	int err = handover_open(h, d->names.handover, take_fd(&d->takeover.listen_fd));
 
-	d->flows_fd = take_fd(&d->takeover.flows_fd);
-	if (d->flows_fd >= 0)
-		listen(d->flows_fd, FLOWS_BACKLOG); /* peers see who we are */
-	else if (!err)
-		err = open_flows_socket(d);
-	if (err)
-		say_no_sockets(d, err);
+	d->flows_fd = path_sockets_open(&d->names, &d->takeover, h);
 	h->listeners = &d->listeners;
 	h->flows_fd = d->flows_fd;
 	h->retire_ms = d->options.retire_timeout * 1000ULL;
-}
-
-/* A relay that is about to end closes its listeners a moment after it stopped to answer. */
-static int open_missing(struct daemon *d, char *why, size_t size)
-{
-	uint64_t end = monotonic_ms() + LISTENERS_PATIENCE_MS;
-	int err;
-
-	for (;;) {
-		err = listener_open_missing(&d->listeners, &d->options, why, size);
-		if (err != -EADDRINUSE || monotonic_ms() >= end)
-			return err;
-		listener_set_init(&d->listeners, &d->options, d->relay.binding.in);
-		usleep(LISTENERS_AGAIN_MS * 1000);
-	}
 }
 
 /* Those of systemd or of the relay that runs already; what is missing then is opened. */
@@ -144,7 +95,7 @@ static int get_listeners(struct daemon *d)
 			   "ss -K does: opening new ones",
 			   from_systemd.destroyed + t->listeners.destroyed);
 	if (!err)
-		err = open_missing(d, why, sizeof(why));
+		err = listener_open_missing(&d->listeners, &d->options, why, sizeof(why));
 	return complain(err, why);
 }
 
@@ -170,17 +121,6 @@ static int start_registrar(struct daemon *d)
 		log_error("registrar: cannot be started: %s (check the limit of processes)",
 			  strerror(-err));
 	return err;
-}
-
-/* Without names there is no hand-over, and the relay works. */
-static void name_sockets(struct daemon *d)
-{
-	int err = run_names_make(&d->options, &d->names);
-
-	if (*d->options.run_dir)
-		rundir_choose(d->options.run_dir);
-	if (err)
-		record_say(RECORD_WARN, "/proc/self/ns: %s (mount /proc)", strerror(-err));
 }
 
 /* What needs the privileges that we were started with. 0, or -errno after logging why. */
@@ -209,7 +149,7 @@ static int start_privileged(struct daemon *d)
 		return err;
 	}
 	record_choose(o->log_begin, o->settings->limits.source_prefix6);
-	name_sockets(d);
+	path_sockets_name(o, &d->names);
 	err = get_listeners(d);
 	if (!err)
 		err = refuse_conflict(d);
@@ -362,9 +302,11 @@ static void warn_of_nobody(const struct options *o)
 /* The service manager tells only the first process of a service about the watchdog. */
 static void start_watchdog(struct daemon *d)
 {
-	if (!d->watchdog_ms)
-		d->watchdog_ms = d->takeover.watchdog_ms;
-	d->handover.watchdog_ms = (uint32_t)d->watchdog_ms;
+	struct watchdog *w = &d->watchdog;
+
+	if (!w->period_ms)
+		w->period_ms = d->takeover.watchdog_ms;
+	d->handover.watchdog_ms = (uint32_t)w->period_ms;
 }
 
 static int start_unprivileged(struct daemon *d)

@@ -11,7 +11,7 @@
 #define RELAYS_MAX 64 /* that exist: root made them */
 
 struct finding {
-	char prefix[64]; /* of the path, up to the name of the relay */
+	char prefix[128]; /* of the path, up to the name of the relay */
 	struct flows_relay *relays;
 	size_t n, room;
 	bool closed; /* to us */
@@ -96,12 +96,12 @@ static int read_paths(struct finding *f)
 	if (!in)
 		return -errno;
 	while (!err && getline(&line, &room, in) > 0) {
-		char *path = strstr(line, " " RUNDIR "/");
+		char *path = strstr(line, f->prefix);
 
 		if (!path)
 			continue;
 		path[strcspn(path, "\n")] = '\0';
-		err = take_path(f, path + 1);
+		err = take_path(f, path);
 	}
 	return err;
 }
@@ -114,7 +114,7 @@ int flows_relays(struct flows_relay **ret_relays, size_t *ret_n)
 
 	if (err)
 		return err;
-	snprintf(f.prefix, sizeof(f.prefix), RUNDIR "/relay-%lu-", inode);
+	snprintf(f.prefix, sizeof(f.prefix), "%s/relay-%lu-", rundir_path(), inode);
 	err = read_paths(&f);
 	if (!err && !f.n && f.closed)
 		err = -EACCES;

@@ -5,6 +5,7 @@
 
 #include "lib/flows/report.h"
 #include "lib/log.h"
+#include "lib/rundir.h"
 #include "relay/process/privs.h"
 
 int list_flows(const struct options *o)
@@ -19,6 +20,8 @@ int list_flows(const struct options *o)
 			  o->netns, strerror(-err));
 		return 1;
 	}
+	if (o->run_dir[0])
+		rundir_choose(o->run_dir);
 	err = flow_report_collect(&report, &list, why);
 	if (err) {
 		log_error("%s", why);

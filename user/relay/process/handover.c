@@ -293,6 +293,11 @@ unsigned int handover_tell(const struct handover *h, enum message_type order)
 	return retired_tell(&h->retired, order);
 }
 
+unsigned int handover_pass(const struct handover *h, const struct message_out *out)
+{
+	return retired_pass(&h->retired, out);
+}
+
 /* ---- the caller's loop -------------------------------------------------- */
 
 static enum handover_event ready(struct handover *h, int fd)

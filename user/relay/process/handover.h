@@ -100,6 +100,9 @@ static inline bool handover_is_retired(const struct handover *h)
 /* To all retired relays: MESSAGE_RELOAD, MESSAGE_DRAIN or MESSAGE_RESET. Returns how many got it. */
 unsigned int handover_tell(const struct handover *h, enum message_type order);
 
+/* The same for any message. */
+unsigned int handover_pass(const struct handover *h, const struct message_out *out);
+
 /* Nobody can take over any more, and one that is about to may serve at once. */
 void handover_stop(struct handover *h);
 

@@ -10,6 +10,8 @@
 #include "relay/net/arrival.h"
 #include "relay/net/sockopt.h"
 
+#define PATIENCE_MS 1000
+#define AGAIN_MS 50
 #define LISTENER_BACKLOG 4096
 #define LISTENER_UDP_RCVBUF (4 * 1024 * 1024)
 
@@ -70,12 +72,25 @@ static bool means_no_v6(int err)
 	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
 }
 
+/* A relay that is about to end closes its listeners a moment after it stopped to answer others. */
+static int bind_patiently(enum tproxy_class cls, uint16_t port, int device)
+{
+	uint64_t end = monotonic_ms() + PATIENCE_MS;
+	int fd = listener_bind(cls, port, device);
+
+	while (fd == -EADDRINUSE && monotonic_ms() < end) {
+		usleep(AGAIN_MS * 1000);
+		fd = listener_bind(cls, port, device);
+	}
+	return fd;
+}
+
 /* Opens the socket unless there is one. */
 static int open_one(struct listener_set *set, int *fd, enum tproxy_class cls, uint16_t port)
 {
 	if (*fd < 0)
 		*fd = class_is_v6(cls) && !set->have_v6 ? -EAFNOSUPPORT :
-							  listener_bind(cls, port, set->device);
+							  bind_patiently(cls, port, set->device);
 	if (*fd >= 0)
 		return 0;
 	if (!class_is_v6(cls) || !means_no_v6(*fd))

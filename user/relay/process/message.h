@@ -38,8 +38,10 @@ enum message_type {
 	MESSAGE_RELOAD = 48, /* read lists and limits again */
 	MESSAGE_DRAIN,       /* end within drain-timeout */
 	MESSAGE_RESET,       /* end now */
-	/* Between a serving and a retired relay, either way: for the daemon to distribute. */
+	/* The same way, for the daemon to distribute. */
 	MESSAGE_OTHER = 64,
+	MESSAGE_FLOWS = MESSAGE_OTHER, /* struct flows_request; descriptor: the client that asks */
+	MESSAGE_LOG,                   /* open the log again */
 };
 
 enum refusal_cause { REFUSAL_VERSION, REFUSAL_MNT, REFUSAL_NET, REFUSAL_BUSY };

@@ -43,13 +43,18 @@ void retired_remove(struct retired_list *list, struct retired *item)
 	list->count--;
 }
 
-unsigned int retired_tell(const struct retired_list *list, enum message_type type)
+unsigned int retired_pass(const struct retired_list *list, const struct message_out *out)
 {
 	unsigned int reached = 0;
 
 	for (unsigned int i = 0; i < list->count; i++)
-		reached += !message_send_plain(list->items[i].control_fd, type);
+		reached += !message_send(list->items[i].control_fd, out);
 	return reached;
+}
+
+unsigned int retired_tell(const struct retired_list *list, enum message_type type)
+{
+	return retired_pass(list, &(struct message_out){ .type = type });
 }
 
 void retired_close(struct retired_list *list)

@@ -34,7 +34,8 @@ struct retired *retired_find(struct retired_list *list, int control_fd);
 /* Takes it out and closes its descriptors. */
 void retired_remove(struct retired_list *list, struct retired *item);
 
-/* Sends a message without a body to all. Returns how many got it. */
+/* Sends a message to all, the second one without a body. Return how many got it. */
+unsigned int retired_pass(const struct retired_list *list, const struct message_out *out);
 unsigned int retired_tell(const struct retired_list *list, enum message_type type);
 
 void retired_close(struct retired_list *list);
