@@ -50,6 +50,7 @@ static struct lane *admit(const char *client)
 
 static void begin_at(struct flow *flow, const char *client, uint64_t now)
 {
+	*flow = (struct flow){ 0 };
 	lane_join(admit(client), LANE_TCP, &flow->link, now);
 }
 
@@ -77,7 +78,7 @@ static struct flow_link *victim(const char *client, bool *must)
 
 static void test_largest_loses_its_oldest(void **state)
 {
-	struct flow flows[8];
+	struct flow flows[8] = { 0 };
 	bool must;
 
 	(void)state;
@@ -99,7 +100,7 @@ static void test_largest_loses_its_oldest(void **state)
 
 static void test_never_a_smaller_one_for_a_larger_one(void **state)
 {
-	struct flow flows[7];
+	struct flow flows[7] = { 0 };
 	bool must;
 
 	(void)state;
@@ -117,7 +118,7 @@ static void test_never_a_smaller_one_for_a_larger_one(void **state)
 
 static void test_all_have_one(void **state)
 {
-	struct flow flows[3];
+	struct flow flows[3] = { 0 };
 	bool must;
 
 	(void)state;
@@ -134,7 +135,7 @@ static void test_all_have_one(void **state)
 
 static void test_ipv6_neighbours_are_one(void **state)
 {
-	struct flow flows[4];
+	struct flow flows[4] = { 0 };
 	bool must;
 
 	(void)state;
@@ -151,7 +152,7 @@ static void test_ipv6_neighbours_are_one(void **state)
 
 static void test_touch(void **state)
 {
-	struct flow flows[3];
+	struct flow flows[3] = { 0 };
 	union saddr a = address("10.0.0.1", 9);
 	struct lane *lane;
 
@@ -171,7 +172,7 @@ static void test_touch(void **state)
 
 static void test_kinds(void **state)
 {
-	struct flow flows[3];
+	struct flow flows[3] = { 0 };
 	struct lane *lane = admit("10.0.0.1");
 
 	(void)state;

@@ -59,6 +59,7 @@ static struct relay_side *side_open(bool cone)
 
 	assert_non_null(r);
 	assert_int_equal(options_defaults(&r->options), 0);
+	egress_complete(&r->options.settings->egress, &r->options.source, &r->options.upstreams);
 	r->options.workers = 1;
 	r->options.udp_full_cone = cone;
 	r->relay = (struct relay){ .options = &r->options,
@@ -200,6 +201,8 @@ static void test_flows_keep_their_ports(void **state)
 	}
 	assert_int_equal(export_all(old, &way), 0);
 	assert_int_equal(way.messages, 3);
+	/* Each flow counts once for the limits. */
+	assert_int_equal(clients_flows(old->relay.clients), 0);
 	udp_export_done(old->udp);
 	assert_int_equal(udp_sessions(old->udp), 0);
 	assert_int_equal(udp_sessions(new->udp), FLOWS);
@@ -262,7 +265,9 @@ static void test_undo_leaves_everything(void **state)
 	assert_int_equal(export_all(old, &way), 0);
 	session_finish(s, END_ERROR, ECONNREFUSED);
 	assert_int_equal(udp_sessions(old->udp), 2);
+	assert_int_equal(clients_flows(old->relay.clients), 0);
 	udp_export_undo(old->udp);
+	assert_int_equal(clients_flows(old->relay.clients), 1);
 	assert_int_equal(udp_sessions(old->udp), 1);
 	assert_non_null(session_find(old->udp, &client, &addr));
 	/* It may end at any time while it was not sent yet. */

@@ -289,7 +289,7 @@ static void handle_handover(struct daemon *d)
 		take_message(d);
 		break;
 	case HANDOVER_GONE:
-		/* Here the counts of its flows are forgotten. */
+		counts_forget(&d->counts, d->relay.clients, d->handover.gone.pid);
 		cleanup_fd(&d->handover.gone.segment_fd);
 		break;
 	}

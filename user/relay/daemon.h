@@ -8,6 +8,7 @@
 
 #include "relay/admit/budget.h"
 #include "relay/config/options.h"
+#include "relay/counts.h"
 #include "relay/flows/server.h"
 #include "relay/log/pathlog.h"
 #include "relay/mend.h"
@@ -26,6 +27,7 @@ struct daemon {
 	struct mend mend;
 	struct takeover takeover; /* from the relay before us; used at the start */
 	struct handover handover;
+	struct counts counts;
 	struct run_names names; /* of our path sockets */
 	struct relay relay;
 	int flows_fd; /* the path socket of the flow server, which takes it; -1: none */

@@ -348,7 +348,10 @@ static int take_over(struct daemon *d)
 {
 	char why[DAEMON_WHY_LEN];
 	bool takes_over = d->takeover.old_relay_fd >= 0;
-	int err = takeover_finish(&d->takeover, take_gift, d, why, sizeof(why));
+	int err;
+
+	d->handover.segment_fd = clients_segment(d->relay.clients);
+	err = takeover_finish(&d->takeover, take_gift, d, why, sizeof(why));
 
 	if (err || !takes_over)
 		return complain(err, why);
@@ -357,6 +360,7 @@ static int take_over(struct daemon *d)
 	if (err)
 		record_say(RECORD_WARN, "hand-over: the old relay cannot be controlled: %s",
 			   strerror(-err));
+	counts_adopt(&d->counts, d->relay.clients, &d->handover.retired);
 	for (unsigned int i = 0; i < d->opened; i++)
 		thread_set_ids(&d->threads[i], i, d->takeover.next_id);
 	d->handover.next_id = d->takeover.next_id;

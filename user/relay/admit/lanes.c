@@ -265,11 +265,16 @@ const char *lanes_admit(struct lanes *l, const struct limit_values *v, const uni
 	return NULL;
 }
 
+static void release_place(struct lane *lane)
+{
+	if (!--lane->users)
+		become_empty(lane);
+}
+
 void lane_release(struct lane *lane)
 {
 	client_leave(lane->all->clients, lane->client);
-	if (!--lane->users)
-		become_empty(lane);
+	release_place(lane);
 }
 
 /* ---- flows -------------------------------------------------------------- */
@@ -295,7 +300,27 @@ void lane_leave(struct flow_link *flow)
 		return;
 	row_remove(ladder_of(flow), &lane->rows[flow->kind], flow);
 	flow->lane = NULL;
-	lane_release(lane);
+	if (flow->lent)
+		release_place(lane);
+	else
+		lane_release(lane);
+	flow->lent = false;
+}
+
+void lane_lend(struct flow_link *flow)
+{
+	if (!flow->lent)
+		client_leave(flow->lane->all->clients, flow->lane->client);
+	flow->lent = true;
+}
+
+void lane_reclaim(struct flow_link *flow)
+{
+	static const struct limit_values none;
+
+	if (flow->lent)
+		client_join(flow->lane->all->clients, flow->lane->client, &none, 0);
+	flow->lent = false;
 }
 
 void lane_change(struct flow_link *flow, enum lane_kind kind, uint64_t now_ms)

@@ -28,6 +28,7 @@ struct flow_link {
 	struct lane *lane;
 	uint64_t listed; /* ms; when it became the last of its lane */
 	enum lane_kind kind;
+	bool lent; /* see lane_lend */
 };
 
 /* NULL: no memory. */
@@ -50,6 +51,13 @@ struct lane *lanes_find(struct lanes *l, const union saddr *client, uint8_t pref
 /* A flow that was admitted, and its end. */
 void lane_join(struct lane *lane, enum lane_kind kind, struct flow_link *flow, uint64_t now_ms);
 void lane_leave(struct flow_link *flow);
+
+/*
+ * Another relay counts the flow now, and perhaps takes it; or it did not. So each flow counts once
+ * for the limits, whichever relay looks.
+ */
+void lane_lend(struct flow_link *flow);
+void lane_reclaim(struct flow_link *flow);
 
 /* The flow has become another kind. */
 void lane_change(struct flow_link *flow, enum lane_kind kind, uint64_t now_ms);

@@ -41,7 +41,7 @@ void segment_release(struct segment_counts *counts);
 
 /* ---- those of other processes; any thread ------------------------------- */
 
-#define ADOPTED_MAX 64
+#define ADOPTED_MAX 256
 
 /* Mostly there is none, and nobody takes the lock. */
 struct adopted {

@@ -166,6 +166,12 @@ static unsigned int fill(const struct travel *t, unsigned int from, struct trave
 	return from;
 }
 
+static void give(struct session *s)
+{
+	s->exported = true;
+	lane_lend(&s->flow);
+}
+
 int udp_export(struct udp_engine *e, const struct udp_export *x)
 {
 	struct travel_message m;
@@ -181,7 +187,7 @@ int udp_export(struct udp_engine *e, const struct udp_export *x)
 				      m.fd_count);
 		for (; !err && t->next < next; t->next++)
 			if (can_travel(t->sessions[t->next]))
-				t->sessions[t->next]->exported = true;
+				give(t->sessions[t->next]);
 	}
 	return err;
 }
@@ -216,6 +222,7 @@ void udp_export_undo(struct udp_engine *e)
 		if (!s || !s->exported)
 			continue;
 		s->exported = false;
+		lane_reclaim(&s->flow);
 		if (s->ended)
 			session_finish(s, s->late_end, s->late_err);
 		else
