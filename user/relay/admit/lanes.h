@@ -15,21 +15,10 @@
 #include <sys/queue.h>
 
 #include "relay/admit/clients.h"
+#include "relay/admit/flowlink.h"
 
 struct lanes;
 struct lane;
-
-/* Flows of one kind compete for the same places. */
-enum lane_kind { LANE_TCP, LANE_UDP_UNANSWERED, LANE_UDP_ANSWERED, LANE_KINDS };
-
-/* Part of every flow. All zero: in no lane. */
-struct flow_link {
-	TAILQ_ENTRY(flow_link) link;
-	struct lane *lane;
-	uint64_t listed; /* ms; when it became the last of its lane */
-	enum lane_kind kind;
-	bool lent; /* see lane_lend */
-};
 
 /* NULL: no memory. */
 struct lanes *lanes_new(struct clients *clients);
