@@ -97,7 +97,7 @@ do_ok "a rule that drops just what the server has" loader rule add server --port
 dropped "all to ports that are dropped"
 do_ok "neither that rule" loader rule del server
 
-ok "the relay starts" relay_start --udp-per-source 60000
+ok "the relay starts" relay_start --udp-per-source 60000 --max-flows-per-source 0
 do_ok "a rule that relays everything" loader rule add all --ports 1-65535 --proto tcp+udp \
 	--to all
 for ((i = 0; i < SEEDS; i++)); do

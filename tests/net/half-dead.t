@@ -72,7 +72,7 @@ again "the relay is stopped"
 signal_relay STOP
 tries $SERVER4 5
 like "the relay is stopped: it takes nothing" "$(says)" '^4 not-accepted$'
-like "the relay is stopped: in words" "$(loader status)" 'tproxy-relay \(pid [0-9]+\) on port 15002 does not take'
+like "the relay is stopped: in words" "$(loader status)" 'tproxy-relay \(pid [0-9]+\) on port [0-9]+ does not take'
 signal_relay CONT
 ok "it runs again" wait_for 10 via_relay $SERVER4
 
