@@ -67,17 +67,25 @@ bool admit_destination(struct engine_context *ctx, struct flow_record *record)
 	return false;
 }
 
+static bool is_over_default(const struct limit_values *limits, const struct lane *lane)
+{
+	return limits->max_flows_per_source == LIMIT_BY_DESCRIPTORS &&
+	       lane_is_over_default_tcp(lane);
+}
+
 bool admit_flow(struct engine_context *ctx, struct flow_record *record, struct lane **ret_lane)
 {
-	struct limit_values limits = ctx->settings->limits;
+	const struct limit_values *limits = &ctx->settings->limits;
 
 	if (!admit_destination(ctx, record))
 		return false;
-	/* The engine replaces older flows of the client then. */
-	if (record->proto == IPPROTO_UDP && limits.max_flows_per_source == LIMIT_BY_DESCRIPTORS)
-		limits.max_flows_per_source = 0;
 	record->reason =
-		lanes_admit(ctx->lanes, &limits, &record->client, ctx->worker.now, ret_lane);
+		lanes_admit(ctx->lanes, limits, &record->client, ctx->worker.now, ret_lane);
+	/* For UDP, the engine replaces older flows of the client then. */
+	if (!record->reason && record->proto == IPPROTO_TCP && is_over_default(limits, *ret_lane)) {
+		lane_release(*ret_lane);
+		record->reason = "max-flows-per-source";
+	}
 	if (record->reason) {
 		record->end = END_LIMIT;
 		ctx->stats.limited++;

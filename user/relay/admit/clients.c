@@ -28,6 +28,7 @@ struct client {
 	struct segment_counts
 		*counts; /* in the segment, if it has a slot there; arrival: rate_next */
 	struct segment_counts own;
+	_Atomic uint32_t tcp; /* flows of TCP among those */
 	struct bandwidth bandwidth[BANDWIDTH_WAYS];
 };
 
@@ -234,11 +235,25 @@ static uint64_t client_elsewhere(struct clients *c, struct client *client, uint6
 				 now + NS_PER_S);
 }
 
-bool client_is_over_default(struct clients *c, struct client *client)
+void client_count_tcp(struct client *client, int more)
 {
-	uint64_t elsewhere = client_elsewhere(c, client, monotonic_ns());
+	atomic_fetch_add(&client->tcp, (uint32_t)more);
+}
 
-	return c->default_max && atomic_load(&client->counts->flows) + elsewhere > c->default_max;
+/* UDP flows move to the relay that takes over, so those elsewhere are of TCP. */
+bool client_is_over_default_tcp(struct clients *c, struct client *client)
+{
+	return c->default_max &&
+	       atomic_load(&client->tcp) + client_elsewhere(c, client, monotonic_ns()) >=
+		       c->default_max;
+}
+
+/* A UDP flow has half the descriptors of a TCP connection. */
+bool client_is_over_default_udp(const struct clients *c, const struct client *client)
+{
+	uint32_t all = atomic_load(&client->counts->flows), tcp = atomic_load(&client->tcp);
+
+	return c->default_max && all > tcp && all - tcp > 2 * c->default_max;
 }
 
 /* ---- limits ------------------------------------------------------------- */
@@ -289,7 +304,7 @@ static const char *join_client(struct clients *c, struct client *client,
 	struct segment_counts *counts = client->counts;
 
 	if (!take_flow(&counts->flows, client_elsewhere(c, client, now),
-		       set ? v->max_flows_per_source : c->default_max))
+		       set ? v->max_flows_per_source : 0))
 		return "max-flows-per-source";
 	if (!v->flow_rate_per_source || take_rate(&counts->arrival, v->flow_rate_per_source, now))
 		return NULL;

@@ -79,7 +79,15 @@ size_t client_room(const struct clients *c, const struct client *client,
 void client_spend(struct clients *c, struct client *client, const struct bandwidth_flow *flow,
 		  size_t bytes);
 
-/* It has more flows than clients_set_default says, with those of adopted segments. */
-bool client_is_over_default(struct clients *c, struct client *client);
+/* How many of its flows are of TCP: 1 or -1 more. */
+void client_count_tcp(struct client *client, int more);
+
+/*
+ * It has all TCP connections that clients_set_default allows, with those of adopted segments; or
+ * more UDP flows than twice that. Each protocol has its own number, so that UDP flows, which do not
+ * say when they are over, keep no connection out.
+ */
+bool client_is_over_default_tcp(struct clients *c, struct client *client);
+bool client_is_over_default_udp(const struct clients *c, const struct client *client);
 
 #endif

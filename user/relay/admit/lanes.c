@@ -170,6 +170,8 @@ void lane_join(struct lane *lane, enum lane_kind kind, struct flow_link *flow, u
 	flow->lane = lane;
 	flow->kind = kind;
 	flow->listed = now_ms;
+	if (kind == LANE_TCP)
+		client_count_tcp(lane->client, 1);
 	row_add(ladder_of(flow), &lane->rows[kind], flow);
 }
 
@@ -180,6 +182,8 @@ void lane_leave(struct flow_link *flow)
 	if (!lane)
 		return;
 	row_remove(ladder_of(flow), &lane->rows[flow->kind], flow);
+	if (flow->kind == LANE_TCP)
+		client_count_tcp(lane->client, -1);
 	flow->lane = NULL;
 	if (flow->lent)
 		release_place(lane);
@@ -260,9 +264,14 @@ void lane_spend(struct lane *lane, const struct bandwidth_flow *flow, size_t byt
 	client_spend(lane->all->clients, lane->client, flow, bytes);
 }
 
-bool lane_is_over_default(const struct lane *lane)
+bool lane_is_over_default_tcp(const struct lane *lane)
 {
-	return client_is_over_default(lane->all->clients, lane->client);
+	return client_is_over_default_tcp(lane->all->clients, lane->client);
+}
+
+bool lane_is_over_default_udp(const struct lane *lane)
+{
+	return client_is_over_default_udp(lane->all->clients, lane->client);
 }
 
 struct flow_link *lane_oldest(const struct lane *lane, enum lane_kind kind)

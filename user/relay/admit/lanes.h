@@ -73,7 +73,8 @@ static inline bool lane_is_limited(const struct limit_values *v)
 }
 
 /* The client has, in all threads, more flows than one may have by default. */
-bool lane_is_over_default(const struct lane *lane);
+bool lane_is_over_default_tcp(const struct lane *lane);
+bool lane_is_over_default_udp(const struct lane *lane);
 
 /* The longest idle flow of that kind in this lane, NULL: there is none. */
 struct flow_link *lane_oldest(const struct lane *lane, enum lane_kind kind);

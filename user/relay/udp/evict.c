@@ -67,7 +67,7 @@ static unsigned int flows_of(const struct lane *lane)
 static bool replaces_own(const struct udp_engine *e, const struct lane *lane)
 {
 	return e->ctx->settings->limits.max_flows_per_source == LIMIT_BY_DESCRIPTORS &&
-	       lane_is_over_default(lane) && flows_of(lane) >= BUDGET_FEW_FLOWS;
+	       lane_is_over_default_udp(lane) && flows_of(lane) >= BUDGET_FEW_FLOWS;
 }
 
 bool session_take_room(struct udp_engine *e, const struct lane *lane)
