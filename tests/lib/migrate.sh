@@ -13,8 +13,8 @@ rules() { # LOADER — without their counters, and without what only one of both
 	loader_json "$1" "[{k: v for k, v in sorted(r.items()) if k not in ('flows', 'packets', 'bytes', 'last_minute', 'unrouted', 'ports', 'interface', 'on_proxy_down')} for r in o['rules']]" rule list
 }
 rule_flows() { loader_json "$1" "sum(r['flows'] for r in o['rules'])" rule list; }
-view() { # LOADER — what a migration must not change in status; old ones do not have `before`
-	loader_json "$1" "([{k: v for k, v in i.items() if k != 'before'} for i in o['interfaces']], o['generation'], o['mark'], o['table'], o['relay'], o['pools'], o['applied'], o['sk_lookup'])" status
+view() { # LOADER — what a migration must not change in status; old ones have neither `before` nor `dead`
+	loader_json "$1" "([{k: v for k, v in i.items() if k != 'before'} for i in o['interfaces']], o['generation'], o['mark'], o['table'], {k: v for k, v in o['relay'].items() if k != 'dead'}, o['pools'], o['applied'], o['sk_lookup'])" status
 }
 steered() { loader_json "$1" "o['counters']['steered']" status; }
 sockets() { stat -c %i "$PINS/socks"; }

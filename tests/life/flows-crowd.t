@@ -29,7 +29,7 @@ for ns in "$CLIENT" "$ROUTER" "$SERVER"; do
 done
 serve_run load "$SERVER" "$LOAD" server 7007
 wait_for 10 listening "$SERVER" tcp 7007 || fatal "the server starts"
-ok "the relay starts" relay_start --workers 2
+ok "the relay starts" relay_start --workers 2 --max-flows-per-source 0
 do_ok "attach" loader attach r0 --ports 7007
 ok "one flow" c "$LOAD" rr $SERVER4 7007 0.1 1 1
 

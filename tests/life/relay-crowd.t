@@ -146,7 +146,7 @@ is "each in order" "$(awk 'NF == 3 { sum += $3 } END { print sum }' "$WORK"/log/
 retired() { for pid in "${PIDS[@]::relays}"; do process_gone "$pid" || return; done; }
 ok "the relays that retired end" wait_for 30 retired
 ok "the last one serves" c "$LOAD" rr $SERVER4 7007 0.1 1 1
-nok "no connection was shed" grep -Eh 'end=(limit|evicted)|warn' "$WORK"/log/relay.*
+is "no connection was shed" "$(grep -Eh 'end=(limit|evicted)|warn' "$WORK"/log/relay.* | grep -v 'user tproxy')" ""
 # What a client repeats, a FIN or the last ACK, may find that the socket is gone and be forwarded.
 echo "# measured, after the end: $(bypassed tcp) packets past the relay"
 is "no begin and no data" "$(packets r inet crowd past)" 0

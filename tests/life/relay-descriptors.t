@@ -14,14 +14,14 @@ wait_for 10 listening "$SERVER" tcp 7008 || fatal "the load's server starts"
 # without CAP_SYS_RESOURCE the limit stays
 cat >"$WORK/relay-of-few" <<-SCRIPT
 	#!/bin/sh
-	ulimit -n 200
+	ulimit -n 230
 	exec setpriv --bounding-set -sys_resource --inh-caps -sys_resource "$RELAY" "\$@"
 SCRIPT
 chmod +x "$WORK/relay-of-few"
 RELAY=$WORK/relay-of-few
 ok "the relay starts" relay_start --workers 1 --max-flows-per-source 0
 do_ok "attach" loader attach r0 --ports 7007,7008
-is "it has the limit" "$(awk '/open files/ { print $4 }' "/proc/$RELAY_PID/limits")" 200
+is "it has the limit" "$(awk '/open files/ { print $4 }' "/proc/$RELAY_PID/limits")" 230
 bypass_reset
 base=$(relay_fds)
 
