@@ -43,7 +43,7 @@ do_ok "attach" loader attach r0 --ports 7007,udp/9,udp/53,udp/443,udp/9001-9004
 ok "flows go through the relay" wait_for 10 whole
 bypass_reset
 sweep "a small flow" tcp_flow send=1000 send=1000
-sweep "bulk" tcp_flow send=4000000 send=4000000
+sweep "bulk" tcp_flow send=16000000 send=16000000
 sweep "a receiver that stalls" tcp_flow stall=200,rcvbuf=4096 send=2000000
 sweep "a flow of datagrams" udp_flow
 sweep "an ICMP error" udp_error
@@ -126,7 +126,7 @@ ok "datagrams are relayed" wait_for 10 datagram
 sweep "connections with a PROXY header" tcp_refused
 relay_stop
 
-fault_met reply_get rawicmp_new reload addrset_append conn_new lane_new pipe_open copy_write session_open direct_open \
+fault_met reply_get rawicmp_new reload_read addrset_append conn_new pipe_open copy_write session_open direct_open \
 	keep_datagram handshake_new
 bypass_none "nothing went past the relay"
 finish
