@@ -192,6 +192,7 @@ static void close_gifts(struct daemon *d)
 static void begin_pause(struct daemon *d)
 {
 	close_gifts(d);
+	atomic_fetch_add(&d->pausing.attempt, 1);
 	d->relay.new_relay_fd = fcntl(d->handover.new_relay_fd, F_DUPFD_CLOEXEC, 0);
 	order_all(d, THREAD_PAUSE);
 }

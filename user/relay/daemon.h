@@ -30,6 +30,7 @@ struct daemon {
 	struct counts counts;
 	struct run_names names; /* of our path sockets */
 	struct relay relay;
+	struct pausing pausing;
 	int flows_fd; /* the path socket of the flow server, which takes it; -1: none */
 	struct flow_server flows;
 	struct flow_port *ports[OPTIONS_MAX_WORKERS];

@@ -113,6 +113,7 @@ int main(int argc, char **argv)
 				  .done = -1,
 				  .trouble = -1,
 				  .paused = -1,
+				  .pausing = &d.pausing,
 				  .new_relay_fd = -1 };
 	d.mend = (struct mend){ .options = &d.options,
 				.listeners = &d.listeners,

@@ -14,6 +14,7 @@
 #include "relay/tcp/engine.h"
 #include "relay/udp/engine.h"
 
+#define HOLD_CHECK_MS 1
 #define CHECK_TIMEOUT_S 5 /* of an upstream, or connect-timeout if that is less */
 
 /* ---- orders ------------------------------------------------------------- */
@@ -61,11 +62,17 @@ static void leave_listeners(struct engine_context *ctx)
 }
 
 /* Another relay that got all flows serves them, even if nobody could say so. */
-static void leave_given(struct relay_thread *t)
+static void stop_giving(struct relay_thread *t)
 {
-	if (t->giving)
+	timer_cancel(&t->ctx.worker.wheel, &t->give_timer);
+	if (t->giving && t->gifts.fd >= 0)
 		worker_unwatch(&t->ctx.worker, t->gifts.fd);
 	t->giving = false;
+}
+
+static void leave_given(struct relay_thread *t)
+{
+	stop_giving(t);
 	if (atomic_load(&t->paused))
 		udp_export_done(t->udp);
 	else
@@ -145,9 +152,7 @@ static void end_giving(struct relay_thread *t, int err)
 {
 	if (err)
 		record_say(RECORD_WARN, "hand-over: some UDP flows stay here: %s", strerror(-err));
-	if (t->giving)
-		worker_unwatch(&t->ctx.worker, t->gifts.fd);
-	t->giving = false;
+	stop_giving(t);
 	atomic_store(&t->next_id, t->ctx.worker.next_id);
 	atomic_store(&t->paused, true);
 	eventfd_write(t->ctx.relay->paused, 1);
@@ -167,33 +172,60 @@ static void gifts_ready(struct io *io, uint32_t events)
 	give_flows(container_of(io, struct relay_thread, gifts));
 }
 
+/*
+ * A flow that is given away does not count here any more. So no thread gives one while another one
+ * still admits flows: the client could have one too many.
+ */
+static void begin_giving(struct timer *timer)
+{
+	struct relay_thread *t = container_of(timer, struct relay_thread, give_timer);
+	const struct relay *relay = t->ctx.relay;
+	int err;
+
+	if (atomic_load(&relay->pausing->holding) < relay->options->workers) {
+		timer_set(&t->ctx.worker.wheel, timer, t->ctx.worker.now + HOLD_CHECK_MS);
+		return;
+	}
+	t->gifts = (struct io){ .fd = relay->new_relay_fd, .ready = gifts_ready };
+	err = worker_watch(&t->ctx.worker, &t->gifts, EPOLLOUT);
+	if (err)
+		end_giving(t, err);
+}
+
 /* From now on a flow of this thread can begin only at the relay that takes over. */
 static void pause_flows(struct relay_thread *t)
 {
-	int err;
-
 	if (t->giving || atomic_load(&t->paused))
 		return;
 	tcp_hold(t->tcp, true);
 	udp_hold(t->udp, true);
-	t->gifts = (struct io){ .fd = t->ctx.relay->new_relay_fd, .ready = gifts_ready };
-	err = worker_watch(&t->ctx.worker, &t->gifts, EPOLLOUT);
-	t->giving = !err;
-	if (err)
-		end_giving(t, err);
+	atomic_fetch_add(&t->ctx.relay->pausing->holding, 1);
+	t->giving = true;
+	t->gifts.fd = -1;
+	begin_giving(&t->give_timer);
 }
 
 static void resume_flows(struct relay_thread *t)
 {
 	if (!t->giving && !atomic_load(&t->paused))
 		return;
-	if (t->giving)
-		worker_unwatch(&t->ctx.worker, t->gifts.fd);
-	t->giving = false;
+	stop_giving(t);
+	atomic_fetch_sub(&t->ctx.relay->pausing->holding, 1);
 	atomic_store(&t->paused, false);
 	udp_export_undo(t->udp);
 	tcp_hold(t->tcp, false);
 	udp_hold(t->udp, false);
+}
+
+/* What was given to a relay that failed has to be given to the next one. */
+static void pause_again(struct relay_thread *t)
+{
+	unsigned int attempt = atomic_load(&t->ctx.relay->pausing->attempt);
+
+	if (attempt != t->attempt)
+		resume_flows(t);
+	t->attempt = attempt;
+	pause_flows(t);
 }
 
 int thread_import(struct relay_thread *threads, unsigned int n, struct message *m)
@@ -212,7 +244,7 @@ static void obey(struct relay_thread *t, enum thread_order order)
 		resume_flows(t);
 		break;
 	case THREAD_PAUSE:
-		pause_flows(t);
+		pause_again(t);
 		break;
 	case THREAD_RETIRE:
 		stop_listening(t);
@@ -307,6 +339,7 @@ int thread_open(struct relay_thread *t, unsigned int index, const struct relay *
 	t->exchange.wake = relay->trouble;
 	t->ctx.exchange = &t->exchange;
 	t->drain_timer.fire = drain_expired;
+	t->give_timer.fire = begin_giving;
 	flowtable_init(&t->ctx.flows);
 	take_settings(&t->ctx);
 	take_addresses(t);

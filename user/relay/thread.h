@@ -33,7 +33,9 @@ struct relay_thread {
 	struct io command; /* eventfd: look at `order`, the settings and new listeners */
 	_Atomic int order; /* enum thread_order */
 	struct io gifts;   /* leads to the relay that takes over; borrowed */
-	bool giving;       /* it is being sent flows */
+	bool giving;       /* it is being sent flows, or soon will be */
+	struct timer give_timer;
+	unsigned int attempt; /* of struct pausing, when it paused */
 	_Atomic bool paused;
 	_Atomic uint64_t next_id; /* of a flow, when it paused */
 	struct timer drain_timer;

@@ -36,6 +36,12 @@ struct pinned {
 	_Atomic uint32_t detaching;  /* 1: an interface is being detached, see udp_keep */
 };
 
+/* Of the hand-over that is under way. */
+struct pausing {
+	_Atomic unsigned int holding; /* threads that admit no flows until another relay serves */
+	_Atomic unsigned int attempt; /* the number of the hand-over */
+};
+
 /*
  * What all threads share. While they run, only `settings`, `pinned`, `budget`, `clients`, `loops`,
  * `netwatch` and `paths` change.
@@ -58,6 +64,7 @@ struct relay {
 	int done;    /* eventfd that a thread increments when it ends */
 	int trouble; /* the same, when a listener died */
 	int paused;  /* the same when it pauses */
+	struct pausing *pausing;
 	/* While threads pause: where they may send what they give away (process/message.h). */
 	int new_relay_fd;
 };
