@@ -91,6 +91,21 @@ static void test_every_thread_has_some(void **state)
 	assert_int_equal(take_all(&other, true), b.usable / 2 / 2 / 4);
 }
 
+/* One thread has taken all it can get: another one can still begin a flow. */
+static void test_a_thread_with_nothing(void **state)
+{
+	struct budget_share greedy, other;
+
+	(void)state;
+	for (int kind = 0; kind < BUDGET_KINDS; kind++) {
+		open_budget(64, 2);
+		greedy = budget_share(&b, (enum budget_kind)kind);
+		other = greedy;
+		take_all(&greedy, true);
+		assert_true(budget_take(&other, 2, false));
+	}
+}
+
 static void test_reserve(void **state)
 {
 	struct budget_share s;
@@ -127,9 +142,10 @@ static void test_few_descriptors(void **state)
 
 	(void)state;
 	open_budget(32, 16);
-	assert_true(b.usable >= 8);
-	s = budget_share(&b, BUDGET_UDP);
-	assert_true(budget_take(&s, 1, true));
+	for (int i = 0; i < 16; i++) {
+		s = budget_share(&b, i % 2 ? BUDGET_UDP : BUDGET_TCP);
+		assert_true(budget_take(&s, 2, false));
+	}
 	assert_true(b.flows_of_client > 0);
 }
 
@@ -188,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_udp_beside_tcp),
 		cmocka_unit_test(test_tcp_beside_udp),
 		cmocka_unit_test(test_every_thread_has_some),
+		cmocka_unit_test(test_a_thread_with_nothing),
 		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_two_or_none),
 		cmocka_unit_test(test_few_descriptors),

@@ -14,12 +14,21 @@
 #define LATER_OF_THREAD 6
 #define LATER_OF_PROCESS 16
 
-#define USABLE_MIN 8 /* beyond that EMFILE decides */
+/*
+ * What no other thread can take from one, for each kind: a connection needs two, and so does a UDP
+ * flow with its answers. Beyond that EMFILE decides.
+ */
+#define OF_THREAD_MIN 2
 #define FLOWS_OF_CLIENT_MIN 8
 
 static unsigned long least(unsigned long a, unsigned long b)
 {
 	return a < b ? a : b;
+}
+
+static unsigned int most(unsigned int a, unsigned int b)
+{
+	return a > b ? a : b;
 }
 
 static unsigned int for_each(unsigned long all, unsigned int threads)
@@ -41,7 +50,7 @@ void budget_init(struct budget *b, unsigned long nofile, unsigned int workers,
 
 static void divide(struct budget *b, enum budget_kind kind, unsigned int part, unsigned int threads)
 {
-	b->of_thread[kind] = part / 2 / threads;
+	b->of_thread[kind] = most(part / 2 / threads, OF_THREAD_MIN);
 	b->of_kind[kind] = (int)(part - b->of_thread[kind] * threads);
 }
 
@@ -49,22 +58,22 @@ void budget_open(struct budget *b, unsigned int used)
 {
 	unsigned long left = b->nofile > used ? b->nofile - used : 0;
 	unsigned long later = LATER_OF_PROCESS + b->workers * LATER_OF_THREAD;
+	unsigned int tcp_min = OF_THREAD_MIN * b->workers;
+	unsigned int udp_min = OF_THREAD_MIN * b->udp_workers;
 	unsigned int tcp, udp;
 
 	/* With few descriptors it is better to meet EMFILE now and then. */
 	later = least(later, left / 16) + 2UL * b->caps.pipes * b->workers;
 	left = left > later ? left - later : 0;
-	b->usable = left > USABLE_MIN ? (unsigned int)left : USABLE_MIN;
-	tcp = b->usable / 2;
-	udp = b->usable / 6;
+	b->usable = most((unsigned int)left, tcp_min + udp_min);
+	tcp = most(b->usable / 2, tcp_min);
+	udp = (unsigned int)least(most(b->usable / 6, udp_min), b->usable - tcp);
 	divide(b, BUDGET_TCP, tcp, b->workers);
 	divide(b, BUDGET_UDP, udp, b->udp_workers);
 	b->common = (int)(b->usable - tcp - udp);
 	b->reserve = (int)b->usable / 32;
 	/* A quarter of the descriptors, if each flow has two. */
-	b->flows_of_client = b->usable / 8;
-	if (b->flows_of_client < FLOWS_OF_CLIENT_MIN)
-		b->flows_of_client = FLOWS_OF_CLIENT_MIN;
+	b->flows_of_client = most(b->usable / 8, FLOWS_OF_CLIENT_MIN);
 }
 
 unsigned int budget_used_now(void)
