@@ -78,7 +78,8 @@ freeze() {
 	kill -STOP "$1" && wait_for 10 process_frozen "$1"
 }
 
-process_frozen() { ! cat "/proc/$1/task/"*/status | grep '^State:' | grep -qv 'T (stopped)'; }
+# no grep -q: it ends early, and the program before it would fail by SIGPIPE
+process_frozen() { ! cat "/proc/$1/task/"*/status | grep '^State:' | grep -v 'T (stopped)' >/dev/null; }
 
 process_gone() {
 	local state

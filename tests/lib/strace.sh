@@ -10,7 +10,7 @@ strace_works() {
 
 # relay_traced — strace is attached to all threads of the relay
 relay_traced() {
-	! cat "/proc/$RELAY_PID/task/"*/status | grep -q "^TracerPid:[[:space:]]*0"
+	! cat "/proc/$RELAY_PID/task/"*/status | grep "^TracerPid:[[:space:]]*0" >/dev/null
 }
 
 relay_untraced() { ! grep -qE '^TracerPid:[[:space:]]*[1-9]' "/proc/$RELAY_PID/task/"*/status; }

@@ -24,7 +24,7 @@ release() {
 	rm "$WORK/go"
 }
 # none of our sockets is open there; those in TIME_WAIT are not
-none_held() { ! r ss -Htan "dport = :7007" | grep -qv TIME-WAIT; }
+none_held() { ! r ss -Htan "dport = :7007" | grep -v TIME-WAIT >/dev/null; }
 few_ports() { # FIRST
 	r sysctl -qw net.ipv4.ip_local_port_range="$1 $(($1 + PORTS - 1))"
 }
