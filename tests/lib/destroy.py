@@ -7,6 +7,8 @@
         has PORT of 127.0.0.1 and ::1 in the end: destroys the listeners of process PID there, or
         shuts them down by its descriptors
     destroy.py shut PID                    shuts down all UDP sockets and TCP listeners of PID
+    destroy.py silent PID                  does to its UDP listeners what ss -K does, without an error
+                                           that they could report
 """
 import ctypes
 import os
@@ -51,6 +53,15 @@ def shut(pid, port=None):
                 pass  # UDP: not connected, and shut down nevertheless
 
 
+def silent(pid):
+    libc = ctypes.CDLL(None, use_errno=True)
+    for sock in sockets_of(pid):
+        with sock:
+            if sock.type == socket.SOCK_DGRAM and sock.family in LOOPBACK and \
+               sock.getsockname()[0] in LOOPBACK.values():
+                libc.connect(sock.fileno(), bytes(16), 16) # AF_UNSPEC
+
+
 def attack(port, kind, pid, how):
     if how == "shut":
         shut(pid, port)
@@ -86,6 +97,8 @@ def main():
             time.sleep(1000)
     elif command == "squat":
         squat(int(args[0]), args[1], int(args[2]), args[3])
+    elif command == "silent":
+        silent(int(args[0]))
     else:
         shut(int(args[0]))
 

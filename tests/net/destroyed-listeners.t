@@ -67,6 +67,18 @@ ok "one whose port we chose continues" relay_says \
 ok "one whose port the kernel chose was opened again" relay_says \
 	"info listener UDP \[::1\]:[0-9]+ of worker 1: opened again"
 
+# --- one that cannot say it: another relay has read its error ---
+ok "the UDP listeners lose their ports in silence" r python3 "$LIB/destroy.py" silent "$RELAY_PID"
+ok "those whose port the kernel chose are opened again" wait_for 20 relay_listeners_are "$LISTENERS"
+ok "status says ok" wait_for 10 verdict_is ok
+for to in $SERVER4 $SERVER6; do
+	ok "after that, a flow to $to" wait_for 10 udp_works "$to"
+done
+ok "again" r python3 "$LIB/destroy.py" silent "$RELAY_PID"
+ok "and at once another relay takes over" relay_start --workers 2
+ok "status says ok" wait_for 10 verdict_is ok
+ok "it has all listeners" wait_for 10 relay_listeners_are "$LISTENERS"
+
 # --- everything at once ---
 r ss -K -t -a >/dev/null
 r ss -K -u -a >/dev/null

@@ -59,18 +59,35 @@ static bool is_loopback(const union saddr *a)
 	return saddr_equal(a, &lo);
 }
 
-/*
- * A TCP listener that was destroyed (SOCK_DESTROY) while the service manager held it: it is bound and
- * neither listens nor is connected. The service manager passes it again at each start.
- */
-static bool is_destroyed(int fd)
+/* Bound, but neither listening nor connected. */
+static bool is_destroyed_tcp(int fd)
 {
 	union saddr peer;
 	socklen_t len = sizeof(peer);
 
-	return option_of(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP &&
-	       option_of(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0 && getpeername(fd, &peer.sa, &len) &&
+	return option_of(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0 && getpeername(fd, &peer.sa, &len) &&
 	       errno == ENOTCONN;
+}
+
+/* Bound to loopback without a port, see listener_is_dead. */
+static bool is_destroyed_udp(int fd)
+{
+	union saddr addr = { 0 };
+	socklen_t len = sizeof(addr);
+
+	return !getsockname(fd, &addr.sa, &len) && is_loopback(&addr) && !saddr_port(&addr);
+}
+
+/*
+ * Destroyed (SOCK_DESTROY) while the service manager held it, which passes it again at each start, or
+ * before the relay that gives it has noticed. It may have told that relay, and would never tell us.
+ */
+static bool is_destroyed(int fd)
+{
+	int protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
+
+	return (protocol == IPPROTO_TCP && is_destroyed_tcp(fd)) ||
+	       (protocol == IPPROTO_UDP && is_destroyed_udp(fd));
 }
 
 static void drop_destroyed(struct inherited *h)

@@ -322,6 +322,7 @@ void udp_close(struct udp_engine *e)
 	if (!e)
 		return;
 	udp_end_all(e, END_DRAIN);
+	listener_leave_all(e);
 	timer_cancel(&e->w->wheel, &e->drain_timer);
 	if (e->path_timer.armed)
 		renew_report(&e->path_timer);

@@ -18,6 +18,9 @@
 /* Errors in a row that are no reason to give a socket up, such as a lack of memory. */
 #define FAILURES_MAX 64
 
+/* Between two looks at listeners that are dead and have not said so. */
+#define LOOK_MS 2000
+
 #define TROUBLE (EPOLLERR | EPOLLHUP | EPOLLRDHUP)
 
 /* ---- errors ------------------------------------------------------------- */
@@ -117,6 +120,23 @@ void engine_empty_listeners(struct udp_engine *e)
 	}
 }
 
+/*
+ * The error of a socket is told once. During a hand-over two relays have the listeners, so the other
+ * one may have got it.
+ */
+static void look_at_all(struct timer *timer)
+{
+	struct udp_engine *e = container_of(timer, struct udp_engine, look_timer);
+
+	for (size_t i = 0; i < ARRAY_SIZE(e->listeners) && !e->held; i++) {
+		struct udp_listener *l = &e->listeners[i];
+
+		if (l->io.fd >= 0 && listener_is_dead(l->io.fd, l->cls))
+			lose(l, ECONNABORTED);
+	}
+	timer_set(&e->w->wheel, timer, e->w->now + LOOK_MS);
+}
+
 /* ---- watching ----------------------------------------------------------- */
 
 static uint16_t door_of(int fd)
@@ -173,6 +193,8 @@ int listener_watch_all(struct udp_engine *e)
 {
 	int err = 0;
 
+	e->look_timer.fire = look_at_all;
+	timer_set(&e->w->wheel, &e->look_timer, e->w->now + LOOK_MS);
 	for (unsigned int i = 0; i < ARRAY_SIZE(e->listeners); i++)
 		place(e, i);
 	for (unsigned int i = 0; i < ARRAY_SIZE(e->listeners) && !err; i++)
@@ -195,6 +217,7 @@ void listener_hold_all(struct udp_engine *e, bool hold)
 
 void listener_leave_all(struct udp_engine *e)
 {
+	timer_cancel(&e->w->wheel, &e->look_timer);
 	for (size_t i = 0; i < ARRAY_SIZE(e->listeners); i++)
 		e->listeners[i].io.fd = -1;
 }

@@ -157,6 +157,7 @@ struct udp_engine {
 	struct nl routes;        /* to ask for routes */
 	struct timer path_timer; /* reports to the log which flows renew.c has moved */
 	struct timer drain_timer;
+	struct timer look_timer; /* for dead listeners, see listener.c */
 	struct udp_listener listeners[LISTENER_ROWS * 2];
 	struct udp_listener icmp_listeners[2];
 	uint32_t seed;
