@@ -109,12 +109,14 @@ PARSE_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 MUTATE_OBJ  := $(call obj,$(wildcard tests/bpf/reference*.c tests/bpf/mutate*.c))
 # The same loader with other BPF programs in it: to the state in the kernel it is an upgrade.
 NEXT := $(BUILD)/tests/next
-# The same relay under the sanitizers: tests/life/relay-sanitized.t runs it.
+# The same relay under the sanitizers of memory, and of races between threads: those of
+# tests/life/relay-sanitized.t and hostile-soak.t.
 SANITIZED := $(BUILD)/tests/sanitized
+RACES     := $(BUILD)/tests/races
 PRELOAD := $(BUILD)/tests/helpers/preload.so
 
 tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(HELPER_BIN) $(PRELOAD) $(NEXT)/tproxy-loader \
-	$(SANITIZED)/tproxy-relay ## build the tests
+	$(SANITIZED)/tproxy-relay $(RACES)/tproxy-relay ## build the tests
 
 $(NEXT)/tproxy.bpf.o: bpf/tproxy.bpf.c Makefile
 	$(say) BPF $@
@@ -163,14 +165,28 @@ $(PRELOAD): tests/helpers/preload.c tests/helpers/preload.h Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -MMD -MP -fsanitize=%,$(ALL_CFLAGS)) -fPIC -shared $< -o $@
 
-$(SANITIZED)/%.o: %.c Makefile
-	$(say) CC $@
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -O1 $(PARSE_SANITIZE) -fno-omit-frame-pointer -c $< -o $@
+$(SANITIZED)/%: private SANITIZERS := $(PARSE_SANITIZE)
+$(RACES)/%: private SANITIZERS := -fsanitize=thread
+SANITIZED_SRC := $(RELAY_SRC) $(call sources,lib policy)
 
-$(SANITIZED)/tproxy-relay: $(patsubst $(BUILD)/%,$(SANITIZED)/%,$(RELAY_OBJ) $(call obj,$(call sources,lib policy)))
+# with these sanitizers in place of those of SANITIZE
+define sanitized_compile
+$(say) CC $@
+@mkdir -p $(@D)
+$(Q)$(CC) $(filter-out -fsanitize=%,$(ALL_CFLAGS)) -O1 $(SANITIZERS) -fno-omit-frame-pointer -c $< -o $@
+endef
+
+$(SANITIZED)/%.o: %.c Makefile
+	$(sanitized_compile)
+
+$(RACES)/%.o: %.c Makefile
+	$(sanitized_compile)
+
+$(SANITIZED)/tproxy-relay: $(patsubst %.c,$(SANITIZED)/%.o,$(SANITIZED_SRC))
+$(RACES)/tproxy-relay: $(patsubst %.c,$(RACES)/%.o,$(SANITIZED_SRC))
+$(SANITIZED)/tproxy-relay $(RACES)/tproxy-relay:
 	$(say) LINK $@
-	$(Q)$(CC) $(LDFLAGS) $(PARSE_SANITIZE) $^ $(RELAY_LIBS) -o $@
+	$(Q)$(CC) $(filter-out -fsanitize=%,$(LDFLAGS)) $(SANITIZERS) $^ $(RELAY_LIBS) -o $@
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(say) LINK $@
