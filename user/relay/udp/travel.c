@@ -141,14 +141,13 @@ static void collect(struct travel *t, const struct idle_queue *queue)
 
 static int travel_begin(struct udp_engine *e)
 {
-	size_t size = sizeof(struct travel) + e->count * sizeof(struct session *);
-
 	if (e->travel)
 		return 0;
-	e->travel = calloc(1, size);
+	/* First, because the datagrams that it finds may begin sessions. */
+	direct_empty_retired(e);
+	e->travel = calloc(1, sizeof(struct travel) + e->count * sizeof(struct session *));
 	if (!e->travel)
 		return -ENOMEM;
-	direct_empty_retired(e);
 	collect(e->travel, &e->answered);
 	collect(e->travel, &e->unanswered);
 	return 0;
