@@ -3,8 +3,9 @@
 # Sanitized relays in hostile company, all at once and at random: restarts and newcomers that are
 # killed, signals, addresses that change, listeners and connections that others destroy, floods, a
 # greedy client, slow readers, lists and kills of flows. No sanitizer reports anything, and a client
-# that behaves well gets no wrong byte. SEED=N repeats the choices of a run, SOAK_SECONDS=N sets how
+# that behaves well gets no wrong byte. SEED=N repeats the order of steps, SOAK_SECONDS=N sets how
 # long each relay has to bear it, ROUNDS="memory races" which sanitizers.
+# shellcheck disable=SC2030,SC2031 # those that run meanwhile have random numbers of their own
 TEST_LIMIT=400
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
@@ -47,7 +48,7 @@ sanitized() {
 reports() { cat "$WORK"/sanitizer/* 2>/dev/null; }
 
 ARGS=(--workers 2 --connect-timeout 3 --drain-timeout 2 --retire-timeout 15 --half-closed-timeout 10)
-relay_pids=() killed=0 late=0 restarts=0
+relay_pids=() killed=0 served_and_killed=0 late=0 restarts=0
 
 # restart — a relay starts, and takes over if there is one; that one may say that it is too late
 restart() {
@@ -75,8 +76,10 @@ newcomer_dies() {
 	kill -KILL $new
 	RELAY_PID=$old
 	wait_for 10 process_gone $new
-	# it may have the listeners already, and the old one ends: then another one starts
-	! grep -q listening "$log" || restart
+	grep -qE 'taking the listeners over|listening' "$log" || return 0
+	# it had the listeners, and the kernel has closed its connections: another one starts
+	served_and_killed=$((served_and_killed + 1))
+	restart
 }
 
 # --- what happens at the same time ---
@@ -116,15 +119,15 @@ operate() {
 
 move_addresses() {
 	if ((RANDOM % 3)); then
-		addresses_add $MOVED4 $MOVED6
+		addresses_add "$MOVED4" "$MOVED6"
 		sleep "$(below 999)"
-		addresses_remove $MOVED4 $MOVED6
+		addresses_remove "$MOVED4" "$MOVED6"
 	else
-		addresses_remove $ROUTER4 $ROUTER6
-		addresses_add $MOVED4 $MOVED6
+		addresses_remove "$ROUTER4" "$ROUTER6"
+		addresses_add "$MOVED4" "$MOVED6"
 		sleep "$(one_of 0.1 1 4)" # a flow waits for its address for some seconds
-		addresses_remove $MOVED4 $MOVED6
-		addresses_add $ROUTER4 $ROUTER6
+		addresses_remove "$MOVED4" "$MOVED6"
+		addresses_add "$ROUTER4" "$ROUTER6"
 	fi
 	sleep "$(below 999)"
 }
@@ -135,7 +138,7 @@ destroy() {
 }
 destroy_flows() { r ss -K -t "$(one_of sport dport) = :7007" >/dev/null; }
 
-flood() { c timeout 5 "$PEER" flood "$(one_of $SERVER4 $SERVER6)" "$(one_of 7004 7005)" 5000; }
+flood() { c timeout 5 "$PEER" flood "$(one_of "$SERVER4" "$SERVER6")" "$(one_of 7004 7005)" 5000; }
 
 be_greedy() {
 	local to=$SERVER4 from=$GREEDY4
@@ -143,15 +146,15 @@ be_greedy() {
 	((RANDOM % 2)) && to=$SERVER6 from=$GREEDY6
 	case $((RANDOM % 3)) in
 	# closed ports, and those of a server
-	0) c timeout 10 python3 "$LIB/greedy.py" attack "$to" 7009 300 "$WORK" $from ;;
-	1) c timeout 10 python3 "$LIB/greedy.py" attack "$to" 7007 300 "$WORK" $from ;;
-	2) c timeout 10 python3 "$LIB/greedy.py" datagrams "$to" 7004 $from 100 ;;
+	0) c timeout 10 python3 "$LIB/greedy.py" attack "$to" 7009 300 "$WORK" "$from" ;;
+	1) c timeout 10 python3 "$LIB/greedy.py" attack "$to" 7007 300 "$WORK" "$from" ;;
+	2) c timeout 10 python3 "$LIB/greedy.py" datagrams "$to" 7004 "$from" 100 ;;
 	esac
 }
 
 read_slowly() {
 	c timeout $((2 + RANDOM % 3)) python3 "$LIB/stall.py" "$(one_of up down)" \
-		"$(one_of $SERVER4 $SERVER6)" 7008 20 "$WORK/never"
+		"$(one_of "$SERVER4" "$SERVER6")" 7008 20 "$WORK/never"
 }
 
 ask_for_flows() {
@@ -162,7 +165,7 @@ ask_for_flows() {
 	1) r timeout 5 python3 "$LIB/flows.py" quit "$(flows_path)" 20 ;;
 	2) r timeout 5 python3 "$LIB/flows.py" "$(one_of stall garbage)" "$(flows_path)" ;;
 	3) r timeout 5 python3 "$LIB/flows.py" knock "$(flows_path)" 10 1 ;;
-	4) loader flows kill --client "$(one_of $CLIENT4 $GREEDY4 fd77:1::/64 10.128.0.0/9)" ;;
+	4) loader flows kill --client "$(one_of "$CLIENT4" "$GREEDY4" fd77:1::/64 10.128.0.0/9)" ;;
 	5)
 		"$RELAY" -n "$ROUTER" --list --json >"$list" &&
 			loader flows kill "$(json_value "max(f['id'] for f in o['flows'])" <"$list")"
@@ -174,12 +177,12 @@ ask_for_flows() {
 # --- a client that behaves well ---
 
 steady_pids=()
-steady_start() {
+steady_start() { # NAME
 	local to
 
-	for to in $SERVER4 $SERVER6; do
+	for to in "$SERVER4" "$SERVER6"; do
 		nsenter --net="/run/netns/$CLIENT" -- python3 "$LIB/steady.py" client "$to" 7007 12 "$SEED" \
-			"$WORK/steady$to" >"$WORK/log/steady-$to" 2>&1 &
+			"$WORK/steady$to" >"$WORK/log/steady-$1$to" 2>&1 &
 		steady_pids+=($!)
 		disown $!
 	done
@@ -190,7 +193,7 @@ steady_reach() { [[ $(steady "$1" 1) -ge $2 ]]; } # ADDRESS NUMBER
 
 # ask_datagrams — flows of datagrams, few or many in each
 ask_datagrams() {
-	flow "$(one_of $SERVER4 $SERVER6)" "$(one_of 7004 7005)" count=3000 idle=200 \
+	flow "$(one_of "$SERVER4" "$SERVER6")" "$(one_of 7004 7005)" count=3000 idle=200 \
 		"$(one_of flows=2 flows=20 gso=4)" window=32 "size=$(one_of 64 1200)" \
 		pause="$(one_of 0 1)" >>"$WORK/datagrams"
 }
@@ -224,7 +227,7 @@ few_descriptors() { kill_all_flows && relay_fds_at_most "$1"; }
 served() {
 	local to
 
-	for to in $SERVER4 $SERVER6; do
+	for to in "$SERVER4" "$SERVER6"; do
 		ok "$1: connections to $to are served" \
 			wait_for $PATIENCE steady_reach "$to" $(($(steady "$to" 1) + 5))
 		ok "$1: datagrams to $to, too" wait_for $PATIENCE echoed "$to"
@@ -250,27 +253,29 @@ soak() { # NAME
 	local name=$1 fds to pid
 
 	sanitized "${PROGRAM[$name]}"
-	relay_pids=() killed=0 late=0 restarts=0
-	rm -f "$WORK"/log/relay.* "$WORK"/log/killed.*
+	relay_pids=() killed=0 served_and_killed=0 late=0 restarts=0
+	rm -f "$WORK"/log/{relay,killed}.* "$WORK"/sanitizer/*
 	: >"$WORK/datagrams"
 	ok "$name: the relay starts" restart
-	steady_start
+	steady_start "$name"
 	served "$name, at first"
 	kill_all_flows
 	fds=$(relay_fds)
 	suffer "$name"
-	addresses_add $ROUTER4 $ROUTER6 2>/dev/null
+	addresses_add "$ROUTER4" "$ROUTER6" 2>/dev/null
 	served "$name, at the end"
 	for pid in "${steady_pids[@]}"; do
 		stop "$pid"
 	done
 	steady_pids=()
-	for to in $SERVER4 $SERVER6; do
+	for to in "$SERVER4" "$SERVER6"; do
 		echo "# $name: connections to $to: $(steady "$to" 1) whole, $(steady "$to" 2) broken"
-		is "$name: wrong bytes from $to, too few" "$(steady "$to" 3) $(steady "$to" 4)" "0 0"
+		is "$name: connections to $to with wrong bytes" "$(steady "$to" 3)" 0
+		[[ $served_and_killed -gt 0 ]] ||
+			is "$name: connections to $to with too few bytes" "$(steady "$to" 4)" 0
 	done
 	echo "# $name: datagrams: $(datagrams 2) sent, $(datagrams 4) received;" \
-		"$restarts relays, others killed: $killed, late: $late"
+		"$restarts relays, others killed: $killed ($served_and_killed served), late: $late"
 	is "$name: wrong datagrams" "$(datagrams 8)" 0
 	wait_for $PATIENCE verdict_is ok
 	do_ok "$name: status says ok" loader status
@@ -296,8 +301,9 @@ serve_run steady "$SERVER" python3 "$LIB/steady.py" serve 7007
 serve_run stall "$SERVER" python3 "$LIB/stall.py" serve 7008
 serve_peer echo 7004
 serve_peer echo 7005
-wait_for 10 listening "$SERVER" tcp 7007 && wait_for 10 listening "$SERVER" tcp 7008 ||
-	fatal "the servers start"
+for port in 7007 7008; do
+	wait_for 10 listening "$SERVER" tcp $port || fatal "the server on port $port starts"
+done
 do_ok "attach" loader attach r0 --ports 7007-7009,udp/7004-7005 --to 10.77.2.0/24,fd77:2::/64
 bypass_reset
 for round in $ROUNDS; do
