@@ -18,7 +18,7 @@ SOAK_SECONDS=${SOAK_SECONDS:-25}
 ROUNDS=${ROUNDS:-memory races}
 declare -A PROGRAM=([memory]=$TOP/build/tests/sanitized/tproxy-relay
 	[races]=$TOP/build/tests/races/tproxy-relay)
-GREEDY4=10.77.1.3 GREEDY6=fd77:1::3
+GREEDY4=10.77.1.3 GREEDY6=fd77:9::3 # another client: another /64
 # in seconds, of a machine that has much else to do
 PATIENCE=60
 
@@ -165,7 +165,7 @@ ask_for_flows() {
 	1) r timeout 5 python3 "$LIB/flows.py" quit "$(flows_path)" 20 ;;
 	2) r timeout 5 python3 "$LIB/flows.py" "$(one_of stall garbage)" "$(flows_path)" ;;
 	3) r timeout 5 python3 "$LIB/flows.py" knock "$(flows_path)" 10 1 ;;
-	4) loader flows kill --client "$(one_of "$CLIENT4" "$GREEDY4" fd77:1::/64 10.128.0.0/9)" ;;
+	4) loader flows kill --client "$(one_of "$CLIENT4" "$GREEDY4" fd77:1::/64 fd77:9::/64 10.128.0.0/9)" ;;
 	5)
 		"$RELAY" -n "$ROUTER" --list --json >"$list" &&
 			loader flows kill "$(json_value "max(f['id'] for f in o['flows'])" <"$list")"
@@ -254,7 +254,7 @@ soak() { # NAME
 
 	sanitized "${PROGRAM[$name]}"
 	relay_pids=() killed=0 served_and_killed=0 late=0 restarts=0
-	rm -f "$WORK"/log/{relay,killed}.* "$WORK"/sanitizer/*
+	rm -f "$WORK"/log/{relay,killed}.* "$WORK"/sanitizer/* "$WORK"/steady*
 	: >"$WORK/datagrams"
 	ok "$name: the relay starts" restart
 	steady_start "$name"
@@ -296,7 +296,10 @@ prepare
 destroy_ready || skip_inside "no SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY)"
 chmod 755 "$WORK"
 mkdir -m 777 "$WORK/sanitizer"
-topo_address "$CLIENT" c0 $GREEDY4/24 $GREEDY6/64
+ip -n "$CLIENT" addr add $GREEDY4/24 dev c0
+# no other program chooses this address
+ip -n "$CLIENT" addr add $GREEDY6/128 dev c0 nodad preferred_lft 0
+ip -n "$ROUTER" route add fd77:9::/64 via $CLIENT6
 serve_run steady "$SERVER" python3 "$LIB/steady.py" serve 7007
 serve_run stall "$SERVER" python3 "$LIB/stall.py" serve 7008
 serve_peer echo 7004
