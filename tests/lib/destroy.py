@@ -3,9 +3,9 @@
 """Takes ports away from others.
 
     destroy.py wait PORT                   listens on 127.0.0.1 until it is killed
-    destroy.py squat PORT tcp|udp PID [shut]
-        has PORT of 127.0.0.1 and ::1 in the end: destroys the listeners of process PID there, or
-        shuts them down by its descriptors
+    destroy.py squat PORT tcp|udp PID [shut|4|6]
+        has PORT of 127.0.0.1 and ::1 in the end, or of one: destroys the listeners of process PID
+        there, or shuts them down by its descriptors
     destroy.py shut PID                    shuts down all UDP sockets and TCP listeners of PID
     destroy.py silent PID                  does to its UDP listeners what ss -K does, without an error
                                            that they could report
@@ -19,6 +19,7 @@ import time
 
 PIDFD_GETFD = 438
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+ONLY = {"4": socket.AF_INET, "6": socket.AF_INET6}
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
@@ -73,6 +74,8 @@ def attack(port, kind, pid, how):
 def squat(port, kind, pid, how):
     held = []
     for family, address in LOOPBACK.items():
+        if how in ONLY and ONLY[how] != family:
+            continue
         sock = socket.socket(family, KINDS[kind])
         end = time.monotonic() + 25
         while True:

@@ -39,8 +39,8 @@ verdict_is() { [[ $(verdict) == "$1" ]]; }
 # relay_helper — prints the process id of the helper
 relay_helper() { pgrep -P "$RELAY_PID"; }
 
-# squat PORT tcp|udp [shut] — a process of the router destroys the relay's listeners of that port,
-# or shuts them down, until it has the port itself, over both families; SQUAT_PID is the process
+# squat PORT tcp|udp [shut|4|6] — a process of the router destroys the relay's listeners of that port,
+# or shuts them down, until it has the port itself, over both families or one; SQUAT_PID is the process
 squat() {
 	serve_run "squat-$2" "$ROUTER" python3 "$LIB/destroy.py" squat "$1" "$2" "$RELAY_PID" "${3:-}"
 	# shellcheck disable=SC2034 # for the script

@@ -53,6 +53,15 @@ for to in $SERVER4 $SERVER6; do
 	ok "flows to $to work again" wait_for 15 via_relay "$to"
 done
 ok "status says ok" wait_for 10 verdict_is ok
+
+# --- of one family only: the relay itself has the port of the other one ---
+ok "another process takes the port for TCP over IPv6" squat 15002 tcp 6
+ok "the log names it, not the relay" relay_says \
+	"error listener TCP \\[::1\\]:15002: cannot be opened again: (a process of user 0|python3.*, process $SQUAT_PID) has the port"
+ok "IPv4 works meanwhile" wait_for 15 via_relay $SERVER4
+stop "$SQUAT_PID" KILL
+ok "when the process is gone, the port is opened" relay_says 'info listener TCP \[::1\]:15002: opened again'
+ok "IPv6 works again" wait_for 15 via_relay $SERVER6
 relay_stop
 
 # --- shut down ---

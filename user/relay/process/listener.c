@@ -15,11 +15,6 @@
 #define LISTENER_BACKLOG 4096
 #define LISTENER_UDP_RCVBUF (4 * 1024 * 1024)
 
-static bool class_is_v6(enum tproxy_class cls)
-{
-	return cls == TPROXY_TCP6 || cls == TPROXY_UDP6;
-}
-
 /* For TCP what accepted sockets inherit, so that accept needs no further calls. */
 int listener_set_options(int fd, enum tproxy_class cls)
 {

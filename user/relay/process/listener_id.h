@@ -19,4 +19,9 @@ static inline bool class_is_tcp(enum tproxy_class cls)
 	return cls == TPROXY_TCP4 || cls == TPROXY_TCP6;
 }
 
+static inline bool class_is_v6(enum tproxy_class cls)
+{
+	return cls == TPROXY_TCP6 || cls == TPROXY_UDP6;
+}
+
 #endif

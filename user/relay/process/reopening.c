@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "lib/listeners.h"
+#include "lib/mapped.h"
 #include "lib/util.h"
+#include "relay/net/addr.h"
 #include "relay/process/channel.h"
 #include "relay/process/helper.h"
 
@@ -39,25 +41,31 @@ bool reopening_want(struct reopening *r, const struct listener_id *id)
 
 /* ---- who has the port --------------------------------------------------- */
 
-static const struct listener *find_holder(const struct listeners *all, uint8_t protocol,
+/* Our own listeners of the other family have the same port. */
+static const struct listener *find_holder(const struct listeners *all, const struct listener_id *id,
 					  uint16_t port)
 {
-	for (size_t i = 0; i < all->n; i++)
-		if (all->items[i].protocol == protocol && all->items[i].port == port)
-			return &all->items[i];
-	return NULL;
+	union saddr at = saddr_loopback(class_is_v6(id->cls) ? AF_INET6 : AF_INET, port);
+	struct listener_place place = { .protocol =
+						class_is_tcp(id->cls) ? IPPROTO_TCP : IPPROTO_UDP,
+					.family = (uint8_t)at.sa.sa_family,
+					.port = port };
+	const void *addr = class_is_v6(id->cls) ? (const void *)&at.v6.sin6_addr :
+						  (const void *)&at.v4.sin_addr;
+
+	mapped_from(place.family, addr, place.addr);
+	return listeners_at(all, &place);
 }
 
 /* Best effort: without CAP_SYS_PTRACE the descriptors of most processes are hidden. */
 static void name_holder(const struct listener_id *id, uint16_t port, char *ret_text, size_t size)
 {
-	uint8_t protocol = class_is_tcp(id->cls) ? IPPROTO_TCP : IPPROTO_UDP;
 	struct listeners all __cleanup_listeners = { 0 };
 	const struct listener *listener = NULL;
 	struct holder holder;
 
 	if (!listeners_read(&all))
-		listener = find_holder(&all, protocol, port);
+		listener = find_holder(&all, id, port);
 	if (!listener)
 		return;
 	if (listener_holder(listener, &holder))
