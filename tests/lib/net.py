@@ -256,6 +256,21 @@ def cmd_udp_who(host, port):
     print("nothing")
 
 
+def cmd_udp_crowd(host, port, count):
+    """So many flows at once; prints the address that the server sees of each."""
+    socks = [udp_socket(host, port) for _ in range(int(count))]
+    for sock in socks:
+        seen = "nothing"
+        for _ in range(4):
+            try:
+                sock.send(b"who")
+                seen = sock.recv(256).decode().split()[0]
+                break
+            except OSError:
+                pass
+        print(seen, flush=True)
+
+
 IP_RECVERR, IPV6_RECVERR = 11, 25
 
 

@@ -13,6 +13,7 @@ seen_by() { cpy crowd "$1" 7007 "${2:-1}" | grep -v '^all$' | sort | uniq -c | a
 udp_seen() { cpy udp-who "$1" 7008 | cut -d' ' -f1; }
 # hold ADDRESS COUNT — so many connections stay open; prints what the server saw
 hold() {
+	rm -f "$WORK/held" # of the previous time
 	c python3 "$LIB/net.py" crowd "$1" 7007 "$2" "$WORK/go" >"$WORK/held" 2>&1 &
 	disown
 	wait_for 30 grep -q '^all$' "$WORK/held" || return
@@ -82,7 +83,7 @@ for to in $SERVER4 $SERVER6; do
 	is "$to: 100 connections that we end first, with $((3 * PORTS)) ports" \
 		"$(seen_by "$to" 100 | tr ' ' '\n' | grep -c nothing)" 0
 done
-for i in {1..24}; do udp_seen $SERVER4; done | sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs >"$WORK/udp"
+cpy udp-crowd $SERVER4 7008 24 | sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs >"$WORK/udp"
 is "24 UDP flows have all ports of three addresses" "$(<"$WORK/udp")" "$(echo "$OWN4" | sed "s/ /=$PORTS /g; s/\$/=$PORTS/")"
 is "one more gets nothing" "$(udp_seen $SERVER4)" nothing
 ok "its record says why" relay_says "$(record udp $CLIENT4 $SERVER4 7008 '.*end=connect-failed reason=no-free-port')"

@@ -282,14 +282,22 @@ void direct_leave(struct session *s)
 	direct_free(d);
 }
 
+static struct direct *first_retired(const struct udp_engine *e)
+{
+	struct direct *d;
+
+	TAILQ_FOREACH(d, &e->directs, link)
+		if (!d->s)
+			break;
+	return d;
+}
+
+/* What it reads may begin flows, and these may make room: any socket of the list may go. */
 void direct_empty_retired(struct udp_engine *e)
 {
-	struct direct *d, *next;
+	struct direct *d;
 
-	for (d = TAILQ_FIRST(&e->directs); d; d = next) {
-		next = TAILQ_NEXT(d, link);
-		if (d->s)
-			continue;
+	while (e->retired_count && (d = first_retired(e))) {
 		direct_drain(d);
 		direct_free(d);
 	}
