@@ -120,6 +120,28 @@ static void test_reserve(void **state)
 	assert_int_equal(take_all(&s, false), all);
 }
 
+/* What a thread closes to make room is not for another thread. */
+static void test_kept(void **state)
+{
+	struct budget_share one, other;
+	unsigned int used;
+
+	(void)state;
+	open_budget(512, 2);
+	one = budget_share(&b, BUDGET_TCP);
+	other = one;
+	take_all(&one, true);
+	take_all(&other, true);
+	used = one.used;
+	budget_keep(&one);
+	budget_return(&one, 4);
+	assert_false(budget_take(&other, 1, true));
+	assert_true(budget_take(&one, 2, true));
+	budget_release(&one);
+	assert_int_equal(one.used, used - 2);
+	assert_int_equal(take_all(&other, true), 2);
+}
+
 /* Not both: none. */
 static void test_two_or_none(void **state)
 {
@@ -206,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_every_thread_has_some),
 		cmocka_unit_test(test_a_thread_with_nothing),
 		cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_two_or_none),
 		cmocka_unit_test(test_few_descriptors),
 		cmocka_unit_test(test_threads),

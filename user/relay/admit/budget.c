@@ -107,6 +107,10 @@ static bool take_one(struct budget_share *s, bool few)
 {
 	struct budget *b = s->budget;
 
+	if (s->kept) {
+		s->kept--;
+		return true;
+	}
 	if (s->used - s->used_of_kind - s->used_of_common >= b->of_thread[s->kind]) {
 		if (take_from(&b->of_kind[s->kind], 0))
 			s->used_of_kind++;
@@ -154,6 +158,24 @@ void budget_force(struct budget_share *s, unsigned int n)
 
 void budget_return(struct budget_share *s, unsigned int n)
 {
+	if (s->keeps) {
+		s->kept += n;
+		return;
+	}
 	while (n-- && s->used)
 		return_one(s);
+}
+
+void budget_keep(struct budget_share *s)
+{
+	s->keeps = true;
+}
+
+void budget_release(struct budget_share *s)
+{
+	unsigned int n = s->kept;
+
+	s->keeps = false;
+	s->kept = 0;
+	budget_return(s, n);
 }

@@ -45,6 +45,8 @@ struct budget_share {
 	unsigned int used;
 	unsigned int used_of_kind;   /* of these; the first ones are the thread's own */
 	unsigned int used_of_common; /* of these */
+	unsigned int kept;           /* of `used`: closed already, for the next that is taken */
+	bool keeps;
 };
 
 /* nofile: the limit of descriptors; udp_workers: threads that have UDP flows. */
@@ -65,5 +67,12 @@ bool budget_take(struct budget_share *s, unsigned int n, bool few);
 /* The same for descriptors that are open already, whether there is room or not. */
 void budget_force(struct budget_share *s, unsigned int n);
 void budget_return(struct budget_share *s, unsigned int n);
+
+/*
+ * Between these two, what is returned is kept for who takes it here: what one ends to make room must
+ * not go to another thread, whose clients may try all the time.
+ */
+void budget_keep(struct budget_share *s);
+void budget_release(struct budget_share *s);
 
 #endif

@@ -24,7 +24,7 @@
 #define EDGES (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 #define EVICT_IDLE_MS 2000 /* an equal client's connection goes only if it was idle for longer */
-#define EVICT_TRIES 4      /* another thread may take what became free */
+#define EVICT_TRIES 4
 
 /* ---- room --------------------------------------------------------------- */
 
@@ -53,8 +53,7 @@ static bool room_make(struct conns *all, const struct lane *lane)
 	return true;
 }
 
-/* Takes the descriptors of a connection; budget_return gives them back. */
-static bool room_take(struct conns *all, const struct lane *lane)
+static bool room_try(struct conns *all, const struct lane *lane)
 {
 	bool few = lane_count(lane, LANE_TCP) < BUDGET_FEW_FLOWS;
 
@@ -67,6 +66,17 @@ static bool room_take(struct conns *all, const struct lane *lane)
 			return false;
 	}
 	return false;
+}
+
+/* Takes the descriptors of a connection; budget_return gives them back. */
+static bool room_take(struct conns *all, const struct lane *lane)
+{
+	bool taken;
+
+	budget_keep(&all->descriptors);
+	taken = room_try(all, lane);
+	budget_release(&all->descriptors);
+	return taken;
 }
 
 /* ---- connecting --------------------------------------------------------- */

@@ -9,7 +9,7 @@
 /* Flows without an answer may be a flood. They go first if they are more than one in so many. */
 #define UNANSWERED_SHARE 8
 #define FLOODER_SHARE 8 /* of these the part that one client has if he is the flood */
-#define EVICT_TRIES 8   /* another thread may take what became free */
+#define EVICT_TRIES 8
 
 static struct session *session_of(struct flow_link *flow)
 {
@@ -70,7 +70,7 @@ static bool replaces_own(const struct udp_engine *e, const struct lane *lane)
 	       lane_is_over_default_udp(lane) && flows_of(lane) >= BUDGET_FEW_FLOWS;
 }
 
-bool session_take_room(struct udp_engine *e, const struct lane *lane)
+static bool room_try(struct udp_engine *e, const struct lane *lane)
 {
 	bool few = flows_of(lane) < BUDGET_FEW_FLOWS;
 
@@ -85,4 +85,14 @@ bool session_take_room(struct udp_engine *e, const struct lane *lane)
 			return false;
 	}
 	return false;
+}
+
+bool session_take_room(struct udp_engine *e, const struct lane *lane)
+{
+	bool taken;
+
+	budget_keep(&e->descriptors);
+	taken = room_try(e, lane);
+	budget_release(&e->descriptors);
+	return taken;
 }
