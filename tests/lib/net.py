@@ -242,33 +242,34 @@ def cmd_udp(host, port, size, count="1"):
     print(came)
 
 
-def cmd_udp_who(host, port):
-    sock = udp_socket(host, port)
-    mine = sock.getsockname()
+def udp_seen(sock):
+    """Address and port that the server sees, or None."""
     for _ in range(4):
         try:
             sock.send(b"who")
-            seen = sock.recv(256).decode().split()
-            print(seen[0], "same-port" if int(seen[1]) == mine[1] else "other-port")
-            return
+            address, port = sock.recv(256).decode().split()[:2]
+            return address, int(port)
         except OSError:
             pass
-    print("nothing")
+    return None
+
+
+def cmd_udp_who(host, port):
+    sock = udp_socket(host, port)
+    mine = sock.getsockname()
+    seen = udp_seen(sock)
+    if not seen:
+        print("nothing")
+    else:
+        print(seen[0], "same-port" if seen[1] == mine[1] else "other-port")
 
 
 def cmd_udp_crowd(host, port, count):
     """So many flows at once; prints the address that the server sees of each."""
     socks = [udp_socket(host, port) for _ in range(int(count))]
     for sock in socks:
-        seen = "nothing"
-        for _ in range(4):
-            try:
-                sock.send(b"who")
-                seen = sock.recv(256).decode().split()[0]
-                break
-            except OSError:
-                pass
-        print(seen, flush=True)
+        seen = udp_seen(sock)
+        print(seen[0] if seen else "nothing", flush=True)
 
 
 IP_RECVERR, IPV6_RECVERR = 11, 25

@@ -10,7 +10,7 @@
 A connection sends up to half a megabyte, some of them read slowly or pause. OUT has "whole broken
 wrong cut": connections that got all their bytes and then a FIN; those that were reset, refused or
 not answered in time, at any point; those with a byte that was not sent; those with a FIN before the
-last byte. The first wrong and cut ones are told on standard output.
+last byte. Standard output reports the first wrong and cut ones.
 """
 import os
 import random

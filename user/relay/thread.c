@@ -61,7 +61,6 @@ static void leave_listeners(struct engine_context *ctx)
 	listener_close(ctx->listeners);
 }
 
-/* Another relay that got all flows serves them, even if nobody could say so. */
 static void stop_giving(struct relay_thread *t)
 {
 	timer_cancel(&t->ctx.worker.wheel, &t->give_timer);
@@ -70,6 +69,7 @@ static void stop_giving(struct relay_thread *t)
 	t->giving = false;
 }
 
+/* Another relay that got all flows serves them, even if nobody could say so. */
 static void leave_given(struct relay_thread *t)
 {
 	stop_giving(t);

@@ -69,8 +69,8 @@ void budget_force(struct budget_share *s, unsigned int n);
 void budget_return(struct budget_share *s, unsigned int n);
 
 /*
- * Between these two, what is returned is kept for who takes it here: what one ends to make room must
- * not go to another thread, whose clients may try all the time.
+ * Between these two, what is returned stays here, and the next take gets it. Otherwise another thread,
+ * whose clients may try all the time, could take what a flow gave up to make room.
  */
 void budget_keep(struct budget_share *s);
 void budget_release(struct budget_share *s);

@@ -79,8 +79,8 @@ static bool is_destroyed_udp(int fd)
 }
 
 /*
- * Destroyed (SOCK_DESTROY) while the service manager held it, which passes it again at each start, or
- * before the relay that gives it has noticed. It may have told that relay, and would never tell us.
+ * Destroyed (SOCK_DESTROY) while the service manager held it, which passes it again at each start; or
+ * while the previous relay had it, which may have read the error. The kernel reports it only once.
  */
 static bool is_destroyed(int fd)
 {

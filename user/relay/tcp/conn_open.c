@@ -24,7 +24,6 @@
 #define EDGES (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 #define EVICT_IDLE_MS 2000 /* an equal client's connection goes only if it was idle for longer */
-#define EVICT_TRIES 4
 
 /* ---- room --------------------------------------------------------------- */
 
@@ -53,28 +52,16 @@ static bool room_make(struct conns *all, const struct lane *lane)
 	return true;
 }
 
-static bool room_try(struct conns *all, const struct lane *lane)
-{
-	bool few = lane_count(lane, LANE_TCP) < BUDGET_FEW_FLOWS;
-
-	for (int i = 0; i < EVICT_TRIES; i++) {
-		if (budget_take(&all->descriptors, CONN_DESCRIPTORS, few))
-			return true;
-		conn_warn_short(all, "resetting connections of the clients that have the most",
-				EMFILE);
-		if (!room_make(all, lane))
-			return false;
-	}
-	return false;
-}
-
 /* Takes the descriptors of a connection; budget_return gives them back. */
 static bool room_take(struct conns *all, const struct lane *lane)
 {
-	bool taken;
+	bool few = lane_count(lane, LANE_TCP) < BUDGET_FEW_FLOWS, taken;
 
+	if (budget_take(&all->descriptors, CONN_DESCRIPTORS, few))
+		return true;
+	conn_warn_short(all, "resetting connections of the clients that have the most", EMFILE);
 	budget_keep(&all->descriptors);
-	taken = room_try(all, lane);
+	taken = room_make(all, lane) && budget_take(&all->descriptors, CONN_DESCRIPTORS, few);
 	budget_release(&all->descriptors);
 	return taken;
 }

@@ -9,7 +9,6 @@
 /* Flows without an answer may be a flood. They go first if they are more than one in so many. */
 #define UNANSWERED_SHARE 8
 #define FLOODER_SHARE 8 /* of these the part that one client has if he is the flood */
-#define EVICT_TRIES 8
 
 static struct session *session_of(struct flow_link *flow)
 {
@@ -70,29 +69,19 @@ static bool replaces_own(const struct udp_engine *e, const struct lane *lane)
 	       lane_is_over_default_udp(lane) && flows_of(lane) >= BUDGET_FEW_FLOWS;
 }
 
-static bool room_try(struct udp_engine *e, const struct lane *lane)
+/* What ends here leaves its descriptor to the new flow. */
+bool session_take_room(struct udp_engine *e, const struct lane *lane)
 {
-	bool few = flows_of(lane) < BUDGET_FEW_FLOWS;
+	bool few = flows_of(lane) < BUDGET_FEW_FLOWS, taken;
 
+	budget_keep(&e->descriptors);
 	if (flows_of(lane) >= e->max_per_source || replaces_own(e, lane))
 		evict_of(e, lane);
 	if (e->count >= e->max)
 		session_make_room(e, lane);
-	for (int i = 0; i < EVICT_TRIES; i++) {
-		if (budget_take(&e->descriptors, 1, few))
-			return true;
-		if (!reply_evict(e->replies) && !session_make_room(e, lane))
-			return false;
-	}
-	return false;
-}
-
-bool session_take_room(struct udp_engine *e, const struct lane *lane)
-{
-	bool taken;
-
-	budget_keep(&e->descriptors);
-	taken = room_try(e, lane);
+	taken = budget_take(&e->descriptors, 1, few) ||
+		((reply_evict(e->replies) || session_make_room(e, lane)) &&
+		 budget_take(&e->descriptors, 1, few));
 	budget_release(&e->descriptors);
 	return taken;
 }

@@ -18,7 +18,7 @@
 /* Errors in a row that are no reason to give a socket up, such as a lack of memory. */
 #define FAILURES_MAX 64
 
-/* Between two looks at listeners that are dead and have not said so. */
+/* How often we look for listeners that died without an error. */
 #define LOOK_MS 2000
 
 #define TROUBLE (EPOLLERR | EPOLLHUP | EPOLLRDHUP)
@@ -121,8 +121,8 @@ void engine_empty_listeners(struct udp_engine *e)
 }
 
 /*
- * The error of a socket is told once. During a hand-over two relays have the listeners, so the other
- * one may have got it.
+ * The kernel reports an error of a socket once. During a hand-over two relays have the listeners, and
+ * the other one may have read it.
  */
 static void look_at_all(struct timer *timer)
 {
