@@ -2,7 +2,8 @@
 /*
  * Entry points, and nothing else: each asks a header for the decision and turns it into a TC or
  * SK code. tproxy_ingress sees each packet that enters an attached interface; decide.bpf.h says
- * what happens to it. tproxy_lookup gives a flow to its listener where tc could not.
+ * what happens to it. tproxy_lookup gives a flow to its listener where tc could not. tproxy_report
+ * is for the loader's own events.
  */
 #include "vmlinux.h"
 
@@ -11,6 +12,7 @@
 
 #include "count.bpf.h"
 #include "decide.bpf.h"
+#include "event.bpf.h"
 #include "flow.bpf.h"
 #include "lookup.bpf.h"
 #include "maps.bpf.h"
@@ -101,6 +103,16 @@ int tproxy_lookup(struct bpf_sk_lookup *ctx)
 	}
 	count(TPROXY_COUNT_POOL);
 	return SK_PASS;
+}
+
+/* The loader runs it with an event, so that monitors see the loader's events like all others. */
+SEC("syscall")
+int tproxy_report(struct tproxy_event *ctx)
+{
+	struct tproxy_event event = *ctx;
+
+	tproxy_event(&event);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -246,6 +246,61 @@ struct tproxy_local_key {
 };
 
 /*
+ * What `monitor` reports as it happens. The data path and the loader call tproxy_event(), which
+ * does nothing; a monitor attaches to that function (fentry) and reads the argument. New types are
+ * added at the end, and fields where there is room: monitors of other builds may read them.
+ * X(symbol, name)
+ */
+#define TPROXY_EVENTS(X)                                                                           \
+	X(AUDIT_BEGIN, "audit_begin") /* a flow that an audit rule forwards has begun */           \
+	X(AUDIT_END, "audit_end")     /* it has ended: `reason` */                                 \
+	X(PROXY_DOWN, "proxy_down")   /* the first flow start of a period without a listener */    \
+	X(ATTACHED, "attached")       /* by the loader, as all below: an interface */              \
+	X(DETACHED, "detached")                                                                    \
+	X(REPAIRED, "repaired")                                                                    \
+	X(POLICY, "policy") /* another policy is live */                                           \
+	X(CONFIRMED, "confirmed")                                                                  \
+	X(ROLLED_BACK, "rolled_back")
+
+enum tproxy_event_type {
+#define X(symbol, name) TPROXY_EVENT_##symbol,
+	TPROXY_EVENTS(X)
+#undef X
+		TPROXY_EVENT_MAX
+};
+
+#define TPROXY_NO_RULE 0xffffffff
+
+struct tproxy_event {
+	__u64 time_ns;               /* CLOCK_MONOTONIC */
+	__u32 type;                  /* enum tproxy_event_type */
+	__u32 ifindex;               /* 0: no interface is concerned */
+	__u32 rule;                  /* number of the rule, or TPROXY_NO_RULE */
+	__u32 reason;                /* AUDIT_END: enum tproxy_audit_end; else 0 */
+	struct tproxy_flow_key flow; /* proto 0: no flow is concerned */
+	__u64 bytes[2];              /* [0] by the client, [1] by the server */
+	__u64 packets[2];
+	__u8 text[TPROXY_NAME_LEN]; /* of the loader: an interface or a command; NUL included */
+};
+
+/* How an audited flow ended. X(symbol, name) */
+#define TPROXY_AUDIT_ENDS(X)                                                                       \
+	X(NONE, "open")                                                                            \
+	X(CLIENT_FIN, "client-fin") /* both sides have closed; the client was first */             \
+	X(SERVER_FIN, "server-fin")                                                                \
+	X(CLIENT_RST, "client-rst")                                                                \
+	X(SERVER_RST, "server-rst")                                                                \
+	X(REUSED, "reused") /* a new flow began with the same addresses and ports */               \
+	X(IDLE, "idle")
+
+enum tproxy_audit_end {
+#define X(symbol, name) TPROXY_AUDIT_##symbol,
+	TPROXY_AUDIT_ENDS(X)
+#undef X
+		TPROXY_AUDIT_END_MAX
+};
+
+/*
  * A foreign program that may run before ours on an interface (attach --after). For the loader
  * only.
  */
@@ -323,6 +378,7 @@ _Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool_key) == 20, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool) == 52, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_after_key) == 24, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_event) == 128, "monitors of other builds read it");
 _Static_assert(TPROXY_COUNT_MAX <= TPROXY_COUNT_ROOM, "a set of counters is a __u64");
 
 #endif /* TPROXY_H */

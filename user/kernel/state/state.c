@@ -45,9 +45,13 @@ static const struct {
 	[MAP_AFTER] = { "after", "internal/after", 3 },
 };
 
-static const char *const progs[PROG_MAX] = {
-	[PROG_INGRESS] = "tproxy_ingress",
-	[PROG_LOOKUP] = "tproxy_lookup",
+static const struct {
+	const char *name;
+	bool added; /* after its ABI was published: the state of an older build lacks it */
+} progs[PROG_MAX] = {
+	[PROG_INGRESS] = { "tproxy_ingress", false },
+	[PROG_LOOKUP] = { "tproxy_lookup", false },
+	[PROG_REPORT] = { "tproxy_report", true },
 };
 
 const char *state_map_name(enum state_map map)
@@ -76,14 +80,19 @@ char *state_link_path(const struct state *state, int ifindex, char *buf)
 
 const char *state_prog_name(enum state_prog prog)
 {
-	return progs[prog];
+	return progs[prog].name;
+}
+
+bool state_prog_is_added(enum state_prog prog)
+{
+	return progs[prog].added;
 }
 
 int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix, char *buf)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "progs/%s%s", progs[prog], suffix);
+	snprintf(name, sizeof(name), "progs/%s%s", progs[prog].name, suffix);
 	return pindir_path(&state->pins, name, buf);
 }
 
@@ -169,6 +178,19 @@ static int open_config(struct state *state)
 	return state->config.abi == TPROXY_ABI ? 0 : -EPROTO;
 }
 
+static int open_progs(struct state *state, char *ret_what)
+{
+	for (int i = 0; i < PROG_MAX; i++) {
+		int err;
+
+		snprintf(ret_what, PINDIR_WHY_LEN, "progs/%s", progs[i].name);
+		err = open_pin(state, ret_what, &state->prog[i]);
+		if (err && !(err == -ENOENT && progs[i].added))
+			return err;
+	}
+	return 0;
+}
+
 static int open_pins(struct state *state, char *ret_what)
 {
 	int err, other;
@@ -187,13 +209,8 @@ static int open_pins(struct state *state, char *ret_what)
 		if (err)
 			return err;
 	}
-	for (int i = 0; i < PROG_MAX; i++) {
-		snprintf(ret_what, PINDIR_WHY_LEN, "progs/%s", progs[i]);
-		err = open_pin(state, ret_what, &state->prog[i]);
-		if (err)
-			return err;
-	}
-	return other;
+	err = open_progs(state, ret_what);
+	return err ? err : other;
 }
 
 /* Without a bpffs nothing is attached; but a directory that exists there is an error. */

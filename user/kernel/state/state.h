@@ -57,7 +57,7 @@ enum state_map {
 	MAP_MAX
 };
 
-enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_MAX };
+enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_REPORT, PROG_MAX };
 
 struct state {
 	char dir[STATE_PATH_LEN]; /* as the user names it: for messages only */
@@ -101,6 +101,11 @@ int state_read_config(int fd, struct tproxy_config *ret_config);
 bool state_is_older(const struct state *state);
 /* Do states of this ABI have the map? */
 bool state_map_is_in(enum state_map map, __u32 abi);
+/*
+ * Was the program added without a change of the ABI? The state of an older build lacks it, and
+ * state->prog is -1 until the programs of this build take over.
+ */
+bool state_prog_is_added(enum state_prog prog);
 
 /*
  * Opens what is needed to detach the interfaces of a broken state: config and ifaces. False if
