@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Carries out the rule that matched: pass, drop, or give the flow to a proxy. */
+/* Carries out the rule that matched: pass, drop, refuse, or give the flow to a proxy. */
 #ifndef TPROXY_ACTION_BPF_H
 #define TPROXY_ACTION_BPF_H
 
@@ -42,6 +42,15 @@ static __always_inline enum verdict act_drop(const struct flow *f)
 	return drop(TPROXY_COUNT_RULE_DROP);
 }
 
+/* What cannot be refused, such as a fragment, is dropped. */
+static __always_inline enum verdict act_reset(struct __sk_buff *skb, const struct flow *f)
+{
+	if (!make_refusal(skb, f))
+		return act_drop(f);
+	count(TPROXY_COUNT_RULE_RESET);
+	return VERDICT_REPLY;
+}
+
 static __always_inline enum verdict act(struct __sk_buff *skb, const struct match *m,
 					struct flow *f, const struct intent *i)
 {
@@ -57,7 +66,9 @@ static __always_inline enum verdict act(struct __sk_buff *skb, const struct matc
 	count_rule(m->number, f->bytes, f->proto == IPPROTO_TCP);
 	if (action == TPROXY_ACTION_PASS)
 		return leave(TPROXY_COUNT_RULE_PASS);
-	return action == TPROXY_ACTION_PROXY ? act_proxy(skb, m, f, i) : act_drop(f);
+	if (action == TPROXY_ACTION_PROXY)
+		return act_proxy(skb, m, f, i);
+	return action == TPROXY_ACTION_RESET ? act_reset(skb, f) : act_drop(f);
 }
 
 #endif

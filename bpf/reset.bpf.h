@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * on-proxy-down = reset: turns the packet itself into the refusal that a closed port would send
+ * action = reset and on-proxy-down = reset: turns the packet itself into the refusal that a closed port would send
  * (RST for TCP, port unreachable for UDP), to go back where it came from. The only header that
  * changes a packet. Knows no map and no socket.
  *
@@ -163,14 +163,17 @@ static __always_inline bool make_unreach6(struct __sk_buff *skb, const struct fl
 	       !bpf_skb_store_bytes(skb, l2, &p, sizeof(p), 0);
 }
 
-/* True: the skb is the refusal now. False: it may be half changed and must be dropped. */
-static __always_inline bool make_refusal(struct __sk_buff *skb, const struct flow *f)
+/*
+ * 1: the skb is the refusal now. 0: it may be half changed and must be dropped. A global function:
+ * the verifier walks it once.
+ */
+__noinline int make_refusal(struct __sk_buff *skb, const struct flow *f)
 {
 	int l2 = link_header_len(skb);
 	bool made;
 
-	if (l2 < 0 || f->frag || f->base)
-		return false;
+	if (!f || l2 < 0 || f->frag || f->base)
+		return 0;
 	if (f->proto == IPPROTO_TCP)
 		made = make_rst(skb, f, l2);
 	else if (f->family == AF_INET)

@@ -104,6 +104,7 @@ enum tproxy_action {
 	TPROXY_ACTION_PROXY,
 	TPROXY_ACTION_PASS,
 	TPROXY_ACTION_DROP,
+	TPROXY_ACTION_RESET, /* refuse: TCP reset, or ICMP port unreachable */
 	TPROXY_ACTION_MAX
 };
 
@@ -352,7 +353,9 @@ struct tproxy_after_key {
 	X(UNANSWERABLE, "unanswerable",                                                            \
 	  "SYNs only the server can answer (TCP MD5): treated as down")                            \
 	X(OLDER, "older", "datagrams of UDP flows older than their rule: left alone")              \
-	X(PAST, "past", "answers to flow starts that a rule covers and that bypassed us")
+	X(PAST, "past", "answers to flow starts that a rule covers and that bypassed us")          \
+	X(RULE_RESET, "rule_reset",                                                                \
+	  "flow starts that a reset rule refused with a reset or ICMP error")
 
 enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,

@@ -82,7 +82,7 @@ static void random_rule(struct rng *r, struct rule *rule, __u32 *group)
 {
 	static const enum tproxy_action actions[] = { TPROXY_ACTION_PROXY, TPROXY_ACTION_PROXY,
 						      TPROXY_ACTION_PROXY, TPROXY_ACTION_PASS,
-						      TPROXY_ACTION_DROP };
+						      TPROXY_ACTION_DROP,  TPROXY_ACTION_RESET };
 
 	if (rule->used)
 		return;

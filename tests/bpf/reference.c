@@ -140,6 +140,15 @@ static void decide_by_proxy(struct decision *d, int rule, bool time_wait)
 	      time_wait ? TPROXY_COUNT_TIME_WAIT : TPROXY_COUNT_STEERED);
 }
 
+/* A reset rule; what cannot be refused is dropped. */
+static void refuse(struct decision *d)
+{
+	if (can_refuse(d))
+		leave_counted(d, REF_EXIT_RULE_RESET, REF_REPLY, TPROXY_COUNT_RULE_RESET);
+	else
+		leave_counted(d, REF_EXIT_RULE_NO_RESET, REF_DROP, TPROXY_COUNT_RULE_DROP);
+}
+
 static void decide_by_rule(struct decision *d, int rule, bool time_wait)
 {
 	const struct rule *r = &d->w->policy->rules[rule];
@@ -160,6 +169,8 @@ static void decide_by_rule(struct decision *d, int rule, bool time_wait)
 		leave_counted(d, REF_EXIT_RULE_PASS, REF_NEXT, TPROXY_COUNT_RULE_PASS);
 	else if (r->action == TPROXY_ACTION_DROP)
 		leave_counted(d, REF_EXIT_RULE_DROP, REF_DROP, TPROXY_COUNT_RULE_DROP);
+	else if (r->action == TPROXY_ACTION_RESET)
+		refuse(d);
 	else
 		decide_by_proxy(d, rule, time_wait);
 }

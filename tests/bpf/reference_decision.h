@@ -55,6 +55,7 @@ struct ref_socket *find_listener(const struct decision *d, int rule);
 /* why: what is counted if it works. */
 void steer(struct decision *d, int rule, enum steer how, enum tproxy_counter why);
 void go_down(struct decision *d, const struct rule *r, enum lack lack);
+bool can_refuse(const struct decision *d);
 /* Does the ACK complete a handshake by SYN cookie? */
 bool has_cookie_of(const struct decision *d, const struct ref_socket *listener);
 

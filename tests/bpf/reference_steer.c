@@ -48,7 +48,7 @@ struct ref_socket *find_listener(const struct decision *d, int rule)
 }
 
 /* The packet itself is turned into the refusal; for ICMP it must have fixed headers only. */
-static bool can_refuse(const struct decision *d)
+bool can_refuse(const struct decision *d)
 {
 	if (d->s.first_fragment || d->s.tags)
 		return false;

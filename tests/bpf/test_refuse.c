@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tproxy_ingress with on-proxy-down = reset: the RST or ICMP error that a packet is turned into,
+ * tproxy_ingress with on-proxy-down = reset or action = reset: the RST or ICMP error that a packet is turned into,
  * byte by byte, and packets that cannot be turned into one.
  */
 #include "run.h"
+
+#define RESET(rule)                                                                                \
+	{                                                                                          \
+		TC_REDIRECT, false, C(RULE_RESET), rule                                            \
+	}
 
 static const struct rule_spec rules[] = {
 	{ 0,
@@ -12,6 +17,13 @@ static const struct rule_spec rules[] = {
 	  { "tcp/80", "udp/53" },
 	  TPROXY_ACTION_PROXY,
 	  TPROXY_ON_DOWN_RESET,
+	  NULL },
+	{ 1,
+	  "10.210.6.0/24,fd21:6::/64",
+	  NULL,
+	  { "tcp/80", "udp/53" },
+	  TPROXY_ACTION_RESET,
+	  0,
 	  NULL },
 };
 
@@ -28,6 +40,11 @@ static const struct packet_case reset_cases[] = {
 	{ "reset: UDP without payload", { .dst = "10.210.5.9", UDP53 }, REFUSED(0) },
 	{ "reset: IPv6 UDP", { .dst = "fd21:5::9", UDP53, .payload = 101 }, REFUSED(0) },
 	{ "reset: IPv6 UDP without payload", { .dst = "fd21:5::9", UDP53 }, REFUSED(0) },
+	{ "reset rule: TCP", { .dst = "10.210.6.9", TCP80 }, RESET(1) },
+	{ "reset rule: TCP, TTL 1", { .dst = "10.210.6.9", TCP80, .ttl = 1 }, RESET(1) },
+	{ "reset rule: IPv6 TCP", { .dst = "fd21:6::9", TCP80 }, RESET(1) },
+	{ "reset rule: UDP", { .dst = "10.210.6.9", UDP53, .payload = 100 }, RESET(1) },
+	{ "reset rule: IPv6 UDP", { .dst = "fd21:6::9", UDP53, .payload = 101 }, RESET(1) },
 };
 /* clang-format on */
 
@@ -43,6 +60,12 @@ static const struct packet_case unrefused_cases[] = {
 	  SHOT(C(DOWN_DROP), 0) },
 	{ "reset: TCP header cut off", { .dst = "10.210.5.9", TCP80, .cut = IP4_LEN + 15 },
 	  SHOT(C(DOWN_DROP), 0) },
+	{ "reset rule: first fragment",
+	  { .dst = "10.210.6.9", UDP53, .frag = MF, .payload = 16 }, SHOT(C(RULE_DROP), 1) },
+	{ "reset rule: UDP after IPv4 options",
+	  { .dst = "10.210.6.9", UDP53, .middle = BYTES(1, 1, 1, 1) }, SHOT(C(RULE_DROP), 1) },
+	{ "reset rule: a segment in the middle of a flow",
+	  { .dst = "10.210.6.9", TCP80, .flags = ACK }, NOTHING },
 };
 /* clang-format on */
 

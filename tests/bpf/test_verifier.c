@@ -44,37 +44,101 @@ static long number_after(const char *text, const char *word)
 	return at ? strtol(at + strlen(word), NULL, 10) : -1;
 }
 
-/*
- * "stack depth 280+24+64": the program, then each subprogram, of which no more than two are on
- * the stack at a time. The verifier itself limits every chain of calls; this checks that there is
- * room left.
- */
-static long stack_of(const char *text)
+/* ---- stack -------------------------------------------------------------- */
+
+#define MAX_FUNCTIONS 64
+
+/* The functions of a program, the program first, in the order of their instructions. */
+struct functions {
+	const struct bpf_insn *insns;
+	size_t n_insns;
+	size_t starts[MAX_FUNCTIONS + 1];
+	long stack[MAX_FUNCTIONS]; /* bytes */
+	size_t n;
+};
+
+static bool is_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
+}
+
+static void add_start(struct functions *f, size_t start)
+{
+	size_t at = 0;
+
+	while (at < f->n && f->starts[at] < start)
+		at++;
+	if ((at < f->n && f->starts[at] == start) || f->n == MAX_FUNCTIONS)
+		return;
+	memmove(&f->starts[at + 1], &f->starts[at], (f->n - at) * sizeof(f->starts[0]));
+	f->starts[at] = start;
+	f->n++;
+}
+
+static size_t target_of(const struct functions *f, size_t call)
+{
+	return (size_t)((long)call + 1 + f->insns[call].imm);
+}
+
+/* "stack depth 280+24+64": of each function. False: there are more or fewer of them. */
+static bool read_depths(struct functions *f, const char *text)
 {
 	static const char word[] = "stack depth ";
 	const char *at = strstr(text, word);
-	long own, first = 0, second = 0;
+	size_t n = 0;
 	char *end;
 
 	if (!at)
-		return -1;
-	own = strtol(at + strlen(word), &end, 10);
-	while (*end == '+') {
-		long depth = strtol(end + 1, &end, 10);
-
-		if (depth > first) {
-			second = first;
-			first = depth;
-		} else if (depth > second) {
-			second = depth;
-		}
+		return false;
+	for (at += strlen(word); n < f->n; at = end + 1) {
+		f->stack[n++] = strtol(at, &end, 10);
+		if (*end != '+')
+			break;
 	}
-	return own + first + second;
+	return n == f->n && *end != '+';
 }
 
-static void check(size_t i)
+static long deepest(const struct functions *f, size_t which)
 {
-	long insns = number_after(logs[i], "processed "), stack = stack_of(logs[i]);
+	long most = 0;
+
+	for (size_t i = f->starts[which]; i < f->starts[which + 1]; i++) {
+		size_t callee = 0;
+		long depth;
+
+		if (!is_call(&f->insns[i]))
+			continue;
+		while (f->starts[callee] != target_of(f, i))
+			callee++;
+		depth = deepest(f, callee);
+		if (depth > most)
+			most = depth;
+	}
+	return f->stack[which] + most;
+}
+
+/*
+ * Bytes in the longest chain of calls, or -1. The verifier limits every chain itself; the number
+ * shows how much room is left.
+ */
+static long stack_of(const struct bpf_program *prog, const char *text)
+{
+	struct functions f = { .insns = bpf_program__insns(prog),
+			       .n_insns = bpf_program__insn_cnt(prog) };
+
+	add_start(&f, 0);
+	for (size_t i = 0; i < f.n_insns; i++)
+		if (is_call(&f.insns[i]))
+			add_start(&f, target_of(&f, i));
+	f.starts[f.n] = f.n_insns;
+	return read_depths(&f, text) ? deepest(&f, 0) : -1;
+}
+
+static void check(const struct tproxy_bpf *skel, size_t i)
+{
+	const struct bpf_program *prog =
+		bpf_object__find_program_by_name(skel->obj, programs[i].name);
+	long insns = number_after(logs[i], "processed "), stack = stack_of(prog, logs[i]);
 	char name[100];
 
 	tap_comment("%s: %ld instructions, budget %u; stack %ld bytes", programs[i].name, insns,
@@ -97,7 +161,7 @@ int main(void)
 		tap_bail("the BPF object does not open: %s", strerror(errno));
 	load(skel);
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		check(i);
+		check(skel, i);
 	tproxy_bpf__destroy(skel);
 	return tap_done();
 }

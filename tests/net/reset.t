@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# --on-proxy-down reset without a relay: TCP and UDP are refused at once, with correct checksums
+# --on-proxy-down reset without a relay, and a rule with --action reset: TCP and UDP are refused at once, with correct checksums
 # for every combination of offloads, also on a device without Ethernet headers.
 . "$(dirname "$0")/../lib/test.sh"
 
@@ -61,4 +61,26 @@ is "IPv4 from a tun device" \
 is "IPv6 from a tun device" \
 	"$(r python3 "$LIB/corner.py" tun-refused t0 fd77:5::2 $SERVER6 53 | tr '\n' ' ')" "tcp good udp good "
 is "the counter down_reset increases" "$(($(counter down_reset) - before >= 4))" 1
+
+# A rule that resets needs no proxy and asks none.
+down=$(counter down_reset)
+do_ok "a reset rule" loader rule add closed --before default --action reset \
+	--to "$SERVER4,$SERVER6" --ports 80,udp/53
+for to in $SERVER4 $SERVER6; do
+	before=$(counter rule_reset)
+	like "rule: TCP to $to" "$(refused "$to" 80 tcp)" "^ECONNREFUSED quick (good|left-to-device)$"
+	is "rule: UDP to $to" "$(refused "$to" 53 udp)" "ECONNREFUSED quick good"
+	is "rule: the counter rule_reset increases" "$(($(counter rule_reset) - before >= 2))" 1
+done
+is "the proxy was not asked" "$(counter down_reset)" "$down"
+like "rule list shows it" "$(loader rule list)" "closed:.*: reset "
+is "test says that it is refused" \
+	"$(loader -j test tcp $CLIENT4 $SERVER4:80 |
+		python3 -c 'import json, sys; t = json.load(sys.stdin); print(t["verdict"], t["rule"])')" \
+	"reset closed"
+loader save >"$WORK/saved.conf"
+like "save writes it" "$(sed -n '/rule closed/,/^$/p' "$WORK/saved.conf")" "action *= reset"
+do_ok "and check reads it back" loader check "$WORK/saved.conf"
+do_ok "nothing differs" loader diff "$WORK/saved.conf"
+bypass_none "nothing was forwarded"
 finish

@@ -12,6 +12,7 @@ const char *const policy_action_names[TPROXY_ACTION_MAX] = {
 	[TPROXY_ACTION_PROXY] = "proxy",
 	[TPROXY_ACTION_PASS] = "pass",
 	[TPROXY_ACTION_DROP] = "drop",
+	[TPROXY_ACTION_RESET] = "reset",
 };
 const char *const policy_on_down_names[TPROXY_ON_DOWN_MAX] = {
 	[TPROXY_ON_DOWN_DROP] = "drop",

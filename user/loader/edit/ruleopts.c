@@ -126,7 +126,7 @@ static int take_action(struct rule_options *o, const char *option, const char *v
 {
 	int index;
 
-	if (take_name(option, value, policy_action_names, TPROXY_ACTION_MAX, "proxy, pass or drop",
+	if (take_name(option, value, policy_action_names, TPROXY_ACTION_MAX, "proxy, pass, drop or reset",
 		      &index))
 		return -EINVAL;
 	o->rule.action = (enum tproxy_action)index;
