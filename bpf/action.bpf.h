@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Carries out the rule that matched: pass, drop, refuse, or give the flow to a proxy. */
+/* Carries out the rule that matched: pass, audit, drop, refuse, or give the flow to a proxy. */
 #ifndef TPROXY_ACTION_BPF_H
 #define TPROXY_ACTION_BPF_H
 
+#include "audit.bpf.h"
 #include "count.bpf.h"
 #include "flow.bpf.h"
 #include "frag.bpf.h"
@@ -42,6 +43,16 @@ static __always_inline enum verdict act_drop(const struct flow *f)
 	return drop(TPROXY_COUNT_RULE_DROP);
 }
 
+/* Forwarded like any other flow; the table only watches. */
+static __always_inline enum verdict act_audit(struct __sk_buff *skb, const struct match *m,
+					      const struct flow *f)
+{
+	if (f->ttl <= 1)
+		return leave(TPROXY_COUNT_TTL);
+	audit_start(skb, f, m->number);
+	return leave(TPROXY_COUNT_RULE_AUDIT);
+}
+
 /* What cannot be refused, such as a fragment, is dropped. */
 static __always_inline enum verdict act_reset(struct __sk_buff *skb, const struct flow *f)
 {
@@ -66,6 +77,8 @@ static __always_inline enum verdict act(struct __sk_buff *skb, const struct matc
 	count_rule(m->number, f->bytes, f->proto == IPPROTO_TCP);
 	if (action == TPROXY_ACTION_PASS)
 		return leave(TPROXY_COUNT_RULE_PASS);
+	if (action == TPROXY_ACTION_AUDIT)
+		return act_audit(skb, m, f);
 	if (action == TPROXY_ACTION_PROXY)
 		return act_proxy(skb, m, f, i);
 	return action == TPROXY_ACTION_RESET ? act_reset(skb, f) : act_drop(f);

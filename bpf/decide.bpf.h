@@ -9,6 +9,7 @@
 
 #include "action.bpf.h"
 #include "addr.bpf.h"
+#include "audit.bpf.h"
 #include "flow.bpf.h"
 #include "frag.bpf.h"
 #include "icmp.bpf.h"
@@ -67,6 +68,9 @@ static __always_inline enum verdict decide(struct __sk_buff *skb, const struct t
 	if (f->frag == FRAG_FIRST)
 		frag_forget(f);
 	verdict = decide_flow(skb, cfg, f);
+	/* A flow start of an audit rule is counted by its action. */
+	if (verdict == VERDICT_NEXT && cfg->audit && f->proto == IPPROTO_TCP)
+		audit_packet(skb, f, AUDIT_UP);
 	if (verdict == VERDICT_KEEP && f->frag == FRAG_FIRST)
 		frag_note_kept(f);
 	return verdict;

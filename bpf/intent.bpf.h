@@ -44,7 +44,8 @@ __noinline int answers_missed_start(struct __sk_buff *skb, const struct flow *f)
 		return 0;
 	reverse_flow(f, &start);
 	m = match(skb, cfg, &start);
-	return m.rule && m.rule->action != TPROXY_ACTION_PASS;
+	return m.rule && m.rule->action != TPROXY_ACTION_PASS &&
+	       m.rule->action != TPROXY_ACTION_AUDIT;
 }
 
 /*

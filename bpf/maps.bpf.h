@@ -134,6 +134,15 @@ struct {
 	__type(value, struct tproxy_older);
 } older SEC(".maps");
 
+/* Flows that audit rules forward. The relay's helper logs and deletes those that have ended. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TPROXY_MAX_AUDITED);
+	__type(key, struct tproxy_flow_key);
+	__type(value, struct tproxy_audited);
+} audited SEC(".maps");
+
 /* Programs that may run before ours. For the loader only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

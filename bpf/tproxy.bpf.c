@@ -2,20 +2,22 @@
 /*
  * Entry points, and nothing else: each asks a header for the decision and turns it into a TC or
  * SK code. tproxy_ingress sees each packet that enters an attached interface; decide.bpf.h says
- * what happens to it. tproxy_lookup gives a flow to its listener where tc could not. tproxy_report
- * is for the loader's own events.
+ * what happens to it. tproxy_lookup gives a flow to its listener where tc could not. tproxy_egress
+ * sees the answers to audited flows. tproxy_report and tproxy_audit are for user space.
  */
 #include "vmlinux.h"
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "audit.bpf.h"
 #include "count.bpf.h"
 #include "decide.bpf.h"
 #include "event.bpf.h"
 #include "flow.bpf.h"
 #include "lookup.bpf.h"
 #include "maps.bpf.h"
+#include "parse.bpf.h"
 #include "pool.bpf.h"
 #include "probed.bpf.h"
 #include "proto.bpf.h"
@@ -72,6 +74,25 @@ int tproxy_ingress(struct __sk_buff *skb)
 }
 
 /*
+ * Attached only while an audit rule concerns the interface. A packet that a socket of this host has
+ * sent is no answer of a server that we forward.
+ */
+SEC("tc")
+int tproxy_egress(struct __sk_buff *skb)
+{
+	const struct tproxy_config *cfg = get_config();
+	struct flow f = {};
+
+	if (!cfg || !cfg->audit || skb->sk)
+		return TC_ACT_UNSPEC;
+	if (skb->vlan_present && (skb->vlan_tci & VLAN_VID_MASK))
+		return TC_ACT_UNSPEC;
+	if (parse(skb, &f) == PARSE_FLOW && f.frag != FRAG_LATER)
+		audit_packet(skb, &f, AUDIT_DOWN);
+	return TC_ACT_UNSPEC;
+}
+
+/*
  * Runs for listener look-ups of the whole network namespace. A ticket names one flow that
  * tproxy_ingress decided on, and a pool one service of this host, so no list of interfaces or
  * addresses is needed. If the listener is gone, the flow is refused: the kernel's own look-up
@@ -112,6 +133,16 @@ int tproxy_report(struct tproxy_event *ctx)
 	struct tproxy_event event = *ctx;
 
 	tproxy_event(&event);
+	return 0;
+}
+
+/* The reader of `audited` cannot change a part of an entry while packets change another. */
+SEC("syscall")
+int tproxy_audit(struct tproxy_audit_request *ctx)
+{
+	struct tproxy_audit_request request = *ctx;
+
+	audit_serve(&request);
 	return 0;
 }
 

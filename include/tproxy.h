@@ -105,6 +105,7 @@ enum tproxy_action {
 	TPROXY_ACTION_PASS,
 	TPROXY_ACTION_DROP,
 	TPROXY_ACTION_RESET, /* refuse: TCP reset, or ICMP port unreachable */
+	TPROXY_ACTION_AUDIT, /* forward, and count the flow in the map `audited` */
 	TPROXY_ACTION_MAX
 };
 
@@ -155,14 +156,15 @@ struct tproxy_config {
 	__u32 df_mark;    /* set with `mark` on IPv4 datagrams kept here that have DF set */
 	__u8 unreadable;  /* enum tproxy_unreadable */
 	__u8 link_local;  /* 1: a rule names destinations in 169.254.0.0/16, so they are relayed */
-	__u8 zero[2];     /* padding */
+	__u8 audit;       /* 1: a rule has the action audit */
+	__u8 zero;        /* padding */
 };
 
 /* A flow, as packets of its client show it. */
 struct tproxy_flow_key {
-	__u8 proto;   /* IPPROTO_TCP or IPPROTO_UDP */
-	__u8 rule;    /* in the map `began`: number of the rule that took the flow; else 0 */
-	__u8 zero[2]; /* padding */
+	__u8 proto;     /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 rule;      /* in the map `began`: number of the rule that took the flow; else 0 */
+	__u16 instance; /* in the map `audited`: not 0 after a newer flow took its place; else 0 */
 	__be16 sport;
 	__be16 dport;
 	__u8 src[16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
@@ -301,6 +303,55 @@ enum tproxy_audit_end {
 		TPROXY_AUDIT_END_MAX
 };
 
+/* Of an audited flow. The flags come in pairs: this one for the client, the next for the server. */
+enum tproxy_audited_flag {
+	TPROXY_AUDITED_SEEN = 1 << 0,      /* TCP: a segment was seen; `first` is valid */
+	TPROXY_AUDITED_FIN = 1 << 2,       /* it has sent its FIN */
+	TPROXY_AUDITED_FIN_ACKED = 1 << 4, /* which the other side has acknowledged */
+	TPROXY_AUDITED_FIN_FIRST = 1 << 6, /* before the other side's FIN */
+	TPROXY_AUDITED_LOGGED = 1 << 8,    /* the begin was logged; not of a pair */
+};
+
+/*
+ * By struct tproxy_flow_key: a flow that an audit rule forwards, or an ended one that is not logged
+ * yet. Of the pairs [0] is the client's direction, [1] the server's. Times are CLOCK_MONOTONIC in
+ * ns; sequence numbers are in host byte order.
+ */
+struct tproxy_audited {
+	__u64 begin_ns;
+	__u64 last_ns;    /* of the latest packet */
+	__u64 bytes[2];   /* of data: TCP by sequence numbers, UDP by the length of datagrams */
+	__u64 packets[2]; /* a fragmented datagram is one */
+	__u32 first[2];   /* TCP: sequence number of the first byte */
+	__u32 acked[2];   /* TCP: the highest number that the other side has acknowledged */
+	__u32 final[2];   /* TCP: the number after the FIN, or that of the RST */
+	__u32 ifindex;    /* where the flow entered */
+	__u32 flags;      /* enum tproxy_audited_flag, OR */
+	__u8 rule;        /* number of the rule at the begin */
+	__u8 end;         /* enum tproxy_audit_end; NONE: it is open */
+	__u8 zero[6];     /* padding */
+};
+
+#define TPROXY_MAX_AUDITED 131072
+/* A flow without a packet for this time has ended. SYN: the server has not answered yet. */
+#define TPROXY_AUDITED_TCP_IDLE_NS (2 * 3600 * 1000000000ULL)
+#define TPROXY_AUDITED_SYN_IDLE_NS (60 * 1000000000ULL)
+#define TPROXY_AUDITED_UDP_IDLE_NS (60 * 1000000000ULL)
+
+/* For the program tproxy_audit: what the reader of `audited` did, or wants. */
+enum tproxy_audit_op {
+	TPROXY_AUDIT_OP_LOGGED, /* the begin is logged */
+	TPROXY_AUDIT_OP_EXPIRE, /* if the flow is idle, it has ended */
+	TPROXY_AUDIT_OP_DELETE, /* the end is logged */
+};
+
+struct tproxy_audit_request {
+	struct tproxy_flow_key flow;
+	__u64 begin_ns; /* of the flow that is meant; another one may have the key by now */
+	__u32 op;       /* enum tproxy_audit_op */
+	__u32 zero;     /* padding */
+};
+
 /*
  * A foreign program that may run before ours on an interface (attach --after). For the loader
  * only.
@@ -355,7 +406,10 @@ struct tproxy_after_key {
 	X(OLDER, "older", "datagrams of UDP flows older than their rule: left alone")              \
 	X(PAST, "past", "answers to flow starts that a rule covers and that bypassed us")          \
 	X(RULE_RESET, "rule_reset",                                                                \
-	  "flow starts that a reset rule refused with a reset or ICMP error")
+	  "flow starts that a reset rule refused with a reset or ICMP error")                      \
+	X(RULE_AUDIT, "rule_audit", "flow starts that an audit rule let through and counts")       \
+	X(AUDIT_FULL, "audit_full", "flow starts that were not audited: the table is full")        \
+	X(AUDIT_LOST, "audit_lost", "audited flows that nobody logged in time: record dropped")
 
 enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,
@@ -375,6 +429,7 @@ _Static_assert(sizeof(struct tproxy_rule) == 64, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_rulestat) == 24, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_config) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_flow_key) == 40, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_audited) == 88, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_health) == 96, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_probe) == 16, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");

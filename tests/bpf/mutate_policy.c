@@ -82,7 +82,8 @@ static void random_rule(struct rng *r, struct rule *rule, __u32 *group)
 {
 	static const enum tproxy_action actions[] = { TPROXY_ACTION_PROXY, TPROXY_ACTION_PROXY,
 						      TPROXY_ACTION_PROXY, TPROXY_ACTION_PASS,
-						      TPROXY_ACTION_DROP,  TPROXY_ACTION_RESET };
+						      TPROXY_ACTION_DROP,  TPROXY_ACTION_RESET,
+						      TPROXY_ACTION_AUDIT };
 
 	if (rule->used)
 		return;

@@ -140,6 +140,15 @@ static void decide_by_proxy(struct decision *d, int rule, bool time_wait)
 	      time_wait ? TPROXY_COUNT_TIME_WAIT : TPROXY_COUNT_STEERED);
 }
 
+/* Forwarded, if the kernel does so. What is counted of the flow is not modelled here. */
+static void audit(struct decision *d)
+{
+	if (d->s.ttl <= 1)
+		leave_counted(d, REF_EXIT_AUDIT_TTL, REF_NEXT, TPROXY_COUNT_TTL);
+	else
+		leave_counted(d, REF_EXIT_RULE_AUDIT, REF_NEXT, TPROXY_COUNT_RULE_AUDIT);
+}
+
 /* A reset rule; what cannot be refused is dropped. */
 static void refuse(struct decision *d)
 {
@@ -169,6 +178,8 @@ static void decide_by_rule(struct decision *d, int rule, bool time_wait)
 		leave_counted(d, REF_EXIT_RULE_PASS, REF_NEXT, TPROXY_COUNT_RULE_PASS);
 	else if (r->action == TPROXY_ACTION_DROP)
 		leave_counted(d, REF_EXIT_RULE_DROP, REF_DROP, TPROXY_COUNT_RULE_DROP);
+	else if (r->action == TPROXY_ACTION_AUDIT)
+		audit(d);
 	else if (r->action == TPROXY_ACTION_RESET)
 		refuse(d);
 	else
@@ -232,7 +243,8 @@ static bool bypassed_rule(const struct decision *d)
 	start.from = d->s.to;
 	start.to = d->s.from;
 	rule = world_rule(d->w, d->iface, &start);
-	return rule >= 0 && d->w->policy->rules[rule].action != TPROXY_ACTION_PASS;
+	return rule >= 0 && d->w->policy->rules[rule].action != TPROXY_ACTION_PASS &&
+	       d->w->policy->rules[rule].action != TPROXY_ACTION_AUDIT;
 }
 
 /* A flow that was given to a proxy bypasses it only if it begins again, or see is_let_go. */

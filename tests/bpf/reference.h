@@ -152,6 +152,8 @@ struct ref_packet {
 	X(LOCAL_DST, "rule, but addressed to this host")                                           \
 	X(RULE_PASS, "pass rule")                                                                  \
 	X(RULE_DROP, "drop rule")                                                                  \
+	X(RULE_AUDIT, "audit rule")                                                                \
+	X(AUDIT_TTL, "audit rule, no way further")                                                 \
 	X(RULE_RESET, "reset rule")                                                                \
 	X(RULE_NO_RESET, "reset rule, cannot be refused")                                          \
 	X(UNROUTED, "no route")                                                                    \

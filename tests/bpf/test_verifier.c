@@ -11,8 +11,8 @@ static const struct {
 	const char *name;
 	unsigned int budget; /* instructions that the verifier walks */
 } programs[] = {
-	{ "tproxy_ingress", 250000 },
-	{ "tproxy_lookup", 1000 },
+	{ "tproxy_ingress", 250000 }, { "tproxy_egress", 50000 }, { "tproxy_lookup", 1000 },
+	{ "tproxy_report", 1000 },    { "tproxy_audit", 1000 },
 };
 
 static char logs[ARRAY_SIZE(programs)][65536];
@@ -57,9 +57,11 @@ struct functions {
 	size_t n;
 };
 
+/* A call, or the address of a function that a helper calls. */
 static bool is_call(const struct bpf_insn *insn)
 {
-	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
+	return (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL) ||
+	       (insn->code == (BPF_LD | BPF_DW | BPF_IMM) && insn->src_reg == BPF_PSEUDO_FUNC);
 }
 
 static void add_start(struct functions *f, size_t start)

@@ -191,7 +191,7 @@ static void test_errors(void **unused)
 		      "2: sctp/1: not a port number\n"
 		      "2: tcp/x: not a port number\n");
 	expect_errors("[rule a]\naction = explode\n",
-		      "2: action = explode: unknown value (proxy, pass, drop, reset)\n");
+		      "2: action = explode: unknown value (proxy, pass, drop, reset, audit)\n");
 	expect_errors("[rule a]\naction = pass\nproxy = 3129\n",
 		      "1: [rule a]: names a proxy, but its action is pass\n");
 	expect_errors("[rule a]\ninterface = much-too-long-a-name eth/0\n",

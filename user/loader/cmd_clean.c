@@ -111,39 +111,46 @@ static bool is_attached(const struct cleaning *c, int ifindex)
 	return false;
 }
 
-static void doubt(struct cleaning *c, const char *ifname, const struct clsact_filter *filter,
-		  int err)
+static enum state_prog prog_on(enum hook_side side)
+{
+	return side == HOOK_EGRESS ? PROG_EGRESS : PROG_INGRESS;
+}
+
+static void doubt(struct cleaning *c, const char *ifname, enum hook_side side,
+		  const struct clsact_filter *filter, int err)
 {
 	c->doubts++;
-	log_warn("%s: the owner of the filter tproxy_ingress, priority %u, is unknown: %s (tc "
-		 "filter del dev %s ingress prio %u handle %#x bpf removes it)",
-		 ifname, filter->priority, strerror(-err), ifname, filter->priority,
-		 filter->handle);
+	log_warn("%s: the owner of the filter %s, priority %u, is unknown: %s (tc filter del dev "
+		 "%s %s prio %u handle %#x bpf removes it)",
+		 ifname, filter->name, filter->priority, strerror(-err), ifname,
+		 side == HOOK_EGRESS ? "egress" : "ingress", filter->priority, filter->handle);
 }
 
 /* clsact only: a tcx program disappears with the pin of its link. */
-static bool is_left_over(struct cleaning *c, const char *ifname, const struct clsact_filter *filter)
+static bool is_left_over(struct cleaning *c, const char *ifname, enum hook_side side,
+			 const struct clsact_filter *filter)
 {
 	struct program program;
 	int err;
 
-	if (!filter->prog_id || strcmp(filter->name, state_prog_name(PROG_INGRESS)))
+	if (!filter->prog_id || strcmp(filter->name, state_prog_name(prog_on(side))))
 		return false;
 	err = program_by_id(filter->prog_id, &program);
 	if (!err && state_list_owner(&c->states, &program))
 		return false;
 	if (!err && !c->states.blind)
 		return true;
-	doubt(c, ifname, filter, err ? err : c->states.blind);
+	doubt(c, ifname, side, filter, err ? err : c->states.blind);
 	return false;
 }
 
-static int clean_filter(const char *ifname, int ifindex, const struct clsact_filter *filter)
+static int clean_filter(const char *ifname, int ifindex, enum hook_side side,
+			const struct clsact_filter *filter)
 {
 	int err;
 
-	log_step("clsact: detach tproxy_ingress, priority %u, from %s", filter->priority, ifname);
-	err = clsact_detach(ifindex, filter->priority, filter->handle);
+	log_step("clsact: detach %s, priority %u, from %s", filter->name, filter->priority, ifname);
+	err = clsact_detach(ifindex, side, filter->priority, filter->handle);
 	if (err)
 		log_error("%s: cannot detach: %s", ifname, strerror(-err));
 	return err;
@@ -159,19 +166,28 @@ static int clean_own(struct cleaning *c, const char *ifname, int ifindex)
 	return steps_hook_off(c->session, ifindex, ifname, hook);
 }
 
-static int clean_device(const struct device *device, void *arg)
+static int clean_side(struct cleaning *c, const struct device *device, enum hook_side side)
 {
 	struct clsact_list list __cleanup_clsact = { 0 };
+	int err = clsact_filters_side(&c->session->nl, device->ifindex, side, &list);
+
+	for (size_t i = 0; i < list.n && !err; i++) {
+		if (!is_left_over(c, device->name, side, &list.items[i]))
+			continue;
+		err = clean_filter(device->name, device->ifindex, side, &list.items[i]);
+	}
+	return err;
+}
+
+static int clean_device(const struct device *device, void *arg)
+{
 	struct cleaning *c = arg;
 	int err = clean_own(c, device->name, device->ifindex);
 
 	if (!err)
-		err = clsact_filters(&c->session->nl, device->ifindex, &list);
-	for (size_t i = 0; i < list.n && !err; i++) {
-		if (!is_left_over(c, device->name, &list.items[i]))
-			continue;
-		err = clean_filter(device->name, device->ifindex, &list.items[i]);
-	}
+		err = clean_side(c, device, HOOK_INGRESS);
+	if (!err)
+		err = clean_side(c, device, HOOK_EGRESS);
 	c->result = first_error(c->result, err);
 	return 0; /* continue with the next device */
 }

@@ -6,6 +6,7 @@
 #include "kernel/maps/generation.h"
 #include "loader/commands.h"
 #include "loader/show/show.h"
+#include "loader/steps/answers.h"
 #include "loader/steps/confirm.h"
 #include "loader/steps/confirm_guard.h"
 #include "loader/steps/session_open.h"
@@ -27,7 +28,7 @@ static int rollback(struct session *session)
 							    "the previous one is live");
 		return EXIT_FAILED;
 	}
-	if (confirm_end(session))
+	if (confirm_end(session) || answers_settle(session))
 		return EXIT_FAILED;
 	if (!session->app->json)
 		return EXIT_DONE;

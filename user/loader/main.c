@@ -71,7 +71,7 @@ static const struct command commands[] = {
 	  cmd_status },
 	{ "rule", "list | add NAME [OPTION...] | del NAME [--show-bpftool]", "list and edit rules",
 	  RULE_HELP
-	  "  --action ACTION   proxy (default), pass, drop or reset\n"
+	  "  --action ACTION   proxy (default), pass, drop, reset or audit\n"
 	  "  --interface LIST  only flows that enter these interfaces: eth0,wg*\n"
 	  "  --before NAME     insert the rule before this one (default: append it)\n" LEARN_HELP
 		  SHOW_BPFTOOL_HELP FORMER_HELP,

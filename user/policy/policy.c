@@ -9,10 +9,9 @@
 #include "lib/util.h"
 
 const char *const policy_action_names[TPROXY_ACTION_MAX] = {
-	[TPROXY_ACTION_PROXY] = "proxy",
-	[TPROXY_ACTION_PASS] = "pass",
-	[TPROXY_ACTION_DROP] = "drop",
-	[TPROXY_ACTION_RESET] = "reset",
+	[TPROXY_ACTION_PROXY] = "proxy", [TPROXY_ACTION_PASS] = "pass",
+	[TPROXY_ACTION_DROP] = "drop",   [TPROXY_ACTION_RESET] = "reset",
+	[TPROXY_ACTION_AUDIT] = "audit",
 };
 const char *const policy_on_down_names[TPROXY_ON_DOWN_MAX] = {
 	[TPROXY_ON_DOWN_DROP] = "drop",
@@ -53,6 +52,12 @@ bool rule_is_proxy(const struct rule *rule)
 	return rule->used && rule->action == TPROXY_ACTION_PROXY;
 }
 
+bool rule_forwards(const struct rule *rule)
+{
+	return rule->used &&
+	       (rule->action == TPROXY_ACTION_PASS || rule->action == TPROXY_ACTION_AUDIT);
+}
+
 bool rule_is_on(const struct rule *rule, const char *ifname)
 {
 	return rule->used && (!rule->interfaces.n || name_set_matches(&rule->interfaces, ifname));
@@ -64,6 +69,16 @@ tproxy_mask policy_used_rules(const struct policy *policy)
 
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
 		if (policy->rules[i].used)
+			mask |= 1ULL << i;
+	return mask;
+}
+
+tproxy_mask policy_audits(const struct policy *policy)
+{
+	tproxy_mask mask = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (policy->rules[i].used && policy->rules[i].action == TPROXY_ACTION_AUDIT)
 			mask |= 1ULL << i;
 	return mask;
 }

@@ -43,9 +43,11 @@ extern const char policy_default_rule[]; /* the rule that attach makes or extend
 bool policy_ifname_is_valid(const char *name);
 
 bool rule_is_proxy(const struct rule *rule); /* used, and its action is proxy */
+bool rule_forwards(const struct rule *rule); /* used, and leaves the flow to the kernel */
 bool rule_is_on(const struct rule *rule, const char *ifname);
 
 tproxy_mask policy_used_rules(const struct policy *policy);
+tproxy_mask policy_audits(const struct policy *policy); /* those with the action audit */
 /* The mask of an interface with the policy role. */
 tproxy_mask policy_rules_on(const struct policy *policy, const char *ifname);
 

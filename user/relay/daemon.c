@@ -9,6 +9,7 @@
 
 #include "lib/notify.h"
 #include "lib/util.h"
+#include "relay/log/audited.h"
 #include "relay/log/record.h"
 #include "relay/reload.h"
 #include "relay/reopen.h"
@@ -157,6 +158,11 @@ static void take_report(struct daemon *d, struct registrar_report *report)
 		break;
 	case REGISTRAR_LOG:
 		reopen_take(&d->options, report);
+		break;
+	case REGISTRAR_AUDITED:
+		audited_record(&report->audited.flow, &report->audited.value,
+			       report->audited.ended);
+		registrar_confirm_audited(&d->registrar);
 		break;
 	case REGISTRAR_LISTENER:
 		mend_answer(&d->mend, report);

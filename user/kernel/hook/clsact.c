@@ -88,11 +88,14 @@ void clsact_free(struct clsact_list *list)
 	*list = (struct clsact_list){ 0 };
 }
 
-int clsact_filters(struct nl *nl, int ifindex, struct clsact_list *ret_list)
+int clsact_filters_side(struct nl *nl, int ifindex, enum hook_side side,
+			struct clsact_list *ret_list)
 {
 	struct clsact_list list = { 0 };
 	char buf[NL_BUFFER];
-	int err = nl_query(nl, tc_message(nl, buf, RTM_GETTFILTER, NLM_F_DUMP, ifindex, ingress),
+	int err = nl_query(nl,
+			   tc_message(nl, buf, RTM_GETTFILTER, NLM_F_DUMP, ifindex,
+				      side == HOOK_EGRESS ? egress : ingress),
 			   read_filter, &list);
 
 	if (err)
@@ -102,32 +105,42 @@ int clsact_filters(struct nl *nl, int ifindex, struct clsact_list *ret_list)
 	return err;
 }
 
-static int attach(int ifindex, struct bpf_tc_opts *opts)
+int clsact_filters(struct nl *nl, int ifindex, struct clsact_list *ret_list)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	return clsact_filters_side(nl, ifindex, HOOK_INGRESS, ret_list);
+}
+
+static enum bpf_tc_attach_point attach_point(enum hook_side side)
+{
+	return side == HOOK_EGRESS ? BPF_TC_EGRESS : BPF_TC_INGRESS;
+}
+
+static int attach(int ifindex, enum hook_side side, struct bpf_tc_opts *opts)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = attach_point(side));
 	int err = bpf_tc_hook_create(&hook);
 
 	return err && err != -EEXIST ? err : bpf_tc_attach(&hook, opts);
 }
 
-int clsact_attach(int ifindex, int prog_fd, __u32 priority, __u32 handle)
+int clsact_attach(int ifindex, enum hook_side side, int prog_fd, __u32 priority, __u32 handle)
 {
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority, .prog_fd = prog_fd);
 
-	return attach(ifindex, &opts);
+	return attach(ifindex, side, &opts);
 }
 
-int clsact_replace(int ifindex, int prog_fd, __u32 priority, __u32 handle)
+int clsact_replace(int ifindex, enum hook_side side, int prog_fd, __u32 priority, __u32 handle)
 {
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority, .prog_fd = prog_fd,
 		    .flags = BPF_TC_F_REPLACE);
 
-	return attach(ifindex, &opts);
+	return attach(ifindex, side, &opts);
 }
 
-int clsact_detach(int ifindex, __u32 priority, __u32 handle)
+int clsact_detach(int ifindex, enum hook_side side, __u32 priority, __u32 handle)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = attach_point(side));
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority);
 
 	return bpf_tc_detach(&hook, &opts);

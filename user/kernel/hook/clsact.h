@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ingress filters of a device. They are children of a clsact or an ingress qdisc, of which a
+ * Filters of a device, on either side. They are children of a clsact or an ingress qdisc, of which a
  * device can have only one. Reads and makes filters; decides nothing, and knows no program.
  */
 #ifndef TPROXY_KERNEL_HOOK_CLSACT_H
@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "kernel/hook/tcx.h"
 #include "lib/netlink.h"
 
 struct clsact_filter {
@@ -25,15 +26,18 @@ struct clsact_list {
 };
 
 /* The filters of chain 0, which packets meet first. */
+int clsact_filters_side(struct nl *nl, int ifindex, enum hook_side side,
+			struct clsact_list *ret_list);
+/* Those of the ingress. */
 int clsact_filters(struct nl *nl, int ifindex, struct clsact_list *ret_list);
 void clsact_free(struct clsact_list *list);
 #define __cleanup_clsact __attribute__((cleanup(clsact_free)))
 
 /* Makes the qdisc if there is none. */
-int clsact_attach(int ifindex, int prog_fd, __u32 priority, __u32 handle);
+int clsact_attach(int ifindex, enum hook_side side, int prog_fd, __u32 priority, __u32 handle);
 /* In place of the filter with this priority and handle, without a gap. */
-int clsact_replace(int ifindex, int prog_fd, __u32 priority, __u32 handle);
-int clsact_detach(int ifindex, __u32 priority, __u32 handle);
+int clsact_replace(int ifindex, enum hook_side side, int prog_fd, __u32 priority, __u32 handle);
+int clsact_detach(int ifindex, enum hook_side side, __u32 priority, __u32 handle);
 
 /* Is there a qdisc for ingress filters, of either kind? */
 bool clsact_present(struct nl *nl, int ifindex);

@@ -27,6 +27,15 @@ void hook_site_make(struct hook_site *ret_site, struct nl *nl, int ifindex,
 		owner_add(&ret_site->owner, next);
 }
 
+void hook_site_make_egress(struct hook_site *ret_site, struct nl *nl, int ifindex,
+			   const struct state *state, const struct state *next)
+{
+	hook_site_make(ret_site, nl, ifindex, state, next);
+	ret_site->side = HOOK_EGRESS;
+	ret_site->prog_fd = (next ? next : state)->prog[PROG_EGRESS];
+	state_egress_path(state, ifindex, ret_site->link_path);
+}
+
 bool hook_is_ours(const struct hook_site *site, __u32 prog_id)
 {
 	return prog_id && owner_has(&site->owner, prog_id) == OWNED_YES;
@@ -67,11 +76,11 @@ static bool is_on_netns(const struct bpf_link_info *info)
 }
 
 /* The number alone says nothing: another device has it in another namespace. */
-static bool has_link(int ifindex, __u32 link_id)
+static bool has_link(int ifindex, enum hook_side side, __u32 link_id)
 {
 	struct tcx_chain chain;
 
-	if (tcx_query(ifindex, &chain))
+	if (tcx_query_side(ifindex, side, &chain))
 		return false;
 	for (size_t i = 0; i < chain.n; i++)
 		if (chain.items[i].link_id == link_id)
@@ -87,7 +96,7 @@ static int open_tcx(const struct hook_site *site)
 
 	if (link < 0)
 		return link;
-	return has_link(site->ifindex, info.id) ? take_fd(&link) : -ENOLINK;
+	return has_link(site->ifindex, site->side, info.id) ? take_fd(&link) : -ENOLINK;
 }
 
 bool hook_moved_away(const struct hook_site *site)
@@ -95,8 +104,8 @@ bool hook_moved_away(const struct hook_site *site)
 	struct bpf_link_info info;
 	__cleanup_close int link = open_link(site->link_path, is_on_device, &info);
 
-	return link >= 0 && !has_link(site->ifindex, info.id) &&
-	       !has_link((int)info.xdp.ifindex, info.id);
+	return link >= 0 && !has_link(site->ifindex, site->side, info.id) &&
+	       !has_link((int)info.xdp.ifindex, site->side, info.id);
 }
 
 /* Pins a new link, in place of a dead one. */
@@ -118,7 +127,7 @@ static int attach_tcx(const struct hook_site *site, const struct hook_place *pla
 	if (old >= 0)
 		link = tcx_relink(old, site->prog_fd, site->ifindex, after);
 	else
-		link = tcx_link(site->prog_fd, site->ifindex, after);
+		link = tcx_link(site->prog_fd, site->ifindex, site->side, after);
 	return link < 0 ? link : pin_link(link, site->link_path);
 }
 
@@ -157,8 +166,8 @@ static int detach_filters(const struct hook_site *site, const struct clsact_filt
 	int result = 0;
 
 	for (size_t i = 0; i < n; i++)
-		result = first_error(
-			result, clsact_detach(site->ifindex, own[i]->priority, own[i]->handle));
+		result = first_error(result, clsact_detach(site->ifindex, site->side,
+							   own[i]->priority, own[i]->handle));
 	return result;
 }
 
@@ -181,17 +190,18 @@ static int attach_clsact(const struct hook_site *site, const struct hook_place *
 	struct clsact_list list __cleanup_clsact = { 0 };
 	const struct clsact_filter *own[MAX_OWN];
 	__u32 priority = place ? place->priority : 1;
-	int err = clsact_filters(site->nl, site->ifindex, &list);
+	int err = clsact_filters_side(site->nl, site->ifindex, site->side, &list);
 	size_t n = err ? 0 : own_filters(site, &list, own, MAX_OWN);
 
 	if (err)
 		return err;
 	if (n && !(place && place->move)) {
-		err = clsact_replace(site->ifindex, site->prog_fd, own[0]->priority,
+		err = clsact_replace(site->ifindex, site->side, site->prog_fd, own[0]->priority,
 				     own[0]->handle);
 		return err ? err : detach_filters(site, own + 1, n - 1);
 	}
-	err = clsact_attach(site->ifindex, site->prog_fd, priority, free_handle(&list, priority));
+	err = clsact_attach(site->ifindex, site->side, site->prog_fd, priority,
+			    free_handle(&list, priority));
 	return err ? err : detach_filters(site, own, n);
 }
 
@@ -200,14 +210,15 @@ static bool has_filter(const struct hook_site *site)
 	struct clsact_list list __cleanup_clsact = { 0 };
 	const struct clsact_filter *own[1];
 
-	return !clsact_filters(site->nl, site->ifindex, &list) && own_filters(site, &list, own, 1);
+	return !clsact_filters_side(site->nl, site->ifindex, site->side, &list) &&
+	       own_filters(site, &list, own, 1);
 }
 
 static int detach_clsact(const struct hook_site *site)
 {
 	struct clsact_list list __cleanup_clsact = { 0 };
 	const struct clsact_filter *own[MAX_OWN];
-	int err = clsact_filters(site->nl, site->ifindex, &list);
+	int err = clsact_filters_side(site->nl, site->ifindex, site->side, &list);
 
 	return err ? err : detach_filters(site, own, own_filters(site, &list, own, MAX_OWN));
 }

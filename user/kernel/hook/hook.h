@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "kernel/hook/tcx.h"
 #include "kernel/state/pindir_stage.h"
 #include "kernel/state/program.h"
 #include "lib/netlink.h"
@@ -17,10 +18,11 @@
 enum hook { HOOK_NONE, HOOK_TCX, HOOK_CLSACT, HOOK_MAX };
 extern const char *const hook_names[HOOK_MAX];
 
-/* The ingress of a device, as one state sees it. */
+/* A side of a device, as one state sees it. */
 struct hook_site {
 	struct nl *nl;
 	int ifindex;
+	enum hook_side side;
 	int prog_fd;                    /* that hook_attach attaches; not owned */
 	char link_path[STATE_PATH_LEN]; /* where the pin of its tcx link is, or would be */
 	struct owner owner;
@@ -29,6 +31,9 @@ struct hook_site {
 /* prog: of `state`, or with `next` of the state that takes over from it; next may be NULL. */
 void hook_site_make(struct hook_site *ret_site, struct nl *nl, int ifindex,
 		    const struct state *state, const struct state *next);
+/* The same for the egress, where tproxy_egress sees the answers to audited flows. */
+void hook_site_make_egress(struct hook_site *ret_site, struct nl *nl, int ifindex,
+			   const struct state *state, const struct state *next);
 
 /* Is this one of our programs? id 0: no program. */
 bool hook_is_ours(const struct hook_site *site, __u32 prog_id);

@@ -10,9 +10,15 @@
 
 /* Not in the headers of Linux 6.1: include/uapi/linux/bpf.h. */
 #define ATTACH_TCX_INGRESS 46
+#define ATTACH_TCX_EGRESS 47
 #define FLAG_BEFORE (1U << 3)
 #define FLAG_AFTER (1U << 4)
 #define FLAG_ID (1U << 5)
+
+static __u32 attach_type(enum hook_side side)
+{
+	return side == HOOK_EGRESS ? ATTACH_TCX_EGRESS : ATTACH_TCX_INGRESS;
+}
 
 static long sys_bpf(int command, void *attr, unsigned int size)
 {
@@ -45,7 +51,7 @@ bool tcx_supported(void)
 	return link < 0 && errno == ENODEV;
 }
 
-int tcx_query(int ifindex, struct tcx_chain *ret_chain)
+int tcx_query_side(int ifindex, enum hook_side side, struct tcx_chain *ret_chain)
 {
 	__u32 progs[TCX_MAX] = { 0 }, links[TCX_MAX] = { 0 };
 	struct {
@@ -54,7 +60,7 @@ int tcx_query(int ifindex, struct tcx_chain *ret_chain)
 		__u32 count, zero;
 		__u64 prog_attach_flags, link_ids, link_attach_flags, revision;
 	} attr = { .target_ifindex = (__u32)ifindex,
-		   .attach_type = ATTACH_TCX_INGRESS,
+		   .attach_type = attach_type(side),
 		   .prog_ids = (uintptr_t)progs,
 		   .count = TCX_MAX,
 		   .link_ids = (uintptr_t)links };
@@ -72,7 +78,12 @@ int tcx_query(int ifindex, struct tcx_chain *ret_chain)
 	return 0;
 }
 
-int tcx_link(int prog_fd, int ifindex, __u32 after)
+int tcx_query(int ifindex, struct tcx_chain *ret_chain)
+{
+	return tcx_query_side(ifindex, HOOK_INGRESS, ret_chain);
+}
+
+int tcx_link(int prog_fd, int ifindex, enum hook_side side, __u32 after)
 {
 	struct {
 		__u32 prog_fd, target_ifindex, attach_type, flags;
@@ -80,7 +91,7 @@ int tcx_link(int prog_fd, int ifindex, __u32 after)
 		__u64 expected_revision;
 	} attr = { .prog_fd = (__u32)prog_fd,
 		   .target_ifindex = (__u32)ifindex,
-		   .attach_type = ATTACH_TCX_INGRESS,
+		   .attach_type = attach_type(side),
 		   .flags = after ? FLAG_AFTER | FLAG_ID : FLAG_BEFORE,
 		   .relative_id = after };
 	long fd = sys_bpf(BPF_LINK_CREATE, &attr, sizeof(attr));
@@ -119,9 +130,9 @@ static int load_jump(int array, int prog_fd)
 /* The program to follow may be gone by now; then ours is the first. */
 static int link_again(int prog_fd, int ifindex, __u32 after)
 {
-	int link = tcx_link(prog_fd, ifindex, after);
+	int link = tcx_link(prog_fd, ifindex, HOOK_INGRESS, after);
 
-	return link == -ENOENT && after ? tcx_link(prog_fd, ifindex, 0) : link;
+	return link == -ENOENT && after ? tcx_link(prog_fd, ifindex, HOOK_INGRESS, 0) : link;
 }
 
 /*
@@ -141,7 +152,7 @@ int tcx_relink(int old, int prog_fd, int ifindex, __u32 after)
 	jump = load_jump(array, prog_fd);
 	if (jump < 0)
 		return jump;
-	interim = tcx_link(jump, ifindex, after);
+	interim = tcx_link(jump, ifindex, HOOK_INGRESS, after);
 	if (interim < 0)
 		return interim;
 	if (bpf_link_detach(old) && errno != ENOLINK)

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Where on a device: packets that enter, packets that leave. */
+enum hook_side { HOOK_INGRESS, HOOK_EGRESS };
+
 #define TCX_MAX 64 /* BPF_MPROG_MAX of the kernel */
 
 struct tcx_program {
@@ -25,14 +28,16 @@ struct tcx_chain {
 /* Tries an attachment that must fail: the error shows whether the kernel has tcx. */
 bool tcx_supported(void);
 
-/* The ingress of a device of this namespace; empty where the kernel has no tcx. */
+/* A side of a device of this namespace; empty where the kernel has no tcx. */
+int tcx_query_side(int ifindex, enum hook_side side, struct tcx_chain *ret_chain);
+/* The ingress. */
 int tcx_query(int ifindex, struct tcx_chain *ret_chain);
 
 /* A new link directly after the program of that id, or first (0). Descriptor or -errno. */
-int tcx_link(int prog_fd, int ifindex, __u32 after);
+int tcx_link(int prog_fd, int ifindex, enum hook_side side, __u32 after);
 
 /*
- * As tcx_link, in place of the link `old`, which is detached. Every packet meets the program, some
+ * As tcx_link on the ingress, in place of the link `old`, which is detached. Every packet meets the program, some
  * may meet it twice.
  */
 int tcx_relink(int old, int prog_fd, int ifindex, __u32 after);

@@ -20,7 +20,7 @@ struct head {
 	__u32 scopes_len;
 	__u32 text_len; /* uncompressed; 0: none */
 	__u32 zip_len;
-	__u8 unreadable, link_local, zero[2];
+	__u8 unreadable, link_local, audit, zero;
 };
 
 /* Pins keep the names that earlier builds gave them. */
@@ -169,7 +169,8 @@ static int unpack(const struct view *view, bool with_text, struct applied *appli
 
 	applied->packed = view->len;
 	if (head->magic == MAGIC)
-		applied->settings = (struct settings){ head->unreadable, head->link_local };
+		applied->settings =
+			(struct settings){ head->unreadable, head->link_local, head->audit };
 	if (err || !with_text || !head->text_len)
 		return err;
 	applied->text = malloc(len + 1);
@@ -229,7 +230,8 @@ static int make_map(const struct state *of, const struct applied *applied)
 	struct head head = { .magic = MAGIC,
 			     .text_len = (__u32)applied->len,
 			     .unreadable = applied->settings.unreadable,
-			     .link_local = applied->settings.link_local };
+			     .link_local = applied->settings.link_local,
+			     .audit = applied->settings.audit };
 	struct view view __cleanup_view = { 0 };
 	__cleanup_close int fd = -1;
 	__cleanup_free Bytef *zip = NULL;

@@ -8,7 +8,8 @@
 struct settings settings_of(const struct policy *policy)
 {
 	return (struct settings){ .unreadable = (__u8)policy->unreadable,
-				  .link_local = scope_names_link_local(policy) };
+				  .link_local = scope_names_link_local(policy),
+				  .audit = policy_audits(policy) != 0 };
 }
 
 /* A value that was written by hand may be unknown: then it means what the data path does. */
@@ -19,18 +20,20 @@ struct settings settings_live(const struct state *state)
 	return (struct settings){ .unreadable = config->unreadable < TPROXY_UNREADABLE_MAX ?
 							config->unreadable :
 							TPROXY_UNREADABLE_DROP,
-				  .link_local = config->link_local };
+				  .link_local = config->link_local,
+				  .audit = config->audit };
 }
 
 bool settings_equal(struct settings a, struct settings b)
 {
-	return a.unreadable == b.unreadable && a.link_local == b.link_local;
+	return a.unreadable == b.unreadable && a.link_local == b.link_local && a.audit == b.audit;
 }
 
 void settings_put(struct settings settings, struct tproxy_config *config)
 {
 	config->unreadable = settings.unreadable;
 	config->link_local = settings.link_local;
+	config->audit = settings.audit;
 }
 
 int settings_write(struct state *state, struct settings settings)

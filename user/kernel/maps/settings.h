@@ -12,6 +12,7 @@
 struct settings {
 	__u8 unreadable; /* enum tproxy_unreadable */
 	__u8 link_local; /* see scope_names_link_local */
+	__u8 audit;      /* see policy_audits */
 };
 
 struct settings settings_of(const struct policy *policy);

@@ -22,7 +22,7 @@ const char *const simulate_verdict_names[SIMULATE_MAX] = {
 	[SIMULATE_NONE] = "none",   [SIMULATE_PROXY] = "proxy",       [SIMULATE_PASS] = "pass",
 	[SIMULATE_DROP] = "drop",   [SIMULATE_RESET] = "reset",       [SIMULATE_LOCAL] = "local",
 	[SIMULATE_OWNED] = "owned", [SIMULATE_UNROUTED] = "unrouted", [SIMULATE_OLDER] = "older",
-	[SIMULATE_POOL] = "pool",
+	[SIMULATE_POOL] = "pool",   [SIMULATE_AUDIT] = "audit",
 };
 
 /* ---- programs and maps -------------------------------------------------- */
@@ -42,6 +42,7 @@ static bool is_private(enum state_map map, bool own_policy)
 	case MAP_ASKING:
 	case MAP_HEALTH:
 	case MAP_PROBE:
+	case MAP_AUDITED:
 		return true;
 	case MAP_SOCKS:
 		return false;
@@ -56,7 +57,7 @@ static int share_maps(struct tproxy_bpf *skel, const struct state *live, bool ow
 		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, state_map_name(i));
 		int err = map ? 0 : -ENOENT;
 
-		if (!err && !is_private(i, own_policy))
+		if (!err && !is_private(i, own_policy) && live->map[i] >= 0)
 			err = bpf_map__reuse_fd(map, live->map[i]);
 		if (err)
 			return err;
@@ -196,6 +197,8 @@ static enum simulate_verdict verdict_of(const struct simulate_result *r, __u32 r
 		return SIMULATE_RESET;
 	if (retval == TC_SHOT)
 		return SIMULATE_DROP;
+	if (BUMPED(r, RULE_AUDIT))
+		return SIMULATE_AUDIT;
 	return BUMPED(r, RULE_PASS) || BUMPED(r, DOWN_PASS) ? SIMULATE_PASS : SIMULATE_NONE;
 }
 

@@ -27,6 +27,7 @@ enum simulate_verdict {
 	SIMULATE_UNROUTED,
 	SIMULATE_OLDER, /* a UDP flow that began before its rule, left alone */
 	SIMULATE_POOL,  /* to an address of a pool; the relay takes it */
+	SIMULATE_AUDIT, /* forwarded, and counted */
 	SIMULATE_MAX
 };
 extern const char *const simulate_verdict_names[SIMULATE_MAX];

@@ -11,6 +11,7 @@ static const struct {
 	const char *name; /* in the BPF object */
 	const char *pin;  /* below the pin directory */
 	__u32 since;      /* the first ABI that pins it; 0: all */
+	bool added;       /* after that ABI was published: the state of an older build lacks it */
 } maps[MAP_MAX] = {
 	[MAP_DST4] = { "dst4", "dst4", 0 },
 	[MAP_DST6] = { "dst6", "dst6", 0 },
@@ -43,15 +44,16 @@ static const struct {
 	[MAP_HEALTH] = { "health", "internal/health", 3 },
 	[MAP_PROBE] = { "probe", "internal/probe", 3 },
 	[MAP_AFTER] = { "after", "internal/after", 3 },
+	[MAP_AUDITED] = { "audited", "internal/audited", 3, true },
 };
 
 static const struct {
 	const char *name;
 	bool added; /* after its ABI was published: the state of an older build lacks it */
 } progs[PROG_MAX] = {
-	[PROG_INGRESS] = { "tproxy_ingress", false },
-	[PROG_LOOKUP] = { "tproxy_lookup", false },
-	[PROG_REPORT] = { "tproxy_report", true },
+	[PROG_INGRESS] = { "tproxy_ingress", false }, [PROG_LOOKUP] = { "tproxy_lookup", false },
+	[PROG_REPORT] = { "tproxy_report", true },    [PROG_EGRESS] = { "tproxy_egress", true },
+	[PROG_AUDIT] = { "tproxy_audit", true },
 };
 
 const char *state_map_name(enum state_map map)
@@ -67,6 +69,20 @@ const char *state_map_pin(enum state_map map)
 bool state_map_is_in(enum state_map map, __u32 abi)
 {
 	return maps[map].since <= abi;
+}
+
+bool state_map_is_added(enum state_map map)
+{
+	return maps[map].added;
+}
+
+char *state_egress_path(const struct state *state, int ifindex, char *buf)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "links/%d_egress", ifindex);
+	pindir_path(&state->pins, name, buf);
+	return buf;
 }
 
 char *state_link_path(const struct state *state, int ifindex, char *buf)
@@ -204,6 +220,8 @@ static int open_pins(struct state *state, char *ret_what)
 			continue;
 		snprintf(ret_what, PINDIR_WHY_LEN, "%s", maps[i].pin);
 		err = open_pin(state, maps[i].pin, &state->map[i]);
+		if (err == -ENOENT && maps[i].added)
+			continue;
 		if (!err && !map_is_ours(state->map[i], i))
 			err = -EMEDIUMTYPE;
 		if (err)

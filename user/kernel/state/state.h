@@ -10,7 +10,7 @@
  *   dst4 … config      the maps of the user contract
  *   internal/          maps that users need not edit
  *   progs/             programs, for interfaces that are attached later
- *   links/lookup       the sk_lookup link; links/N: the tcx link of ifindex N
+ *   links/lookup       the sk_lookup link; links/N and links/N_egress: the tcx links of ifindex N
  */
 #ifndef TPROXY_KERNEL_STATE_STATE_H
 #define TPROXY_KERNEL_STATE_STATE_H
@@ -54,10 +54,11 @@ enum state_map {
 	MAP_HEALTH,
 	MAP_PROBE,
 	MAP_AFTER,
+	MAP_AUDITED,
 	MAP_MAX
 };
 
-enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_REPORT, PROG_MAX };
+enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_REPORT, PROG_EGRESS, PROG_AUDIT, PROG_MAX };
 
 struct state {
 	char dir[STATE_PATH_LEN]; /* as the user names it: for messages only */
@@ -102,9 +103,10 @@ bool state_is_older(const struct state *state);
 /* Do states of this ABI have the map? */
 bool state_map_is_in(enum state_map map, __u32 abi);
 /*
- * Was the program added without a change of the ABI? The state of an older build lacks it, and
- * state->prog is -1 until the programs of this build take over.
+ * Was it added without a change of the ABI? The state of an older build lacks it, and its descriptor
+ * is -1 until the programs of this build take over.
  */
+bool state_map_is_added(enum state_map map);
 bool state_prog_is_added(enum state_prog prog);
 
 /*
@@ -152,6 +154,7 @@ int state_get(const struct pindir *pins, const char *name);
 
 /* The path of a pin, valid while the state is open; buf: STATE_PATH_LEN bytes. */
 char *state_link_path(const struct state *state, int ifindex, char *buf);
+char *state_egress_path(const struct state *state, int ifindex, char *buf);
 /* suffix: "", or STATE_NEXT for a program that takes over. 0 or -ENAMETOOLONG. */
 #define STATE_NEXT "_next"
 int state_prog_path(const struct state *state, enum state_prog prog, const char *suffix, char *buf);

@@ -149,6 +149,25 @@ static int write_build(struct state *state, __u32 build)
 	return bpf_map_update_elem(state->map[MAP_CONFIG], &zero, &state->config, BPF_ANY);
 }
 
+/* Maps that the state of an older build lacks. */
+static int keep_added(const struct bpf_object *obj, struct state *state)
+{
+	for (int i = 0; i < MAP_MAX; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, state_map_name(i));
+		int err;
+
+		if (!state_map_is_added(i) || state->map[i] >= 0)
+			continue;
+		err = state_pin(&state->pins, state_map_pin(i), bpf_map__fd(map));
+		if (err)
+			return err;
+		state->map[i] = state_get(&state->pins, state_map_pin(i));
+		if (state->map[i] < 0)
+			return state->map[i];
+	}
+	return 0;
+}
+
 /* Pinned before anything is attached: an interruption must not leave unknown programs. */
 static int pin_next(const struct state *state)
 {
@@ -171,6 +190,8 @@ int state_reload(struct state *state)
 	err = reuse_maps(skel->obj, state);
 	if (!err)
 		err = tproxy_bpf__load(skel);
+	if (!err)
+		err = keep_added(skel->obj, state);
 	if (!err)
 		err = state_keep_progs(skel->obj, state);
 	if (!err)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/check/list.h"
+#include "loader/steps/answers.h"
 #include "loader/steps/steps.h"
 
 static void check_device(struct checkup *c, const struct checked_iface *iface)
@@ -54,6 +55,20 @@ static void check_vrf(struct checkup *c, const struct checked_iface *iface)
 	problem_next(p, "tproxy-loader attach %s; tproxy-loader watch does so by itself", name);
 }
 
+static void check_answers(struct checkup *c, const struct checked_iface *iface)
+{
+	struct problem *p;
+
+	if (answers_present(c->session, iface->device.ifindex) != HOOK_NONE ||
+	    !answers_wanted(c->session, &iface->iface.value))
+		return;
+	p = problem_add(&c->problems, "egress-missing", VERDICT_DEGRADED,
+			(const char *)iface->iface.value.name, NULL);
+	problem_text(p, "our program for packets that leave is not on it: of audited flows, what "
+			"servers answer is not counted");
+	problem_next(p, "tproxy-loader attach %s", iface->device.name);
+}
+
 void check_program(struct checkup *c, const struct checked_iface *iface)
 {
 	const char *name = (const char *)iface->iface.value.name;
@@ -67,8 +82,10 @@ void check_program(struct checkup *c, const struct checked_iface *iface)
 		problem_text(p, "it is down");
 		problem_next(p, "ip link set %s up", iface->device.name);
 	}
-	if (steps_hook_present(c->session, iface->device.ifindex) != HOOK_NONE)
+	if (steps_hook_present(c->session, iface->device.ifindex) != HOOK_NONE) {
+		check_answers(c, iface);
 		return;
+	}
 	p = problem_add(&c->problems, "program-missing", VERDICT_BROKEN, name, NULL);
 	problem_text(p, "our program is not on it: all flows pass");
 	problem_next(p, "tproxy-loader attach %s", iface->device.name);

@@ -9,6 +9,7 @@
 #include "loader/edit/apply_devices.h"
 #include "loader/edit/conffile.h"
 #include "loader/edit/review.h"
+#include "loader/steps/answers.h"
 #include "loader/steps/confirm.h"
 #include "loader/steps/confirm_guard.h"
 #include "loader/steps/iface.h"
@@ -159,6 +160,8 @@ static int replace(struct session *session, struct apply *a, const struct policy
 	/* Only now, as filling the maps may take a while: flows that begin from now on are new. */
 	learn(session, a, from, new);
 	err = report_late_edits(session, a, from);
+	if (!err)
+		err = answers_prepare(session, &a->config->policy);
 	if (!err && a->confirm_within)
 		err = confirm_guard_arm(session, old + 1, a->confirm_within);
 	if (!err)
@@ -237,6 +240,7 @@ static void undo(struct session *session, struct apply *apply, bool created)
 	if (!apply->changed || generation_rollback(&session->state))
 		return;
 	apply->changed = false;
+	answers_settle(session);
 	if (apply->confirm_within)
 		confirm_end(session);
 	log_warn("the previous policy is back");
@@ -298,6 +302,8 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 		apply_report_absent(session, &config->interfaces);
 		apply_report_absent(session, &config->divert);
 	}
+	if (!err)
+		err = answers_settle(session);
 	if (err)
 		undo(session, apply, created);
 	return err;

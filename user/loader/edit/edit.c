@@ -5,6 +5,7 @@
 
 #include "kernel/maps/figures.h"
 #include "kernel/maps/generation.h"
+#include "loader/steps/answers.h"
 #include "loader/steps/confirm.h"
 #include "loader/steps/confirm_guard.h"
 #include "loader/steps/learn.h"
@@ -36,6 +37,16 @@ static int write_policy(const struct edit *edit, struct state *state, const stru
 	return EXIT_FAILED;
 }
 
+/* The answers to an audited flow are counted from its first packet. */
+static int write_with_answers(const struct edit *edit, struct session *session,
+			      const struct policy *before, const struct policy *after)
+{
+	int code, err = answers_prepare(session, after);
+
+	code = err ? EXIT_FAILED : write_policy(edit, &session->state, before, after);
+	return answers_settle(session) ? EXIT_FAILED : code;
+}
+
 static int run_open(const struct edit *edit, struct session *session)
 {
 	struct state *state = &session->state;
@@ -59,7 +70,7 @@ static int run_open(const struct edit *edit, struct session *session)
 					     .seconds = edit->learn };
 
 		learn_flows(session, &learn);
-		return write_policy(edit, state, &before, &after);
+		return write_with_answers(edit, session, &before, &after);
 	}
 	err = policy_maps_print_bpftool(state, &before, &after, stdout);
 	if (!err)

@@ -118,10 +118,9 @@ void review_addresses(struct conffile_report *report, const char *name, const st
 
 	if (err)
 		log_debug("%s: addresses of this host: %s", name, strerror(-err));
-	/* A flow that a pass rule does not match passes as well. */
+	/* A flow that a pass or audit rule does not match passes as well. */
 	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++)
-		if (config->policy.rules[i].used &&
-		    config->policy.rules[i].action != TPROXY_ACTION_PASS)
+		if (config->policy.rules[i].used && !rule_forwards(&config->policy.rules[i]))
 			review_destinations(&r, i, &local);
 	addrset_free(&local);
 }

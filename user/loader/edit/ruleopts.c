@@ -126,8 +126,8 @@ static int take_action(struct rule_options *o, const char *option, const char *v
 {
 	int index;
 
-	if (take_name(option, value, policy_action_names, TPROXY_ACTION_MAX, "proxy, pass, drop or reset",
-		      &index))
+	if (take_name(option, value, policy_action_names, TPROXY_ACTION_MAX,
+		      "proxy, pass, drop, reset or audit", &index))
 		return -EINVAL;
 	o->rule.action = (enum tproxy_action)index;
 	o->has_action = true;

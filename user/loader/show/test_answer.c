@@ -13,6 +13,7 @@ static const char *const meanings[SIMULATE_MAX] = {
 	[SIMULATE_POOL] = "an address of a pool: tproxy-relay takes it to the server",
 	[SIMULATE_OWNED] = "a socket here owns it, or is bound to its destination: delivered here",
 	[SIMULATE_OLDER] = "it began before the rule: left alone until it is idle for a minute",
+	[SIMULATE_AUDIT] = "forwarded, counted and logged",
 	[SIMULATE_UNROUTED] = "there is no route to its destination: left to the kernel",
 };
 

@@ -5,6 +5,7 @@
 
 #include "kernel/maps/confirm_deadline.h"
 #include "kernel/maps/generation.h"
+#include "loader/steps/answers.h"
 
 static int disarm(struct session *session, __u32 fell_back)
 {
@@ -48,6 +49,7 @@ void confirm_settle(struct session *session)
 	log_warn("%s: generation %u was not confirmed in time: the previous policy is back",
 		 state->dir, deadline.generation);
 	disarm(session, deadline.generation);
+	answers_settle(session);
 }
 
 int confirm_refuse(struct session *session, const char *command)

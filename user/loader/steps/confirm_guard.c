@@ -71,7 +71,7 @@ static void try_to_restore(struct app *app)
 	char what[PINDIR_WHY_LEN];
 
 	if (!session_lock(&session, app) && !state_open(&session.state, app->pin_dir, what) &&
-	    !generation_repair_pins(&session.state))
+	    !generation_repair_pins(&session.state) && !nl_open(&session.nl))
 		confirm_settle(&session);
 }
 

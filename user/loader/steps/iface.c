@@ -5,6 +5,7 @@
 
 #include "kernel/hook/clsact.h"
 #include "kernel/hook/tcx.h"
+#include "loader/steps/answers.h"
 #include "loader/steps/reset_flows.h"
 #include "loader/steps/routing/steps_route.h"
 
@@ -151,6 +152,8 @@ int iface_on(struct session *session, const struct device *device, const struct 
 	err = write_entry(session, device, want, hook, present);
 	if (!err)
 		err = steps_route_on(session, device);
+	if (!err)
+		err = answers_on_iface(session, device, hook);
 	return err ? err : move_hook(session, device, hook, present, want->follow);
 }
 
@@ -170,6 +173,8 @@ int iface_off(struct session *session, const struct iface_entry *iface)
 		hook = steps_hook_present(session, ifindex);
 		err = steps_hook_off(session, ifindex, name, hook);
 	} while (!err && hook != HOOK_NONE && !session->dry_run);
+	if (!err)
+		err = answers_off(session, ifindex, name);
 	if (!err && there)
 		reset_flows(session, ifindex, name);
 	if (!err && there && (iface->value.roles & TPROXY_ROLE_MADE_QDISC))

@@ -154,8 +154,10 @@ static enum tproxy_action action_of(const struct tables *tables, tproxy_mask mas
 static bool is_taken_over(const struct learning *l, const struct learn_iface *iface,
 			  const struct tproxy_flow_key *key)
 {
+	enum tproxy_action before = action_of(&l->before, iface->before, key);
+
 	return action_of(&l->after, iface->after, key) == TPROXY_ACTION_PROXY &&
-	       action_of(&l->before, iface->before, key) == TPROXY_ACTION_PASS;
+	       (before == TPROXY_ACTION_PASS || before == TPROXY_ACTION_AUDIT);
 }
 
 static bool is_for_this_host(const struct learning *l, const struct tproxy_flow_key *key)

@@ -42,6 +42,13 @@ int steps_create_state(struct session *session, const struct tproxy_config *conf
 	return err;
 }
 
+static int replace_at(const struct hook_site *site)
+{
+	enum hook hook = hook_present(site);
+
+	return hook == HOOK_NONE ? 0 : hook_attach(site, hook, NULL);
+}
+
 static int replace_on_ifaces(struct nl *nl, const struct state *state, const struct state *next)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
@@ -50,12 +57,13 @@ static int replace_on_ifaces(struct nl *nl, const struct state *state, const str
 
 	for (size_t i = 0; i < n && !err; i++) {
 		struct hook_site site;
-		enum hook hook;
 
 		hook_site_make(&site, nl, (int)ifaces[i].ifindex, state, next);
-		hook = hook_present(&site);
-		if (hook != HOOK_NONE)
-			err = hook_attach(&site, hook, NULL);
+		err = replace_at(&site);
+		if (err)
+			break;
+		hook_site_make_egress(&site, nl, (int)ifaces[i].ifindex, state, next);
+		err = replace_at(&site);
 	}
 	return err;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "loader/steps/answers.h"
 #include "loader/steps/routing/routing.h"
 #include "loader/steps/routing/steps_route.h"
 
@@ -199,6 +200,9 @@ static int check_iface(const struct reconcile *r, const struct iface_entry *ifac
 	if (strcmp(device.name, name))
 		return changed(r, iface, &device, REPAIR_DEVICE);
 	if (steps_hook_present(session, device.ifindex) == HOOK_NONE)
+		return switch_on(r, &device, iface, REPAIR_PROGRAM);
+	if (answers_present(session, device.ifindex) == HOOK_NONE &&
+	    answers_wanted(session, &iface->value))
 		return switch_on(r, &device, iface, REPAIR_PROGRAM);
 	err = check_routing(r, iface, &device);
 	return err ? err : keep_place(r, iface, &device);

@@ -28,6 +28,7 @@
 	X(STALLED, "stalled")                                                                      \
 	X(DRAIN, "drain")                                                                          \
 	X(PATH_LOST, "path-lost")                                                                  \
+	X(REUSED, "reused") /* audited flows only */                                               \
 	X(ERROR, "error")
 
 enum flow_end {
@@ -49,11 +50,14 @@ struct flow_record {
 	uint64_t bytes_down;
 	uint64_t datagrams_up; /* UDP only */
 	uint64_t datagrams_down;
+	uint64_t packets_up; /* TCP that is forwarded */
+	uint64_t packets_down;
 	uint64_t duration_ms;
 	enum flow_end end;
 	int err;            /* positive errno that caused the end, 0: none */
 	const char *reason; /* why the flow was refused, or NULL */
 	bool loop;          /* probably a flow of ours that came back */
+	bool forwarded;     /* by the kernel, and audited: no socket of ours has it */
 	bool relayed;       /* there was a way to the server, whether or not it answered */
 };
 

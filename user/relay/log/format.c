@@ -73,6 +73,8 @@ static void text_flow(struct textbuf *t, const struct flow_record *f)
 		add_address(t, " for ", &f->server);
 	if (f->source.sa.sa_family)
 		add_address(t, " via ", &f->source);
+	if (f->forwarded)
+		textbuf_add(t, " via=forwarded");
 }
 
 /* name: "client" gives "client" and "client_port" */
@@ -103,6 +105,8 @@ static void json_flow(struct textbuf *t, const char *event, const struct flow_re
 		json_address(t, "server", &f->server);
 	if (f->source.sa.sa_family)
 		json_address(t, "source", &f->source);
+	if (f->forwarded)
+		textbuf_add(t, ",\"via\":\"forwarded\"");
 }
 
 static struct textbuf line_begin(enum record_format format, const struct timespec *now, char *buf)
@@ -136,6 +140,10 @@ static void json_end(struct textbuf *t, const struct flow_record *f)
 		add_pair(t, ",\"datagrams_up\":", f->datagrams_up);
 		add_pair(t, ",\"datagrams_down\":", f->datagrams_down);
 	}
+	if (f->forwarded && f->proto == IPPROTO_TCP) {
+		add_pair(t, ",\"packets_up\":", f->packets_up);
+		add_pair(t, ",\"packets_down\":", f->packets_down);
+	}
 	add_pair(t, ",\"duration_ms\":", f->duration_ms);
 	textbuf_add(t, ",\"end\":\"");
 	textbuf_add(t, end_names[f->end]);
@@ -159,6 +167,10 @@ static void text_end(struct textbuf *t, const struct flow_record *f)
 	if (f->datagrams_up || f->datagrams_down) {
 		add_pair(t, " datagrams=", f->datagrams_up);
 		add_pair(t, "/", f->datagrams_down);
+	}
+	if (f->forwarded && f->proto == IPPROTO_TCP) {
+		add_pair(t, " packets=", f->packets_up);
+		add_pair(t, "/", f->packets_down);
 	}
 	add_pair(t, " dur=", f->duration_ms / 1000);
 	textbuf_add(t, ".");

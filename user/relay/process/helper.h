@@ -6,10 +6,12 @@
 #ifndef TPROXY_RELAY_PROCESS_HELPER_H
 #define TPROXY_RELAY_PROCESS_HELPER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "relay/log/level.h"
 #include "relay/process/listener_id.h"
+#include "tproxy.h"
 
 #define REGISTRAR_TEXT_LEN 480
 
@@ -27,6 +29,14 @@ enum registrar_kind {
 	REGISTRAR_LOG,    /* fd: the log file, opened again; -1: err says why not */
 	/* fd: a listener, opened again; -1: not yet, err says why. More reports of it will come. */
 	REGISTRAR_LISTENER,
+	REGISTRAR_AUDITED, /* to be confirmed with REGISTRAR_WROTE_AUDITED */
+};
+
+/* A flow that an audit rule forwards has begun or ended. */
+struct registrar_audited {
+	struct tproxy_flow_key flow;
+	struct tproxy_audited value;
+	bool ended;
 };
 
 struct registrar_listener {
@@ -44,6 +54,7 @@ struct registrar_report {
 		char text[REGISTRAR_TEXT_LEN];
 		struct registrar_config config;
 		struct registrar_listener listener;
+		struct registrar_audited audited;
 	};
 };
 
@@ -58,6 +69,7 @@ enum registrar_want {
 	REGISTRAR_WANT_LOG,
 	REGISTRAR_WANT_LOG_ONLY, /* gives the listeners up and answers nothing else */
 	REGISTRAR_WANT_LISTENER,
+	REGISTRAR_WROTE_AUDITED, /* the oldest report that is not confirmed */
 };
 
 struct registrar_request {

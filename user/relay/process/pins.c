@@ -37,6 +37,9 @@ void pins_init(struct pins *pins, const char *dir)
 	snprintf(pins->config, sizeof(pins->config), "%s/config", dir);
 	snprintf(pins->ifaces, sizeof(pins->ifaces), "%s/ifaces", dir);
 	snprintf(pins->local, sizeof(pins->local), "%s/internal/local", dir);
+	snprintf(pins->internal, sizeof(pins->internal), "%s/internal", dir);
+	snprintf(pins->audited, sizeof(pins->audited), "%s/internal/audited", dir);
+	snprintf(pins->audit, sizeof(pins->audit), "%s/progs/tproxy_audit", dir);
 }
 
 /* The state belongs to one network namespace; sockets of another one cannot be assigned there. */

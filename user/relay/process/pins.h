@@ -21,6 +21,9 @@ struct pins {
 	char config[PATH_MAX + 8];
 	char ifaces[PATH_MAX + 8];
 	char local[PATH_MAX + 16];
+	char internal[PATH_MAX + 16]; /* a directory */
+	char audited[PATH_MAX + 24];
+	char audit[PATH_MAX + 24]; /* the program tproxy_audit */
 };
 
 /* Borrows dir. */

@@ -93,6 +93,11 @@ int registrar_ask_log(const struct registrar *r)
 	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_LOG });
 }
 
+void registrar_confirm_audited(const struct registrar *r)
+{
+	ask(r, &(struct registrar_request){ .want = REGISTRAR_WROTE_AUDITED });
+}
+
 int registrar_ask_listener(const struct registrar *r, const struct listener_id *id)
 {
 	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_LISTENER, .id = *id });

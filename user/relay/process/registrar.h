@@ -42,6 +42,9 @@ void registrar_go(const struct registrar *r);
 /* The log file once more: REGISTRAR_LOG. Several requests before the answer have one answer. */
 int registrar_ask_log(const struct registrar *r);
 
+/* The record of the oldest REGISTRAR_AUDITED that was not confirmed yet is written. */
+void registrar_confirm_audited(const struct registrar *r);
+
 /*
  * A listener once more, which the caller has closed, as REGISTRAR_LISTENER. The helper tries until it
  * can open it, then registers it and sends it.

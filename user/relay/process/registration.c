@@ -12,6 +12,7 @@
 #include "lib/util.h"
 #include "relay/log/logfile.h"
 #include "relay/net/localaddr.h"
+#include "relay/process/auditing.h"
 #include "relay/process/channel.h"
 #include "relay/process/pins.h"
 #include "relay/process/reopening.h"
@@ -34,6 +35,7 @@ struct registration {
 	uint64_t addresses_due; /* ms of CLOCK_MONOTONIC: not to be read before */
 	struct slots slots;
 	struct reopening reopening;
+	struct auditing auditing;
 	bool looked;               /* for the socket map, at least once */
 	uint64_t refill_said;      /* ms of CLOCK_MONOTONIC, 0: never */
 	struct file_id parent_id;  /* what is watched */
@@ -229,6 +231,9 @@ static void take_request(struct registration *r, const struct registrar_request 
 		if (reopening_want(&r->reopening, &request->id))
 			slots_update(&r->slots);
 		break;
+	case REGISTRAR_WROTE_AUDITED:
+		auditing_confirm(&r->auditing);
+		break;
 	}
 }
 
@@ -265,6 +270,8 @@ static void turn(struct registration *r)
 	answer_requests(r);
 	if (!r->set->device)
 		sync_slots(r);
+	if (r->registered.ino)
+		auditing_turn(&r->auditing, &r->pins, r->sock);
 }
 
 /* For a relay that has retired: its last flows may need the log for days. */
@@ -275,6 +282,9 @@ static void run_for_log(struct registration *r)
 	for (unsigned int i = 0; i < r->set->workers; i++)
 		listener_close(&r->set->worker[i]);
 	do {
+		/* What the relay has not confirmed yet is not for the next one. */
+		if (!r->auditing.sent)
+			auditing_stop(&r->auditing);
 		if (r->log_wanted)
 			answer_log(r);
 		poll(&fd, 1, r->log_wanted ? POLL_MS : -1);
@@ -319,6 +329,7 @@ void registration_run(int sock, const struct options *o, struct listener_set *se
 	pins_init(&r.pins, o->pin_dir);
 	slots_init(&r.slots, set);
 	reopening_init(&r.reopening, set, o);
+	auditing_init(&r.auditing);
 	/* If it fails, the next command of the loader notes the addresses. */
 	if (!local_reader_open(&r.reader))
 		local_read(&r.reader, &r.addresses);

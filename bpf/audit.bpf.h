@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Audited flows: they are forwarded untouched, and only counted. tproxy_ingress counts what the
+ * client sends, tproxy_egress what the server answers: on the client's side of this host, so that
+ * NAT of netfilter does not show. Only a SYN or a datagram that an audit rule matched begins an
+ * entry, so other packets cost no rule. Decides nothing; what it does cannot change a packet.
+ *
+ * TCP counts bytes by sequence numbers, so a retransmission does not count. The peer must accept
+ * what is counted: a RST, FIN or gap that it would ignore must not end or falsify the record.
+ *
+ * The entry stays when its flow has ended. The relay reads it, logs it and deletes it. If the
+ * table is full, entries that nobody reads make room.
+ */
+#ifndef TPROXY_AUDIT_BPF_H
+#define TPROXY_AUDIT_BPF_H
+
+#include "addr.bpf.h"
+#include "count.bpf.h"
+#include "event.bpf.h"
+#include "flow.bpf.h"
+#include "maps.bpf.h"
+#include "parse.bpf.h"
+#include "proto.bpf.h"
+#include "reset.bpf.h"
+#include "tproxy.h"
+
+#define AUDIT_GAP_MAX (1 << 26) /* bytes that may be lost before us */
+#define AUDIT_CAS_TRIES 4
+#define AUDIT_RECLAIM_EVERY_NS 100000000ULL
+#define AUDIT_RECLAIM_VISITS 4096
+
+enum audit_direction { AUDIT_UP, AUDIT_DOWN };
+
+/* What has no room on the stack. For packets only: these do not interrupt each other on a CPU. */
+struct audit_scratch {
+	struct tproxy_event event;
+	struct tproxy_audited fresh;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct audit_scratch);
+} scratch SEC(".maps");
+
+static __always_inline struct audit_scratch *get_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratch, &zero);
+}
+
+static __u64 audit_reclaimed; /* time of the latest attempt to make room */
+static __u32 audit_visits; /* of entries, in this attempt; on the stack the verifier would count */
+
+static __always_inline void audit_event(struct tproxy_event *event,
+					const struct tproxy_flow_key *key,
+					const struct tproxy_audited *a, enum tproxy_event_type type)
+{
+	event->time_ns = bpf_ktime_get_ns();
+	event->type = type;
+	event->ifindex = a->ifindex;
+	event->rule = a->rule;
+	event->reason = a->end;
+	event->flow = *key;
+	event->bytes[AUDIT_UP] = a->bytes[AUDIT_UP];
+	event->bytes[AUDIT_DOWN] = a->bytes[AUDIT_DOWN];
+	event->packets[AUDIT_UP] = a->packets[AUDIT_UP];
+	event->packets[AUDIT_DOWN] = a->packets[AUDIT_DOWN];
+	tproxy_event(event);
+}
+
+static __always_inline void audit_report(const struct tproxy_flow_key *key,
+					 const struct tproxy_audited *a,
+					 enum tproxy_event_type type)
+{
+	struct audit_scratch *s = get_scratch();
+
+	if (s)
+		audit_event(&s->event, key, a, type);
+}
+
+static __always_inline void audit_end(const struct tproxy_flow_key *key, struct tproxy_audited *a,
+				      enum tproxy_audit_end why)
+{
+	a->end = why;
+	audit_report(key, a, TPROXY_EVENT_AUDIT_END);
+}
+
+/* ---- segments ----------------------------------------------------------- */
+
+struct audit_segment {
+	__u32 seq, ack; /* host byte order */
+	__u32 len;      /* bytes of data */
+	__u8 flags;     /* enum tcp_flag */
+};
+
+/* BIG TCP does not declare its end. */
+static __always_inline __u32 audit_end_of(struct __sk_buff *skb, const struct flow *f)
+{
+	int l2;
+
+	if (f->end != WHOLE_PACKET)
+		return f->end;
+	l2 = link_header_len(skb);
+	return l2 < 0 ? 0 : skb->len - (__u32)l2;
+}
+
+static __always_inline bool audit_read(struct __sk_buff *skb, const struct flow *f,
+				       struct audit_segment *s)
+{
+	struct tcphdr th;
+	__u32 data, end;
+
+	if (f->l4_offset + sizeof(th) > f->end || load_net(skb, f->l4_offset, &th, sizeof(th)))
+		return false;
+	data = f->l4_offset + th.doff * 4;
+	end = audit_end_of(skb, f);
+	s->seq = bpf_ntohl(th.seq);
+	s->ack = bpf_ntohl(th.ack_seq);
+	s->len = end > data ? end - data : 0;
+	s->flags = f->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+	if (s->flags & TCP_SYN)
+		s->seq++; /* of the first byte of data */
+	return true;
+}
+
+/* a and b are sequence numbers: is a after b? */
+static __always_inline bool seq_after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) > 0;
+}
+
+/* The sequence number that follows all that was seen, without a FIN. */
+static __always_inline __u32 audit_next(const struct tproxy_audited *a, __u32 dir)
+{
+	return a->first[dir & 1] + (__u32)a->bytes[dir & 1];
+}
+
+/* Another CPU may count a segment of the same direction: then this one looks again. */
+static __always_inline void audit_data(struct tproxy_audited *a, __u32 dir,
+				       const struct audit_segment *s)
+{
+	for (int n = 0; n < AUDIT_CAS_TRIES; n++) {
+		__u64 bytes = a->bytes[dir & 1];
+		__u32 next = a->first[dir & 1] + (__u32)bytes;
+		__s32 more = (__s32)(s->seq + s->len - next), gap = (__s32)(s->seq - next);
+
+		if (more <= 0 || gap > AUDIT_GAP_MAX)
+			return;
+		if (__sync_val_compare_and_swap(&a->bytes[dir & 1], bytes, bytes + (__u32)more) ==
+		    bytes)
+			return;
+	}
+}
+
+static __always_inline __u32 audit_flag(__u32 flag_of_client, __u32 dir)
+{
+	return flag_of_client << (dir & 1);
+}
+
+/* The first segment of a direction. */
+static __always_inline void audit_first(struct tproxy_audited *a, __u32 dir,
+					const struct audit_segment *s)
+{
+	if (a->flags & audit_flag(TPROXY_AUDITED_SEEN, dir))
+		return;
+	a->first[dir & 1] = s->seq;
+	a->acked[dir & 1] = s->seq - !!(s->flags & TCP_SYN);
+	__sync_fetch_and_or(&a->flags, audit_flag(TPROXY_AUDITED_SEEN, dir));
+}
+
+/* What the sender of this segment acknowledges. */
+static __always_inline void audit_ack(struct tproxy_audited *a, __u32 dir,
+				      const struct audit_segment *s)
+{
+	__u32 other = (dir & 1) ^ 1;
+
+	if (!(s->flags & TCP_ACK) || !(a->flags & audit_flag(TPROXY_AUDITED_SEEN, other)) ||
+	    seq_after(s->ack, audit_next(a, other) + 1))
+		return;
+	if (seq_after(s->ack, a->acked[other]))
+		a->acked[other] = s->ack;
+	if ((a->flags & audit_flag(TPROXY_AUDITED_FIN, other)) &&
+	    !seq_after(a->final[other], a->acked[other]))
+		__sync_fetch_and_or(&a->flags, audit_flag(TPROXY_AUDITED_FIN_ACKED, other));
+}
+
+static __always_inline void audit_fin(struct tproxy_audited *a, __u32 dir,
+				      const struct audit_segment *s)
+{
+	__u32 end = s->seq + s->len, flags = audit_flag(TPROXY_AUDITED_FIN, dir);
+
+	if (!(s->flags & TCP_FIN) || end != audit_next(a, dir))
+		return;
+	if (!(a->flags & (TPROXY_AUDITED_FIN * 3)))
+		flags |= audit_flag(TPROXY_AUDITED_FIN_FIRST, dir);
+	a->final[dir & 1] = end + 1;
+	__sync_fetch_and_or(&a->flags, flags);
+}
+
+/*
+ * RFC 5961 3.2: the peer takes a RST only where it waits for the next byte. We do not see what it
+ * has received, but what it has acknowledged and what was sent. RFC 9293 3.10.7.3: one that
+ * answers a SYN acknowledges it.
+ */
+static __always_inline bool audit_reset_counts(const struct tproxy_audited *a, __u32 dir,
+					       const struct audit_segment *s)
+{
+	bool fin = a->flags & audit_flag(TPROXY_AUDITED_FIN, dir);
+	__u32 other = (dir & 1) ^ 1;
+
+	if (!(a->flags & audit_flag(TPROXY_AUDITED_SEEN, dir)))
+		return (s->flags & TCP_ACK) && !seq_after(a->first[other], s->ack) &&
+		       !seq_after(s->ack, audit_next(a, other));
+	return !seq_after(a->acked[dir & 1], s->seq) &&
+	       !seq_after(s->seq, audit_next(a, dir) + fin);
+}
+
+static __always_inline bool audit_is_reset(const struct tproxy_audited *a)
+{
+	return a->end == TPROXY_AUDIT_CLIENT_RST || a->end == TPROXY_AUDIT_SERVER_RST;
+}
+
+/* The sender of a RST sends more: then its peer has ignored the RST. */
+static __always_inline void audit_revive(struct tproxy_audited *a, __u32 dir,
+					 const struct audit_segment *s)
+{
+	if (a->end != TPROXY_AUDIT_CLIENT_RST + (dir & 1) || (s->flags & TCP_RST) ||
+	    !seq_after(s->seq + s->len, a->final[dir & 1]))
+		return;
+	a->end = TPROXY_AUDIT_NONE;
+}
+
+static __always_inline enum tproxy_audit_end audit_closed_by(const struct tproxy_audited *a)
+{
+	return a->flags & TPROXY_AUDITED_FIN_FIRST ? TPROXY_AUDIT_CLIENT_FIN :
+						     TPROXY_AUDIT_SERVER_FIN;
+}
+
+static __always_inline void audit_segment(const struct tproxy_flow_key *key,
+					  struct tproxy_audited *a, __u32 dir,
+					  const struct audit_segment *s)
+{
+	if (s->flags & TCP_RST) {
+		if (a->end || !audit_reset_counts(a, dir, s))
+			return;
+		a->final[dir & 1] = s->seq;
+		audit_end(key, a, TPROXY_AUDIT_CLIENT_RST + (dir & 1));
+		return;
+	}
+	audit_first(a, dir, s);
+	audit_data(a, dir, s);
+	audit_fin(a, dir, s);
+	audit_ack(a, dir, s);
+	if (!a->end && (a->flags & (TPROXY_AUDITED_FIN_ACKED * 3)) == TPROXY_AUDITED_FIN_ACKED * 3)
+		audit_end(key, a, audit_closed_by(a));
+}
+
+/* ---- datagrams ---------------------------------------------------------- */
+
+/*
+ * Of a first fragment, the UDP header declares the whole datagram. A receiver drops a datagram that
+ * declares more than the packet has.
+ */
+static __always_inline __u32 audit_datagram(struct __sk_buff *skb, const struct flow *f)
+{
+	struct udphdr uh;
+	__u32 len;
+
+	if (load_net(skb, f->l4_offset, &uh, sizeof(uh)))
+		return 0;
+	len = bpf_ntohs(uh.len);
+	if (len < sizeof(uh) || (f->frag == FRAG_NONE && f->l4_offset + len > f->end))
+		return 0;
+	return len - sizeof(uh);
+}
+
+/* ---- entries ------------------------------------------------------------ */
+
+static __always_inline __u64 audit_idle_ns(const struct tproxy_flow_key *key,
+					   const struct tproxy_audited *a)
+{
+	__u32 seen = TPROXY_AUDITED_SEEN * 3, fin = TPROXY_AUDITED_FIN * 3;
+
+	if (key->proto != IPPROTO_TCP)
+		return TPROXY_AUDITED_UDP_IDLE_NS;
+	/* After both FINs only an acknowledgement is missing, which may have been lost before us. */
+	return (a->flags & seen) == seen && (a->flags & fin) != fin ? TPROXY_AUDITED_TCP_IDLE_NS :
+								      TPROXY_AUDITED_SYN_IDLE_NS;
+}
+
+struct bpf_map;
+
+static long audit_reclaim_one(struct bpf_map *map, struct tproxy_flow_key *key,
+			      struct tproxy_audited *a, __u64 *now)
+{
+	if (a->end || *now - a->last_ns > audit_idle_ns(key, a)) {
+		bpf_map_delete_elem(map, key);
+		count(TPROXY_COUNT_AUDIT_LOST);
+	}
+	return ++audit_visits >= AUDIT_RECLAIM_VISITS;
+}
+
+/* The table is full: bounded, ten times a second at most. */
+__noinline int audit_reclaim(__u64 now)
+{
+	if (now - audit_reclaimed < AUDIT_RECLAIM_EVERY_NS)
+		return 0;
+	audit_reclaimed = now;
+	audit_visits = 0;
+	bpf_for_each_map_elem(&audited, audit_reclaim_one, &now, 0);
+	return 1;
+}
+
+/* Its addresses and ports begin again: the entry waits under another key until it is logged. */
+static __always_inline void audit_retire(struct tproxy_flow_key *key, struct tproxy_audited *a)
+{
+	if (!a->end)
+		audit_end(key, a,
+			  key->proto == IPPROTO_TCP ? TPROXY_AUDIT_REUSED : TPROXY_AUDIT_IDLE);
+	key->instance = bpf_get_prandom_u32() | 1;
+	if (bpf_map_update_elem(&audited, key, a, BPF_NOEXIST))
+		count(TPROXY_COUNT_AUDIT_LOST);
+	key->instance = 0;
+	bpf_map_delete_elem(&audited, key);
+}
+
+static __always_inline struct tproxy_audited *audit_insert(const struct tproxy_flow_key *key,
+							   __u32 ifindex, __u32 rule, __u64 now)
+{
+	struct audit_scratch *s = get_scratch();
+	struct tproxy_audited *a;
+	long err;
+
+	if (!s)
+		return NULL;
+	s->fresh = (struct tproxy_audited){
+		.begin_ns = now, .last_ns = now, .ifindex = ifindex, .rule = (__u8)rule
+	};
+	err = bpf_map_update_elem(&audited, key, &s->fresh, BPF_ANY);
+	if (err && audit_reclaim(now))
+		err = bpf_map_update_elem(&audited, key, &s->fresh, BPF_ANY);
+	if (err)
+		count(TPROXY_COUNT_AUDIT_FULL);
+	a = err ? NULL : bpf_map_lookup_elem(&audited, key);
+	if (a)
+		audit_report(key, a, TPROXY_EVENT_AUDIT_BEGIN);
+	return a;
+}
+
+/* Does this start belong to the flow of the entry: a retransmission, or one more datagram? */
+static __always_inline bool audit_continues(const struct tproxy_flow_key *key,
+					    const struct tproxy_audited *a,
+					    const struct audit_segment *s, __u64 now)
+{
+	if (key->proto != IPPROTO_TCP)
+		return !a->end && now - a->last_ns <= TPROXY_AUDITED_UDP_IDLE_NS;
+	return a->first[AUDIT_UP] == s->seq && now - a->last_ns <= audit_idle_ns(key, a);
+}
+
+static __always_inline void audit_count(struct __sk_buff *skb, struct tproxy_audited *a, __u32 dir)
+{
+	__u32 segs = skb->gso_segs;
+
+	a->last_ns = bpf_ktime_get_ns();
+	__sync_fetch_and_add(&a->packets[dir & 1], segs ? segs : 1);
+}
+
+/* An audit rule has matched this flow start. A global function: the verifier walks it once. */
+__noinline int audit_start(struct __sk_buff *skb, const struct flow *f, __u32 rule)
+{
+	struct audit_segment s = {};
+	struct tproxy_flow_key key;
+	struct tproxy_audited *a;
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!f || (f->proto == IPPROTO_TCP && !audit_read(skb, f, &s)))
+		return 0;
+	key = flow_key(f);
+	a = bpf_map_lookup_elem(&audited, &key);
+	if (a && !audit_continues(&key, a, &s, now)) {
+		audit_retire(&key, a);
+		a = NULL;
+	}
+	if (!a)
+		a = audit_insert(&key, skb->ingress_ifindex, rule, now);
+	if (!a)
+		return 0;
+	audit_count(skb, a, AUDIT_UP);
+	if (f->proto == IPPROTO_TCP)
+		audit_segment(&key, a, AUDIT_UP, &s);
+	else
+		__sync_fetch_and_add(&a->bytes[AUDIT_UP], audit_datagram(skb, f));
+	return 1;
+}
+
+/*
+ * Any other packet: of a TCP client (dir 0), or an answer. audit_start has counted the SYN of a
+ * client, unless it matched another rule now. A global function: the verifier walks it once.
+ */
+__noinline int audit_packet(struct __sk_buff *skb, const struct flow *f, __u32 dir)
+{
+	struct audit_segment s = {};
+	struct flow client = {};
+	struct tproxy_flow_key key;
+	struct tproxy_audited *a;
+
+	if (!f)
+		return 0;
+	if (dir) {
+		reverse_flow(f, &client);
+		key = flow_key(&client);
+	} else {
+		key = flow_key(f);
+	}
+	a = bpf_map_lookup_elem(&audited, &key);
+	if (!a)
+		return 0;
+	if (f->proto != IPPROTO_TCP) {
+		if (a->end)
+			return 0;
+		audit_count(skb, a, dir);
+		__sync_fetch_and_add(&a->bytes[dir & 1], audit_datagram(skb, f));
+		return 1;
+	}
+	if (!audit_read(skb, f, &s))
+		return 0;
+	if (!dir && tcp_control(f) == TCP_SYN) {
+		if (!a->end && s.seq != a->first[AUDIT_UP])
+			audit_end(&key, a, TPROXY_AUDIT_REUSED);
+		return 0;
+	}
+	audit_revive(a, dir, &s);
+	if (a->end && !audit_is_reset(a))
+		return 0;
+	audit_count(skb, a, dir);
+	audit_segment(&key, a, dir, &s);
+	return 1;
+}
+
+/* ---- for the reader ----------------------------------------------------- */
+
+static __always_inline void audit_expire(const struct tproxy_flow_key *key,
+					 struct tproxy_audited *a)
+{
+	__u32 fin = TPROXY_AUDITED_FIN * 3;
+	bool closed = key->proto == IPPROTO_TCP && (a->flags & fin) == fin;
+	struct tproxy_event event = {};
+
+	if (a->end || bpf_ktime_get_ns() - a->last_ns <= audit_idle_ns(key, a))
+		return;
+	a->end = closed ? audit_closed_by(a) : TPROXY_AUDIT_IDLE;
+	audit_event(&event, key, a, TPROXY_EVENT_AUDIT_END);
+}
+
+static __always_inline void audit_serve(const struct tproxy_audit_request *r)
+{
+	struct tproxy_audited *a = bpf_map_lookup_elem(&audited, &r->flow);
+
+	if (!a || a->begin_ns != r->begin_ns)
+		return;
+	if (r->op == TPROXY_AUDIT_OP_LOGGED)
+		__sync_fetch_and_or(&a->flags, TPROXY_AUDITED_LOGGED);
+	else if (r->op == TPROXY_AUDIT_OP_EXPIRE)
+		audit_expire(&r->flow, a);
+	else if (r->op == TPROXY_AUDIT_OP_DELETE)
+		bpf_map_delete_elem(&audited, &r->flow);
+}
+
+#endif
