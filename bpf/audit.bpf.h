@@ -138,11 +138,14 @@ static __always_inline __u32 audit_next(const struct tproxy_audited *a, __u32 di
 	return a->first[dir & 1] + (__u32)a->bytes[dir & 1];
 }
 
-/* Another CPU may count a segment of the same direction: then this one looks again. */
+/*
+ * An acknowledgement without data has the number after a FIN, which is no byte. Another CPU may count
+ * a segment of the same direction: then this one looks again.
+ */
 static __always_inline void audit_data(struct tproxy_audited *a, __u32 dir,
 				       const struct audit_segment *s)
 {
-	for (int n = 0; n < AUDIT_CAS_TRIES; n++) {
+	for (int n = 0; n < AUDIT_CAS_TRIES && (s->len || (s->flags & TCP_FIN)); n++) {
 		__u64 bytes = a->bytes[dir & 1];
 		__u32 next = a->first[dir & 1] + (__u32)bytes;
 		__s32 more = (__s32)(s->seq + s->len - next), gap = (__s32)(s->seq - next);
