@@ -74,8 +74,8 @@ int tproxy_ingress(struct __sk_buff *skb)
 }
 
 /*
- * Attached only while an audit rule concerns the interface. A packet that a socket of this host has
- * sent is no answer of a server that we forward.
+ * Attached only while an audit rule concerns the interface. A packet that entered by no interface is
+ * this host's own, and no answer of a server.
  */
 SEC("tc")
 int tproxy_egress(struct __sk_buff *skb)
@@ -83,7 +83,7 @@ int tproxy_egress(struct __sk_buff *skb)
 	const struct tproxy_config *cfg = get_config();
 	struct flow f = {};
 
-	if (!cfg || !cfg->audit || skb->sk)
+	if (!cfg || !cfg->audit || !skb->ingress_ifindex)
 		return TC_ACT_UNSPEC;
 	if (skb->vlan_present && (skb->vlan_tci & VLAN_VID_MASK))
 		return TC_ACT_UNSPEC;

@@ -43,7 +43,7 @@ for port in 7100 7101; do
 done
 loader -q attach r0
 loader -q rule add watch --action audit --ports 7101
-relay_start --log-file "$WORK/flows"
+relay_start
 echo "$LOADER -q --pin-dir $PINS detach r0" >"$WORK/plain.on"
 echo "$LOADER -q --pin-dir $PINS attach r0" >"$WORK/plain.off"
 # not through the function c: what python starts stays in its namespace

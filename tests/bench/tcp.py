@@ -100,7 +100,7 @@ def ratios(mine, other):
 def show(test, runs, names):
     unit = {"bulk1": ("Gbit/s", 8e-9, "s/GB", 1e9), "bulk4": ("Gbit/s", 8e-9, "s/GB", 1e9),
             "crr": ("conn/s", 1, "µs/conn", 1e6), "rr": ("exch/s", 1, "µs/exch", 1e6)}[test]
-    print(f"\n{test:15} {unit[0]:>10} {'quartiles':>17} {unit[2]:>9}   relay's rate / its   relay's CPU / its")
+    print(f"\n{test:15} {unit[0]:>10} {'quartiles':>17} {unit[2]:>9}   {names[0]}'s rate / its   {names[0]}'s CPU / its")
     report = {}
     for name in names:
         rate = [r["rate"] for r in runs[name]]
@@ -110,8 +110,8 @@ def show(test, runs, names):
                         "failed": sum(r["failed"] for r in runs[name])}
         text = f"{name:15} {median:10.2f} {low:8.2f}-{high:8.2f} {statistics.median(cpu) * unit[3]:9.3f}"
         for key in ("rate", "cpu"):
-            ratio = ratios([r[key] for r in runs["relay"]], [r[key] for r in runs[name]])
-            report[name][f"relay_{key}_ratio"] = ratio
+            ratio = ratios([r[key] for r in runs[names[0]]], [r[key] for r in runs[name]])
+            report[name][f"{names[0]}_{key}_ratio"] = ratio
             text += f"   {ratio[1]:5.2f} ({ratio[0]:.2f}-{ratio[2]:.2f})" if ratio else "       -"
         if report[name]["failed"]:
             text += f"   FAILED: {report[name]['failed']}"

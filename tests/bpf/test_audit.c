@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Audited flows, segment by segment: tproxy_ingress sees the client's, tproxy_egress the server's.
+ * What is counted must be what the receiver accepts: retransmissions, gaps, and RSTs and FINs that
+ * the receiver ignores, must not end or falsify the entry.
+ */
+#include "run.h"
+
+#define CLIENT_ISN 0xfffffff0u /* the numbers wrap during the flow */
+#define SERVER_ISN 1000u
+
+static const struct rule_spec rules[] = {
+	{ 0,
+	  "10.210.5.0/24,fd21:5::/64",
+	  NULL,
+	  { "tcp/80", "udp/53" },
+	  TPROXY_ACTION_AUDIT,
+	  0,
+	  NULL },
+	{ 1, "all", NULL, { "tcp/81" }, TPROXY_ACTION_PASS, 0, NULL },
+};
+
+enum sender { CLIENT, SERVER };
+
+/* seq, ack: relative to the first byte of the sender and of the other side. */
+struct step {
+	enum sender sender;
+	__u16 flags;
+	__u32 seq, ack;
+	__u16 payload;
+};
+
+struct conversation {
+	const char *name;
+	struct step steps[12]; /* until one without flags */
+	__u64 up, down;
+	enum tproxy_audit_end end;
+	__u32 packets_up; /* 0: not checked */
+};
+
+#define OPEN                                                                                       \
+	{ CLIENT, SYN, -1u, 0, 0 }, { SERVER, SYN | ACK, -1u, 0, 0 },                              \
+	{                                                                                          \
+		CLIENT, ACK, 0, 0, 0                                                               \
+	}
+
+/* clang-format off */
+static const struct conversation conversations[] = {
+	{ "data each way", { OPEN, { CLIENT, ACK, 0, 0, 100 }, { SERVER, ACK, 0, 100, 50 } },
+	  100, 50, TPROXY_AUDIT_NONE, 3 },
+	{ "a retransmission does not count",
+	  { OPEN, { CLIENT, ACK, 0, 0, 100 }, { CLIENT, ACK, 0, 0, 100 }, { CLIENT, ACK, 50, 0, 100 } },
+	  150, 0, TPROXY_AUDIT_NONE, 5 },
+	{ "a segment that was lost before us counts",
+	  { OPEN, { CLIENT, ACK, 100, 0, 100 }, { CLIENT, ACK, 0, 0, 100 } }, 200, 0, TPROXY_AUDIT_NONE, 4 },
+	{ "a number far away does not count",
+	  { OPEN, { CLIENT, ACK, 0x20000000, 0, 100 }, { CLIENT, ACK, 0, 0, 10 } },
+	  10, 0, TPROXY_AUDIT_NONE, 4 },
+	{ "a retransmitted SYN begins no other flow",
+	  { OPEN, { CLIENT, SYN, -1u, 0, 0 }, { CLIENT, ACK, 0, 0, 7 } }, 7, 0, TPROXY_AUDIT_NONE, 4 },
+	{ "the client closes first",
+	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { CLIENT, FIN | ACK, 9, 0, 0 }, { SERVER, ACK, 0, 10, 5 },
+	    { SERVER, FIN | ACK, 5, 10, 0 }, { CLIENT, ACK, 10, 6, 0 } },
+	  9, 5, TPROXY_AUDIT_CLIENT_FIN, 5 },
+	{ "the server closes first, with data in its FIN",
+	  { OPEN, { SERVER, FIN | ACK, 0, 0, 20 }, { CLIENT, FIN | ACK, 0, 21, 3 },
+	    { SERVER, ACK, 21, 4, 0 } },
+	  3, 20, TPROXY_AUDIT_SERVER_FIN, 3 },
+	{ "half closed is open",
+	  { OPEN, { CLIENT, FIN | ACK, 0, 0, 0 }, { SERVER, ACK, 0, 1, 40 } },
+	  0, 40, TPROXY_AUDIT_NONE, 3 },
+	{ "a FIN that was not acknowledged is no end",
+	  { OPEN, { CLIENT, FIN | ACK, 0, 0, 0 }, { SERVER, FIN | ACK, 0, 0, 0 } },
+	  0, 0, TPROXY_AUDIT_NONE, 3 },
+	{ "the client resets",
+	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { CLIENT, RST, 9, 0, 0 } }, 9, 0, TPROXY_AUDIT_CLIENT_RST, 0 },
+	{ "the server resets",
+	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { SERVER, RST | ACK, 0, 9, 0 } },
+	  9, 0, TPROXY_AUDIT_SERVER_RST, 0 },
+	{ "the server refuses",
+	  { { CLIENT, SYN, -1u, 0, 0 }, { SERVER, RST | ACK, 0, 0, 0 } }, 0, 0, TPROXY_AUDIT_SERVER_RST, 1 },
+	{ "a refusal for another SYN",
+	  { { CLIENT, SYN, -1u, 0, 0 }, { SERVER, RST | ACK, 0, 77, 0 } }, 0, 0, TPROXY_AUDIT_NONE, 1 },
+	{ "a RST of what is acknowledged already",
+	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { SERVER, ACK, 0, 9, 0 }, { CLIENT, RST, 5, 0, 0 },
+	    { CLIENT, ACK, 9, 0, 4 } },
+	  13, 0, TPROXY_AUDIT_NONE, 0 },
+	{ "a RST of what was not sent yet",
+	  { OPEN, { CLIENT, RST, 1000, 0, 0 }, { CLIENT, ACK, 0, 0, 4 } }, 4, 0, TPROXY_AUDIT_NONE, 0 },
+	{ "a RST that the server ignored: the client sends more",
+	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { CLIENT, RST, 5, 0, 0 }, { CLIENT, ACK, 9, 0, 4 } },
+	  13, 0, TPROXY_AUDIT_NONE, 0 },
+	{ "an acknowledgement after the end counts nothing",
+	  { OPEN, { CLIENT, FIN | ACK, 0, 0, 0 }, { SERVER, FIN | ACK, 0, 1, 0 }, { CLIENT, ACK, 1, 1, 0 },
+	    { CLIENT, ACK, 1, 1, 0 } },
+	  0, 0, TPROXY_AUDIT_CLIENT_FIN, 4 },
+	{ "SYN with data", { { CLIENT, SYN, -1u, 0, 30 }, { SERVER, SYN | ACK, -1u, 30, 0 } },
+	  30, 0, TPROXY_AUDIT_NONE, 1 },
+};
+/* clang-format on */
+
+static int egress, table;
+
+static void put32(__u8 *at, __u32 value)
+{
+	value = htonl(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static int run_at(int prog, __u32 ifindex, struct packet *p)
+{
+	struct __sk_buff in = { .ifindex = ifindex, .ingress_ifindex = ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = (__u32)p->len,
+		    .ctx_in = &in, .ctx_size_in = sizeof(in), .repeat = 1);
+
+	must(bpf_prog_test_run_opts(prog, &opts), "test run");
+	return (int)opts.retval;
+}
+
+struct ends {
+	const char *client, *server;
+	__u16 port; /* of the client */
+	__u32 isn;  /* of the client */
+};
+
+static void send_step(const struct world *w, const struct ends *e, const struct step *step)
+{
+	bool up = step->sender == CLIENT, v6 = strchr(e->server, ':');
+	const struct spec spec = { .src = up ? e->client : e->server,
+				   .dst = up ? e->server : e->client,
+				   .sport = up ? e->port : 80,
+				   .dport = up ? 80 : e->port,
+				   .flags = step->flags,
+				   .payload = step->payload };
+	__u32 mine = up ? e->isn : SERVER_ISN, other = up ? SERVER_ISN : e->isn;
+	struct packet p;
+	__u8 *tcp;
+
+	packet_build(&spec, &p);
+	tcp = p.data + ETH_HLEN + (v6 ? IP6_LEN : IP4_LEN);
+	put32(tcp + 4, mine + 1 + step->seq);
+	put32(tcp + 8, other + 1 + step->ack);
+	run_at(up ? w->ingress : egress, up ? w->in : w->out, &p);
+}
+
+static void key_of(const struct ends *e, __u8 proto, __u16 dport, struct tproxy_flow_key *ret_key)
+{
+	struct prefix src = prefix_of(e->client), dst = prefix_of(e->server);
+
+	*ret_key = (struct tproxy_flow_key){ .proto = proto,
+					     .sport = htons(e->port),
+					     .dport = htons(dport),
+					     .src = { [10] = 0xff, [11] = 0xff },
+					     .dst = { [10] = 0xff, [11] = 0xff } };
+	if (src.family == AF_INET) {
+		memcpy(ret_key->src + 12, src.addr, 4);
+		memcpy(ret_key->dst + 12, dst.addr, 4);
+	} else {
+		memcpy(ret_key->src, src.addr, 16);
+		memcpy(ret_key->dst, dst.addr, 16);
+	}
+}
+
+static void check(const char *name, const struct tproxy_flow_key *key, const struct conversation *c)
+{
+	struct tproxy_audited a = { 0 };
+	bool found = !bpf_map_lookup_elem(table, key, &a);
+
+	if (!tap_ok(found && a.bytes[0] == c->up && a.bytes[1] == c->down && a.end == c->end &&
+			    (!c->packets_up || a.packets[0] == c->packets_up),
+		    name))
+		tap_comment("%s: up %llu, down %llu, end %u, packets %llu",
+			    found ? "found" : "not found", a.bytes[0], a.bytes[1], a.end,
+			    a.packets[0]);
+}
+
+static void converse(const struct world *w, const struct ends *e, const struct conversation *c)
+{
+	struct tproxy_flow_key key;
+	char name[100];
+
+	for (size_t i = 0; i < ARRAY_SIZE(c->steps) && c->steps[i].flags; i++)
+		send_step(w, e, &c->steps[i]);
+	key_of(e, IPPROTO_TCP, 80, &key);
+	snprintf(name, sizeof(name), "%s%s", c->name, strchr(e->server, ':') ? ", IPv6" : "");
+	check(name, &key, c);
+}
+
+static void test_conversations(const struct world *w)
+{
+	struct ends four = { "10.98.0.9", "10.210.5.9", 0, CLIENT_ISN };
+	struct ends six = { "fd98::9", "fd21:5::9", 0, CLIENT_ISN };
+
+	for (size_t i = 0; i < ARRAY_SIZE(conversations); i++) {
+		four.port = six.port = (__u16)(2000 + i);
+		converse(w, &four, &conversations[i]);
+		converse(w, &six, &conversations[i]);
+	}
+}
+
+static size_t count_entries(void)
+{
+	struct tproxy_flow_key key, *prev = NULL;
+	size_t n = 0;
+
+	for (; !bpf_map_get_next_key(table, prev, &key); prev = &key)
+		n++;
+	return n;
+}
+
+/* The old entry stays, under another key, and the new one begins at nothing. */
+static void test_reuse(const struct world *w)
+{
+	static const struct conversation first = { "the first of two flows with the same ports",
+						   { OPEN, { CLIENT, ACK, 0, 0, 9 } },
+						   9,
+						   0,
+						   TPROXY_AUDIT_NONE,
+						   0 };
+	static const struct conversation second = {
+		"the second one", { OPEN, { CLIENT, ACK, 0, 0, 4 } }, 4, 0, TPROXY_AUDIT_NONE, 0
+	};
+	struct ends e = { "10.98.0.9", "10.210.5.9", 3000, 5000 };
+	struct tproxy_flow_key key, *prev = NULL;
+	struct tproxy_audited a = { 0 };
+	size_t before = count_entries();
+
+	converse(w, &e, &first);
+	e.isn = 90000;
+	converse(w, &e, &second);
+	tap_ok(count_entries() == before + 2, "both have an entry");
+	for (; !bpf_map_get_next_key(table, prev, &key); prev = &key)
+		if (key.instance)
+			bpf_map_lookup_elem(table, &key, &a);
+	tap_ok(a.end == TPROXY_AUDIT_REUSED && a.bytes[0] == 9,
+	       "the first one has ended as reused");
+}
+
+/* What no SYN began is none of ours, and a flow of another rule is not either. */
+static void test_others(const struct world *w)
+{
+	struct ends e = { "10.98.0.9", "10.210.5.9", 4000, 5000 };
+	struct step middle = { CLIENT, ACK, 0, 0, 100 };
+	struct packet p;
+	size_t before = count_entries();
+
+	send_step(w, &e, &middle);
+	packet_build(&(struct spec){ .dst = "10.210.5.9", .dport = 81 }, &p);
+	tap_ok(run_at(w->ingress, w->in, &p) == TC_UNSPEC, "a flow of a pass rule passes");
+	tap_ok(count_entries() == before, "and neither it nor a flow in its middle has an entry");
+}
+
+static void test_datagrams(const struct world *w)
+{
+	struct ends e = { "10.98.0.9", "10.210.5.9", 53, 0 };
+	struct spec up = { .src = e.client,
+			   .dst = e.server,
+			   .proto = UDP,
+			   .sport = 53,
+			   .dport = 53,
+			   .payload = 100 };
+	struct spec down = { .src = e.server,
+			     .dst = e.client,
+			     .proto = UDP,
+			     .sport = 53,
+			     .dport = 53,
+			     .payload = 300 };
+	struct conversation c = {
+		.up = 300, .down = 300, .end = TPROXY_AUDIT_NONE, .packets_up = 2
+	};
+	struct tproxy_flow_key key;
+	struct packet p;
+
+	packet_build(&up, &p);
+	run_at(w->ingress, w->in, &p);
+	/* The first fragment of a datagram of 200 bytes. */
+	up.frag = MF;
+	up.payload = 64;
+	packet_build(&up, &p);
+	put16(p.data + ETH_HLEN + IP4_LEN + 4, UDP_LEN + 200);
+	run_at(w->ingress, w->in, &p);
+	packet_build(&down, &p);
+	run_at(egress, w->out, &p);
+	key_of(&e, UDP, 53, &key);
+	check("datagrams, one of them in fragments", &key, &c);
+}
+
+static int ask(const struct world *w, struct tproxy_audit_request *request)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = request, .ctx_size_in = sizeof(*request));
+
+	return bpf_prog_test_run_opts(bpf_program__fd(w->skel->progs.tproxy_audit), &opts);
+}
+
+static void test_reader(const struct world *w)
+{
+	struct ends e = { "10.98.0.9", "10.210.5.9", 53, 0 };
+	struct tproxy_audit_request r = { .op = TPROXY_AUDIT_OP_LOGGED };
+	struct tproxy_audited a;
+
+	key_of(&e, UDP, 53, &r.flow);
+	must(bpf_map_lookup_elem(table, &r.flow, &a), "entry");
+	r.begin_ns = a.begin_ns;
+	must(ask(w, &r), "ask");
+	must(bpf_map_lookup_elem(table, &r.flow, &a), "entry");
+	tap_ok(a.flags & TPROXY_AUDITED_LOGGED, "the reader notes that the begin is logged");
+	r.op = TPROXY_AUDIT_OP_EXPIRE;
+	must(ask(w, &r), "ask");
+	must(bpf_map_lookup_elem(table, &r.flow, &a), "entry");
+	tap_ok(!a.end, "a flow that is not idle does not expire");
+	a.last_ns -= 2 * TPROXY_AUDITED_UDP_IDLE_NS;
+	put(table, &r.flow, &a, "audited");
+	must(ask(w, &r), "ask");
+	must(bpf_map_lookup_elem(table, &r.flow, &a), "entry");
+	tap_ok(a.end == TPROXY_AUDIT_IDLE, "an idle one does");
+	r.op = TPROXY_AUDIT_OP_DELETE;
+	r.begin_ns++;
+	must(ask(w, &r), "ask");
+	tap_ok(!bpf_map_lookup_elem(table, &r.flow, &a),
+	       "another flow with the key is not deleted");
+	r.begin_ns--;
+	must(ask(w, &r), "ask");
+	tap_ok(bpf_map_lookup_elem(table, &r.flow, &a), "the one that is meant is");
+}
+
+int main(void)
+{
+	struct tproxy_config config;
+	struct world w = { 0 };
+
+	world_open(&w);
+	egress = bpf_program__fd(w.skel->progs.tproxy_egress);
+	table = bpf_map__fd(w.skel->maps.audited);
+	fill_policy(policy_maps_maps(&w), rules, ARRAY_SIZE(rules));
+	read_config(&w, &config);
+	config.audit = 1;
+	write_config(&w, &config);
+	test_conversations(&w);
+	test_reuse(&w);
+	test_others(&w);
+	test_datagrams(&w);
+	test_reader(&w);
+	world_close(&w);
+	return tap_done();
+}
