@@ -144,6 +144,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LOADER_LIBS) -lcmocka -o $@
 
+# The table of checks is part of the loader.
+$(BUILD)/tests/unit/test_checks: $(BUILD)/tests/unit/test_checks.o $(filter-out %/main.o,$(LOADER_OBJ)) $(RELAY_A) $(LIB_A)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -lcmocka -o $@
+
 # The parser of the data path as plain C, with the kernel's types, always under the sanitizers.
 $(BUILD)/tests/unit/bpf_parse.o: private ALL_CFLAGS += -Ivmlinux -Ibpf $(if $(SANITIZE),,$(PARSE_SANITIZE))
 $(BUILD)/tests/unit/test_packet: private LDFLAGS += $(if $(SANITIZE),,$(PARSE_SANITIZE))

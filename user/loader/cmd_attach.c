@@ -292,7 +292,7 @@ static int probe(struct attach *a)
 		return EXIT_FAILED;
 	}
 	c.locked = c.may_probe = c.must_probe = true;
-	checks_run(&c, NULL);
+	checks_run(&c, NULL, CHECKS_QUICK);
 	for (size_t i = 0; i < c.problems.n; i++)
 		if (strcmp(c.problems.items[i].id, "earlier-program"))
 			log_warn("%s", problem_line(&c.problems.items[i], line));

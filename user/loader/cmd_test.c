@@ -239,7 +239,7 @@ static int check_live(struct session *session, const struct request *request,
 		log_error("%s: cannot read the maps: %s", session->state.dir, strerror(-err));
 		return EXIT_FAILED;
 	}
-	checks_run(&c, answer->ifname);
+	checks_run(&c, answer->ifname, CHECKS_QUICK);
 	check_return_path(&c, request, cls);
 	keep_concerning(&c, answer, cls);
 	return EXIT_DONE;

@@ -25,7 +25,8 @@ struct problem {
 	char rule[TPROXY_NAME_LEN];     /* empty: concerns no rule */
 	__u8 classes;                   /* of flows, bit N: enum tproxy_class N; 0: all */
 	char text[PROBLEM_TEXT_LEN]; /* one sentence: what was found, and what it means for flows */
-	char next[PROBLEM_TEXT_LEN]; /* the next step, a command where there is one */
+	/* The next step. "COMMAND" or "COMMAND; remark" where a command mends it, with real names. */
+	char next[PROBLEM_TEXT_LEN];
 };
 
 struct problems {

@@ -4,42 +4,85 @@
 #include "lib/util.h"
 #include "loader/check/list.h"
 
-struct check {
-	const char *question; /* "Do packets meet our program first?" */
-	/* Either may be absent: once for each attached interface that is there, and once at all. */
-	void (*of_iface)(struct checkup *c, const struct checked_iface *iface);
-	void (*of_all)(struct checkup *c);
+const char *const check_group_names[CHECK_GROUP_MAX] = {
+	[CHECK_KERNEL] = "kernel",     [CHECK_INTERFACE] = "interface", [CHECK_ROUTING] = "routing",
+	[CHECK_FIREWALL] = "firewall", [CHECK_HOST] = "host",           [CHECK_PROXY] = "proxy",
+	[CHECK_POLICY] = "policy",
 };
 
-/* In the order in which they concern a packet. */
-static const struct check checks[] = {
-	{ .question = "Is our program on the interface, and of this build?",
+const struct check checks[] = {
+	{ .id = "program",
+	  .group = CHECK_INTERFACE,
+	  .question = "Is our program on the interface, and of this build?",
+	  .problems = { "program-missing", "enslaved", "unfit-device", "device-down", "renamed",
+			"vrf-changed", "device-gone", "moved", "lookup-missing", "other-build" },
 	  .of_iface = check_program,
 	  .of_all = check_programs },
-	{ .question = "Is a marked packet routed to this host, in both families?",
+	{ .id = "routing",
+	  .group = CHECK_ROUTING,
+	  .question = "Is a marked packet routed to this host, in both families?",
+	  .problems = { "rule-missing", "route-missing", "ipv6-half", "earlier-rule",
+			"not-delivered", "routing-unknown" },
 	  .of_iface = check_routing },
-	{ .question = "Do packets meet our program first?", .of_iface = check_order },
-	{ .question = "Has every rule a listener?", .of_all = check_listeners },
-	{ .question = "Does it accept what is queued for it?", .of_all = check_accepting },
-	{ .question = "Do the answers of clients arrive?", .of_all = check_handshakes },
-	{ .question = "Do flow starts become connections?", .of_all = check_delivery },
-	{ .question = "Is every interface that a rule is for attached?", .of_all = check_coverage },
-	{ .question = "Can every rule match?", .of_all = check_rules },
-	{ .question = "Is the policy the file that was applied?", .of_all = check_drift },
+	{ .id = "order",
+	  .group = CHECK_INTERFACE,
+	  .question = "Do packets meet our program first?",
+	  .problems = { "earlier-program", "order-unread" },
+	  .of_iface = check_order },
+	{ .id = "listener",
+	  .group = CHECK_PROXY,
+	  .question = "Has every rule a listener?",
+	  .problems = { "no-listener", "listener-not-transparent", "listener-family",
+			"listener-device", "listener-unknown" },
+	  .of_all = check_listeners },
+	{ .id = "accepting",
+	  .group = CHECK_PROXY,
+	  .question = "Does it accept what is queued for it?",
+	  .problems = { "not-accepted" },
+	  .of_all = check_accepting },
+	{ .id = "handshakes",
+	  .group = CHECK_FIREWALL,
+	  .question = "Do the answers of clients arrive?",
+	  .problems = { "half-open" },
+	  .of_all = check_handshakes },
+	{ .id = "delivery",
+	  .group = CHECK_PROXY,
+	  .question = "Do flow starts become connections?",
+	  .problems = { "not-delivered", "input-filter", "rp-filter", "mark-lost", "rewritten",
+			"no-return-route", "no-neighbour", "wrong-interface" },
+	  .of_all = check_delivery },
+	{ .id = "coverage",
+	  .group = CHECK_POLICY,
+	  .question = "Is every interface that a rule is for attached?",
+	  .problems = { "not-covered" },
+	  .of_all = check_coverage },
+	{ .id = "rules",
+	  .group = CHECK_POLICY,
+	  .question = "Can every rule match?",
+	  .problems = { "never-matches" },
+	  .of_all = check_rules },
+	{ .id = "drift",
+	  .group = CHECK_POLICY,
+	  .question = "Is the policy the file that was applied?",
+	  .problems = { "drift" },
+	  .of_all = check_drift },
 };
+const size_t checks_n = ARRAY_SIZE(checks);
 
-static void run(struct checkup *c, const struct check *check)
+void check_run(struct checkup *c, const struct check *check)
 {
+	checkup_begin(c);
 	for (size_t i = 0; i < c->n && check->of_iface; i++)
 		if (checkup_includes(c, &c->ifaces[i]) && c->ifaces[i].there)
 			check->of_iface(c, &c->ifaces[i]);
-	if (check->of_all)
+	if (check->of_all && (c->attached || check->unattached))
 		check->of_all(c);
 }
 
-void checks_run(struct checkup *c, const char *ifname)
+void checks_run(struct checkup *c, const char *ifname, enum check_depth depth)
 {
 	c->ifname = ifname;
-	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
-		run(c, &checks[i]);
+	for (size_t i = 0; i < checks_n; i++)
+		if (depth == CHECKS_DEEP || !checks[i].deep)
+			check_run(c, &checks[i]);
 }

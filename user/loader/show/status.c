@@ -74,7 +74,7 @@ int status_read(struct status *s, struct session *session, const struct status_w
 		return err;
 	s->checkup.may_probe = true;
 	s->checkup.must_probe = s->checkup.locked = want->probe;
-	checks_run(&s->checkup, want->ifname);
+	checks_run(&s->checkup, want->ifname, CHECKS_QUICK);
 	err = read_ifaces(s);
 	if (!err)
 		err = pools_read(state, &s->pools);

@@ -102,7 +102,7 @@ void watch_report_look(struct watch_report *r, struct app *app, bool changed)
 		return;
 	}
 	c.may_probe = may_probe(r);
-	checks_run(&c, NULL);
+	checks_run(&c, NULL, CHECKS_QUICK);
 	if (c.probes_sent)
 		r->probed_ms = start;
 	compare(r, &c.problems);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/check/tools/checkup.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "loader/steps/iface.h"
@@ -14,13 +15,19 @@ static void read_iface(struct checkup *c, struct checked_iface *iface,
 		iface->device = (struct device){ .ifindex = (int)entry->ifindex };
 }
 
+void checkup_open_unattached(struct checkup *c, struct session *session)
+{
+	*c = (struct checkup){ .session = session, .lock = COMMAND_LOCK_NONE };
+}
+
 int checkup_open(struct checkup *c, struct session *session)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err;
 
-	*c = (struct checkup){ .session = session, .lock = COMMAND_LOCK_NONE };
+	checkup_open_unattached(c, session);
+	c->attached = true;
 	err = policy_maps_ifaces(&session->state, &ifaces, &n);
 	if (!err)
 		err = policy_maps_read(&session->state, &c->policy);
@@ -32,6 +39,41 @@ int checkup_open(struct checkup *c, struct session *session)
 	for (size_t i = 0; i < n; i++)
 		read_iface(c, &c->ifaces[c->n++], &ifaces[i]);
 	return 0;
+}
+
+void checkup_begin(struct checkup *c)
+{
+	*c->evidence = '\0';
+	c->unchecked = false;
+}
+
+static void append(struct checkup *c, const char *fmt, va_list args)
+{
+	size_t len = strlen(c->evidence);
+
+	if (len)
+		len += (size_t)snprintf(c->evidence + len, sizeof(c->evidence) - len, ", ");
+	if (len < sizeof(c->evidence))
+		vsnprintf(c->evidence + len, sizeof(c->evidence) - len, fmt, args);
+}
+
+void checkup_evidence(struct checkup *c, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	append(c, fmt, args);
+	va_end(args);
+}
+
+void checkup_unchecked(struct checkup *c, const char *fmt, ...)
+{
+	va_list args;
+
+	c->unchecked = true;
+	va_start(args, fmt);
+	append(c, fmt, args);
+	va_end(args);
 }
 
 bool checkup_includes(const struct checkup *c, const struct checked_iface *iface)

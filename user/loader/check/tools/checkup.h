@@ -20,8 +20,11 @@ struct checked_iface {
 	bool there;           /* a device of that ifindex and name is in this namespace */
 };
 
+#define CHECKUP_EVIDENCE_LEN 320
+
 struct checkup {
 	struct session *session;
+	bool attached; /* there is a state; else only checks that need none run, see checks.h */
 	struct checked_iface *ifaces; /* owned */
 	size_t n;
 	struct policy policy;     /* the live one; owned */
@@ -31,15 +34,25 @@ struct checkup {
 	bool locked;              /* the caller has the state's lock */
 	struct command_lock lock; /* taken for a probe if the caller has none */
 	unsigned int probes_sent, probes_arrived;
-	struct problems problems; /* owned */
+	struct problems problems;            /* owned */
+	char evidence[CHECKUP_EVIDENCE_LEN]; /* of the check that runs; may be empty */
+	bool unchecked;                      /* it could not look everywhere: evidence says why */
 };
 
+/* For a host where nothing is attached: session->state is not open. Never fails. */
+void checkup_open_unattached(struct checkup *c, struct session *session);
 /* Reads interfaces and policy. 0 or -errno; call checkup_close either way. */
 int checkup_open(struct checkup *c, struct session *session);
 /* Is this interface checked in this run? */
 bool checkup_includes(const struct checkup *c, const struct checked_iface *iface);
 /* Is it, and may new flows that enter by it meet the rule? One that drains takes none. */
 bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, int rule);
+/* A new check begins: no evidence. */
+void checkup_begin(struct checkup *c);
+/* What the check has seen that is well, in a few words, for `doctor`. Several are joined by ", ". */
+void checkup_evidence(struct checkup *c, const char *fmt, ...) __printf(2, 3);
+/* The same for what it could not look at: "/proc/1/ns cannot be read: Permission denied". */
+void checkup_unchecked(struct checkup *c, const char *fmt, ...) __printf(2, 3);
 /* May a probe be sent? If so, the lock is held from now on. */
 bool checkup_may_probe(struct checkup *c);
 void checkup_close(struct checkup *c);

@@ -76,7 +76,8 @@ static void wrong_way(struct checkup *c, const struct proof *proof)
 	problem_text(p,
 		     "a probe from %s is dropped by rp_filter: the route back to it leaves by %s",
 		     client, *out ? out : "another interface");
-	problem_next(p, "sysctl net.ipv4.conf.%s.rp_filter=2, or a route back by %s", name, name);
+	problem_next(p, "sysctl -w net/ipv4/conf/%s/rp_filter=2; or add a route back by %s", name,
+		     name);
 }
 
 static void forwarded(struct checkup *c, const struct proof *proof,

@@ -60,7 +60,8 @@ static bool other_way(struct checkup *c, const struct client *client, const char
 		     "the route back to %s leaves by %s, and rp_filter is strict: the kernel "
 		     "drops its packets",
 		     address, out);
-	problem_next(p, "sysctl net.ipv4.conf.%s.rp_filter=2, or a route back by %s", name, name);
+	problem_next(p, "sysctl -w net/ipv4/conf/%s/rp_filter=2; or add a route back by %s", name,
+		     name);
 	return true;
 }
 
