@@ -2,53 +2,10 @@
 /* save: prints the live policy as a configuration file. Changes nothing. */
 #include <string.h>
 
-#include "kernel/maps/policy_maps.h"
 #include "loader/commands.h"
-#include "loader/edit/changes.h"
+#include "loader/edit/saved.h"
 #include "loader/show/show.h"
 #include "loader/steps/session_open.h"
-
-/* Adds the attached interfaces that the names and globs of the applied file do not cover. */
-static int add_interfaces(const struct state *state, struct config *config)
-{
-	__cleanup_free struct iface_entry *ifaces = NULL;
-	size_t n = 0;
-	int err = policy_maps_ifaces(state, &ifaces, &n);
-
-	for (size_t i = 0; i < n && !err; i++) {
-		const char *name = (const char *)ifaces[i].value.name;
-		__u32 roles = ifaces[i].value.roles;
-
-		if (!policy_ifname_is_valid(name)) {
-			log_warn("%s: a file cannot name this interface: left out", name);
-			continue;
-		}
-		if ((roles & TPROXY_ROLE_POLICY) && !name_set_matches(&config->interfaces, name))
-			err = name_set_add(&config->interfaces, name);
-		if (!err && (roles & TPROXY_ROLE_DIVERT) &&
-		    !name_set_matches(&config->divert, name))
-			err = name_set_add(&config->divert, name);
-	}
-	return err;
-}
-
-static int collect(const struct state *state, struct config *config)
-{
-	struct pool_table pools __cleanup_pools = { 0 };
-	int err = changes_applied(state, config);
-
-	if (err && err != -ENOENT)
-		return err;
-	policy_free(&config->policy);
-	config->mark = state->config.mark == TPROXY_DEFAULT_MARK ? 0 : state->config.mark;
-	config->table = state->config.table == TPROXY_DEFAULT_TABLE ? 0 : state->config.table;
-	err = policy_maps_read(state, &config->policy);
-	if (!err)
-		err = pools_read(state, &pools);
-	if (!err)
-		err = pools_to_config(&pools, config);
-	return err ? err : add_interfaces(state, config);
-}
 
 static int print_json(const struct config *config)
 {
@@ -72,7 +29,7 @@ int cmd_save(struct app *app, int argc, char **argv)
 	code = session_open_to_read(&session, app);
 	if (code)
 		return code;
-	err = collect(&session.state, &config);
+	err = saved_config(&session.state, &config);
 	if (err) {
 		log_error("%s: cannot read the policy: %s", session.state.dir, strerror(-err));
 		return EXIT_FAILED;

@@ -46,6 +46,8 @@ void status_close(struct status *s);
 bool status_intercepts(const struct status *s);
 
 void status_print_text(const struct status *s);
+/* The caller prints it, or drops the reference. */
+struct json_object *status_json(const struct status *s);
 /* Returns an enum exit_code. */
 int status_print_json(const struct status *s);
 

@@ -155,7 +155,7 @@ static void add_config(const struct status *s, struct json_object *root)
 	json_object_object_add(root, "sk_lookup", json_object_new_boolean(s->lookup));
 }
 
-int status_print_json(const struct status *s)
+struct json_object *status_json(const struct status *s)
 {
 	const struct checkup *c = &s->checkup;
 	const enum verdict verdict = problems_verdict(&c->problems);
@@ -173,5 +173,10 @@ int status_print_json(const struct status *s)
 	json_object_object_add(root, "probes_arrived", json_object_new_int((int)c->probes_arrived));
 	json_object_object_add(root, "problems", problems_json(&c->problems));
 	json_object_object_add(root, "verdict", json_object_new_string(verdict_names[verdict]));
-	return show_json_print(root);
+	return root;
+}
+
+int status_print_json(const struct status *s)
+{
+	return show_json_print(status_json(s));
 }

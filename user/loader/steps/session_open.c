@@ -142,6 +142,20 @@ static int open_netlink(struct session *session)
 	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
+int session_try_to_read(struct session *session, struct app *app, char *ret_why)
+{
+	int err;
+
+	*ret_why = '\0';
+	session->app = app;
+	err = nl_open(&session->nl);
+	if (!err)
+		err = open_state(session, ret_why);
+	if (!err && is_other_netns(session))
+		err = -EXDEV;
+	return err ? err : policy_slots_follow(&session->state);
+}
+
 int session_open_to_read(struct session *session, struct app *app)
 {
 	char what[PINDIR_WHY_LEN] = "";

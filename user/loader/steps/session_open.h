@@ -14,4 +14,11 @@ int session_open_to_write(struct session *session, struct app *app);
 /* To write, but an absent state is fine: *ret_present is false then. */
 int session_open_any(struct session *session, struct app *app, bool *ret_present);
 
+/*
+ * As session_open_to_read, but reports nothing: 0 or -errno. As state_open (with ret_why likewise),
+ * and -ESTALE: of a network namespace that is gone; -EXDEV: of another one. session->nl may be open
+ * after an error.
+ */
+int session_try_to_read(struct session *session, struct app *app, char *ret_why);
+
 #endif

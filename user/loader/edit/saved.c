@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/edit/saved.h"
+
+#include "kernel/maps/policy_maps.h"
+#include "kernel/maps/pools.h"
+#include "lib/log.h"
+#include "loader/edit/changes.h"
+
+/* Adds the attached interfaces that the names and globs of the applied file do not cover. */
+static int add_interfaces(const struct state *state, struct config *config)
+{
+	__cleanup_free struct iface_entry *ifaces = NULL;
+	size_t n = 0;
+	int err = policy_maps_ifaces(state, &ifaces, &n);
+
+	for (size_t i = 0; i < n && !err; i++) {
+		const char *name = (const char *)ifaces[i].value.name;
+		__u32 roles = ifaces[i].value.roles;
+
+		if (!policy_ifname_is_valid(name)) {
+			log_warn("%s: a file cannot name this interface: left out", name);
+			continue;
+		}
+		if ((roles & TPROXY_ROLE_POLICY) && !name_set_matches(&config->interfaces, name))
+			err = name_set_add(&config->interfaces, name);
+		if (!err && (roles & TPROXY_ROLE_DIVERT) &&
+		    !name_set_matches(&config->divert, name))
+			err = name_set_add(&config->divert, name);
+	}
+	return err;
+}
+
+int saved_config(const struct state *state, struct config *config)
+{
+	struct pool_table pools __cleanup_pools = { 0 };
+	int err = changes_applied(state, config);
+
+	if (err && err != -ENOENT)
+		return err;
+	policy_free(&config->policy);
+	config->mark = state->config.mark == TPROXY_DEFAULT_MARK ? 0 : state->config.mark;
+	config->table = state->config.table == TPROXY_DEFAULT_TABLE ? 0 : state->config.table;
+	err = policy_maps_read(state, &config->policy);
+	if (!err)
+		err = pools_read(state, &pools);
+	if (!err)
+		err = pools_to_config(&pools, config);
+	return err ? err : add_interfaces(state, config);
+}
