@@ -17,6 +17,7 @@ struct command {
 int cmd_attach(struct app *app, int argc, char **argv);
 int cmd_detach(struct app *app, int argc, char **argv);
 int cmd_status(struct app *app, int argc, char **argv);
+int cmd_doctor(struct app *app, int argc, char **argv);
 int cmd_rule(struct app *app, int argc, char **argv);
 int cmd_cidr(struct app *app, int argc, char **argv);
 int cmd_port(struct app *app, int argc, char **argv);

@@ -69,6 +69,17 @@ static const struct command commands[] = {
 	  "\nstatus lists the problems, each on one line with its next step, then a verdict: ok (exit 0),\n"
 	  "degraded (4) or broken (5). Everything is read from the kernel at that moment.\n",
 	  cmd_status },
+	{ "doctor", "[IF] [--fix [-y]] | --explain [ID] | --bundle FILE [--with-logs LOG]",
+	  "find out why it does not work, and mend it",
+	  "  --fix             mend what is ours or safe; ask before each thing, then check again\n"
+	  "  -y, --yes         do not ask\n"
+	  "  --explain         explain the problem ID; without ID list all problems\n"
+	  "  --bundle FILE     pack what a report of a bug needs into FILE (.tar.gz), without secrets\n"
+	  "  --with-logs LOG   also the last lines of this log of the relay, which names clients\n"
+	  "\ndoctor runs all checks, also those that are too slow for status, and sends a probe for each\n"
+	  "rule. Each problem comes with its cure. Exit 0: all is well; 3: well so far, but nothing is\n"
+	  "attached; 4: only warnings; 5: errors. It also works without root, as far as possible.\n",
+	  cmd_doctor },
 	{ "rule", "list | add NAME [OPTION...] | del NAME [--show-bpftool]", "list and edit rules",
 	  RULE_HELP
 	  "  --action ACTION   proxy (default), pass, drop, reset or audit\n"
@@ -162,8 +173,8 @@ static void print_help(void)
 	       "  -h, --help        print this text, or after a command its options\n"
 	       "  -V, --version     print the version\n"
 	       "\nexit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (diff, import,\n"
-	       "check, clean, attach --probe; status: degraded), 5 broken (status; test: would not\n"
-	       "arrive), 6 test: passes, 7 test: dropped or refused\n");
+	       "check, clean, attach --probe; status, doctor: degraded), 5 broken (status, doctor;\n"
+	       "test: would not arrive), 6 test: passes, 7 test: dropped or refused\n");
 }
 
 static void print_command_help(const struct command *command)

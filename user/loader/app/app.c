@@ -85,6 +85,11 @@ static int refuse_option(const struct app *app, const char *arg, const char *why
 
 int app_getopt(struct app *app, int argc, char **argv, const struct option *options)
 {
+	char shorts[32];
+
+	/* '+': stops at the first operand, which the caller takes. */
+	snprintf(shorts, sizeof(shorts), "+" APP_SHORT_OPTIONS "%s",
+		 app->short_options ? app->short_options : "");
 	for (;;) {
 		int at = optind ? optind : 1;
 		const char *arg = at < argc ? argv[at] : NULL;
@@ -92,8 +97,7 @@ int app_getopt(struct app *app, int argc, char **argv, const struct option *opti
 
 		if (arg && !strncmp(arg, "--", 2) && arg[2] && !is_exact(arg, options))
 			return refuse_option(app, arg, "unknown option");
-		/* '+': stops at the first operand, which the caller takes. */
-		opt = getopt_long(argc, argv, "+" APP_SHORT_OPTIONS, options, NULL);
+		opt = getopt_long(argc, argv, shorts, options, NULL);
 		if (opt == ':')
 			return refuse_option(app, arg, "needs a value");
 		if (opt == '?')

@@ -27,6 +27,7 @@ struct app {
 	const char *command; /* the command that runs; NULL before it is known */
 	const char *netns;   /* name given with -n, or NULL */
 	char pin_dir[PINDIR_PATH_LEN];
+	const char *short_options; /* of this command, besides the global ones; NULL: none */
 	bool json;
 	enum log_level level;
 	bool help, version;

@@ -67,20 +67,9 @@ static bool read_sample(const struct checkup *c, int rule, __u8 proto, struct sa
 	return true;
 }
 
-/* Is there a problem already that breaks such a flow? Then no further cause is searched. */
 static bool is_explained(const struct checkup *c, const struct sample *s)
 {
-	const char *ifname = (const char *)s->iface->iface.value.name;
-
-	for (size_t i = 0; i < c->problems.n; i++) {
-		const struct problem *p = &c->problems.items[i];
-
-		if (p->verdict == VERDICT_BROKEN && (!*p->ifname || !strcmp(p->ifname, ifname)) &&
-		    (!*p->rule || !strcmp(p->rule, s->rule->name)) &&
-		    (!p->classes || (p->classes & s->classes)))
-			return true;
-	}
-	return false;
+	return checkup_explains(c, s->iface, s->rule->name, s->classes);
 }
 
 static enum proved prove(struct checkup *c, const struct sample *s)

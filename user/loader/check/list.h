@@ -31,4 +31,23 @@ void check_rules(struct checkup *c);
 /* drift */
 void check_drift(struct checkup *c);
 
+/* ---- only `doctor` ------------------------------------------------------ */
+
+/* kernel-old, bpf-refused, no-permission, kernel-lacks, jit-off, lockdown */
+void check_kernel(struct checkup *c);
+/* bpffs-missing, bpffs-open */
+void check_bpffs(struct checkup *c);
+/* state-abi, state-broken, pins-refused, other-netns */
+void check_state(struct checkup *c);
+/* vlan-not-attached */
+void check_vlan(struct checkup *c, const struct checked_iface *iface);
+/* leftovers */
+void check_leftovers(struct checkup *c);
+/* relay-outdated */
+void check_relay_build(struct checkup *c);
+/* not-delivered, input-filter, rp-filter, mark-lost, rewritten; fills c->rule_probes */
+void check_rule_probes(struct checkup *c);
+/* confirm-pending */
+void check_confirm(struct checkup *c);
+
 #endif

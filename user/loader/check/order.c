@@ -45,6 +45,7 @@ void check_order(struct checkup *c, const struct checked_iface *iface)
 	for (size_t i = 0; i < chain.n; i++)
 		if (!chain.items[i].acknowledged)
 			add_program(c, device, &chain.items[i]);
+	checkup_evidence(c, "%s: %zu before it", device->name, chain.n + chain.more);
 	if (!chain.more && !chain.blind)
 		return;
 	p = problem_add(&c->problems, "order-unread", VERDICT_DEGRADED, device->name, NULL);

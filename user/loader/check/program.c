@@ -73,6 +73,7 @@ void check_program(struct checkup *c, const struct checked_iface *iface)
 {
 	const char *name = (const char *)iface->iface.value.name;
 	struct problem *p;
+	enum hook hook;
 
 	check_name(c, iface);
 	check_device(c, iface);
@@ -82,7 +83,9 @@ void check_program(struct checkup *c, const struct checked_iface *iface)
 		problem_text(p, "it is down");
 		problem_next(p, "ip link set %s up", iface->device.name);
 	}
-	if (steps_hook_present(c->session, iface->device.ifindex) != HOOK_NONE) {
+	hook = steps_hook_present(c->session, iface->device.ifindex);
+	if (hook != HOOK_NONE) {
+		checkup_evidence(c, "%s by %s", name, hook_names[hook]);
 		check_answers(c, iface);
 		return;
 	}

@@ -81,15 +81,15 @@ static void report_earlier(struct family_check *check)
 		problem_next(p, "give it a higher preference: there is no room before it");
 }
 
-/* The rules may look right and the kernel may still answer otherwise. */
-static void check_lookup(struct family_check *check)
+/* The rules may look right and the kernel may still answer otherwise: false. */
+static bool check_lookup(struct family_check *check)
 {
 	const struct routing *r = &check->routing;
 	struct problem *p;
 
 	if (route_prove(&check->c->session->nl, r->family, &r->key, r->named.ifindex,
 			r->device.ifindex) != -EXDEV)
-		return;
+		return true;
 	p = add(check, "not-delivered", VERDICT_BROKEN);
 	problem_text(p,
 		     "the kernel would not deliver a marked IPv%c packet here: its route look-up "
@@ -97,6 +97,7 @@ static void check_lookup(struct family_check *check)
 		     check->digit);
 	problem_next(p, "ip -%c rule, and ip -%c route show table %u", check->digit, check->digit,
 		     r->key.table);
+	return false;
 }
 
 static void report_unread(struct family_check *check, int err)
@@ -117,8 +118,9 @@ static void check_family(struct family_check *check, __u8 family)
 		report_missing(check);
 	else if (check->routing.earlier != RULE_NEVER)
 		report_earlier(check);
-	else
-		check_lookup(check);
+	else if (check_lookup(check))
+		checkup_evidence(check->c, "%s: IPv%c rule %u, table %u", check->iface->device.name,
+				 check->digit, check->routing.pref, check->routing.key.table);
 	routing_free(&check->routing);
 }
 

@@ -88,5 +88,20 @@ const struct kind kinds_interface[] = {
 	  .cause = "The kernel refused, or there are more programs than are listed.",
 	  .see = "bpftool net show",
 	  .cure = "Run as root; reduce the number of programs." },
+	{ .id = "vlan-not-attached",
+	  .title = "packets with a VLAN tag pass an attached trunk",
+	  .means =
+		  "Our program leaves tagged packets alone: flows of that VLAN are not intercepted.",
+	  .cause = "The trunk was attached and not its VLAN devices.",
+	  .see = "ip -d link show type vlan; tcpdump -e -i IF vlan",
+	  .cure = "tproxy-loader attach the VLAN device." },
+	{ .id = "leftovers",
+	  .title = "an interrupted command left rules or programs",
+	  .means =
+		  "A left rule does nothing without marked packets. A left program may intercept flows by an old policy.",
+	  .cause = "A command or the host was killed in the middle, or pins were removed by hand.",
+	  .see = "ip rule; tc filter show dev IF ingress",
+	  .cure = "tproxy-loader clean",
+	  .fix = FIX_CLEAN },
 	{ .id = NULL },
 };

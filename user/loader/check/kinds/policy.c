@@ -22,5 +22,11 @@ const struct kind kinds_policy[] = {
 	  .cause = "The policy was edited with rule, cidr, port or bpftool after the last apply.",
 	  .see = "tproxy-loader diff",
 	  .cure = "Put the edits in the file, or apply the file again." },
+	{ .id = "confirm-pending",
+	  .title = "the policy waits to be confirmed",
+	  .means = "The previous policy comes back when the time is over.",
+	  .cause = "apply --confirm-within",
+	  .see = "tproxy-loader status",
+	  .cure = "tproxy-loader confirm keeps it, tproxy-loader rollback ends it." },
 	{ .id = NULL },
 };

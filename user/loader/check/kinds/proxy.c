@@ -42,5 +42,11 @@ const struct kind kinds_proxy[] = {
 	  .cause = "The proxy is stopped, hangs or is overloaded.",
 	  .see = "ss -lnt (Recv-Q); ps",
 	  .cure = "See the log of the proxy; restart it." },
+	{ .id = "relay-outdated",
+	  .title = "the relay runs a program that was replaced",
+	  .means = "It works on as before: what the upgrade repairs is not in effect.",
+	  .cause = "The package was upgraded, and the relay was not restarted.",
+	  .see = "ls -l /proc/PID/exe",
+	  .cure = "systemctl restart tproxy-relay. A second start takes over the connections." },
 	{ .id = NULL },
 };

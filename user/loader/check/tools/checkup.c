@@ -89,6 +89,22 @@ bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, i
 	       !(value->roles & TPROXY_ROLE_DRAINING) && (value->mask >> rule & 1);
 }
 
+bool checkup_explains(const struct checkup *c, const struct checked_iface *iface, const char *rule,
+		      __u8 classes)
+{
+	const char *ifname = (const char *)iface->iface.value.name;
+
+	for (size_t i = 0; i < c->problems.n; i++) {
+		const struct problem *p = &c->problems.items[i];
+
+		if (p->verdict == VERDICT_BROKEN && (!*p->ifname || !strcmp(p->ifname, ifname)) &&
+		    (!*p->rule || !strcmp(p->rule, rule)) &&
+		    (!p->classes || (p->classes & classes)))
+			return true;
+	}
+	return false;
+}
+
 bool checkup_may_probe(struct checkup *c)
 {
 	return c->may_probe && (c->locked || command_lock_try(&c->lock, c->session->app));
@@ -100,5 +116,6 @@ void checkup_close(struct checkup *c)
 	policy_free(&c->policy);
 	problems_free(&c->problems);
 	free(c->ifaces);
+	free(c->rule_probes);
 	*c = (struct checkup){ .lock = COMMAND_LOCK_NONE };
 }

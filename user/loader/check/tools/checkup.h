@@ -20,11 +20,15 @@ struct checked_iface {
 	bool there;           /* a device of that ifindex and name is in this namespace */
 };
 
+struct rule_probe; /* rule_probe.h */
+
 #define CHECKUP_EVIDENCE_LEN 320
 
 struct checkup {
 	struct session *session;
 	bool attached; /* there is a state; else only checks that need none run, see checks.h */
+	int open_err;  /* why there is none: see session_try_to_read */
+	char open_why[PINDIR_WHY_LEN];
 	struct checked_iface *ifaces; /* owned */
 	size_t n;
 	struct policy policy;     /* the live one; owned */
@@ -34,6 +38,8 @@ struct checkup {
 	bool locked;              /* the caller has the state's lock */
 	struct command_lock lock; /* taken for a probe if the caller has none */
 	unsigned int probes_sent, probes_arrived;
+	struct rule_probe *rule_probes; /* of `doctor`; owned */
+	size_t n_rule_probes, rule_probes_room;
 	struct problems problems;            /* owned */
 	char evidence[CHECKUP_EVIDENCE_LEN]; /* of the check that runs; may be empty */
 	bool unchecked;                      /* it could not look everywhere: evidence says why */
@@ -53,6 +59,12 @@ void checkup_begin(struct checkup *c);
 void checkup_evidence(struct checkup *c, const char *fmt, ...) __printf(2, 3);
 /* The same for what it could not look at: "/proc/1/ns cannot be read: Permission denied". */
 void checkup_unchecked(struct checkup *c, const char *fmt, ...) __printf(2, 3);
+/*
+ * Is there a problem already that breaks such a flow? Then no further cause is searched. rule: its
+ * name; classes: bits of enum tproxy_class.
+ */
+bool checkup_explains(const struct checkup *c, const struct checked_iface *iface, const char *rule,
+		      __u8 classes);
 /* May a probe be sent? If so, the lock is held from now on. */
 bool checkup_may_probe(struct checkup *c);
 void checkup_close(struct checkup *c);
