@@ -28,10 +28,10 @@ static void add_program(struct checkup *c, const struct device *device,
 		     "not intercepted",
 		     chain_text(program, text, sizeof(text)), below ? " on " : "",
 		     below ? program->device : "");
-	problem_next(p,
-		     "tproxy-loader attach %s --after %s if it lets packets continue, else "
-		     "remove it",
-		     device->name, handle_of(program, name, sizeof(name)));
+	problem_next(
+		p,
+		"tproxy-loader attach %s --after %s; if it lets packets continue, else remove it",
+		device->name, handle_of(program, name, sizeof(name)));
 }
 
 void check_order(struct checkup *c, const struct checked_iface *iface)

@@ -84,7 +84,8 @@ static void add_dead(struct checkup *c, const struct rule *rule, const char *why
 		problem_add(&c->problems, "never-matches", VERDICT_DEGRADED, NULL, rule->name);
 
 	problem_text(p, "it can never match: %s", why);
-	problem_next(p, "tproxy-loader rule list shows the order; rule del %s", rule->name);
+	problem_next(p, "tproxy-loader rule del %s; tproxy-loader rule list shows the order",
+		     rule->name);
 }
 
 void check_rules(struct checkup *c)

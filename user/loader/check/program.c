@@ -19,7 +19,7 @@ static void check_device(struct checkup *c, const struct checked_iface *iface)
 	if (instead && !device_by_index(&c->session->nl, instead, &master)) {
 		p = problem_add(&c->problems, "enslaved", VERDICT_BROKEN, name, NULL);
 		problem_text(p, "its flows are no longer intercepted: %s, %s", why, master.name);
-		problem_next(p, "tproxy-loader attach %s, or ip link set %s nomaster", master.name,
+		problem_next(p, "tproxy-loader attach %s; or ip link set %s nomaster", master.name,
 			     name);
 		return;
 	}
@@ -105,15 +105,27 @@ static void check_gone(struct checkup *c, const struct checked_iface *iface)
 				(const char *)iface->iface.value.name, NULL);
 		problem_text(p, "it moved to another network namespace, where our program "
 				"still meets its packets");
-		problem_next(p, "tproxy-loader clean detaches it there; tproxy-loader "
-				"watch does so by itself");
+		problem_next(
+			p,
+			"tproxy-loader clean; it detaches it there, and tproxy-loader watch does "
+			"so by itself");
 		return;
 	}
 	p = problem_add(&c->problems, "device-gone", VERDICT_DEGRADED,
 			(const char *)iface->iface.value.name, NULL);
 	problem_text(p, "the device is gone");
-	problem_next(p, "tproxy-loader clean forgets it; tproxy-loader watch attaches it again "
-			"when it comes back");
+	problem_next(p,
+		     "tproxy-loader clean; it forgets the device. tproxy-loader watch attaches it "
+		     "again when it comes back");
+}
+
+/* Any attached interface that is there. */
+static const char *present_name(const struct checkup *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->ifaces[i].there)
+			return c->ifaces[i].device.name;
+	return "IF";
 }
 
 void check_programs(struct checkup *c)
@@ -127,11 +139,12 @@ void check_programs(struct checkup *c)
 		p = problem_add(&c->problems, "lookup-missing", VERDICT_BROKEN, NULL, NULL);
 		problem_text(p, "the sk_lookup program is not attached: fragments, SYN cookies and "
 				"pools are not served");
-		problem_next(p, "tproxy-loader attach IF");
+		problem_next(p, "tproxy-loader attach %s", present_name(c));
 	}
 	if (c->n && state->config.build != state_build()) {
 		p = problem_add(&c->problems, "other-build", VERDICT_DEGRADED, NULL, NULL);
 		problem_text(p, "the attached programs are from another build than this loader");
-		problem_next(p, "tproxy-loader attach IF replaces them without a gap");
+		problem_next(p, "tproxy-loader attach %s; it replaces them without a gap",
+			     present_name(c));
 	}
 }

@@ -73,10 +73,11 @@ static void report_earlier(struct family_check *check)
 		     "intercepted packets: they may leave past the proxy",
 		     check->digit, rule_text(&r->worst, text), r->pref, all ? "all" : "some");
 	if (routing_is_misplaced(r) && r->worst.pref)
-		problem_next(p,
-			     "tproxy-loader attach %s moves ours before it; tproxy-loader watch "
-			     "does so by itself",
-			     check->iface->device.name);
+		problem_next(
+			p,
+			"tproxy-loader attach %s; it moves ours before it, and tproxy-loader watch "
+			"does so by itself",
+			check->iface->device.name);
 	else
 		problem_next(p, "give it a higher preference: there is no room before it");
 }

@@ -230,12 +230,11 @@ static int clean_ifaces(struct cleaning *c)
 	for (size_t i = 0; i < c->n; i++) {
 		struct device device;
 
-		if (iface_is_there(c->session, &c->ifaces[i], &device)) {
+		/* Only to look: the device may come back, so that its rules are no leftovers. */
+		if (c->found || iface_is_there(c->session, &c->ifaces[i], &device)) {
 			c->ifaces[kept++] = c->ifaces[i];
 			continue;
 		}
-		if (c->found)
-			continue; /* another problem: the device may come back */
 		log_step("forget %s, which is gone", c->ifaces[i].value.name);
 		result = first_error(result, iface_off(c->session, &c->ifaces[i]));
 	}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What `doctor` hides in a bundle, and which cures it carries out itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/util.h"
+#include "loader/doctor/fix_sysctl.h"
+#include "loader/doctor/redact.h"
+
+static void test_redact(void **unused)
+{
+	static const struct {
+		const char *text, *safe;
+	} cases[] = {
+		{ "", "" },
+		{ "upstream = socks5://u:p@h:1", "upstream = socks5://***@h:1" },
+		{ "upstream = socks5://alice:secret@10.0.0.1:1080\n",
+		  "upstream = socks5://***@10.0.0.1:1080\n" },
+		{ "a http://bob:x@y@[fd00::1]:3128, socks5://h:1",
+		  "a http://***@[fd00::1]:3128, socks5://h:1" },
+		{ "alice:secret@host:1080", "***@host:1080" },
+		{ "socks5://alice:secret.host:1080x", "socks5://***" },
+		{ "\"upstream = http://a:bcd@h:1\"", "\"upstream = http://***@h:1\"" },
+		{ "password = open sesame\nport = 1", "password = **** ******\nport = 1" },
+		{ "Proxy-Token=abc", "Proxy-Token=***" },
+		{ "to = @/etc/list.txt", "to = @/etc/list.txt" },
+		{ "192.0.2.1:80 [2001:db8::1]:80 fd77::1",
+		  "192.0.2.1:80 [2001:db8::1]:80 fd77::1" },
+		{ "socks5://[fd00::1]", "socks5://[fd00::1]" },
+		{ "\"rules\": [ { \"id\": \"pass\" } ]", "\"rules\": [ { \"id\": \"pass\" } ]" },
+	};
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		redact(text);
+		assert_string_equal(text, cases[i].safe);
+	}
+}
+
+static void test_sysctls_of_cures(void **unused)
+{
+	static const struct {
+		const char *cure, *name, *value;
+	} good[] = {
+		{ "sysctl -w net/ipv4/ip_forward=1", "net/ipv4/ip_forward", "1" },
+		{ "sysctl -w net.ipv4.conf.r0.rp_filter=2; or a route",
+		  "net/ipv4/conf/r0/rp_filter", "2" },
+		{ "sysctl -w net/ipv4/conf/eth0.5/rp_filter=2", "net/ipv4/conf/eth0.5/rp_filter",
+		  "2" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct sysctl_setting setting;
+
+		assert_true(fix_sysctl_parse(good[i].cure, &setting));
+		assert_string_equal(setting.name, good[i].name);
+		assert_string_equal(setting.value, good[i].value);
+	}
+}
+
+static void test_other_cures_are_left_alone(void **unused)
+{
+	static const char *const bad[] = {
+		"",
+		"ip route add default dev r0",
+		"sysctl -w",
+		"sysctl -w net/ipv4/ip_forward",
+		"sysctl -w net/ipv4/ip_forward=",
+		"sysctl -w =1",
+		"sysctl -w kernel/core_pattern=x",
+		"sysctl -w net/../kernel/core_pattern=x",
+		"sysctl -w net/ipv4/conf/a$b/rp_filter=2",
+		"sysctl -w net/ipv4/ip_forward=1 && reboot",
+		"sysctl -w net/ipv4/ip_forward=1;reboot",
+		"sysctl -w net/ipv4/ip_forward=/etc/passwd",
+	};
+	struct sysctl_setting setting;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(fix_sysctl_parse(bad[i], &setting));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_redact),
+		cmocka_unit_test(test_sysctls_of_cures),
+		cmocka_unit_test(test_other_cures_are_left_alone),
+	};
+
+	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
+}
