@@ -2,23 +2,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # --json prints one valid object with schema 1 and true contents.
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/schema.sh
+. "$LIB/schema.sh"
 
 prepare nginx
 ok "the relay starts" relay_start --log-format json
 
-valid() { # DESCRIPTION ARGS…
-	local what=$1
-	shift
+valid() { # DESCRIPTION SCHEMA ARGS…
+	local what=$1 name=$2
+	shift 2
 
 	do_ok "$what: succeeds" loader "$@"
-	ok "$what: is JSON" python3 -m json.tool "$WORK/out"
+	ok "$what: is as the schema says" valid_json "$name" "$WORK/out"
 	is "$what: schema" "$(json_value "o['schema']" <<<"$OUT")" 1
 }
 
-valid "features" features --json
+valid "features" features features --json
 do_ok "attach" loader attach r0 --ports 22,80,udp/53 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
-valid "status" status --json
+valid "status" status status --json
 is "the interface" "$(json_value "[i['name'] for i in o['interfaces']]" <<<"$OUT")" "['r0']"
 is "its index" "$(json_value "o['interfaces'][0]['ifindex']" <<<"$OUT")" \
 	"$(r ip -o link show r0 | cut -d: -f1)"
@@ -35,8 +37,8 @@ is "each counter of the header exists" "$(json_value "' '.join(sorted(o['counter
 is "the verdict" "$(json_value "o['verdict'], o['problems']" <<<"$OUT")" "('ok', [])"
 is "the rule's listeners" "$(json_value "o['rules'][0]['listeners']" <<<"$OUT")" \
 	"{'tcp4': 'ok', 'tcp6': 'ok', 'udp4': 'ok', 'udp6': 'ok'}"
-valid "status of one interface" status r0 --json
-valid "with probes" status --probe --json
+valid "status of one interface" status status r0 --json
+valid "with probes" status status --probe --json
 is "which arrive" "$(json_value "o['probes_sent'] == o['probes_arrived'] > 3" <<<"$OUT")" True
 ip -n "$ROUTER" -4 rule del pref 150
 try loader -j status
@@ -44,10 +46,13 @@ is "a broken state: exit code, verdict" "$RC $(json_value "o['verdict']" <<<"$OU
 is "a problem has all keys" "$(json_value "[sorted(p.items()) for p in o['problems']][0][:4]" <<<"$OUT")" \
 	"[('id', 'rule-missing'), ('interface', 'r0'), ('next', 'tproxy-loader attach r0; tproxy-loader watch restores it'), ('text', 'the IPv4 routing rule is missing: intercepted IPv4 flows do not arrive')]"
 do_ok "attach repairs it" loader attach r0
-valid "a test" test tcp $CLIENT4 $SERVER4:80 --json
+valid "a test" test test tcp $CLIENT4 $SERVER4:80 --json
 is "its keys" "$(json_value "' '.join(sorted(o))" <<<"$OUT")" \
 	"arrives attached interface listener problems proxy rule rule_index schema verdict"
-valid "the rule list" rule list --json
+valid "the rule list" rule-list rule list --json
+valid "the version" version version --json
+valid "the saved policy" save save --json
+valid "a confirmation" confirm confirm --json
 ok "-j before the verb is the same" loader -j status
 is "the default command is status" "$(loader -j | json_value "o['schema']")" 1
 

@@ -8,8 +8,7 @@
 
 /* ---- text --------------------------------------------------------------- */
 
-/* Names of interfaces, programs and tables may have any byte: a terminal must not obey them. */
-static void make_printable(char *text)
+void make_printable(char *text)
 {
 	for (; *text; text++)
 		if (*text < ' ' || *text > '~')

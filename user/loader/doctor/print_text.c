@@ -86,9 +86,13 @@ static void print_probes(const struct checkup *c)
 {
 	for (size_t i = 0; i < c->n_rule_probes; i++) {
 		const struct rule_probe *probe = &c->rule_probes[i];
+		char rule[TPROXY_NAME_LEN], name[IF_NAMESIZE];
 
-		printf("      rule %s, %s, %s:", c->policy.rules[probe->rule].name,
-		       probe->iface->device.name, listening_class_names[probe->cls]);
+		snprintf(rule, sizeof(rule), "%s", c->policy.rules[probe->rule].name);
+		snprintf(name, sizeof(name), "%s", probe->iface->device.name);
+		make_printable(rule);
+		make_printable(name);
+		printf("      rule %s, %s, %s:", rule, name, listening_class_names[probe->cls]);
 		print_address(&probe->dst);
 		printf(" %s\n", rule_probe_names[probe->result]);
 	}
