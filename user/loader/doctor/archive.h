@@ -7,17 +7,15 @@
 #define TPROXY_LOADER_DOCTOR_ARCHIVE_H
 
 #include <stddef.h>
-
-struct archive;
+#include <zlib.h>
 
 struct bundle_file {
 	const char *path;
-	struct archive *archive; /* owned */
-	int fd;                  /* owned; -1: closed */
-	char why[128];           /* of the first failure */
+	gzFile gz; /* owned; NULL: closed */
+	int fd;    /* owned; -1: closed */
 };
 
-/* Each: 0 or -errno, with the reason in why. -EEXIST: there is such a file; it stays. */
+/* Each: 0 or -errno. -EEXIST: there is such a file; it stays. */
 int bundle_file_create(struct bundle_file *f, const char *path);
 int bundle_file_add(struct bundle_file *f, const char *name, const char *text, size_t len);
 /* Writes all to the disk. */

@@ -118,8 +118,7 @@ static int write_bundle(struct packing *p)
 	if (err == -EEXIST)
 		log_error("%s: exists already (give the name of a new file)", path);
 	else
-		log_error("%s: cannot write it: %s (nothing is left of it)", path,
-			  *p->file.why ? p->file.why : strerror(-err));
+		log_error("%s: cannot write it: %s (nothing is left of it)", path, strerror(-err));
 	return EXIT_FAILED;
 }
 
