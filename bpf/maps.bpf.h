@@ -61,6 +61,19 @@ static __always_inline const struct tproxy_config *get_config(void)
 	return bpf_map_lookup_elem(&config, &zero);
 }
 
+/* Slot of the outer maps (…_gen) that holds the live policy. */
+static __always_inline __u32 live_slot(const struct tproxy_config *cfg)
+{
+	return cfg->generation & 1;
+}
+
+static __always_inline void *live_lookup(void *outer, const __u32 *slot, const void *key)
+{
+	void *inner = bpf_map_lookup_elem(outer, slot);
+
+	return inner ? bpf_map_lookup_elem(inner, key) : NULL;
+}
+
 /* Listeners, by TPROXY_SLOT. Values of 8 bytes: user space reads socket cookies. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);

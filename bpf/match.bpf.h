@@ -18,19 +18,6 @@ struct match {
 	__u32 vrf; /* ifindex of the VRF that the ingress interface is a member of, or 0 */
 };
 
-/* Slot of the outer maps (…_gen) that holds the live policy. */
-static __always_inline __u32 live_slot(const struct tproxy_config *cfg)
-{
-	return cfg->generation & 1;
-}
-
-static __always_inline void *live_lookup(void *outer, const __u32 *slot, const void *key)
-{
-	void *inner = bpf_map_lookup_elem(outer, slot);
-
-	return inner ? bpf_map_lookup_elem(inner, key) : NULL;
-}
-
 /*
  * Number of the lowest set bit; mask is not 0. Counts the ones below that bit (Hacker's Delight,
  * 5-1): clang 14 crashes on __builtin_ctzll for BPF, and a search with branches multiplies the
