@@ -60,7 +60,7 @@ RELAY_OBJ  := $(call obj,$(RELAY_SRC))
 # uses nothing; of user/relay the loader uses only config/, for `check`.
 LIB_A      := $(BUILD)/tproxy.a
 RELAY_A    := $(BUILD)/relay.a
-SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h
+SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h $(BUILD)/trace.skel.h
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -153,6 +153,8 @@ $(BUILD)/tests/unit/test_checks $(BUILD)/tests/unit/test_doctor: $(BUILD)/tests/
 $(BUILD)/tests/unit/bpf_parse.o: private ALL_CFLAGS += -Ivmlinux -Ibpf $(if $(SANITIZE),,$(PARSE_SANITIZE))
 $(BUILD)/tests/unit/test_packet: private LDFLAGS += $(if $(SANITIZE),,$(PARSE_SANITIZE))
 $(BUILD)/tests/unit/test_packet: $(BUILD)/tests/unit/bpf_parse.o $(MUTATE_OBJ)
+
+$(BUILD)/tests/unit/test_trace: $(call obj,$(addprefix user/loader/trace/,cause.c verdict.c))
 
 $(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(LIB_A)
 	$(say) LINK $@

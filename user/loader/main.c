@@ -142,6 +142,23 @@ static const struct command commands[] = {
 	  "take it now. Members of group tproxy may list; only root may end flows. Exit 1 if no relay\n"
 	  "runs, and for an unknown id.\n",
 	  cmd_flows },
+	{ "trace",
+	  "[IF] [--src PREFIX] [--dst PREFIX] [--port [PROTO/]PORT] [--proto PROTO]\n"
+	  "       [--count N] [--duration SECONDS]",
+	  "show what is decided about each packet, and where the kernel drops it",
+	  "  --src PREFIX      flows of these clients: an address or a prefix\n"
+	  "  --dst PREFIX      flows to these servers\n"
+	  "  --port [PROTO/]PORT\n"
+	  "                    flows to this port of servers: 443 or udp/443\n"
+	  "  --proto PROTO     tcp, udp or icmp\n"
+	  "  --count N         end after N lines\n"
+	  "  --duration SECONDS\n"
+	  "                    end after this time\n"
+	  "\nBoth directions of a flow are shown, wherever they enter an attached interface, ICMP errors\n"
+	  "about it, and what the kernel drops of it anywhere on this host. Without a filter, trace shows\n"
+	  "all that enters the attached interfaces, or IF, and what is dropped of it. What gets lost\n"
+	  "because there is too much is counted. Ctrl-C ends trace.\n",
+	  cmd_trace },
 	{ "import", "[--ipv6] [FILE]", "translate iptables-save text into a configuration file",
 	  "  --ipv6            the text is from ip6tables-save (its first line says so as well)\n"
 	  "\nWithout FILE, import reads standard input. Exit 4 if something could not be translated.\n",

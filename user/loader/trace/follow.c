@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/trace/follow.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include "kernel/trace/trace.h"
+#include "loader/app/signals.h"
+#include "loader/steps/session_open.h"
+#include "loader/trace/obstacle.h"
+#include "loader/trace/output.h"
+
+/* How often to look whether the programs were replaced: the kernel does not announce it. */
+#define LOOK_MS 200
+#define SECOND_MS 1000
+/* Signals and the clock must not wait for a flood to end. */
+#define BATCH 2048
+
+struct follow {
+	struct app *app;
+	const struct trace_request *request;
+	struct session session;
+	struct trace trace;
+	struct names names;
+	struct trace_output out;
+	int signals;
+	unsigned int batch;
+	bool ended;   /* show nothing more, only count */
+	bool waiting; /* nothing is attached now */
+	__u64 unshown;
+	struct trace_totals before; /* of programs that were replaced */
+	__u64 lost_said;            /* of `lost`: reported so far */
+	__u64 deadline;             /* monotonic ms; 0: none */
+	__u64 next_look, next_second;
+};
+
+/* ---- events ------------------------------------------------------------- */
+
+static bool is_complete(const struct follow *f)
+{
+	return f->out.closed || (f->request->count && f->out.shown >= f->request->count);
+}
+
+static int take_event(const struct trace_event *event, void *arg)
+{
+	struct follow *f = arg;
+	struct trace_view view;
+
+	if (f->ended || is_complete(f)) {
+		f->unshown++;
+		return 0;
+	}
+	trace_view_make(&view, event, &f->names, f->session.state.config.mask);
+	trace_output_event(&f->out, &view);
+	if (f->out.closed)
+		f->unshown++;
+	return is_complete(f) || ++f->batch % BATCH == 0 ? -EAGAIN : 0;
+}
+
+static struct trace_totals totals(const struct follow *f)
+{
+	struct trace_totals now = trace_totals(&f->trace);
+
+	now.matched += f->before.matched;
+	now.lost += f->before.lost;
+	now.unreadable += f->before.unreadable;
+	return now;
+}
+
+static void report_lost(struct follow *f)
+{
+	const __u64 lost = totals(f).lost;
+
+	if (lost != f->lost_said)
+		trace_output_lost(&f->out, lost - f->lost_said);
+	f->lost_said = lost;
+}
+
+/* ---- attaching ---------------------------------------------------------- */
+
+/* ifindex of the interface to trace, as its name has it now. */
+static __u32 chosen_interface(const struct follow *f)
+{
+	__u32 ifindex;
+
+	if (!f->request->ifname)
+		return TRACE_ALL_INTERFACES;
+	ifindex = if_nametoindex(f->request->ifname);
+	return ifindex ? ifindex : TRACE_NO_INTERFACE;
+}
+
+/* 0, or a reported exit code. */
+static int attach(struct follow *f)
+{
+	int err;
+
+	f->trace.cb = take_event;
+	f->trace.arg = f;
+	f->trace.only = chosen_interface(f);
+	f->names.state = &f->session.state;
+	names_refresh(&f->names);
+	err = trace_open(&f->trace, &f->session.state, &f->request->filter);
+	if (err && !f->trace.drops_only && trace_obstacle_is_partial(err)) {
+		trace_close(&f->trace);
+		f->trace.drops_only = true;
+		err = trace_open(&f->trace, &f->session.state, &f->request->filter);
+	}
+	if (err)
+		trace_obstacle_report(err);
+	return err ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Everything that the programs have sent is counted before they go. */
+static void detach(struct follow *f)
+{
+	trace_stop(&f->trace);
+	while (trace_read(&f->trace) == -EAGAIN)
+		continue;
+	f->before = totals(f);
+	trace_close(&f->trace);
+	session_close(&f->session);
+	f->session = SESSION_CLOSED;
+}
+
+/* Without messages: while nothing is attached, it is tried again and again. */
+static int open_quietly(struct follow *f)
+{
+	int code;
+
+	log_init("tproxy-loader", LOG_SILENT);
+	code = session_open_to_read(&f->session, f->app);
+	log_init("tproxy-loader", f->app->level);
+	if (code)
+		session_close(&f->session);
+	return code;
+}
+
+/* The state is another one, or has other programs. 0, or a reported exit code. */
+static int attach_again(struct follow *f)
+{
+	int code;
+
+	if (!f->waiting)
+		detach(f);
+	f->session = SESSION_CLOSED;
+	code = open_quietly(f);
+	if (code == EXIT_NOT_ATTACHED) {
+		if (!f->waiting)
+			log_info("trace: nothing is attached any more: waiting (tproxy-loader "
+				 "attach IF)");
+		f->waiting = true;
+		return EXIT_DONE;
+	}
+	if (code)
+		return session_open_to_read(&f->session, f->app); /* this time with its message */
+	log_info("trace: the programs were replaced: tracing the new ones (packets in between are "
+		 "not shown)");
+	f->waiting = false;
+	return attach(f);
+}
+
+/* ---- the loop ----------------------------------------------------------- */
+
+static int look(struct follow *f)
+{
+	if (f->waiting || trace_is_outdated(&f->trace, f->app->pin_dir))
+		return attach_again(f);
+	trace_use_interface(&f->trace, chosen_interface(f));
+	return EXIT_DONE;
+}
+
+static int take_turns(struct follow *f)
+{
+	const __u64 now = monotonic_ms();
+	int code = EXIT_DONE;
+
+	f->ended |= is_complete(f) || (f->deadline && now >= f->deadline);
+	if (!f->ended && now >= f->next_look) {
+		f->next_look = now + LOOK_MS;
+		code = look(f);
+	}
+	if (now >= f->next_second) {
+		f->next_second = now + SECOND_MS;
+		report_lost(f);
+		names_refresh(&f->names);
+	}
+	return code;
+}
+
+static int time_left(const struct follow *f)
+{
+	const __u64 now = monotonic_ms();
+	__u64 until = f->next_look < f->next_second ? f->next_look : f->next_second;
+
+	if (f->deadline && f->deadline < until)
+		until = f->deadline;
+	return until > now ? (int)(until - now) : 0;
+}
+
+/* Waits for events, a signal, the end of the reader, or until something is due. */
+static void wait_for_news(struct follow *f, int timeout_ms)
+{
+	struct pollfd fds[] = { { .fd = f->signals, .events = POLLIN },
+				{ .fd = STDOUT_FILENO }, /* only POLLERR */
+				{ .fd = trace_fd(&f->trace), .events = POLLIN } };
+	struct signalfd_siginfo info;
+
+	trace_output_flush(&f->out);
+	if (poll(fds, ARRAY_SIZE(fds), timeout_ms) <= 0)
+		return;
+	if (fds[0].revents && read(f->signals, &info, sizeof(info)) == sizeof(info))
+		f->ended = true;
+	if (fds[1].revents & POLLERR) {
+		f->out.closed = true;
+		f->out.error = EPIPE;
+	}
+}
+
+static int run(struct follow *f)
+{
+	int code = EXIT_DONE;
+
+	while (!code && !f->ended) {
+		const int rest = trace_read(&f->trace);
+
+		/* After a batch there may be more, for which the kernel does not wake us again. */
+		wait_for_news(f, rest == -EAGAIN ? 0 : time_left(f));
+		code = take_turns(f);
+	}
+	return code;
+}
+
+/* ---- begin and end ------------------------------------------------------ */
+
+static int take_signals(void)
+{
+	sigset_t set;
+
+	signals_hold_ends();
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void summarize(struct follow *f)
+{
+	const struct trace_totals all = f->before;
+	const struct trace_summary summary = {
+		.matched = all.matched,
+		.shown = f->out.shown,
+		.lost = all.lost,
+		.unshown = f->unshown,
+		.unreadable = all.unreadable,
+	};
+
+	report_lost(f);
+	trace_output_end(&f->out, &summary);
+}
+
+static int check_interface(struct follow *f)
+{
+	__cleanup_free struct iface_entry *ifaces = NULL;
+	size_t n = 0;
+
+	if (!f->request->ifname)
+		return EXIT_DONE;
+	if (session_ifaces(&f->session, &ifaces, &n))
+		return EXIT_FAILED;
+	for (size_t i = 0; i < n; i++)
+		if (!strncmp((const char *)ifaces[i].value.name, f->request->ifname,
+			     TPROXY_IFNAME_LEN))
+			return EXIT_DONE;
+	log_error("%s: not attached (tproxy-loader attach %s)", f->request->ifname,
+		  f->request->ifname);
+	return EXIT_NOT_ATTACHED;
+}
+
+static int follow(struct follow *f)
+{
+	int code;
+
+	f->signals = take_signals();
+	code = attach(f);
+	if (code)
+		return code;
+	f->next_second = monotonic_ms() + SECOND_MS;
+	f->deadline = f->request->duration_ms ? monotonic_ms() + f->request->duration_ms : 0;
+	log_info("tracing %s (Ctrl-C ends it)",
+		 f->request->ifname ? f->request->ifname : "all attached interfaces");
+	trace_output_begin(&f->out);
+	code = run(f);
+	f->ended = true;
+	detach(f);
+	summarize(f);
+	if (!f->out.closed || f->out.error == EPIPE)
+		return code;
+	log_error("standard output: %s", strerror(f->out.error));
+	return EXIT_FAILED;
+}
+
+int trace_follow(struct app *app, const struct trace_request *request)
+{
+	static struct follow f; /* too large for a stack */
+	int code;
+
+	f = (struct follow){
+		.app = app, .request = request, .session = SESSION_CLOSED, .signals = -1
+	};
+	f.out.json = request->json;
+	code = session_open_to_read(&f.session, app);
+	if (!code)
+		code = check_interface(&f);
+	if (!code)
+		code = follow(&f);
+	trace_close(&f.trace);
+	session_close(&f.session);
+	if (f.signals >= 0)
+		close(f.signals);
+	return code;
+}

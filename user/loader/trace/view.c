@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/trace/view.h"
+
+#include <string.h>
+
+/* The clocks drift apart by less than a display of microseconds shows. */
+static struct timespec real_time(__u64 monotonic)
+{
+	struct timespec now;
+	__u64 ns;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ns = (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec - (monotonic_ns() - monotonic);
+	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000ULL),
+				  .tv_nsec = (long)(ns % 1000000000ULL) };
+}
+
+static struct cause find_cause(const struct trace_view *v)
+{
+	const struct drop_site site = {
+		.reason = v->reason,
+		.function = v->function,
+		.marked = v->marked,
+		.assigned = v->event->cookie != 0,
+		.answer = v->answer,
+	};
+
+	if (v->event->kind == TRACE_DROP)
+		return cause_of_drop(&site);
+	if (v->listener.known && !v->listener.transparent)
+		return cause_not_transparent();
+	return cause_of_counters(v->event->counters);
+}
+
+static void describe_drop(struct trace_view *v, struct names *names, __u32 mask)
+{
+	const struct trace_event *e = v->event;
+
+	v->reason = names_reason(names, e->reason);
+	v->function = names_function(names, e->location);
+	v->marked = (e->mark_in & mask) != 0;
+	v->answer = !e->ifindex;
+	snprintf(v->out, sizeof(v->out), "%s", names_interface(names, e->out));
+}
+
+void trace_view_make(struct trace_view *ret_view, const struct trace_event *event,
+		     struct names *names, __u32 mask)
+{
+	*ret_view = (struct trace_view){
+		.event = event,
+		.verdict = trace_verdict(event, mask),
+		.time = real_time(event->time),
+		.rule = names_rule(names, event->generation, event->rule),
+		.reason = "",
+		.function = "",
+	};
+	snprintf(ret_view->interface, sizeof(ret_view->interface), "%s",
+		 names_interface(names, event->ifindex));
+	if (event->kind == TRACE_DROP)
+		describe_drop(ret_view, names, mask);
+	else if (event->cookie)
+		ret_view->listener = *names_listener(names, event->cookie);
+	ret_view->cause = find_cause(ret_view);
+}
+
+char *trace_time(const struct timespec *time, char *buf)
+{
+	struct tm tm;
+	size_t len;
+
+	gmtime_r(&time->tv_sec, &tm);
+	len = strftime(buf, TRACE_TIME_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(buf + len, TRACE_TIME_LEN - len, ".%06ldZ", time->tv_nsec / 1000);
+	return buf;
+}
