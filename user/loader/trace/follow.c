@@ -27,7 +27,7 @@ struct follow {
 	struct trace_output out;
 	int signals;
 	unsigned int batch;
-	bool ended;   /* show nothing more, only count */
+	bool ended;
 	bool waiting; /* nothing is attached now */
 	__u64 unshown;
 	struct trace_totals before; /* of programs that were replaced */
@@ -48,7 +48,7 @@ static int take_event(const struct trace_event *event, void *arg)
 	struct follow *f = arg;
 	struct trace_view view;
 
-	if (f->ended || is_complete(f)) {
+	if (is_complete(f)) {
 		f->unshown++;
 		return 0;
 	}
@@ -112,7 +112,7 @@ static int attach(struct follow *f)
 	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Everything that the programs have sent is counted before they go. */
+/* What the programs have sent until now is shown, or counted if it is not wanted any more. */
 static void detach(struct follow *f)
 {
 	trace_stop(&f->trace);
@@ -293,7 +293,6 @@ static int follow(struct follow *f)
 		 f->request->ifname ? f->request->ifname : "all attached interfaces");
 	trace_output_begin(&f->out);
 	code = run(f);
-	f->ended = true;
 	detach(f);
 	summarize(f);
 	if (!f->out.closed || f->out.error == EPIPE)

@@ -91,7 +91,7 @@ static void print_summary(const struct trace_summary *s)
 	fprintf(stderr, "trace: %llu matched, %llu shown, %llu lost", s->matched, s->shown,
 		s->lost);
 	if (s->unshown)
-		fprintf(stderr, ", %llu not shown because trace had ended", s->unshown);
+		fprintf(stderr, ", %llu not shown because enough was shown", s->unshown);
 	if (s->unreadable)
 		fprintf(stderr, "; the headers of %llu more could not be read", s->unreadable);
 	fputc('\n', stderr);

@@ -19,7 +19,7 @@ struct trace_output {
 /* What became of the packets that matched: their number is the sum of the others. */
 struct trace_summary {
 	__u64 matched, shown, lost;
-	__u64 unshown;    /* arrived after the end */
+	__u64 unshown;    /* after --count, or after the reader was gone */
 	__u64 unreadable; /* not matched: headers that could not be read */
 };
 
