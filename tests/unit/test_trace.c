@@ -78,6 +78,7 @@ static void signatures(void **state)
 	assert_problem("NOT_SPECIFIED", "ip_forward", false, true, "mark-lost");
 	assert_problem("NOT_SPECIFIED", "ip6_forward_finish", false, true, "mark-lost");
 	assert_problem("IP_LOCAL_SOURCE", "ip_rcv_finish_core", true, true, "src-valid-mark");
+	assert_problem("NOT_SPECIFIED", "ip_rcv_finish_core", true, true, "src-valid-mark");
 	assert_problem("IP_RPFILTER", "ip_rcv_finish_core", true, true, "rp-filter");
 	assert_problem("NETFILTER_DROP", "nft_do_chain", true, true, "input-filter");
 	assert_problem("NO_SOCKET", "tcp_v4_rcv", true, false, "no-listener");

@@ -43,6 +43,11 @@ static const struct {
 	  .cause = { "its source counts as an address of this host: src_valid_mark is 1, and a "
 		     "routing rule for the mark has no iif",
 		     "src-valid-mark" } },
+	/* before Linux 6.14 the kernel does not tell this reason from others */
+	{ "NOT_SPECIFIED", "ip_rcv_finish_core", .marked = YES,
+	  .cause = { "routing refuses its source: if src_valid_mark is 1, a routing rule for the "
+		     "mark without iif makes it look like an address of this host",
+		     "src-valid-mark" } },
 	{ "IP_RPFILTER", NULL,
 	  .cause = { "rp_filter: the route back to its source leaves by another interface",
 		     "rp-filter" } },
