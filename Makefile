@@ -26,7 +26,7 @@ ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDFLAGS   += -fsanitize=$(SANITIZE)
 endif
 
-LOADER_LIBS := -lbpf -lelf -lz -lmnl -ljson-c -lcap-ng
+LOADER_LIBS := -lbpf -lelf -lz -lmnl -ljson-c -lcap-ng -lncursesw -ltinfo
 RELAY_LIBS  := -lbpf -lelf -lz -lmnl -lcap-ng -lseccomp -lpthread
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd && echo yes),yes)
 ALL_CFLAGS += -DHAVE_SYSTEMD

@@ -173,6 +173,34 @@ static void rates_of_two_samples(void **state)
 	assert_int_equal(after[2].rate_up, 4);
 }
 
+/* Rates are a second's, also of half a second. */
+static void rates_of_half_a_second(void **state)
+{
+	struct flow_entry before = entry(record(1, "192.0.2.1", "10.0.0.1"), 1000, 0);
+	struct flow_entry after = entry(record(1, "192.0.2.1", "10.0.0.1"), 1600, 10);
+	struct flow_list earlier = { .items = &before, .n = 1 }, list = { .items = &after, .n = 1 };
+
+	flow_list_sample(&list, &earlier, 500);
+	assert_int_equal(after.rate_up, 1200);
+	assert_int_equal(after.rate_down, 20);
+}
+
+/* A relay that starts again gives another flow the same id. */
+static void rates_after_a_restart(void **state)
+{
+	struct flow_entry before[] = { entry(record(1, "192.0.2.1", "10.0.0.1"), 1000, 0),
+				       entry(record(2, "192.0.2.1", "10.0.0.1"), 10, 0) };
+	struct flow_entry after[] = { entry(record(1, "192.0.2.1", "10.0.0.1"), 600, 0),
+				      entry(record(2, "192.0.2.1", "10.0.0.1"), 60, 0) };
+	struct flow_list earlier = { .items = before, .n = 2 }, list = { .items = after, .n = 2 };
+
+	before[1].record.age_ms = 5000;
+	after[1].record.age_ms = 100;
+	flow_list_sample(&list, &earlier, 1000);
+	assert_int_equal(after[0].rate_up, 600);
+	assert_int_equal(after[1].rate_up, 60);
+}
+
 static void orders(void **state)
 {
 	struct flow_entry items[] = { entry(record(1, "192.0.2.1", "10.0.0.1"), 5, 5),
@@ -222,6 +250,8 @@ int main(void)
 		cmocka_unit_test(totals),
 		cmocka_unit_test(totals_of_nothing),
 		cmocka_unit_test(rates_of_two_samples),
+		cmocka_unit_test(rates_of_half_a_second),
+		cmocka_unit_test(rates_after_a_restart),
 		cmocka_unit_test(orders),
 		cmocka_unit_test(values),
 	};

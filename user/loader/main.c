@@ -159,6 +159,17 @@ static const struct command commands[] = {
 	  "all that enters the attached interfaces, or IF, and what is dropped of it. What gets lost\n"
 	  "because there is too much is counted. Ctrl-C ends trace.\n",
 	  cmd_trace },
+	{ "top", "[--by flows|rules|clients] [--interval SECONDS] [--limit N] [--once]",
+	  "show flows, rules or clients by rate, again and again",
+	  "  --by VIEW         flows (default), rules or clients\n"
+	  "  --interval SECONDS\n"
+	  "                    how often, from 0.5 to 3600 (1)\n"
+	  "  --limit N         show N rows at most (100; on a terminal all)\n"
+	  "  --once            print one table, after one interval\n"
+	  "\nOn a terminal, keys choose the view (f, r, c), the order (s) and a filter (/); ? shows all\n"
+	  "of them. Otherwise top prints a table, or with --json an object, after each interval.\n"
+	  "Rates are bytes a second. Without a running relay there are only rules.\n",
+	  cmd_top },
 	{ "import", "[--ipv6] [FILE]", "translate iptables-save text into a configuration file",
 	  "  --ipv6            the text is from ip6tables-save (its first line says so as well)\n"
 	  "\nWithout FILE, import reads standard input. Exit 4 if something could not be translated.\n",

@@ -139,6 +139,18 @@ void flow_list_sort(struct flow_list *list, enum flow_order order)
 	sort_by(list, orders[order]);
 }
 
+/* A relay that was killed and started again numbers its flows from the beginning. */
+static bool is_later(const struct flows_record *now, const struct flows_record *before)
+{
+	return now->age_ms >= before->age_ms && now->bytes_up >= before->bytes_up &&
+	       now->bytes_down >= before->bytes_down;
+}
+
+static uint64_t rate_of(uint64_t bytes, uint64_t ms)
+{
+	return (uint64_t)((double)bytes * 1000 / (double)(ms ? ms : 1));
+}
+
 /* A flow that began in between has had all of its bytes in this time. */
 void flow_list_sample(struct flow_list *list, struct flow_list *earlier, uint64_t ms)
 {
@@ -150,12 +162,13 @@ void flow_list_sample(struct flow_list *list, struct flow_list *earlier, uint64_
 
 		while (j < earlier->n && by_id(&earlier->items[j], entry) < 0)
 			j++;
-		if (j < earlier->n && !by_id(&earlier->items[j], entry)) {
+		if (j < earlier->n && !by_id(&earlier->items[j], entry) &&
+		    is_later(&entry->record, &earlier->items[j].record)) {
 			up -= earlier->items[j].record.bytes_up;
 			down -= earlier->items[j].record.bytes_down;
 		}
-		entry->rate_up = per_second(up, ms);
-		entry->rate_down = per_second(down, ms);
+		entry->rate_up = rate_of(up, ms);
+		entry->rate_down = rate_of(down, ms);
 	}
 	list->sampled_ms = ms;
 }

@@ -5,21 +5,18 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "loader/show/show.h"
+#include "loader/show/stamp.h"
 
 #define DOWN_REPORT_S 10
 
 struct json_object *watch_event(const char *event)
 {
 	struct json_object *object = show_json_root();
+	char text[STAMP_LEN];
 	struct timespec now;
-	struct tm tm;
-	char text[40], full[48];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(full, sizeof(full), "%s.%03ldZ", text, now.tv_nsec / 1000000);
-	json_object_object_add(object, "time", json_object_new_string(full));
+	json_object_object_add(object, "time", json_object_new_string(stamp_text(&now, text)));
 	json_object_object_add(object, "event", json_object_new_string(event));
 	return object;
 }
