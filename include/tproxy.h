@@ -281,7 +281,7 @@ struct tproxy_event {
 	__u32 rule;                  /* number of the rule, or TPROXY_NO_RULE */
 	__u32 reason;                /* AUDIT_END: enum tproxy_audit_end; else 0 */
 	struct tproxy_flow_key flow; /* proto 0: no flow is concerned */
-	__u64 bytes[2];              /* [0] by the client, [1] by the server */
+	__u64 bytes[2]; /* [0] by the client, [1] by the server; of a policy: [0] its generation */
 	__u64 packets[2];
 	__u8 text[TPROXY_NAME_LEN]; /* of the loader: an interface or a command; NUL included */
 };

@@ -2,6 +2,7 @@
 /* confirm: keeps a policy that was applied with --confirm-within. */
 #include <string.h>
 
+#include "kernel/events/report.h"
 #include "kernel/maps/confirm_deadline.h"
 #include "loader/commands.h"
 #include "loader/show/show.h"
@@ -44,7 +45,10 @@ static int confirm(struct session *session)
 	}
 	if (!confirm_deadline_is_armed(&session->state, &deadline))
 		return report(session, false);
-	return confirm_end(session) ? EXIT_FAILED : report(session, true);
+	if (confirm_end(session))
+		return EXIT_FAILED;
+	event_report_policy(&session->state, TPROXY_EVENT_CONFIRMED, "confirm");
+	return report(session, true);
 }
 
 int cmd_confirm(struct app *app, int argc, char **argv)

@@ -2,6 +2,7 @@
 /* rollback: restores the policy from before the last apply. The kernel still has it: one write. */
 #include <string.h>
 
+#include "kernel/events/report.h"
 #include "kernel/maps/confirm_deadline.h"
 #include "kernel/maps/generation.h"
 #include "loader/commands.h"
@@ -28,6 +29,7 @@ static int rollback(struct session *session)
 							    "the previous one is live");
 		return EXIT_FAILED;
 	}
+	event_report_policy(state, TPROXY_EVENT_ROLLED_BACK, "rollback");
 	if (confirm_end(session) || answers_settle(session))
 		return EXIT_FAILED;
 	if (!session->app->json)

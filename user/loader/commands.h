@@ -30,6 +30,7 @@ int cmd_save(struct app *app, int argc, char **argv);
 int cmd_test(struct app *app, int argc, char **argv);
 int cmd_flows(struct app *app, int argc, char **argv);
 int cmd_trace(struct app *app, int argc, char **argv);
+int cmd_monitor(struct app *app, int argc, char **argv);
 int cmd_top(struct app *app, int argc, char **argv);
 int cmd_import(struct app *app, int argc, char **argv);
 int cmd_watch(struct app *app, int argc, char **argv);

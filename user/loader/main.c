@@ -159,6 +159,16 @@ static const struct command commands[] = {
 	  "all that enters the attached interfaces, or IF, and what is dropped of it. What gets lost\n"
 	  "because there is too much is counted. Ctrl-C ends trace.\n",
 	  cmd_trace },
+	{ "monitor", "[--count N] [--duration SECONDS]",
+	  "print what happens, a line for each event, until it is ended",
+	  "  --count N         end after N events\n"
+	  "  --duration SECONDS\n"
+	  "                    end after this time\n"
+	  "\nEvents: interfaces attached, detached, gone and back; repairs; policies made live,\n"
+	  "confirmed and rolled back, with the command; rules without a listener, and with one again;\n"
+	  "drops by reason, once a second; begin and end of audited flows; edits by hand. With --json\n"
+	  "each line is an object. monitor waits while nothing is attached. Lost events are counted.\n",
+	  cmd_monitor },
 	{ "top", "[--by flows|rules|clients] [--interval SECONDS] [--limit N] [--once]",
 	  "show flows, rules or clients by rate, again and again",
 	  "  --by VIEW         flows (default), rules or clients\n"

@@ -2,6 +2,7 @@
 /* The policy that an attach makes: planned from its options, described, written. */
 #include <string.h>
 
+#include "kernel/events/report.h"
 #include "loader/attach/attach.h"
 #include "loader/edit/caveat.h"
 #include "loader/steps/learn.h"
@@ -97,5 +98,7 @@ int attach_change_policy(struct attach *a)
 	if (err)
 		log_error("policy: cannot write the maps: %s (the old rules remain)",
 			  strerror(-err));
+	else if (policy_maps_differ(&a->before, &a->after))
+		event_report_policy(&a->session->state, TPROXY_EVENT_POLICY, "attach");
 	return err;
 }

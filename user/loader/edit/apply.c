@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <string.h>
 
+#include "kernel/events/report.h"
 #include "kernel/maps/applied.h"
 #include "kernel/maps/generation.h"
 #include "loader/edit/apply_devices.h"
@@ -133,6 +134,8 @@ static int publish(struct state *state, const struct generation_plan *plan, stru
 		log_error("%s: cannot publish the policy: %s (%s)", state->dir, strerror(-err),
 			  state->config.generation == old ? replace_hint(err) :
 							    "it is live already");
+	else
+		event_report_policy(state, TPROXY_EVENT_POLICY, "apply");
 	return err;
 }
 
@@ -241,6 +244,7 @@ static void undo(struct session *session, struct apply *apply, bool created)
 		return;
 	apply->changed = false;
 	answers_settle(session);
+	event_report_policy(&session->state, TPROXY_EVENT_ROLLED_BACK, "apply");
 	if (apply->confirm_within)
 		confirm_end(session);
 	log_warn("the previous policy is back");

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernel/events/report.h"
 #include "kernel/maps/figures.h"
 #include "kernel/maps/generation.h"
 #include "loader/steps/answers.h"
@@ -29,8 +30,10 @@ static int write_policy(const struct edit *edit, struct state *state, const stru
 	int err = edit->renumbers ? generation_replace(state, &plan) :
 				    write_in_place(state, before, after);
 
-	if (!err)
+	if (!err) {
+		event_report_policy(state, TPROXY_EVENT_POLICY, edit->app->command);
 		return EXIT_DONE;
+	}
 	log_error("%s: cannot write the maps: %s (%s)", state->dir, strerror(-err),
 		  err == -ENOSPC || err == -E2BIG ? "a map is full; the old rules remain" :
 						    "the old rules remain");

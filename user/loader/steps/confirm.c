@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernel/events/report.h"
 #include "kernel/maps/confirm_deadline.h"
 #include "kernel/maps/generation.h"
 #include "loader/steps/answers.h"
@@ -48,6 +49,7 @@ void confirm_settle(struct session *session)
 	}
 	log_warn("%s: generation %u was not confirmed in time: the previous policy is back",
 		 state->dir, deadline.generation);
+	event_report_policy(state, TPROXY_EVENT_ROLLED_BACK, "not confirmed in time");
 	disarm(session, deadline.generation);
 	answers_settle(session);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernel/events/report.h"
 #include "kernel/hook/clsact.h"
 #include "kernel/hook/tcx.h"
 #include "loader/steps/answers.h"
@@ -154,7 +155,12 @@ int iface_on(struct session *session, const struct device *device, const struct 
 		err = steps_route_on(session, device);
 	if (!err)
 		err = answers_on_iface(session, device, hook);
-	return err ? err : move_hook(session, device, hook, present, want->follow);
+	if (!err)
+		err = move_hook(session, device, hook, present, want->follow);
+	if (!err && present == HOOK_NONE && !session->dry_run)
+		event_report_iface(&session->state, TPROXY_EVENT_ATTACHED, (__u32)device->ifindex,
+				   device->name);
+	return err;
 }
 
 /* ---- off ---------------------------------------------------------------- */
@@ -187,6 +193,8 @@ int iface_off(struct session *session, const struct iface_entry *iface)
 	err = policy_maps_iface_del(&session->state, iface->ifindex);
 	if (err)
 		log_error("%s: cannot remove its entry: %s", name, strerror(-err));
+	else
+		event_report_iface(&session->state, TPROXY_EVENT_DETACHED, iface->ifindex, name);
 	return err;
 }
 

@@ -2,9 +2,11 @@
 #include "loader/watch/reconcile.h"
 
 #include <fnmatch.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/events/report.h"
 #include "loader/steps/answers.h"
 #include "loader/steps/routing/routing.h"
 #include "loader/steps/routing/steps_route.h"
@@ -59,6 +61,13 @@ static struct iface_routing read_routing(struct session *session, const struct i
 	return found;
 }
 
+static void repaired(const struct reconcile *r, enum repair what, const char *ifname)
+{
+	event_report_iface(&r->session->state, TPROXY_EVENT_REPAIRED, if_nametoindex(ifname),
+			   what == REPAIR_LEFT ? "left for another namespace" : repair_names[what]);
+	r->repaired(what, ifname, r->arg);
+}
+
 static int switch_on(const struct reconcile *r, const struct device *device,
 		     const struct iface_entry *as, enum repair what)
 {
@@ -69,7 +78,7 @@ static int switch_on(const struct reconcile *r, const struct device *device,
 	int err = iface_on(r->session, device, &want);
 
 	if (!err)
-		r->repaired(what, device->name, r->arg);
+		repaired(r, what, device->name);
 	return err;
 }
 
@@ -103,7 +112,7 @@ static int leave_elsewhere(const struct reconcile *r, const struct iface_entry *
 		return 0;
 	err = steps_hook_off(r->session, (int)iface->ifindex, name, HOOK_NONE);
 	if (!err)
-		r->repaired(REPAIR_LEFT, name, r->arg);
+		repaired(r, REPAIR_LEFT, name);
 	return err;
 }
 
@@ -270,7 +279,7 @@ static int check_lookup(const struct reconcile *r)
 		return 0;
 	err = steps_lookup_on(r->session);
 	if (!err)
-		r->repaired(REPAIR_LOOKUP, "", r->arg);
+		repaired(r, REPAIR_LOOKUP, "");
 	return err;
 }
 
