@@ -18,17 +18,22 @@ struct {
 /* By the monitor's programs; the monitor reads it. */
 __u64 lost;
 
-/* The loader names the program whose function it is. */
+/*
+ * The loader names the program whose function it is. The verifier lets us read no pointer of
+ * another program from ctx directly, but by the helper.
+ */
 SEC("fentry")
 int tproxy_heard(__u64 *ctx)
 {
 	struct tproxy_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	__u64 argument = 0;
 
 	if (!event) {
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}
-	if (bpf_probe_read_kernel(event, sizeof(*event), (void *)ctx[0])) {
+	bpf_get_func_arg(ctx, 0, &argument);
+	if (bpf_probe_read_kernel(event, sizeof(*event), (void *)argument)) {
 		bpf_ringbuf_discard(event, 0);
 		__sync_fetch_and_add(&lost, 1);
 		return 0;

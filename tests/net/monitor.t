@@ -13,7 +13,7 @@ monitor() { # FILE ARGS… — in the background; its pid is MONITOR
 
 	"$LOADER" -n "$ROUTER" monitor "${@:2}" >"$file" 2>>"$WORK/log/monitor" </dev/null &
 	MONITOR=$!
-	disown $MONITOR
+	disown "$MONITOR"
 	wait_for 20 grep -q start "$file"
 }
 # says EXPRESSION — a line of the JSON has it; e is the object
@@ -60,7 +60,7 @@ ok "the rule has no listener" says "e['event'] == 'proxy_down' and e['rule'] == 
 
 # whether this kernel lets programs attach to others (fentry); else monitor reads once a second
 loader monitor -j --duration 1 >"$WORK/probe" 2>"$WORK/log/probe"
-HEARD=$(json_value "o['heard']" <"$WORK/probe")
+HEARD=$(head -n 1 "$WORK/probe" | json_value "o['heard']")
 heard() { [[ $HEARD == True ]]; }
 heard || echo "# events are not heard here: $(head -n 1 "$WORK/log/probe")"
 # by COMMAND — the event names the command, if events are heard

@@ -24,12 +24,13 @@ static void say_iface(struct monitoring *m, const struct tproxy_event *event, co
 {
 	const struct timespec at = real_time(event->time_ns);
 	const bool on = event->type == TPROXY_EVENT_ATTACHED;
-	struct json_object *detail = monitor_detail();
+	struct json_object *detail;
 
-	if (on)
-		monitoring_iface_on(m, event->ifindex, text);
-	else
+	if (on && !monitoring_iface_on(m, event->ifindex, text))
+		return;
+	if (!on)
 		monitoring_iface_off(m, event->ifindex);
+	detail = monitor_detail();
 	monitor_add_text(detail, "interface", text);
 	monitor_say(&m->out, &at, on ? "attached" : "detached", detail, "%s: %s", text,
 		    on ? "attached" : "detached");

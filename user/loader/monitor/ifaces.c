@@ -46,14 +46,16 @@ static void say(struct monitoring *m, const struct monitored_iface *iface, const
 
 /* ---- what was heard ----------------------------------------------------- */
 
-void monitoring_iface_on(struct monitoring *m, __u32 ifindex, const char *name)
+bool monitoring_iface_on(struct monitoring *m, __u32 ifindex, const char *name)
 {
 	struct monitored_iface *iface = find(m, ifindex);
+	const bool fresh = !iface || !iface->said;
 
 	if (!iface)
 		iface = add(m, ifindex, name);
 	if (iface)
 		iface->said = true;
+	return fresh;
 }
 
 void monitoring_iface_off(struct monitoring *m, __u32 ifindex)

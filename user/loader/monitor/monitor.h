@@ -75,7 +75,8 @@ void monitoring_forget_policy(struct monitoring *m);
 
 /* ---- what was heard ----------------------------------------------------- */
 
-void monitoring_iface_on(struct monitoring *m, __u32 ifindex, const char *name);
+/* False: a look was faster, and has said it. */
+bool monitoring_iface_on(struct monitoring *m, __u32 ifindex, const char *name);
 void monitoring_iface_off(struct monitoring *m, __u32 ifindex);
 /* The printable name, or the number; buf: TPROXY_IFNAME_LEN bytes. */
 char *monitoring_iface_name(const struct monitoring *m, __u32 ifindex, char *buf);
