@@ -154,6 +154,35 @@ ok "a relay that does not answer holds up no key" screen 80x24 'see=reading' key
 ok "nor SIGTERM" screen 80x24 'see=reading' signal=TERM end=0
 kill -CONT "$RELAY_PID"
 
+# --- audited flows ---
+sed 's/^\[rule web\]/[rule seen]\nports = 7007\nto = 10.77.2.0\/24 fd77:2::\/64\naction = audit\n&/' "$WORK/conf" >"$WORK/audit"
+do_ok "a rule that audits" loader apply "$WORK/audit"
+talk() { # ADDRESS — a byte, and the answer, again and again
+	nsenter --net="/run/netns/$CLIENT" -- python3 - "$1" <<-'END' &
+		import socket, sys, time
+		s = socket.create_connection((sys.argv[1], 7007))
+		while True:
+		    s.sendall(bytes(20000))
+		    n = 0
+		    while n < 20000: n += len(s.recv(65536))
+		    time.sleep(0.1)
+	END
+	SERVE_PIDS+=($!)
+	disown $!
+}
+talk $SERVER4
+talk $SERVER6
+audited() { top --once -j >"$WORK/out" && [[ $(json_value "sum(f['via'] == 'forwarded' and f['rate_up'] > 0 for f in o['flows'])" <"$WORK/out") == 2 ]]; }
+ok "audited flows are there" wait_for 20 audited
+OUT=$(<"$WORK/out")
+valid "the object"
+is "with their rule and client" "$(value "sorted((f['rule'], f['rule_action'], f['client'], f['dst'], f['proto']) for f in o['flows'] if f['via'] == 'forwarded')")" \
+	"[('seen', 'audit', '$CLIENT4', '$SERVER4', 'tcp'), ('seen', 'audit', '$CLIENT6', '$SERVER6', 'tcp')]"
+ok "rates are plausible" test "$(value "all(5000 < f[k] < 2000000 for f in o['flows'] if f['via'] == 'forwarded' for k in ('rate_up', 'rate_down'))")" = True
+do_ok "the table" top --once
+like "says that they are forwarded" "$OUT" "VIA .*seen +forwarded"
+do_ok "apply" loader apply "$WORK/conf"
+
 # --- names that others wrote ---
 bpftool -j map lookup pinned "$PINS/rules" key 0 0 0 0 >"$WORK/rule"
 # shellcheck disable=SC2046 # words

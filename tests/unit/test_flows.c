@@ -201,6 +201,18 @@ static void rates_after_a_restart(void **state)
 	assert_int_equal(after[1].rate_up, 60);
 }
 
+/* A relay did not answer to the earlier question. */
+static void rates_of_a_flow_that_was_away(void **state)
+{
+	struct flow_entry after = entry(record(1, "192.0.2.1", "10.0.0.1"), 1000000, 0);
+	struct flow_list earlier = { .n = 0 }, list = { .items = &after, .n = 1 };
+
+	after.record.age_ms = 100000;
+	after.rate_up = 10000;
+	flow_list_sample(&list, &earlier, 1000);
+	assert_int_equal(after.rate_up, 10000);
+}
+
 static void orders(void **state)
 {
 	struct flow_entry items[] = { entry(record(1, "192.0.2.1", "10.0.0.1"), 5, 5),
@@ -252,6 +264,7 @@ int main(void)
 		cmocka_unit_test(rates_of_two_samples),
 		cmocka_unit_test(rates_of_half_a_second),
 		cmocka_unit_test(rates_after_a_restart),
+		cmocka_unit_test(rates_of_a_flow_that_was_away),
 		cmocka_unit_test(orders),
 		cmocka_unit_test(values),
 	};

@@ -6,6 +6,9 @@
 #include "lib/flows/ask.h"
 #include "lib/util.h"
 
+/* Between the ages that a relay reports and our clock. */
+#define AGE_SLACK_MS 1000
+
 const char *const flow_order_names[FLOWS_ORDER_MAX] = { "age", "bytes", "rate" };
 
 /* ---- filling ------------------------------------------------------------ */
@@ -151,7 +154,10 @@ static uint64_t rate_of(uint64_t bytes, uint64_t ms)
 	return (uint64_t)((double)bytes * 1000 / (double)(ms ? ms : 1));
 }
 
-/* A flow that began in between has had all of its bytes in this time. */
+/*
+ * A flow that began in between has had all of its bytes in this time. One that is older, but was
+ * not in the earlier list, keeps its average: a relay may have been away.
+ */
 void flow_list_sample(struct flow_list *list, struct flow_list *earlier, uint64_t ms)
 {
 	sort_by(list, by_id);
@@ -166,6 +172,8 @@ void flow_list_sample(struct flow_list *list, struct flow_list *earlier, uint64_
 		    is_later(&entry->record, &earlier->items[j].record)) {
 			up -= earlier->items[j].record.bytes_up;
 			down -= earlier->items[j].record.bytes_down;
+		} else if (entry->record.age_ms > ms + AGE_SLACK_MS) {
+			continue;
 		}
 		entry->rate_up = rate_of(up, ms);
 		entry->rate_down = rate_of(down, ms);

@@ -8,6 +8,7 @@
 #include "lib/plain.h"
 #include "lib/util.h"
 #include "loader/steps/session_open.h"
+#include "loader/top/audited.h"
 
 /* Reading a large policy takes at most this part of the time. */
 #define NAMING_SHARE 20
@@ -96,6 +97,8 @@ static int take_rules(struct top_source *source, struct session *session, struct
 		err = count_drops(&session->state, sample);
 	if (!err)
 		naming_apply(&source->naming, session, &sample->list);
+	if (!err)
+		err = audited_add(&sample->list, &session->state, source->naming.rules);
 	sample->state = program_map_id(session->state.map[MAP_COUNTERS]);
 	return err;
 }
