@@ -138,12 +138,29 @@ watch=$!
 disown $watch
 heard && ok "watch repairs it" says "e['event'] == 'repaired' and e['interface'] == 'other0' and e['what'] == 'device'"
 heard || ok "watch repairs it" wait_for 20 grep -q 'other0: repaired: device' "$WORK/log/watch"
-ip -n "$ROUTER" rule del pref "$(ip -n "$ROUTER" rule | sed -n 's/:.*iif r0 fwmark.*//p' | head -n 1)"
+ip -n "$ROUTER" rule del pref "$(ip -n "$ROUTER" rule | awk '/ iif r0 / { sub(":", "", $1); print $1; exit }')"
 heard && ok "and a routing rule" says "e['event'] == 'repaired' and e['interface'] == 'r0' and e['what'] == 'routing'"
-stop $watch
+heard || ok "and a routing rule" wait_for 20 grep -q 'r0: repaired: routing' "$WORK/log/watch"
+stop "$watch"
 do_ok "detach" loader detach other0
 ok "is seen" says "e['event'] == 'detached' and e['interface'] == 'other0'"
 is "r0 was attached once" "$(times "e['event'] == 'attached' and e['interface'] == 'r0'")" 1
+
+# --- audited flows ---
+if heard; then
+	cat - "$WORK/conf" >"$WORK/audit" <<-CONF
+		[rule seen]
+		to     = 10.77.3.0/24 fd77:2::/64
+		ports  = 80
+		action = audit
+	CONF
+	do_ok "a rule that audits" loader apply "$WORK/audit"
+	c curl -gsS -m 8 -o /dev/null "http://$(bracket $SERVER6)/small"
+	flow="e['proto'] == 'tcp' and e['client'] == '$CLIENT6' and e['dst'] == '$SERVER6' and e['dst_port'] == 80 and e['rule'] == 'seen'"
+	ok "the begin of an audited flow" says "e['event'] == 'flow_begin' and $flow and e['interface'] == 'r0'"
+	ok "and its end, with bytes" says "e['event'] == 'flow_end' and $flow and e['end'] in ('client-fin', 'server-fin') and 50 < e['bytes_up'] < 2000 and e['bytes_down'] > 0 and e['packets_up'] > 3"
+	do_ok "apply" loader apply "$WORK/conf"
+fi
 
 # --- many events: what is lost is counted ---
 counted() {
@@ -153,9 +170,9 @@ print(sum(x["event"] == "repaired" and x["what"] == "burst" for x in e) + sum(x.
 }
 all_counted() { [[ $(counted) == 5000 ]]; }
 if heard; then
-	kill -STOP $json
+	kill -STOP "$json"
 	is "a burst of 5000 events" "$(r python3 "$LIB/burst.py" "$PINS/progs/tproxy_report" 5000)" 5000
-	kill -CONT $json
+	kill -CONT "$json"
 	ok "is partly lost" says "e['event'] == 'lost' and e['events'] > 0"
 	ok "seen and lost ones are 5000" wait_for 20 all_counted
 	ok "the other monitor has them" wait_for 20 grep -q 'repaired: burst' "$T"
@@ -174,14 +191,14 @@ made_again() { [[ $(times "e['event'] == 'state_made'") == 3 ]]; }
 ok "that is seen, too" wait_for 20 made_again
 
 # --- ends ---
-stop $json
+stop "$json"
 ok "each line is valid" valid_lines monitor "$J"
 for event in attached policy confirm_started confirmed rolled_back proxy_up proxy_down drops interface_gone \
 	interface_back detached state_gone state_made; do
 	ok "the text has $event" grep -Eq "^[0-9-]{10}T[0-9:.]{12}Z $event " "$T"
 done
-kill -KILL $text
-wait_for 5 bash -c "! kill -0 $text 2>/dev/null"
+kill -KILL "$text"
+wait_for 5 bash -c "! kill -0 "$text" 2>/dev/null"
 ours() { bpftool prog list | grep -c tproxy_heard; }
 gone() { [[ $(ours) == 0 ]]; }
 ok "a killed monitor leaves no program" wait_for 10 gone
@@ -189,15 +206,15 @@ ok "a killed monitor leaves no program" wait_for 10 gone
 counting=$!
 wait_for 20 grep -q start "$WORK/out"
 loader -q port add --rule web tcp/8081
-wait $counting
+wait "$counting"
 is "--count 1 ends after an event" "$? $(wc -l <"$WORK/out")" "0 2"
 do_ok "--duration" loader monitor --duration 1
 like "ends after that time" "$OUT" '^[^ ]+ start '
 "$LOADER" -n "$ROUTER" monitor >"$WORK/out" 2>&1 </dev/null &
 last=$!
 wait_for 20 grep -q start "$WORK/out"
-kill -TERM $last
-wait $last
+kill -TERM "$last"
+wait "$last"
 is "SIGTERM ends it with status 0" $? 0
 for bad in '--count 0' '--count x' '--duration 0' '--duration x' 'what' '--json=1'; do
 	# shellcheck disable=SC2086 # words
