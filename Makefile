@@ -26,7 +26,7 @@ ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDFLAGS   += -fsanitize=$(SANITIZE)
 endif
 
-LOADER_LIBS := -lbpf -lelf -lz -lmnl -ljson-c -lcap-ng -lncursesw -ltinfo
+LOADER_LIBS := -lbpf -lelf -lz -lmnl -lnftnl -ljson-c -lcap-ng -lncursesw -ltinfo
 RELAY_LIBS  := -lbpf -lelf -lz -lmnl -lcap-ng -lseccomp -lpthread
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd && echo yes),yes)
 ALL_CFLAGS += -DHAVE_SYSTEMD
@@ -165,6 +165,10 @@ $(BUILD)/tests/bpf/test_mutate: $(MUTATE_OBJ)
 $(BUILD)/tests/helpers/%: $(BUILD)/tests/helpers/%.o
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
+
+$(BUILD)/tests/helpers/firewall: $(BUILD)/tests/helpers/firewall.o $(LIB_A)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LOADER_LIBS) -o $@
 
 # Loaded into processes that were built in other ways: never with a sanitizer.
 $(PRELOAD): tests/helpers/preload.c tests/helpers/preload.h Makefile

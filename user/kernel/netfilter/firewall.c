@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/netfilter/firewall.h"
+
+#include "kernel/netfilter/legacy.h"
+#include "kernel/netfilter/nft.h"
+#include "lib/util.h"
+
+int firewall_read(struct firewall *ret_fw)
+{
+	int err;
+
+	*ret_fw = (struct firewall){ 0 };
+	err = nft_read(ret_fw);
+	return err ? err : legacy_read(ret_fw);
+}
+
+void firewall_free(struct firewall *fw)
+{
+	free(fw->ranges);
+	free(fw->conds);
+	free(fw->rules);
+	free(fw->chains);
+	free(fw->flowtables);
+	*fw = (struct firewall){ 0 };
+}
