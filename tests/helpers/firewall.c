@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/netfilter/firewall.h"
 #include "kernel/netfilter/text.h"
 #include "kernel/netfilter/walk.h"
 #include "lib/util.h"

@@ -6,7 +6,7 @@
 #ifndef TPROXY_KERNEL_NETFILTER_BUILD_H
 #define TPROXY_KERNEL_NETFILTER_BUILD_H
 
-#include "kernel/netfilter/firewall.h"
+#include "kernel/netfilter/model.h"
 
 /* Of the whole model. */
 #define FW_MAX_RULES 65536

@@ -3,7 +3,6 @@
 
 #include "kernel/netfilter/legacy.h"
 #include "kernel/netfilter/nft.h"
-#include "lib/util.h"
 
 int firewall_read(struct firewall *ret_fw)
 {
@@ -12,14 +11,4 @@ int firewall_read(struct firewall *ret_fw)
 	*ret_fw = (struct firewall){ 0 };
 	err = nft_read(ret_fw);
 	return err ? err : legacy_read(ret_fw);
-}
-
-void firewall_free(struct firewall *fw)
-{
-	free(fw->ranges);
-	free(fw->conds);
-	free(fw->rules);
-	free(fw->chains);
-	free(fw->flowtables);
-	*fw = (struct firewall){ 0 };
 }

@@ -6,7 +6,7 @@
 #ifndef TPROXY_KERNEL_NETFILTER_MATCH_H
 #define TPROXY_KERNEL_NETFILTER_MATCH_H
 
-#include "kernel/netfilter/firewall.h"
+#include "kernel/netfilter/model.h"
 
 /* Ordered: a later one takes more. SOME also says that it is unknown. */
 enum fw_match { FW_NEVER, FW_SOME, FW_ALL };

@@ -3,7 +3,7 @@
 #ifndef TPROXY_KERNEL_NETFILTER_TEXT_H
 #define TPROXY_KERNEL_NETFILTER_TEXT_H
 
-#include "kernel/netfilter/firewall.h"
+#include "kernel/netfilter/model.h"
 
 /* Names have no quotes and no control characters. */
 #define FW_TEXT_LEN 224
