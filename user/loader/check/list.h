@@ -50,4 +50,28 @@ void check_rule_probes(struct checkup *c);
 /* confirm-pending */
 void check_confirm(struct checkup *c);
 
+/* ---- what others on this host do (only doctor) -------------------------- */
+
+/* mark-overwritten, mark-collision */
+void check_marks(struct checkup *c, const struct checked_iface *iface);
+void check_mark_users(struct checkup *c);
+/* input-filter, rewritten */
+void check_filters(struct checkup *c, const struct checked_iface *iface);
+/* forward-skipped */
+void check_skipped(struct checkup *c, const struct checked_iface *iface);
+/* mss-clamp, hardware-offload */
+void check_forwarding_path(struct checkup *c, const struct checked_iface *iface);
+/* forwarding-off, icmp-redirects, rp-filter */
+void check_router(struct checkup *c, const struct checked_iface *iface);
+/* ipv6-leak */
+void check_ipv6(struct checkup *c, const struct checked_iface *iface);
+/* quic-passes */
+void check_quic(struct checkup *c, const struct checked_iface *iface);
+/* networkd-rules */
+void check_networkd(struct checkup *c);
+/* table-shared */
+void check_table(struct checkup *c);
+/* conntrack-full */
+void check_conntrack(struct checkup *c);
+
 #endif

@@ -114,6 +114,9 @@ void checkup_close(struct checkup *c)
 {
 	command_lock_release(&c->lock);
 	policy_free(&c->policy);
+	if (c->firewall)
+		firewall_free(c->firewall);
+	free(c->firewall);
 	problems_free(&c->problems);
 	free(c->ifaces);
 	free(c->rule_probes);

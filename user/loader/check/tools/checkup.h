@@ -7,6 +7,7 @@
 #define TPROXY_LOADER_CHECK_TOOLS_CHECKUP_H
 
 #include "kernel/maps/policy_maps.h"
+#include "kernel/netfilter/model.h"
 #include "lib/device.h"
 #include "loader/app/command_lock.h"
 #include "loader/app/problem.h"
@@ -40,6 +41,8 @@ struct checkup {
 	unsigned int probes_sent, probes_arrived;
 	struct rule_probe *rule_probes; /* of `doctor`; owned */
 	size_t n_rule_probes, rule_probes_room;
+	struct firewall *firewall; /* owned; read when the first check asks, see filters.h */
+	int firewall_error;
 	struct problems problems;            /* owned */
 	char evidence[CHECKUP_EVIDENCE_LEN]; /* of the check that runs; may be empty */
 	bool unchecked;                      /* it could not look everywhere: evidence says why */

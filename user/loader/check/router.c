@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Is this host the router that it should be for the flows that we do not intercept, and does it
+ * see all flows that a rule means: in both families, on the way out and back?
+ */
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "kernel/routing/return_route.h"
+#include "loader/check/list.h"
+#include "loader/check/tools/filters.h"
+#include "loader/check/tools/listening.h"
+#include "loader/check/tools/neighbourhood.h"
+#include "loader/check/tools/sysctl.h"
+
+/* ---- the way to servers ------------------------------------------------- */
+
+/* ifindex by which packets to an address leave, or 0. */
+static int way_to(struct checkup *c, const struct checked_iface *iface, __u8 family,
+		  const __u8 *addr)
+{
+	const struct return_route_query query = { .family = family,
+						  .addr = addr,
+						  .vrf = device_vrf(&iface->device) };
+	struct return_route route;
+
+	if (return_route_find(&c->session->nl, &query, &route) || route.own)
+		return 0;
+	return route.ifindex;
+}
+
+static int default_way(struct checkup *c, const struct checked_iface *iface, __u8 family)
+{
+	struct endpoint stranger;
+
+	neighbourhood_stranger(family, &stranger);
+	return way_to(c, iface, family, stranger.addr);
+}
+
+/* Do hosts behind the interface have IPv6 addresses that the world can answer? */
+static bool speaks_ipv6(struct checkup *c, const struct checked_iface *iface)
+{
+	struct endpoint client;
+
+	return !neighbourhood_client(&c->session->nl, iface->device.ifindex, AF_INET6, &client);
+}
+
+/* Could its clients reach the world by IPv6 through this host? */
+static bool leads_to_ipv6(struct checkup *c, const struct checked_iface *iface)
+{
+	const int out = default_way(c, iface, AF_INET6);
+
+	return out && out != iface->device.ifindex && speaks_ipv6(c, iface);
+}
+
+/* ---- forwarding --------------------------------------------------------- */
+
+static void report_forwarding(struct checkup *c, const char *name, int digit, const char *setting)
+{
+	struct problem *p =
+		problem_add(&c->problems, "forwarding-off", VERDICT_DEGRADED, name, NULL);
+
+	problem_concerns(p, digit == 4 ? PROBLEM_IPV4 : PROBLEM_IPV6);
+	problem_text(p,
+		     "it does not forward IPv%d: what no rule takes is dropped, also DNS and ping",
+		     digit);
+	problem_next(p, "sysctl -w %s=1", setting);
+}
+
+static __u8 wanted_on(struct checkup *c, const struct checked_iface *iface)
+{
+	__u8 wanted = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (checkup_takes(c, iface, i))
+			wanted |= listening_wanted(&c->policy.rules[i]);
+	return wanted;
+}
+
+static void check_forwarding(struct checkup *c, const struct checked_iface *iface)
+{
+	const char *name = iface->device.name;
+	const __u8 wanted = wanted_on(c, iface);
+	char setting[128] = "net/ipv4/ip_forward";
+
+	if (wanted & PROBLEM_IPV4 && !sysctl_number("ipv4/conf/%s/forwarding", name)) {
+		if (sysctl_number("ipv4/ip_forward"))
+			snprintf(setting, sizeof(setting), "net/ipv4/conf/%s/forwarding", name);
+		report_forwarding(c, name, 4, setting);
+	}
+	if (wanted & PROBLEM_IPV6 && leads_to_ipv6(c, iface) &&
+	    !sysctl_number("ipv6/conf/%s/forwarding", name))
+		report_forwarding(c, name, 6, "net/ipv6/conf/all/forwarding");
+}
+
+/* ---- one arm ------------------------------------------------------------ */
+
+/* The kernel sends them for packets that it forwards if either is set (IN_DEV_TX_REDIRECTS). */
+static void check_redirects4(struct checkup *c, const struct checked_iface *iface)
+{
+	const char *name = iface->device.name;
+	struct problem *p;
+
+	if (sysctl_number("ipv4/conf/%s/forwarding", name) <= 0 ||
+	    (sysctl_number("ipv4/conf/all/send_redirects") <= 0 &&
+	     sysctl_number("ipv4/conf/%s/send_redirects", name) <= 0))
+		return;
+	p = problem_add(&c->problems, "icmp-redirects", VERDICT_DEGRADED, name, NULL);
+	problem_concerns(p, PROBLEM_IPV4);
+	problem_text(p,
+		     "clients and servers are on the same side, so this host tells clients by ICMP "
+		     "redirects to go past it: they do so for all flows to that server");
+	problem_next(p,
+		     "sysctl -w net/ipv4/conf/all/send_redirects=0 "
+		     "net/ipv4/conf/%s/send_redirects=0",
+		     name);
+}
+
+/* There is no setting for it: only a packet filter stops them. */
+static bool drops_redirects6(struct checkup *c, const struct checked_iface *iface)
+{
+	const struct firewall *fw = filters_read(c);
+	const __u8 protocol = IPPROTO_ICMPV6;
+	const __be16 type = htons(ND_REDIRECT << 8); /* where the source port would be */
+	struct fw_packet packet;
+	struct fw_walk walk;
+
+	if (!fw)
+		return false;
+	fw_packet_init(&packet, AF_INET6);
+	fw_packet_set(&packet, FW_PROTO, &protocol, sizeof(protocol));
+	fw_packet_set(&packet, FW_SPORT, &type, sizeof(type));
+	fw_packet_device(&packet, FW_OIF, iface->device.name);
+	fw_walk_init(&walk, fw, &packet);
+	fw_walk_hook(&walk, FW_OUTPUT);
+	return walk.dropped != FW_NEVER;
+}
+
+static void check_redirects6(struct checkup *c, const struct checked_iface *iface)
+{
+	const char *name = iface->device.name;
+	struct problem *p;
+
+	if (sysctl_number("ipv6/conf/%s/forwarding", name) <= 0 || drops_redirects6(c, iface))
+		return;
+	p = problem_add(&c->problems, "icmp-redirects", VERDICT_DEGRADED, name, NULL);
+	problem_concerns(p, PROBLEM_IPV6);
+	problem_text(p, "clients and servers are on the same side, so this host tells clients by "
+			"ICMPv6 redirects to go past it: they do so for all flows to that server");
+	problem_next(p,
+		     "nft 'add table ip6 tproxy_redirect;add chain ip6 tproxy_redirect o {type "
+		     "filter hook output priority 0;};add rule ip6 tproxy_redirect o oifname %s "
+		     "icmpv6 type nd-redirect drop'",
+		     name);
+}
+
+static void note_way(const struct filtered *flows, void *arg)
+{
+	bool *one_arm = arg;
+	char out[IF_NAMESIZE];
+
+	filters_way_out(flows, out);
+	one_arm[flows->packet.family == AF_INET6] |= !strcmp(out, flows->iface->device.name);
+}
+
+static void check_one_arm(struct checkup *c, const struct checked_iface *iface)
+{
+	bool one_arm[2] = { false, false };
+
+	filters_each(c, iface, note_way, one_arm);
+	if (one_arm[0])
+		check_redirects4(c, iface);
+	if (one_arm[1])
+		check_redirects6(c, iface);
+}
+
+/* ---- reverse path filter ------------------------------------------------ */
+
+static bool is_strict(const char *name)
+{
+	const long all = sysctl_number("ipv4/conf/all/rp_filter");
+	const long own = sysctl_number("ipv4/conf/%s/rp_filter", name);
+
+	return (all > own ? all : own) == 1;
+}
+
+/* A network whose hosts are answered by another interface, which is not attached; NULL: none. */
+static const struct prefix *find_asymmetric(struct checkup *c, const struct checked_iface *iface,
+					    const struct rule *rule)
+{
+	const struct prefix *found = NULL;
+
+	for (size_t i = 0; i < rule->from.n && i < FILTERS_MAX_RANGES; i++) {
+		const struct prefix *prefix = &rule->from.items[i];
+		int way;
+
+		if (prefix->family != AF_INET)
+			continue;
+		way = way_to(c, iface, AF_INET, prefix->addr);
+		if (!prefix->len || way == iface->device.ifindex)
+			return NULL;
+		found = way ? prefix : found;
+	}
+	return found;
+}
+
+static void check_reverse_path(struct checkup *c, const struct checked_iface *iface)
+{
+	const char *name = iface->device.name;
+	char network[PREFIX_TEXT_LEN];
+
+	if (!is_strict(name) || device_vrf(&iface->device))
+		return;
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		const struct rule *rule = &c->policy.rules[i];
+		const struct prefix *prefix;
+		struct problem *p;
+
+		if (!rule_is_proxy(rule) || !checkup_takes(c, iface, i) || c->n > 1)
+			continue;
+		prefix = find_asymmetric(c, iface, rule);
+		if (!prefix)
+			continue;
+		p = problem_add(&c->problems, "rp-filter", VERDICT_DEGRADED, name, rule->name);
+		problem_concerns(p, PROBLEM_IPV4);
+		problem_text(p,
+			     "the route back to %s, where its clients are, leaves by another "
+			     "interface, and rp_filter is strict: the kernel drops their packets",
+			     prefix_format(prefix, network));
+		problem_next(p, "sysctl -w net/ipv4/conf/%s/rp_filter=2; or add a route back by %s",
+			     name, name);
+	}
+}
+
+void check_router(struct checkup *c, const struct checked_iface *iface)
+{
+	if (!(iface->iface.value.roles & TPROXY_ROLE_POLICY))
+		return;
+	check_forwarding(c, iface);
+	check_one_arm(c, iface);
+	check_reverse_path(c, iface);
+}
+
+/* ---- IPv6 without a rule ------------------------------------------------ */
+
+static bool has_whole_family(const struct rule *rule, __u8 family)
+{
+	for (size_t i = 0; i < rule->to.n; i++)
+		if (rule->to.items[i].family == family && !rule->to.items[i].len)
+			return true;
+	return false;
+}
+
+static bool has_family(const struct rule *rule, __u8 family)
+{
+	for (size_t i = 0; i < rule->to.n; i++)
+		if (rule->to.items[i].family == family)
+			return true;
+	return false;
+}
+
+void check_ipv6(struct checkup *c, const struct checked_iface *iface)
+{
+	const char *name = iface->device.name;
+	const struct rule *everything = NULL;
+	struct problem *p;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		const struct rule *rule = &c->policy.rules[i];
+
+		if (!checkup_takes(c, iface, i))
+			continue;
+		if (has_family(rule, AF_INET6))
+			return;
+		if (has_whole_family(rule, AF_INET) && rule->action != TPROXY_ACTION_PASS)
+			everything = everything ? everything : rule;
+	}
+	if (!everything || sysctl_number("ipv6/conf/%s/forwarding", name) <= 0 ||
+	    !leads_to_ipv6(c, iface))
+		return;
+	p = problem_add(&c->problems, "ipv6-leak", VERDICT_DEGRADED, name, everything->name);
+	problem_text(p,
+		     "it takes all of IPv4 and nothing of IPv6, which clients here have as well: "
+		     "flows to servers with IPv6 addresses pass");
+	problem_next(p, "tproxy-loader cidr add --rule %s ::/0; or stop forwarding IPv6",
+		     everything->name);
+}
+
+/* ---- QUIC --------------------------------------------------------------- */
+
+static bool covers(const struct rule *rule, __u8 protocol, __u16 port)
+{
+	for (size_t i = 0; i < rule->services.n; i++)
+		if (service_covers(&rule->services.items[i], protocol, port))
+			return true;
+	return false;
+}
+
+/* A browser that can reach UDP port 443 does not use TCP there for long. */
+void check_quic(struct checkup *c, const struct checked_iface *iface)
+{
+	const struct rule *blocks = NULL, *takes = NULL;
+	struct problem *p;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		const struct rule *rule = &c->policy.rules[i];
+
+		if (!checkup_takes(c, iface, i) || rule->action == TPROXY_ACTION_PASS)
+			continue;
+		if (covers(rule, IPPROTO_UDP, 443))
+			return;
+		if (!covers(rule, IPPROTO_TCP, 443))
+			continue;
+		takes = rule;
+		if (rule->action != TPROXY_ACTION_PROXY)
+			blocks = rule;
+	}
+	if (takes && !blocks)
+		checkup_evidence(c, "%s: QUIC (UDP port 443) passes", iface->device.name);
+	if (!blocks)
+		return;
+	p = problem_add(&c->problems, "quic-passes", VERDICT_DEGRADED, iface->device.name,
+			blocks->name);
+	problem_text(p, "it refuses TCP port 443, but QUIC, which browsers use there, passes");
+	problem_next(p, "tproxy-loader port add --rule %s udp/443", blocks->name);
+}

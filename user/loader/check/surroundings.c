@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What others on this host do to our rules and tables, and limits that all flows share. */
+#include <dirent.h>
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "kernel/routing/route.h"
+#include "lib/ini.h"
+#include "loader/check/list.h"
+#include "loader/check/tools/sysctl.h"
+#include "loader/steps/routing/steps_route.h"
+
+/* ---- systemd-networkd --------------------------------------------------- */
+
+#define NETWORKD "systemd-network" /* the kernel keeps 15 characters */
+
+static bool is_networkd(const char *pid)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[64], name[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	file = fopen(path, "re");
+	return file && fscanf(file, "%31s", name) == 1 && !strcmp(name, NETWORKD);
+}
+
+static bool is_in_our_namespace(const char *pid)
+{
+	struct stat own, other;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%.20s/ns/net", pid);
+	return !stat(path, &other) && !stat("/proc/thread-self/ns/net", &own) &&
+	       own.st_ino == other.st_ino && own.st_dev == other.st_dev;
+}
+
+static bool networkd_runs(void)
+{
+	__cleanup_dir DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		    is_networkd(entry->d_name) && is_in_our_namespace(entry->d_name))
+			return true;
+	return false;
+}
+
+struct reading {
+	bool in_section;
+	bool manages; /* the last setting wins */
+};
+
+static bool is_false(const char *value)
+{
+	return !strcmp(value, "0") || !strcasecmp(value, "no") || !strcasecmp(value, "n") ||
+	       !strcasecmp(value, "false") || !strcasecmp(value, "f") || !strcasecmp(value, "off");
+}
+
+static int take_line(const struct ini_line *line, void *arg)
+{
+	struct reading *reading = arg;
+
+	if (line->kind == INI_SECTION)
+		reading->in_section = !strcmp(line->name, "Network");
+	else if (line->kind == INI_KEY && reading->in_section &&
+		 !strcmp(line->name, "ManageForeignRoutingPolicyRules"))
+		reading->manages = !is_false(line->value);
+	return 0;
+}
+
+/* In the order of precedence; a file hides those of the same name in later ones. */
+static const char *const config_dirs[] = { "/etc/systemd", "/run/systemd", "/usr/local/lib/systemd",
+					   "/usr/lib/systemd" };
+
+static bool read_first(const char *name, struct reading *reading)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(config_dirs); i++) {
+		__cleanup_file FILE *file = NULL;
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/%s", config_dirs[i], name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		reading->in_section = false;
+		ini_read(file, take_line, reading);
+		return true;
+	}
+	return false;
+}
+
+#define MAX_DROP_INS 64
+
+struct names {
+	char items[MAX_DROP_INS][NAME_MAX + 1];
+	size_t n;
+};
+
+static void add_names(struct names *names, const char *dir)
+{
+	__cleanup_dir DIR *open = NULL;
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/networkd.conf.d", dir);
+	open = opendir(path);
+	while (open && names->n < MAX_DROP_INS && (entry = readdir(open))) {
+		const char *end = strrchr(entry->d_name, '.');
+
+		if (end && !strcmp(end, ".conf"))
+			snprintf(names->items[names->n++], NAME_MAX + 1, "%s", entry->d_name);
+	}
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* The main file, then drop-ins by name. */
+static bool networkd_manages(void)
+{
+	__cleanup_free struct names *names = calloc(1, sizeof(*names));
+	struct reading reading = { .manages = true };
+
+	read_first("networkd.conf", &reading);
+	for (size_t i = 0; i < ARRAY_SIZE(config_dirs) && names; i++)
+		add_names(names, config_dirs[i]);
+	if (names)
+		qsort(names->items, names->n, sizeof(names->items[0]), compare_names);
+	for (size_t i = 0; names && i < names->n; i++) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "networkd.conf.d/%s", names->items[i]);
+		read_first(path, &reading);
+	}
+	return reading.manages;
+}
+
+void check_networkd(struct checkup *c)
+{
+	struct problem *p;
+
+	if (!networkd_runs() || !networkd_manages())
+		return;
+	p = problem_add(&c->problems, "networkd-rules", VERDICT_DEGRADED, NULL, NULL);
+	problem_text(p, "systemd-networkd removes routing rules of others when it starts or is "
+			"reconfigured: ours, too");
+	problem_next(p, "mkdir -p /etc/systemd/networkd.conf.d && printf "
+			"'[Network]\\nManageForeignRoutingPolicyRules=no\\n' "
+			">/etc/systemd/networkd.conf.d/tproxy.conf; then systemctl restart "
+			"systemd-networkd and tproxy-loader attach, or let watch repair it");
+}
+
+/* ---- our routing table -------------------------------------------------- */
+
+void check_table(struct checkup *c)
+{
+	const __u32 table = steps_route_key(c->session).table;
+
+	for (size_t i = 0; i < ROUTE_FAMILIES; i++) {
+		const char digit = route_family_digit(route_families[i]);
+		struct route_table found = { .foreign = false };
+		struct problem *p;
+
+		if (!route_family_present(route_families[i]) ||
+		    route_table_read(&c->session->nl, route_families[i], table, &found) ||
+		    !found.foreign)
+			continue;
+		p = problem_add(&c->problems, "table-shared", VERDICT_BROKEN, NULL, NULL);
+		problem_concerns(p, digit == '4' ? PROBLEM_IPV4 : PROBLEM_IPV6);
+		problem_text(p,
+			     "our IPv%c routing table %u has routes of others: intercepted packets "
+			     "to their destinations leave past the proxy",
+			     digit, table);
+		problem_next(p,
+			     "ip -%c route flush table %u && tproxy-loader attach %s; or attach "
+			     "with another --table",
+			     digit, table,
+			     c->n ? (const char *)c->ifaces[0].iface.value.name : "IF");
+	}
+}
+
+/* ---- connection tracking ------------------------------------------------ */
+
+void check_conntrack(struct checkup *c)
+{
+	const long count = sysctl_number("netfilter/nf_conntrack_count");
+	const long max = sysctl_number("netfilter/nf_conntrack_max");
+	struct problem *p;
+
+	if (count < 0 || max <= 0)
+		return;
+	checkup_evidence(c, "%ld of %ld connections", count, max);
+	if (count < max / 10 * 9)
+		return;
+	p = problem_add(&c->problems, "conntrack-full",
+			count >= max ? VERDICT_BROKEN : VERDICT_DEGRADED, NULL, NULL);
+	problem_text(p,
+		     "connection tracking has %ld of at most %ld entries: when it is full, the "
+		     "kernel drops packets of new flows",
+		     count, max);
+	problem_next(p, "sysctl -w net/netfilter/nf_conntrack_max=%ld", max * 4);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/check/tools/filters.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "kernel/netfilter/firewall.h"
+#include "kernel/routing/return_route.h"
+#include "loader/check/tools/listening.h"
+#include "loader/check/tools/neighbourhood.h"
+
+const struct firewall *filters_read(struct checkup *c)
+{
+	int err = 0;
+
+	if (!c->firewall) {
+		c->firewall = calloc(1, sizeof(*c->firewall));
+		err = c->firewall ? firewall_read(c->firewall) : -ENOMEM;
+		c->firewall_error = err;
+	}
+	if (c->firewall_error)
+		checkup_unchecked(c, "packet filters cannot be read: %s",
+				  strerror(-c->firewall_error));
+	else if (c->firewall->incomplete)
+		checkup_unchecked(c, "not all rules of packet filters could be read");
+	return c->firewall_error ? NULL : c->firewall;
+}
+
+/* ---- classes of flows --------------------------------------------------- */
+
+static __u8 family_of(__u8 cls)
+{
+	return cls == TPROXY_TCP4 || cls == TPROXY_UDP4 ? AF_INET : AF_INET6;
+}
+
+static __u8 protocol_of(__u8 cls)
+{
+	return cls == TPROXY_TCP4 || cls == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
+}
+
+static void prefix_range(const struct prefix *prefix, struct fw_range *range)
+{
+	const size_t bits = prefix->family == AF_INET ? 32 : 128;
+
+	*range = (struct fw_range){ 0 };
+	memcpy(range->lo, prefix->addr, bits / 8);
+	memcpy(range->hi, prefix->addr, bits / 8);
+	for (size_t i = prefix->len; i < bits; i++)
+		range->hi[i / 8] |= (__u8)(0x80 >> i % 8);
+}
+
+static void set_addresses(struct fw_packet *packet, enum fw_field field,
+			  const struct prefix_set *set, struct fw_range *ranges)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->items[i].family != packet->family)
+			continue;
+		if (n == FILTERS_MAX_RANGES || !set->items[i].len)
+			return; /* any */
+		prefix_range(&set->items[i], &ranges[n++]);
+	}
+	if (n)
+		fw_packet_ranges(packet, field, ranges, n);
+}
+
+static void set_ports(struct filtered *flows, __u8 protocol)
+{
+	const struct service_set *set = &flows->rule->services;
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const struct port_range *range = &set->items[i].range;
+		const __be16 lo = htons(range->first), hi = htons(range->last);
+
+		if (set->items[i].proto != protocol)
+			continue;
+		if (n == FILTERS_MAX_RANGES || !range->first)
+			return; /* any */
+		flows->ports[n] = (struct fw_range){ 0 };
+		memcpy(flows->ports[n].lo, &lo, sizeof(lo));
+		memcpy(flows->ports[n++].hi, &hi, sizeof(hi));
+	}
+	if (n)
+		fw_packet_ranges(&flows->packet, FW_DPORT, flows->ports, n);
+}
+
+/* In a VRF a packet meets filters twice, also as one of the VRF. */
+static void set_device(struct filtered *flows)
+{
+	if (!device_vrf(&flows->iface->device))
+		fw_packet_device(&flows->packet, FW_IIF, flows->iface->device.name);
+}
+
+static void describe(struct filtered *flows)
+{
+	const struct tproxy_config *config = &flows->c->session->state.config;
+	const __u8 protocol = protocol_of(flows->cls), syn = 2, yes = 1;
+	struct fw_packet *packet = &flows->packet;
+
+	fw_packet_init(packet, family_of(flows->cls));
+	fw_packet_set(packet, FW_PROTO, &protocol, sizeof(protocol));
+	if (protocol == IPPROTO_TCP)
+		fw_packet_set(packet, FW_TCPFLAGS, &syn, sizeof(syn));
+	fw_packet_set(packet, FW_TRANSPARENT, &yes, sizeof(yes));
+	fw_packet_bits(packet, FW_MARK, config->mark, ~config->df_mark);
+	fw_packet_bits(packet, FW_CTMARK, 0, ~0u);
+	fw_packet_bits(packet, FW_CTSTATE, FW_STATE_NEW, ~0u);
+	fw_packet_bits(packet, FW_DSTTYPE, RTN_UNICAST, ~0u);
+	set_device(flows);
+	set_addresses(packet, FW_DADDR, &flows->rule->to, flows->to);
+	set_addresses(packet, FW_SADDR, &flows->rule->from, flows->from);
+	set_ports(flows, protocol);
+}
+
+void filters_each(struct checkup *c, const struct checked_iface *iface,
+		  void (*fn)(const struct filtered *flows, void *arg), void *arg)
+{
+	struct filtered flows = { .c = c, .iface = iface, .fw = filters_read(c) };
+
+	for (int i = 0; i < TPROXY_MAX_RULES && flows.fw; i++) {
+		flows.rule = &c->policy.rules[i];
+		if (!rule_is_proxy(flows.rule) || !checkup_takes(c, iface, i))
+			continue;
+		for (flows.cls = 0; flows.cls < TPROXY_CLASS_MAX; flows.cls++) {
+			if (!(listening_wanted(flows.rule) & 1 << flows.cls))
+				continue;
+			describe(&flows);
+			fn(&flows, arg);
+		}
+	}
+}
+
+/* ---- the way out -------------------------------------------------------- */
+
+void filters_way_out(const struct filtered *flows, char *ret_name)
+{
+	const __u8 family = family_of(flows->cls);
+	struct endpoint to = { .family = family };
+	struct return_route_query query = { .family = family, .addr = to.addr };
+	struct return_route route;
+
+	*ret_name = '\0';
+	neighbourhood_stranger(family, &to);
+	if (flows->packet.fields[FW_DADDR].ranges)
+		memcpy(to.addr, flows->to[0].hi, sizeof(to.addr));
+	query.vrf = device_vrf(&flows->iface->device);
+	if (!return_route_find(&flows->c->session->nl, &query, &route) && !route.own)
+		if_indextoname((unsigned int)route.ifindex, ret_name);
+}
+
+/* ---- problems and cures ------------------------------------------------- */
+
+struct problem *filters_problem(const struct filtered *flows, struct problem *added)
+{
+	struct problems *problems = &flows->c->problems;
+
+	problem_concerns(added, (__u8)(1 << flows->cls));
+	for (size_t i = 0; added && i + 1 < problems->n; i++) {
+		struct problem *before = &problems->items[i];
+
+		if (!problem_same(before, added) || before->verdict != added->verdict)
+			continue;
+		before->classes |= before->classes ? (__u8)(1 << flows->cls) : 0;
+		problems->n--;
+		return NULL;
+	}
+	return added;
+}
+
+char *filters_rescue(const struct checkup *c, const char *ifname, char *buf)
+{
+	snprintf(
+		buf, FILTERS_COMMAND_LEN,
+		"nft 'add table inet tproxy_rescue;add chain inet tproxy_rescue pre {type filter "
+		"hook prerouting priority 1000;};add rule inet tproxy_rescue pre iifname %s socket "
+		"transparent 1 meta mark set meta mark or 0x%x'",
+		ifname, c->session->state.config.mark);
+	return buf;
+}
+
+static const char *const families[] = {
+	[NFPROTO_INET] = "inet",
+	[NFPROTO_IPV4] = "ip",
+	[NFPROTO_NETDEV] = "netdev",
+	[NFPROTO_IPV6] = "ip6",
+};
+
+bool filters_accept(const struct checkup *c, const struct fw_chain *chain, char *buf)
+{
+	const __u32 mark = c->session->state.config.mark;
+
+	if (chain->legacy)
+		snprintf(buf, FILTERS_COMMAND_LEN,
+			 "%s -t %s -I %s -m mark --mark 0x%x/0x%x -j ACCEPT",
+			 chain->family == NFPROTO_IPV6 ? "ip6tables-legacy" : "iptables-legacy",
+			 chain->table, chain->name, mark, mark);
+	else
+		snprintf(buf, FILTERS_COMMAND_LEN,
+			 "nft insert rule %s %s %s meta mark and 0x%x == 0x%x accept",
+			 families[chain->family], chain->table, chain->name, mark, mark);
+	return !chain->odd;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the packet filters of this host (kernel/netfilter) are asked about: for each interface, each
+ * proxy rule and each class of its flows, the first packets that we intercept. Reads only.
+ */
+#ifndef TPROXY_LOADER_CHECK_TOOLS_FILTERS_H
+#define TPROXY_LOADER_CHECK_TOOLS_FILTERS_H
+
+#include "kernel/netfilter/text.h"
+#include "kernel/netfilter/walk.h"
+#include "loader/check/tools/checkup.h"
+
+#define FILTERS_MAX_RANGES 64 /* of ports or addresses; with more, any are meant */
+
+/* The flows of one rule and class that enter by one interface. */
+struct filtered {
+	struct checkup *c;
+	const struct checked_iface *iface;
+	const struct rule *rule;
+	__u8 cls; /* enum tproxy_class */
+	const struct firewall *fw;
+	struct fw_packet packet; /* the first one, with our mark, before it is routed */
+	struct fw_range to[FILTERS_MAX_RANGES], from[FILTERS_MAX_RANGES];
+	struct fw_range ports[FILTERS_MAX_RANGES];
+};
+
+/* The model, read once for each run; NULL after it is noted that it cannot be read. */
+const struct firewall *filters_read(struct checkup *c);
+/* Calls fn for all of them. */
+void filters_each(struct checkup *c, const struct checked_iface *iface,
+		  void (*fn)(const struct filtered *flows, void *arg), void *arg);
+
+/* By which interface the flows leave if they are forwarded; empty: unknown. IF_NAMESIZE bytes. */
+void filters_way_out(const struct filtered *flows, char *ret_name);
+
+/*
+ * A problem that was just added is of these flows. If the same is there already, that one gets their
+ * class, and the new one goes: NULL.
+ */
+struct problem *filters_problem(const struct filtered *flows, struct problem *added);
+
+/* Commands for our own chain, whose names nobody else uses. */
+#define FILTERS_COMMAND_LEN 320
+/* nft: all packets of transparent sockets get our mark again, just before they are routed. */
+char *filters_rescue(const struct checkup *c, const char *ifname, char *buf);
+/* Accepts packets with our mark in the chain. False if no command can name it. */
+bool filters_accept(const struct checkup *c, const struct fw_chain *chain, char *buf);
+
+#endif
