@@ -16,7 +16,7 @@ const struct kind kinds_firewall[] = {
 	  .cause =
 		  "A rule in prerouting sets the whole mark, or restores it from conntrack without a mask: VPN clients, multi-WAN scripts, QoS.",
 	  .see = "nft list ruleset; iptables-save -t mangle",
-	  .cure = "Let these rules keep our bits (mark and 0x1000000 by default)." },
+	  .cure = "Let what writes the mark leave our bits alone (0x1000000 by default), or add the nft chain that the text names: it gives packets of transparent sockets our mark again, just before they are routed. Delete it with: nft delete table inet tproxy_rescue." },
 	{ .id = "rewritten",
 	  .title = "DNAT or REDIRECT rewrites the destination of intercepted flows",
 	  .means =

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernel/routing/return_route.h"
+#include "loader/check/tools/filters.h"
 #include "loader/check/tools/listening.h"
 
 #define FLOW_TEXT_LEN (INET6_ADDRSTRLEN + 32)
@@ -84,15 +85,14 @@ static void forwarded(struct checkup *c, const struct proof *proof,
 		      const struct probe_report *report)
 {
 	struct problem *p = add(c, proof, "mark-lost");
-	char flow[FLOW_TEXT_LEN];
+	char flow[FLOW_TEXT_LEN], rescue[FILTERS_COMMAND_LEN];
 
 	problem_text(p,
 		     "a probe (%s) is forwarded instead of delivered here (%s): its mark is gone "
 		     "when it is routed, or another rule comes first",
 		     flow_text(&proof->flow, flow), report->where);
-	problem_next(p,
-		     "look for what writes the packet mark in prerouting (nft list ruleset, "
-		     "iptables-save -t mangle), and let it leave 0x%x alone",
+	problem_next(p, "%s; better: let what writes the mark leave 0x%x alone",
+		     filters_rescue(c, proof->iface->device.name, rescue),
 		     c->session->state.config.mask);
 }
 
@@ -149,8 +149,18 @@ static bool is_routed_on(const struct probe_report *report)
 	       !strncmp(report->where, "ip6_forward", 11) || strstr(report->why, "INNOROUTES");
 }
 
+/* A cause that is known already is not reported as another one. */
+static bool is_known(const struct checkup *c, const struct proof *proof)
+{
+	const __u8 cls = (__u8)(1 << listening_class(proof->flow.proto, proof->flow.dst.family));
+
+	return checkup_explains(c, proof->iface, proof->rule ? proof->rule : "", cls);
+}
+
 static void explain(struct checkup *c, const struct proof *proof, const struct probe_report *report)
 {
+	if (is_known(c, proof))
+		return;
 	if (report->result == PROBE_UNSEEN)
 		unseen(c, proof);
 	else if (strstr(report->why, "NETFILTER_DROP"))
@@ -184,7 +194,8 @@ enum proved proving_run(struct checkup *c, const struct proof *proof)
 		c->probes_arrived++;
 		if (!is_rewritten(&proof->flow, &report.dst))
 			return PROVED_ARRIVES;
-		rewritten(c, proof, &report.dst);
+		if (!is_known(c, proof))
+			rewritten(c, proof, &report.dst);
 		return PROVED_LOST;
 	}
 	explain(c, proof, &report);
