@@ -155,13 +155,20 @@ static void check_redirects6(struct checkup *c, const struct checked_iface *ifac
 		     name);
 }
 
+/* IPv6 redirects name link-local routers only (ndisc_send_redirect). */
+static bool may_redirect(const struct return_route *route)
+{
+	return route->hop_family == AF_INET || IN6_IS_ADDR_LINKLOCAL((const void *)route->hop);
+}
+
 static void note_way(const struct filtered *flows, void *arg)
 {
 	bool *one_arm = arg;
-	char out[IF_NAMESIZE];
+	struct return_route route;
 
-	filters_way_out(flows, out);
-	one_arm[flows->packet.family == AF_INET6] |= !strcmp(out, flows->iface->device.name);
+	if (filters_way(flows, &route) && route.ifindex == flows->iface->device.ifindex &&
+	    may_redirect(&route))
+		one_arm[flows->packet.family == AF_INET6] = true;
 }
 
 static void check_one_arm(struct checkup *c, const struct checked_iface *iface)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "kernel/netfilter/firewall.h"
-#include "kernel/routing/return_route.h"
 #include "loader/check/tools/listening.h"
 #include "loader/check/tools/neighbourhood.h"
 
@@ -136,19 +135,26 @@ void filters_each(struct checkup *c, const struct checked_iface *iface,
 
 /* ---- the way out -------------------------------------------------------- */
 
-void filters_way_out(const struct filtered *flows, char *ret_name)
+bool filters_way(const struct filtered *flows, struct return_route *ret_route)
 {
 	const __u8 family = family_of(flows->cls);
 	struct endpoint to = { .family = family };
-	struct return_route_query query = { .family = family, .addr = to.addr };
-	struct return_route route;
+	const struct return_route_query query = { .family = family,
+						  .addr = to.addr,
+						  .vrf = device_vrf(&flows->iface->device) };
 
-	*ret_name = '\0';
 	neighbourhood_stranger(family, &to);
 	if (flows->packet.fields[FW_DADDR].ranges)
 		memcpy(to.addr, flows->to[0].hi, sizeof(to.addr));
-	query.vrf = device_vrf(&flows->iface->device);
-	if (!return_route_find(&flows->c->session->nl, &query, &route) && !route.own)
+	return !return_route_find(&flows->c->session->nl, &query, ret_route) && !ret_route->own;
+}
+
+void filters_way_out(const struct filtered *flows, char *ret_name)
+{
+	struct return_route route;
+
+	*ret_name = '\0';
+	if (filters_way(flows, &route))
 		if_indextoname((unsigned int)route.ifindex, ret_name);
 }
 

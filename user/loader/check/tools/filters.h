@@ -8,6 +8,7 @@
 
 #include "kernel/netfilter/text.h"
 #include "kernel/netfilter/walk.h"
+#include "kernel/routing/return_route.h"
 #include "loader/check/tools/checkup.h"
 
 #define FILTERS_MAX_RANGES 64 /* of ports or addresses; with more, any are meant */
@@ -30,6 +31,8 @@ const struct firewall *filters_read(struct checkup *c);
 void filters_each(struct checkup *c, const struct checked_iface *iface,
 		  void (*fn)(const struct filtered *flows, void *arg), void *arg);
 
+/* The route of these flows if they are forwarded. False: there is none. */
+bool filters_way(const struct filtered *flows, struct return_route *ret_route);
 /* By which interface the flows leave if they are forwarded; empty: unknown. IF_NAMESIZE bytes. */
 void filters_way_out(const struct filtered *flows, char *ret_name);
 
