@@ -143,6 +143,12 @@ for iptables in iptables-nft iptables-legacy; do
 	ok "$iptables: flows go through the relay again" relayed
 	r $iptables -F INPUT
 done
+# what the model cannot know for certain
+fault input-filter rule 'insert rule inet filter input iifname r0 meta l4proto { tcp, udp } meta length > 20 drop'
+like "the probe proves it, and the rule is named" "$(json_value "o['problems'][0]['text']" <"$DOCTOR_JSON")" \
+	'^a probe .* dropped by a packet filter .*: nft chain inet filter input, rule with handle'
+cure
+ok "flows go through the relay again" relayed
 rule 'insert rule inet filter input iifname r0 limit rate over 1000/second drop'
 healthy "a limit at input is meant so"
 

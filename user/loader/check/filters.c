@@ -9,36 +9,22 @@
 
 /* ---- input -------------------------------------------------------------- */
 
-static const char *name_drop(const struct fw_walk *walk, char *buf)
-{
-	if (walk->rule)
-		return fw_rule_text(walk->fw, walk->rule, buf);
-	snprintf(buf, FW_TEXT_LEN, "the policy of ");
-	fw_chain_text(walk->chain, buf + strlen(buf));
-	return buf;
-}
-
 /* What is dropped only in part may be meant so: a list of banned addresses, a limit. */
 static void check_input(const struct filtered *flows, void *unused)
 {
-	char where[2 * FW_TEXT_LEN], cure[FILTERS_COMMAND_LEN];
+	char where[FILTERS_DROP_LEN], cure[FILTERS_COMMAND_LEN];
 	struct fw_walk walk;
 	struct problem *p;
 
-	fw_walk_init(&walk, flows->fw, &flows->packet);
-	fw_walk_hook(&walk, FW_INGRESS);
-	fw_walk_hook(&walk, FW_PREROUTING);
-	/* That the mark is gone is another problem: see what follows if it is kept. */
-	walk.packet.fields[FW_MARK] = flows->packet.fields[FW_MARK];
-	fw_walk_hook(&walk, FW_INPUT);
+	filters_arrive(&walk, flows);
 	if (walk.dropped != FW_ALL)
 		return;
 	p = filters_problem(flows, problem_add(&flows->c->problems, "input-filter", VERDICT_BROKEN,
 					       flows->iface->device.name, flows->rule->name));
 	problem_text(p, "%s drops intercepted packets, which arrive here for addresses of servers",
-		     name_drop(&walk, where));
+		     filters_drop_text(&walk, where));
 	if (filters_accept(flows->c, walk.chain, cure))
-		problem_next(p, "%s", cure);
+		problem_next(p, "%s; with ufw and firewalld also in their own rules", cure);
 	else
 		problem_next(p, "nft -a list ruleset; accept packets with mark 0x%x there",
 			     flows->c->session->state.config.mark);
@@ -155,7 +141,7 @@ static void assume_clients(const struct filtered *flows, struct fw_packet *packe
 
 static void report_skipped(const struct filtered *flows, const struct fw_walk *walk)
 {
-	char where[2 * FW_TEXT_LEN], cure[FW_TEXT_LEN];
+	char where[FILTERS_DROP_LEN], cure[FW_TEXT_LEN];
 	struct problem *p = filters_problem(
 		flows, problem_add(&flows->c->problems, "forward-skipped", VERDICT_DEGRADED,
 				   flows->iface->device.name, flows->rule->name));
@@ -163,7 +149,7 @@ static void report_skipped(const struct filtered *flows, const struct fw_walk *w
 	problem_text(p,
 		     "%s dropped %s of these flows before: intercepted flows are not forwarded, so "
 		     "it no longer applies",
-		     name_drop(walk, where), walk->dropped == FW_ALL ? "all" : "some");
+		     filters_drop_text(walk, where), walk->dropped == FW_ALL ? "all" : "some");
 	if (walk->rule && fw_rule_delete_text(flows->fw, walk->rule, cure))
 		problem_next(p, "%s; after you made it a rule of the policy (action = drop)", cure);
 	else

@@ -94,7 +94,8 @@ static void set_device(struct filtered *flows)
 		fw_packet_device(&flows->packet, FW_IIF, flows->iface->device.name);
 }
 
-static void describe(struct filtered *flows)
+/* The first packet of any intercepted flow. */
+static void describe_any(struct filtered *flows)
 {
 	const struct tproxy_config *config = &flows->c->session->state.config;
 	const __u8 protocol = protocol_of(flows->cls), syn = 2, yes = 1;
@@ -110,6 +111,14 @@ static void describe(struct filtered *flows)
 	fw_packet_bits(packet, FW_CTSTATE, FW_STATE_NEW, ~0u);
 	fw_packet_bits(packet, FW_DSTTYPE, RTN_UNICAST, ~0u);
 	set_device(flows);
+}
+
+static void describe(struct filtered *flows)
+{
+	const __u8 protocol = protocol_of(flows->cls);
+	struct fw_packet *packet = &flows->packet;
+
+	describe_any(flows);
 	set_addresses(packet, FW_DADDR, &flows->rule->to, flows->to);
 	set_addresses(packet, FW_SADDR, &flows->rule->from, flows->from);
 	set_ports(flows, protocol);
@@ -131,6 +140,43 @@ void filters_each(struct checkup *c, const struct checked_iface *iface,
 			fn(&flows, arg);
 		}
 	}
+}
+
+void filters_arrive(struct fw_walk *walk, const struct filtered *flows)
+{
+	fw_walk_init(walk, flows->fw, &flows->packet);
+	fw_walk_hook(walk, FW_INGRESS);
+	fw_walk_hook(walk, FW_PREROUTING);
+	/* That the mark is gone is another problem: see what follows if it is kept. */
+	walk->packet.fields[FW_MARK] = flows->packet.fields[FW_MARK];
+	fw_walk_hook(walk, FW_INPUT);
+}
+
+bool filters_suspect(struct checkup *c, const struct checked_iface *iface,
+		     const struct probe_flow *flow, struct fw_walk *ret_walk)
+{
+	const size_t len = flow->dst.family == AF_INET ? 4 : 16;
+	const __be16 port = htons(flow->dst.port);
+	struct filtered flows = { .c = c, .iface = iface, .fw = filters_read(c) };
+
+	if (!flows.fw)
+		return false;
+	flows.cls = (__u8)listening_class(flow->proto, flow->dst.family);
+	describe_any(&flows);
+	fw_packet_set(&flows.packet, FW_SADDR, flow->src.addr, len);
+	fw_packet_set(&flows.packet, FW_DADDR, flow->dst.addr, len);
+	fw_packet_set(&flows.packet, FW_DPORT, &port, sizeof(port));
+	filters_arrive(ret_walk, &flows);
+	return ret_walk->dropped != FW_NEVER;
+}
+
+char *filters_drop_text(const struct fw_walk *walk, char *buf)
+{
+	if (walk->rule)
+		return fw_rule_text(walk->fw, walk->rule, buf);
+	snprintf(buf, FILTERS_DROP_LEN, "the policy of ");
+	fw_chain_text(walk->chain, buf + strlen(buf));
+	return buf;
 }
 
 /* ---- the way out -------------------------------------------------------- */
@@ -206,7 +252,7 @@ bool filters_accept(const struct checkup *c, const struct fw_chain *chain, char 
 			 chain->table, chain->name, mark, mark);
 	else
 		snprintf(buf, FILTERS_COMMAND_LEN,
-			 "nft insert rule %s %s %s meta mark and 0x%x == 0x%x accept",
+			 "nft 'insert rule %s %s %s meta mark & 0x%x == 0x%x accept'",
 			 families[chain->family], chain->table, chain->name, mark, mark);
 	return !chain->odd;
 }

@@ -8,6 +8,7 @@
 
 #include "kernel/netfilter/text.h"
 #include "kernel/netfilter/walk.h"
+#include "kernel/probe/probe.h"
 #include "kernel/routing/return_route.h"
 #include "loader/check/tools/checkup.h"
 
@@ -30,6 +31,15 @@ const struct firewall *filters_read(struct checkup *c);
 /* Calls fn for all of them. */
 void filters_each(struct checkup *c, const struct checked_iface *iface,
 		  void (*fn)(const struct filtered *flows, void *arg), void *arg);
+
+/* Through all hooks until they are delivered here. */
+void filters_arrive(struct fw_walk *walk, const struct filtered *flows);
+/* What may drop the packet of a probe on its way to the listener. False: nothing that is known. */
+bool filters_suspect(struct checkup *c, const struct checked_iface *iface,
+		     const struct probe_flow *flow, struct fw_walk *ret_walk);
+#define FILTERS_DROP_LEN (FW_TEXT_LEN + 16)
+/* The rule that drops, or "the policy of CHAIN". Returns buf. */
+char *filters_drop_text(const struct fw_walk *walk, char *buf);
 
 /* The route of these flows if they are forwarded. False: there is none. */
 bool filters_way(const struct filtered *flows, struct return_route *ret_route);

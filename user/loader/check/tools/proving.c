@@ -50,15 +50,20 @@ static void filtered(struct checkup *c, const struct proof *proof,
 {
 	const __u32 mark = c->session->state.config.mark;
 	struct problem *p = add(c, proof, "input-filter");
-	char flow[FLOW_TEXT_LEN];
+	char flow[FLOW_TEXT_LEN], suspect[FILTERS_DROP_LEN], accept[FILTERS_COMMAND_LEN];
+	struct fw_walk walk;
+	const bool known = p && filters_suspect(c, proof->iface, &proof->flow, &walk);
 
-	problem_text(p, "a probe (%s) is dropped by a packet filter of this host (%s in %s)",
-		     flow_text(&proof->flow, flow), report->why, report->where);
-	problem_next(
-		p,
-		"let marked packets in: nft 'insert rule inet filter input meta mark & 0x%x == "
-		"0x%x accept'; with ufw and firewalld a rule for this mark before theirs",
-		mark, mark);
+	problem_text(p, "a probe (%s) is dropped by a packet filter of this host (%s in %s)%s%s",
+		     flow_text(&proof->flow, flow), report->why, report->where, known ? ": " : "",
+		     known ? filters_drop_text(&walk, suspect) : "");
+	if (known && filters_accept(c, walk.chain, accept))
+		problem_next(p, "%s; with ufw and firewalld also in their own rules", accept);
+	else
+		problem_next(p,
+			     "nft 'insert rule inet filter input meta mark & 0x%x == 0x%x "
+			     "accept'; with ufw and firewalld a rule for this mark before theirs",
+			     mark, mark);
 }
 
 static void wrong_way(struct checkup *c, const struct proof *proof)
