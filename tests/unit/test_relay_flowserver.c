@@ -355,6 +355,44 @@ static void two_processes(void **state)
 	assert_true(is_idle(&serving) && is_idle(&retired));
 }
 
+static void describe(const void *arg, struct flows_status *ret_status)
+{
+	*ret_status = (struct flows_status){ .nofile = *(const unsigned int *)arg };
+}
+
+/* Only the relay that serves answers, and nobody walks over flows. */
+static void status(void **state)
+{
+	static const unsigned int nofile = 4096;
+	struct flows_status answer;
+	struct flows_end end;
+	int fd;
+
+	serving.server.others = (struct flow_others){ .pass_on = pass_on, .arg = &retired.server };
+	serving.server.teller = (struct flow_teller){ .describe = describe, .arg = &nofile };
+	fd = ask(FLOWS_ASK_STATUS, 0);
+	turn(&serving);
+	assert_int_equal(recv(fd, &answer, sizeof(answer), MSG_TRUNC), sizeof(answer));
+	assert_int_equal(answer.head.version, FLOWS_VERSION);
+	assert_int_equal(answer.head.kind, FLOWS_STATUS);
+	assert_int_equal(answer.nofile, nofile);
+	assert_int_equal(recv(fd, &end, sizeof(end), MSG_TRUNC), sizeof(end));
+	assert_int_equal(end.err, 0);
+	assert_int_equal(end.passed_on, 0);
+	assert_int_equal(recv(fd, &end, sizeof(end), 0), 0);
+	close(fd);
+	assert_true(is_idle(&serving) && is_idle(&retired));
+}
+
+/* As an older relay does. */
+static void no_status(void **state)
+{
+	struct result r = collect(ask(FLOWS_ASK_STATUS, 0));
+
+	assert_int_equal(r.ends, 1);
+	assert_int_equal(r.err, EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +407,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stopped_thread, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_descriptor, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(status, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_status, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ struct daemon {
 	unsigned int opened; /* threads */
 	unsigned int running;
 	int signals;
+	uint64_t began;          /* ms of CLOCK_MONOTONIC */
 	int status;              /* of the process, at its end */
 	enum thread_order order; /* that the threads have */
 	uint64_t drain_end;      /* ms of CLOCK_MONOTONIC: we wait for retired relays until then */

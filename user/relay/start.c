@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/notify.h"
 #include "relay/admit/clients.h"
+#include "relay/describe.h"
 #include "relay/log/looplog.h"
 #include "relay/log/record.h"
 #include "relay/log/sink.h"
@@ -218,6 +219,8 @@ static int start_threads(struct daemon *d)
 		share_descriptors(d);
 	if (!err)
 		err = flow_server_open(&d->flows, take_fd(&d->flows_fd), d->ports, d->opened);
+	d->began = monotonic_ms();
+	d->flows.teller = (struct flow_teller){ .describe = describe_relay, .arg = d };
 	if (!err)
 		err = sink_start();
 	if (!err)

@@ -27,9 +27,9 @@ union any_message {
 	struct flows_end end;
 };
 
-static int open_relay(const char *relay, int *ret_fd)
+int flows_dial(const char *relay, unsigned int silence_s, int *ret_fd)
 {
-	const struct timeval patience = { .tv_sec = SILENCE_S };
+	const struct timeval patience = { .tv_sec = silence_s };
 	char name[FLOWS_SOCKET_LEN];
 	int err = flows_socket_name(relay, name);
 	int fd = err ? err : rundir_connect(name);
@@ -114,7 +114,7 @@ static int take_answer(struct asking *a)
 static int ask_once(struct asking *a, const char *relay, const struct flows_request *request)
 {
 	__cleanup_close int fd = -1;
-	int err = open_relay(relay, &fd);
+	int err = flows_dial(relay, SILENCE_S, &fd);
 
 	if (err)
 		return err;

@@ -13,6 +13,12 @@ struct flows_answer {
 };
 
 /*
+ * A connection to this relay that waits for at most silence_s for each message. 0, or -errno as
+ * flows_ask.
+ */
+int flows_dial(const char *relay, unsigned int silence_s, int *ret_fd);
+
+/*
  * relay: its name, as flows_relays has it. Calls fn for each record, until it returns other than 0;
  * returns that. 0, or -errno: -EPROTO: it is of another version; -EBUSY: it had too many clients
  * all the time; -EPERM: we may not end flows; -EACCES: we may not ask; -ENOENT, -ECONNREFUSED: it

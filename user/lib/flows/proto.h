@@ -4,6 +4,10 @@
  * request for each connection; the answer is any number of FLOWS_RECORDS and then one FLOWS_END
  * from each process that serves the flows, the retired relays included. The connection closes after
  * the last one. Both ends are on one host, so numbers have its byte order. Data only.
+ *
+ * FLOWS_ASK_STATUS asks the relay that serves about itself: one FLOWS_STATUS and its FLOWS_END. A
+ * relay that does not know the question answers with EPROTO. A later one may send a longer status:
+ * what is new comes last.
  */
 #ifndef TPROXY_LIB_FLOWS_PROTO_H
 #define TPROXY_LIB_FLOWS_PROTO_H
@@ -19,6 +23,8 @@ enum flows_kind {
 	FLOWS_KILL,     /* request: end them */
 	FLOWS_RECORDS,
 	FLOWS_END,
+	FLOWS_ASK_STATUS, /* request; its filter is not used */
+	FLOWS_STATUS,
 };
 
 /* Every message begins with it. */
@@ -85,6 +91,37 @@ struct flows_message {
 	struct flows_record records[FLOWS_PER_MESSAGE];
 };
 
+/* How often something happened since the start, and when it last did. */
+struct flows_event {
+	uint64_t count;
+	uint64_t ago_ms; /* of the latest one; 0 if there was none */
+};
+
+#define FLOWS_OWN_PORTS 1u /* flows leave with ports of this host, not only with their client's */
+
+/* Text ends with a 0 byte, or is empty. */
+struct flows_status {
+	struct flows_head head;
+	char version[32];
+	uint64_t up_ms;
+	uint32_t threads;
+	uint32_t flags;
+	uint64_t nofile;            /* descriptors that the process may have */
+	uint32_t descriptors;       /* of these, for flows */
+	uint32_t descriptors_left;  /* that any thread may still take */
+	struct flows_event limited; /* flows refused or ended for lack of descriptors or memory */
+	struct flows_event no_port; /* flows for which this host had no port */
+	struct flows_event lost;    /* lines of the log */
+	int32_t log_err;         /* positive errno of the latest write to the log; 0: it worked */
+	uint32_t upstreams;      /* that are configured: proxies behind this one */
+	uint32_t upstreams_down; /* of these, as far as the relay knows */
+	uint32_t zero;
+	uint64_t log_dev; /* of the open log file, as in struct stat; both 0: it is no file */
+	uint64_t log_inode;
+	char upstream_down[128]; /* one that is down, without its password */
+	char log_path[1024];     /* empty: the log goes to standard output */
+};
+
 /* One process has sent all that it has. */
 struct flows_end {
 	struct flows_head head;
@@ -92,5 +129,7 @@ struct flows_end {
 	uint32_t passed_on; /* other processes that answer on this connection as well */
 	uint64_t matched;   /* flows; of FLOWS_KILL: those that were ended */
 };
+
+_Static_assert(sizeof(struct flows_status) == 1304, "the same in all builds");
 
 #endif

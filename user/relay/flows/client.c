@@ -82,3 +82,16 @@ bool flow_client_refuse(struct flow_client *c, int err)
 	prepare_end(c, err);
 	return send_end(c);
 }
+
+/* Its socket is empty: this is the first message. */
+bool flow_client_tell(struct flow_client *c, const struct flow_teller *teller)
+{
+	struct flows_status status = { .head.version = 0 };
+
+	if (!teller->describe)
+		return flow_client_refuse(c, EPROTO);
+	teller->describe(teller->arg, &status);
+	status.head = (struct flows_head){ .version = FLOWS_VERSION, .kind = FLOWS_STATUS };
+	prepare_end(c, 0);
+	return !send_message(c, &status, sizeof(status)) && send_end(c);
+}

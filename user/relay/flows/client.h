@@ -32,6 +32,12 @@ struct flow_client {
 	struct flow_walk walk;
 };
 
+/* What the relay says about itself. describe NULL: nothing. */
+struct flow_teller {
+	void (*describe)(const void *arg, struct flows_status *ret_status);
+	const void *arg;
+};
+
 /* Where its walks go. */
 struct flow_client_ports {
 	struct flow_port **ports;
@@ -46,6 +52,9 @@ bool flow_client_returned(struct flow_client *c, const struct flow_client_ports 
 
 /* The socket takes more. */
 bool flow_client_writable(struct flow_client *c, const struct flow_client_ports *ports);
+
+/* Answers with the status of the relay instead of flows. */
+bool flow_client_tell(struct flow_client *c, const struct flow_teller *teller);
 
 /* Answers without any flow; err: positive errno. */
 bool flow_client_refuse(struct flow_client *c, int err);

@@ -27,11 +27,12 @@ int rights_check(uid_t uid, const struct flows_request *request)
 {
 	const struct flows_head *head = &request->head;
 
-	if (head->version != FLOWS_VERSION ||
-	    (head->kind != FLOWS_LIST && head->kind != FLOWS_KILL))
+	if (head->version != FLOWS_VERSION)
 		return EPROTO;
-	if (head->kind == FLOWS_LIST)
+	if (head->kind == FLOWS_LIST || head->kind == FLOWS_ASK_STATUS)
 		return 0;
+	if (head->kind != FLOWS_KILL)
+		return EPROTO;
 	if (!rights_may_kill(uid)) {
 		report_refusal(uid);
 		return EPERM;

@@ -8,7 +8,6 @@
 #include <sys/timerfd.h>
 
 #include "lib/util.h"
-#include "relay/flows/client.h"
 #include "relay/flows/rights.h"
 #include "relay/log/record.h"
 
@@ -112,6 +111,8 @@ static bool begin(struct flow_server *server, struct flow_client *c)
 
 	if (err)
 		return flow_client_refuse(c, err);
+	if (c->request.head.kind == FLOWS_ASK_STATUS)
+		return flow_client_tell(c, &server->teller);
 	if (others->pass_on)
 		c->passed_on = others->pass_on(others->arg, c->fd, &c->request);
 	c->walk.flags = server->retired ? FLOWS_RETIRED : 0;

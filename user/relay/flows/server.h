@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Answers those who ask at the path socket ….flows which flows are open, or who end some. Runs in
- * the main thread and never waits: few clients at a time, each with the memory of one message and a
- * limit of time; the threads do the walking. Owns these sockets. Must not know threads, nor what
- * a flow is.
+ * Answers those who ask at the path socket ….flows which flows are open or how the relay fares, or
+ * who end flows. Runs in the main thread and never waits: few clients at a time, each with the
+ * memory of one message and a limit of time; the threads do the walking. Owns these sockets. Must
+ * not know threads, nor what a flow is.
  */
 #ifndef TPROXY_RELAY_FLOWS_SERVER_H
 #define TPROXY_RELAY_FLOWS_SERVER_H
 
-#include "relay/loop/flowwalk.h"
+#include "relay/flows/client.h"
 
 #define FLOWS_CLIENTS 8
 #define FLOWS_CLIENTS_MEMBERS 6 /* of others than root and our own user */
 #define FLOWS_CLIENTS_UID 2     /* of one other user */
-
-struct flow_client;
 
 /*
  * Other processes whose flows belong to the answer, such as relays that this one has replaced.
@@ -40,6 +38,7 @@ struct flow_server {
 	struct flow_port **ports; /* the threads' */
 	unsigned int n_ports;
 	struct flow_others others;
+	struct flow_teller teller;
 	struct flow_client *clients; /* FLOWS_CLIENTS */
 };
 

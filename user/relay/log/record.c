@@ -10,6 +10,7 @@
 #include "relay/log/due.h"
 #include "relay/log/format.h"
 #include "relay/log/sink.h"
+#include "relay/log/tally.h"
 #include "relay/log/throttle.h"
 
 /* From the first record that is left out until the counts are reported. */
@@ -115,11 +116,19 @@ static bool may_write(const struct flow_record *flow)
 	return taken;
 }
 
+/* Not one that a limit of the configuration ended, which has its reason. */
+static bool is_shortage(const struct flow_record *flow)
+{
+	return flow->end == END_EVICTED || (flow->end == END_LIMIT && !flow->reason);
+}
+
 void record_flow_end(const struct flow_record *flow)
 {
 	char line[FORMAT_LINE_MAX];
 	struct timespec now;
 
+	if (is_shortage(flow))
+		tally_add(TALLY_LIMITED, 1);
 	if (log_threshold > RECORD_INFO || (is_failure(flow) && !may_write(flow)))
 		return;
 	now = time_now();

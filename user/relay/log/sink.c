@@ -8,6 +8,7 @@
 
 #include "lib/util.h"
 #include "relay/log/logfile.h"
+#include "relay/log/tally.h"
 
 #define SINK_SIZE (1024 * 1024)
 /* Between two writes: to wake a thread for each line costs more than a flow. */
@@ -33,6 +34,7 @@ static struct {
 	sink_report *report;
 	struct sink_buffer *fill;
 	uint64_t lost;
+	struct sink_state state;
 	bool running;
 	bool stopping;
 } sink = { .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -41,6 +43,15 @@ static struct {
 	   .next = -1 };
 
 static struct sink_buffer buffers[2];
+
+static struct sink_state state_of(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return (struct sink_state){ .err = 0 };
+	return (struct sink_state){ .dev = st.st_dev, .inode = st.st_ino };
+}
 
 int sink_open(const char *path, sink_report *report)
 {
@@ -56,6 +67,7 @@ int sink_open(const char *path, sink_report *report)
 	pthread_cond_init(&sink.idle, &attr);
 	pthread_condattr_destroy(&attr);
 	sink.fd = fd;
+	sink.state = state_of(fd);
 	sink.report = report;
 	sink.fill = &buffers[0];
 	return 0;
@@ -114,6 +126,7 @@ struct writer {
 	uint64_t lost;   /* lines that did not fit into a buffer */
 	uint64_t failed; /* lines that could not be written, of the latest buffer */
 	bool torn;       /* the file ends within a line */
+	struct sink_state state;
 };
 
 /* Counts the lines that could not be written. The rest of a torn line is not written later. */
@@ -133,6 +146,7 @@ static void write_out(struct writer *w, const char *data, size_t len)
 			sink_pause(10);
 			continue;
 		}
+		w->state.err = n < 0 ? errno : 0;
 		if (n <= 0)
 			break;
 		done += (size_t)n;
@@ -165,6 +179,7 @@ static void switch_to(struct writer *w, int fd)
 	if (sink.fd != STDOUT_FILENO)
 		close(sink.fd);
 	sink.fd = fd;
+	w->state = state_of(fd);
 	w->torn = false;
 	if (deleted)
 		write_out(w, line, sink.report(SINK_DELETED, 0, line, sizeof(line)));
@@ -194,6 +209,8 @@ static void do_work(struct writer *w)
 		switch_to(w, w->next);
 		write_out(w, w->out->data + w->split, w->out->len - w->split);
 	}
+	if (w->lost + w->failed)
+		tally_add(TALLY_LOST, w->lost + w->failed);
 	w->lost += failed_before;
 	report_lost(w);
 	w->out->len = 0;
@@ -201,7 +218,7 @@ static void do_work(struct writer *w)
 
 static void *sink_thread(void *arg)
 {
-	struct writer w = { .out = &buffers[1], .next = -1 };
+	struct writer w = { .out = &buffers[1], .next = -1, .state = sink.state };
 
 	(void)arg;
 	pthread_mutex_lock(&sink.lock);
@@ -216,11 +233,22 @@ static void *sink_thread(void *arg)
 		/* Lines that come in this time wake no thread, which is cheaper for their callers. */
 		sink_pause(SINK_PAUSE_MS);
 		pthread_mutex_lock(&sink.lock);
+		sink.state = w.state;
 	}
 	sink.running = false;
 	pthread_cond_signal(&sink.idle);
 	pthread_mutex_unlock(&sink.lock);
 	return NULL;
+}
+
+struct sink_state sink_state(void)
+{
+	struct sink_state state;
+
+	pthread_mutex_lock(&sink.lock);
+	state = sink.state;
+	pthread_mutex_unlock(&sink.lock);
+	return state;
 }
 
 int sink_start(void)

@@ -33,6 +33,14 @@ void sink_write(const char *line, size_t len);
  */
 void sink_replace(int fd);
 
+/* Where lines go now, and how that works. */
+struct sink_state {
+	int err;      /* positive errno of the latest write; 0: it worked, or there was none */
+	uint64_t dev; /* of the file, as in struct stat; both 0: it is no regular file */
+	uint64_t inode;
+};
+struct sink_state sink_state(void);
+
 /* Writes the rest for up to wait_ms, then stops. */
 void sink_stop(unsigned int wait_ms);
 

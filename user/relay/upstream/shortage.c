@@ -2,6 +2,7 @@
 #include "relay/upstream/shortage.h"
 
 #include "relay/log/record.h"
+#include "relay/log/tally.h"
 
 #define NOTES 256
 #define NOTE_MS 200
@@ -41,6 +42,7 @@ void shortage_warn(const union saddr *dst, uint64_t now)
 					     .window_ms = WARN_EVERY_MS };
 	char text[SADDR_TEXT_LEN];
 
+	tally_add(TALLY_NO_PORT, 1);
 	if (!record_limit_take(&limit, now))
 		return;
 	record_say(RECORD_WARN,
