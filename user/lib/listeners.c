@@ -61,6 +61,7 @@ static int read_listener(const struct nlmsghdr *msg, void *data)
 		.shut = attr[INET_DIAG_SHUTDOWN] &&
 			(mnl_attr_get_u8(attr[INET_DIAG_SHUTDOWN]) & RCV_SHUTDOWN),
 		.waiting = diag->idiag_rqueue,
+		.backlog = diag->idiag_wqueue,
 		.uid = diag->idiag_uid,
 		.inode = diag->idiag_inode,
 	};

@@ -23,6 +23,7 @@ struct listener {
 	int device;       /* ifindex it is bound to; 0: any */
 	bool shut;        /* shut down for reading: it takes no flow any more */
 	__u32 waiting;    /* TCP: connections not accepted yet; UDP: bytes not read yet */
+	__u32 backlog;    /* TCP: how many may wait */
 	__u32 uid;        /* of its owner */
 	__u32 inode;      /* of the socket, as /proc/PID/fd shows it */
 };

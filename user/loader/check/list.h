@@ -24,6 +24,23 @@ void check_handshakes(struct checkup *c);
  * wrong-interface
  */
 void check_delivery(struct checkup *c);
+/*
+ * relay-silent, relay-elsewhere, descriptors-short, no-free-port, port-range-small, upstream-down;
+ * only `doctor` runs this one and the next six
+ */
+void check_relays(struct checkup *c);
+/* log-lost, log-moved */
+void check_relay_log(struct checkup *c);
+/* listener-exposed, listener-shared */
+void check_exposed(struct checkup *c);
+/* backlog-small, syncookies */
+void check_backlog(struct checkup *c);
+/* tcp-memory, udp-memory */
+void check_memory(struct checkup *c);
+/* udp-port-taken */
+void check_udp_ports(struct checkup *c);
+/* pool-not-local */
+void check_pool_addresses(struct checkup *c);
 /* not-covered */
 void check_coverage(struct checkup *c);
 /* never-matches */

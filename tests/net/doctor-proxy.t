@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# doctor and proxies of others, and what the kernel grants them: ports that can be dialled or are
+# shared, daemons on the ports of servers, queues, SYN cookies, addresses of pools. Each has its id and
+# no other, and the cure that doctor names mends it.
+TEST_LIMIT=300
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/findings.sh
+. "$TOP/tests/lib/findings.sh"
+
+# proxy ARG… — a proxy that listens on port 3129
+proxy() {
+	serve_run proxy "$ROUTER" python3 "$LIB/listen.py" 3129 "$@"
+	wait_for 10 listening "$ROUTER" "${1%%,*}" 3129
+}
+proxy_stop() { stop "${SERVE_PIDS[-1]}"; }
+again() {
+	loader -q detach --all
+	do_ok "attach $*" loader attach r0 "$@"
+}
+
+prepare nginx dns
+
+# --- another proxy ---
+again --ports 80 --to 10.77.2.0/24 --proxy 3129
+finds "no proxy listens" "broken:no-listener"
+proxy tcp 0.0.0.0
+finds "not transparent, and on all addresses" \
+	"broken:listener-not-transparent degraded:listener-exposed"
+proxy_stop
+proxy tcp 0.0.0.0 transparent
+finds "it can be dialled" "degraded:listener-exposed"
+like "it says where to bind it" "$(cure_of listener-exposed)" '127\.0\.0\.1:3129 and \[::1\]:3129'
+proxy_stop
+proxy tcp 10.77.1.1 transparent
+finds "an address of the network counts, too: nobody finds it there" \
+	"broken:no-listener degraded:listener-exposed"
+proxy_stop
+proxy tcp 127.0.0.1 transparent
+mended "bound to loopback it is well"
+proxy_stop
+
+proxy tcp 127.0.0.1 transparent shared comm=first
+proxy tcp 127.0.0.1 transparent shared comm=first
+finds "workers of one program share a port" -
+proxy tcp 127.0.0.1 transparent shared comm=second
+ok "another program comes" wait_for 10 found "degraded:listener-shared"
+finds "two programs do" "degraded:listener-shared"
+like "it says how to find them" "$(cure_of listener-shared)" 'ss -lntp sport = :3129'
+proxy_stop
+mended "without the other one it is well"
+
+again --ports udp/53 --to 10.77.2.0/24 --proxy 3129
+proxy udp 127.0.0.1 transparent
+finds "a proxy for datagrams" -
+serve_run daemon "$ROUTER" python3 "$LIB/listen.py" 53 udp 0.0.0.0 alone
+ok "a daemon listens on port 53" wait_for 10 listening "$ROUTER" udp 53
+finds "has the port of the servers" "degraded:udp-port-taken"
+proxy_stop
+serve_run daemon "$ROUTER" python3 "$LIB/listen.py" 53 udp 10.77.1.1 alone
+ok "a daemon with one address" wait_for 10 listening "$ROUTER" udp 53
+mended "does no harm"
+
+# --- the relay ---
+serve_run daemon "$ROUTER" python3 "$LIB/listen.py" 5353 udp 0.0.0.0 alone
+again --ports 80,udp/5353
+finds "no relay" "broken:no-listener"
+ok "the cure: start tproxy-relay" relay_start
+ok "flows go through it" steering $SERVER4
+mended "helps; a daemon on the port of servers does no harm"
+
+# --- queues ---
+relay_stop
+r sysctl -qw net.core.somaxconn=128
+ok "a relay with a short queue" relay_start
+ok "takes flows" steering $SERVER4
+finds "its queue is short" "degraded:backlog-small"
+does "the cure" "$(cure_of backlog-small | sed 's/;.*//')"
+like "the next step" "$(findings; cure_of backlog-small)" '^degraded:backlog-small.systemctl stop'
+relay_stop
+ok "the relay starts again" relay_start
+ok "flows go through it" steering $SERVER4
+mended "helps"
+for value in 0 2; do
+	r sysctl -qw net.ipv4.tcp_syncookies=$value
+	finds "tcp_syncookies=$value" "degraded:syncookies"
+	does "the cure" "$(cure_of syncookies)"
+	mended "helps"
+done
+
+# --- pools ---
+cat >"$WORK/pools.conf" <<-CONF
+	[loader]
+	interfaces = r0
+	[rule web]
+	to    = 10.77.2.0/24 fd77:2::/64
+	ports = 80
+	[pool gate]
+	10.77.9.7:80 = $SERVER4:80
+	[fd77:9::7]:80 = [$SERVER6]:80
+CONF
+do_ok "apply" loader apply "$WORK/pools.conf"
+finds "addresses of a pool that nobody delivers here" "degraded:pool-not-local"
+does "the cure" "$(cure_of pool-not-local)"
+finds "IPv6 as well" "degraded:pool-not-local"
+does "the cure" "$(cure_of pool-not-local)"
+mended "helps"
+finish

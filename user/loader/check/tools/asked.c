@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader/check/tools/asked.h"
+
+#include <string.h>
+
+#define SILENCE_S 3 /* the main thread of a relay answers at once */
+
+static void note_failure(struct checkup *c, const struct asked *asked)
+{
+	if (asked->err == -EPROTO)
+		checkup_unchecked(c, "relay %s: it is of a version that does not tell how it fares",
+				  asked->relay.name);
+	else if (asked->err && asked->err != -ETIMEDOUT)
+		checkup_unchecked(c, "relay %s: cannot be asked: %s", asked->relay.name,
+				  strerror(-asked->err));
+}
+
+size_t asked_each(struct checkup *c,
+		  void (*fn)(struct checkup *c, const struct asked *asked, void *arg), void *arg)
+{
+	__cleanup_free struct flows_relay *relays = NULL;
+	size_t n = 0;
+	int err = flows_relays(&relays, &n);
+
+	if (err) {
+		checkup_unchecked(c, "relays cannot be found: %s", strerror(-err));
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct asked asked = { .relay = relays[i] };
+
+		asked.err = flows_ask_status(relays[i].name, SILENCE_S, &asked.told);
+		note_failure(c, &asked);
+		fn(c, &asked, arg);
+	}
+	return n;
+}
+
+char *asked_name(const struct asked *asked, char *buf)
+{
+	if (asked->told.pid)
+		snprintf(buf, ASKED_NAME_LEN, "tproxy-relay %s (pid %d)", asked->relay.name,
+			 (int)asked->told.pid);
+	else
+		snprintf(buf, ASKED_NAME_LEN, "tproxy-relay %s", asked->relay.name);
+	return buf;
+}
+
+bool asked_is_wanted(const struct checkup *c)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (rule_is_proxy(&c->policy.rules[i]) && !c->policy.rules[i].proxy.port)
+			return true;
+	return false;
+}
