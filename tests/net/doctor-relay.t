@@ -76,7 +76,7 @@ does "the cure" "$(cure_of port-range-small)"
 mended "helps"
 
 r sysctl -qw net.ipv4.ip_local_port_range="30000 39999"
-serve_run ports "$ROUTER" python3 - <<-'END'
+cat >"$WORK/ports.py" <<-'END'
 	import resource, signal, socket
 	hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 	resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -86,6 +86,7 @@ serve_run ports "$ROUTER" python3 - <<-'END'
 	print("bound", flush=True)
 	signal.pause()
 END
+serve_run ports "$ROUTER" python3 "$WORK/ports.py"
 no_port() { whoami_at $SERVER4; relay_says 'no free port towards'; }
 ok "others have all ports" wait_for 30 grep -q bound "$WORK/log/ports"
 ok "a flow finds none" no_port
