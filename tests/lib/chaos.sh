@@ -4,6 +4,7 @@
 # What `scripts/demo chaos` breaks, one thing at a time, in a set-up that works. For each it shows
 # the command that breaks it, what doctor says, the cure that doctor names, and that flows go
 # through the relay again. Needs scripts/demo.
+# shellcheck disable=SC2034 # FAILED is of scripts/demo
 
 # doctor_brief — shows what doctor finds; all that is well is left out
 doctor_brief() {
@@ -47,12 +48,12 @@ chaos_well() {
 	wait_for 20 chaos_is_well
 	doctor_brief
 	expect "nginx sees the router again: flows go through the relay" \
-		"$(whoami_at $SERVER4 | cut -d' ' -f1) $(whoami_at $SERVER6 | cut -d' ' -f1)" \
+		"$(whoami_at "$SERVER4" | cut -d' ' -f1) $(whoami_at "$SERVER6" | cut -d' ' -f1)" \
 		"$ROUTER4 $ROUTER6"
 	expect "doctor finds nothing" "$(ids)" -
 }
 chaos_is_well() {
-	[[ $(whoami_at $SERVER4) == "$ROUTER4 "* && $(whoami_at $SERVER6) == "$ROUTER6 "* ]] &&
+	[[ $(whoami_at "$SERVER4") == "$ROUTER4 "* && $(whoami_at "$SERVER6") == "$ROUTER6 "* ]] &&
 		loader -q doctor
 }
 

@@ -35,9 +35,9 @@ static void test_no_figure(void **unused)
 	struct memory_use use = { .used = 1 };
 
 	assert_int_equal(memory_use_parse(sockstat, "UDPLITE", "1 2 3", &use), -EINVAL);
-	assert_int_equal(memory_use_parse("UDP: inuse 2\nTCP: inuse 1 mem 5\n", "UDP", "1 2 3",
-					  &use),
-			 -EINVAL);
+	assert_int_equal(
+		memory_use_parse("UDP: inuse 2\nTCP: inuse 1 mem 5\n", "UDP", "1 2 3", &use),
+		-EINVAL);
 	assert_int_equal(memory_use_parse(sockstat, "FRAG", "1 2 3", &use), -EINVAL);
 	assert_int_equal(memory_use_parse(sockstat, "TCP", "1 2", &use), -EINVAL);
 	assert_int_equal(memory_use_parse("", "TCP", "1 2 3", &use), -EINVAL);

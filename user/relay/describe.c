@@ -66,6 +66,8 @@ static void describe_egress(const struct egress_list *list, struct flows_status 
 	}
 	if (own)
 		s->flags |= FLOWS_OWN_PORTS;
+	if (egress_have_client_source(list))
+		s->flags |= FLOWS_CLIENT_ADDRESS;
 }
 
 void describe_relay(const void *daemon, struct flows_status *ret_status)

@@ -98,6 +98,7 @@ struct flows_event {
 };
 
 #define FLOWS_OWN_PORTS 1u /* flows leave with ports of this host, not only with their client's */
+#define FLOWS_CLIENT_ADDRESS 2u /* flows leave with the address of their client */
 
 /* Text ends with a 0 byte, or is empty. */
 struct flows_status {

@@ -108,7 +108,7 @@ static void report_shared(struct checkup *c, const struct rule *rule,
 		     "%s and %s share %s port %u (SO_REUSEPORT): the kernel gives each a part of "
 		     "the flows",
 		     first, second, proto_of(listeners[0]), listeners[0]->port);
-	problem_next(p, "stop the one that is not the proxy: kill PID of ss -ln%cp sport = :%u",
+	problem_next(p, "stop the one that is not the proxy; ss -ln%cp sport = :%u shows both",
 		     *proto_of(listeners[0]), listeners[0]->port);
 }
 

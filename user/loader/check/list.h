@@ -26,7 +26,7 @@ void check_handshakes(struct checkup *c);
 void check_delivery(struct checkup *c);
 /*
  * relay-silent, relay-elsewhere, descriptors-short, no-free-port, port-range-small, upstream-down;
- * only `doctor` runs this one and the next six
+ * only `doctor` runs this one and the next seven
  */
 void check_relays(struct checkup *c);
 /* log-lost, log-moved */
@@ -39,6 +39,8 @@ void check_backlog(struct checkup *c);
 void check_memory(struct checkup *c);
 /* udp-port-taken */
 void check_udp_ports(struct checkup *c);
+/* divert-missing */
+void check_divert(struct checkup *c);
 /* pool-not-local */
 void check_pool_addresses(struct checkup *c);
 /* not-covered */

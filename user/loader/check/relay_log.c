@@ -17,7 +17,7 @@ static void report_moved(struct checkup *c, const struct asked *asked, const cha
 	problem_text(p, "%s writes its log to a file that %s: %s stays as it is",
 		     asked_name(asked, name), what, asked->told.status.log_path);
 	problem_next(p,
-		     "kill -USR1 %d, as the rotation has to do each time (logrotate: postrotate)",
+		     "kill -USR1 %d; the rotation has to do so each time (logrotate: postrotate)",
 		     (int)asked->told.pid);
 }
 

@@ -52,8 +52,7 @@ static void report_silent(struct checkup *c, const struct asked *asked)
 	if (!find_holder(c, &holder))
 		problem_next(p, "systemctl restart tproxy-relay");
 	else if (holder.stopped)
-		problem_next(p, "kill -CONT %d continues it, for it was stopped by a signal",
-			     (int)holder.pid);
+		problem_next(p, "kill -CONT %d; it was stopped by a signal", (int)holder.pid);
 	else
 		problem_next(p, "systemctl restart tproxy-relay; or kill -KILL %d and start it",
 			     (int)holder.pid);
@@ -84,10 +83,11 @@ static void check_descriptors(struct checkup *c, const struct asked *asked)
 		problem_text(p, "%s has only %llu descriptors: room for some %u connections",
 			     asked_name(asked, name), (unsigned long long)s->nofile,
 			     s->descriptors / 2);
-	problem_next(p,
-		     "restart it with a higher limit: LimitNOFILE=%d by systemctl edit "
-		     "tproxy-relay, or ulimit -n %d before it starts",
-		     GOOD_NOFILE, GOOD_NOFILE);
+	problem_next(
+		p,
+		"systemctl edit tproxy-relay; set LimitNOFILE=%d there and restart it, or begin "
+		"it after ulimit -n %d",
+		GOOD_NOFILE, GOOD_NOFILE);
 }
 
 /* ---- ports -------------------------------------------------------------- */

@@ -59,6 +59,13 @@ const struct kind kinds_relay[] = {
 	  .cause = "A rotation renamed the file and did not send SIGUSR1 to the relay.",
 	  .see = "ls -l /proc/PID/fd | grep log",
 	  .cure = "kill -USR1 PID; let logrotate do so in its postrotate." },
+	{ .id = "divert-missing",
+	  .title = "answers to the address of a client do not reach the relay",
+	  .means = "Connections of the relay to servers hang, or are reset by the client.",
+	  .cause =
+		  "The relay runs with source = client-ip, and the interface towards the servers is not attached.",
+	  .see = "tcpdump on that interface shows SYN-ACKs to the client; tproxy-loader status",
+	  .cure = "tproxy-loader attach IF --divert-only, or divert = IF in the configuration." },
 	{ .id = "listener-exposed",
 	  .title = "clients can dial the port of the proxy",
 	  .means =
