@@ -27,7 +27,7 @@ long sysctl_number(const char *fmt, ...)
 	char name[PATH_MAX] = "net/";
 	const size_t len = strlen(name);
 	va_list args;
-	__u64 value;
+	__u64 value = 0;
 
 	va_start(args, fmt);
 	vsnprintf(name + len, sizeof(name) - len, fmt, args);
