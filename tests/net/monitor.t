@@ -79,6 +79,7 @@ changes() {
 # --- listeners ---
 ok "the relay starts" relay_start -c "$WORK/conf"
 ok "its listeners are seen" says "e['event'] == 'proxy_up' and e['rule'] == 'web'"
+ok "by both monitors" wait_for 20 grep -q proxy_up "$T"
 ok "flows go through it" steering $SERVER4
 relay_stop
 ok "the relay ends" wait_for 20 test "$(times "e['event'] == 'proxy_down'")" -ge 1
@@ -198,7 +199,8 @@ for event in attached policy confirm_started confirmed rolled_back proxy_up prox
 	ok "the text has $event" grep -Eq "^[0-9-]{10}T[0-9:.]{12}Z $event " "$T"
 done
 kill -KILL "$text"
-wait_for 5 bash -c "! kill -0 "$text" 2>/dev/null"
+text_ended() { ! kill -0 "$text" 2>/dev/null; }
+wait_for 5 text_ended
 ours() { bpftool prog list | grep -c tproxy_heard; }
 gone() { [[ $(ours) == 0 ]]; }
 ok "a killed monitor leaves no program" wait_for 10 gone
@@ -220,6 +222,9 @@ for bad in '--count 0' '--count x' '--duration 0' '--duration x' 'what' '--json=
 	# shellcheck disable=SC2086 # words
 	refuses "usage: monitor $bad" 2 . loader monitor $bad
 done
+install -m 755 "$LOADER" "$WORK/tproxy-loader" # where another user may read it
+refuses "without the right to read the state" 1 'run as root' \
+	r setpriv --reuid 4001 --regid 4001 --clear-groups --inh-caps=-all --bounding-set=-all "$WORK/tproxy-loader" --pin-dir "$PINS" monitor --duration 5
 refuses "an unknown namespace" 1 . "$LOADER" -n no-such monitor
 
 # --- a command never fails for its event ---

@@ -21,7 +21,7 @@ LOG=/tmp/vm-log
 # so the most useful tests come first. Add with care: a second outside takes ten in here.
 CORE=(build/tests/bpf/ net/on-down. net/vrf. net/vrf-relay. net/source-client-ip. net/dns. net/devices-l2.
 	net/detach-all. net/foreign. net/flowtable. net/tcp-http. net/unreachable. net/map-edit.
-	net/udp-sizes. net/start-order. net/keep-flows. net/devices-tunnel. net/trace.)
+	net/udp-sizes. net/start-order. net/keep-flows. net/devices-tunnel. net/monitor. net/trace.)
 # A namespace gets settings when one of these modules is loaded, which a comparison of snapshots
 # would show; and nothing else makes the device file of tun. All other modules load by themselves.
 MODULES=(nf_conntrack nf_tables tun)

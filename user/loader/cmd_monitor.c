@@ -47,20 +47,23 @@ static bool wait_for_news(struct monitoring *m, int signals, uint64_t until)
 	return !fds[0].revents;
 }
 
-static void run(struct monitoring *m, int signals, uint64_t end)
+/* False after a reported error. */
+static bool run(struct monitoring *m, int signals, uint64_t end)
 {
 	uint64_t due;
 
 	do {
-		monitoring_look(m);
+		if (!monitoring_look(m))
+			return false;
 		due = monotonic_ms() + LOOK_MS;
 		while (monotonic_ms() < earlier(due, end) && !monitor_out_is_full(&m->out)) {
 			if (!wait_for_news(m, signals, earlier(due, end)))
-				return;
+				return true;
 			if (m->hurry)
 				due = earlier(due, monotonic_ms() + HURRY_MS);
 		}
 	} while (monotonic_ms() < end && !monitor_out_is_full(&m->out));
+	return !m->out.failed;
 }
 
 int cmd_monitor(struct app *app, int argc, char **argv)
@@ -69,6 +72,7 @@ int cmd_monitor(struct app *app, int argc, char **argv)
 	struct monitor_request request;
 	int signals, code = monitor_request_parse(&request, app, argc, argv);
 	uint64_t end;
+	bool done;
 
 	if (code)
 		return code;
@@ -84,8 +88,8 @@ int cmd_monitor(struct app *app, int argc, char **argv)
 	m.out = (struct monitor_out){ .json = app->json, .limit = request.count };
 	m.listener.heard = monitoring_heard;
 	m.listener.arg = &m;
-	run(&m, signals, end);
+	done = run(&m, signals, end);
 	monitoring_close(&m);
 	close(signals);
-	return m.out.failed ? EXIT_FAILED : EXIT_DONE;
+	return done ? EXIT_DONE : EXIT_FAILED;
 }

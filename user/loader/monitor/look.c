@@ -128,13 +128,26 @@ static void start(struct monitoring *m)
 	m->out.count = 0;
 }
 
-void monitoring_look(struct monitoring *m)
+/* At the start a state that cannot be opened is an error; later it may be opened again. */
+static bool refuse(struct monitoring *m)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
 
+	session.app = m->app;
+	return session_open_to_read(&session, m->app) == EXIT_FAILED;
+}
+
+bool monitoring_look(struct monitoring *m)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	int code;
+
 	m->hurry = false;
 	session.app = m->app;
-	if (open_silently(&session, m->app)) {
+	code = open_silently(&session, m->app);
+	if (code == EXIT_FAILED && !m->started && refuse(m))
+		return false;
+	if (code) {
 		leave(m);
 		start(m);
 	} else {
@@ -149,6 +162,7 @@ void monitoring_look(struct monitoring *m)
 	}
 	m->started = true;
 	say_lost(m);
+	return true;
 }
 
 void monitoring_close(struct monitoring *m)

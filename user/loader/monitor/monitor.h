@@ -56,8 +56,11 @@ struct monitoring {
 	__u8 down[TPROXY_MAX_RULES];                   /* classes without a listener, as bits */
 };
 
-/* One look at everything. The first one says where the monitor begins. */
-void monitoring_look(struct monitoring *m);
+/*
+ * One look at everything. The first one says where the monitor begins; it is false after a reported
+ * error.
+ */
+bool monitoring_look(struct monitoring *m);
 /* For the listener; arg: the struct monitoring. */
 void monitoring_heard(const struct tproxy_event *event, void *arg);
 void monitoring_close(struct monitoring *m);

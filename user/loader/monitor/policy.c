@@ -23,17 +23,27 @@ static struct json_object *with_generation(__u32 generation)
 
 /* ---- generation --------------------------------------------------------- */
 
-static void say_generation(struct monitoring *m, bool fell_back)
+static void say_generation(struct monitoring *m, bool back)
 {
-	monitor_say(&m->out, NULL, fell_back ? "rolled_back" : "policy",
-		    with_generation(m->generation), "generation %u is live%s", m->generation,
-		    fell_back ? ": its successor was not confirmed in time" : "");
+	monitor_say(&m->out, NULL, back ? "rolled_back" : "policy", with_generation(m->generation),
+		    "generation %u is live%s", m->generation,
+		    back ? ": the previous policy is back" : "");
+}
+
+/* The one that had to be confirmed is not live any more; its deadline may not be cleared yet. */
+static bool is_back(const struct monitoring *m, const struct session *session)
+{
+	struct confirm_deadline deadline;
+
+	if (confirm_deadline_read(&session->state, &deadline))
+		return false;
+	return confirm_deadline_fell_back(&session->state, &deadline) ||
+	       (m->armed && m->armed == deadline.generation && m->armed != m->generation);
 }
 
 static void look_at_generation(struct monitoring *m, const struct session *session)
 {
 	const __u32 now = session->state.config.generation;
-	struct confirm_deadline deadline = { 0 };
 
 	if (!m->looked || now == m->generation) {
 		m->generation = now;
@@ -46,8 +56,7 @@ static void look_at_generation(struct monitoring *m, const struct session *sessi
 	}
 	m->unheard = false;
 	m->generation = now;
-	confirm_deadline_read(&session->state, &deadline);
-	say_generation(m, confirm_deadline_fell_back(&session->state, &deadline));
+	say_generation(m, is_back(m, session));
 }
 
 static void look_at_deadline(struct monitoring *m, const struct session *session)
