@@ -110,6 +110,7 @@ ok "by the other monitor as well" wait_for 20 grep -q confirm_started "$T"
 ok "confirm" changes "e['event'] == 'confirmed' and $(by confirm)" loader confirm
 ok "another deadline" changes "e['event'] == 'confirm_started'" loader apply "$WORK/conf" --confirm-within 3s
 ok "nobody confirms" says "e['event'] == 'rolled_back' and $(by 'not confirmed in time')"
+ok "which both monitors see" wait_for 20 grep -q rolled_back "$T"
 
 # --- by hand ---
 entry=(pinned "$PINS/ports" key 6 0 35 131)
@@ -134,6 +135,7 @@ ok "a device that is gone" says "e['event'] == 'interface_gone' and e['interface
 ip -n "$ROUTER" link add other0 type veth peer name other1
 ip -n "$ROUTER" link set other0 up
 ok "it is back" says "e['event'] == 'interface_back' and e['interface'] == 'other0'"
+ok "for both monitors" wait_for 20 grep -q interface_back "$T"
 "$LOADER" -n "$ROUTER" watch >"$WORK/log/watch" 2>&1 </dev/null &
 watch=$!
 disown $watch
