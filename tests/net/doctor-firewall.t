@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # doctor finds what packet filters of the host do to intercepted flows, names the rule, and its
 # cures mend it while the filters stay. An ordinary firewall gives no error and no warning.
-TEST_LIMIT=400
+TEST_LIMIT=900
 . "$(dirname "$0")/../lib/test.sh"
 . "$LIB/schema.sh"
 . "$LIB/doctor.sh"

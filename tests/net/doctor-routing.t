@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # doctor finds what routing and sysctls of the host do to flows, its cures mend it, and settings
 # that do no harm are no problem.
-TEST_LIMIT=400
+TEST_LIMIT=900
 . "$(dirname "$0")/../lib/test.sh"
 . "$LIB/schema.sh"
 . "$LIB/doctor.sh"
