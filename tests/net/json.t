@@ -33,7 +33,7 @@ is "and how they fared in the last minute" \
 	"$(json_value "(lambda m: m['started'] > 0 and m['delivered'] == m['started'])(o['rules'][0]['last_minute'])" <<<"$OUT")" True
 is "steered flows are counted" "$(json_value "o['counters']['steered'] > 0" <<<"$OUT")" True
 is "each counter of the header exists" "$(json_value "' '.join(sorted(o['counters']))" <<<"$OUT")" \
-	"$(sed -n 's/^	X([A-Z_0-9]*, "\([a-z_]*\)".*/\1/p' "$TOP/include/tproxy.h" | LC_ALL=C sort | xargs)"
+	"$(sed -n '/^#define TPROXY_COUNTERS/,/^enum/s/^	X([A-Z_0-9]*, "\([a-z_]*\)".*/\1/p' "$TOP/include/tproxy.h" | LC_ALL=C sort | xargs)"
 is "the verdict" "$(json_value "o['verdict'], o['problems']" <<<"$OUT")" "('ok', [])"
 is "the rule's listeners" "$(json_value "o['rules'][0]['listeners']" <<<"$OUT")" \
 	"{'tcp4': 'ok', 'tcp6': 'ok', 'udp4': 'ok', 'udp6': 'ok'}"

@@ -9,7 +9,6 @@
 
 #include "lib/notify.h"
 #include "lib/util.h"
-#include "relay/log/audited.h"
 #include "relay/log/record.h"
 #include "relay/reload.h"
 #include "relay/reopen.h"
@@ -53,6 +52,7 @@ static void reload(struct daemon *d)
 	if (fresh) {
 		publish(d, fresh->settings);
 		record_choose(fresh->log_begin, fresh->settings->limits.source_prefix6);
+		registrar_want_begins(&d->registrar, record_has_begins());
 		record_say(RECORD_INFO, "SIGHUP: lists and limits were read again");
 	} else {
 		record_say(RECORD_WARN, "SIGHUP: the old lists and limits stay");
@@ -159,10 +159,7 @@ static void take_report(struct daemon *d, struct registrar_report *report)
 	case REGISTRAR_LOG:
 		reopen_take(&d->options, report);
 		break;
-	case REGISTRAR_AUDITED:
-		audited_record(&report->audited.flow, &report->audited.value,
-			       report->audited.ended);
-		registrar_confirm_audited(&d->registrar);
+	case REGISTRAR_AUDITED: /* see registrar_read */
 		break;
 	case REGISTRAR_LISTENER:
 		mend_answer(&d->mend, report);
@@ -210,7 +207,6 @@ static void resume(struct daemon *d)
 	order_all(d, THREAD_RUN);
 }
 
-/* Some thread has paused, and perhaps it is the last one. */
 static void handle_paused(struct daemon *d)
 {
 	eventfd_t count;
@@ -327,7 +323,6 @@ static int time_to_wait(const struct daemon *d)
 	return d->running ? wait : sooner(wait, retired_wait(d));
 }
 
-/* What the main thread waits for. */
 enum awaited {
 	ON_SIGNAL,
 	ON_THREAD_END,

@@ -135,12 +135,17 @@ void record_flow_end(const struct flow_record *flow)
 	sink_write(line, format_flow_end(log_format, &now, flow, line));
 }
 
+bool record_has_begins(void)
+{
+	return log_threshold <= (atomic_load(&log_begin) ? RECORD_INFO : RECORD_DEBUG);
+}
+
 void record_flow_start(const struct flow_record *flow)
 {
 	char line[FORMAT_LINE_MAX];
 	struct timespec now;
 
-	if (log_threshold > (atomic_load(&log_begin) ? RECORD_INFO : RECORD_DEBUG))
+	if (!record_has_begins())
 		return;
 	now = time_now();
 	sink_write(line, format_flow_start(log_format, &now, flow, line));

@@ -21,6 +21,9 @@ int record_open(const char *path, enum record_format format, enum record_level l
  */
 void record_choose(bool begin, uint8_t prefix6);
 
+/* Are the beginnings of flows logged? */
+bool record_has_begins(void);
+
 /* Safe in any thread; never block. */
 void record_flow_start(const struct flow_record *flow);
 void record_say(enum record_level level, const char *fmt, ...) __printf(2, 3);

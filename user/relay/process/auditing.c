@@ -27,7 +27,7 @@ void auditing_stop(struct auditing *a)
 	cleanup_fd(&a->map);
 	cleanup_fd(&a->prog);
 	cleanup_fd(&a->lock);
-	auditing_init(a);
+	*a = (struct auditing){ .map = -1, .prog = -1, .lock = -1, .begins = a->begins };
 }
 
 /* ---- the table ---------------------------------------------------------- */
@@ -118,7 +118,8 @@ static bool look_at(struct auditing *a, int sock, const struct tproxy_flow_key *
 {
 	uint64_t now = monotonic_ns(), quiet = now > value->last_ns ? now - value->last_ns : 0;
 
-	if (!(value->flags & TPROXY_AUDITED_LOGGED) && !report(a, sock, flow, value, false))
+	if (a->begins && !(value->flags & TPROXY_AUDITED_LOGGED) &&
+	    !report(a, sock, flow, value, false))
 		return false;
 	if (is_final(value, quiet))
 		return report(a, sock, flow, value, true);

@@ -24,6 +24,7 @@ struct audit_pending {
 struct auditing {
 	struct file_id table; /* that is open */
 	int map, prog, lock;  /* -1: not open */
+	bool begins;          /* are reported, too */
 	uint64_t due;         /* ms of CLOCK_MONOTONIC: the next look at the table */
 	bool walking;         /* in the middle of the table, at `at` */
 	uint32_t at;          /* the kernel's token */

@@ -69,12 +69,14 @@ enum registrar_want {
 	REGISTRAR_WANT_LOG,
 	REGISTRAR_WANT_LOG_ONLY, /* gives the listeners up and answers nothing else */
 	REGISTRAR_WANT_LISTENER,
-	REGISTRAR_WROTE_AUDITED, /* the oldest report that is not confirmed */
+	REGISTRAR_WANT_BEGINS,   /* count 1: report audited flows also when they begin */
+	REGISTRAR_WROTE_AUDITED, /* the oldest `count` reports that were not confirmed */
 };
 
 struct registrar_request {
 	enum registrar_want want;
 	struct listener_id id; /* REGISTRAR_WANT_LISTENER */
+	unsigned int count;
 };
 
 #endif

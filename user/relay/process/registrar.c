@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "lib/util.h"
+#include "relay/log/audited.h"
 #include "relay/process/background.h"
 #include "relay/process/channel.h"
 #include "relay/process/privs.h"
@@ -14,6 +15,8 @@
 
 /* A log file on a file system that hangs can keep it. The service manager kills it after us. */
 #define STOP_PATIENCE_MS 2000
+
+#define REPORTS_A_TURN 64 /* of audited flows */
 
 static void become_registrar(const struct options *o)
 {
@@ -93,9 +96,9 @@ int registrar_ask_log(const struct registrar *r)
 	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_LOG });
 }
 
-void registrar_confirm_audited(const struct registrar *r)
+void registrar_want_begins(const struct registrar *r, bool want)
 {
-	ask(r, &(struct registrar_request){ .want = REGISTRAR_WROTE_AUDITED });
+	ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_BEGINS, .count = want });
 }
 
 int registrar_ask_listener(const struct registrar *r, const struct listener_id *id)
@@ -103,7 +106,7 @@ int registrar_ask_listener(const struct registrar *r, const struct listener_id *
 	return ask(r, &(struct registrar_request){ .want = REGISTRAR_WANT_LISTENER, .id = *id });
 }
 
-int registrar_read(const struct registrar *r, struct registrar_report *ret_report)
+static int read_report(const struct registrar *r, struct registrar_report *ret_report)
 {
 	int fd;
 	ssize_t n = channel_receive(r->fd, ret_report, sizeof(*ret_report), &fd);
@@ -118,6 +121,30 @@ int registrar_read(const struct registrar *r, struct registrar_report *ret_repor
 	if (ret_report->kind == REGISTRAR_TEXT)
 		ret_report->text[sizeof(ret_report->text) - 1] = '\0';
 	return 1;
+}
+
+/* If the helper does not read now, it sends the reports again later. */
+static void confirm_written(struct registrar *r)
+{
+	if (r->written)
+		ask(r, &(struct registrar_request){ .want = REGISTRAR_WROTE_AUDITED,
+						    .count = r->written });
+	r->written = 0;
+}
+
+int registrar_read(struct registrar *r, struct registrar_report *ret_report)
+{
+	int result = read_report(r, ret_report);
+
+	while (result > 0 && ret_report->kind == REGISTRAR_AUDITED) {
+		audited_record(&ret_report->audited.flow, &ret_report->audited.value,
+			       ret_report->audited.ended);
+		if (++r->written == REPORTS_A_TURN)
+			break;
+		result = read_report(r, ret_report);
+	}
+	confirm_written(r);
+	return result;
 }
 
 void registrar_retire(struct registrar *r, bool has_log)

@@ -16,6 +16,7 @@
 struct registrar {
 	int fd; /* readable: registrar_read; hung up: the process is gone */
 	pid_t pid;
+	unsigned int written; /* records of audited flows that are not confirmed yet */
 };
 
 /* The path sockets of the relay. At the end the process removes those that nobody serves. */
@@ -42,8 +43,8 @@ void registrar_go(const struct registrar *r);
 /* The log file once more: REGISTRAR_LOG. Several requests before the answer have one answer. */
 int registrar_ask_log(const struct registrar *r);
 
-/* The record of the oldest REGISTRAR_AUDITED that was not confirmed yet is written. */
-void registrar_confirm_audited(const struct registrar *r);
+/* Whether audited flows are reported when they begin. */
+void registrar_want_begins(const struct registrar *r, bool want);
 
 /*
  * A listener once more, which the caller has closed, as REGISTRAR_LISTENER. The helper tries until it
@@ -52,10 +53,10 @@ void registrar_confirm_audited(const struct registrar *r);
 int registrar_ask_listener(const struct registrar *r, const struct listener_id *id);
 
 /*
- * 1: one report read; the caller owns report.fd, if it is not -1. 0: the helper is gone, -EAGAIN:
+ * Writes the records of audited flows, some of them in one call. 1: another report read; the caller owns report.fd, if it is not -1. 0: the helper is gone, -EAGAIN:
  * nothing to read.
  */
-int registrar_read(const struct registrar *r, struct registrar_report *ret_report);
+int registrar_read(struct registrar *r, struct registrar_report *ret_report);
 
 /*
  * Another relay serves the listeners: the helper gives them up, and from now on only answers

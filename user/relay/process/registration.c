@@ -232,7 +232,11 @@ static void take_request(struct registration *r, const struct registrar_request 
 			slots_update(&r->slots);
 		break;
 	case REGISTRAR_WROTE_AUDITED:
-		auditing_confirm(&r->auditing);
+		for (unsigned int i = 0; i < request->count; i++)
+			auditing_confirm(&r->auditing);
+		break;
+	case REGISTRAR_WANT_BEGINS:
+		r->auditing.begins = request->count;
 		break;
 	}
 }
@@ -330,6 +334,7 @@ void registration_run(int sock, const struct options *o, struct listener_set *se
 	slots_init(&r.slots, set);
 	reopening_init(&r.reopening, set, o);
 	auditing_init(&r.auditing);
+	r.auditing.begins = o->log_begin || o->log_level == RECORD_DEBUG;
 	/* If it fails, the next command of the loader notes the addresses. */
 	if (!local_reader_open(&r.reader))
 		local_read(&r.reader, &r.addresses);
