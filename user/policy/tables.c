@@ -288,7 +288,8 @@ static void read_rule(const struct tproxy_rule *from, struct rule *rule)
 	static const __u8 loopback6[16] = { [15] = 1 };
 
 	rule->used = true;
-	rule->action = from->action;
+	/* One that is not known, by hand or of a newer build, means what the data path does. */
+	rule->action = from->action < TPROXY_ACTION_MAX ? from->action : TPROXY_ACTION_DROP;
 	rule->on_down = from->on_down;
 	rule->unrouted =
 		from->unrouted < TPROXY_UNROUTED_MAX ? from->unrouted : TPROXY_UNROUTED_PASS;
