@@ -8,7 +8,12 @@
 #	cure
 #
 # fault and cure check everything that a check of doctor promises. FAULT_ALSO="ID…" allows other
-# errors that the fault really causes. Warnings are always allowed.
+# errors that the fault really causes. Warnings are always allowed. Where the fault takes several
+# steps, or a cure is more than a command:
+#
+#	finds "it hangs" broken:relay-silent
+#	does "the cure" "$(doctor_next relay-silent | sed 's/;.*//')"
+#	mended "helps"
 
 DOCTOR=(loader) # the command before "doctor", for runs with other privileges
 FAULT_ID=
@@ -94,4 +99,33 @@ cure() {
 		ok "$FAULT_ID: the cure runs: $(doctor_next "$FAULT_ID")" cured
 	fi
 	healthy "$FAULT_ID: after the cure"
+}
+
+# ---- faults by hand ---------------------------------------------------------
+
+# findings — prints what a new run finds, each id once: "broken:no-listener degraded:log-moved"; or "-"
+findings() {
+	doctor_run
+	json_value "' '.join(sorted({p['verdict'] + ':' + p['id'] for p in o['problems']})) or '-'" \
+		<"$DOCTOR_JSON"
+}
+
+# finds TEXT FINDINGS — doctor finds exactly that, which is valid; its words are shown
+finds() {
+	is "$1" "$(findings)" "$2"
+	ok "$1: the answer is valid" valid_json doctor "$DOCTOR_JSON"
+	json_value "'\n'.join(p['id'] + ': ' + p['text'] + ' (' + p['next'] + ')' for p in o['problems'])" \
+		<"$DOCTOR_JSON" | tap_comment
+}
+
+found() { [[ $(findings) == "$1" ]]; }
+
+# mended TEXT — within a minute doctor finds nothing any more: some findings are about the last half
+mended() {
+	ok "$1" wait_for 60 found -
+}
+
+# does TEXT COMMAND — a cure, as a shell of the router runs it
+does() {
+	do_ok "$1: $2" r env PATH="$WORK/bin:$TOP:$PATH" TPROXY_PIN_DIR="$PINS" sh -c "$2"
 }

@@ -5,8 +5,10 @@
 # no other, and the cure that doctor names mends it.
 TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
-# shellcheck source=tests/lib/findings.sh
-. "$TOP/tests/lib/findings.sh"
+# shellcheck source=tests/lib/schema.sh
+. "$LIB/schema.sh"
+# shellcheck source=tests/lib/doctor.sh
+. "$LIB/doctor.sh"
 
 # proxy ARG… — a proxy that listens on port 3129
 proxy() {
@@ -30,7 +32,7 @@ finds "not transparent, and on all addresses" \
 proxy_stop
 proxy tcp 0.0.0.0 transparent
 finds "it can be dialled" "degraded:listener-exposed"
-like "it says where to bind it" "$(cure_of listener-exposed)" '127\.0\.0\.1:3129 and \[::1\]:3129'
+like "it says where to bind it" "$(doctor_next listener-exposed)" '127\.0\.0\.1:3129 and \[::1\]:3129'
 proxy_stop
 proxy tcp 10.77.1.1 transparent
 finds "an address of the network counts, too: nobody finds it there" \
@@ -46,7 +48,7 @@ finds "workers of one program share a port" -
 proxy tcp 127.0.0.1 transparent shared comm=second
 ok "another program comes" wait_for 10 found "degraded:listener-shared"
 finds "two programs do" "degraded:listener-shared"
-like "it says how to find them" "$(cure_of listener-shared)" 'ss -lntp sport = :3129'
+like "it says how to find them" "$(doctor_next listener-shared)" 'ss -lntp sport = :3129'
 proxy_stop
 mended "without the other one it is well"
 
@@ -75,8 +77,8 @@ r sysctl -qw net.core.somaxconn=128
 ok "a relay with a short queue" relay_start
 ok "takes flows" steering $SERVER4
 finds "its queue is short" "degraded:backlog-small"
-does "the cure" "$(cure_of backlog-small | sed 's/;.*//')"
-like "the next step" "$(findings; cure_of backlog-small)" '^degraded:backlog-small.systemctl stop'
+does "the cure" "$(doctor_next backlog-small | sed 's/;.*//')"
+like "the next step" "$(findings; doctor_next backlog-small)" '^degraded:backlog-small.systemctl stop'
 relay_stop
 ok "the relay starts again" relay_start
 ok "flows go through it" steering $SERVER4
@@ -84,7 +86,7 @@ mended "helps"
 for value in 0 2; do
 	r sysctl -qw net.ipv4.tcp_syncookies=$value
 	finds "tcp_syncookies=$value" "degraded:syncookies"
-	does "the cure" "$(cure_of syncookies)"
+	does "the cure" "$(doctor_next syncookies)"
 	mended "helps"
 done
 
@@ -101,8 +103,8 @@ cat >"$WORK/pools.conf" <<-CONF
 CONF
 do_ok "apply" loader apply "$WORK/pools.conf"
 finds "addresses of a pool that nobody delivers here" "degraded:pool-not-local"
-does "the cure" "$(cure_of pool-not-local)"
+does "the cure" "$(doctor_next pool-not-local)"
 finds "IPv6 as well" "degraded:pool-not-local"
-does "the cure" "$(cure_of pool-not-local)"
+does "the cure" "$(doctor_next pool-not-local)"
 mended "helps"
 finish

@@ -4,8 +4,10 @@
 # its log or its upstream. Each has its id and no other, and the cure that doctor names mends it.
 TEST_LIMIT=420
 . "$(dirname "$0")/../lib/test.sh"
-# shellcheck source=tests/lib/findings.sh
-. "$TOP/tests/lib/findings.sh"
+# shellcheck source=tests/lib/schema.sh
+. "$LIB/schema.sh"
+# shellcheck source=tests/lib/doctor.sh
+. "$LIB/doctor.sh"
 
 LOGS=$WORK/logs
 FILE=$LOGS/relay.log
@@ -43,7 +45,7 @@ finds "all is well" -
 # --- it does not answer ---
 ok "the relay is stopped" freeze "$RELAY_PID"
 finds "it hangs" "broken:relay-silent"
-does "the cure" "$(cure_of relay-silent | sed 's/;.*//')"
+does "the cure" "$(doctor_next relay-silent | sed 's/;.*//')"
 mended "helps"
 
 # --- another pin directory ---
@@ -51,7 +53,7 @@ relay_stop
 ok "a relay for other pins starts" relay_start --pin-dir /sys/fs/bpf/other
 finds "it is not registered" "broken:no-listener degraded:relay-elsewhere"
 relay_stop
-ok "the cure: $(cure_of relay-elsewhere)" relay_start --pin-dir "$PINS"
+ok "the cure: $(doctor_next relay-elsewhere)" relay_start --pin-dir "$PINS"
 ok "flows go through it" steering $SERVER4
 mended "helps"
 
@@ -64,14 +66,14 @@ SH
 chmod +x "$WORK/few"
 RELAY=$WORK/few again
 finds "it has few descriptors" "degraded:descriptors-short"
-like "as its limit says" "$(cure_of descriptors-short)" 'ulimit -n 262144'
+like "as its limit says" "$(doctor_next descriptors-short)" 'ulimit -n 262144'
 again
 mended "a relay with more is well"
 
 # --- ports ---
 r sysctl -qw net.ipv4.ip_local_port_range="40000 40099"
 finds "few ports" "degraded:port-range-small"
-does "the cure" "$(cure_of port-range-small)"
+does "the cure" "$(doctor_next port-range-small)"
 mended "helps"
 
 r sysctl -qw net.ipv4.ip_local_port_range="30000 39999"
@@ -93,10 +95,10 @@ no_port() { whoami_at "$SERVER4"; relay_says 'no free port towards'; }
 ok "others have all ports" wait_for 30 grep -q bound "$WORK/log/ports"
 ok "a flow finds none" no_port
 finds "none is free" "degraded:no-free-port"
-like "by default, ports in TIME_WAIT are not used" "$(cure_of no-free-port)" tcp_tw_reuse=1
-does "the cure" "$(cure_of no-free-port)"
+like "by default, ports in TIME_WAIT are not used" "$(doctor_next no-free-port)" tcp_tw_reuse=1
+does "the cure" "$(doctor_next no-free-port)"
 finds "the next step" "degraded:no-free-port"
-like "is about addresses" "$(cure_of no-free-port)" 'source = ADDR'
+like "is about addresses" "$(doctor_next no-free-port)" 'source = ADDR'
 stop "${SERVE_PIDS[-1]}"
 mended "with ports all is well"
 
@@ -108,7 +110,7 @@ mv "$FILE" "$FILE.1"
 finds "it was renamed" "degraded:log-moved"
 touch "$FILE"
 finds "and another one has its name" "degraded:log-moved"
-does "the cure" "$(cure_of log-moved | sed 's/;.*//')"
+does "the cure" "$(doctor_next log-moved | sed 's/;.*//')"
 mended "helps"
 flows 1
 ok "the next flow is in the new file" wait_for 10 grep -q ' tcp ' "$FILE"
@@ -120,7 +122,7 @@ dd if=/dev/zero of="$WORK/full/filler" bs=4k 2>/dev/null
 flows 60
 ok "lines are lost" wait_for 20 found "degraded:log-lost"
 finds "the disk is full" "degraded:log-lost"
-like "and it says so" "$(cure_of log-lost)" "free space where .*/relay.log is"
+like "and it says so" "$(doctor_next log-lost)" "free space where .*/relay.log is"
 rm "$WORK/full/filler"
 flows 1
 mended "with room all is well"
@@ -132,7 +134,7 @@ relay_stop
 ok "a relay with the address of the client starts" relay_start --source client-ip
 whoami_at $SERVER4 -m 1
 finds "answers go past it" "broken:divert-missing"
-does "the cure" "$(cure_of divert-missing | sed 's/;.*//')"
+does "the cure" "$(doctor_next divert-missing | sed 's/;.*//')"
 ok "flows go through it" recorded $SERVER4
 mended "helps"
 do_ok "detach the side of the servers" loader detach r1
