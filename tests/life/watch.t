@@ -3,6 +3,8 @@
 # watch restores within a second what gets lost, follows devices, and reports what it did.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
+. "$LIB/schema.sh"
 
 prepare nginx
 ok "the relay starts" relay_start
@@ -137,9 +139,6 @@ ip -n "$ROUTER" link add tpx1 type veth peer name tpy1
 ip -n "$ROUTER" link set tpx1 up
 within_a_second "a device that matches is attached" healthy 2
 like "the event names it" "$(cat "$WORK/log/watch.out")" '"event":"repair","what":"attached","interface":"tpx1"'
-ok "its events are JSON" python3 -c '
-import json, sys
-[json.loads(line) for line in open(sys.argv[1])]' "$WORK/log/watch.out"
 ip -n "$ROUTER" link del tpx1
 ip -n "$ROUTER" link add tpx1 type veth peer name tpy1
 within_a_second "also when it was re-created" healthy 2
@@ -153,6 +152,7 @@ ok "the relay starts again" relay_start
 ok "which solves it" wait_for 20 grep -q '"event":"solved","id":"no-listener"' "$WORK/log/watch.out"
 is "it was reported once" "$(grep -c '"event":"problem","id":"no-listener"' "$WORK/log/watch.out")" 1
 watch_stop
+ok "its events are as the schema says" valid_lines watch "$WORK/log/watch.out"
 like "SIGTERM ends it with a summary" "$(tail -1 "$WORK/log/watch")" 'repairs; everything stays attached'
 ok "it notified systemd" wait_for 5 grep -q STOPPING=1 "$WORK/notified"
 ok "what was attached stays so" healthy 2

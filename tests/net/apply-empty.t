@@ -3,6 +3,8 @@
 # apply reports before it removes something: all rules (only with --empty), and edits made since
 # the last apply. diff and apply cover interfaces, their roles, mark and table.
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
+. "$LIB/schema.sh"
 
 prepare nginx
 conf=$WORK/tproxy.conf
@@ -18,7 +20,7 @@ CONF
 printf '[loader]\ninterfaces = r0\n' >"$WORK/no-rules.conf"
 generation() { loader -j status | json_value "o['generation']"; }
 changes() { # ARGS… — of a command's JSON
-	loader -q -j "$@" 2>/dev/null | json_value "sorted(' '.join(str(v) for v in c.values()) for c in o['changes'])"
+	loader -q -j "$@" 2>/dev/null | tee -a "$WORK/changes.$1" | json_value "sorted(' '.join(str(v) for v in c.values()) for c in o['changes'])"
 }
 
 do_ok "a first start without rules is fine" loader apply "$WORK/no-rules.conf"
@@ -85,6 +87,7 @@ try loader -j apply "$WORK/same.conf"
 is "are counted" "$(json_value "(len(o['dropped_edits']), o['dropped_edit_count'])" <<<"$OUT")" "(20, 50)"
 is "and 20 are named" "$(grep -c 'edit dropped' "$WORK/err") $(grep -c 'dropped: 50 in all' "$WORK/err")" "20 1"
 is "the first like this" "$(json_value "o['dropped_edits'][0]" <<<"$OUT")" "rule web: + ports = tcp/2001"
+ok "the JSON is as the schema says" valid_json apply "$WORK/out"
 
 # an edit while apply waits for older UDP flows takes no lock
 printf '[loader]\ninterfaces = r0\n[rule web]\nports = tcp/80 udp/53\n' >"$WORK/udp.conf"
@@ -113,6 +116,9 @@ TEXT
 is "diff --json" "$(changes diff "$WORK/roles.conf")" "['interface_new r1 policy', 'role r0 divert', 'value_gone mark 0x1000000', 'value_gone table 15001', 'value_new mark 0x2000000', 'value_new table 77']"
 sed -i '/mark\|table/d' "$WORK/roles.conf"
 is "apply says the same" "$(changes apply "$WORK/roles.conf")" "['interface_new r1 policy', 'role r0 divert']"
+for command in diff apply; do
+	ok "the JSON of $command is as the schema says" valid_lines $command "$WORK/changes.$command"
+done
 is "and does it" "$(loader -j status | json_value "{i['name']: i['roles'] for i in o['interfaces']}")" \
 	"{'r0': ['policy', 'divert'], 'r1': ['policy']}"
 do_ok "no difference then" loader diff "$WORK/roles.conf"

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A file with errors is refused with file and line, and the live policy does not change.
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
+. "$LIB/schema.sh"
 
 prepare nginx
 ok "the relay starts" relay_start
@@ -18,9 +20,10 @@ for file in "$TOP"/tests/fuzz/config/bad-*.conf; do
 	said=$ERR
 	try loader apply "$file"
 	is "$name: apply says the same" "$RC $ERR" "1 $said"
-	like "$name: check --json" "$(loader -j check "$file" 2>/dev/null | json_value \
+	like "$name: check --json" "$(loader -j check "$file" 2>/dev/null | tee -a "$WORK/checks" | json_value \
 		"o['valid'], o['errors'][0]['line'], o['errors'][0]['error']")" "^\(False, [0-9]+, '.+'\)"
 done
+ok "the JSON is as the schema says" valid_lines check "$WORK/checks"
 is "the generation is the first still" "$(generation)" 1
 is "flows go where they went" "$(seen $SERVER4)" relay
 try loader check "$TOP/tests/fuzz/config/bad-everything.conf"

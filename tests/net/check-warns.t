@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # check refuses what the loader or the relay would refuse, and warns of what cannot work.
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
+. "$LIB/schema.sh"
 
 prepare
 conf=$WORK/x.conf
@@ -139,6 +141,7 @@ fine "what passes may be anything" <<-CONF
 	action = pass
 CONF
 try loader -j check "$WORK/x.conf"
+ok "check --json is as the schema says" valid_json check "$WORK/out"
 is "check --json" "$(json_value "o['valid'], o['warnings'], o['errors']" <<<"$OUT")" "(True, [], [])"
 
 # --- [relay] ---

@@ -4,6 +4,8 @@
 # totals and rates; ending some; who may do what.
 TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
+. "$LIB/schema.sh"
 
 POOL4=10.77.1.101 POOL6=fd77:1::101 # on the router's r0
 MEMBERS=4321
@@ -59,6 +61,7 @@ do_ok "an empty list" flows
 is "is one line" "$OUT" "no flow is open"
 is "and by relay" "$(list)" "no flow is open"
 do_ok "as JSON" flows --json
+ok "which is valid" valid_json flows "$WORK/out"
 is "it is an empty array" "$(value "o['schema'], o['flows'], o['by_client'], o['total']['flows']")" "(1, [], [], 0)"
 
 # --- flows of all kinds ---
@@ -95,7 +98,7 @@ like "has no rules, but the same flows" "$OUT" "tcp +$(escaped $CLIENT4):[0-9]+ 
 unlike "no rule" "$OUT" "RULE"
 
 do_ok "as JSON" flows -j
-ok "which is valid" python3 -m json.tool "$WORK/out"
+ok "which is valid" valid_json flows "$WORK/out"
 is "its keys" "$(value "' '.join(sorted(o))")" \
 	"by_client by_destination by_rule complete flows rate relays schema total"
 is "keys of a flow" "$(value "' '.join(sorted(f := [f for f in o['flows'] if f['proto'] == 'udp' and 'server' in f][0]))")" \
@@ -109,7 +112,7 @@ is "totals by rule" "$(value "sorted((t['rule'] or '', t.get('rule_action'), t.g
 is "by destination" "$(value "[t['flows'] for t in o['by_destination'] if (t['proto'], t['dst'], t['dst_port']) == ('udp', '$SERVER4', 7007)]")" "[1]"
 is "ids are unique" "$(value "len({f['id'] for f in o['flows']})")" 7
 do_ok "the relay's own JSON" list --json
-ok "is valid" python3 -m json.tool "$WORK/out"
+ok "is valid" valid_json flows "$WORK/out"
 is "without rules" "$(value "'by_rule' in o, 'rule' in o['flows'][0], len(o['flows'])")" "(False, False, 7)"
 
 # --- choosing ---
@@ -196,6 +199,7 @@ is "they are those over IPv4" "$(value "{f['client'] for f in o['flows']}, len(o
 do_ok "none is left to end" flows kill --client fd77:1::/64
 is "which it says" "$OUT" "ended 0 flows"
 do_ok "as JSON" flows -j kill --client $CLIENT4 --proto udp
+ok "is valid" valid_json flows-kill "$WORK/out"
 is "a number" "$(value "o['schema'], o['ended']")" "(1, 2)"
 is "a client of UDP begins again" "$(cpy udp $SERVER4 7007 100 3)" 3
 ids=$(flows -j --proto tcp | json_value "' '.join(str(f['id']) for f in o['flows'])")

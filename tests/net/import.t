@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What iptables-save prints of a usual TPROXY set-up is translated, and does the same.
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
+. "$LIB/schema.sh"
 
 prepare nginx
 command -v iptables-save >/dev/null || fatal "iptables is installed"
@@ -42,6 +44,7 @@ r iptables -t mangle -A PREROUTING -p tcp -m length --length 40:100 -j DROP
 r iptables-save >"$WORK/more.txt"
 try loader import "$WORK/more.txt"
 like "rules without a counterpart are reported, exit 4" "$RC $ERR" '^4 .*more.txt:[0-9]+: .*length.*no counterpart'
-is "as JSON too" "$(loader -j import "$WORK/more.txt" 2>/dev/null | json_value \
-	"[x['needless'] for x in o['left_out']].count(False)")" 1
+try loader -j import "$WORK/more.txt"
+ok "the JSON is as the schema says" valid_json import "$WORK/out"
+is "with the same" "$RC $(json_value "[x['needless'] for x in o['left_out']].count(False)" <<<"$OUT")" "4 1"
 finish

@@ -17,7 +17,16 @@ valid() { # DESCRIPTION SCHEMA ARGS…
 	is "$what: schema" "$(json_value "o['schema']" <<<"$OUT")" 1
 }
 
+# Commands without an answer print nothing.
+silent=' attach detach clean cidr port '
+while read -r command; do
+	[[ $silent == *" $command "* ]] ||
+		ok "$command has a schema" compgen -G "$TOP/tests/schema/$command*.json"
+done < <(loader --help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
 valid "features" features features --json
+try loader -j status
+is "status without a state: exit code" "$RC" 3
+ok "it is as the schema says" valid_json status "$WORK/out"
 do_ok "attach" loader attach r0 --ports 22,80,udp/53 --to 10.77.2.0/24,fd77:2::/64
 ok "flows go through the relay" steering $SERVER4 $SERVER6
 valid "status" status status --json
@@ -49,7 +58,10 @@ do_ok "attach repairs it" loader attach r0
 valid "a test" test test tcp $CLIENT4 $SERVER4:80 --json
 is "its keys" "$(json_value "' '.join(sorted(o))" <<<"$OUT")" \
 	"arrives attached interface listener problems proxy rule rule_index schema verdict"
+do_ok "a rule for one interface" loader rule add seen --interface r0 --action audit --ports 7007
 valid "the rule list" rule-list rule list --json
+is "has it" "$(json_value "[(r['action'], r['interface']) for r in o['rules'] if r['name'] == 'seen']" <<<"$OUT")" \
+	"[('audit', ['r0'])]"
 valid "the version" version version --json
 valid "the saved policy" save save --json
 valid "a confirmation" confirm confirm --json
@@ -71,9 +83,6 @@ is "a failing flow" "$(cpy probe $SERVER4 81)" "connected reset"
 ok "is recorded" wait_for 10 grep -q '"dst_port":81,' "$RELAY_LOG"
 is "with its reason" "$(grep '"dst_port":81,' "$RELAY_LOG" | json_value "(o['end'], o['errno'])")" \
 	"('connect-failed', 'ECONNREFUSED')"
-ok "every line is JSON" python3 -c '
-import json, sys
-for line in open(sys.argv[1]):
-    if line.startswith("{"):
-        json.loads(line)' "$RELAY_LOG"
+grep '^{' "$RELAY_LOG" >"$WORK/records"
+ok "every line is as the schema says" valid_lines relay-log "$WORK/records"
 finish
