@@ -4,6 +4,8 @@
 # bytes that the programs sent, the client's side of the addresses, and how the flow ended.
 TEST_LIMIT=${TEST_LIMIT:-420}
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
+. "$LIB/schema.sh"
 
 LOGS=()
 FLOWS=${FLOWS:-500} # to each address, two of them
@@ -131,4 +133,6 @@ do_ok "the rule goes" loader rule del watch
 is "and the program with it" "$(attached)$(linked && echo link)" "0"
 do_ok "detach" loader detach --all
 unchanged "nothing is left" "$WORK/before"
+grep -h '^{' "${LOGS[@]}" >"$WORK/records"
+ok "every record is as the schema says" valid_lines relay-log "$WORK/records"
 finish
