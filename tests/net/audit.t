@@ -114,12 +114,12 @@ fill() { python3 "$LIB/audit.py" fill "$PINS/internal/audited" "$1"; }
 do_ok "a table that is full of open flows" fill open
 bytes "the table is full" "$WORK/full" $SERVER4
 is "what does not fit is counted" "$(($(counter audit_full) >= FLOWS))" 1
-is "and nothing is dropped from the table" "$(counter audit_lost)" 0
+at_most "and no open flow is dropped from the table" "$(counter audit_lost)" "$FLOWS" # those that ended before
 do_ok "a table that is full of ended flows" fill ended
-before=$(counter audit_full)
+before=$(counter audit_full) lost=$(counter audit_lost)
 bytes "ended flows make room" "$WORK/room" $SERVER4
 is "for all new ones" "$(counter audit_full)" "$before"
-is "records that nobody read are counted" "$(($(counter audit_lost) >= FLOWS))" 1
+is "records that nobody read are counted" "$(($(counter audit_lost) >= lost + FLOWS))" 1
 
 # --- repair and removal ---
 
