@@ -4,7 +4,9 @@
 # cures mend it while the filters stay. An ordinary firewall gives no error and no warning.
 TEST_LIMIT=900
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
 . "$LIB/schema.sh"
+# shellcheck source=tests/lib/doctor.sh
 . "$LIB/doctor.sh"
 
 # what many routers have: drop at input, masquerade, and nothing else
@@ -57,8 +59,8 @@ pre() { rule "$pre $1"; }
 # relayed — new flows of both families and protocols arrive at the relay, none passes
 relayed() {
 	bypass_reset
-	steering $SERVER4 $SERVER6 || return
-	[[ "$(dig_at $SERVER4 test.tproxy A) $(dig_at $SERVER6 test.tproxy A)" == "10.77.2.200 10.77.2.200" ]]
+	steering "$SERVER4" "$SERVER6" || return
+	[[ "$(dig_at "$SERVER4" test.tproxy A) $(dig_at "$SERVER6" test.tproxy A)" == "10.77.2.200 10.77.2.200" ]]
 }
 # rescued FAULT… — as fault and cure for lost marks, and packets really arrive again
 rescued() {

@@ -4,7 +4,9 @@
 # connections work; those of the relay hang, until the cure of doctor gives them the same limit.
 TEST_LIMIT=200
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
 . "$LIB/schema.sh"
+# shellcheck source=tests/lib/doctor.sh
 . "$LIB/doctor.sh"
 
 # silently drops what is larger than 1300 bytes, in both directions between router and server

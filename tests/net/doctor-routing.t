@@ -4,13 +4,15 @@
 # that do no harm are no problem.
 TEST_LIMIT=900
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/schema.sh
 . "$LIB/schema.sh"
+# shellcheck source=tests/lib/doctor.sh
 . "$LIB/doctor.sh"
 
 defaults() { # ADDRESS4 ADDRESS6
 	r ip route replace default via "$1" && r ip -6 route replace default via "$2"
 }
-relayed() { steering $SERVER4 $SERVER6; }
+relayed() { steering "$SERVER4" "$SERVER6"; }
 
 prepare nginx dns
 defaults $SERVER4 $SERVER6
@@ -83,7 +85,7 @@ healthy "two arms"
 
 asymmetric() {
 	loader rule add far --ports 22 --from 10.50.0.0/16 --before default &&
-		r ip route add 10.50.0.0/16 via $SERVER4 && r sysctl -qw net.ipv4.conf.r0.rp_filter=1
+		r ip route add 10.50.0.0/16 via "$SERVER4" && r sysctl -qw net.ipv4.conf.r0.rp_filter=1
 }
 fault rp-filter asymmetric
 like "the cure" "$(doctor_next rp-filter)" '^sysctl -w net/ipv4/conf/r0/rp_filter=2; '
@@ -137,7 +139,7 @@ rm /etc/systemd/networkd.conf.d/*
 printf '[Network]\nManageForeignRoutingPolicyRules=0\n[Other]\nManageForeignRoutingPolicyRules=1\n' \
 	>/etc/systemd/networkd.conf
 healthy "the main file is read, too"
-stop $NETWORKD
+stop "$NETWORKD"
 stop $elsewhere
 
 # ---- bridges ----

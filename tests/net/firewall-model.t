@@ -166,14 +166,14 @@ proto=11 mark:=(ctmark&ffffffff^0)keep0
 MODEL
 for t in iptables-nft ip6tables-nft iptables-legacy ip6tables-legacy; do
 	ok "$t: rules" iptables_rules $t
-	family=4
-	[[ $t != ip6* ]] || family=6
+	version=4
+	[[ $t != ip6* ]] || version=6
 	model_of >"$WORK/got"
 	same_text "$t: the model" "$WORK/wanted" "$WORK/got"
-	like "$t: a packet that the called chain drops" "$(fate input $family tcp 80 0)" \
+	like "$t: a packet that the called chain drops" "$(fate input $version tcp 80 0)" \
 		'^dropped: all .* sub'
-	like "$t: one that the policy drops" "$(fate input $family tcp 81 0)" '^dropped: all .*INPUT'
-	like "$t: the restored mark" "$(fate prerouting $family udp 53 0x1000000)" 'mark: 0/ffffffff'
+	like "$t: one that the policy drops" "$(fate input $version tcp 81 0)" '^dropped: all .*INPUT'
+	like "$t: the restored mark" "$(fate prerouting $version udp 53 0x1000000)" 'mark: 0/ffffffff'
 	r nft flush ruleset
 	for family in iptables ip6tables; do
 		for table in filter mangle nat; do
@@ -203,7 +203,7 @@ is "reading changes nothing" "$(r nft list ruleset)" "$rules"
 	echo "}"
 	# each of these chains jumps to the next one twice, on 2^13 ways
 	for i in {0..12}; do
-		printf 'chain j%d { counter jump j%d\ncounter jump j%d\n}\n' $i $((i + 1)) $((i + 1))
+		printf 'chain j%d { counter jump j%d\ncounter jump j%d\n}\n' "$i" $((i + 1)) $((i + 1))
 	done
 	printf 'chain j13 {\n}\n}\n'
 } >"$WORK/many"
