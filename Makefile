@@ -60,7 +60,7 @@ RELAY_OBJ  := $(call obj,$(RELAY_SRC))
 # uses nothing; of user/relay the loader uses only config/, for `check`.
 LIB_A      := $(BUILD)/tproxy.a
 RELAY_A    := $(BUILD)/relay.a
-SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h $(BUILD)/trace.skel.h $(BUILD)/monitor.skel.h
+SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h $(BUILD)/trace.skel.h
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -3,7 +3,7 @@
  * Entry points, and nothing else: each asks a header for the decision and turns it into a TC or
  * SK code. tproxy_ingress sees each packet that enters an attached interface; decide.bpf.h says
  * what happens to it. tproxy_lookup gives a flow to its listener where tc could not. tproxy_egress
- * sees the answers to audited flows. tproxy_report and tproxy_audit are for user space.
+ * sees the answers to audited flows. tproxy_report, tproxy_audit and tproxy_watch are for user space.
  */
 #include "vmlinux.h"
 
@@ -25,11 +25,12 @@
 #include "socket.bpf.h"
 #include "tproxy.h"
 #include "verdict.bpf.h"
+#include "watch.bpf.h"
+#include "watch_packet.bpf.h"
 
 #define PACKET_HOST 0
 /* TCX_NEXT has the same value: the next program runs. */
 #define TC_ACT_UNSPEC (-1)
-#define TC_ACT_SHOT 2
 
 /* Only tc sees whether a datagram may be fragmented; a second bit passes that on to the socket. */
 static __always_inline __u32 kept_mark(const struct tproxy_config *cfg, const struct flow *f)
@@ -37,10 +38,8 @@ static __always_inline __u32 kept_mark(const struct tproxy_config *cfg, const st
 	return f->df && f->proto == IPPROTO_UDP ? cfg->mark | cfg->df_mark : cfg->mark;
 }
 
-SEC("tc")
-int tproxy_ingress(struct __sk_buff *skb)
+static __always_inline int ingress(struct __sk_buff *skb, const struct tproxy_config *cfg)
 {
-	const struct tproxy_config *cfg = get_config();
 	struct flow f = {};
 
 	if (!cfg || !cfg->mask) {
@@ -73,6 +72,20 @@ int tproxy_ingress(struct __sk_buff *skb)
 	}
 }
 
+SEC("tc")
+int tproxy_ingress(struct __sk_buff *skb)
+{
+	const struct tproxy_config *cfg = get_config();
+	int result;
+
+	if (is_watched(cfg, TPROXY_WATCH_PACKETS))
+		watch_begin(skb);
+	result = ingress(skb, cfg);
+	if (is_watched(cfg, TPROXY_WATCH_PACKETS))
+		watch_end(skb, result);
+	return result;
+}
+
 /*
  * Attached only while an audit rule concerns the interface. A packet that entered by no interface is
  * this host's own, and no answer of a server.
@@ -98,8 +111,7 @@ int tproxy_egress(struct __sk_buff *skb)
  * addresses is needed. If the listener is gone, the flow is refused: the kernel's own look-up
  * could find an unrelated wildcard listener of this host.
  */
-SEC("sk_lookup")
-int tproxy_lookup(struct bpf_sk_lookup *ctx)
+static __always_inline int look_up(struct bpf_sk_lookup *ctx)
 {
 	struct tproxy_flow_key key = { .proto = ctx->protocol };
 	struct tproxy_ticket *ticket;
@@ -126,13 +138,27 @@ int tproxy_lookup(struct bpf_sk_lookup *ctx)
 	return SK_PASS;
 }
 
+SEC("sk_lookup")
+int tproxy_lookup(struct bpf_sk_lookup *ctx)
+{
+	const bool watched = is_watched(get_config(), TPROXY_WATCH_PACKETS);
+	int result;
+
+	if (watched)
+		watch_lookup_begin(ctx);
+	result = look_up(ctx);
+	if (watched)
+		watch_lookup_end(result);
+	return result;
+}
+
 /* The loader runs it with an event, so that monitors see the loader's events like all others. */
 SEC("syscall")
 int tproxy_report(struct tproxy_event *ctx)
 {
 	struct tproxy_event event = *ctx;
 
-	tproxy_event(&event);
+	event_publish(&event);
 	return 0;
 }
 
@@ -144,6 +170,15 @@ int tproxy_audit(struct tproxy_audit_request *ctx)
 
 	audit_serve(&request);
 	return 0;
+}
+
+/* For watch sessions. 0, or an enum tproxy_watch_refusal. */
+SEC("syscall")
+int tproxy_watch(struct tproxy_watch_request *ctx)
+{
+	struct tproxy_watch_request request = *ctx;
+
+	return watch_serve(&request);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The programs of `tproxy-loader trace`: they run before and after the programs of the data path, and
- * where the kernel drops a packet. They only look. An object of its own: loaded for the time of one
- * trace and never pinned; without it the data path does not run one instruction more.
- *
- * The reason of a verdict is what the data path counts: the counters of this CPU that moved while it
- * decided. Nothing else runs in between that could move them.
+ * The program of `tproxy-loader trace` that runs where the kernel drops a packet. It only looks, and
+ * writes to the ring buffer of its watch session. An object of its own: loaded for the time of one
+ * trace and never pinned. Verdicts are shown by the data path itself (watch_packet.bpf.h).
  */
 #include "vmlinux.h"
 
@@ -16,49 +13,58 @@
 /* before the headers that read packets */
 #include "packet.bpf.h"
 
-#include "addr.bpf.h"
 #include "flow.bpf.h"
 #include "maps.bpf.h"
 #include "parse.bpf.h"
-#include "proxied.bpf.h"
 #include "tproxy.h"
 #include "tproxy_trace.h"
-#include "trace_filter.bpf.h"
-
-#define TC_ACT_SHOT 2
+#include "watch_describe.bpf.h"
+#include "watch_filter.bpf.h"
 
 struct trace_totals totals SEC(".data.totals");
 /* Index of the only interface to trace; 0: all that are attached, -1: it does not exist now. */
 __u32 only SEC(".data.only");
+/* Writable, because a global function reads it: the verifier demands that of its arguments. */
+struct trace_filter filter SEC(".data.filter");
 
+/* That of the watch session. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20);
+	__uint(max_entries, 1 << 16);
 } trace_events SEC(".maps");
 
-/* A decision under way. */
-struct trace_pending {
-	__u64 subject; /* the skb or the context that is decided about; 0: it is not traced */
-	__u64 sk;      /* socket of the skb before; a veth passes on the one of the sender */
-	__u64 dropped; /* the skb that tproxy_ingress dropped: the kernel's drop is the same event */
+/* First fragments of traced flows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct tproxy_frag_key);
+	__type(value, __u8);
+} trace_frags SEC(".maps");
+
+/* A drop that is being looked at. */
+struct trace_drop {
+	struct packet packet;
 	struct headers headers;
 	struct trace_event event;
-	__u64 counters[TPROXY_COUNT_MAX];
-	__u64 packets[TPROXY_MAX_RULES]; /* of rulestats */
 };
-
-enum { PENDING_INGRESS, PENDING_LOOKUP, PENDING_DROP, PENDING_MAX };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, PENDING_MAX);
+	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct trace_pending);
-} trace_pending SEC(".maps");
+	__type(value, struct trace_drop);
+} trace_drops SEC(".maps");
 
-static __always_inline struct trace_pending *pending(__u32 which)
+static __always_inline struct trace_drop *new_drop(void)
 {
-	return bpf_map_lookup_elem(&trace_pending, &which);
+	__u32 zero = 0;
+	struct trace_drop *drop = bpf_map_lookup_elem(&trace_drops, &zero);
+
+	if (!drop)
+		return NULL;
+	__builtin_memset(&drop->headers, 0, sizeof(drop->headers));
+	__builtin_memset(&drop->event, 0, sizeof(drop->event));
+	return drop;
 }
 
 static __always_inline void emit(const struct trace_event *e)
@@ -68,96 +74,31 @@ static __always_inline void emit(const struct trace_event *e)
 		__sync_fetch_and_add(&totals.lost, 1);
 }
 
-/* ---- what moved --------------------------------------------------------- */
+/* ---- which packets ------------------------------------------------------ */
 
-static __always_inline __u64 counter_now(__u32 which)
+/* Only the first fragment shows the ports. */
+static __always_inline bool selects_fragment(struct headers *h)
 {
-	__u64 *value = bpf_map_lookup_elem(&counters, &which);
+	struct tproxy_frag_key key = fragment_key(&h->flow);
+	bool selected = filter_has(&filter, h);
+	__u8 one = 1;
 
-	return value ? *value : 0;
+	if (selected && h->flow.frag == FRAG_FIRST)
+		bpf_map_update_elem(&trace_frags, &key, &one, BPF_ANY);
+	return selected || (h->flow.frag == FRAG_LATER && bpf_map_lookup_elem(&trace_frags, &key));
 }
 
-static __always_inline __u64 packets_now(__u32 rule)
+static __always_inline bool selects(const struct sk_buff *skb, struct trace_drop *drop)
 {
-	struct tproxy_rulestat *stat = bpf_map_lookup_elem(&rulestats, &rule);
-
-	return stat ? stat->packets : 0;
+	packet_open(skb, &drop->packet);
+	if (!headers_read(&drop->packet, &drop->headers)) {
+		if (drop->packet.paged)
+			__sync_fetch_and_add(&totals.unreadable, 1);
+		return false;
+	}
+	return drop->headers.flow.frag != FRAG_NONE ? selects_fragment(&drop->headers) :
+						      filter_has(&filter, &drop->headers);
 }
-
-/* Global functions: the verifier walks their loops once. */
-__noinline int note_figures(struct trace_pending *p)
-{
-	if (!p)
-		return 0;
-	for (__u32 i = 0; i < TPROXY_COUNT_MAX; i++)
-		p->counters[i] = counter_now(i);
-	for (__u32 i = 0; i < TPROXY_MAX_RULES; i++)
-		p->packets[i] = packets_now(i);
-	return 0;
-}
-
-__noinline int compare_figures(struct trace_pending *p)
-{
-	if (!p)
-		return 0;
-	for (__u32 i = 0; i < TPROXY_COUNT_MAX; i++)
-		if (counter_now(i) != p->counters[i])
-			p->event.counters |= 1ULL << i;
-	for (__u32 i = 0; i < TPROXY_MAX_RULES; i++)
-		if (packets_now(i) != p->packets[i])
-			p->event.rule = i;
-	return 0;
-}
-
-/* ---- the event ---------------------------------------------------------- */
-
-static __always_inline void describe_flow(const struct flow *f, struct trace_flow *ret_flow)
-{
-	struct tproxy_flow_key key = flow_key(f);
-
-	__builtin_memcpy(ret_flow->src, key.src, sizeof(key.src));
-	__builtin_memcpy(ret_flow->dst, key.dst, sizeof(key.dst));
-	ret_flow->sport = key.sport;
-	ret_flow->dport = key.dport;
-	ret_flow->family = f->family;
-	ret_flow->proto = f->proto;
-}
-
-/* A quoted packet was parsed as an answer to it. */
-static __always_inline void describe_quoted(const struct flow *f, struct trace_flow *ret_flow)
-{
-	struct flow sent = {};
-
-	reverse_flow(f, &sent);
-	describe_flow(&sent, ret_flow);
-}
-
-static __always_inline void describe(const struct headers *h, struct trace_event *e)
-{
-	const struct tproxy_config *cfg = get_config();
-
-	e->time = bpf_ktime_get_ns();
-	e->generation = cfg ? cfg->generation : 0;
-	e->rule = TRACE_NO_RULE;
-	e->len = h->flow.bytes ? h->flow.bytes : h->packet.total;
-	e->tcp_flags = h->flow.tcp_flags;
-	e->frag = h->flow.frag;
-	e->icmp_type = h->icmp[0];
-	e->icmp_code = h->icmp[1];
-	describe_flow(&h->flow, &e->flow);
-	if (h->quoted.family)
-		describe_quoted(&h->quoted, &e->quoted);
-}
-
-/* An empty one; its figures are written when they are needed. */
-static __always_inline void begin(struct trace_pending *p)
-{
-	p->subject = 0;
-	__builtin_memset(&p->headers, 0, sizeof(p->headers));
-	__builtin_memset(&p->event, 0, sizeof(p->event));
-}
-
-/* ---- which interfaces --------------------------------------------------- */
 
 static __always_inline bool is_traced_iface(__u32 ifindex)
 {
@@ -172,142 +113,13 @@ static __always_inline bool is_traced_iface(__u32 ifindex)
 	return live_lookup(&ifaces_gen, &slot, &ifindex) != NULL;
 }
 
-/* ---- tproxy_ingress ----------------------------------------------------- */
-
-SEC("trace_enter/tproxy_ingress")
-int BPF_PROG(ingress_enter, struct sk_buff *skb)
+/* With addresses or a port, the flow counts wherever it is; else the interfaces do. */
+static __always_inline bool is_on_traced_iface(const struct trace_event *e)
 {
-	struct trace_pending *p = pending(PENDING_INGRESS);
-	__u32 ifindex = skb->dev->ifindex;
-
-	if (!p)
-		return 0;
-	begin(p);
-	if (only && only != ifindex)
-		return 0;
-	if (!trace_reads(skb, &p->headers)) {
-		if (p->headers.packet.paged)
-			__sync_fetch_and_add(&totals.unreadable, 1);
-		return 0;
-	}
-	describe(&p->headers, &p->event);
-	p->event.kind = TRACE_PACKET;
-	p->event.ifindex = ifindex;
-	p->event.mark_in = skb->mark;
-	p->sk = (__u64)skb->sk;
-	note_figures(p);
-	p->subject = (__u64)skb;
-	return 0;
+	if (filter.flows && !only)
+		return true;
+	return is_traced_iface(e->ifindex) || is_traced_iface(e->out);
 }
-
-/* The rule of a flow that was given to a proxy before. */
-static __always_inline __u8 rule_of_flow(const struct flow *f)
-{
-	int rule = f->proto == IPPROTO_TCP ? proxied_rule(f) : -1;
-
-	return rule < 0 ? TRACE_NO_RULE : (__u8)rule;
-}
-
-SEC("trace_exit/tproxy_ingress")
-int BPF_PROG(ingress_exit, struct sk_buff *skb, int result)
-{
-	struct trace_pending *p = pending(PENDING_INGRESS);
-
-	if (!p || p->subject != (__u64)skb)
-		return 0;
-	p->subject = 0;
-	p->dropped = result == TC_ACT_SHOT ? (__u64)skb : 0;
-	p->event.result = result;
-	p->event.mark_out = skb->mark;
-	if ((__u64)skb->sk != p->sk)
-		p->event.cookie = bpf_get_socket_cookie(skb->sk);
-	compare_figures(p);
-	if (p->event.rule == TRACE_NO_RULE)
-		p->event.rule = rule_of_flow(&p->headers.flow);
-	emit(&p->event);
-	return 0;
-}
-
-/* ---- tproxy_lookup ------------------------------------------------------ */
-
-struct bpf_sk_lookup_kern {
-	__u16 family;
-	__u16 protocol;
-	__be16 sport;
-	__u16 dport;
-	struct {
-		__be32 saddr;
-		__be32 daddr;
-	} v4;
-	struct {
-		const struct in6_addr *saddr;
-		const struct in6_addr *daddr;
-	} v6;
-	struct sock *selected_sk;
-	__u32 ingress_ifindex;
-} __attribute__((preserve_access_index));
-
-static __always_inline void read_lookup(const struct bpf_sk_lookup_kern *lookup, struct flow *f)
-{
-	f->family = lookup->family;
-	f->proto = (__u8)lookup->protocol;
-	if (f->family == AF_INET) {
-		f->tuple.ipv4.saddr = lookup->v4.saddr;
-		f->tuple.ipv4.daddr = lookup->v4.daddr;
-	} else {
-		bpf_probe_read_kernel(f->tuple.ipv6.saddr, 16, lookup->v6.saddr);
-		bpf_probe_read_kernel(f->tuple.ipv6.daddr, 16, lookup->v6.daddr);
-	}
-	set_ports(f, lookup->sport, bpf_htons(lookup->dport));
-}
-
-/* The ingress interface is not always known to a look-up. */
-SEC("trace_enter/tproxy_lookup")
-int BPF_PROG(lookup_enter, struct bpf_sk_lookup_kern *lookup)
-{
-	struct trace_pending *p = pending(PENDING_LOOKUP);
-	__u32 ifindex = lookup->ingress_ifindex;
-
-	if (!p)
-		return 0;
-	begin(p);
-	if (only && ifindex && only != ifindex)
-		return 0;
-	read_lookup(lookup, &p->headers.flow);
-	if (!trace_selects(&p->headers.flow))
-		return 0;
-	describe(&p->headers, &p->event);
-	p->event.kind = TRACE_LOOKUP;
-	p->event.ifindex = ifindex;
-	note_figures(p);
-	p->subject = (__u64)lookup;
-	return 0;
-}
-
-/* tproxy_lookup runs for every listener of this host: only what it decided is an event. */
-SEC("trace_exit/tproxy_lookup")
-int BPF_PROG(lookup_exit, struct bpf_sk_lookup_kern *lookup, int result)
-{
-	struct trace_pending *p = pending(PENDING_LOOKUP);
-	struct tproxy_ticket *ticket;
-	struct tproxy_flow_key key;
-
-	if (!p || p->subject != (__u64)lookup)
-		return 0;
-	p->subject = 0;
-	compare_figures(p);
-	if (result == SK_PASS && !p->event.counters)
-		return 0;
-	key = flow_key(&p->headers.flow);
-	ticket = bpf_map_lookup_elem(&tickets, &key);
-	p->event.rule = ticket ? (__u8)ticket->rule : TRACE_NO_RULE;
-	p->event.result = result;
-	p->event.cookie = bpf_get_socket_cookie(lookup->selected_sk);
-	emit(&p->event);
-	return 0;
-}
-
-/* ---- drops of the kernel ------------------------------------------------ */
 
 static __always_inline bool is_our_netns(const struct sk_buff *skb)
 {
@@ -317,25 +129,6 @@ static __always_inline bool is_our_netns(const struct sk_buff *skb)
 	return cfg && (!netns || netns == (__u32)cfg->netns);
 }
 
-/* With addresses or a port, the flow counts wherever it is; else the interfaces do. */
-static __always_inline bool is_on_traced_iface(const struct trace_event *e)
-{
-	if (filter.flows && !only)
-		return true;
-	return is_traced_iface(e->ifindex) || is_traced_iface(e->out);
-}
-
-/* What tproxy_ingress dropped was reported by ingress_exit. */
-static __always_inline bool is_reported(const struct sk_buff *skb)
-{
-	struct trace_pending *ingress = pending(PENDING_INGRESS);
-	bool same = ingress && ingress->dropped == (__u64)skb;
-
-	if (same)
-		ingress->dropped = 0;
-	return same;
-}
-
 static __always_inline bool is_ip(const struct sk_buff *skb)
 {
 	__be16 type = BPF_CORE_READ(skb, protocol);
@@ -343,30 +136,58 @@ static __always_inline bool is_ip(const struct sk_buff *skb)
 	return type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6);
 }
 
+static __always_inline bool is_same_packet(const struct trace_event *a, const struct trace_event *b)
+{
+	const __u32 *x = (const __u32 *)&a->flow, *y = (const __u32 *)&b->flow;
+	__u32 differ = (a->len ^ b->len) | (a->ifindex ^ b->ifindex);
+
+	for (__u32 i = 0; i < sizeof(a->flow) / sizeof(*x); i++)
+		differ |= x[i] ^ y[i];
+	return !differ;
+}
+
+/*
+ * What tproxy_ingress dropped was shown with its verdict. The kernel frees the packet at once, on
+ * the same CPU.
+ */
+static __always_inline bool is_reported(const struct trace_event *e)
+{
+	__u32 ingress = WATCH_INGRESS;
+	struct watch_pending *p = bpf_map_lookup_elem(&watch_pending, &ingress);
+
+	if (!p || !p->dropped || !is_same_packet(&p->event, e))
+		return false;
+	p->dropped = 0;
+	return true;
+}
+
+/* ---- drops of the kernel ------------------------------------------------ */
+
 /* The arguments are (skb, location, reason) since 5.17, and one more since 6.11. */
 SEC("raw_tp/kfree_skb")
 int kernel_drop(__u64 *ctx)
 {
 	const struct sk_buff *skb = (const struct sk_buff *)ctx[0];
-	struct trace_pending *p = pending(PENDING_DROP);
+	struct trace_drop *drop = new_drop();
+	struct trace_event *e;
 
-	if (!p || !skb || !is_ip(skb) || is_reported(skb) || !is_our_netns(skb))
+	if (!drop || !skb || !is_ip(skb) || !is_our_netns(skb) || !selects(skb, drop))
 		return 0;
-	begin(p);
-	if (!trace_reads(skb, &p->headers))
+	e = &drop->event;
+	e->ifindex = (__u32)BPF_CORE_READ(skb, skb_iif);
+	e->out = device_index(packet_route_device(skb));
+	if (!is_on_traced_iface(e))
 		return 0;
-	p->event.ifindex = (__u32)BPF_CORE_READ(skb, skb_iif);
-	p->event.out = device_index(packet_route_device(skb));
-	if (!is_on_traced_iface(&p->event))
+	describe(&drop->headers, drop->packet.total, e);
+	if (is_reported(e))
 		return 0;
-	describe(&p->headers, &p->event);
-	p->event.kind = TRACE_DROP;
-	p->event.location = ctx[1];
-	p->event.reason = (__u32)ctx[2];
-	p->event.mark_in = BPF_CORE_READ(skb, mark);
-	p->event.rule = rule_of_flow(&p->headers.flow);
-	p->event.cookie = packet_socket(skb);
-	emit(&p->event);
+	e->kind = TRACE_DROP;
+	e->location = ctx[1];
+	e->reason = (__u32)ctx[2];
+	e->mark_in = BPF_CORE_READ(skb, mark);
+	e->rule = rule_of_flow(&drop->headers.flow);
+	e->cookie = packet_socket(skb);
+	emit(e);
 	return 0;
 }
 

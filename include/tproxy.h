@@ -157,7 +157,7 @@ struct tproxy_config {
 	__u8 unreadable;  /* enum tproxy_unreadable */
 	__u8 link_local;  /* 1: a rule names destinations in 169.254.0.0/16, so they are relayed */
 	__u8 audit;       /* 1: a rule has the action audit */
-	__u8 zero;        /* padding */
+	__u8 watch;       /* enum tproxy_watch_kind, OR: what watch sessions want */
 };
 
 /* A flow, as packets of its client show it. */
@@ -249,9 +249,9 @@ struct tproxy_local_key {
 };
 
 /*
- * What `monitor` reports as it happens. The data path and the loader call tproxy_event(), which
- * does nothing; a monitor attaches to that function (fentry) and reads the argument. New types are
- * added at the end, and fields where there is room: monitors of other builds may read them.
+ * What `monitor` reports as it happens. The data path, and the loader by tproxy_report, write it to
+ * the ring buffers of watch sessions (tproxy_watch.h). New types are added at the end, and fields
+ * where there is room: monitors of other builds may read them.
  * X(symbol, name)
  */
 #define TPROXY_EVENTS(X)                                                                           \

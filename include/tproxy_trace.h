@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The contract between the programs of `trace` (bpf/trace.bpf.c) and the loader. Nothing here is
- * pinned: each trace loads programs and maps of its own.
+ * What `trace` is shown: events of the data path and of its own program for drops of the kernel
+ * (bpf/trace.bpf.c), and which packets it asks for. Filter and totals are part of a pinned map
+ * (tproxy_watch.h).
  */
 #ifndef TPROXY_TRACE_H
 #define TPROXY_TRACE_H
@@ -44,7 +45,7 @@ struct trace_flow {
 struct trace_event {
 	__u64 time;       /* CLOCK_MONOTONIC, ns */
 	__u64 counters;   /* of enum tproxy_counter: those that this packet moved, as bits */
-	__u64 cookie;     /* of the socket that was assigned; 0: none */
+	__u64 cookie;     /* of the socket that was assigned; 0: none. TRACE_LOOKUP: see slot */
 	__u64 location;   /* TRACE_DROP: kernel address of the code that freed the packet */
 	__u32 reason;     /* TRACE_DROP: enum skb_drop_reason, numbers differ between kernels */
 	__s32 result;     /* TRACE_PACKET: TC code; TRACE_LOOKUP: SK code */
@@ -54,6 +55,8 @@ struct trace_event {
 	__u32 mark_out;   /* and after */
 	__u32 generation; /* of the policy that decided */
 	__u32 len;        /* IP bytes */
+	__u32 slot;       /* TRACE_LOOKUP: of the listener, in the socket map */
+	__u32 zero32;     /* padding */
 	struct trace_flow flow;
 	struct trace_flow quoted; /* by an ICMP error, as its sender sent it; family 0: none */
 	__u8 kind;                /* enum trace_kind */
@@ -67,9 +70,9 @@ struct trace_event {
 
 /* matched = events in the ring buffer + lost. */
 struct trace_totals {
-	__u64 matched;    /* packets, look-ups and drops that the filter selects */
+	__u64 matched;    /* packets, look-ups, drops and other events for the session */
 	__u64 lost;       /* of these: the ring buffer was full */
-	__u64 unreadable; /* packets whose headers are in pages, where they cannot be read */
+	__u64 unreadable; /* drops of packets whose headers are in pages, where they cannot be read */
 };
 
 #endif

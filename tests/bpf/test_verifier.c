@@ -11,8 +11,8 @@ static const struct {
 	const char *name;
 	unsigned int budget; /* instructions that the verifier walks */
 } programs[] = {
-	{ "tproxy_ingress", 250000 }, { "tproxy_egress", 50000 }, { "tproxy_lookup", 1000 },
-	{ "tproxy_report", 1000 },    { "tproxy_audit", 1000 },
+	{ "tproxy_ingress", 250000 }, { "tproxy_egress", 50000 }, { "tproxy_lookup", 50000 },
+	{ "tproxy_report", 5000 },    { "tproxy_audit", 5000 },   { "tproxy_watch", 5000 },
 };
 
 static char logs[ARRAY_SIZE(programs)][65536];

@@ -10,7 +10,6 @@ TEST_LIMIT=180
 prepare nginx echo
 ok "the relay starts" relay_start
 do_ok "attach" loader attach r0 --ports 80,udp/7007 --to 10.77.2.0/24,fd77:2::/64
-can_trace_programs || skip_inside "the kernel lets no program attach to another one"
 
 # evil: a name that a hand has written into the map
 NAME=(100 101 102 97 117 108 116) EVIL=(65 27 91 51 49 109 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reports what a command did to those who monitor the state: runs the pinned program tproxy_report,
- * which calls the function that monitors attach to. Best effort: the command never fails for it.
+ * which writes to their ring buffers. Best effort: the command never fails for it.
  */
 #ifndef TPROXY_KERNEL_EVENTS_REPORT_H
 #define TPROXY_KERNEL_EVENTS_REPORT_H

@@ -45,6 +45,9 @@ static const struct {
 	[MAP_PROBE] = { "probe", "internal/probe", 3 },
 	[MAP_AFTER] = { "after", "internal/after", 3 },
 	[MAP_AUDITED] = { "audited", "internal/audited", 3, true },
+	[MAP_WATCHERS] = { "watchers", "internal/watchers", 3, true },
+	[MAP_WATCH_RINGS] = { "watch_rings", "internal/watch_rings", 3, true },
+	[MAP_WATCH_PENDING] = { "watch_pending", "internal/watch_pending", 3, true },
 };
 
 static const struct {
@@ -53,7 +56,7 @@ static const struct {
 } progs[PROG_MAX] = {
 	[PROG_INGRESS] = { "tproxy_ingress", false }, [PROG_LOOKUP] = { "tproxy_lookup", false },
 	[PROG_REPORT] = { "tproxy_report", true },    [PROG_EGRESS] = { "tproxy_egress", true },
-	[PROG_AUDIT] = { "tproxy_audit", true },
+	[PROG_AUDIT] = { "tproxy_audit", true },      [PROG_WATCH] = { "tproxy_watch", true },
 };
 
 const char *state_map_name(enum state_map map)

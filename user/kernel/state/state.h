@@ -55,10 +55,21 @@ enum state_map {
 	MAP_PROBE,
 	MAP_AFTER,
 	MAP_AUDITED,
+	MAP_WATCHERS,
+	MAP_WATCH_RINGS,
+	MAP_WATCH_PENDING,
 	MAP_MAX
 };
 
-enum state_prog { PROG_INGRESS, PROG_LOOKUP, PROG_REPORT, PROG_EGRESS, PROG_AUDIT, PROG_MAX };
+enum state_prog {
+	PROG_INGRESS,
+	PROG_LOOKUP,
+	PROG_REPORT,
+	PROG_EGRESS,
+	PROG_AUDIT,
+	PROG_WATCH,
+	PROG_MAX
+};
 
 struct state {
 	char dir[STATE_PATH_LEN]; /* as the user names it: for messages only */

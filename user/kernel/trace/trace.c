@@ -4,14 +4,71 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 
-#include "kernel/trace/target.h"
+#include "kernel/state/program.h"
 
 #include "trace.skel.h" /* uses types of tproxy_trace.h */
 
-/* ---- open --------------------------------------------------------------- */
+#define RING_BYTES (8 << 20)
+
+/* ---- verdicts ----------------------------------------------------------- */
+
+/* A look-up names the slot of the listener, which the program cannot ask for its cookie. */
+static int take_lookup(const struct trace *t, const struct trace_event *event)
+{
+	struct trace_event full = *event;
+
+	if (bpf_map_lookup_elem(t->socks, &full.slot, &full.cookie))
+		full.cookie = 0;
+	return t->cb(&full, t->arg);
+}
+
+static int take_event(void *arg, void *data, size_t size)
+{
+	const struct trace_event *event = data;
+	struct trace *t = arg;
+
+	if (size < sizeof(*event))
+		return 0;
+	return event->kind == TRACE_LOOKUP ? take_lookup(t, event) : t->cb(event, t->arg);
+}
+
+static __u32 program_id(int fd)
+{
+	struct program program;
+
+	return fd < 0 || program_by_fd(fd, &program) ? 0 : program.id;
+}
+
+int trace_open(struct trace *trace, const struct state *state, const struct trace_filter *filter)
+{
+	const struct watch_wish wish = { .kinds = TPROXY_WATCH_PACKETS,
+					 .only = trace->only,
+					 .filter = filter,
+					 .bytes = RING_BYTES,
+					 .cb = take_event,
+					 .arg = trace };
+
+	for (int i = 0; i < PROG_MAX; i++)
+		trace->progs[i] = program_id(state->prog[i]);
+	trace->socks = fcntl(state->map[MAP_SOCKS], F_DUPFD_CLOEXEC, 0);
+	if (trace->socks < 0)
+		return -errno;
+	return watch_session_open(&trace->watch, state, &wish);
+}
+
+int trace_renew(struct trace *trace, __u32 only)
+{
+	trace->only = only;
+	if (trace->skel)
+		trace->skel->data_only->only = only;
+	return watch_session_renew(&trace->watch, only);
+}
+
+/* ---- drops of the kernel ------------------------------------------------ */
 
 /* The maps of the data path are those of the state; the others are made for this trace. */
 static int reuse_maps(struct bpf_object *obj, const struct state *state)
@@ -38,118 +95,70 @@ static int has_btf(void)
 	return 0;
 }
 
-/* Programs that run before and after ours need a kernel that patches its code for them. */
-static void leave_out_verdicts(struct bpf_object *obj)
+static int load(const struct trace *t, struct trace_bpf *skel, const struct state *state)
 {
-	struct bpf_program *prog;
+	int err = reuse_maps(skel->obj, state);
 
-	bpf_object__for_each_program(prog,
-				     obj) if (bpf_program__type(prog) == BPF_PROG_TYPE_TRACING)
-		bpf_program__set_autoload(prog, false);
-}
-
-static int load(struct trace *t, const struct state *state, const struct trace_filter *filter)
-{
-	int err;
-
-	t->skel = trace_bpf__open();
-	if (!t->skel)
-		return -errno;
-	if (t->drops_only)
-		leave_out_verdicts(t->skel->obj);
-	*(struct trace_filter *)&t->skel->rodata->filter = *filter;
-	t->skel->data_only->only = t->only;
-	err = reuse_maps(t->skel->obj, state);
-	target_use(state);
 	if (!err)
-		err = trace_bpf__load(t->skel);
-	target_use(NULL);
-	return err;
-}
-
-static int attach_trace(struct bpf_program *prog, struct bpf_link **ret_link)
-{
-	*ret_link = bpf_program__attach_trace(prog);
-	return *ret_link ? 0 : -errno;
-}
-
-/* The end of a decision before its begin: what is seen to begin is reported. */
-static int attach(struct trace_bpf *skel, bool drops_only)
-{
-	int err;
-
-	skel->links.kernel_drop = bpf_program__attach(skel->progs.kernel_drop);
-	if (!skel->links.kernel_drop)
-		return -errno;
-	if (drops_only)
-		return 0;
-	err = attach_trace(skel->progs.ingress_exit, &skel->links.ingress_exit);
+		err = bpf_map__reuse_fd(skel->maps.trace_events, t->watch.events);
 	if (!err)
-		err = attach_trace(skel->progs.ingress_enter, &skel->links.ingress_enter);
-	if (!err)
-		err = attach_trace(skel->progs.lookup_exit, &skel->links.lookup_exit);
-	if (!err)
-		err = attach_trace(skel->progs.lookup_enter, &skel->links.lookup_enter);
-	return err;
+		err = trace_bpf__load(skel);
+	return err ? err : trace_bpf__attach(skel);
 }
 
-static int take_event(void *arg, void *data, size_t size)
+int trace_open_drops(struct trace *trace, const struct state *state,
+		     const struct trace_filter *filter)
 {
-	struct trace *t = arg;
-
-	return size < sizeof(struct trace_event) ? 0 : t->cb(data, t->arg);
-}
-
-int trace_open(struct trace *trace, const struct state *state, const struct trace_filter *filter)
-{
+	struct trace_bpf *skel;
 	int err = has_btf();
 
-	if (!err)
-		err = target_register();
-	if (!err)
-		err = load(trace, state, filter);
-	for (int i = 0; i < PROG_MAX; i++)
-		trace->progs[i] = target_prog_id(state->prog[i]);
-	if (!err)
-		err = attach(trace->skel, trace->drops_only);
 	if (err)
 		return err;
-	trace->ring = ring_buffer__new(bpf_map__fd(trace->skel->maps.trace_events), take_event,
-				       trace, NULL);
-	return trace->ring ? 0 : -errno;
-}
-
-void trace_use_interface(struct trace *trace, __u32 only)
-{
-	trace->only = only;
-	if (trace->skel)
-		trace->skel->data_only->only = only;
+	skel = trace_bpf__open();
+	if (!skel)
+		return -errno;
+	skel->data_filter->filter = *filter;
+	skel->data_only->only = trace->only;
+	err = load(trace, skel, state);
+	if (err)
+		trace_bpf__destroy(skel);
+	else
+		trace->skel = skel;
+	return err;
 }
 
 /* ---- events ------------------------------------------------------------- */
 
 int trace_fd(const struct trace *trace)
 {
-	return trace->ring ? ring_buffer__epoll_fd(trace->ring) : -1;
+	return watch_session_fd(&trace->watch);
 }
 
 int trace_read(struct trace *trace)
 {
-	int n = trace->ring ? ring_buffer__consume(trace->ring) : 0;
-
-	return n < 0 ? n : 0;
+	return watch_session_read(&trace->watch);
 }
 
-struct trace_totals trace_totals(const struct trace *trace)
+struct trace_totals trace_totals(struct trace *trace)
 {
-	return trace->skel ? trace->skel->data_totals->totals : (struct trace_totals){ 0 };
+	struct trace_totals all = watch_session_totals(&trace->watch);
+
+	if (trace->skel) {
+		const struct trace_totals *drops = &trace->skel->data_totals->totals;
+
+		all.matched += drops->matched;
+		all.lost += drops->lost;
+		all.unreadable += drops->unreadable;
+	}
+	return all;
 }
 
 /* ---- the end ------------------------------------------------------------ */
 
-/* A detached program may still run on another CPU, within RCU; the second call waits for that. */
+/* A detached program may still run on another CPU, within RCU; the last call waits for that. */
 void trace_stop(struct trace *trace)
 {
+	watch_session_stop(&trace->watch);
 	if (!trace->skel)
 		return;
 	trace_bpf__detach(trace->skel);
@@ -158,11 +167,12 @@ void trace_stop(struct trace *trace)
 
 void trace_close(struct trace *trace)
 {
-	trace_stop(trace);
-	ring_buffer__free(trace->ring);
+	watch_session_close(&trace->watch);
+	trace->watch.last = (struct trace_totals){ 0 };
 	trace_bpf__destroy(trace->skel);
-	trace->ring = NULL;
 	trace->skel = NULL;
+	cleanup_fd(&trace->socks);
+	trace->socks = -1;
 }
 
 static __u32 pinned_program(const struct state *state, enum state_prog which)
@@ -172,7 +182,7 @@ static __u32 pinned_program(const struct state *state, enum state_prog which)
 
 	if (!state_prog_path(state, which, "", path))
 		fd = bpf_obj_get(path);
-	return target_prog_id(fd);
+	return program_id(fd);
 }
 
 bool trace_is_outdated(const struct trace *trace, const char *pin_dir)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One trace: its programs, attached to those of a state, and the events that they send. Nothing is
- * pinned: closing, or the end of the process, removes everything. Several traces share nothing.
+ * One trace: a watch session of a state, which gets the verdicts of its programs, and a program that
+ * sees the drops of the kernel. Closing removes everything; so does the end of the process, but for
+ * the slot of the session, which is free a few seconds later. Several traces share nothing.
  */
 #ifndef TPROXY_KERNEL_TRACE_TRACE_H
 #define TPROXY_KERNEL_TRACE_TRACE_H
 
 #include "kernel/state/state.h"
+#include "kernel/watch/session.h"
 #include "tproxy_trace.h"
 
 struct trace_bpf;
-struct ring_buffer;
 
 /* 0, or negative to stop reading. */
 typedef int (*trace_cb)(const struct trace_event *event, void *arg);
@@ -20,22 +21,33 @@ typedef int (*trace_cb)(const struct trace_event *event, void *arg);
 #define TRACE_NO_INTERFACE UINT32_MAX
 
 struct trace {
-	trace_cb cb; /* set cb, arg, only and drops_only before trace_open */
+	trace_cb cb; /* set cb, arg and only before trace_open */
 	void *arg;
 	__u32 only;
-	bool drops_only;        /* no verdicts: for kernels that let no program attach to another */
-	struct trace_bpf *skel; /* owned */
-	struct ring_buffer *ring; /* owned */
-	__u32 progs[PROG_MAX];    /* ids of the programs that are traced */
+	struct watch_session watch;
+	struct trace_bpf *skel; /* owned; NULL: drops are not seen */
+	int socks;              /* the map of listeners */
+	__u32 progs[PROG_MAX];  /* ids of the programs that are traced */
 };
+#define TRACE_CLOSED                                                                               \
+	(struct trace)                                                                             \
+	{                                                                                          \
+		.watch = WATCH_SESSION_INIT, .socks = -1                                           \
+	}
 
-/*
- * Attaches. 0, or -errno: -EPERM without CAP_BPF and CAP_PERFMON; -ENODATA: the kernel has no BTF;
- * -E2BIG: too many traces; libbpf's messages say more of others. Close it in each case.
- */
+/* Begins with verdicts. 0, or -errno as watch_session_open. Close it in each case. */
 int trace_open(struct trace *trace, const struct state *state, const struct trace_filter *filter);
 
-void trace_use_interface(struct trace *trace, __u32 only);
+/*
+ * Adds drops of the kernel. 0, or -errno: -EPERM without CAP_BPF and CAP_PERFMON; -ENODATA: the
+ * kernel has no BTF; -E2BIG: too many traces; libbpf's messages say more of others. Verdicts are
+ * traced in each case.
+ */
+int trace_open_drops(struct trace *trace, const struct state *state,
+		     const struct trace_filter *filter);
+
+/* Call it at least once a second: a trace that is not renewed ends. -ESTALE: it has ended. */
+int trace_renew(struct trace *trace, __u32 only);
 
 /* Readable when there are events. */
 int trace_fd(const struct trace *trace);
@@ -43,10 +55,10 @@ int trace_fd(const struct trace *trace);
 /* Hands over what is there. 0, or the result of cb that stopped it. */
 int trace_read(struct trace *trace);
 
-/* Detaches the programs; what they have sent can still be read, and the totals do not change. */
+/* Nothing new is sent; what was sent can still be read, and the totals do not change. */
 void trace_stop(struct trace *trace);
 
-struct trace_totals trace_totals(const struct trace *trace);
+struct trace_totals trace_totals(struct trace *trace);
 
 /* Does the pin directory hold other programs than these, or none? */
 bool trace_is_outdated(const struct trace *trace, const char *pin_dir);

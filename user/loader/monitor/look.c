@@ -56,12 +56,13 @@ static const char *missing(int err)
 	switch (err) {
 	case -ENOENT:
 		return "the attached programs are of an older build, which reports no events";
+	case -EUSERS:
+		return "8 traces and monitors run already (end one)";
 	case -EPERM:
 	case -EACCES:
-		return "attaching to programs (fentry) is not permitted: this kernel forbids it, or "
-		       "CAP_BPF and CAP_PERFMON are missing";
+		return "CAP_BPF is missing (run as root)";
 	default:
-		return "this kernel cannot attach to programs (fentry)";
+		return strerror(-err);
 	}
 }
 

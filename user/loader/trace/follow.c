@@ -12,7 +12,10 @@
 #include "loader/trace/obstacle.h"
 #include "loader/trace/output.h"
 
-/* How often to look whether the programs were replaced: the kernel does not announce it. */
+/*
+ * How often to look whether the programs were replaced, which the kernel does not announce, and to
+ * renew the session.
+ */
 #define LOOK_MS 200
 #define SECOND_MS 1000
 /* Signals and the clock must not wait for a flood to end. */
@@ -29,6 +32,7 @@ struct follow {
 	unsigned int batch;
 	bool ended;
 	bool waiting; /* nothing is attached now */
+	bool warned;  /* that drops are not shown */
 	__u64 unshown;
 	struct trace_totals before; /* of programs that were replaced */
 	__u64 lost_said;            /* of `lost`: reported so far */
@@ -59,7 +63,7 @@ static int take_event(const struct trace_event *event, void *arg)
 	return is_complete(f) || ++f->batch % BATCH == 0 ? -EAGAIN : 0;
 }
 
-static struct trace_totals totals(const struct follow *f)
+static struct trace_totals totals(struct follow *f)
 {
 	struct trace_totals now = trace_totals(&f->trace);
 
@@ -102,14 +106,15 @@ static int attach(struct follow *f)
 	f->names.state = &f->session.state;
 	names_refresh(&f->names);
 	err = trace_open(&f->trace, &f->session.state, &f->request->filter);
-	if (err && !f->trace.drops_only && trace_obstacle_is_partial(err)) {
-		trace_close(&f->trace);
-		f->trace.drops_only = true;
-		err = trace_open(&f->trace, &f->session.state, &f->request->filter);
-	}
-	if (err)
+	if (err) {
 		trace_obstacle_report(err);
-	return err ? EXIT_FAILED : EXIT_DONE;
+		return EXIT_FAILED;
+	}
+	err = trace_open_drops(&f->trace, &f->session.state, &f->request->filter);
+	if (err && !f->warned)
+		trace_obstacle_warn(err);
+	f->warned = err;
+	return EXIT_DONE;
 }
 
 /* What the programs have sent until now is shown, or counted if it is not wanted any more. */
@@ -137,8 +142,8 @@ static int open_quietly(struct follow *f)
 	return code;
 }
 
-/* The state is another one, or has other programs. 0, or a reported exit code. */
-static int attach_again(struct follow *f)
+/* What was traced is no longer there. 0, or a reported exit code. */
+static int attach_again(struct follow *f, const char *why)
 {
 	int code;
 
@@ -155,8 +160,7 @@ static int attach_again(struct follow *f)
 	}
 	if (code)
 		return session_open_to_read(&f->session, f->app); /* this time with its message */
-	log_info("trace: the programs were replaced: tracing the new ones (packets in between are "
-		 "not shown)");
+	log_info("trace: %s (packets in between are not shown)", why);
 	f->waiting = false;
 	return attach(f);
 }
@@ -166,8 +170,9 @@ static int attach_again(struct follow *f)
 static int look(struct follow *f)
 {
 	if (f->waiting || trace_is_outdated(&f->trace, f->app->pin_dir))
-		return attach_again(f);
-	trace_use_interface(&f->trace, chosen_interface(f));
+		return attach_again(f, "the programs were replaced: tracing the new ones");
+	if (trace_renew(&f->trace, chosen_interface(f)))
+		return attach_again(f, "it was stopped for too long: it begins again");
 	return EXIT_DONE;
 }
 
@@ -307,7 +312,11 @@ int trace_follow(struct app *app, const struct trace_request *request)
 	int code;
 
 	f = (struct follow){
-		.app = app, .request = request, .session = SESSION_CLOSED, .signals = -1
+		.app = app,
+		.request = request,
+		.session = SESSION_CLOSED,
+		.trace = TRACE_CLOSED,
+		.signals = -1,
 	};
 	f.out.json = request->json;
 	code = session_open_to_read(&f.session, app);

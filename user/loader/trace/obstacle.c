@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "tproxy_watch.h"
 
 static bool have_capabilities(void)
 {
@@ -29,43 +30,35 @@ static bool is_locked_down(void)
 	return file_says("/sys/kernel/security/lockdown", "[confidentiality]");
 }
 
-bool trace_obstacle_is_partial(int err)
-{
-	const char *why = "Operation not permitted, although the capabilities are there";
-
-	if (err == -ENODATA || err == -E2BIG || err == -EBUSY || !have_capabilities() ||
-	    is_locked_down())
-		return false;
-	if (file_says("/proc/sys/net/core/bpf_jit_enable", "0"))
-		why = "they are interpreted: sysctl net.core.bpf_jit_enable=1, then detach and attach";
-	else if (err == -ENOENT)
-		why = "they have no BTF: tproxy-loader attach IF replaces them by those of this build";
-	else if (err != -EPERM)
-		why = strerror(-err);
-	log_warn(
-		"trace: only what the kernel drops is shown, no verdicts: this kernel lets no program "
-		"attach to ours (%s; -vv shows more)",
-		why);
-	return true;
-}
-
 void trace_obstacle_report(int err)
 {
-	if (err == -ENODATA)
+	if (err == -EUSERS)
+		log_error("trace: %d traces and monitors run already (end one; one that was killed "
+			  "counts for %llu s more)",
+			  TPROXY_WATCHERS, TPROXY_WATCH_LIFE_NS / 1000000000);
+	else if (err == -ENOENT)
 		log_error(
-			"trace: this kernel has no BTF: /sys/kernel/btf/vmlinux is missing or cannot "
-			"be read (use a kernel with CONFIG_DEBUG_INFO_BTF; status and test work "
-			"without)");
-	else if (!have_capabilities())
-		log_error(
-			"trace: permission denied: CAP_BPF and CAP_PERFMON are needed (run as root)");
-	else if (is_locked_down())
-		log_error("trace: the kernel lets no program read its memory: lockdown is "
-			  "\"confidentiality\" (boot with lockdown=integrity; status and test work "
-			  "without)");
-	else if (err == -E2BIG || err == -EBUSY)
-		log_error("trace: too many traces run already (end one)");
+			"trace: the attached programs are of an older build, which shows no verdicts "
+			"(tproxy-loader attach IF replaces them by those of this build)");
+	else if (err == -EPERM || err == -EACCES)
+		log_error("trace: permission denied: CAP_BPF is needed (run as root)");
 	else
-		log_error("trace: cannot attach: %s (-vv shows what the kernel says)",
-			  strerror(-err));
+		log_error("trace: cannot begin: %s", strerror(-err));
+}
+
+void trace_obstacle_warn(int err)
+{
+	const char *why = strerror(-err);
+
+	if (err == -ENODATA)
+		why = "this kernel has no BTF: /sys/kernel/btf/vmlinux is missing or cannot be read "
+		      "(use a kernel with CONFIG_DEBUG_INFO_BTF)";
+	else if (!have_capabilities())
+		why = "permission denied: CAP_BPF and CAP_PERFMON are needed (run as root)";
+	else if (is_locked_down())
+		why = "the kernel lets no program read its memory: lockdown is \"confidentiality\" "
+		      "(boot with lockdown=integrity)";
+	else if (err == -E2BIG || err == -EBUSY)
+		why = "too many traces run already (end one)";
+	log_warn("trace: only verdicts are shown, not what the kernel drops: %s", why);
 }

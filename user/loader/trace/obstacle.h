@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Why a trace cannot begin: what is missing, in one sentence. */
+/* Why a trace cannot begin, or cannot show drops of the kernel: what is missing, in one sentence. */
 #ifndef TPROXY_LOADER_TRACE_OBSTACLE_H
 #define TPROXY_LOADER_TRACE_OBSTACLE_H
 
-#include <stdbool.h>
-
-/*
- * Is it the programs of ours that cannot be traced, while drops of the kernel can? True: warned that
- * verdicts will be missing. err: of trace_open.
- */
-bool trace_obstacle_is_partial(int err);
-
-/* Reports it as an error. */
+/* The trace cannot begin. err: of trace_open. */
 void trace_obstacle_report(int err);
+
+/* It shows verdicts only. err: of trace_open_drops. */
+void trace_obstacle_warn(int err);
 
 #endif
