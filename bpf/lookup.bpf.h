@@ -12,7 +12,10 @@
 #include "socket.bpf.h"
 #include "tproxy.h"
 
-/* key: protocol and ports are set. Field by field: the context allows no other access. */
+/*
+ * key: protocol and ports are set. Field by field, each at a constant offset: the context allows no
+ * other access.
+ */
 static __always_inline void lookup_addrs(const struct bpf_sk_lookup *ctx,
 					 struct tproxy_flow_key *key)
 {
@@ -22,6 +25,7 @@ static __always_inline void lookup_addrs(const struct bpf_sk_lookup *ctx,
 	} else {
 		__u32 *src = (__u32 *)key->src, *dst = (__u32 *)key->dst;
 
+#pragma unroll
 		for (int i = 0; i < 4; i++) {
 			src[i] = ctx->remote_ip6[i];
 			dst[i] = ctx->local_ip6[i];

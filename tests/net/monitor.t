@@ -58,7 +58,7 @@ ok "the state is made" says "e['event'] == 'state_made'"
 ok "the interface is attached" says "e['event'] == 'attached' and e['interface'] == 'r0'"
 ok "the rule has no listener" says "e['event'] == 'proxy_down' and e['rule'] == 'web' and 'tcp' in str(e['flows']).lower()"
 
-# whether this kernel lets programs attach to others (fentry); else monitor reads once a second
+# whether events are heard; else monitor reads once a second
 loader monitor -j --duration 1 >"$WORK/probe" 2>"$WORK/log/probe"
 HEARD=$(head -n 1 "$WORK/probe" | json_value "o['heard']")
 heard() { [[ $HEARD == True ]]; }
@@ -230,8 +230,8 @@ refuses "without the right to read the state" 1 'run as root' \
 refuses "an unknown namespace" 1 . "$LOADER" -n no-such monitor
 
 # --- a command never fails for its event ---
-rm -f "$PINS/progs/tproxy_report"
-do_ok "without the program a command works" loader port add --rule web tcp/8082
+rm -f "$PINS/progs/tproxy_report" "$PINS/progs/tproxy_watch"
+do_ok "without the programs a command works" loader port add --rule web tcp/8082
 ok "a monitor, too" monitor "$J" -j
 ok "it says what is missing" has "e['event'] == 'start' and not e['heard'] and 'older build' in e['missing']"
 ok "also on stderr" grep -q 'events are not heard: the attached programs are of an older build' "$WORK/log/monitor"

@@ -59,6 +59,8 @@ static bool run(struct monitoring *m, int signals, uint64_t end)
 		while (monotonic_ms() < earlier(due, end) && !monitor_out_is_full(&m->out)) {
 			if (!wait_for_news(m, signals, earlier(due, end)))
 				return true;
+			if (m->held)
+				break;
 			if (m->hurry)
 				due = earlier(due, monotonic_ms() + HURRY_MS);
 		}

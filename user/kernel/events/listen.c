@@ -9,9 +9,7 @@ static int heard(void *arg, void *data, size_t size)
 {
 	const struct event_listener *l = arg;
 
-	if (size >= sizeof(struct tproxy_event))
-		l->heard(data, l->arg);
-	return 0;
+	return size < sizeof(struct tproxy_event) ? 0 : l->heard(data, l->arg);
 }
 
 static int begin(struct event_listener *l, const struct state *state)

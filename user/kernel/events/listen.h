@@ -12,7 +12,8 @@
 struct event_listener {
 	struct watch_session watch;
 	__u32 state; /* id of its map watchers; 0: nothing is heard */
-	void (*heard)(const struct tproxy_event *event, void *arg);
+	/* 0, or negative: the events after this one wait for the next call. */
+	int (*heard)(const struct tproxy_event *event, void *arg);
 	void *arg;
 	uint64_t lost; /* events that did not fit, as last asked */
 };
@@ -29,7 +30,7 @@ struct event_listener {
 int event_listener_follow(struct event_listener *listener, const struct state *state);
 /* Readable when there are events; -1: nothing is heard. */
 int event_listener_fd(const struct event_listener *listener);
-/* Calls heard for each event that waits. */
+/* Calls heard for each event that waits, until one call is not 0. */
 void event_listener_read(struct event_listener *listener);
 /* How many were lost since the last call. */
 uint64_t event_listener_lost(struct event_listener *listener);

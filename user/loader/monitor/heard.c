@@ -70,7 +70,7 @@ static void say_policy(struct monitoring *m, const struct tproxy_event *event, c
 		    command, generation);
 	m->generation = generation;
 	m->policy.reported = true;
-	m->hurry = true;
+	m->held = true;
 }
 
 static void say_rolled_back(struct monitoring *m, const struct tproxy_event *event,
@@ -192,7 +192,7 @@ static void say_no_listener(struct monitoring *m, const struct tproxy_event *eve
 
 /* ---- all ---------------------------------------------------------------- */
 
-void monitoring_heard(const struct tproxy_event *event, void *arg)
+int monitoring_heard(const struct tproxy_event *event, void *arg)
 {
 	static void (*const says[TPROXY_EVENT_MAX])(
 		struct monitoring * m, const struct tproxy_event *event, const char *text) = {
@@ -206,9 +206,11 @@ void monitoring_heard(const struct tproxy_event *event, void *arg)
 		[TPROXY_EVENT_CONFIRMED] = say_confirmed,
 		[TPROXY_EVENT_ROLLED_BACK] = say_rolled_back,
 	};
+	const struct monitoring *m = arg;
 	char text[TPROXY_NAME_LEN];
 
 	plain_text(event->text, sizeof(event->text), text, sizeof(text));
 	if (event->type < TPROXY_EVENT_MAX && says[event->type])
 		says[event->type](arg, event, text);
+	return m->held ? -EAGAIN : 0;
 }

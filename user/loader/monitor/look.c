@@ -143,7 +143,7 @@ bool monitoring_look(struct monitoring *m)
 	struct session session __cleanup_session = SESSION_CLOSED;
 	int code;
 
-	m->hurry = false;
+	m->hurry = m->held = false;
 	session.app = m->app;
 	code = open_silently(&session, m->app);
 	if (code == EXIT_FAILED && !m->started && refuse(m))

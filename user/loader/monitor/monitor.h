@@ -47,7 +47,8 @@ struct monitoring {
 	__u32 generation;
 	bool unheard; /* another generation is live, and no command has reported it yet */
 	__u32 armed;  /* generation that has to be confirmed; 0: none */
-	bool hurry;   /* the next look is due at once */
+	bool hurry;   /* the next look is due soon */
+	bool held;    /* a policy is new: events wait until a look has read the names of its rules */
 	__u64 counters[TPROXY_COUNT_MAX];
 	struct monitored_iface *ifaces; /* owned */
 	size_t n_ifaces, room;
@@ -62,7 +63,7 @@ struct monitoring {
  */
 bool monitoring_look(struct monitoring *m);
 /* For the listener; arg: the struct monitoring. */
-void monitoring_heard(const struct tproxy_event *event, void *arg);
+int monitoring_heard(const struct tproxy_event *event, void *arg);
 void monitoring_close(struct monitoring *m);
 
 /* ---- parts of a look, silent at the first one of a state ---------------- */
