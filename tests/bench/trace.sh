@@ -34,10 +34,6 @@ trace_in() {
 		kill -0 "${PIDS[-1]}"
 		sleep 0.1
 	done
-	! grep -q 'no verdicts' "$WORK/$ns" || {
-		echo "bench: this kernel lets no program attach to another one: nothing to measure" >&2
-		exit 1
-	}
 }
 
 # twice without a trace: the difference is the noise

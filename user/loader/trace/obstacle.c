@@ -41,7 +41,8 @@ void trace_obstacle_report(int err)
 			"trace: the attached programs are of an older build, which shows no verdicts "
 			"(tproxy-loader attach IF replaces them by those of this build)");
 	else if (err == -EPERM || err == -EACCES)
-		log_error("trace: permission denied: CAP_BPF is needed (run as root)");
+		log_error(
+			"trace: permission denied: CAP_BPF and CAP_PERFMON are needed (run as root)");
 	else
 		log_error("trace: cannot begin: %s", strerror(-err));
 }

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Watch sessions: several at once, no more than there are slots; those that were killed or stopped
+# lose their slot and cost nothing; a state of an older build gets what it lacks.
+TEST_LIMIT=240
+. "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/schema.sh"
+. "$(dirname "$0")/../lib/trace.sh"
+
+watch_byte() {
+	bpftool -j map dump pinned "$PINS/config" |
+		python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["formatted"]["value"]["watch"])'
+}
+rings() { bpftool -j map dump pinned "$PINS/internal/watch_rings" |
+	python3 -c 'import json,sys; print(sum("value" in e and "error" not in e["value"] for e in json.load(sys.stdin)))'; }
+# after a packet: of the next event the data path is asked once more, which is rare
+unwatched() {
+	c ping -c 1 -W 1 "$SERVER4" >/dev/null
+	(($(watch_byte) % 2 == 0))
+}
+page() { c curl -gsS -m 20 -o "$WORK/page" "http://$SERVER4/"; }
+shows() { page && traced "$1" dport=80 verdict=steer; }
+
+prepare nginx
+ok "the relay starts" relay_start
+do_ok "attach" loader attach r0 --ports 80
+ok "new flows go through the relay" steering $SERVER4
+is "nobody watches: the data path is not asked" "$(watch_byte)" 0
+
+# ---- several ----
+
+for i in 1 2 3 4 5 6 7; do
+	trace_start "t$i" --port 80 || fatal "trace starts"
+done
+"$LOADER" -n "$ROUTER" monitor -j >"$WORK/m" 2>"$WORK/log/m" </dev/null &
+monitor=$!
+ok "a monitor as well" wait_for 20 grep -q '"heard":true' "$WORK/m"
+is "packets and events are wanted" "$(watch_byte)" 3
+refuses "a ninth" 1 '8 traces and monitors run already' loader trace
+ok "a monitor more says so, and reads" try loader monitor -j --duration 1
+like "with the reason" "$(<"$WORK/log/commands")" "8 traces and monitors run already"
+ok "a page" page
+for i in 1 2 3 4 5 6 7; do
+	ok "trace $i shows it" traced_soon "t$i" dport=80 verdict=steer
+done
+
+# ---- the end ----
+
+trace_stop t1
+ok "what matched was shown or counted" trace_adds_up t1
+is "its ring buffer is gone" "$(rings)" 7
+for i in 2 3 4 5 6; do
+	trace_stop "t$i" KILL
+done
+kill -KILL "$monitor"
+ok "the others of the killed still see" wait_for 20 shows t7
+trace_stop t7 KILL
+ok "killed: soon packets are not looked at any more" wait_for 30 unwatched
+trace_start next --port 80 || fatal "trace starts"
+is "the next one has removed the ring buffers of the killed" "$(rings)" 1
+ok "it shows a page" wait_for 20 shows next
+trace_stop next
+is "none is left" "$(rings)" 0
+is "and nobody is asked" "$(watch_byte)" 0
+
+# ---- one that is stopped too long ----
+
+trace_start stopped --port 80 || fatal "trace starts"
+kill -STOP "${TRACE_PID[stopped]}"
+ok "stopped: packets are not looked at any more" wait_for 30 unwatched
+trace_start other --port 80 || fatal "trace starts"
+kill -CONT "${TRACE_PID[stopped]}"
+ok "continued: it begins again" wait_for 20 grep -q 'stopped for too long' "$WORK/log/stopped"
+ok "and shows a page" wait_for 20 shows stopped
+ok "like the other" traced_soon other dport=80 verdict=steer
+trace_stop stopped
+trace_stop other
+
+# ---- the state of an older build ----
+
+rm "$PINS"/internal/watch* "$PINS/progs/tproxy_watch"
+refuses "an older build: it says so" 1 'older build' loader trace
+do_ok "another build attaches its programs" \
+	"$TOP/build/tests/next/tproxy-loader" -n "$ROUTER" attach r0 --learn 0
+trace_start upgraded --port 80 || fatal "trace starts"
+ok "it shows a page" wait_for 20 shows upgraded
+trace_stop upgraded
+finish
