@@ -48,7 +48,7 @@ struct monitoring {
 	bool unheard; /* another generation is live, and no command has reported it yet */
 	__u32 armed;  /* generation that has to be confirmed; 0: none */
 	bool hurry;   /* the next look is due soon */
-	bool held;    /* a policy is new: events wait until a look has read the names of its rules */
+	bool held; /* a policy is new: events wait until a look has read the names of its rules */
 	__u64 counters[TPROXY_COUNT_MAX];
 	struct monitored_iface *ifaces; /* owned */
 	size_t n_ifaces, room;
