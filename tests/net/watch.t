@@ -76,6 +76,16 @@ ok "like the other" traced_soon other dport=80 verdict=steer
 trace_stop stopped
 trace_stop other
 
+# ---- without drops of the kernel ----
+
+r setpriv --bounding-set=-sys_admin,-perfmon --inh-caps=-sys_admin,-perfmon \
+	"$LOADER" -j --pin-dir "$PINS" trace --port 80 --count 1 >"$WORK/only" 2>"$WORK/log/only" </dev/null &
+only=$!
+ok "without CAP_PERFMON it begins" wait_for 20 grep -q ': tracing ' "$WORK/log/only"
+ok "it shows a page" wait_for 20 shows only
+ok "and ends" wait_for 20 process_gone $only
+ok "it says what is missing" grep -q 'only verdicts are shown.*CAP_PERFMON' "$WORK/log/only"
+
 # ---- the state of an older build ----
 
 rm "$PINS"/internal/watch* "$PINS/progs/tproxy_watch"
