@@ -20,7 +20,17 @@ static int find_map(const char *name)
 	return -1;
 }
 
-/* Constants need no pin; any other section of variables is a map of the table. */
+/*
+ * Constants need no pin, nor do maps of which an upgrade may make another: `scratch` serves one
+ * packet, without its note in `watch_frags` a later fragment is only shown without its ports, and
+ * .bss has when and where room was made last. What must be kept has a section of its own.
+ */
+static bool needs_pin(const char *map)
+{
+	return !strstr(map, ".rodata") && !strstr(map, ".bss") && strcmp(map, "scratch") &&
+	       strcmp(map, "watch_frags");
+}
+
 static void test_every_map_is_pinned(void **unused)
 {
 	struct bpf_object *obj = state_object();
@@ -31,7 +41,7 @@ static void test_every_map_is_pinned(void **unused)
 	{
 		const char *name = bpf_map__name(map);
 
-		if (strstr(name, ".rodata"))
+		if (!needs_pin(name))
 			continue;
 		if (find_map(name) < 0)
 			fail_msg("%s: not among the maps of state.c: an upgrade forgets it", name);
