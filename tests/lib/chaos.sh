@@ -93,10 +93,12 @@ chaos_filters() {
 		iif lo accept; ct state established accept; meta l4proto ipv6-icmp accept; }; }'" \
 		".*\(nft 'insert [^']*'\)"
 	r nft delete table inet filter
-	chaos_case "the mark is overwritten" mark-lost \
+	chaos_case "the mark is overwritten" mark-overwritten \
 		"nft 'table inet other { chain prerouting {
 		type filter hook prerouting priority -150; meta mark set 0; }; }'" \
-		'' "nft delete table inet other"
+		"\(nft 'add .*'\)"
+	r nft delete table inet other
+	r nft delete table inet tproxy_rescue
 	chaos_case "a REDIRECT is left over for the same port" rewritten \
 		"nft 'table inet old { chain prerouting {
 		type nat hook prerouting priority -100; tcp dport 80 redirect to :3129; }; }'" \
