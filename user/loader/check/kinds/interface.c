@@ -11,6 +11,15 @@ const struct kind kinds_interface[] = {
 	  .see = "bpftool net show dev IF; tc filter show dev IF ingress",
 	  .cure = "tproxy-loader attach IF puts it back; tproxy-loader watch does so by itself.",
 	  .fix = FIX_REPAIR },
+	{ .id = "egress-missing",
+	  .title = "our program for packets that leave is not on the interface",
+	  .means =
+		  "Answers to audited flows are not counted: their records have no bytes of servers, and TCP flows end as idle. No flow is hindered.",
+	  .cause =
+		  "Another tool removed the filters of the egress, or the device was made again under the same name.",
+	  .see = "bpftool net show dev IF; tc filter show dev IF egress",
+	  .cure = "tproxy-loader attach IF puts it back; tproxy-loader watch does so by itself.",
+	  .fix = FIX_REPAIR },
 	{ .id = "enslaved",
 	  .title = "the interface became the port of a bridge or bond",
 	  .means =
