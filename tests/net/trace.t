@@ -57,9 +57,11 @@ done
 ok "an ICMP error is shown" traced_soon all proto=icmp reasons=icmp_owned
 ok "and one of IPv6" traced_soon all proto=icmpv6 reasons=icmp_owned
 touch "$WORK"/go-{$SERVER4,$SERVER6}
+do_ok "test asks about a flow" loader test tcp $CLIENT4:50123 $SERVER4:80
 trace_stop all
 trace_stop web
 trace_stop none
+is "which is no packet of a client" "$(trace_count all type=packet sport=50123)" 0
 
 expectations() {
 	local to family icmp proto

@@ -2,7 +2,7 @@
 /*
  * Runs the first packet of a flow through the data path without sending it. The same programs run
  * on the same policy maps, but with counters of their own: no live counter changes, and those that
- * change show what happened to the packet.
+ * change show what happened to the packet. Watch sessions do not see it.
  */
 #ifndef TPROXY_KERNEL_PROBE_SIMULATE_H
 #define TPROXY_KERNEL_PROBE_SIMULATE_H
@@ -43,10 +43,11 @@ struct simulation {
 	struct tproxy_bpf *skel; /* owned */
 	struct state maps;       /* that it runs on; the skeleton owns the descriptors */
 	int older;               /* the live map of older UDP flows; -1: none. Not owned */
+	int config; /* the live configuration; -1: the caller fills its own. Not owned */
 };
 #define SIMULATE_CLOSED                                                                            \
 	{                                                                                          \
-		.maps = STATE_CLOSED, .older = -1                                                  \
+		.maps = STATE_CLOSED, .older = -1, .config = -1                                    \
 	}
 
 /* With policy and sockets of this state. 0 or -errno. */
