@@ -154,7 +154,7 @@ $(BUILD)/tests/unit/bpf_parse.o: private ALL_CFLAGS += -Ivmlinux -Ibpf $(if $(SA
 $(BUILD)/tests/unit/test_packet: private LDFLAGS += $(if $(SANITIZE),,$(PARSE_SANITIZE))
 $(BUILD)/tests/unit/test_packet: $(BUILD)/tests/unit/bpf_parse.o $(MUTATE_OBJ)
 
-$(BUILD)/tests/unit/test_trace: $(call obj,$(addprefix user/loader/trace/,cause.c verdict.c))
+$(BUILD)/tests/unit/test_trace: $(call obj,$(addprefix user/loader/trace/,cause.c verdict.c) user/loader/check/kinds.c $(wildcard user/loader/check/kinds/*.c))
 
 $(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(LIB_A)
 	$(say) LINK $@

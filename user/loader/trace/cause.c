@@ -20,7 +20,7 @@ static const struct {
 } signatures[] = {
 	{ "NETFILTER_DROP", NULL, .answer = YES,
 	  .cause = { "a firewall rule of this host drops this answer (output or postrouting)",
-		     "output-filter" } },
+		     NULL } },
 	{ "NETFILTER_DROP", NULL, .marked = YES,
 	  .cause = { "a firewall rule of this host drops it before the listener gets it",
 		     "input-filter" } },
@@ -42,12 +42,12 @@ static const struct {
 	{ "IP_LOCAL_SOURCE", NULL,
 	  .cause = { "its source counts as an address of this host: src_valid_mark is 1, and a "
 		     "routing rule for the mark has no iif",
-		     "src-valid-mark" } },
+		     "mark-collision" } },
 	/* before Linux 6.14 the kernel does not tell this reason from others */
 	{ "NOT_SPECIFIED", "ip_rcv_finish_core", .marked = YES,
 	  .cause = { "routing refuses its source: if src_valid_mark is 1, a routing rule for the "
 		     "mark without iif makes it look like an address of this host",
-		     "src-valid-mark" } },
+		     "mark-collision" } },
 	{ "IP_RPFILTER", NULL,
 	  .cause = { "rp_filter: the route back to its source leaves by another interface",
 		     "rp-filter" } },
@@ -67,6 +67,8 @@ static const struct {
 	{ "NEIGH_QUEUEFULL", NULL, .cause = { "the next hop does not answer", "no-neighbour" } },
 	{ NULL, "inet6_cleanup_sock",
 	  .cause = { "no loss: a copy of its SYN that the socket kept until now", NULL } },
+	{ NULL, "bpf_prog_test_run",
+	  .cause = { "no loss: test or doctor asked the program about such a packet", NULL } },
 	{ "QDISC_DROP", NULL, .cause = { "the queue of the outgoing interface is full", NULL } },
 	{ "IP_CSUM", NULL, .cause = { "its checksum is wrong", NULL } },
 	{ "TCP_CSUM", NULL, .cause = { "its checksum is wrong", NULL } },
