@@ -46,6 +46,9 @@ r nft -f - <<-'NFT'
 			tcp sport > 1024 accept
 			tcp flags & (syn|rst) == syn return
 		}
+		chain marked {
+			meta mark set 0x7 ct state vmap { established : accept, new : drop }
+		}
 		chain pre {
 			type filter hook prerouting priority mangle
 			meta mark set meta mark | 0x4
@@ -77,7 +80,7 @@ r nft -f - <<-'NFT'
 		}
 	}
 NFT
-modelled "nft: conditions, sets, verdict maps and jumps" 'inet fw (input|sub)' <<'MODEL'
+modelled "nft: conditions, sets, verdict maps and jumps" 'inet fw (input|sub|marked)' <<'MODEL'
 nft chain inet fw input: input 0 drop
   1 ctstate=00000001 drop
   1 ctstate=00000002 accept
@@ -93,6 +96,8 @@ nft chain inet fw input: input 0 drop
 nft chain inet fw sub: - 0 accept
   1 proto=06 sport!=0000-0400 accept
   2 proto=06 flags&06=02 return
+nft chain inet fw marked: - 0 accept
+  1 mark:=(constant&0^7)keep0 UNREAD queue
 MODEL
 modelled "nft: marks, and other things that rules do" '(inet fw (pre|forw|natpre)|netdev)' <<'MODEL'
 nft chain inet fw pre: prerouting -150 accept

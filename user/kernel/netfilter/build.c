@@ -99,27 +99,37 @@ static bool add_range(struct firewall *fw, const struct fw_range *range)
 	return true;
 }
 
-void build_cond(struct firewall *fw, struct fw_rule *rule, const struct fw_cond *cond,
-		const struct fw_range *ranges, size_t n)
+static void add_cond(struct firewall *fw, struct fw_rule *rule, const struct fw_cond *cond)
 {
-	struct fw_cond *to;
-	const __u32 first = (__u32)fw->n_ranges;
-
-	for (size_t i = 0; i < n; i++)
-		if (!add_range(fw, &ranges[i])) {
-			rule->unread = true;
-			return;
-		}
 	if (!room(fw, (void **)&fw->conds, fw->n_conds, &fw->room_conds, sizeof(*fw->conds),
 		  FW_MAX_RANGES)) {
 		rule->unread = true;
 		return;
 	}
-	to = &fw->conds[fw->n_conds++];
-	*to = *cond;
-	to->first = first;
-	to->n = (__u32)n;
+	fw->conds[fw->n_conds++] = *cond;
 	rule->n++;
+}
+
+void build_cond(struct firewall *fw, struct fw_rule *rule, const struct fw_cond *cond,
+		const struct fw_range *ranges, size_t n)
+{
+	struct fw_cond to = *cond;
+
+	to.first = (__u32)fw->n_ranges;
+	to.n = (__u32)n;
+	for (size_t i = 0; i < n; i++)
+		if (!add_range(fw, &ranges[i])) {
+			rule->unread = true;
+			return;
+		}
+	add_cond(fw, rule, &to);
+}
+
+void build_cond_copy(struct firewall *fw, struct fw_rule *rule, __u32 index)
+{
+	const struct fw_cond copy = fw->conds[index];
+
+	add_cond(fw, rule, &copy);
 }
 
 /* The ones of the mask come before its zeros, so that a masked value is a range of values. */

@@ -25,9 +25,11 @@ struct fw_flowtable *build_flowtable(struct firewall *fw);
 
 /* A rule under construction: its conditions are the last ones of the model. */
 void build_begin(const struct firewall *fw, struct fw_rule *ret_rule, __u32 chain);
-/* Appends a condition with one range. The rule counts as unread where there is no room. */
+/* Appends a condition with its ranges. The rule counts as unread where there is no room. */
 void build_cond(struct firewall *fw, struct fw_rule *rule, const struct fw_cond *cond,
 		const struct fw_range *ranges, size_t n);
+/* The same with the condition of another rule, whose ranges it shares. */
+void build_cond_copy(struct firewall *fw, struct fw_rule *rule, __u32 index);
 /* Makes a condition with the mask of a prefix one without a mask: 10.0.0.0/8 is a range. */
 void build_widen(struct fw_cond *cond, struct fw_range *ranges, size_t n, size_t len);
 /* The field is this value, in the bits of the condition's mask. */

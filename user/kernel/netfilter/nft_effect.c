@@ -137,12 +137,12 @@ static void load_rt(struct nft_reading *r, const struct nftnl_expr *expr)
 
 static void read_exthdr(struct nft_reading *r, const struct nftnl_expr *expr)
 {
-	const struct value *v;
+	struct value *v;
 	__be16 mss = 0;
 
 	if (nftnl_expr_is_set(expr, NFTNL_EXPR_EXTHDR_DREG)) {
 		v = values_reg(&r->values, get(expr, NFTNL_EXPR_EXTHDR_DREG));
-		*(struct value *)v = (struct value){ .kind = VALUE_UNKNOWN };
+		*v = (struct value){ .kind = VALUE_UNKNOWN };
 		return;
 	}
 	if (get(expr, NFTNL_EXPR_EXTHDR_OP) != NFT_EXTHDR_OP_TCPOPT ||

@@ -256,14 +256,8 @@ static void begin_copy(struct nft_reading *r, const struct fw_rule *from, struct
 	ret_rule->handle = from->handle;
 	ret_rule->number = from->number;
 	ret_rule->unread = from->unread;
-	for (__u32 i = 0; i < from->n; i++) {
-		const struct fw_cond cond = r->fw->conds[from->first + i];
-		const __u32 first = cond.first;
-
-		build_cond(r->fw, ret_rule, &cond, NULL, 0);
-		r->fw->conds[r->fw->n_conds - 1].first = first;
-		r->fw->conds[r->fw->n_conds - 1].n = cond.n;
-	}
+	for (__u32 i = 0; i < from->n; i++)
+		build_cond_copy(r->fw, ret_rule, from->first + i);
 }
 
 static void spread_verdicts(struct nft_reading *r, const struct value *v, const struct nft_set *set)
@@ -303,7 +297,9 @@ static void read_lookup(struct nft_reading *r, const struct nftnl_expr *expr)
 	const bool mapped = nftnl_expr_is_set(expr, NFTNL_EXPR_LOOKUP_DREG);
 	const bool verdict = mapped && get(expr, NFTNL_EXPR_LOOKUP_DREG) == NFT_REG_VERDICT;
 
-	if (verdict && set && set->verdicts && set->n <= MAX_VERDICTS && v->kind == VALUE_FIELD) {
+	/* What the rule did before the look-up, it did to all packets: a copy would do it to some. */
+	if (verdict && set && set->verdicts && set->n <= MAX_VERDICTS && v->kind == VALUE_FIELD &&
+	    !r->rule.effects) {
 		spread_verdicts(r, v, set);
 	} else if (verdict) {
 		r->rule.unread = true;

@@ -73,7 +73,6 @@ static int take(struct firewall *fw, const struct nft_sets *sets, struct nftnl_r
 int nft_rule_take(struct firewall *fw, const struct nft_sets *sets, const struct nlmsghdr *msg)
 {
 	struct nftnl_rule *rule __cleanup_rule = nftnl_rule_alloc();
-
 	bool parsed;
 
 	if (!rule)

@@ -52,11 +52,6 @@ int nft_sets_take(struct nft_sets *sets, const struct nlmsghdr *msg)
 	return 0;
 }
 
-bool nft_set_is_readable(const struct nft_sets *sets, const struct nft_set *set)
-{
-	return set->read && sets->n < MAX_SETS;
-}
-
 static struct nft_set *find(const struct nft_sets *sets, __u8 family, const char *table,
 			    const char *name)
 {

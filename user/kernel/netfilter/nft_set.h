@@ -41,7 +41,4 @@ const struct nft_set *nft_sets_find(const struct nft_sets *sets, __u8 family, co
 				    const char *name);
 void nft_sets_free(struct nft_sets *sets);
 
-/* May this set be read: are its elements single values, and not too many sets read already? */
-bool nft_set_is_readable(const struct nft_sets *sets, const struct nft_set *set);
-
 #endif

@@ -97,7 +97,6 @@ void value_write(const struct value *v, struct fw_write *ret_write)
 		ret_write->source = FW_FROM_CTMARK;
 	else if (v->kind == VALUE_FIELD && v->len < sizeof(__u32))
 		return;
-	/* Of an unknown source, the bits outside of the mask are known. */
 	if (v->kind == VALUE_FIELD)
 		ret_write->and = number(v, v->mask);
 	if (v->kind == VALUE_FIELD || v->kind == VALUE_CONSTANT)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the registers of nf_tables hold while a rule runs: a field of the packet with some bits
- * masked or changed, a constant, or something unknown. Knows no rule; nft_expr.h uses it.
+ * masked or changed, a constant, or something unknown; and what that becomes in a rule of the model.
+ * Knows no expression.
  */
 #ifndef TPROXY_KERNEL_NETFILTER_NFT_VALUE_H
 #define TPROXY_KERNEL_NETFILTER_NFT_VALUE_H
@@ -39,15 +40,16 @@ void value_constant(struct value *to, const void *data, size_t len);
 void value_bitwise(struct value *v, const void *and, const void * xor, size_t len);
 void value_swap(struct value *v); /* the byte order of a number */
 
-/* A mark of a packet as a new mark: false if it is no number of 4 bytes. */
+/* The value as the new one of a mark. */
 void value_write(const struct value *v, struct fw_write *ret_write);
 
-/* Adds "the value is between lo and hi", as bytes in the register, to a rule. */
+/* "The value is in one of these ranges", or with invert in none. */
 struct value_test {
 	bool invert;
 	const struct fw_range *ranges; /* as in the register, one after the other */
 	size_t n;
 };
+/* Adds the test to a rule as a condition; the rule counts as unread where it cannot be one. */
 void value_compare(struct firewall *fw, struct fw_rule *rule, const struct value *v,
 		   const struct value_test *test);
 

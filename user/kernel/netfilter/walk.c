@@ -9,12 +9,6 @@
 #define MAX_STEPS 1000000 /* jumps can make the number of ways grow beyond any bound */
 #define MAX_BASES 256     /* base chains of one hook */
 
-/* What becomes of the packets that enter a chain. */
-struct ends {
-	enum fw_match accepted, dropped;
-	enum fw_match left; /* at the end of the chain, or returned */
-};
-
 void fw_walk_init(struct fw_walk *walk, const struct firewall *fw, const struct fw_packet *packet)
 {
 	*walk = (struct fw_walk){ .fw = fw, .packet = *packet };
@@ -98,48 +92,41 @@ static void note_drop(struct fw_walk *walk, const struct fw_chain *chain,
 	walk->chain = chain;
 }
 
-static struct ends follow(struct fw_walk *walk, const struct fw_chain *chain, enum fw_match reach,
-			  unsigned int depth);
+/* Returns what of the packets that enter a chain comes to its end, or is returned. */
+static enum fw_match follow(struct fw_walk *walk, const struct fw_chain *chain, enum fw_match reach,
+			    unsigned int depth);
 
-/* A jump or goto. *ret_left: what comes back. */
-static void enter(struct fw_walk *walk, const struct fw_rule *rule, enum fw_match match,
-		  unsigned int depth, struct ends *ends, enum fw_match *ret_left)
+/* A jump or goto. Returns what comes back. */
+static enum fw_match enter(struct fw_walk *walk, const struct fw_rule *rule, enum fw_match match,
+			   unsigned int depth)
 {
-	struct ends inner = { FW_NEVER, FW_NEVER, match };
-
 	if (rule->target < walk->fw->n_chains && depth < MAX_DEPTH)
-		inner = follow(walk, &walk->fw->chains[rule->target], match, depth + 1);
-	else
-		walk->unsure = true;
-	ends->accepted = most(ends->accepted, inner.accepted);
-	ends->dropped = most(ends->dropped, inner.dropped);
-	*ret_left = inner.left;
+		return follow(walk, &walk->fw->chains[rule->target], match, depth + 1);
+	walk->unsure = true;
+	return match;
 }
 
-/* What happens to the packets that the rule matches. Returns what of them meets the next rule. */
+/*
+ * What happens to the packets that the rule matches. Returns what of them meets the next rule; what
+ * leaves the chain, not to be accepted or dropped, is added to *returned.
+ */
 static enum fw_match obey(struct fw_walk *walk, const struct fw_rule *rule, enum fw_match match,
-			  unsigned int depth, struct ends *ends)
+			  unsigned int depth, enum fw_match *returned)
 {
-	enum fw_match left = FW_NEVER;
-
 	switch (rule->verdict) {
 	case FW_ACCEPT:
-		ends->accepted = most(ends->accepted, match);
 		return FW_NEVER;
 	case FW_DROP:
 	case FW_REJECT:
 		note_drop(walk, &walk->fw->chains[rule->chain], rule, match);
-		ends->dropped = most(ends->dropped, match);
 		return FW_NEVER;
 	case FW_RETURN:
-		ends->left = most(ends->left, match);
+		*returned = most(*returned, match);
 		return FW_NEVER;
 	case FW_JUMP:
-		enter(walk, rule, match, depth, ends, &left);
-		return left;
+		return enter(walk, rule, match, depth);
 	case FW_GOTO:
-		enter(walk, rule, match, depth, ends, &left);
-		ends->left = most(ends->left, left);
+		*returned = most(*returned, enter(walk, rule, match, depth));
 		return FW_NEVER;
 	case FW_QUEUE:
 		walk->unsure = true;
@@ -149,10 +136,10 @@ static enum fw_match obey(struct fw_walk *walk, const struct fw_rule *rule, enum
 	}
 }
 
-static struct ends follow(struct fw_walk *walk, const struct fw_chain *chain, enum fw_match reach,
-			  unsigned int depth)
+static enum fw_match follow(struct fw_walk *walk, const struct fw_chain *chain, enum fw_match reach,
+			    unsigned int depth)
 {
-	struct ends ends = { FW_NEVER, FW_NEVER, FW_NEVER };
+	enum fw_match returned = FW_NEVER;
 	__u32 at = chain->first;
 
 	for (; at != FW_NONE && reach != FW_NEVER; at = walk->fw->rules[at].next) {
@@ -166,11 +153,10 @@ static struct ends follow(struct fw_walk *walk, const struct fw_chain *chain, en
 		if (matched == FW_NEVER)
 			continue;
 		visit(walk, rule, least(matched, reach));
-		left = obey(walk, rule, least(matched, reach), depth, &ends);
+		left = obey(walk, rule, least(matched, reach), depth, &returned);
 		reach = matched == FW_ALL ? left : FW_SOME;
 	}
-	ends.left = most(ends.left, reach);
-	return ends;
+	return most(returned, reach);
 }
 
 /* ---- hooks -------------------------------------------------------------- */
@@ -243,12 +229,12 @@ void fw_walk_hook(struct fw_walk *walk, enum fw_hook hook)
 	const size_t n = sorted_bases(walk, hook, bases);
 
 	for (size_t i = 0; i < n && walk->dropped != FW_ALL; i++) {
-		struct ends ends;
+		enum fw_match left;
 
 		if (bases[i]->nat && is_later_packet(&walk->packet))
 			continue;
-		ends = follow(walk, bases[i], FW_ALL, 0);
+		left = follow(walk, bases[i], FW_ALL, 0);
 		if (bases[i]->drops)
-			note_drop(walk, bases[i], NULL, ends.left);
+			note_drop(walk, bases[i], NULL, left);
 	}
 }
