@@ -17,6 +17,11 @@ cat >"$WORK/tproxy.conf" <<-'END'
 	listen = 15002
 	upstream = socks5://alice:opensesame@10.77.2.2:1080, http://bob:hush%40hush@[fd77:2::2]:3128
 END
+# names may have any byte, and comments anything
+printf '%s\n' 'table inet fw { comment "password opensesame"' 'chain in { type filter hook input priority 0; policy accept;' \
+	$'iifname "ev\033[31mil" tcp dport { 22, 80-90 } drop comment "alice"' 'ct state established accept' '}' '}' >"$WORK/rules"
+ok "a firewall" r nft -f "$WORK/rules"
+ok "and an older one" r iptables-legacy -A INPUT -s 10.9.0.0/16 -p udp --dport 53 -m comment --comment hush -j REJECT
 ok "the relay starts" relay_start
 do_ok "apply a file with passwords" loader apply "$WORK/tproxy.conf"
 like "save shows them" "$(loader save)" "opensesame"
@@ -34,7 +39,7 @@ ok "it unpacks" unpack "$WORK/report.tar.gz"
 is "as listed" "$(find "$WORK/tproxy-report" -type f -printf '%f\n' | sort | xargs)" \
 	"$(sed -nE 's/^  ([a-z.]+) .*/\1/p' <<<"$OUT" | sort | xargs)"
 for part in doctor.json status.json policy.conf versions.txt maps.txt interfaces.txt routing.txt \
-	sysctls.txt listeners.txt; do
+	firewall.txt sysctls.txt listeners.txt; do
 	ok "$part is not empty" test -s "$WORK/tproxy-report/$part"
 done
 nok "no password is in it" grep -rqE 'opensesame|hush|alice|bob' "$WORK/tproxy-report"
@@ -46,6 +51,11 @@ like "the rules are there" "$(<"$WORK/tproxy-report/routing.txt")" "150: .*fwmar
 like "and the routes" "$(<"$WORK/tproxy-report/routing.txt")" "local default dev lo table 15001"
 like "and the interface" "$(<"$WORK/tproxy-report/interfaces.txt")" "r0 kind veth .*attached by (tcx|clsact)"
 like "and the listener" "$(<"$WORK/tproxy-report/listeners.txt")" "port 15002 .*tproxy-relay"
+like "and the packet filters" "$(<"$WORK/tproxy-report/firewall.txt")" \
+	'nft chain inet fw in: input 0 accept.*1 iif=ev\?\[31mil proto=06 dport=0016,0050-005a drop.*2 ctstate&'
+like "of both kinds" "$(<"$WORK/tproxy-report/firewall.txt")" \
+	'iptables-legacy chain INPUT of table filter: input 0 accept.*saddr=0a090000-0a09ffff proto=11 dport=0035 reject'
+nok "nothing in it moves a cursor" grep -qP '[^\x20-\x7e\n\t]' -r "$WORK/tproxy-report"
 nok "no log without being asked" test -e "$WORK/tproxy-report/relay.log"
 
 refuses "no file is overwritten" 1 'exists already' loader doctor --bundle "$WORK/report.tar.gz"

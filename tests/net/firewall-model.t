@@ -116,7 +116,7 @@ nft chain inet fw forw: forward 0 accept
 nft chain inet fw natpre: prerouting -100 accept nat
   1 proto=06 dport=0050 dnat redirect accept
   2 iif=r1 proto=06 dport=01bb dnat accept
-nft chain netdev nd ing: ingress 0 accept
+nft chain netdev nd ing: ingress 0 accept r0
   1 mark:=(constant&0^3)keep0
   2 ethertype=0800 proto=11 drop
 MODEL

@@ -8,14 +8,17 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "kernel/netfilter/dump.h"
 #include "kernel/routing/route.h"
 #include "kernel/routing/routes_text.h"
 #include "lib/listeners.h"
 #include "lib/mapped.h"
+#include "loader/check/tools/filters.h"
 #include "loader/steps/iface.h"
 
 #define MAX_ROUTES 500
 #define MAX_LINES 500
+#define MAX_FILTER_RULES 5000
 
 /* ---- versions ----------------------------------------------------------- */
 
@@ -169,6 +172,22 @@ void bundle_routing(FILE *out, struct examination *e)
 	for (size_t i = 0; i < ROUTE_FAMILIES && e->session.nl.socket; i++)
 		if (route_family_present(route_families[i]))
 			print_family(out, &e->session.nl, route_families[i]);
+}
+
+/* ---- packet filters ----------------------------------------------------- */
+
+/* The model that the checks have read, or would have. */
+void bundle_firewall(FILE *out, struct examination *e)
+{
+	const struct firewall *fw = filters_read(&e->checkup);
+
+	if (!fw) {
+		fprintf(out, "cannot be read: %s\n", strerror(-e->checkup.firewall_error));
+		return;
+	}
+	fprintf(out, "%zu chains, %zu rules; values are hexadecimal, as in packets\n", fw->n_chains,
+		fw->n_rules);
+	fw_dump(out, fw, MAX_FILTER_RULES);
 }
 
 /* ---- sysctls ------------------------------------------------------------ */

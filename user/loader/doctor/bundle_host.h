@@ -11,6 +11,7 @@ void bundle_versions(FILE *out, struct examination *e);
 void bundle_maps(FILE *out, struct examination *e);
 void bundle_interfaces(FILE *out, struct examination *e);
 void bundle_routing(FILE *out, struct examination *e);
+void bundle_firewall(FILE *out, struct examination *e);
 void bundle_sysctls(FILE *out, struct examination *e);
 void bundle_listeners(FILE *out, struct examination *e);
 

@@ -55,6 +55,7 @@ const struct bundle_part bundle_parts[] = {
 	{ "maps.txt", "names, sizes and fill of the maps", true, bundle_maps },
 	{ "interfaces.txt", "interfaces, and the programs before ours", false, bundle_interfaces },
 	{ "routing.txt", "routing rules and routes", false, bundle_routing },
+	{ "firewall.txt", "packet filters as the checks read them", false, bundle_firewall },
 	{ "sysctls.txt", "sysctls that matter", false, bundle_sysctls },
 	{ "listeners.txt", "listening sockets and their processes", false, bundle_listeners },
 };
