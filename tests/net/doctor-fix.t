@@ -16,6 +16,22 @@ ok "flows go through the relay" steering $SERVER4 $SERVER6
 healthy "at first"
 index=$(r ip -o link show r0 | cut -d: -f1)
 
+# monitors see repairs
+"$LOADER" -n "$ROUTER" monitor -j >"$WORK/events" 2>>"$WORK/log/monitor" </dev/null &
+monitor=$!
+disown "$monitor"
+ok "a monitor starts" wait_for 20 grep -q start "$WORK/events"
+HEARD=$(head -n 1 "$WORK/events" | json_value "o['heard']")
+# sees WHAT [IF] — the monitor says so, of this interface or of none, if it hears events
+sees() {
+	[[ $HEARD == True ]] || return 0
+	ok "$FAULT_ID: a monitor sees the repair: $1" wait_for 20 python3 -c '
+import json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+assert any(e["event"] == "repaired" and e["what"] == sys.argv[2] and e.get("interface", "") == sys.argv[3] for e in events)' \
+		"$WORK/events" "$1" "${2-}"
+}
+
 # fixed — doctor --fix mends the latest fault: exit code, and nothing is left
 fixed() {
 	do_ok "$FAULT_ID: --fix -y" loader doctor --fix -y
@@ -26,6 +42,7 @@ fixed() {
 
 fault rule-missing r ip -4 rule del pref 150
 fixed
+sees routing r0
 fault rule-missing r ip -6 rule del pref 150
 cure
 fault route-missing r ip route flush table 15001
@@ -46,12 +63,15 @@ program_gone() {
 }
 fault program-missing program_gone
 fixed
+sees program r0
 fault program-missing program_gone
 cure
 fault lookup-missing rm "$PINS/links/lookup"
 fixed
+sees sk_lookup
 fault leftovers r ip rule add pref 140 iif r1 fwmark 0x2000000/0x2000000 lookup 15077 protocol 116
 fixed
+sees leftovers
 FAULT_ALSO=rule-missing # the rules name the old name
 fault renamed eval "r ip link set r0 down && r ip link set r0 name q0 && r ip link set q0 up"
 FAULT_ALSO=
@@ -92,12 +112,31 @@ try loader doctor --fix -y
 like "--fix sets it: no error is left" "$(tail -n 2 <<<"$OUT")" " 0 errors"
 like "it says how to keep it" "$ERR" "net/ipv4/conf/r0/rp_filter = 2.* in a file of /etc/sysctl.d"
 is "it is set" "$(r sysctl -n net.ipv4.conf.r0.rp_filter)" 2
+sees "sysctl rp_filter" r0
 r ip route del 10.77.1.2/32
 r sysctl -qw net.ipv4.conf.r0.rp_filter=0
 # the flows of the last minute that failed are a warning until then
 ok "flows go through the relay" steering $SERVER4
 ok "many of them" many
 healthy "without the route"
+
+# a cure with several numbers, and one with several settings
+small_range() { r sysctl -qw net.ipv4.ip_local_port_range="20000 21000"; }
+fault port-range-small small_range
+fixed
+is "both numbers are set" "$(r sysctl -n net.ipv4.ip_local_port_range | xargs)" "16384 60999"
+sees "sysctl ip_local_port_range"
+one_arm() {
+	r ip route add 10.77.9.0/24 via "$CLIENT4" dev r0 && r sysctl -qw net.ipv4.conf.all.send_redirects=1 \
+		net.ipv4.conf.r0.send_redirects=1 && loader rule add arm --ports 8080 --to 10.77.9.0/24
+}
+fault icmp-redirects one_arm
+fixed
+is "both settings are" "$(r sysctl -n net.ipv4.conf.all.send_redirects net.ipv4.conf.r0.send_redirects | xargs)" "0 0"
+sees "sysctl send_redirects" r0
+do_ok "without that rule" loader rule del arm
+r ip route del 10.77.9.0/24
+stop "$monitor"
 
 # ---- asking ----
 

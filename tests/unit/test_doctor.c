@@ -54,15 +54,36 @@ static void test_sysctls_of_cures(void **unused)
 		  "net/ipv4/conf/r0/rp_filter", "2" },
 		{ "sysctl -w net/ipv4/conf/eth0.5/rp_filter=2", "net/ipv4/conf/eth0.5/rp_filter",
 		  "2" },
+		{ "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"",
+		  "net/ipv4/ip_local_port_range", "1024 65535" },
+		{ "sysctl -w net.ipv4.tcp_tw_reuse=\"1\"", "net/ipv4/tcp_tw_reuse", "1" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		struct sysctl_setting setting;
+		struct sysctl_cure cure;
 
-		assert_true(fix_sysctl_parse(good[i].cure, &setting));
-		assert_string_equal(setting.name, good[i].name);
-		assert_string_equal(setting.value, good[i].value);
+		assert_true(fix_sysctl_parse(good[i].cure, &cure));
+		assert_int_equal(cure.n, 1);
+		assert_string_equal(cure.items[0].name, good[i].name);
+		assert_string_equal(cure.items[0].value, good[i].value);
 	}
+}
+
+static void test_several_settings(void **unused)
+{
+	struct sysctl_cure cure;
+
+	assert_true(fix_sysctl_parse(
+		"sysctl -w net/ipv4/conf/all/send_redirects=0 net.ipv4.tcp_mem=\"1 2 3\"; why",
+		&cure));
+	assert_int_equal(cure.n, 2);
+	assert_string_equal(cure.items[0].name, "net/ipv4/conf/all/send_redirects");
+	assert_string_equal(cure.items[0].value, "0");
+	assert_string_equal(cure.items[1].name, "net/ipv4/tcp_mem");
+	assert_string_equal(cure.items[1].value, "1 2 3");
+	assert_true(fix_sysctl_parse("sysctl -w net.a=1 net.b=1 net.c=1 net.d=1", &cure));
+	assert_int_equal(cure.n, FIX_SYSCTL_MAX);
+	assert_false(fix_sysctl_parse("sysctl -w net.a=1 net.b=1 net.c=1 net.d=1 net.e=1", &cure));
 }
 
 static void test_other_cures_are_left_alone(void **unused)
@@ -80,11 +101,23 @@ static void test_other_cures_are_left_alone(void **unused)
 		"sysctl -w net/ipv4/ip_forward=1 && reboot",
 		"sysctl -w net/ipv4/ip_forward=1;reboot",
 		"sysctl -w net/ipv4/ip_forward=/etc/passwd",
+		"sysctl -w net/ipv4/ip_forward=\"\"",
+		"sysctl -w net/ipv4/ip_forward=\"1",
+		"sysctl -w net/ipv4/ip_forward=\"1 \"",
+		"sysctl -w net/ipv4/ip_forward=\" 1\"",
+		"sysctl -w net/ipv4/ip_forward=\"1  2\"",
+		"sysctl -w net/ipv4/ip_forward=\"1;reboot\"",
+		"sysctl -w net/ipv4/ip_forward=\"$(reboot)\"",
+		"sysctl -w net/ipv4/ip_forward=\"1\"2",
+		"sysctl -w net/ipv4/ip_forward=\"1\" reboot",
+		"sysctl -w net/ipv4/\"ip_forward\"=1",
+		"sysctl -w net/ipv4/ip_forward=1 kernel/core_pattern=1",
+		"sysctl -w net/ipv4/ip_forward=1  net/ipv4/ip_forward=1",
 	};
-	struct sysctl_setting setting;
+	struct sysctl_cure cure;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_false(fix_sysctl_parse(bad[i], &setting));
+		assert_false(fix_sysctl_parse(bad[i], &cure));
 }
 
 int main(void)
@@ -92,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redact),
 		cmocka_unit_test(test_sysctls_of_cures),
+		cmocka_unit_test(test_several_settings),
 		cmocka_unit_test(test_other_cures_are_left_alone),
 	};
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/doctor/fix.h"
 
+#include <net/if.h>
 #include <string.h>
 
+#include "kernel/events/report.h"
 #include "loader/check/kinds.h"
 #include "loader/doctor/doctor_print.h"
 #include "loader/doctor/fix_sysctl.h"
@@ -57,6 +59,19 @@ static void list_problems(const struct plan *plan, enum fix fix)
 		*p.next = '\0';
 		fprintf(stderr, "  %s\n", problem_line(&p, line));
 	}
+}
+
+/* ---- monitors ----------------------------------------------------------- */
+
+/* Of repairs that `watch` does not make: reconcile reports its own. Without a state nobody hears. */
+static void tell_monitors(struct app *app, const char *ifname, const char *what)
+{
+	struct session session __cleanup_session = SESSION_CLOSED;
+	char why[PINDIR_WHY_LEN];
+
+	if (!session_try_to_read(&session, app, why))
+		event_report_iface(&session.state, TPROXY_EVENT_REPAIRED, if_nametoindex(ifname),
+				   what);
 }
 
 /* ---- repair ------------------------------------------------------------- */
@@ -125,11 +140,17 @@ static int clean(struct app *app)
 
 static void clean_if_agreed(struct plan *plan)
 {
+	int err;
+
 	if (!plan->clean)
 		return;
 	list_problems(plan, FIX_CLEAN);
-	if (is_agreed(plan, "remove leftovers, as tproxy-loader clean does?"))
-		plan->result = first_error(plan->result, clean(plan->app));
+	if (!is_agreed(plan, "remove leftovers, as tproxy-loader clean does?"))
+		return;
+	err = clean(plan->app);
+	if (!err)
+		tell_monitors(plan->app, "", "leftovers");
+	plan->result = first_error(plan->result, err);
 }
 
 /* ---- sysctls and the rest ----------------------------------------------- */
@@ -142,22 +163,52 @@ static bool was_before(const struct plan *plan, size_t i)
 	return false;
 }
 
+static void ask_about(const struct sysctl_cure *cure, char *question, size_t size)
+{
+	size_t len = strlen(question);
+
+	for (size_t i = 0; i < cure->n && len < size; i++)
+		len += (size_t)snprintf(question + len, size - len, "%s%s to %s",
+					i ? ", " : "\nset ", cure->items[i].name,
+					cure->items[i].value);
+	if (len < size)
+		snprintf(question + len, size - len, "?");
+}
+
+/* The name of the setting alone, and the interface that it is of. */
+static void report_setting(struct app *app, const struct sysctl_setting *setting)
+{
+	const char *name = strrchr(setting->name, '/') + 1;
+	char ifname[IF_NAMESIZE] = "", what[TPROXY_NAME_LEN];
+
+	sscanf(setting->name, "net/%*[^/]/conf/%15[^/]/", ifname);
+	snprintf(what, sizeof(what), "sysctl %.*s", TPROXY_NAME_LEN - 8, name);
+	tell_monitors(app, ifname, what);
+}
+
 static void set_if_agreed(struct plan *plan, size_t i)
 {
 	const struct problem *p = &plan->problems[i];
-	char question[PROBLEM_LINE_LEN], line[PROBLEM_LINE_LEN];
-	struct sysctl_setting setting;
+	char question[2 * PROBLEM_LINE_LEN], line[PROBLEM_LINE_LEN];
+	struct sysctl_cure cure;
+	int err = 0;
 
 	if (fix_of(p) != FIX_SYSCTL || was_before(plan, i))
 		return;
-	if (!fix_sysctl_parse(p->next, &setting)) {
+	if (!fix_sysctl_parse(p->next, &cure)) {
 		log_info("not mended: %s", problem_line(p, line));
 		return;
 	}
-	snprintf(question, sizeof(question), "  %s\nset %s to %s?", p->text, setting.name,
-		 setting.value);
-	if (is_agreed(plan, question))
-		plan->result = first_error(plan->result, fix_sysctl_write(&setting));
+	snprintf(question, sizeof(question), "  %s", p->text);
+	ask_about(&cure, question, sizeof(question));
+	if (!is_agreed(plan, question))
+		return;
+	for (size_t k = 0; k < cure.n && !err; k++) {
+		err = fix_sysctl_write(&cure.items[k]);
+		if (!err)
+			report_setting(plan->app, &cure.items[k]);
+	}
+	plan->result = first_error(plan->result, err);
 }
 
 static void carry_out(struct plan *plan)

@@ -39,24 +39,70 @@ static bool copy(char *to, size_t size, const char *from, size_t len)
 	return true;
 }
 
-bool fix_sysctl_parse(const char *cure, struct sysctl_setting *ret_setting)
+static bool take_name(const char **at, struct sysctl_setting *setting)
 {
-	struct sysctl_setting s;
-	const char *name = cure + strlen(COMMAND), *equals, *end;
+	const size_t len = strcspn(*at, "=; \"");
 
-	if (strncmp(cure, COMMAND, strlen(COMMAND)))
+	if ((*at)[len] != '=' || !copy(setting->name, sizeof(setting->name), *at, len))
 		return false;
-	end = name + strcspn(name, "; ");
-	equals = memchr(name, '=', (size_t)(end - name));
-	if (!equals || (*end && strncmp(end, "; ", 2)) ||
-	    !copy(s.name, sizeof(s.name), name, (size_t)(equals - name)) ||
-	    !copy(s.value, sizeof(s.value), equals + 1, (size_t)(end - equals - 1)))
+	*at += len + 1;
+	use_slashes(setting->name);
+	return !strncmp(setting->name, "net/", 4) && !strstr(setting->name, "..") &&
+	       is_safe(setting->name, "/.");
+}
+
+/* Between quotes: numbers, with one blank after each but the last. */
+static bool are_numbers(const char *text)
+{
+	do {
+		const size_t digits = strspn(text, "0123456789");
+
+		if (!digits)
+			return false;
+		text += digits;
+	} while (*text++ == ' ');
+	return !text[-1];
+}
+
+static bool take_quoted(const char **at, struct sysctl_setting *setting)
+{
+	const size_t len = strcspn(++*at, "\"");
+
+	if ((*at)[len] != '"' || !copy(setting->value, sizeof(setting->value), *at, len))
 		return false;
-	use_slashes(s.name);
-	if (strncmp(s.name, "net/", 4) || strstr(s.name, "..") || !is_safe(s.name, "/.") ||
-	    !is_safe(s.value, ""))
+	*at += len + 1;
+	return are_numbers(setting->value);
+}
+
+static bool take_value(const char **at, struct sysctl_setting *setting)
+{
+	const size_t len = strcspn(*at, "; \"");
+
+	if (**at == '"')
+		return take_quoted(at, setting);
+	if (!copy(setting->value, sizeof(setting->value), *at, len))
 		return false;
-	*ret_setting = s;
+	*at += len;
+	return is_safe(setting->value, "");
+}
+
+bool fix_sysctl_parse(const char *command, struct sysctl_cure *ret_cure)
+{
+	struct sysctl_cure cure = { .n = 0 };
+	const char *at = command + strlen(COMMAND);
+
+	if (strncmp(command, COMMAND, strlen(COMMAND)))
+		return false;
+	do {
+		struct sysctl_setting *setting = &cure.items[cure.n];
+
+		if (cure.n++ == FIX_SYSCTL_MAX || !take_name(&at, setting) ||
+		    !take_value(&at, setting))
+			return false;
+	} while (*at == ' ' && *++at);
+	if (*at && strncmp(at, "; ", 2))
+		return false;
+	*ret_cure = cure;
 	return true;
 }
 

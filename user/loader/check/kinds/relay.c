@@ -38,7 +38,8 @@ const struct kind kinds_relay[] = {
 	  .means = "The relay refuses the flow that would need one more port.",
 	  .cause = "net.ipv4.ip_local_port_range was made smaller.",
 	  .see = "sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports",
-	  .cure = "sysctl -w net.ipv4.ip_local_port_range=\"16384 60999\", or source = client-ip." },
+	  .cure = "sysctl -w net.ipv4.ip_local_port_range=\"16384 60999\", or source = client-ip.",
+	  .fix = FIX_SYSCTL },
 	{ .id = "upstream-down",
 	  .title = "a proxy behind the relay does not work",
 	  .means =

@@ -96,7 +96,8 @@ const struct kind kinds_routing[] = {
 	  .cause =
 		  "Clients and servers are reached by the same interface (a one-arm router), and send_redirects is on.",
 	  .see = "sysctl net.ipv4.conf.all.send_redirects net.ipv4.conf.IF.send_redirects; tcpdump -ni IF 'icmp[0] = 5'",
-	  .cure = "sysctl -w net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/IF/send_redirects=0; for IPv6 drop nd-redirect at output with nft (the text has the command)." },
+	  .cure = "sysctl -w net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/IF/send_redirects=0; for IPv6 drop nd-redirect at output with nft (the text has the command).",
+	  .fix = FIX_SYSCTL },
 	{ .id = "networkd-rules",
 	  .title = "systemd-networkd removes routing rules of others",
 	  .means =
