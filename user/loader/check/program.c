@@ -19,13 +19,19 @@ static void check_device(struct checkup *c, const struct checked_iface *iface)
 	if (instead && !device_by_index(&c->session->nl, instead, &master)) {
 		p = problem_add(&c->problems, "enslaved", VERDICT_BROKEN, name, NULL);
 		problem_text(p, "its flows are no longer intercepted: %s, %s", why, master.name);
-		problem_next(p, "tproxy-loader attach %s; or ip link set %s nomaster", master.name,
-			     name);
+		problem_next(
+			p,
+			"tproxy-loader attach %s && tproxy-loader detach %s; or ip link set %s "
+			"nomaster",
+			master.name, name, iface->device.name);
 		return;
 	}
 	p = problem_add(&c->problems, "unfit-device", VERDICT_BROKEN, name, NULL);
 	problem_text(p, "its flows are not intercepted: %s", why);
-	problem_next(p, "attach another interface");
+	problem_next(p,
+		     "tproxy-loader detach %s; and attach the interface by which its packets reach "
+		     "the IP stack",
+		     name);
 }
 
 static void check_name(struct checkup *c, const struct checked_iface *iface)
