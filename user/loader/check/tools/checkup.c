@@ -94,6 +94,8 @@ bool checkup_explains(const struct checkup *c, const struct checked_iface *iface
 {
 	const char *ifname = (const char *)iface->iface.value.name;
 
+	if (iface->there && !(iface->device.flags & IFF_UP))
+		return true; /* device-down: only degraded, as it may be meant so */
 	for (size_t i = 0; i < c->problems.n; i++) {
 		const struct problem *p = &c->problems.items[i];
 
