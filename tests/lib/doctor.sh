@@ -57,6 +57,19 @@ doctor_finds_nothing() {
 	[[ $RC -eq 0 && -z $(doctor_ids) ]]
 }
 
+# doctor_fails CALL ERRNO ERE N — from now on doctor runs while one of its system calls fails: the one
+# which strace shows as the Nth line that matches ERE; N "$" is the last. DOCTOR=(loader) ends that.
+doctor_fails() {
+	local at
+
+	at=$(strace -qq -e "trace=$1" "$LOADER" -n "$ROUTER" doctor 2>&1 >/dev/null | grep "^$1(" |
+		grep -nE -- "$3" | sed -n "$4s/:.*//p")
+	[[ -n $at ]] || return
+	DOCTOR=(strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:error=$2:when=$at"
+		"$LOADER" -n "$ROUTER")
+}
+doctor_works() { DOCTOR=(loader); }
+
 # healthy TEXT — no error, no warning, and everything could be looked at
 healthy() {
 	wait_for 10 doctor_finds_nothing

@@ -154,7 +154,7 @@ serve_echo() {
 
 # --- other proxies, on the router, port 3129 ---
 
-serve_haproxy() { # [SOURCE-SETTING]
+serve_haproxy() { # [SOURCE-SETTING [ADDRESS4 ADDRESS6]]
 	cat >"$WORK/haproxy.conf" <<-CONF
 		global
 			maxconn 200
@@ -164,8 +164,8 @@ serve_haproxy() { # [SOURCE-SETTING]
 			timeout client 30s
 			timeout server 30s
 		frontend in
-			bind 0.0.0.0:3129 transparent
-			bind :::3129 transparent v6only
+			bind ${2:-0.0.0.0}:3129 transparent
+			bind ${3:-::}:3129 transparent v6only
 			default_backend original
 		backend original
 			server original * ${1-}
