@@ -28,6 +28,48 @@ static __always_inline bool same20(const __u32 *a, const __u32 *b)
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4];
 }
 
+/* ---- who may be answered ------------------------------------------------ */
+
+/*
+ * RFC 1122 3.2.2, RFC 4443 2.4: does the source name one host? Linux takes no packet from the others;
+ * an answer to them would reach many hosts, or none.
+ */
+static __always_inline bool src_is_host(const struct flow *f)
+{
+	__u32 a;
+
+	if (f->family == AF_INET) {
+		a = bpf_ntohl(f->tuple.ipv4.saddr);
+		return a >> 28 != 0xe && a != 0xffffffff && a >> 24 != 127 && a;
+	}
+	if (bpf_ntohl(f->tuple.ipv6.saddr[0]) >> 24 == 0xff)
+		return false;
+	return f->tuple.ipv6.saddr[0] | f->tuple.ipv6.saddr[1] | f->tuple.ipv6.saddr[2] ||
+	       bpf_ntohl(f->tuple.ipv6.saddr[3]) > 1;
+}
+
+/* RFC 1812 4.3.2.8, RFC 4443 2.4 (f): errors are limited, here like net.ipv4.icmp_msgs_per_sec. */
+#define ICMP_PERIOD_SHIFT 30 /* 2^30 ns, about a second */
+#define ICMP_PER_PERIOD 1000
+
+struct {
+	__u32 period, sent;
+} icmp_errors;
+
+/* CPUs may count a few errors twice or not at all when a period begins. */
+static __always_inline bool icmp_may_answer(void)
+{
+	__u32 period = bpf_ktime_get_ns() >> ICMP_PERIOD_SHIFT;
+
+	if (icmp_errors.period != period) {
+		icmp_errors.period = period;
+		icmp_errors.sent = 0;
+	}
+	return __sync_fetch_and_add(&icmp_errors.sent, 1) < ICMP_PER_PERIOD;
+}
+
+/* ---- the answer --------------------------------------------------------- */
+
 /* Bytes before the network header, which the context does not show: 14, 0, or -1. */
 static __always_inline int link_header_len(struct __sk_buff *skb)
 {
@@ -42,11 +84,12 @@ static __always_inline int link_header_len(struct __sk_buff *skb)
 	return -1;
 }
 
+/* Nobody sends from a group address: an answer would reach the whole link. */
 static __always_inline bool swap_macs(struct __sk_buff *skb)
 {
 	__u8 from[2 * ETH_ALEN], to[2 * ETH_ALEN];
 
-	if (bpf_skb_load_bytes(skb, 0, from, sizeof(from)))
+	if (bpf_skb_load_bytes(skb, 0, from, sizeof(from)) || (from[ETH_ALEN] & 1))
 		return false;
 	__builtin_memcpy(to, from + ETH_ALEN, ETH_ALEN);
 	__builtin_memcpy(to + ETH_ALEN, from, ETH_ALEN);
@@ -109,7 +152,10 @@ static __always_inline bool make_rst(struct __sk_buff *skb, const struct flow *f
 	       reverse_ip(skb, f, l2);
 }
 
-/* RFC 1122 3.2.2.1; the quote is the IP header and the UDP header. */
+/*
+ * RFC 1122 3.2.2.1; the quote is the IP header and the UDP header. A wrong checksum of the header ends
+ * here (RFC 1122 3.2.1.2): the ICMP error has a right one. A RST takes it along instead.
+ */
 static __always_inline bool make_unreach4(struct __sk_buff *skb, const struct flow *f, __u32 l2)
 {
 	struct {
@@ -121,7 +167,8 @@ static __always_inline bool make_unreach4(struct __sk_buff *skb, const struct fl
 		.icmp = { .type = ICMP_DEST_UNREACH, .code = ICMP_PORT_UNREACH },
 	};
 
-	if (f->l4_offset != sizeof(p.ip) || load_net(skb, 0, p.quote, sizeof(p.quote)))
+	if (f->l4_offset != sizeof(p.ip) || load_net(skb, 0, p.quote, sizeof(p.quote)) ||
+	    fold(bpf_csum_diff(NULL, 0, (__be32 *)p.quote, sizeof(p.ip), 0)))
 		return false;
 	p.ip.tot_len = bpf_htons(sizeof(p));
 	p.ip.saddr = f->tuple.ipv4.daddr;
@@ -172,7 +219,9 @@ __noinline int make_refusal(struct __sk_buff *skb, const struct flow *f)
 	int l2 = link_header_len(skb);
 	bool made;
 
-	if (!f || l2 < 0 || f->frag || f->base)
+	if (!f || l2 < 0 || f->frag || f->base || !src_is_host(f))
+		return 0;
+	if (f->proto != IPPROTO_TCP && !icmp_may_answer())
 		return 0;
 	if (f->proto == IPPROTO_TCP)
 		made = make_rst(skb, f, l2);

@@ -47,14 +47,39 @@ struct ref_socket *find_listener(const struct decision *d, int rule)
 	return s->family == AF_INET && d->s.to.addr.family == AF_INET6 ? NULL : s;
 }
 
-/* The packet itself is turned into the refusal; for ICMP it must have fixed headers only. */
+/* RFC 1122 3.2.2, RFC 4443 2.4: an address of one host. */
+static bool is_host(const struct ref_addr *a)
+{
+	static const __u8 zero[15];
+
+	if (a->family == AF_INET)
+		return a->bytes[0] >> 4 != 0xe && a->bytes[0] != 127 &&
+		       memcmp(a->bytes, "\xff\xff\xff\xff", 4) && memcmp(a->bytes, zero, 4);
+	return a->bytes[0] != 0xff && (memcmp(a->bytes, zero, 15) || a->bytes[15] > 1);
+}
+
+static __u16 checksum4(const __u8 *ip)
+{
+	__u32 sum = 0;
+
+	for (int i = 0; i < 20; i += 2)
+		sum += (__u32)(ip[i] << 8 | ip[i + 1]);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)~sum;
+}
+
+/*
+ * The packet itself is turned into the refusal; for ICMP it must have fixed headers only, and a right
+ * checksum.
+ */
 bool can_refuse(const struct decision *d)
 {
-	if (d->s.first_fragment || d->s.tags)
+	if (d->s.first_fragment || d->s.tags || !is_host(&d->s.from.addr) || d->p->at[6] & 1)
 		return false;
 	if (d->s.proto == IPPROTO_TCP)
 		return d->s.upper + 20 <= d->s.end;
-	return d->s.bare;
+	return d->s.bare && (d->s.from.addr.family == AF_INET6 || !checksum4(d->p->at + 14));
 }
 
 void go_down(struct decision *d, const struct rule *r, enum lack lack)

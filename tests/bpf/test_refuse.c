@@ -3,6 +3,8 @@
  * tproxy_ingress with on-proxy-down = reset or action = reset: the RST or ICMP error that a packet is turned into,
  * byte by byte, and packets that cannot be turned into one.
  */
+#include <time.h>
+
 #include "run.h"
 
 #define RESET(rule)                                                                                \
@@ -64,6 +66,22 @@ static const struct packet_case unrefused_cases[] = {
 	  { .dst = "10.210.6.9", UDP53, .frag = MF, .payload = 16 }, SHOT(C(RULE_DROP), 1) },
 	{ "reset rule: UDP after IPv4 options",
 	  { .dst = "10.210.6.9", UDP53, .middle = BYTES(1, 1, 1, 1) }, SHOT(C(RULE_DROP), 1) },
+	{ "reset rule: TCP from a group", { .src = "224.0.0.9", .dst = "10.210.6.9", TCP80 },
+	  SHOT(C(RULE_DROP), 1) },
+	{ "reset rule: TCP from everybody",
+	  { .src = "255.255.255.255", .dst = "10.210.6.9", TCP80 }, SHOT(C(RULE_DROP), 1) },
+	{ "reset rule: TCP from nobody", { .src = "0.0.0.0", .dst = "10.210.6.9", TCP80 },
+	  SHOT(C(RULE_DROP), 1) },
+	{ "reset rule: UDP from loopback", { .src = "127.0.0.1", .dst = "10.210.6.9", UDP53 },
+	  SHOT(C(RULE_DROP), 1) },
+	{ "reset: UDP from a group", { .src = "239.1.1.1", .dst = "10.210.5.9", UDP53 },
+	  SHOT(C(DOWN_DROP), 0) },
+	{ "reset rule: IPv6 UDP from a group", { .src = "ff02::1", .dst = "fd21:6::9", UDP53 },
+	  SHOT(C(RULE_DROP), 1) },
+	{ "reset rule: IPv6 TCP from nobody", { .src = "::", .dst = "fd21:6::9", TCP80 },
+	  SHOT(C(RULE_DROP), 1) },
+	{ "reset rule: IPv6 UDP from loopback", { .src = "::1", .dst = "fd21:6::9", UDP53 },
+	  SHOT(C(RULE_DROP), 1) },
 	{ "reset rule: a segment in the middle of a flow",
 	  { .dst = "10.210.6.9", TCP80, .flags = ACK }, NOTHING },
 };
@@ -157,6 +175,57 @@ static void test_refusals(const struct world *w)
 	check_cases(w, unrefused_cases, ARRAY_SIZE(unrefused_cases));
 }
 
+static void check_changed(const struct world *w, const char *name, const struct spec *spec,
+			  size_t at, __u8 bits)
+{
+	const struct want shot = SHOT(C(RULE_DROP), 1);
+	struct packet p;
+
+	packet_build(spec, &p);
+	p.data[at] ^= bits;
+	check_packet(w, name, spec, &p, &shot);
+}
+
+/* An answer to these would reach a whole link, or somebody whose address is not what was sent. */
+static void test_unanswerable(const struct world *w)
+{
+	const struct spec tcp = { .dst = "10.210.6.9", TCP80 },
+			  tcp6 = { .dst = "fd21:6::9", TCP80 };
+	const struct spec udp = { .dst = "10.210.6.9", UDP53 };
+
+	check_changed(w, "reset rule: TCP from a group of stations", &tcp, ETH_ALEN, 1);
+	check_changed(w, "reset rule: IPv6 TCP from a group of stations", &tcp6, ETH_ALEN, 1);
+	check_changed(w, "reset rule: UDP from a group of stations", &udp, ETH_ALEN, 1);
+	check_changed(w, "reset rule: UDP after an IP header with a wrong checksum", &udp,
+		      ETH_HLEN + 10, 1);
+}
+
+/* RFC 4443 2.4 (f). A RST can cause no flood of errors: nobody answers it. */
+static void test_rate(const struct world *w)
+{
+	const struct spec udp = { .dst = "fd21:6::9", UDP53 }, tcp = { .dst = "fd21:6::9", TCP80 };
+	unsigned int errors = 0, resets = 0, each = 20000;
+	time_t begin = time(NULL);
+	static struct outcome o;
+	struct packet p;
+
+	for (unsigned int i = 0; i < each; i++) {
+		struct __sk_buff in = { .ifindex = w->in, .ingress_ifindex = w->in };
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p.data, .ctx_in = &in,
+			    .data_out = o.data, .data_size_out = sizeof(o.data),
+			    .ctx_size_in = sizeof(in), .repeat = 1);
+
+		packet_build(i % 2 ? &udp : &tcp, &p);
+		opts.data_size_in = (__u32)p.len;
+		must(bpf_prog_test_run_opts(w->ingress, &opts), "test run");
+		errors += i % 2 && opts.retval == TC_REDIRECT;
+		resets += i % 2 == 0 && opts.retval == TC_REDIRECT;
+	}
+	if (!tap_ok(errors && errors <= 1000 * (time(NULL) - begin + 2), "ICMP errors are limited"))
+		tap_comment("%u errors for %u datagrams", errors, each / 2);
+	tap_ok(resets == each / 2, "resets are not");
+}
+
 int main(void)
 {
 	struct world w = { 0 };
@@ -164,6 +233,8 @@ int main(void)
 	world_open(&w);
 	fill_policy(policy_maps_maps(&w), rules, ARRAY_SIZE(rules)); /* no listener is registered */
 	test_refusals(&w);
+	test_unanswerable(&w);
+	test_rate(&w);
 	world_close(&w);
 	return tap_done();
 }
