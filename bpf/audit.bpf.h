@@ -117,6 +117,22 @@ static __always_inline struct tproxy_audited *audit_insert(const struct tproxy_f
 	return a;
 }
 
+/* The server has answered a SYN within the flow of the entry, so another flow has begun. */
+static __always_inline struct tproxy_audited *audit_replace(struct tproxy_flow_key *key,
+							    struct tproxy_audited *a,
+							    const struct audit_segment *answer)
+{
+	__u32 asked = a->asked, rule = a->asked_rule, ifindex = a->ifindex;
+
+	audit_retire(key, a);
+	if (rule == TPROXY_NOT_AUDITED)
+		return NULL;
+	a = audit_insert(key, ifindex, rule, bpf_ktime_get_ns());
+	if (a)
+		audit_begin_at(a, asked, answer);
+	return a;
+}
+
 /* Does this start belong to the flow of the entry: a retransmission, or one more datagram? */
 static __always_inline bool audit_continues(const struct tproxy_flow_key *key,
 					    const struct tproxy_audited *a,
@@ -148,6 +164,9 @@ __noinline int audit_start(struct __sk_buff *skb, const struct flow *f, __u32 ru
 	key = flow_key(f);
 	a = bpf_map_lookup_elem(&audited, &key);
 	if (a && !audit_continues(&key, a, &s, now)) {
+		if (f->proto == IPPROTO_TCP && now - a->last_ns <= audit_idle_ns(&key, a) &&
+		    audit_syn_waits(a, &s, rule))
+			return 0;
 		audit_retire(&key, a);
 		a = NULL;
 	}
@@ -195,9 +214,15 @@ __noinline int audit_packet(struct __sk_buff *skb, const struct flow *f, __u32 d
 	if (!audit_read(skb, f, &s))
 		return 0;
 	if (!dir && tcp_control(f) == TCP_SYN) {
-		if (!a->end && s.seq != a->first[AUDIT_UP])
+		if (!audit_syn_waits(a, &s, TPROXY_NOT_AUDITED) && !a->end &&
+		    s.seq != a->first[AUDIT_UP])
 			audit_end(&key, a, TPROXY_AUDIT_REUSED);
 		return 0;
+	}
+	if (audit_syn_answered(a, dir, &s)) {
+		a = audit_replace(&key, a, &s);
+		if (!a)
+			return 0;
 	}
 	audit_revive(a, dir, &s);
 	if (a->end && !audit_is_reset(a))

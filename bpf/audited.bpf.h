@@ -19,6 +19,9 @@
 
 #define AUDIT_GAP_MAX (1 << 26) /* bytes that may be lost before us */
 #define AUDIT_CAS_TRIES 4
+/* After this quiet time nothing from before a RST is still under way. */
+#define AUDIT_RESET_NS 1000000000ULL
+#define AUDIT_SYN_DATA_MAX 65535
 
 enum audit_direction { AUDIT_UP, AUDIT_DOWN };
 
@@ -151,15 +154,55 @@ static __always_inline __u32 audit_flag(__u32 flag_of_client, __u32 dir)
 	return flag_of_client << (dir & 1);
 }
 
-/* The first segment of a direction. */
-static __always_inline void audit_first(struct tproxy_audited *a, __u32 dir,
+static __always_inline bool audit_has(const struct tproxy_audited *a, __u32 flag_of_client,
+				      __u32 dir)
+{
+	return a->flags & audit_flag(flag_of_client, dir);
+}
+
+static __always_inline bool audit_has_both(const struct tproxy_audited *a, __u32 flag_of_client)
+{
+	return (a->flags & flag_of_client * 3) == flag_of_client * 3;
+}
+
+/* Does it acknowledge something that the other side has sent in this flow? */
+static __always_inline bool audit_acks(const struct tproxy_audited *a, __u32 dir,
+				       const struct audit_segment *s)
+{
+	__u32 other = (dir & 1) ^ 1;
+
+	return (s->flags & TCP_ACK) && !seq_after(a->first[other], s->ack) &&
+	       !seq_after(s->ack, audit_next(a, other) + 1);
+}
+
+/*
+ * The first segment of a direction. A server answers the SYN first; if it acknowledges something
+ * else, it speaks of an older connection (RFC 5961 4.2). It may choose another number each time that
+ * it answers the SYN (SYN cookies), until the client has acknowledged one.
+ */
+static __always_inline bool audit_first(struct tproxy_audited *a, __u32 dir,
 					const struct audit_segment *s)
 {
-	if (a->flags & audit_flag(TPROXY_AUDITED_SEEN, dir))
-		return;
+	__u32 syn = !!(s->flags & TCP_SYN), begin = s->seq - syn;
+
+	if (audit_has(a, TPROXY_AUDITED_SEEN, dir) &&
+	    (!syn || a->acked[dir & 1] != a->first[dir & 1] - 1 || a->first[dir & 1] == s->seq))
+		return true;
+	if (dir && !audit_acks(a, dir, s))
+		return false;
 	a->first[dir & 1] = s->seq;
-	a->acked[dir & 1] = s->seq - !!(s->flags & TCP_SYN);
+	a->bytes[dir & 1] = 0;
+	a->acked[dir & 1] = begin;
 	__sync_fetch_and_or(&a->flags, audit_flag(TPROXY_AUDITED_SEEN, dir));
+	return true;
+}
+
+/* The FIN of this direction was none: its receiver has not taken it. */
+static __always_inline void audit_no_fin(struct tproxy_audited *a, __u32 dir)
+{
+	__u32 flags = TPROXY_AUDITED_FIN | TPROXY_AUDITED_FIN_ACKED | TPROXY_AUDITED_FIN_FIRST;
+
+	__sync_fetch_and_and(&a->flags, ~audit_flag(flags, dir));
 }
 
 /* What the sender of this segment acknowledges. */
@@ -168,27 +211,43 @@ static __always_inline void audit_ack(struct tproxy_audited *a, __u32 dir,
 {
 	__u32 other = (dir & 1) ^ 1;
 
-	if (!(s->flags & TCP_ACK) || !(a->flags & audit_flag(TPROXY_AUDITED_SEEN, other)) ||
+	if (!(s->flags & TCP_ACK) || !audit_has(a, TPROXY_AUDITED_SEEN, other) ||
 	    seq_after(s->ack, audit_next(a, other) + 1))
 		return;
 	if (seq_after(s->ack, a->acked[other]))
 		a->acked[other] = s->ack;
-	if ((a->flags & audit_flag(TPROXY_AUDITED_FIN, other)) &&
-	    !seq_after(a->final[other], a->acked[other]))
+	if (!audit_has(a, TPROXY_AUDITED_FIN, other))
+		return;
+	if (a->acked[other] == a->final[other])
 		__sync_fetch_and_or(&a->flags, audit_flag(TPROXY_AUDITED_FIN_ACKED, other));
+	else if (seq_after(a->acked[other], a->final[other]))
+		audit_no_fin(a, other);
 }
 
+/* A segment far ahead may have been counted before it, which the receiver does not take. */
 static __always_inline void audit_fin(struct tproxy_audited *a, __u32 dir,
 				      const struct audit_segment *s)
 {
 	__u32 end = s->seq + s->len, flags = audit_flag(TPROXY_AUDITED_FIN, dir);
 
-	if (!(s->flags & TCP_FIN) || end != audit_next(a, dir))
+	if ((a->flags & flags) && s->len && seq_after(end + 1, a->final[dir & 1]))
+		audit_no_fin(a, dir);
+	if (!(s->flags & TCP_FIN) || seq_after(a->acked[dir & 1], end) ||
+	    seq_after(end, audit_next(a, dir)))
 		return;
 	if (!(a->flags & (TPROXY_AUDITED_FIN * 3)))
 		flags |= audit_flag(TPROXY_AUDITED_FIN_FIRST, dir);
 	a->final[dir & 1] = end + 1;
 	__sync_fetch_and_or(&a->flags, flags);
+}
+
+/* The receiver has acknowledged the FIN: there were no more bytes. */
+static __always_inline void audit_trim(struct tproxy_audited *a, __u32 dir)
+{
+	__s32 over = (__s32)(audit_next(a, dir) + 1 - a->final[dir & 1]);
+
+	if (over > 0 && a->bytes[dir & 1] >= (__u32)over)
+		a->bytes[dir & 1] -= (__u32)over;
 }
 
 /*
@@ -202,7 +261,7 @@ static __always_inline bool audit_reset_counts(const struct tproxy_audited *a, _
 	bool fin = a->flags & audit_flag(TPROXY_AUDITED_FIN, dir);
 	__u32 other = (dir & 1) ^ 1;
 
-	if (!(a->flags & audit_flag(TPROXY_AUDITED_SEEN, dir)))
+	if (!audit_has(a, TPROXY_AUDITED_SEEN, dir))
 		return (s->flags & TCP_ACK) && !seq_after(a->first[other], s->ack) &&
 		       !seq_after(s->ack, audit_next(a, other));
 	return !seq_after(a->acked[dir & 1], s->seq) &&
@@ -214,15 +273,60 @@ static __always_inline bool audit_is_reset(const struct tproxy_audited *a)
 	return a->end == TPROXY_AUDIT_CLIENT_RST || a->end == TPROXY_AUDIT_SERVER_RST;
 }
 
-/* The sender of a RST sends more: then its peer has ignored the RST. */
+/*
+ * The sender of a RST sends more, or still acknowledges after a quiet time: then its peer has ignored
+ * the RST. So has a client whose SYN is answered after all.
+ */
 static __always_inline void audit_revive(struct tproxy_audited *a, __u32 dir,
 					 const struct audit_segment *s)
 {
-	if (a->end != TPROXY_AUDIT_CLIENT_RST + (dir & 1) || (s->flags & TCP_RST) ||
-	    !seq_after(s->seq + s->len, a->final[dir & 1]))
+	bool answer = (s->flags & TCP_SYN) && !audit_has(a, TPROXY_AUDITED_SEEN, dir);
+
+	if (a->end != TPROXY_AUDIT_CLIENT_RST + (dir & 1) || (s->flags & TCP_RST))
 		return;
-	a->end = TPROXY_AUDIT_NONE;
+	if (answer || seq_after(s->seq + s->len, a->final[dir & 1]) ||
+	    bpf_ktime_get_ns() - a->last_ns > AUDIT_RESET_NS)
+		a->end = TPROXY_AUDIT_NONE;
 }
+
+/* ---- a SYN within a flow ------------------------------------------------ */
+
+/*
+ * RFC 5961 4: a server ignores a SYN within an open connection. Anybody can send one. So it begins
+ * another flow only when the server has answered it.
+ */
+static __always_inline bool audit_syn_waits(struct tproxy_audited *a, const struct audit_segment *s,
+					    __u32 rule)
+{
+	if ((a->end && !audit_is_reset(a)) || !audit_has_both(a, TPROXY_AUDITED_SEEN) ||
+	    audit_has_both(a, TPROXY_AUDITED_FIN) || s->seq == a->first[AUDIT_UP])
+		return false;
+	if (a->asked != s->seq)
+		a->asked_rule = (__u8)rule;
+	a->asked = s->seq;
+	return true;
+}
+
+/* The server accepts or refuses that SYN. */
+static __always_inline bool audit_syn_answered(const struct tproxy_audited *a, __u32 dir,
+					       const struct audit_segment *s)
+{
+	return dir && a->asked && (s->flags & TCP_ACK) && (s->flags & (TCP_SYN | TCP_RST)) &&
+	       s->ack - a->asked <= AUDIT_SYN_DATA_MAX;
+}
+
+/* The SYN was the first packet of this flow. */
+static __always_inline void audit_begin_at(struct tproxy_audited *a, __u32 asked,
+					   const struct audit_segment *answer)
+{
+	a->first[AUDIT_UP] = asked;
+	a->acked[AUDIT_UP] = asked - 1;
+	a->bytes[AUDIT_UP] = answer->ack - asked;
+	a->packets[AUDIT_UP] = 1;
+	__sync_fetch_and_or(&a->flags, audit_flag(TPROXY_AUDITED_SEEN, AUDIT_UP));
+}
+
+/* ---- all ---------------------------------------------------------------- */
 
 static __always_inline enum tproxy_audit_end audit_closed_by(const struct tproxy_audited *a)
 {
@@ -241,12 +345,16 @@ static __always_inline void audit_segment(const struct tproxy_flow_key *key,
 		audit_end(key, a, TPROXY_AUDIT_CLIENT_RST + (dir & 1));
 		return;
 	}
-	audit_first(a, dir, s);
+	if (!audit_first(a, dir, s))
+		return;
 	audit_data(a, dir, s);
 	audit_fin(a, dir, s);
 	audit_ack(a, dir, s);
-	if (!a->end && (a->flags & (TPROXY_AUDITED_FIN_ACKED * 3)) == TPROXY_AUDITED_FIN_ACKED * 3)
-		audit_end(key, a, audit_closed_by(a));
+	if (a->end || !audit_has_both(a, TPROXY_AUDITED_FIN_ACKED))
+		return;
+	audit_trim(a, AUDIT_UP);
+	audit_trim(a, AUDIT_DOWN);
+	audit_end(key, a, audit_closed_by(a));
 }
 
 #endif

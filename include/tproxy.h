@@ -329,9 +329,12 @@ struct tproxy_audited {
 	__u32 flags;      /* enum tproxy_audited_flag, OR */
 	__u8 rule;        /* number of the rule at the begin */
 	__u8 end;         /* enum tproxy_audit_end; NONE: it is open */
-	__u8 zero[6];     /* padding */
+	__u8 asked_rule;  /* what `asked` matched; TPROXY_NOT_AUDITED: no audit rule */
+	__u8 zero;        /* padding */
+	__u32 asked;      /* TCP: as `first`, of a SYN that would begin another flow; 0: none */
 };
 
+#define TPROXY_NOT_AUDITED 0xff
 #define TPROXY_MAX_AUDITED 131072
 /* A flow without a packet for this time has ended. SYN: the server has not answered yet. */
 #define TPROXY_AUDITED_TCP_IDLE_NS (2 * 3600 * 1000000000ULL)
