@@ -65,10 +65,18 @@ static __always_inline bool is_watched(const struct tproxy_config *cfg, __u32 ki
 
 /* ---- slots -------------------------------------------------------------- */
 
+/*
+ * The key is a copy: Linux 6.1 takes a loop whose counter has an address for one without an end.
+ */
+static __always_inline struct tproxy_watcher *watcher_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&watchers, &slot);
+}
+
 /* The session that wants one of the kinds and lives, or NULL. */
 static __always_inline struct tproxy_watcher *watcher_of(__u32 slot, __u32 kinds, __u64 now)
 {
-	struct tproxy_watcher *w = bpf_map_lookup_elem(&watchers, &slot);
+	struct tproxy_watcher *w = watcher_at(slot);
 
 	return w && (w->kinds & kinds) && w->until_ns > now ? w : NULL;
 }
@@ -85,7 +93,7 @@ static __always_inline void watch_switch_off(__u32 kinds, __u64 now)
 		return;
 	__sync_fetch_and_and(watch_word(cfg), ~watch_bits(kinds));
 	for (__u32 i = 0; i < TPROXY_WATCHERS; i++) {
-		struct tproxy_watcher *w = bpf_map_lookup_elem(&watchers, &i);
+		struct tproxy_watcher *w = watcher_at(i);
 
 		if (w && __sync_fetch_and_add(&w->until_ns, 0) > now && (w->kinds & kinds))
 			__sync_fetch_and_or(watch_word(cfg), watch_bits(kinds));
