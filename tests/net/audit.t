@@ -89,6 +89,16 @@ is "the egress program follows" "$(attached) $(linked && echo link)" "1 "
 bytes "masquerade, clsact" "$WORK/nat" $SERVER4 $SERVER6
 r nft delete table inet audit_nat
 
+# --- an upgrade pins the table before the program that deletes from it ---
+
+relay_stop
+mv "$PINS/progs/tproxy_audit" "$PINS/progs/hidden"
+ok "the relay starts without it" audit_relay --workers 2
+FLOWS=5
+bytes "no program yet" "$WORK/hidden" $SERVER4
+sleep 3 # some looks at the table
+mv "$PINS/progs/hidden" "$PINS/progs/tproxy_audit"
+
 # --- the relay is killed and replaced ---
 
 FLOWS=150
@@ -103,7 +113,7 @@ ok "another one takes over" audit_relay --workers 2
 ok "and the old one ends" wait_for 20 process_gone "$OLD"
 ok "flows went on meanwhile" wait "$BUSY"
 
-want "each flow has one record, with its bytes and its end" 150 "$WORK"/{first,reuse4,reuse6,refused,nat,killed}
+want "each flow has one record, with its bytes and its end" 150 "$WORK"/{first,reuse4,reuse6,refused,nat,hidden,killed}
 
 # --- without a relay, and with a full table ---
 

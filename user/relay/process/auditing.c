@@ -63,7 +63,10 @@ static bool open_table(struct auditing *a, const struct pins *pins)
 	a->map = bpf_obj_get(pins->audited);
 	a->prog = bpf_obj_get(pins->audit);
 	a->table = now;
-	return a->map >= 0 && a->prog >= 0;
+	if (a->map >= 0 && a->prog >= 0)
+		return true;
+	auditing_stop(a); /* a table without its program, during an upgrade: tried again */
+	return false;
 }
 
 /* An entry is not written from here: packets change it at any time. */

@@ -53,8 +53,8 @@ void registrar_want_begins(const struct registrar *r, bool want);
 int registrar_ask_listener(const struct registrar *r, const struct listener_id *id);
 
 /*
- * Writes the records of audited flows, some of them in one call. 1: another report read; the caller owns report.fd, if it is not -1. 0: the helper is gone, -EAGAIN:
- * nothing to read.
+ * Writes the records of audited flows, some of them in one call. 1: another report read; the caller
+ * owns report.fd, if it is not -1. 0: the helper is gone, -EAGAIN: nothing to read.
  */
 int registrar_read(struct registrar *r, struct registrar_report *ret_report);
 
