@@ -48,12 +48,21 @@ static void ends_where_the_room_or_the_text_ends(void **state)
 	assert_int_equal(buf[0], 'x');
 }
 
+static void replaces_in_place(void **unused)
+{
+	char text[] = "a\033[31m\xffz";
+
+	plain_make(text);
+	assert_string_equal(text, "a?[31m?z");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_what_is_printable),
 		cmocka_unit_test(replaces_all_else),
 		cmocka_unit_test(ends_where_the_room_or_the_text_ends),
+		cmocka_unit_test(replaces_in_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

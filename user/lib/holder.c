@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "lib/plain.h"
 #include "lib/util.h"
 
 /* One line of /proc/locks, or of the locks in a descriptor's fdinfo. */
@@ -60,14 +61,6 @@ static bool really_holds(pid_t pid, const struct stat *file)
 	return false;
 }
 
-/* The name of a process may contain control sequences for terminals. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 bool holder_describe(pid_t pid, struct holder *ret_holder)
 {
 	struct holder holder = { .pid = pid };
@@ -82,7 +75,7 @@ bool holder_describe(pid_t pid, struct holder *ret_holder)
 		found += sscanf(line, "State: %c", &state) == 1;
 		found += sscanf(line, "Uid: %u", &holder.uid) == 1;
 	}
-	make_printable(holder.comm);
+	plain_make(holder.comm); /* it may contain control sequences for terminals */
 	holder.stopped = state == 'T' || state == 't';
 	if (found < 3 || state == 'Z')
 		return false;

@@ -8,6 +8,7 @@
 #define TPROXY_LIB_PLAIN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * text: at most `len` bytes, which need not end with a zero. Writes at most `size` bytes with the
@@ -23,6 +24,12 @@ static inline char *plain_text(const void *text, size_t len, char *buf, size_t s
 	if (size)
 		buf[n] = '\0';
 	return buf;
+}
+
+/* The same in its place. */
+static inline void plain_make(char *text)
+{
+	plain_text(text, SIZE_MAX, text, SIZE_MAX);
 }
 
 #endif

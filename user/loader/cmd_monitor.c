@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 #include "loader/app/signals.h"
 #include "loader/commands.h"
@@ -13,19 +12,6 @@
 #define LOOK_MS 1000
 /* After an event that a look explains: other events of the same command come first. */
 #define HURRY_MS 100
-
-static int take_signals(void)
-{
-	sigset_t set;
-
-	signals_hold_ends();
-	signal(SIGPIPE, SIG_DFL); /* it changes nothing that must be completed */
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -80,7 +66,8 @@ int cmd_monitor(struct app *app, int argc, char **argv)
 		return code;
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	signals = take_signals();
+	signals = signals_take_ends();
+	signal(SIGPIPE, SIG_DFL); /* it changes nothing that must be completed */
 	if (signals < 0) {
 		log_error("monitor: cannot wait for signals: %s", strerror(errno));
 		return EXIT_FAILED;

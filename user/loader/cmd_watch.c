@@ -288,18 +288,6 @@ static int run(struct watch *w)
 	return EXIT_DONE;
 }
 
-static int take_signals(void)
-{
-	sigset_t set;
-
-	signals_hold_ends();
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static int watch(struct watch *w)
 {
 	int err, code;
@@ -308,7 +296,7 @@ static int watch(struct watch *w)
 		return EXIT_FAILED;
 	/* The monitor first: the second look sees what changes during the first one. */
 	err = monitor_open(&w->monitor, TPROXY_DEFAULT_TABLE);
-	w->signals = take_signals();
+	w->signals = signals_take_ends();
 	if (err || w->signals < 0) {
 		log_error("watch: cannot listen for changes: %s", strerror(err ? -err : errno));
 		return EXIT_FAILED;

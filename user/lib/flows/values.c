@@ -5,11 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/mapped.h"
+
 const char *const flows_state_names[FLOWS_STATE_MAX] = {
 	[FLOWS_CONNECTING] = "connecting",
 	[FLOWS_OPEN] = "open",
 	[FLOWS_HALF_CLOSED] = "half-closed",
 };
+
+struct flows_address flows_address_from(const uint8_t *mapped, uint16_t port)
+{
+	struct flows_address a = { .port = ntohs(port) };
+
+	a.family = mapped_to(mapped, a.addr);
+	return a;
+}
 
 char *flows_host_text(const struct flows_address *a, char *buf)
 {

@@ -9,6 +9,9 @@
 
 extern const char *const flows_state_names[FLOWS_STATE_MAX];
 
+/* mapped: 16 bytes (lib/mapped.h); port: in network byte order. */
+struct flows_address flows_address_from(const uint8_t *mapped, uint16_t port);
+
 /* Each writes to buf, FLOWS_TEXT_LEN bytes, and returns it. */
 char *flows_host_text(const struct flows_address *a, char *buf);    /* "2001:db8::1" */
 char *flows_address_text(const struct flows_address *a, char *buf); /* "[2001:db8::1]:22", "-" */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/app/signals.h"
 
+#include <sys/signalfd.h>
+
 #include "lib/util.h"
 
 static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
@@ -54,4 +56,14 @@ void signals_release_ends(void)
 	sigemptyset(&set);
 	add_ends(&set);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int signals_take_ends(void)
+{
+	sigset_t set;
+
+	signals_hold_ends();
+	sigemptyset(&set);
+	add_ends(&set);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }

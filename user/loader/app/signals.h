@@ -19,5 +19,7 @@ void signals_restore_stops(const sigset_t *before);
 /* Only those that end the process: SIGINT, SIGTERM and SIGHUP. */
 void signals_hold_ends(void);
 void signals_release_ends(void);
+/* As signals_hold_ends, and returns a signalfd that shows them; -1: errno says why not. */
+int signals_take_ends(void);
 
 #endif

@@ -3,24 +3,19 @@
 
 #include <string.h>
 
+#include "lib/plain.h"
 #include "loader/check/kinds.h"
 #include "loader/steps/session_open.h"
 
 /* ---- text --------------------------------------------------------------- */
 
-void make_printable(char *text)
+/* Names of interfaces and programs may have any byte. */
+static void make_problem_plain(struct problem *p)
 {
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
-static void make_problem_printable(struct problem *p)
-{
-	make_printable(p->ifname);
-	make_printable(p->rule);
-	make_printable(p->text);
-	make_printable(p->next);
+	plain_make(p->ifname);
+	plain_make(p->rule);
+	plain_make(p->text);
+	plain_make(p->next);
 }
 
 /* ---- one check ---------------------------------------------------------- */
@@ -38,14 +33,14 @@ static void finish_item(struct examination *e, struct examined *item)
 	for (size_t i = item->first; i < problems->n; i++) {
 		struct problem *p = &problems->items[i];
 
-		make_problem_printable(p);
+		make_problem_plain(p);
 		if (p->verdict > item->verdict)
 			item->verdict = p->verdict;
 		if (!kind_find(p->id))
 			log_debug("%s: no explanation (%s)", p->id, item->check->id);
 	}
 	snprintf(item->evidence, sizeof(item->evidence), "%s", e->checkup.evidence);
-	make_printable(item->evidence);
+	plain_make(item->evidence);
 	item->unchecked = e->checkup.unchecked;
 }
 

@@ -40,12 +40,6 @@ int examine(struct examination *e, struct app *app, const char *ifname);
 void examination_close(struct examination *e);
 #define __cleanup_examination __attribute__((cleanup(examination_close)))
 
-/*
- * Names of interfaces and programs may have any byte: a terminal must not obey them. Replaces what
- * is not printable ASCII, in place.
- */
-void make_printable(char *text);
-
 /* EXIT_BROKEN, EXIT_REMARKS, EXIT_NOT_ATTACHED or EXIT_DONE. */
 int examination_exit_code(const struct examination *e);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor as JSON. */
 #include <arpa/inet.h>
+#include <string.h>
 
+#include "lib/plain.h"
 #include "loader/check/tools/listening.h"
 #include "loader/check/tools/rule_probe.h"
 #include "loader/doctor/doctor_print.h"
@@ -10,6 +12,14 @@
 static void add_text(struct json_object *object, const char *key, const char *text)
 {
 	json_object_object_add(object, key, json_object_new_string(text));
+}
+
+/* It may have any byte, and JSON takes only valid text. */
+static void add_name(struct json_object *object, const char *key, const char *name)
+{
+	char plain[TPROXY_NAME_LEN];
+
+	add_text(object, key, plain_text(name, strlen(name), plain, sizeof(plain)));
 }
 
 static const char *result_of(const struct examined *item)
@@ -51,8 +61,8 @@ static struct json_object *probe_json(const struct checkup *c, const struct rule
 	const bool tcp = probe->cls == TPROXY_TCP4 || probe->cls == TPROXY_TCP6;
 	struct json_object *object = json_object_new_object();
 
-	add_text(object, "rule", c->policy.rules[probe->rule].name);
-	add_text(object, "interface", probe->iface->device.name);
+	add_name(object, "rule", c->policy.rules[probe->rule].name);
+	add_name(object, "interface", probe->iface->device.name);
 	add_text(object, "family", v4 ? "ipv4" : "ipv6");
 	add_text(object, "protocol", tcp ? "tcp" : "udp");
 	add_text(object, "result", rule_probe_names[probe->result]);

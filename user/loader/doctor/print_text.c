@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "lib/plain.h"
 #include "loader/check/kinds.h"
 #include "loader/check/list.h"
 #include "loader/check/tools/listening.h"
@@ -88,10 +89,8 @@ static void print_probes(const struct checkup *c)
 		const struct rule_probe *probe = &c->rule_probes[i];
 		char rule[TPROXY_NAME_LEN], name[IF_NAMESIZE];
 
-		snprintf(rule, sizeof(rule), "%s", c->policy.rules[probe->rule].name);
-		snprintf(name, sizeof(name), "%s", probe->iface->device.name);
-		make_printable(rule);
-		make_printable(name);
+		plain_text(c->policy.rules[probe->rule].name, sizeof(rule), rule, sizeof(rule));
+		plain_text(probe->iface->device.name, sizeof(name), name, sizeof(name));
 		printf("      rule %s, %s, %s:", rule, name, listening_class_names[probe->cls]);
 		print_address(&probe->dst);
 		printf(" %s\n", rule_probe_names[probe->result]);

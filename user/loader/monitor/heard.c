@@ -3,26 +3,15 @@
 #include <string.h>
 
 #include "lib/flows/values.h"
-#include "lib/mapped.h"
 #include "lib/plain.h"
 #include "loader/monitor/monitor.h"
-
-/* CLOCK_MONOTONIC to CLOCK_REALTIME. */
-static struct timespec real_time(__u64 ns)
-{
-	struct timespec now;
-	int64_t at;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	at = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)(monotonic_ns() - ns);
-	return (struct timespec){ .tv_sec = at / 1000000000, .tv_nsec = at % 1000000000 };
-}
+#include "loader/show/stamp.h"
 
 /* ---- commands ----------------------------------------------------------- */
 
 static void say_iface(struct monitoring *m, const struct tproxy_event *event, const char *text)
 {
-	const struct timespec at = real_time(event->time_ns);
+	const struct timespec at = stamp_real_time(event->time_ns);
 	const bool on = event->type == TPROXY_EVENT_ATTACHED;
 	struct json_object *detail;
 
@@ -38,7 +27,7 @@ static void say_iface(struct monitoring *m, const struct tproxy_event *event, co
 
 static void say_repair(struct monitoring *m, const struct tproxy_event *event, const char *text)
 {
-	const struct timespec at = real_time(event->time_ns);
+	const struct timespec at = stamp_real_time(event->time_ns);
 	struct json_object *detail = monitor_detail();
 	char name[TPROXY_IFNAME_LEN] = "";
 
@@ -61,7 +50,7 @@ static struct json_object *policy_detail(const struct tproxy_event *event, const
 
 static void say_policy(struct monitoring *m, const struct tproxy_event *event, const char *command)
 {
-	const struct timespec at = real_time(event->time_ns);
+	const struct timespec at = stamp_real_time(event->time_ns);
 	const __u32 generation = (__u32)event->bytes[0];
 
 	monitor_say(&m->out, &at, "policy", policy_detail(event, command),
@@ -76,7 +65,7 @@ static void say_policy(struct monitoring *m, const struct tproxy_event *event, c
 static void say_rolled_back(struct monitoring *m, const struct tproxy_event *event,
 			    const char *command)
 {
-	const struct timespec at = real_time(event->time_ns);
+	const struct timespec at = stamp_real_time(event->time_ns);
 
 	m->policy.reported = true;
 	if (m->looked && m->generation == event->bytes[0])
@@ -90,7 +79,7 @@ static void say_rolled_back(struct monitoring *m, const struct tproxy_event *eve
 static void say_confirmed(struct monitoring *m, const struct tproxy_event *event,
 			  const char *command)
 {
-	const struct timespec at = real_time(event->time_ns);
+	const struct timespec at = stamp_real_time(event->time_ns);
 
 	m->armed = 0;
 	monitor_say(&m->out, &at, "confirmed", policy_detail(event, command), "generation %u stays",
@@ -98,14 +87,6 @@ static void say_confirmed(struct monitoring *m, const struct tproxy_event *event
 }
 
 /* ---- flows -------------------------------------------------------------- */
-
-static struct flows_address address(const __u8 *mapped, __be16 port)
-{
-	struct flows_address a = { .port = __builtin_bswap16(port) };
-
-	a.family = mapped_to(mapped, a.addr);
-	return a;
-}
 
 static void add_address(struct json_object *detail, const char *key, const struct flows_address *a,
 			char *ret_text)
@@ -122,8 +103,8 @@ static void add_address(struct json_object *detail, const char *key, const struc
 static struct json_object *flow_detail(const struct monitoring *m, const struct tproxy_event *event,
 				       char *ret_text)
 {
-	const struct flows_address client = address(event->flow.src, event->flow.sport);
-	const struct flows_address dst = address(event->flow.dst, event->flow.dport);
+	const struct flows_address client = flows_address_from(event->flow.src, event->flow.sport);
+	const struct flows_address dst = flows_address_from(event->flow.dst, event->flow.dport);
 	struct json_object *detail = monitor_detail();
 	char from[FLOWS_TEXT_LEN], to[FLOWS_TEXT_LEN], name[TPROXY_IFNAME_LEN];
 
@@ -153,7 +134,7 @@ static const char *end_name(__u32 reason)
 
 static void say_begin(struct monitoring *m, const struct tproxy_event *event, const char *text)
 {
-	const struct timespec at = real_time(event->time_ns);
+	const struct timespec at = stamp_real_time(event->time_ns);
 	char flow[3 * FLOWS_TEXT_LEN];
 	struct json_object *detail = flow_detail(m, event, flow);
 
@@ -163,7 +144,7 @@ static void say_begin(struct monitoring *m, const struct tproxy_event *event, co
 
 static void say_end(struct monitoring *m, const struct tproxy_event *event, const char *text)
 {
-	const struct timespec at = real_time(event->time_ns);
+	const struct timespec at = stamp_real_time(event->time_ns);
 	char flow[3 * FLOWS_TEXT_LEN], up[FLOWS_TEXT_LEN], down[FLOWS_TEXT_LEN];
 	struct json_object *detail = flow_detail(m, event, flow);
 
@@ -181,7 +162,7 @@ static void say_end(struct monitoring *m, const struct tproxy_event *event, cons
 static void say_no_listener(struct monitoring *m, const struct tproxy_event *event,
 			    const char *text)
 {
-	const struct timespec at = real_time(event->time_ns);
+	const struct timespec at = stamp_real_time(event->time_ns);
 	char flow[3 * FLOWS_TEXT_LEN];
 	struct json_object *detail = flow_detail(m, event, flow);
 

@@ -96,17 +96,6 @@ static void say_lost(struct monitoring *m)
 
 /* ---- a look ------------------------------------------------------------- */
 
-static int open_silently(struct session *session, struct app *app)
-{
-	const enum log_level level = log_level();
-	int code;
-
-	log_init("tproxy-loader", level >= LOG_DEBUG ? level : LOG_SILENT);
-	code = session_open_to_read(session, app);
-	log_init("tproxy-loader", level);
-	return code;
-}
-
 /* The first line; it does not count as an event. */
 static void start(struct monitoring *m)
 {
@@ -145,7 +134,7 @@ bool monitoring_look(struct monitoring *m)
 
 	m->hurry = m->held = false;
 	session.app = m->app;
-	code = open_silently(&session, m->app);
+	code = session_open_silently(&session, m->app);
 	if (code == EXIT_FAILED && !m->started && refuse(m))
 		return false;
 	if (code) {

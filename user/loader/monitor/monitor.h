@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What `monitor` knows of the state, to see what changes. The state reports events (heard.c). What
- * nobody reports is read once a second: the state itself and its generation (look.c), interfaces
- * (ifaces.c), listeners (proxies.c), counters (drops.c), edits by hand (drift.c). All of these read
- * only.
+ * nobody reports is read once a second: the state itself (look.c), interfaces (ifaces.c), the policy
+ * and edits by hand (policy.c), listeners (proxies.c), counters (drops.c). All of these read only.
  */
 #ifndef TPROXY_LOADER_MONITOR_MONITOR_H
 #define TPROXY_LOADER_MONITOR_MONITOR_H

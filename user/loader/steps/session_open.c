@@ -181,6 +181,17 @@ static bool is_writable(const struct session *session, int err)
 	return !err || (err == -EPROTO && state_is_older(&session->state));
 }
 
+int session_open_silently(struct session *session, struct app *app)
+{
+	const enum log_level level = log_level();
+	int code;
+
+	log_init("tproxy-loader", level >= LOG_DEBUG ? level : LOG_SILENT);
+	code = session_open_to_read(session, app);
+	log_init("tproxy-loader", level);
+	return code;
+}
+
 int session_open_to_write(struct session *session, struct app *app)
 {
 	char what[PINDIR_WHY_LEN] = "";

@@ -10,6 +10,8 @@
 
 /* Each returns EXIT_DONE, or reports and returns the exit code. */
 int session_open_to_read(struct session *session, struct app *app);
+/* The same without a message, unless -v is given: for what is tried again and again. */
+int session_open_silently(struct session *session, struct app *app);
 int session_open_to_write(struct session *session, struct app *app);
 /* To write, but an absent state is fine: *ret_present is false then. */
 int session_open_any(struct session *session, struct app *app, bool *ret_present);

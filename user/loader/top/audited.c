@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/top/audited.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <string.h>
 
-#include "lib/mapped.h"
+#include "lib/flows/values.h"
 #include "lib/util.h"
 
 #define BATCH 1024 /* more than a bucket of the map ever has */
@@ -30,14 +29,6 @@ static uint64_t number(const struct tproxy_flow_key *key, uint64_t begin_ns)
 	return hash;
 }
 
-static struct flows_address address(const __u8 *mapped, __be16 port)
-{
-	struct flows_address a = { .port = ntohs(port) };
-
-	a.family = mapped_to(mapped, a.addr);
-	return a;
-}
-
 static uint64_t ms_since(const struct adding *a, uint64_t ns)
 {
 	return a->now_ns > ns ? (a->now_ns - ns) / 1000000 : 0;
@@ -52,8 +43,8 @@ static void describe(const struct adding *a, const struct tproxy_flow_key *key,
 		.idle_ms = ms_since(a, value->last_ns),
 		.bytes_up = value->bytes[0],
 		.bytes_down = value->bytes[1],
-		.client = address(key->src, key->sport),
-		.dst = address(key->dst, key->dport),
+		.client = flows_address_from(key->src, key->sport),
+		.dst = flows_address_from(key->dst, key->dport),
 		.proto = key->proto,
 		.state = FLOWS_OPEN,
 	};

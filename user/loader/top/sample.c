@@ -104,17 +104,6 @@ static int take_rules(struct top_source *source, struct session *session, struct
 }
 
 /* Opens it each time: it may have been removed, or made again. */
-static int open_silently(struct session *session, struct app *app)
-{
-	const enum log_level level = log_level();
-	int code;
-
-	log_init("tproxy-loader", level >= LOG_DEBUG ? level : LOG_SILENT);
-	code = session_open_to_read(session, app);
-	log_init("tproxy-loader", level);
-	return code;
-}
-
 static void forget_rules(struct top_sample *sample, const char *why)
 {
 	for (size_t i = 0; i < sample->list.n; i++)
@@ -132,7 +121,7 @@ void top_sample_take(struct top_source *source, struct top_sample *ret_sample)
 	*ret_sample = (struct top_sample){ .ms = monotonic_ms() };
 	take_flows(ret_sample);
 	session.app = source->app;
-	code = open_silently(&session, source->app);
+	code = session_open_silently(&session, source->app);
 	ret_sample->attached = !code;
 	if (code == EXIT_NOT_ATTACHED)
 		forget_rules(ret_sample, "nothing is attached (tproxy-loader attach IF)");

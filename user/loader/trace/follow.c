@@ -129,19 +129,6 @@ static void detach(struct follow *f)
 	f->session = SESSION_CLOSED;
 }
 
-/* Without messages: while nothing is attached, it is tried again and again. */
-static int open_quietly(struct follow *f)
-{
-	int code;
-
-	log_init("tproxy-loader", LOG_SILENT);
-	code = session_open_to_read(&f->session, f->app);
-	log_init("tproxy-loader", f->app->level);
-	if (code)
-		session_close(&f->session);
-	return code;
-}
-
 /* What was traced is no longer there. 0, or a reported exit code. */
 static int attach_again(struct follow *f, const char *why)
 {
@@ -150,7 +137,9 @@ static int attach_again(struct follow *f, const char *why)
 	if (!f->waiting)
 		detach(f);
 	f->session = SESSION_CLOSED;
-	code = open_quietly(f);
+	code = session_open_silently(&f->session, f->app);
+	if (code)
+		session_close(&f->session);
 	if (code == EXIT_NOT_ATTACHED) {
 		if (!f->waiting)
 			log_info("trace: nothing is attached any more: waiting (tproxy-loader "
@@ -239,18 +228,6 @@ static int run(struct follow *f)
 
 /* ---- begin and end ------------------------------------------------------ */
 
-static int take_signals(void)
-{
-	sigset_t set;
-
-	signals_hold_ends();
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static void summarize(struct follow *f)
 {
 	const struct trace_totals all = f->before;
@@ -288,7 +265,7 @@ static int follow(struct follow *f)
 {
 	int code;
 
-	f->signals = take_signals();
+	f->signals = signals_take_ends();
 	code = attach(f);
 	if (code)
 		return code;

@@ -7,16 +7,7 @@
 #include "kernel/maps/policy_slots.h"
 #include "kernel/probe/dropsite.h"
 #include "lib/listeners.h"
-
-/* Interfaces and rules may be called by any bytes, also by control sequences of a terminal. */
-static void copy_printable(const char *from, char *to, size_t size)
-{
-	size_t i = 0;
-
-	for (; i + 1 < size && from[i]; i++)
-		to[i] = from[i] > ' ' && from[i] <= '~' ? from[i] : '?';
-	to[i] = '\0';
-}
+#include "lib/plain.h"
 
 /* ---- what changes ------------------------------------------------------- */
 
@@ -47,7 +38,7 @@ const char *names_interface(struct names *names, __u32 ifindex)
 	names->interfaces[at].ifindex = ifindex;
 	if (!if_indextoname(ifindex, raw))
 		snprintf(raw, sizeof(raw), "%u", ifindex);
-	copy_printable(raw, name, sizeof(names->interfaces[at].name));
+	plain_text(raw, sizeof(raw), name, sizeof(names->interfaces[at].name));
 	return name;
 }
 
@@ -55,8 +46,6 @@ const char *names_interface(struct names *names, __u32 ifindex)
 
 static void read_rules(struct names *names)
 {
-	char raw[TPROXY_NAME_LEN + 1];
-
 	names->stale = false;
 	if (policy_slots_follow(names->state))
 		return;
@@ -65,8 +54,7 @@ static void read_rules(struct names *names)
 		struct tproxy_rule rule = { 0 };
 
 		bpf_map_lookup_elem(names->state->map[MAP_RULES], &i, &rule);
-		snprintf(raw, sizeof(raw), "%.*s", TPROXY_NAME_LEN, (const char *)rule.name);
-		copy_printable(raw, names->rules[i], sizeof(names->rules[i]));
+		plain_text(rule.name, sizeof(rule.name), names->rules[i], sizeof(names->rules[i]));
 	}
 }
 
@@ -90,7 +78,7 @@ const char *names_reason(struct names *names, __u32 reason)
 		return "";
 	if (!names->reasons[reason].known) {
 		dropsite_reason(reason, raw, sizeof(raw));
-		copy_printable(raw, names->reasons[reason].name, sizeof(raw));
+		plain_text(raw, sizeof(raw), names->reasons[reason].name, sizeof(raw));
 		names->reasons[reason].known = true;
 	}
 	return names->reasons[reason].name;
@@ -118,7 +106,7 @@ const char *names_function(struct names *names, __u64 address)
 	names->n_functions++;
 	dropsite_function(address, raw, sizeof(raw));
 	cut_suffix(raw);
-	copy_printable(raw, names->functions[at].name, sizeof(raw));
+	plain_text(raw, sizeof(raw), names->functions[at].name, sizeof(raw));
 	names->functions[at].address = address;
 	return names->functions[at].name;
 }

@@ -3,17 +3,7 @@
 
 #include <string.h>
 
-/* The clocks drift apart by less than a display of microseconds shows. */
-static struct timespec real_time(__u64 monotonic)
-{
-	struct timespec now;
-	__u64 ns;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	ns = (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec - (monotonic_ns() - monotonic);
-	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000ULL),
-				  .tv_nsec = (long)(ns % 1000000000ULL) };
-}
+#include "loader/show/stamp.h"
 
 static struct cause find_cause(const struct trace_view *v)
 {
@@ -49,7 +39,7 @@ void trace_view_make(struct trace_view *ret_view, const struct trace_event *even
 	*ret_view = (struct trace_view){
 		.event = event,
 		.verdict = trace_verdict(event, mask),
-		.time = real_time(event->time),
+		.time = stamp_real_time(event->time),
 		.rule = names_rule(names, event->generation, event->rule),
 		.reason = "",
 		.function = "",
