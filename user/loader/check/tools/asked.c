@@ -15,25 +15,39 @@ static void note_failure(struct checkup *c, const struct asked *asked)
 				  strerror(-asked->err));
 }
 
-size_t asked_each(struct checkup *c,
-		  void (*fn)(struct checkup *c, const struct asked *asked, void *arg), void *arg)
+/* One that does not answer holds up the first check only. */
+static int ask_all(struct checkup *c)
 {
 	__cleanup_free struct flows_relay *relays = NULL;
 	size_t n = 0;
 	int err = flows_relays(&relays, &n);
 
-	if (err) {
-		checkup_unchecked(c, "relays cannot be found: %s", strerror(-err));
-		return 0;
-	}
-	for (size_t i = 0; i < n; i++) {
-		struct asked asked = { .relay = relays[i] };
+	if (err)
+		return err;
+	c->asked = calloc(n + 1, sizeof(*c->asked));
+	if (!c->asked)
+		return -ENOMEM;
+	for (; c->n_asked < n; c->n_asked++) {
+		struct asked *asked = &c->asked[c->n_asked];
 
-		asked.err = flows_ask_status(relays[i].name, SILENCE_S, &asked.told);
-		note_failure(c, &asked);
-		fn(c, &asked, arg);
+		asked->relay = relays[c->n_asked];
+		asked->err = flows_ask_status(asked->relay.name, SILENCE_S, &asked->told);
 	}
-	return n;
+	return 0;
+}
+
+void asked_each(struct checkup *c,
+		void (*fn)(struct checkup *c, const struct asked *asked, void *arg), void *arg)
+{
+	if (!c->has_asked)
+		c->asked_error = ask_all(c);
+	c->has_asked = true;
+	if (c->asked_error)
+		checkup_unchecked(c, "relays cannot be found: %s", strerror(-c->asked_error));
+	for (size_t i = 0; i < c->n_asked; i++) {
+		note_failure(c, &c->asked[i]);
+		fn(c, &c->asked[i], arg);
+	}
 }
 
 char *asked_name(const struct asked *asked, char *buf)

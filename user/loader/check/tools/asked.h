@@ -17,10 +17,11 @@ struct asked {
 };
 
 /*
- * Calls fn for each relay. What cannot be asked is noted in the checkup. Returns how many there are.
+ * Calls fn for each relay; each is asked once in a run of checks. What cannot be asked is noted in
+ * the checkup.
  */
-size_t asked_each(struct checkup *c,
-		  void (*fn)(struct checkup *c, const struct asked *asked, void *arg), void *arg);
+void asked_each(struct checkup *c,
+		void (*fn)(struct checkup *c, const struct asked *asked, void *arg), void *arg);
 
 /* "tproxy-relay 15002 (pid 71)"; buf: ASKED_NAME_LEN bytes. Returns buf. */
 #define ASKED_NAME_LEN 64

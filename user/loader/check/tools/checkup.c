@@ -122,5 +122,6 @@ void checkup_close(struct checkup *c)
 	problems_free(&c->problems);
 	free(c->ifaces);
 	free(c->rule_probes);
+	free(c->asked);
 	*c = (struct checkup){ .lock = COMMAND_LOCK_NONE };
 }

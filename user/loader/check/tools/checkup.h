@@ -22,6 +22,7 @@ struct checked_iface {
 };
 
 struct rule_probe; /* rule_probe.h */
+struct asked;      /* asked.h */
 
 #define CHECKUP_EVIDENCE_LEN 320
 
@@ -41,6 +42,10 @@ struct checkup {
 	unsigned int probes_sent, probes_arrived;
 	struct rule_probe *rule_probes; /* of `doctor`; owned */
 	size_t n_rule_probes, rule_probes_room;
+	struct asked *asked; /* owned; when the first check asks, see asked.h */
+	size_t n_asked;
+	bool has_asked;
+	int asked_error;
 	struct firewall *firewall; /* owned; read when the first check asks, see filters.h */
 	int firewall_error;
 	struct problems problems;            /* owned */
