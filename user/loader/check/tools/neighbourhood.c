@@ -4,21 +4,36 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/addrset.h"
 #include "lib/device.h"
+
+#define MOST_BITS 4 /* that may differ from our own address */
 
 struct search {
 	int ifindex;
 	__u8 family;
+	struct addrset own; /* of this host; freed */
 	struct endpoint *client;
 	bool found;
 };
 
-/* Is the rest after the prefix all zeros or all ones? In IPv4 no host has such an address. */
-static bool is_edge(const __u8 *addr, unsigned int len)
+static unsigned int bits_of(__u8 family)
 {
-	bool zeros = true, ones = true;
+	return family == AF_INET ? 32 : 128;
+}
 
-	for (unsigned int bit = len; bit < 32; bit++) {
+/*
+ * Is the rest after the prefix all zeros, or in IPv4 all ones? No host has such an address: it is
+ * that of the network, of all routers there (RFC 4291 2.6.1) or for broadcasts.
+ */
+static bool is_edge(const struct address *address, const __u8 *addr)
+{
+	const unsigned int end = bits_of(address->family);
+	bool zeros = true, ones = address->family == AF_INET;
+
+	if (address->len == end - 1) /* RFC 3021, RFC 6164: both are hosts */
+		return false;
+	for (unsigned int bit = address->len; bit < end; bit++) {
 		bool set = addr[bit / 8] & 0x80 >> bit % 8;
 
 		zeros &= !set;
@@ -33,27 +48,42 @@ static bool is_link_local(const struct address *address)
 	       (address->addr[1] & 0xc0) == 0x80;
 }
 
+static bool is_own(const struct search *s, const __u8 *addr)
+{
+	struct addrset_key key;
+
+	addrset_key(s->family, addr, &key);
+	return addrset_has(&s->own, &key);
+}
+
+/* Are some of these bits part of the prefix? */
+static bool is_in_prefix(const struct address *address, __u8 bits)
+{
+	const unsigned int room = bits_of(address->family) - address->len;
+
+	return room < MOST_BITS && bits >> room;
+}
+
 /* Our own address with other last bits. */
 static int pick(const struct address *address, void *arg)
 {
 	struct search *s = arg;
-	const unsigned int last = s->family == AF_INET ? 3 : 15, full = (last + 1) * 8;
+	const unsigned int full = bits_of(s->family), last = full / 8 - 1;
 
 	if (address->ifindex != s->ifindex || address->family != s->family || s->found ||
 	    address->len >= full || is_link_local(address))
 		return 0;
-	for (__u8 bits = 1; bits < 4 && !s->found; bits++) {
+	for (__u8 bits = 1; bits < 1 << MOST_BITS && !is_in_prefix(address, bits); bits++) {
 		__u8 addr[16];
 
 		memcpy(addr, address->addr, sizeof(addr));
 		addr[last] ^= bits;
-		if (bits > 1 && address->len == full - 1)
-			break;
-		if (s->family == AF_INET && address->len < 31 && is_edge(addr, address->len))
+		if (is_edge(address, addr) || is_own(s, addr))
 			continue;
 		*s->client = (struct endpoint){ .family = s->family };
 		memcpy(s->client->addr, addr, last + 1);
 		s->found = true;
+		break;
 	}
 	return 0;
 }
@@ -61,8 +91,11 @@ static int pick(const struct address *address, void *arg)
 int neighbourhood_client(struct nl *nl, int ifindex, __u8 family, struct endpoint *ret_client)
 {
 	struct search search = { .ifindex = ifindex, .family = family, .client = ret_client };
-	int err = device_addresses(nl, pick, &search);
+	int err = addrset_read(&search.own, nl);
 
+	if (!err)
+		err = device_addresses(nl, pick, &search);
+	addrset_free(&search.own);
 	return err ? err : search.found ? 0 : -ENOENT;
 }
 
