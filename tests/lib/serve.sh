@@ -174,13 +174,13 @@ serve_haproxy() { # [SOURCE-SETTING [ADDRESS4 ADDRESS6]]
 	wait_for 10 listening "$ROUTER" tcp 3129
 }
 
-serve_squid() {
-	local dir=$WORK/squid
+serve_squid() { # [ADDRESS:PORT…]
+	local dir=$WORK/squid port
 
 	mkdir -p "$dir"
 	cat >"$dir/conf" <<-CONF
 		http_port 3128
-		http_port 3129 tproxy
+		$(for port in "${@:-3129}"; do echo "http_port $port tproxy"; done)
 		http_access allow all
 		cache deny all
 		cache_mem 8 MB
