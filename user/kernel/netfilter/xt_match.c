@@ -217,6 +217,15 @@ static bool read_socket(const struct match *m)
 	return true;
 }
 
+/* A routing header: no packet has one whose protocol we know. Our program leaves such packets alone. */
+static bool read_rt(const struct match *m)
+{
+	const __u8 protocol = IPPROTO_ROUTING;
+
+	build_equal(m->fw, m->rule, FW_PROTO, &protocol, sizeof(protocol));
+	return true;
+}
+
 static bool read_nothing(const struct match *m)
 {
 	return true;
@@ -237,6 +246,7 @@ static const struct {
 	{ "state", 0, 0, sizeof(struct xt_state_info), read_state },
 	{ "addrtype", 1, 1, sizeof(struct xt_addrtype_info_v1), read_addrtype },
 	{ "socket", 1, 3, sizeof(struct xt_socket_mtinfo1), read_socket },
+	{ "rt", 0, 0, 0, read_rt },
 	{ "comment", 0, 0, 0, read_nothing },
 };
 

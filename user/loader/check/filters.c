@@ -139,6 +139,25 @@ static void assume_clients(const struct filtered *flows, struct fw_packet *packe
 		fw_packet_ranges(packet, FW_SADDR, networks->ranges, networks->n);
 }
 
+/*
+ * Servers of a rule for all destinations. The addresses left out hold an IPv4 address: many firewalls
+ * refuse these, and no host has them any more (RFC 4291 2.5.5.1, RFC 7526).
+ */
+static void assume_servers(struct fw_packet *packet)
+{
+	static const struct fw_range servers[] = {
+		{ .lo = { [7] = 1 },
+		  .hi = { 0x20, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			  0xff, 0xff, 0xff, 0xff } },
+		{ .lo = { 0x20, 0x03 },
+		  .hi = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			  0xff, 0xff, 0xff, 0xff } },
+	};
+
+	if (packet->family == AF_INET6 && !packet->fields[FW_DADDR].ranges)
+		fw_packet_ranges(packet, FW_DADDR, servers, ARRAY_SIZE(servers));
+}
+
 static void report_skipped(const struct filtered *flows, const struct fw_walk *walk)
 {
 	char where[FILTERS_DROP_LEN], cure[FW_TEXT_LEN];
@@ -171,6 +190,7 @@ static void check_forward(const struct filtered *flows, void *unused)
 	packet.fields[FW_TRANSPARENT] = (struct fw_known){ .ranges = NULL };
 	fw_packet_device(&packet, FW_OIF, out);
 	assume_clients(flows, &packet, &networks);
+	assume_servers(&packet);
 	fw_walk_init(&walk, flows->fw, &packet);
 	fw_walk_hook(&walk, FW_FORWARD);
 	if (walk.dropped != FW_NEVER)
