@@ -151,6 +151,34 @@ static __always_inline void audit_count(struct __sk_buff *skb, struct tproxy_aud
 	__sync_fetch_and_add(&a->packets[dir & 1], segs ? segs : 1);
 }
 
+static __always_inline void audit_reverse(struct tproxy_flow_key *key)
+{
+	__u32 *src = (__u32 *)key->src, *dst = (__u32 *)key->dst, word;
+	__be16 port = key->sport;
+
+	for (int i = 0; i < 4; i++) {
+		word = src[i];
+		src[i] = dst[i];
+		dst[i] = word;
+	}
+	key->sport = key->dport;
+	key->dport = port;
+}
+
+/*
+ * A datagram that a rule matches may be the answer to one: where answers enter by an interface with
+ * such a rule, too, and always on a router with one interface. tproxy_egress counts it.
+ */
+static __always_inline bool audit_is_answer(struct tproxy_flow_key *key, __u64 now)
+{
+	struct tproxy_audited *a;
+
+	audit_reverse(key);
+	a = bpf_map_lookup_elem(&audited, key);
+	audit_reverse(key);
+	return a && !a->end && now - a->last_ns <= TPROXY_AUDITED_UDP_IDLE_NS;
+}
+
 /* An audit rule has matched this flow start. A global function: the verifier walks it once. */
 __noinline int audit_start(struct __sk_buff *skb, const struct flow *f, __u32 rule)
 {
@@ -170,6 +198,8 @@ __noinline int audit_start(struct __sk_buff *skb, const struct flow *f, __u32 ru
 		audit_retire(&key, a);
 		a = NULL;
 	}
+	if (!a && f->proto != IPPROTO_TCP && audit_is_answer(&key, now))
+		return 0;
 	if (!a)
 		a = audit_insert(&key, skb->ingress_ifindex, rule, now);
 	if (!a)

@@ -4,10 +4,7 @@
  * What is counted must be what the receiver accepts: retransmissions, gaps, and RSTs and FINs that
  * the receiver ignores, must not end or falsify the entry.
  */
-#include "run.h"
-
-#define CLIENT_ISN 0xfffffff0u /* the numbers wrap during the flow */
-#define SERVER_ISN 1000u
+#include "audit_conversations.h"
 
 static const struct rule_spec rules[] = {
 	{ 0,
@@ -19,135 +16,6 @@ static const struct rule_spec rules[] = {
 	  NULL },
 	{ 1, "all", NULL, { "tcp/81" }, TPROXY_ACTION_PASS, 0, NULL },
 };
-
-enum sender { CLIENT, SERVER };
-
-/* seq, ack: relative to the first byte of the sender and of the other side. */
-struct step {
-	enum sender sender;
-	__u16 flags;
-	__u32 seq, ack;
-	__u16 payload;
-};
-
-struct conversation {
-	const char *name;
-	struct step steps[12]; /* until one without flags */
-	__u64 up, down;
-	enum tproxy_audit_end end;
-	__u32 packets_up; /* 0: not checked */
-};
-
-#define OPEN                                                                                       \
-	{ CLIENT, SYN, -1u, 0, 0 }, { SERVER, SYN | ACK, -1u, 0, 0 },                              \
-	{                                                                                          \
-		CLIENT, ACK, 0, 0, 0                                                               \
-	}
-
-/* clang-format off */
-static const struct conversation conversations[] = {
-	{ "data each way", { OPEN, { CLIENT, ACK, 0, 0, 100 }, { SERVER, ACK, 0, 100, 50 } },
-	  100, 50, TPROXY_AUDIT_NONE, 3 },
-	{ "a retransmission does not count",
-	  { OPEN, { CLIENT, ACK, 0, 0, 100 }, { CLIENT, ACK, 0, 0, 100 }, { CLIENT, ACK, 50, 0, 100 } },
-	  150, 0, TPROXY_AUDIT_NONE, 5 },
-	{ "a segment that was lost before us counts",
-	  { OPEN, { CLIENT, ACK, 100, 0, 100 }, { CLIENT, ACK, 0, 0, 100 } }, 200, 0, TPROXY_AUDIT_NONE, 4 },
-	{ "a number far away does not count",
-	  { OPEN, { CLIENT, ACK, 0x20000000, 0, 100 }, { CLIENT, ACK, 0, 0, 10 } },
-	  10, 0, TPROXY_AUDIT_NONE, 4 },
-	{ "a retransmitted SYN begins no other flow",
-	  { OPEN, { CLIENT, SYN, -1u, 0, 0 }, { CLIENT, ACK, 0, 0, 7 } }, 7, 0, TPROXY_AUDIT_NONE, 4 },
-	{ "the client closes first",
-	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { CLIENT, FIN | ACK, 9, 0, 0 }, { SERVER, ACK, 0, 10, 5 },
-	    { SERVER, FIN | ACK, 5, 10, 0 }, { CLIENT, ACK, 10, 6, 0 } },
-	  9, 5, TPROXY_AUDIT_CLIENT_FIN, 5 },
-	{ "the server closes first, with data in its FIN",
-	  { OPEN, { SERVER, FIN | ACK, 0, 0, 20 }, { CLIENT, FIN | ACK, 0, 21, 3 },
-	    { SERVER, ACK, 21, 4, 0 } },
-	  3, 20, TPROXY_AUDIT_SERVER_FIN, 3 },
-	{ "half closed is open",
-	  { OPEN, { CLIENT, FIN | ACK, 0, 0, 0 }, { SERVER, ACK, 0, 1, 40 } },
-	  0, 40, TPROXY_AUDIT_NONE, 3 },
-	{ "a FIN that was not acknowledged is no end",
-	  { OPEN, { CLIENT, FIN | ACK, 0, 0, 0 }, { SERVER, FIN | ACK, 0, 0, 0 } },
-	  0, 0, TPROXY_AUDIT_NONE, 3 },
-	{ "the client resets",
-	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { CLIENT, RST, 9, 0, 0 } }, 9, 0, TPROXY_AUDIT_CLIENT_RST, 0 },
-	{ "the server resets",
-	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { SERVER, RST | ACK, 0, 9, 0 } },
-	  9, 0, TPROXY_AUDIT_SERVER_RST, 0 },
-	{ "the server refuses",
-	  { { CLIENT, SYN, -1u, 0, 0 }, { SERVER, RST | ACK, 0, 0, 0 } }, 0, 0, TPROXY_AUDIT_SERVER_RST, 1 },
-	{ "a refusal for another SYN",
-	  { { CLIENT, SYN, -1u, 0, 0 }, { SERVER, RST | ACK, 0, 77, 0 } }, 0, 0, TPROXY_AUDIT_NONE, 1 },
-	{ "a RST of what is acknowledged already",
-	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { SERVER, ACK, 0, 9, 0 }, { CLIENT, RST, 5, 0, 0 },
-	    { CLIENT, ACK, 9, 0, 4 } },
-	  13, 0, TPROXY_AUDIT_NONE, 0 },
-	{ "a RST of what was not sent yet",
-	  { OPEN, { CLIENT, RST, 1000, 0, 0 }, { CLIENT, ACK, 0, 0, 4 } }, 4, 0, TPROXY_AUDIT_NONE, 0 },
-	{ "a RST that the server ignored: the client sends more",
-	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { CLIENT, RST, 5, 0, 0 }, { CLIENT, ACK, 9, 0, 4 } },
-	  13, 0, TPROXY_AUDIT_NONE, 0 },
-	{ "an acknowledgement after the end counts nothing",
-	  { OPEN, { CLIENT, FIN | ACK, 0, 0, 0 }, { SERVER, FIN | ACK, 0, 1, 0 }, { CLIENT, ACK, 1, 1, 0 },
-	    { CLIENT, ACK, 1, 1, 0 } },
-	  0, 0, TPROXY_AUDIT_CLIENT_FIN, 4 },
-	{ "a SYN that the server ignores ends and hides nothing",
-	  { OPEN, { CLIENT, ACK, 0, 0, 100 }, { CLIENT, SYN, 0x40000000, 0, 0 },
-	    { SERVER, ACK, 0, 100, 0 }, { CLIENT, ACK, 100, 0, 50 }, { SERVER, ACK, 0, 150, 7 } },
-	  150, 7, TPROXY_AUDIT_NONE, 0 },
-	{ "and not after a RST that it ignored, too",
-	  { OPEN, { CLIENT, ACK, 0, 0, 100 }, { CLIENT, RST, 100, 0, 0 },
-	    { CLIENT, SYN, 0x40000000, 0, 0 }, { SERVER, ACK, 0, 100, 0 },
-	    { CLIENT, ACK, 100, 0, 50 }, { SERVER, ACK, 0, 150, 7 } },
-	  150, 7, TPROXY_AUDIT_NONE, 0 },
-	{ "a new flow after a crash of the server",
-	  { OPEN, { CLIENT, ACK, 0, 0, 100 }, { CLIENT, SYN, 0x40000000, 0, 0 },
-	    { SERVER, SYN | ACK, 0x5000, 0x40000001, 0 }, { CLIENT, ACK, 0x40000001, 0x5001, 8 },
-	    { SERVER, ACK, 0x5001, 0x40000009, 6 } },
-	  8, 6, TPROXY_AUDIT_NONE, 2 },
-	{ "a new flow that is refused after a crash of the server",
-	  { OPEN, { CLIENT, ACK, 0, 0, 100 }, { CLIENT, SYN, 0x40000000, 0, 0 },
-	    { SERVER, RST | ACK, -1u - SERVER_ISN, 0x40000001, 0 } },
-	  0, 0, TPROXY_AUDIT_SERVER_RST, 1 },
-	{ "a FIN that the server ignored does not end a half-closed flow",
-	  { OPEN, { CLIENT, FIN | ACK, 0, 0, 0 }, { SERVER, FIN | ACK, 0, 0, 0 },
-	    { CLIENT, ACK, 0, 1, 1 }, { SERVER, ACK, 1, 1, 0 }, { CLIENT, ACK, 1, 1, 500 },
-	    { SERVER, ACK, 1, 501, 0 } },
-	  501, 0, TPROXY_AUDIT_NONE, 5 },
-	{ "and one that the server takes ends it after that",
-	  { OPEN, { CLIENT, FIN | ACK, 0, 0, 0 }, { SERVER, FIN | ACK, 0, 0, 0 },
-	    { CLIENT, ACK, 0, 1, 500 }, { SERVER, ACK, 1, 500, 0 }, { CLIENT, FIN | ACK, 500, 1, 0 },
-	    { SERVER, ACK, 1, 501, 0 } },
-	  500, 0, TPROXY_AUDIT_SERVER_FIN, 5 },
-	{ "the server answers for an older connection first",
-	  { { CLIENT, SYN, -1u, 0, 0 }, { SERVER, ACK, 0x30000000, 0x20000, 0 },
-	    { CLIENT, RST, 0x20000, 0, 0 }, { CLIENT, SYN, -1u, 0, 0 },
-	    { SERVER, SYN | ACK, -1u, 0, 0 }, { CLIENT, ACK, 0, 0, 5 }, { SERVER, ACK, 0, 5, 70 } },
-	  5, 70, TPROXY_AUDIT_NONE, 0 },
-	{ "the server answers the SYN with another number each time",
-	  { { CLIENT, SYN, -1u, 0, 0 }, { SERVER, SYN | ACK, 0x30000000, 0, 0 },
-	    { CLIENT, SYN, -1u, 0, 0 }, { SERVER, SYN | ACK, -1u, 0, 0 }, { CLIENT, ACK, 0, 0, 5 },
-	    { SERVER, ACK, 0, 5, 70 }, { SERVER, SYN | ACK, -1u, 0, 0 }, { SERVER, ACK, 70, 5, 1 } },
-	  5, 71, TPROXY_AUDIT_NONE, 0 },
-	{ "data that the server does not take is not there when it closes",
-	  { OPEN, { CLIENT, ACK, 1000000, 0, 100 }, { CLIENT, ACK, 0, 0, 9 }, { SERVER, ACK, 0, 9, 0 },
-	    { CLIENT, FIN | ACK, 9, 0, 0 }, { SERVER, FIN | ACK, 0, 10, 0 }, { CLIENT, ACK, 10, 1, 0 } },
-	  9, 0, TPROXY_AUDIT_CLIENT_FIN, 0 },
-	{ "keepalives and window probes do not count",
-	  { OPEN, { CLIENT, ACK, 0, 0, 9 }, { CLIENT, ACK, 8, 0, 0 }, { CLIENT, ACK, 8, 0, 1 },
-	    { SERVER, ACK, -1u, 9, 1 }, { SERVER, ACK, 0, 9, 4 } },
-	  9, 4, TPROXY_AUDIT_NONE, 0 },
-	{ "both close at the same time",
-	  { OPEN, { CLIENT, FIN | ACK, 0, 0, 3 }, { SERVER, FIN | ACK, 0, 0, 4 },
-	    { CLIENT, ACK, 4, 5, 0 }, { SERVER, ACK, 5, 4, 0 } },
-	  3, 4, TPROXY_AUDIT_CLIENT_FIN, 0 },
-	{ "SYN with data", { { CLIENT, SYN, -1u, 0, 30 }, { SERVER, SYN | ACK, -1u, 30, 0 } },
-	  30, 0, TPROXY_AUDIT_NONE, 1 },
-};
-/* clang-format on */
 
 static int egress, table;
 
@@ -335,6 +203,89 @@ static void test_datagrams(const struct world *w)
 	check("datagrams, one of them in fragments", &key, &c);
 }
 
+/* On a router with one interface, or with rules for both directions, an answer matches a rule. */
+static void test_answers_that_match(const struct world *w)
+{
+	struct ends e = { "10.210.5.8", "10.210.5.9", 53, 0 };
+	struct spec up = { .src = e.client,
+			   .dst = e.server,
+			   .proto = UDP,
+			   .sport = 53,
+			   .dport = 53,
+			   .payload = 100 };
+	struct spec down = up;
+	struct conversation c = {
+		.up = 200, .down = 60, .end = TPROXY_AUDIT_NONE, .packets_up = 2
+	};
+	struct tproxy_flow_key key;
+	size_t before = count_entries();
+	struct packet p;
+
+	down.src = e.server;
+	down.dst = e.client;
+	down.payload = 30;
+	for (int i = 0; i < 2; i++) {
+		packet_build(&up, &p);
+		run_at(w->ingress, w->in, &p);
+		run_at(egress, w->in, &p);
+		packet_build(&down, &p);
+		run_at(w->ingress, w->in, &p);
+		run_at(egress, w->in, &p);
+	}
+	key_of(&e, UDP, 53, &key);
+	check("answers that match a rule, too", &key, &c);
+	tap_ok(count_entries() == before + 1, "are no flow of their own");
+}
+
+/* 5 GB: the numbers wrap. */
+static void test_large(const struct world *w)
+{
+	const __u32 step = 50000000;
+	struct ends e = { "10.98.0.9", "10.210.5.9", 5000, CLIENT_ISN };
+	struct conversation c = { "5 GB each way",         { OPEN }, 100ULL * step, 100ULL * step,
+				  TPROXY_AUDIT_CLIENT_FIN, 0 };
+	__u32 at = 0;
+
+	for (int i = 0; i < 3; i++)
+		send_step(w, &e, &c.steps[i]);
+	memset(c.steps, 0, sizeof(c.steps));
+	for (int i = 0; i < 100; i++) {
+		at += step;
+		send_step(w, &e, &(struct step){ CLIENT, ACK, at - 1000, at - step, 1000 });
+		send_step(w, &e, &(struct step){ SERVER, ACK, at - 1000, at, 1000 });
+	}
+	c.steps[0] = (struct step){ CLIENT, FIN | ACK, at, at, 0 };
+	c.steps[1] = (struct step){ SERVER, FIN | ACK, at, at + 1, 0 };
+	c.steps[2] = (struct step){ CLIENT, ACK, at + 1, at + 1, 0 };
+	converse(w, &e, &c);
+}
+
+/* A wrong checksum or a short TTL keeps a RST from the server, and no number tells. */
+static void test_reset_after_quiet(const struct world *w)
+{
+	struct ends e = { "10.98.0.9", "10.210.5.9", 5001, CLIENT_ISN };
+	struct conversation c = { "a client that resets",
+				  { OPEN, { CLIENT, RST, 0, 0, 0 } },
+				  0,
+				  0,
+				  TPROXY_AUDIT_CLIENT_RST,
+				  0 };
+	const struct step late = { CLIENT, ACK, 0, 0, 0 };
+	struct tproxy_flow_key key;
+	struct tproxy_audited a;
+
+	converse(w, &e, &c);
+	key_of(&e, IPPROTO_TCP, 80, &key);
+	send_step(w, &e, &late);
+	check("may have sent an acknowledgement before that", &key, &c);
+	must(bpf_map_lookup_elem(table, &key, &a), "entry");
+	a.last_ns -= 2000000000;
+	put(table, &key, &a, "audited");
+	send_step(w, &e, &late);
+	c.end = TPROXY_AUDIT_NONE;
+	check("one after a quiet time shows that the flow is open", &key, &c);
+}
+
 static int ask(const struct world *w, struct tproxy_audit_request *request)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = request, .ctx_size_in = sizeof(*request));
@@ -389,6 +340,9 @@ int main(void)
 	test_reuse(&w);
 	test_others(&w);
 	test_datagrams(&w);
+	test_answers_that_match(&w);
+	test_large(&w);
+	test_reset_after_quiet(&w);
 	test_reader(&w);
 	world_close(&w);
 	return tap_done();
