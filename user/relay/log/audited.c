@@ -26,6 +26,14 @@ static enum flow_end end_of(const struct tproxy_flow_key *flow, const struct tpr
 	return value->end < TPROXY_AUDIT_END_MAX ? ends[value->end] : END_ERROR;
 }
 
+bool audited_is_established(const struct tproxy_flow_key *flow, const struct tproxy_audited *value)
+{
+	if (flow->proto != IPPROTO_TCP)
+		return true;
+	return (value->flags & TPROXY_AUDITED_SEEN << 1) &&
+	       (int32_t)(value->acked[1] - value->first[1]) >= 0;
+}
+
 void audited_to_record(const struct tproxy_flow_key *flow, const struct tproxy_audited *value,
 		       struct flow_record *ret_record)
 {
@@ -43,7 +51,7 @@ void audited_to_record(const struct tproxy_flow_key *flow, const struct tproxy_a
 		.duration_ms = took / 1000000,
 		.end = end_of(flow, value),
 		.forwarded = true,
-		.relayed = true,
+		.relayed = audited_is_established(flow, value),
 	};
 	if (flow->proto == IPPROTO_UDP) {
 		ret_record->datagrams_up = value->packets[0];

@@ -8,12 +8,17 @@
 #include <sys/file.h>
 
 #include "lib/util.h"
+#include "relay/log/audited.h"
 #include "relay/process/channel.h"
 
 #define LOOK_EVERY_MS 1000
 #define BATCHES_A_TURN 256 /* so that listeners need not wait */
-/* A client that resets a flow may still be heard; the data path then takes the end back. */
-#define RESET_QUIET_NS 1000000000ULL
+/*
+ * Who resets a flow may still be heard, if the other side has ignored that; the data path then takes
+ * the end back. Without an entry the rest of the flow would not be audited.
+ */
+#define RESET_QUIET_NS 10000000000ULL
+#define REFUSED_QUIET_NS 1000000000ULL
 /* The relay confirms at once. After this time the reports are sent again. */
 #define PATIENCE_MS 10000
 
@@ -108,11 +113,21 @@ static uint64_t idle_after(const struct tproxy_flow_key *flow, const struct tpro
 		       TPROXY_AUDITED_SYN_IDLE_NS;
 }
 
-static bool is_final(const struct tproxy_audited *value, uint64_t quiet_ns)
+static bool is_final(const struct tproxy_flow_key *flow, const struct tproxy_audited *value,
+		     uint64_t quiet_ns)
 {
 	if (value->end == TPROXY_AUDIT_CLIENT_RST || value->end == TPROXY_AUDIT_SERVER_RST)
-		return quiet_ns > RESET_QUIET_NS;
+		return quiet_ns >
+		       (audited_is_established(flow, value) ? RESET_QUIET_NS : REFUSED_QUIET_NS);
 	return value->end;
+}
+
+/* As for relayed flows: what anybody can cause with a forged address is not worth a line. */
+static bool has_begun(const struct auditing *a, const struct tproxy_flow_key *flow,
+		      const struct tproxy_audited *value)
+{
+	return a->begins && !(value->flags & TPROXY_AUDITED_LOGGED) &&
+	       audited_is_established(flow, value);
 }
 
 /* False: the relay is behind. An idle flow is found ended at the next look. */
@@ -121,10 +136,9 @@ static bool look_at(struct auditing *a, int sock, const struct tproxy_flow_key *
 {
 	uint64_t now = monotonic_ns(), quiet = now > value->last_ns ? now - value->last_ns : 0;
 
-	if (a->begins && !(value->flags & TPROXY_AUDITED_LOGGED) &&
-	    !report(a, sock, flow, value, false))
+	if (has_begun(a, flow, value) && !report(a, sock, flow, value, false))
 		return false;
-	if (is_final(value, quiet))
+	if (is_final(flow, value, quiet))
 		return report(a, sock, flow, value, true);
 	if (!value->end && quiet > idle_after(flow, value))
 		ask_program(a, flow, value->begin_ns, TPROXY_AUDIT_OP_EXPIRE);
