@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 
 #include "mutate_compare.h"
+#include "tproxy_watch.h"
 
 #define DEFAULT_COUNT 1000000
 #define ROUND 50000u /* packets of a process */
@@ -95,6 +96,9 @@ static void configure(struct round *r, __u32 mask)
 	config.df_mark = MASK & ~MARK;
 	config.unreadable =
 		rng_one_in(&r->rng, 4) ? TPROXY_UNREADABLE_PASS : TPROXY_UNREADABLE_DROP;
+	/* These only look. */
+	config.audit = rng_one_in(&r->rng, 2);
+	config.watch = rng_one_in(&r->rng, 2) ? TPROXY_WATCH_PACKETS | TPROXY_WATCH_EVENTS : 0;
 	r->ref.mark = MARK;
 	r->ref.mask = mask;
 	r->ref.df_mark = config.df_mark;
@@ -184,6 +188,17 @@ static void put_cookie(struct packet *p, const struct ref_world *ref)
 	}
 }
 
+/* A session that wants everything; what it gets is lost, since it has no ring buffer. */
+static void watch(const struct world *w)
+{
+	const struct tproxy_watcher all = { .until_ns = ~0ULL,
+					    .owner = 1,
+					    .kinds = TPROXY_WATCH_PACKETS | TPROXY_WATCH_EVENTS };
+	__u32 slot = 0;
+
+	put(bpf_map__fd(w->skel->maps.watchers), &slot, &all, "watchers");
+}
+
 static void run_round(struct tally *tally, __u64 seed, __u32 packets)
 {
 	static struct round r;
@@ -195,6 +210,7 @@ static void run_round(struct tally *tally, __u64 seed, __u32 packets)
 	r.rules = look_into(r.w.skel->maps.rulestats);
 	r.ref.policy = &r.policy.policy;
 	both_open(&r.w, &r.ref);
+	watch(&r.w);
 	for (size_t i = 0; i < CORPUS_SIZE; i++) {
 		corpus_build(i, &r.corpus[i]);
 		put_cookie(&r.corpus[i], &r.ref);
