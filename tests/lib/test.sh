@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Every test script sources this file first. It starts the script again in a sandbox with a time
-# limit (TEST_LIMIT seconds) and prepares $WORK. At the end it prints all logs if a check failed,
+# limit (TEST_LIMIT seconds, 300 if unset) and prepares $WORK. At the end it prints all logs if a check failed,
 # stops what was started and removes what was made.
 
 set -u -o pipefail
@@ -17,7 +17,7 @@ if [[ -z ${TP_SANDBOX-} ]]; then
 	obstacle=$(sandbox_obstacle)
 	[[ -z $obstacle ]] || skip_all "$obstacle"
 fi
-sandbox_enter "${TEST_LIMIT:-120}" "$@"
+sandbox_enter "${TEST_LIMIT:-300}" "$@"
 
 # shellcheck source=tests/lib/topo.sh
 . "$TOP/tests/lib/topo.sh"

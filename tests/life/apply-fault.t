@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Any bpf() call of an apply fails, as without memory or room. The live policy is then the old one
 # or, if the loader says so, the new one, never another; and the next apply works.
-TEST_LIMIT=200
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare

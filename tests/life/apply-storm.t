@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Two policies are applied in turn under as many new connections as the machine can make. Each
 # connection meets one of the two policies, never a mixture. FULL=1: a thousand times.
-TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 1200 || echo 200)
+TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 1200 || echo 300)
 . "$(dirname "$0")/../lib/test.sh"
 
 ROUNDS=$([[ -n ${FULL-} ]] && echo 1000 || echo 60)

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # apply --confirm-within: the old policy returns even if the end of the login session kills all
 # its processes, if somebody holds the lock, or if descriptors are short at that time.
-TEST_LIMIT=200
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # apply --confirm-within: the old policy returns by itself, whichever processes were killed
 # before; with confirm the new one stays.
-TEST_LIMIT=200
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

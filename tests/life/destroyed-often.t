@@ -3,7 +3,6 @@
 # Somebody destroys the relay's listeners again and again (KILLS times, 200), while connections come and
 # go: neither the relay nor its helper loses a descriptor or spins, the log stays short, and
 # afterwards everything works.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/destroy.sh"
 

@@ -3,7 +3,6 @@
 # Lists of thousands of flows are complete while others come and go, and delay no flow. Clients of
 # the list that do not read, say nothing, leave early or send anything neither harm the relay nor
 # keep others out. CROWD=N sets another number of flows, CROWD_RATE=N of new ones a second.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 
 LOAD=$TOP/build/tests/helpers/load

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Commands that wait for the lock: how long, and what they report about the process that holds it.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

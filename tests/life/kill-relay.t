@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # kill -9 of the relay under load, several times. Each new relay continues, and nothing bypasses
 # it.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

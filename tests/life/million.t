@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A million prefixes from a list are applied, looked up, replaced and freed under traffic. The
 # test shows how long it takes and the longest connection meanwhile, but does not judge them.
-TEST_LIMIT=200
 . "$(dirname "$0")/../lib/test.sh"
 
 RATE=$TOP/build/tests/helpers/connrate

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # An attached device that moves to another network namespace is not intercepted there. A device
 # that gets the number of one that is gone is left alone. watch distinguishes a rename from both.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 AWAY=$ROUTER-away

@@ -3,7 +3,6 @@
 # Descriptors are short, and one client takes all that it can get: it loses its own connections, and
 # nobody else loses one, even if it was quiet for longer. IPv6 neighbours in a /64 are one client. By
 # default one client gets a quarter.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 ulimit -n "$(ulimit -Hn)"

@@ -4,7 +4,7 @@
 # concerned, and no descriptor and no byte of others. It never spins, and serves again by itself.
 # FULL=1 tries every error on every call.
 TEST_LIMIT=${FULL:+900}
-TEST_LIMIT=${TEST_LIMIT:-180}
+TEST_LIMIT=${TEST_LIMIT:-300}
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/strace.sh
 . "$TOP/tests/lib/strace.sh"

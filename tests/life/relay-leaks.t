@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Under valgrind: the relay ends without a leak of memory or descriptors, and without an invalid
 # access, whatever happened to its flows.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 command -v valgrind >/dev/null || skip_inside "valgrind is not installed"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Memory is refused to a relay that starts, one allocation after the other: it ends with one line
 # or becomes a relay with no more privileges than any. One that is to take over leaves the old one alone.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/fault.sh"
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Allocations of a running relay fail, one after the other: it loses at most the flow concerned
 # and continues to serve. Without any memory it does not spin. A close that fails is not repeated.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/fault.sh"
 

@@ -3,7 +3,6 @@
 # The relay under address, leak and undefined behaviour sanitizers, in hard conditions: stalls,
 # resets, promotions, lack of memory and of descriptors, reloads, take-overs, a drain. They report
 # nothing.
-TEST_LIMIT=150
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/fault.sh"
 . "$(dirname "$0")/../lib/strace.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # kill -9 of a relay that takes over, at any system call until it reports that it serves: the old
 # relay continues, and the next one can take over. FULL=1 tries every call instead of a sample.
-TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 3600 || echo 240)
+TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 3600 || echo 300)
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/strace.sh
 . "$TOP/tests/lib/strace.sh"

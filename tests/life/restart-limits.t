@@ -3,7 +3,6 @@
 # Each relay takes over from the previous one, a hundred times, while clients have as many flows as
 # max-flows-per-source allows. A client never gets more, no connection below its cap fails, and
 # quiet UDP flows keep the port that the server sees.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 ROUNDS=100

@@ -3,7 +3,6 @@
 # Who may take the listeners, and from whom they are taken: root of the same namespaces only. Others
 # who ask, who say nothing, who knock all the time or who sit where a relay is expected get nothing
 # and stop nobody; a start that fails leaves the old relay alone.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/handover.sh
 . "$TOP/tests/lib/handover.sh"

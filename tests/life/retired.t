@@ -3,7 +3,6 @@
 # Relays that have retired but still have flows: over several restarts the relay that serves passes
 # SIGHUP and SIGTERM on to them, and ends after them. If it dies, their flows continue. They end by
 # retire-timeout. Flow ids continue from one relay to the next, also if one dies at a step.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/strace.sh
 . "$TOP/tests/lib/strace.sh"

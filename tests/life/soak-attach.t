@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Attach and detach a hundred times under load. Each flow goes where the state at its start says,
 # detach ends only relayed flows, and nothing is left behind. CYCLES=N does it N times.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh
 . "$TOP/tests/lib/soak.sh"

@@ -3,7 +3,6 @@
 # A hundred times an interface disappears and returns while watch runs. It is attached again
 # before it has carried a packet, flows over another interface are not disturbed, and nothing is
 # left behind. CYCLES=N does it N times.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh
 . "$TOP/tests/lib/soak.sh"

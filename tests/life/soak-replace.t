@@ -3,7 +3,6 @@
 # Ten times under load, attach of another build replaces the programs in place, on both hooks.
 # No flow fails and no packet bypasses the relay, even if the command is killed half-way. A
 # running watch does not undo it. SWAPS=N does it N times.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh
 . "$TOP/tests/lib/soak.sh"

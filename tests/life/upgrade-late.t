@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The programs of the next build know the flows that began at a proxy, for the same ABI and after
 # ABI 1. Segments that arrive after the end of such a flow still do not reach the server.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/abi.sh
 . "$TOP/tests/lib/abi.sh"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # watch restores within a second what gets lost, follows devices, and reports what it did.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/schema.sh
 . "$LIB/schema.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # bandwidth-total and bandwidth-per-source: what all flows, or those of one client, move in a second,
 # TCP and UDP, in each direction and in all threads together. SIGHUP changes them for flows that run.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The loader and the relay read one file alike: for each case of tests/config/ both report all
 # its errors, in the same words, and accept what has none.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 
 CASES=$WORK/cases

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Listeners that are bound to a device, or come from systemd, or belong to a relay among several, are
 # opened again, too, when another program has destroyed them; and the next start is not disturbed.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/destroy.sh"
 

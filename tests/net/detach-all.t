@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # detach --all leaves nothing: on both hooks, and with a clsact qdisc that existed before.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

@@ -3,7 +3,6 @@
 # Interception on VLANs, also nested, on a bond and on a VLAN of a bond. Tagged packets belong to
 # the VLAN device, not to its parent. A member of a bond is refused, and the message names the
 # bond.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/devices.sh
 . "$TOP/tests/lib/devices.sh"

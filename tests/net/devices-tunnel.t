@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Interception on tunnels, with and without Ethernet headers inside.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/devices.sh
 . "$TOP/tests/lib/devices.sh"

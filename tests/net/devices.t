@@ -3,7 +3,6 @@
 # Interception on the kinds of devices that this kernel has, with and without Ethernet headers. A
 # device that would not work is refused, with the one to attach instead. Names with dots, and
 # globs.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/devices.sh
 . "$TOP/tests/lib/devices.sh"

@@ -3,7 +3,6 @@
 # A bridge as Docker configures it: masquerade, a forward chain that drops, published ports, with
 # and without br_netfilter. Interception does not depend on any of these, and other flows are not
 # affected.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/devices.sh
 . "$TOP/tests/lib/devices.sh"

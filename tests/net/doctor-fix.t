@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # doctor --fix mends what is ours: programs, rules, routes, the look-up link, leftovers, and the
 # sysctls that a cure names. It asks, and it leaves what belongs to others.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/schema.sh
 . "$LIB/schema.sh"

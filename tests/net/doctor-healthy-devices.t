@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Kinds of interfaces that work: doctor finds no error and no warning on a bridge, VLAN, bond, tunnel
 # or VRF member, nor where a family is missing.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/schema.sh
 . "$LIB/schema.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The rule sets that others write: ufw, firewalld, OpenWrt, Docker, Kubernetes, Tailscale. With the
 # rule for our mark at input, where they need it, doctor finds no error and no warning.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/schema.sh
 . "$LIB/schema.sh"

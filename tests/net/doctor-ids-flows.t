@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Faults that only flows show: no way back to a client, answers that get lost, handshakes that never
 # end. doctor names each by its id and no other, and its cure mends it.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/schema.sh
 . "$LIB/schema.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Faults of attached interfaces: down, moved, enslaved, of another kind, with a new address family,
 # behind programs of others. doctor names each by its id and no other, and its cure mends it.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/schema.sh
 . "$LIB/schema.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Faults of a proxy that is not the relay: it hangs, or its listener is for another interface, family
 # or for its own address only. doctor names each by its id and no other, and its cure mends it.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/schema.sh
 . "$LIB/schema.sh"

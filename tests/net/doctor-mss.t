@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A link with a smaller MTU whose ICMP errors are lost. A limit for segments in forward lets direct
 # connections work; those of the relay hang, until the cure of doctor gives them the same limit.
-TEST_LIMIT=200
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/schema.sh
 . "$LIB/schema.sh"

@@ -3,7 +3,6 @@
 # doctor and proxies of others, and what the kernel grants them: ports that can be dialled or are
 # shared, daemons on the ports of servers, queues, SYN cookies, addresses of pools. Each has its id and
 # no other, and the cure that doctor names mends it.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/schema.sh
 . "$LIB/schema.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # doctor finds faults of the kernel, the pins, the interfaces and the versions, and nothing where
 # all is well. Its cures mend them. It explains each problem, and works without root.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/schema.sh
 . "$LIB/schema.sh"

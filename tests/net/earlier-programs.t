@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Our program runs first on tcx and on clsact. If another one still runs before it, there, by XDP
 # or on a lower device, attach names it. --after accepts it, and watch restores the first place.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/foreign.sh
 . "$TOP/tests/lib/foreign.sh"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Each file of examples/ is applied with the names of this network and tried with real programs.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns sshd

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Several upstreams: new flows take the first one that works, whether a check or a flow finds out.
 # If none works they are refused, and never sent directly unless `direct` is listed.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
 # The servers see which proxy a flow took.

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Who is connected: the open flows by tproxy-relay --list and tproxy-loader flows, with their rules,
 # totals and rates; ending some; who may do what.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/schema.sh
 . "$LIB/schema.sh"

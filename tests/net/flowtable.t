@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A flow table at the ingress of both interfaces. Flows that it has already continue after attach;
 # new flows are intercepted, also from a port that was used before.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 # from_port ADDRESS — whom the echo server sees of a datagram, and of a connection, from port 5555

@@ -3,7 +3,6 @@
 # Most flow starts arrive, and clients still get nothing: later packets lose their mark, the relay
 # is stopped, a DNAT rule remains, or one family or interface of several is cut off while the
 # others are busy. `status` never says ok.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 attach() { loader -q attach "$@" --ports 80,udp/53; }

@@ -3,7 +3,6 @@
 # Only objects that are shown to be ours are removed. Two states in one namespace, flows of
 # another transparent proxy and services on routed prefixes survive clean and detach; real
 # leftovers are removed.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 A=/sys/fs/bpf/tpA B=/sys/fs/bpf/tpB

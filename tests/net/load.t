@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # attach and detach under load: transfers from before attach are untouched, attach costs no
 # connection, and nothing stalls.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The log file rotates: the relay opens it again after SIGHUP and SIGUSR1, loses and tears no line,
 # and keeps the old file if the new one cannot be opened.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 LOGS=$WORK/logs

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A prefix that bpftool adds to the pinned map is intercepted at once. Deleting it ends that for
 # new flows; a running transfer is not disturbed.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

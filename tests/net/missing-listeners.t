@@ -3,7 +3,6 @@
 # Listeners that cannot be opened again, because another process has their port or the helper is
 # gone: status and test report them, the log names the process, the other workers take the flows, and
 # a relay without any listener ends with status 1.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/destroy.sh"
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Without a relay, flows fare as --on-proxy-down says, and a new relay restores them. One relay is
 # killed under load.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A TCP connection whose source address is gone is reset within seconds; it would hang for a quarter
 # of an hour. One whose address comes back, stays, or is its client's lives on.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/talk.sh"
 . "$(dirname "$0")/../lib/path.sh"

@@ -3,7 +3,6 @@
 # UDP flows that never fall silent outlive changes of the router's uplink: another address, a device
 # that is made again, a route that moves to another uplink. Flows whose address is still right keep
 # it.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/talk.sh"
 . "$(dirname "$0")/../lib/udp.sh"

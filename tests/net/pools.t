@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Addresses of the router that lead to servers: TCP and UDP, both families, beside direct flows to
 # the same ports, from an attached interface and from the router itself.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A second relay for the same pins is refused, and learns which process is there. With --join both
 # share the flows. If one ends, the other has all flows within a second.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
 # cookies — of the relays' 64 slots, those that are filled

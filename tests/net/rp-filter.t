@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Interception works with every value of rp_filter and src_valid_mark, also with the address of
 # the client towards the server, and no sysctl is written.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

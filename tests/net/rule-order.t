@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # rule add --before renumbers the rules in one step: correct at the end, on the way, and after
 # kill -9.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx

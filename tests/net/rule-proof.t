@@ -3,7 +3,6 @@
 # If a routing rule before ours may match packets with our mark, attach moves ours before it,
 # whatever it matches by, and back when it is gone. watch does so within a second, and reports a
 # program that moves its rule before ours again and again.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Which flows a rule takes: ports, ranges, prefixes, sources; all TCP by default, nothing without
 # a rule.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx dns

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # No signal ends the relay or its helper process, except those that are meant to. A flow continues
 # through all of them.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 
 # Those that end the process by intent, and those of a terminal, which stop it.

@@ -3,7 +3,6 @@
 # One end closes at once, and the other continues for longer than the relay waits for a half-closed
 # connection without data: it sends a byte a second, or nothing for nearly that long and then much.
 # All cases run at the same time.
-TEST_LIMIT=150
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare peer

@@ -4,7 +4,6 @@
 # 64 flows and as many handshakes. With one gate whose next router returns the packets, and
 # between two gates that route a prefix to each other, in all source modes. The log names the
 # loop.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 
 LOOP4=10.77.9.9 LOOP6=fd77:9::9 # no host has these

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Receivers that do not take what is sent pin little memory in the relay and in the kernel for it,
 # also if they took much before. Those that take again get their bytes.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 
 COUNT=${COUNT:-300}

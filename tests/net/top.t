@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # top: flows, rules and clients by rate, as a table, as JSON and on a terminal.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/schema.sh
 . "$LIB/schema.sh"

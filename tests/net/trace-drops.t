@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # trace shows where the kernel drops packets of intercepted flows, and why, and which problem that is;
 # it shows no drop of another flow or network namespace, and counts what it cannot show.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/schema.sh"
 . "$(dirname "$0")/../lib/trace.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # trace shows each verdict with its reason and rule, for both families and protocols, for fragments and
 # for ICMP errors; it follows programs that are replaced.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/schema.sh"
 . "$(dirname "$0")/../lib/trace.sh"

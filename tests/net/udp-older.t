@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # UDP flows that run when a rule for them appears stay as they are until they are idle, because
 # their server knows the client by its address. New flows are relayed at once.
-TEST_LIMIT=300
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/talk.sh"
 

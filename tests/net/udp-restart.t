@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A million datagrams of one flow, through promotion, the take-over by a second relay that joined,
 # and demotion at the end of the drain: none is lost.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/udp.sh"
 

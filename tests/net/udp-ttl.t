@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # TTL, DSCP and ECN of datagrams are carried in both directions as by a router: the TTL is one
 # less, the rest is unchanged. If the TTL ends, the sender gets an error.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/dgram.sh"
 

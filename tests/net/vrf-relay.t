@@ -3,7 +3,6 @@
 # A relay that is bound to a member of a VRF carries its flows, with its own address and with
 # those of clients. A relay bound to nothing or to another member gets none of them, and they
 # fail.
-TEST_LIMIT=180
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/vrf.sh"
 . "$(dirname "$0")/../lib/bound.sh"

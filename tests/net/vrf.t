@@ -4,7 +4,6 @@
 # whose listeners are bound to the member gets the flows; without one they fail. Its onward
 # sockets are bound to the VRF. The rules follow a member out of the VRF and back, and disappear
 # with the last member. The VRF itself is refused.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/vrf.sh"
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Watch sessions: several at once, no more than there are slots; those that were killed or stopped
 # lose their slot and cost nothing; a state of an older build gets what it lacks.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/schema.sh"
 . "$(dirname "$0")/../lib/trace.sh"

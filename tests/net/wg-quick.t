@@ -3,7 +3,6 @@
 # The real wg-quick, with everything through its tunnel, starts and stops while watch runs. Its
 # two routing rules come before ours, and new and established relayed flows pause for at most a
 # second.
-TEST_LIMIT=240
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/soak.sh
 . "$TOP/tests/lib/soak.sh"
