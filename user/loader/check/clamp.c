@@ -2,7 +2,7 @@
 /*
  * What a router does for forwarded flows only: a limit for the size of TCP segments (MSS clamp) in
  * forward, and network cards that forward flows by themselves. The proxy's own connections need
- * the limit as well. A limit to the MTU of the route is no matter: they have it by themselves.
+ * the limit as well. A limit to the MTU of the route does no harm: they have it by themselves.
  */
 #include <netinet/in.h>
 #include <string.h>

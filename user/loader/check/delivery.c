@@ -173,8 +173,7 @@ static __u16 any_port(const struct rule *rule, __u8 proto)
 static bool make_sample(struct checkup *c, const struct checked_iface *iface, int rule,
 			enum tproxy_class cls, struct sample *s)
 {
-	const __u8 proto = cls == TPROXY_TCP4 || cls == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
-	const __u8 family = cls == TPROXY_TCP4 || cls == TPROXY_UDP4 ? AF_INET : AF_INET6;
+	const __u8 proto = listening_protocol(cls), family = listening_family(cls);
 
 	if (read_sample(c, rule, proto, s) && s->iface == iface && s->flow.dst.family == family)
 		return true;

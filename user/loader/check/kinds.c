@@ -6,33 +6,25 @@
 #include "lib/util.h"
 
 static const struct kind *const tables[] = {
-	kinds_kernel,   kinds_interface, kinds_routing, kinds_firewall, kinds_host,
-	kinds_capacity, kinds_proxy,     kinds_relay,   kinds_policy,
+	kinds_kernel, kinds_interface, kinds_routing, kinds_firewall,
+	kinds_host,   kinds_proxy,     kinds_relay,   kinds_policy,
 };
 
-/* The first kind of this table, or of the first one after it that has any. */
-static const struct kind *first_from(size_t table)
+/* Of the last kind of a table; NULL after the last table. */
+static const struct kind *after_table_of(const struct kind *kind)
 {
-	for (; table < ARRAY_SIZE(tables); table++)
-		if (tables[table]->id)
-			return tables[table];
-	return NULL;
-}
-
-static size_t table_of(const struct kind *kind)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(tables); i++)
 		for (const struct kind *k = tables[i]; k->id; k++)
 			if (k == kind)
-				return i;
-	return ARRAY_SIZE(tables);
+				return tables[i + 1];
+	return NULL;
 }
 
 const struct kind *kind_next(const struct kind *kind)
 {
 	if (!kind)
-		return first_from(0);
-	return kind[1].id ? kind + 1 : first_from(table_of(kind) + 1);
+		return tables[0];
+	return kind[1].id ? kind + 1 : after_table_of(kind);
 }
 
 const struct kind *kind_find(const char *id)

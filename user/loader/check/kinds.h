@@ -27,9 +27,9 @@ struct kind {
 	enum fix fix;
 };
 
-/* The tables, each ended by an entry without an id. */
+/* The tables, none of them empty, each ended by an entry without an id. */
 extern const struct kind kinds_kernel[], kinds_interface[], kinds_routing[], kinds_firewall[],
-	kinds_host[], kinds_capacity[], kinds_proxy[], kinds_relay[], kinds_policy[];
+	kinds_host[], kinds_proxy[], kinds_relay[], kinds_policy[];
 
 /* NULL: no such id. */
 const struct kind *kind_find(const char *id);

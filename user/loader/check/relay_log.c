@@ -58,7 +58,7 @@ static void check_loss(struct checkup *c, const struct asked *asked)
 		     s->log_err ? ": the latest write failed: " : "",
 		     s->log_err ? strerror(s->log_err) : "");
 	if (s->log_err == ENOSPC || s->log_err == EDQUOT)
-		problem_next(p, "free space where %s is (df %s): it writes on by itself",
+		problem_next(p, "free space where %s is (df %s): it then continues by itself",
 			     *s->log_path ? s->log_path : "its standard output",
 			     *s->log_path ? s->log_path : ".");
 	else

@@ -57,8 +57,8 @@ static void add_address(struct json_object *object, const char *key, const struc
 
 static struct json_object *probe_json(const struct checkup *c, const struct rule_probe *probe)
 {
-	const bool v4 = probe->cls == TPROXY_TCP4 || probe->cls == TPROXY_UDP4;
-	const bool tcp = probe->cls == TPROXY_TCP4 || probe->cls == TPROXY_TCP6;
+	const bool v4 = listening_family(probe->cls) == AF_INET;
+	const bool tcp = listening_protocol(probe->cls) == IPPROTO_TCP;
 	struct json_object *object = json_object_new_object();
 
 	add_name(object, "rule", c->policy.rules[probe->rule].name);

@@ -57,7 +57,7 @@ const struct kind kinds_firewall[] = {
 	  .means =
 		  "Connections of the proxy use larger segments: where a link has a smaller MTU and ICMP is lost, large transfers hang.",
 	  .cause =
-		  "An MSS clamp with a fixed size in the forward chain. Clamps to the MTU of the route are no matter.",
+		  "An MSS clamp with a fixed size in the forward chain. Clamps to the MTU of the route do no harm.",
 	  .see = "nft list ruleset; iptables-save -t mangle",
 	  .cure = "The same limit at input and output (the text has the command). Delete it with: nft delete table inet tproxy_mss." },
 	{ .id = "hardware-offload",

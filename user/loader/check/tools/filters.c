@@ -29,16 +29,6 @@ const struct firewall *filters_read(struct checkup *c)
 
 /* ---- classes of flows --------------------------------------------------- */
 
-static __u8 family_of(__u8 cls)
-{
-	return cls == TPROXY_TCP4 || cls == TPROXY_UDP4 ? AF_INET : AF_INET6;
-}
-
-static __u8 protocol_of(__u8 cls)
-{
-	return cls == TPROXY_TCP4 || cls == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
-}
-
 static void prefix_range(const struct prefix *prefix, struct fw_range *range)
 {
 	const size_t bits = prefix->family == AF_INET ? 32 : 128;
@@ -98,10 +88,10 @@ static void set_device(struct filtered *flows)
 static void describe_any(struct filtered *flows)
 {
 	const struct tproxy_config *config = &flows->c->session->state.config;
-	const __u8 protocol = protocol_of(flows->cls), syn = 2, yes = 1;
+	const __u8 protocol = listening_protocol(flows->cls), syn = 2, yes = 1;
 	struct fw_packet *packet = &flows->packet;
 
-	fw_packet_init(packet, family_of(flows->cls));
+	fw_packet_init(packet, listening_family(flows->cls));
 	fw_packet_set(packet, FW_PROTO, &protocol, sizeof(protocol));
 	if (protocol == IPPROTO_TCP)
 		fw_packet_set(packet, FW_TCPFLAGS, &syn, sizeof(syn));
@@ -115,7 +105,7 @@ static void describe_any(struct filtered *flows)
 
 static void describe(struct filtered *flows)
 {
-	const __u8 protocol = protocol_of(flows->cls);
+	const __u8 protocol = listening_protocol(flows->cls);
 	struct fw_packet *packet = &flows->packet;
 
 	describe_any(flows);
@@ -161,7 +151,7 @@ bool filters_suspect(struct checkup *c, const struct checked_iface *iface,
 
 	if (!flows.fw)
 		return false;
-	flows.cls = (__u8)listening_class(flow->proto, flow->dst.family);
+	flows.cls = listening_class(flow->proto, flow->dst.family);
 	describe_any(&flows);
 	fw_packet_set(&flows.packet, FW_SADDR, flow->src.addr, len);
 	fw_packet_set(&flows.packet, FW_DADDR, flow->dst.addr, len);
@@ -183,7 +173,7 @@ char *filters_drop_text(const struct fw_walk *walk, char *buf)
 
 bool filters_way(const struct filtered *flows, struct return_route *ret_route)
 {
-	const __u8 family = family_of(flows->cls);
+	const __u8 family = listening_family(flows->cls);
 	struct endpoint to = { .family = family };
 	const struct return_route_query query = { .family = family,
 						  .addr = to.addr,

@@ -19,7 +19,7 @@ struct filtered {
 	struct checkup *c;
 	const struct checked_iface *iface;
 	const struct rule *rule;
-	__u8 cls; /* enum tproxy_class */
+	enum tproxy_class cls;
 	const struct firewall *fw;
 	struct fw_packet packet; /* the first one, with our mark, before it is routed */
 	struct fw_range to[FILTERS_MAX_RANGES], from[FILTERS_MAX_RANGES];

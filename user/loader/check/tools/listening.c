@@ -30,12 +30,12 @@ void listening_close(struct listening *l)
 
 /* ---- classes ------------------------------------------------------------ */
 
-static __u8 class_protocol(enum tproxy_class cls)
+__u8 listening_protocol(enum tproxy_class cls)
 {
 	return cls == TPROXY_TCP4 || cls == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
 }
 
-static __u8 class_family(enum tproxy_class cls)
+__u8 listening_family(enum tproxy_class cls)
 {
 	return cls == TPROXY_TCP4 || cls == TPROXY_UDP4 ? AF_INET : AF_INET6;
 }
@@ -68,9 +68,9 @@ __u8 listening_wanted(const struct rule *rule)
 	__u8 wanted = 0;
 
 	for (enum tproxy_class cls = 0; cls < TPROXY_CLASS_MAX; cls++)
-		if (has_protocol(&rule->services, class_protocol(cls)) &&
-		    has_family(&rule->to, class_family(cls)) &&
-		    has_family(&rule->from, class_family(cls)))
+		if (has_protocol(&rule->services, listening_protocol(cls)) &&
+		    has_family(&rule->to, listening_family(cls)) &&
+		    has_family(&rule->from, listening_family(cls)))
 			wanted |= (__u8)(1 << cls);
 	return wanted;
 }
@@ -96,7 +96,7 @@ static bool is_dead(const struct listening *l, enum tproxy_class cls, __u64 cook
 {
 	const struct listener *listener = listeners_by_cookie(&l->listeners, cookie);
 
-	if (!listeners_known(&l->listeners, class_protocol(cls)))
+	if (!listeners_known(&l->listeners, listening_protocol(cls)))
 		return false;
 	return !listener || listener->shut;
 }
@@ -162,7 +162,7 @@ static enum found find_relay(const struct listening *l, enum tproxy_class cls,
 			continue;
 		}
 		/* Where sockets cannot be listed: the relay makes only fit ones. */
-		found = listener ? assess(listener, class_family(cls), device) : FOUND_OK;
+		found = listener ? assess(listener, listening_family(cls), device) : FOUND_OK;
 		*ret_listener = listener;
 		if (found != FOUND_OK)
 			return found;
@@ -207,8 +207,8 @@ static enum found find_port(const struct listening *l, const struct endpoint *pr
 enum found listening_find(const struct listening *l, const struct rule *rule, enum tproxy_class cls,
 			  const struct device *device, const struct listener **ret_listener)
 {
-	struct listener_place place = { .protocol = class_protocol(cls),
-					.family = class_family(cls),
+	struct listener_place place = { .protocol = listening_protocol(cls),
+					.family = listening_family(cls),
 					.port = rule->proxy.port };
 
 	*ret_listener = NULL;

@@ -26,6 +26,8 @@ void listening_close(struct listening *l);
 
 extern const char *const listening_class_names[TPROXY_CLASS_MAX];
 enum tproxy_class listening_class(__u8 protocol, __u8 family);
+__u8 listening_protocol(enum tproxy_class cls);
+__u8 listening_family(enum tproxy_class cls);
 
 /* The classes that a rule's flows may have by its services and prefixes, as bits. */
 __u8 listening_wanted(const struct rule *rule);

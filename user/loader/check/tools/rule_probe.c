@@ -7,6 +7,7 @@
 #include "kernel/maps/health.h"
 #include "kernel/routing/return_route.h"
 #include "lib/mapped.h"
+#include "loader/check/tools/listening.h"
 #include "loader/check/tools/neighbourhood.h"
 #include "loader/check/tools/proving.h"
 
@@ -19,16 +20,6 @@ const char *const rule_probe_names[RULE_PROBE_MAX] = {
 	[RULE_PROBE_UNSENT] = "not-sent",     [RULE_PROBE_NO_CLIENT] = "no-client",
 	[RULE_PROBE_NO_FLOW] = "no-own-flow",
 };
-
-static __u8 family_of(enum tproxy_class cls)
-{
-	return cls == TPROXY_TCP4 || cls == TPROXY_UDP4 ? AF_INET : AF_INET6;
-}
-
-static __u8 protocol_of(enum tproxy_class cls)
-{
-	return cls == TPROXY_TCP4 || cls == TPROXY_TCP6 ? IPPROTO_TCP : IPPROTO_UDP;
-}
 
 /* ---- addresses ---------------------------------------------------------- */
 
@@ -77,7 +68,7 @@ static bool is_reached_by(struct checkup *c, const struct rule_probe *probe,
 static bool find_client(struct checkup *c, struct rule_probe *probe)
 {
 	const struct rule *rule = &c->policy.rules[probe->rule];
-	const __u8 family = family_of(probe->cls);
+	const __u8 family = listening_family(probe->cls);
 	size_t tries = 0;
 
 	if (!neighbourhood_client(&c->session->nl, probe->iface->device.ifindex, family,
@@ -105,7 +96,7 @@ static bool find_client(struct checkup *c, struct rule_probe *probe)
 static bool is_taken(const struct simulation *simulation, const struct rule_probe *probe)
 {
 	struct simulated_flow flow = {
-		.proto = protocol_of(probe->cls),
+		.proto = listening_protocol(probe->cls),
 		.src = probe->src,
 		.dst = probe->dst,
 		.ifindex = probe->iface->device.ifindex,
@@ -122,7 +113,7 @@ static bool is_taken(const struct simulation *simulation, const struct rule_prob
 static bool try_services(const struct simulation *simulation, const struct rule *rule,
 			 struct rule_probe *probe)
 {
-	const __u8 proto = protocol_of(probe->cls);
+	const __u8 proto = listening_protocol(probe->cls);
 	size_t tries = 0;
 
 	for (size_t i = 0; i < rule->services.n && tries < TRIES; i++) {
@@ -146,19 +137,20 @@ static bool try_latest(const struct checkup *c, const struct simulation *simulat
 {
 	struct health health = { 0 };
 
-	if (health_read(&c->session->state, (__u32)probe->rule, protocol_of(probe->cls), &health) ||
+	if (health_read(&c->session->state, (__u32)probe->rule, listening_protocol(probe->cls),
+			&health) ||
 	    !health.last_ns)
 		return false;
 	probe->dst = (struct endpoint){ .port = ntohs(health.last.dport) };
 	probe->dst.family = mapped_to(health.last.dst, probe->dst.addr);
-	return probe->dst.family == family_of(probe->cls) && is_taken(simulation, probe);
+	return probe->dst.family == listening_family(probe->cls) && is_taken(simulation, probe);
 }
 
 static bool find_flow(const struct checkup *c, const struct simulation *simulation,
 		      struct rule_probe *probe)
 {
 	const struct rule *rule = &c->policy.rules[probe->rule];
-	const __u8 family = family_of(probe->cls);
+	const __u8 family = listening_family(probe->cls);
 	size_t tries = 0;
 
 	if (try_latest(c, simulation, probe))
@@ -213,7 +205,7 @@ void rule_probe_run(struct checkup *c, const struct simulation *simulation,
 		return;
 	}
 	proof.flow = (struct probe_flow){
-		.proto = protocol_of(probe->cls),
+		.proto = listening_protocol(probe->cls),
 		.ifindex = probe->iface->device.ifindex,
 		.src = probe->src,
 		.dst = probe->dst,
