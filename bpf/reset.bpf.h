@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * action = reset and on-proxy-down = reset: turns the packet itself into the refusal that a closed port would send
- * (RST for TCP, port unreachable for UDP), to go back where it came from. The only header that
- * changes a packet. Knows no map and no socket.
+ * action = reset and on-proxy-down = reset: turns the packet itself into the refusal that a closed
+ * port would send (RST for TCP, port unreachable for UDP), to go back where it came from. The only
+ * header that changes a packet. Knows no map and no socket.
  *
  * The device may still have to fill in the checksum of an skb (CHECKSUM_PARTIAL, usual on veth),
  * and a program cannot see that. So TCP's checksum is changed by difference, which the helper

@@ -439,6 +439,7 @@ _Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool_key) == 20, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_pool) == 52, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_after_key) == 24, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_audit_request) == 56, "relays of other builds send it");
 _Static_assert(sizeof(struct tproxy_event) == 128, "monitors of other builds read it");
 _Static_assert(TPROXY_COUNT_MAX <= TPROXY_COUNT_ROOM, "a set of counters is a __u64");
 

@@ -54,6 +54,7 @@ enum tproxy_watch_refusal {
 };
 
 _Static_assert(sizeof(struct trace_filter) == 72, "pinned ABI");
+_Static_assert(sizeof(struct trace_event) == 160, "traces of other builds read it");
 _Static_assert(sizeof(struct trace_totals) == 24, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_watcher) == 120, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_watch_request) == 96, "pinned ABI");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tproxy_ingress with on-proxy-down = reset or action = reset: the RST or ICMP error that a packet is turned into,
- * byte by byte, and packets that cannot be turned into one.
+ * tproxy_ingress with on-proxy-down = reset or action = reset: the RST or ICMP error that a packet is
+ * turned into, byte by byte, and packets that cannot be turned into one.
  */
 #include <time.h>
 

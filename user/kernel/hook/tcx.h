@@ -37,8 +37,8 @@ int tcx_query(int ifindex, struct tcx_chain *ret_chain);
 int tcx_link(int prog_fd, int ifindex, enum hook_side side, __u32 after);
 
 /*
- * As tcx_link on the ingress, in place of the link `old`, which is detached. Every packet meets the program, some
- * may meet it twice.
+ * As tcx_link on the ingress, in place of the link `old`, which is detached. Every packet meets the
+ * program, some may meet it twice.
  */
 int tcx_relink(int old, int prog_fd, int ifindex, __u32 after);
 
