@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # docs/troubleshooting.md names only ids that doctor explains, and each line of its tables says what
-# doctor reports, why it cannot happen, or that it is a limit.
+# doctor reports, why it cannot happen, or that it is a limit. tproxy-loader(8) has all ids.
 # shellcheck disable=SC2016 # backticks are those of Markdown
 set -u
 cd "$(dirname "$0")/../.." || exit
@@ -35,5 +35,11 @@ silent=$(grep -Ev '[`][^`]+[`][^|]*\|$|Cannot happen[^|]*\|$|Limit[^|]*\|$' <<<"
 [[ -z $silent ]]
 result $? "each has an id, a reason or a limit"
 show "$silent"
+
+untold=$(comm -23 <(echo "$explained") \
+	<(sed -n 's/^\.It Cm //p' user/man/tproxy-loader.8 | tr -s ' ,' '\n' | sort -u))
+[[ -z $untold ]]
+result $? "the manual has every id"
+show "$untold"
 echo "1..$n"
 exit $failed
