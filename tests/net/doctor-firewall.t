@@ -154,6 +154,29 @@ ok "flows go through the relay again" relayed
 rule 'insert rule inet filter input iifname r0 limit rate over 1000/second drop'
 healthy "a limit at input is meant so"
 
+# ---- output ----
+
+closed_output() {
+	rule 'chain inet filter output { policy drop; }' &&
+		rule 'add rule inet filter output oifname != r0 accept'
+}
+fault output-filter closed_output
+nok "answers do not leave" curl_through
+like "it names the policy" "$(json_value "o['problems'][0]['text']" <"$DOCTOR_JSON")" \
+	'^the policy of nft chain inet filter output drops answers'
+cure
+ok "flows go through the relay again" relayed
+rule 'flush chain inet filter output'
+rule 'chain inet filter output { policy accept; }'
+for iptables in iptables-nft iptables-legacy; do
+	fault output-filter r $iptables -A OUTPUT -o r0 -p tcp --sport 80 -j DROP
+	cure
+	ok "$iptables: flows go through the relay again" relayed
+	r $iptables -F OUTPUT
+done
+rule 'add rule inet filter output oifname r0 tcp sport 8081 drop'
+healthy "a filter for other answers"
+
 # ---- nat ----
 
 fault rewritten rule 'add rule ip nat prerouting iifname r0 tcp dport { 80, 443 } redirect to :3128'

@@ -65,6 +65,18 @@ fixed
 sees program r0
 fault program-missing program_gone
 cure
+egress_gone() {
+	rm -f "$PINS"/links/*_egress
+	r tc filter del dev r0 egress 2>/dev/null
+	wait_for 10 doctor_finds egress-missing
+}
+do_ok "a rule that watches" loader rule add watched --ports 8081 --action audit
+healthy "with it"
+fault egress-missing egress_gone
+fixed
+fault egress-missing egress_gone
+cure
+do_ok "without that rule" loader rule del watched
 fault lookup-missing rm "$PINS/links/lookup"
 fixed
 sees sk_lookup

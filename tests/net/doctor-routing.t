@@ -103,6 +103,18 @@ done
 r sysctl -qw net.ipv4.conf.all.src_valid_mark=0 net.ipv4.conf.r0.src_valid_mark=0 \
 	net.ipv4.conf.r0.rp_filter=0
 
+# the rule of a classic recipe names no interface
+classic() {
+	r sysctl -qw net.ipv4.conf.all.src_valid_mark=1 &&
+		r ip rule add pref 1000 fwmark 0x1000000/0x1000000 lookup 15001
+}
+fault src-valid-mark classic
+nok "packets do not arrive" c curl -s -m 1 -o /dev/null "http://$SERVER4/whoami"
+like "the cure" "$(doctor_next src-valid-mark)" '^ip -4 rule del pref 1000; '
+cure
+ok "flows go through the relay again" relayed
+r sysctl -qw net.ipv4.conf.all.src_valid_mark=0
+
 # ---- IPv6 and QUIC ----
 
 fault ipv6-leak loader cidr del ::/0

@@ -90,6 +90,8 @@ int return_route_find(struct nl *nl, const struct return_route_query *query,
 	hdr->rtm_dst_len = (__u8)(len * 8);
 	hdr->rtm_flags = RTM_F_FIB_MATCH;
 	mnl_attr_put(msg, RTA_DST, len, query->addr);
+	if (query->mark)
+		mnl_attr_put_u32(msg, RTA_MARK, query->mark);
 	if (query->vrf)
 		mnl_attr_put_u32(msg, RTA_OIF, (__u32)query->vrf);
 	err = nl_query(nl, msg, read_route, &reading);

@@ -19,6 +19,7 @@ struct return_route {
 struct return_route_query {
 	__u8 family;
 	const __u8 *addr; /* 4 or 16 bytes */
+	__u32 mark;       /* of the packet that is looked up; 0: none */
 	int vrf;          /* whose table is asked; 0: none */
 	int ifindex;      /* see by_asked; 0: none */
 };

@@ -30,6 +30,29 @@ static void check_input(const struct filtered *flows, void *unused)
 			     flows->c->session->state.config.mark);
 }
 
+/* ---- output ------------------------------------------------------------- */
+
+/* In a VRF an answer leaves by the VRF first: what rules say of the device is not sure. */
+static void check_output(const struct filtered *flows, void *unused)
+{
+	const char *name = flows->iface->device.name;
+	char where[FILTERS_DROP_LEN], cure[FILTERS_COMMAND_LEN];
+	struct fw_walk walk;
+	struct problem *p;
+
+	filters_answer(&walk, flows);
+	if (walk.dropped != FW_ALL || device_vrf(&flows->iface->device))
+		return;
+	p = filters_problem(flows, problem_add(&flows->c->problems, "output-filter", VERDICT_BROKEN,
+					       name, flows->rule->name));
+	problem_text(p, "%s drops answers to clients, which leave here with addresses of servers",
+		     filters_drop_text(&walk, where));
+	if (filters_accept_answers(name, walk.chain, cure))
+		problem_next(p, "%s; with ufw and firewalld also in their own rules", cure);
+	else
+		problem_next(p, "nft -a list ruleset; accept established connections there");
+}
+
 /* ---- nat ---------------------------------------------------------------- */
 
 struct rewriting {
@@ -204,6 +227,7 @@ void check_filters(struct checkup *c, const struct checked_iface *iface)
 	struct addrset own = { 0 };
 
 	filters_each(c, iface, check_input, NULL);
+	filters_each(c, iface, check_output, NULL);
 	if (!addrset_read(&own, &c->session->nl))
 		filters_each(c, iface, check_nat, &own);
 	addrset_free(&own);

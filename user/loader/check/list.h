@@ -5,7 +5,9 @@
 
 #include "loader/check/tools/checkup.h"
 
-/* program-missing, enslaved, unfit-device, device-down, renamed, vrf-changed */
+/*
+ * program-missing, enslaved, unfit-device, device-down, renamed, vrf-changed, egress-missing
+ */
 void check_program(struct checkup *c, const struct checked_iface *iface);
 /* device-gone, moved, lookup-missing, other-build */
 void check_programs(struct checkup *c);
@@ -74,7 +76,7 @@ void check_confirm(struct checkup *c);
 /* mark-overwritten, mark-collision */
 void check_marks(struct checkup *c, const struct checked_iface *iface);
 void check_mark_users(struct checkup *c);
-/* input-filter, rewritten */
+/* input-filter, rewritten, output-filter */
 void check_filters(struct checkup *c, const struct checked_iface *iface);
 /* forward-skipped */
 void check_skipped(struct checkup *c, const struct checked_iface *iface);
@@ -86,6 +88,8 @@ void check_router(struct checkup *c, const struct checked_iface *iface);
 void check_ipv6(struct checkup *c, const struct checked_iface *iface);
 /* quic-passes */
 void check_quic(struct checkup *c, const struct checked_iface *iface);
+/* src-valid-mark */
+void check_source(struct checkup *c, const struct checked_iface *iface);
 /* networkd-rules */
 void check_networkd(struct checkup *c);
 /* table-shared */

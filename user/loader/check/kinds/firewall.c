@@ -10,6 +10,14 @@ const struct kind kinds_firewall[] = {
 	  .cause = "ufw, firewalld or own rules accept only known ports at input.",
 	  .see = "nft list ruleset; iptables-save",
 	  .cure = "Accept packets with our mark at input (the text has the command)." },
+	{ .id = "output-filter",
+	  .title = "the firewall drops answers to clients at OUTPUT",
+	  .means =
+		  "Intercepted flows get no answer: answers of the proxy leave this host with the address of the server.",
+	  .cause =
+		  "Own rules allow only known destinations or sources at output or postrouting, and no established connections.",
+	  .see = "nft list ruleset; iptables-save",
+	  .cure = "Accept established connections at output (the text has the command)." },
 	{ .id = "mark-lost",
 	  .title = "something overwrites the packet mark between our program and routing",
 	  .means = "Intercepted packets are forwarded past the proxy, or dropped.",

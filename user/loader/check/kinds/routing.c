@@ -98,6 +98,13 @@ const struct kind kinds_routing[] = {
 	  .see = "sysctl net.ipv4.conf.all.send_redirects net.ipv4.conf.IF.send_redirects; tcpdump -ni IF 'icmp[0] = 5'",
 	  .cure = "sysctl -w net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/IF/send_redirects=0; for IPv6 drop nd-redirect at output with nft (the text has the command).",
 	  .fix = FIX_SYSCTL },
+	{ .id = "src-valid-mark",
+	  .title = "sources of intercepted packets count as addresses of this host",
+	  .means = "The kernel drops intercepted IPv4 packets: clients hang.",
+	  .cause =
+		  "The sysctl src_valid_mark is 1 (Tailscale, NetBird and wg-quick set it), and a rule for our mark names no interface, as recipes for TPROXY have it. Our own rule names the interface, with which the sysctl does no harm.",
+	  .see = "ip rule; sysctl net.ipv4.conf.all.src_valid_mark; ip route get CLIENT mark 0x1000000",
+	  .cure = "Delete that rule (the text has the command), or give it iif IF." },
 	{ .id = "networkd-rules",
 	  .title = "systemd-networkd removes routing rules of others",
 	  .means =

@@ -142,6 +142,34 @@ void filters_arrive(struct fw_walk *walk, const struct filtered *flows)
 	fw_walk_hook(walk, FW_INPUT);
 }
 
+/* What was the destination is the source. A SYN is answered by a SYN with ACK. */
+static void turn_round(const struct filtered *flows, struct fw_packet *packet)
+{
+	const struct fw_known *fields = flows->packet.fields;
+	const __u8 syn_ack = 0x12;
+
+	packet->fields[FW_SADDR] = fields[FW_DADDR];
+	packet->fields[FW_DADDR] = fields[FW_SADDR];
+	packet->fields[FW_SPORT] = fields[FW_DPORT];
+	packet->fields[FW_PROTO] = fields[FW_PROTO];
+	if (protocol_of(flows->cls) == IPPROTO_TCP)
+		fw_packet_set(packet, FW_TCPFLAGS, &syn_ack, sizeof(syn_ack));
+}
+
+void filters_answer(struct fw_walk *walk, const struct filtered *flows)
+{
+	struct fw_packet packet;
+
+	fw_packet_init(&packet, flows->packet.family);
+	turn_round(flows, &packet);
+	fw_packet_bits(&packet, FW_CTSTATE, FW_STATE_ESTABLISHED, ~0u);
+	fw_packet_bits(&packet, FW_CTMARK, 0, ~0u);
+	fw_packet_device(&packet, FW_OIF, flows->iface->device.name);
+	fw_walk_init(walk, flows->fw, &packet);
+	fw_walk_hook(walk, FW_OUTPUT);
+	fw_walk_hook(walk, FW_POSTROUTING);
+}
+
 bool filters_suspect(struct checkup *c, const struct checked_iface *iface,
 		     const struct probe_flow *flow, struct fw_walk *ret_walk)
 {
@@ -231,18 +259,35 @@ static const char *const families[] = {
 	[NFPROTO_IPV6] = "ip6",
 };
 
+static const char *legacy_command(const struct fw_chain *chain)
+{
+	return chain->family == NFPROTO_IPV6 ? "ip6tables-legacy" : "iptables-legacy";
+}
+
 bool filters_accept(const struct checkup *c, const struct fw_chain *chain, char *buf)
 {
 	const __u32 mark = c->session->state.config.mark;
 
 	if (chain->legacy)
 		snprintf(buf, FILTERS_COMMAND_LEN,
-			 "%s -t %s -I %s -m mark --mark 0x%x/0x%x -j ACCEPT",
-			 chain->family == NFPROTO_IPV6 ? "ip6tables-legacy" : "iptables-legacy",
+			 "%s -t %s -I %s -m mark --mark 0x%x/0x%x -j ACCEPT", legacy_command(chain),
 			 chain->table, chain->name, mark, mark);
 	else
 		snprintf(buf, FILTERS_COMMAND_LEN,
 			 "nft 'insert rule %s %s %s meta mark & 0x%x == 0x%x accept'",
 			 families[chain->family], chain->table, chain->name, mark, mark);
+	return !chain->odd;
+}
+
+bool filters_accept_answers(const char *ifname, const struct fw_chain *chain, char *buf)
+{
+	if (chain->legacy)
+		snprintf(buf, FILTERS_COMMAND_LEN,
+			 "%s -t %s -I %s -o %s -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+			 legacy_command(chain), chain->table, chain->name, ifname);
+	else
+		snprintf(buf, FILTERS_COMMAND_LEN,
+			 "nft 'insert rule %s %s %s oifname %s ct state established accept'",
+			 families[chain->family], chain->table, chain->name, ifname);
 	return !chain->odd;
 }

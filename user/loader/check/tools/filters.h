@@ -34,6 +34,8 @@ void filters_each(struct checkup *c, const struct checked_iface *iface,
 
 /* Through all hooks until they are delivered here. */
 void filters_arrive(struct fw_walk *walk, const struct filtered *flows);
+/* The first answer of the proxy, through all hooks until it leaves. */
+void filters_answer(struct fw_walk *walk, const struct filtered *flows);
 /* What may drop the packet of a probe on its way to the listener. False: nothing that is known. */
 bool filters_suspect(struct checkup *c, const struct checked_iface *iface,
 		     const struct probe_flow *flow, struct fw_walk *ret_walk);
@@ -58,5 +60,7 @@ struct problem *filters_problem(const struct filtered *flows, struct problem *ad
 char *filters_rescue(const struct checkup *c, const char *ifname, char *buf);
 /* Accepts packets with our mark in the chain. False if no command can name it. */
 bool filters_accept(const struct checkup *c, const struct fw_chain *chain, char *buf);
+/* Accepts packets of established connections that leave by the interface. */
+bool filters_accept_answers(const char *ifname, const struct fw_chain *chain, char *buf);
 
 #endif
