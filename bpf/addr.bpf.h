@@ -33,14 +33,32 @@ static __always_inline void addr_copy(const struct flow *f, void *ret_src, void 
 	}
 }
 
+/* Where the stack has no room for another key. */
+static __always_inline void set_flow_key(const struct flow *f, struct tproxy_flow_key *ret_key)
+{
+	__builtin_memset(ret_key, 0, sizeof(*ret_key));
+	ret_key->proto = f->proto;
+	addr_copy(f, ret_key->src, ret_key->dst);
+	ret_key->sport = f->family == AF_INET ? f->tuple.ipv4.sport : f->tuple.ipv6.sport;
+	ret_key->dport = f->family == AF_INET ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
+}
+
 static __always_inline struct tproxy_flow_key flow_key(const struct flow *f)
 {
-	struct tproxy_flow_key key = { .proto = f->proto };
+	struct tproxy_flow_key key;
 
-	addr_copy(f, key.src, key.dst);
-	key.sport = f->family == AF_INET ? f->tuple.ipv4.sport : f->tuple.ipv6.sport;
-	key.dport = f->family == AF_INET ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
+	set_flow_key(f, &key);
 	return key;
+}
+
+/* The key of the flow whose sender this packet answers. */
+static __always_inline void set_answered_key(const struct flow *f, struct tproxy_flow_key *ret_key)
+{
+	__builtin_memset(ret_key, 0, sizeof(*ret_key));
+	ret_key->proto = f->proto;
+	addr_copy(f, ret_key->dst, ret_key->src);
+	ret_key->dport = f->family == AF_INET ? f->tuple.ipv4.sport : f->tuple.ipv6.sport;
+	ret_key->sport = f->family == AF_INET ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
 }
 
 /*

@@ -6,24 +6,19 @@
  * entry, so other packets cost no rule. Decides nothing; what it does cannot change a packet.
  *
  * The entry stays when its flow has ended. The relay reads it, logs it and deletes it. If the
- * table is full, entries that nobody reads make room.
+ * table is full, entries that nobody reads make room (audit_room.bpf.h).
  */
 #ifndef TPROXY_AUDIT_BPF_H
 #define TPROXY_AUDIT_BPF_H
 
 #include "addr.bpf.h"
+#include "audit_room.bpf.h"
 #include "audited.bpf.h"
 #include "count.bpf.h"
 #include "flow.bpf.h"
 #include "maps.bpf.h"
 #include "proto.bpf.h"
 #include "tproxy.h"
-
-#define AUDIT_RECLAIM_EVERY_NS 100000000ULL
-#define AUDIT_RECLAIM_VISITS 4096
-
-static __u64 audit_reclaimed; /* time of the latest attempt to make room */
-static __u32 audit_visits; /* of entries, in this attempt; on the stack the verifier would count */
 
 /* ---- datagrams ---------------------------------------------------------- */
 
@@ -46,88 +41,38 @@ static __always_inline __u32 audit_datagram(struct __sk_buff *skb, const struct 
 
 /* ---- entries ------------------------------------------------------------ */
 
-static __always_inline __u64 audit_idle_ns(const struct tproxy_flow_key *key,
-					   const struct tproxy_audited *a)
+/* Of the flow of s->key. */
+static __always_inline struct tproxy_audited *audit_insert(struct audit_scratch *s, __u32 ifindex,
+							   __u32 rule, __u64 now)
 {
-	__u32 seen = TPROXY_AUDITED_SEEN * 3, fin = TPROXY_AUDITED_FIN * 3;
-
-	if (key->proto != IPPROTO_TCP)
-		return TPROXY_AUDITED_UDP_IDLE_NS;
-	/* After both FINs only an acknowledgement is missing, which may have been lost before us. */
-	return (a->flags & seen) == seen && (a->flags & fin) != fin ? TPROXY_AUDITED_TCP_IDLE_NS :
-								      TPROXY_AUDITED_SYN_IDLE_NS;
-}
-
-struct bpf_map;
-
-static long audit_reclaim_one(struct bpf_map *map, struct tproxy_flow_key *key,
-			      struct tproxy_audited *a, __u64 *now)
-{
-	if (a->end || *now - a->last_ns > audit_idle_ns(key, a)) {
-		bpf_map_delete_elem(map, key);
-		count(TPROXY_COUNT_AUDIT_LOST);
-	}
-	return ++audit_visits >= AUDIT_RECLAIM_VISITS;
-}
-
-/* The table is full: bounded, ten times a second at most. */
-__noinline int audit_reclaim(__u64 now)
-{
-	if (now - audit_reclaimed < AUDIT_RECLAIM_EVERY_NS)
-		return 0;
-	audit_reclaimed = now;
-	audit_visits = 0;
-	bpf_for_each_map_elem(&audited, audit_reclaim_one, &now, 0);
-	return 1;
-}
-
-/* Its addresses and ports begin again: the entry waits under another key until it is logged. */
-static __always_inline void audit_retire(struct tproxy_flow_key *key, struct tproxy_audited *a)
-{
-	if (!a->end)
-		audit_end(key, a,
-			  key->proto == IPPROTO_TCP ? TPROXY_AUDIT_REUSED : TPROXY_AUDIT_IDLE);
-	key->instance = bpf_get_prandom_u32() | 1;
-	if (bpf_map_update_elem(&audited, key, a, BPF_NOEXIST))
-		count(TPROXY_COUNT_AUDIT_LOST);
-	key->instance = 0;
-	bpf_map_delete_elem(&audited, key);
-}
-
-static __always_inline struct tproxy_audited *audit_insert(const struct tproxy_flow_key *key,
-							   __u32 ifindex, __u32 rule, __u64 now)
-{
-	struct audit_scratch *s = get_scratch();
 	struct tproxy_audited *a;
-	long err;
+	int err;
 
-	if (!s)
-		return NULL;
-	s->fresh = (struct tproxy_audited){
-		.begin_ns = now, .last_ns = now, .ifindex = ifindex, .rule = (__u8)rule
-	};
-	err = bpf_map_update_elem(&audited, key, &s->fresh, BPF_ANY);
-	if (err && audit_reclaim(now))
-		err = bpf_map_update_elem(&audited, key, &s->fresh, BPF_ANY);
-	if (err)
+	__builtin_memset(&s->fresh, 0, sizeof(s->fresh)); /* an initializer would be on the stack */
+	s->fresh.begin_ns = s->fresh.last_ns = now;
+	s->fresh.ifindex = ifindex;
+	s->fresh.rule = (__u8)rule;
+	err = audit_add();
+	if (err && err != -EEXIST && audit_reclaim(now))
+		err = audit_add();
+	if (err && err != -EEXIST)
 		count(TPROXY_COUNT_AUDIT_FULL);
-	a = err ? NULL : bpf_map_lookup_elem(&audited, key);
-	if (a)
-		audit_report(key, a, TPROXY_EVENT_AUDIT_BEGIN);
+	a = bpf_map_lookup_elem(&audited, &s->key);
+	if (a && !err)
+		audit_report(&s->key, a, TPROXY_EVENT_AUDIT_BEGIN);
 	return a;
 }
 
 /* The server has answered a SYN within the flow of the entry, so another flow has begun. */
-static __always_inline struct tproxy_audited *audit_replace(struct tproxy_flow_key *key,
-							    struct tproxy_audited *a,
-							    const struct audit_segment *answer)
+static __always_inline struct tproxy_audited *
+audit_replace(struct audit_scratch *s, struct tproxy_audited *a, const struct audit_segment *answer)
 {
 	__u32 asked = a->asked, rule = a->asked_rule, ifindex = a->ifindex;
 
-	audit_retire(key, a);
+	audit_retire(&s->key, a);
 	if (rule == TPROXY_NOT_AUDITED)
 		return NULL;
-	a = audit_insert(key, ifindex, rule, bpf_ktime_get_ns());
+	a = audit_insert(s, ifindex, rule, bpf_ktime_get_ns());
 	if (a)
 		audit_begin_at(a, asked, answer);
 	return a;
@@ -139,8 +84,8 @@ static __always_inline bool audit_continues(const struct tproxy_flow_key *key,
 					    const struct audit_segment *s, __u64 now)
 {
 	if (key->proto != IPPROTO_TCP)
-		return !a->end && now - a->last_ns <= TPROXY_AUDITED_UDP_IDLE_NS;
-	return a->first[AUDIT_UP] == s->seq && now - a->last_ns <= audit_idle_ns(key, a);
+		return !a->end && !audit_is_idle(key, a, now);
+	return a->first[AUDIT_UP] == s->seq && !audit_is_idle(key, a, now);
 }
 
 static __always_inline void audit_count(struct __sk_buff *skb, struct tproxy_audited *a, __u32 dir)
@@ -176,37 +121,43 @@ static __always_inline bool audit_is_answer(struct tproxy_flow_key *key, __u64 n
 	audit_reverse(key);
 	a = bpf_map_lookup_elem(&audited, key);
 	audit_reverse(key);
-	return a && !a->end && now - a->last_ns <= TPROXY_AUDITED_UDP_IDLE_NS;
+	return a && !a->end && !audit_is_idle(key, a, now);
 }
 
-/* An audit rule has matched this flow start. A global function: the verifier walks it once. */
+/*
+ * An audit rule has matched this flow start. A global function: the verifier walks it once. The key
+ * is in scratch, like that of audit_packet, because the stack of all programs has little room.
+ */
 __noinline int audit_start(struct __sk_buff *skb, const struct flow *f, __u32 rule)
 {
-	struct audit_segment s = {};
-	struct tproxy_flow_key key;
+	struct audit_scratch *s = get_scratch();
+	struct audit_segment *seg;
 	struct tproxy_audited *a;
 	__u64 now = bpf_ktime_get_ns();
 
-	if (!f || (f->proto == IPPROTO_TCP && !audit_read(skb, f, &s)))
+	if (!s || !f)
 		return 0;
-	key = flow_key(f);
-	a = bpf_map_lookup_elem(&audited, &key);
-	if (a && !audit_continues(&key, a, &s, now)) {
-		if (f->proto == IPPROTO_TCP && now - a->last_ns <= audit_idle_ns(&key, a) &&
-		    audit_syn_waits(a, &s, rule))
+	seg = &s->segment;
+	if (f->proto == IPPROTO_TCP && !audit_read(skb, f, seg))
+		return 0;
+	set_flow_key(f, &s->key);
+	a = bpf_map_lookup_elem(&audited, &s->key);
+	if (a && !audit_continues(&s->key, a, seg, now)) {
+		if (f->proto == IPPROTO_TCP && !audit_is_idle(&s->key, a, now) &&
+		    audit_syn_waits(a, seg, rule))
 			return 0;
-		audit_retire(&key, a);
+		audit_retire(&s->key, a);
 		a = NULL;
 	}
-	if (!a && f->proto != IPPROTO_TCP && audit_is_answer(&key, now))
+	if (!a && f->proto != IPPROTO_TCP && audit_is_answer(&s->key, now))
 		return 0;
 	if (!a)
-		a = audit_insert(&key, skb->ingress_ifindex, rule, now);
+		a = audit_insert(s, skb->ingress_ifindex, rule, now);
 	if (!a)
 		return 0;
 	audit_count(skb, a, AUDIT_UP);
 	if (f->proto == IPPROTO_TCP)
-		audit_segment(&key, a, AUDIT_UP, &s);
+		audit_segment(&s->key, a, AUDIT_UP, seg);
 	else
 		__sync_fetch_and_add(&a->bytes[AUDIT_UP], audit_datagram(skb, f));
 	return 1;
@@ -218,20 +169,18 @@ __noinline int audit_start(struct __sk_buff *skb, const struct flow *f, __u32 ru
  */
 __noinline int audit_packet(struct __sk_buff *skb, const struct flow *f, __u32 dir)
 {
-	struct audit_segment s = {};
-	struct flow client = {};
-	struct tproxy_flow_key key;
+	struct audit_scratch *s = get_scratch();
+	struct audit_segment *seg;
 	struct tproxy_audited *a;
 
-	if (!f)
+	if (!s || !f)
 		return 0;
-	if (dir) {
-		reverse_flow(f, &client);
-		key = flow_key(&client);
-	} else {
-		key = flow_key(f);
-	}
-	a = bpf_map_lookup_elem(&audited, &key);
+	seg = &s->segment;
+	if (dir)
+		set_answered_key(f, &s->key);
+	else
+		set_flow_key(f, &s->key);
+	a = bpf_map_lookup_elem(&audited, &s->key);
 	if (!a)
 		return 0;
 	if (f->proto != IPPROTO_TCP) {
@@ -241,24 +190,24 @@ __noinline int audit_packet(struct __sk_buff *skb, const struct flow *f, __u32 d
 		__sync_fetch_and_add(&a->bytes[dir & 1], audit_datagram(skb, f));
 		return 1;
 	}
-	if (!audit_read(skb, f, &s))
+	if (!audit_read(skb, f, seg))
 		return 0;
 	if (!dir && tcp_control(f) == TCP_SYN) {
-		if (!audit_syn_waits(a, &s, TPROXY_NOT_AUDITED) && !a->end &&
-		    s.seq != a->first[AUDIT_UP])
-			audit_end(&key, a, TPROXY_AUDIT_REUSED);
+		if (!audit_syn_waits(a, seg, TPROXY_NOT_AUDITED) && !a->end &&
+		    seg->seq != a->first[AUDIT_UP])
+			audit_end(&s->key, a, TPROXY_AUDIT_REUSED);
 		return 0;
 	}
-	if (audit_syn_answered(a, dir, &s)) {
-		a = audit_replace(&key, a, &s);
+	if (audit_syn_answered(a, dir, seg)) {
+		a = audit_replace(s, a, seg);
 		if (!a)
 			return 0;
 	}
-	audit_revive(a, dir, &s);
+	audit_revive(a, dir, seg);
 	if (a->end && !audit_is_reset(a))
 		return 0;
 	audit_count(skb, a, dir);
-	audit_segment(&key, a, dir, &s);
+	audit_segment(&s->key, a, dir, seg);
 	return 1;
 }
 
@@ -271,7 +220,7 @@ static __always_inline void audit_expire(const struct tproxy_flow_key *key,
 	bool closed = key->proto == IPPROTO_TCP && (a->flags & fin) == fin;
 	struct tproxy_event event = {};
 
-	if (a->end || bpf_ktime_get_ns() - a->last_ns <= audit_idle_ns(key, a))
+	if (a->end || !audit_is_idle(key, a, bpf_ktime_get_ns()))
 		return;
 	a->end = closed ? audit_closed_by(a) : TPROXY_AUDIT_IDLE;
 	audit_event(&event, key, a, TPROXY_EVENT_AUDIT_END);
@@ -288,7 +237,7 @@ static __always_inline void audit_serve(const struct tproxy_audit_request *r)
 	else if (r->op == TPROXY_AUDIT_OP_EXPIRE)
 		audit_expire(&r->flow, a);
 	else if (r->op == TPROXY_AUDIT_OP_DELETE)
-		bpf_map_delete_elem(&audited, &r->flow);
+		audit_remove(&r->flow, a);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The entry of one audited flow: what a TCP segment changes in it, how it ends, and the events of
- * its begin and end. Looks up no flow.
+ * The entry of one audited flow: what a TCP segment changes in it, how it ends, when it is idle, and
+ * the events of its begin and end. Looks up no flow.
  *
  * TCP counts bytes by sequence numbers, so a retransmission does not count. The peer must accept
  * what is counted: a RST, FIN or gap that it would ignore must not end or falsify the record.
@@ -25,10 +25,19 @@
 
 enum audit_direction { AUDIT_UP, AUDIT_DOWN };
 
+struct audit_segment {
+	__u32 seq, ack; /* host byte order */
+	__u32 len;      /* bytes of data */
+	__u8 flags;     /* enum tcp_flag */
+};
+
 /* What has no room on the stack. For packets only: these do not interrupt each other on a CPU. */
 struct audit_scratch {
 	struct tproxy_event event;
 	struct tproxy_audited fresh;
+	struct tproxy_flow_key key; /* of the packet's flow */
+	struct tproxy_flow_key visited;
+	struct audit_segment segment;
 };
 
 struct {
@@ -79,13 +88,26 @@ static __always_inline void audit_end(const struct tproxy_flow_key *key, struct 
 	audit_report(key, a, TPROXY_EVENT_AUDIT_END);
 }
 
-/* ---- segments ----------------------------------------------------------- */
+static __always_inline __u64 audit_idle_ns(const struct tproxy_flow_key *key,
+					   const struct tproxy_audited *a)
+{
+	__u32 seen = TPROXY_AUDITED_SEEN * 3, fin = TPROXY_AUDITED_FIN * 3;
 
-struct audit_segment {
-	__u32 seq, ack; /* host byte order */
-	__u32 len;      /* bytes of data */
-	__u8 flags;     /* enum tcp_flag */
-};
+	if (key->proto != IPPROTO_TCP)
+		return TPROXY_AUDITED_UDP_IDLE_NS;
+	/* After both FINs only an acknowledgement is missing, which may have been lost before us. */
+	return (a->flags & seen) == seen && (a->flags & fin) != fin ? TPROXY_AUDITED_TCP_IDLE_NS :
+								      TPROXY_AUDITED_SYN_IDLE_NS;
+}
+
+/* Another CPU may have seen a packet after `now`. */
+static __always_inline bool audit_is_idle(const struct tproxy_flow_key *key,
+					  const struct tproxy_audited *a, __u64 now)
+{
+	return (__s64)(now - a->last_ns) > (__s64)audit_idle_ns(key, a);
+}
+
+/* ---- segments ----------------------------------------------------------- */
 
 /* BIG TCP does not declare its end. */
 static __always_inline __u32 audit_end_of(struct __sk_buff *skb, const struct flow *f)

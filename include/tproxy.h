@@ -332,6 +332,8 @@ struct tproxy_audited {
 	__u8 asked_rule;  /* what `asked` matched; TPROXY_NOT_AUDITED: no audit rule */
 	__u8 zero;        /* padding */
 	__u32 asked;      /* TCP: as `first`, of a SYN that would begin another flow; 0: none */
+	__u32 place;      /* by which the data path finds it in a full table */
+	__u32 zero32;     /* padding */
 };
 
 #define TPROXY_NOT_AUDITED 0xff
@@ -432,7 +434,7 @@ _Static_assert(sizeof(struct tproxy_rule) == 64, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_rulestat) == 24, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_config) == 40, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_flow_key) == 40, "pinned ABI");
-_Static_assert(sizeof(struct tproxy_audited) == 88, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_audited) == 96, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_health) == 96, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_probe) == 16, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_frag_key) == 40, "pinned ABI");

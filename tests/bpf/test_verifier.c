@@ -116,12 +116,12 @@ static long deepest(const struct functions *f, size_t which)
 		if (depth > most)
 			most = depth;
 	}
-	return f->stack[which] + most;
+	return (f->stack[which] + 31) / 32 * 32 + most;
 }
 
 /*
  * Bytes in the longest chain of calls, or -1. The verifier limits every chain itself; the number
- * shows how much room is left.
+ * shows how much room is left, and is that of Linux 6.1, which gives a function multiples of 32.
  */
 static long stack_of(const struct bpf_program *prog, const char *text)
 {

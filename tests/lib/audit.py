@@ -235,6 +235,7 @@ def begun(*files):
 # --- the table ---
 
 ENTRIES = 131072
+PLACES_EACH = 4
 BPF_OBJ_GET, BPF_MAP_UPDATE_BATCH = 7, 26
 NR_BPF = {"x86_64": 321, "aarch64": 280}
 
@@ -248,24 +249,32 @@ def bpf(command, attributes):
     return result
 
 
-def fill(pin, kind):
+def buffer_of(data):
+    return ctypes.create_string_buffer(data, len(data))
+
+
+def put_all(pin, keys, values):
     path = ctypes.create_string_buffer(pin.encode())
     table = bpf(BPF_OBJ_GET, struct.pack("QII", ctypes.addressof(path), 0, 0))
-    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    source = ipaddress.ip_address("::ffff:203.0.113.1").packed
-    keys = b"".join(struct.pack("<BBH", 17, 0, 0) + struct.pack(">HH", n & 0xffff, 1 + (n >> 16)) +
-                    source + source for n in range(ENTRIES))
-    value = struct.pack("<QQ", now, now) + bytes(88 - 16 - 7) + bytes([kind == "ended"]) + bytes(6)
-    assert len(value) == 88
-    key_buffer = ctypes.create_string_buffer(keys, len(keys))
-    value_buffer = ctypes.create_string_buffer(value * ENTRIES, 88 * ENTRIES)
+    key_buffer, value_buffer = buffer_of(b"".join(keys)), buffer_of(b"".join(values))
     try:
         bpf(BPF_MAP_UPDATE_BATCH,
             struct.pack("QQQQIIQQ", 0, 0, ctypes.addressof(key_buffer),
-                        ctypes.addressof(value_buffer), ENTRIES, table, 0, 0))
+                        ctypes.addressof(value_buffer), len(keys), table, 0, 0))
     except OSError as error:
         if error.errno != 7:  # E2BIG: it was not empty, and is full now
             raise
+
+
+def fill(pin, kind):
+    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    source = ipaddress.ip_address("::ffff:203.0.113.1").packed
+    flows = [struct.pack("<BBH", 17, 0, 0) + struct.pack(">HH", n & 0xffff, 1 + (n >> 16)) +
+             source + source for n in range(ENTRIES)]
+    places = [struct.pack("=I", PLACES_EACH * n) for n in range(ENTRIES)]
+    head = struct.pack("=QQ", now, now) + bytes(65) + bytes([kind == "ended"]) + bytes(6)
+    put_all(pin, flows, [head + place + bytes(4) for place in places])
+    put_all(os.path.join(os.path.dirname(pin), "audit_places"), places, flows)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ static bool is_private(enum state_map map, bool own_policy)
 	case MAP_PROBE:
 	case MAP_AUDITED:
 	case MAP_CONFIG: /* a copy, in which nobody watches: this is no packet of the live data path */
+	case MAP_AUDIT_PLACES:
 		return true;
 	case MAP_SOCKS:
 		return false;
