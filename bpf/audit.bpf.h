@@ -163,19 +163,32 @@ __noinline int audit_start(struct __sk_buff *skb, const struct flow *f, __u32 ru
 	return 1;
 }
 
-/*
- * Any other packet: of a TCP client (dir 0), or an answer. audit_start has counted the SYN of a
- * client, unless it matched another rule now. A global function: the verifier walks it once.
- */
+static __always_inline int audit_more_data(struct __sk_buff *skb, const struct flow *f,
+					   struct tproxy_audited *a, __u32 dir)
+{
+	if (a->end)
+		return 0;
+	audit_count(skb, a, dir);
+	__sync_fetch_and_add(&a->bytes[dir & 1], audit_datagram(skb, f));
+	return 1;
+}
+
+/* A SYN that audit_start has counted, or that matched another rule now. */
+static __always_inline void audit_other_syn(struct audit_scratch *s, struct tproxy_audited *a)
+{
+	if (!audit_syn_waits(a, &s->segment, TPROXY_NOT_AUDITED) && !a->end &&
+	    s->segment.seq != a->first[AUDIT_UP])
+		audit_end(&s->key, a, TPROXY_AUDIT_REUSED);
+}
+
+/* Any other packet: of a TCP client (dir 0), or an answer. A global function, as audit_start. */
 __noinline int audit_packet(struct __sk_buff *skb, const struct flow *f, __u32 dir)
 {
 	struct audit_scratch *s = get_scratch();
-	struct audit_segment *seg;
 	struct tproxy_audited *a;
 
 	if (!s || !f)
 		return 0;
-	seg = &s->segment;
 	if (dir)
 		set_answered_key(f, &s->key);
 	else
@@ -183,31 +196,23 @@ __noinline int audit_packet(struct __sk_buff *skb, const struct flow *f, __u32 d
 	a = bpf_map_lookup_elem(&audited, &s->key);
 	if (!a)
 		return 0;
-	if (f->proto != IPPROTO_TCP) {
-		if (a->end)
-			return 0;
-		audit_count(skb, a, dir);
-		__sync_fetch_and_add(&a->bytes[dir & 1], audit_datagram(skb, f));
-		return 1;
-	}
-	if (!audit_read(skb, f, seg))
+	if (f->proto != IPPROTO_TCP)
+		return audit_more_data(skb, f, a, dir);
+	if (!audit_read(skb, f, &s->segment))
 		return 0;
 	if (!dir && tcp_control(f) == TCP_SYN) {
-		if (!audit_syn_waits(a, seg, TPROXY_NOT_AUDITED) && !a->end &&
-		    seg->seq != a->first[AUDIT_UP])
-			audit_end(&s->key, a, TPROXY_AUDIT_REUSED);
+		audit_other_syn(s, a);
 		return 0;
 	}
-	if (audit_syn_answered(a, dir, seg)) {
-		a = audit_replace(s, a, seg);
-		if (!a)
-			return 0;
-	}
-	audit_revive(a, dir, seg);
+	if (audit_syn_answered(a, dir, &s->segment))
+		a = audit_replace(s, a, &s->segment);
+	if (!a)
+		return 0;
+	audit_revive(a, dir, &s->segment);
 	if (a->end && !audit_is_reset(a))
 		return 0;
 	audit_count(skb, a, dir);
-	audit_segment(&s->key, a, dir, seg);
+	audit_segment(&s->key, a, dir, &s->segment);
 	return 1;
 }
 
