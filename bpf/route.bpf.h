@@ -30,40 +30,64 @@ static __always_inline bool dst_is_noted(const struct flow *f)
 /*
  * BPF_FIB_LKUP_RET_… or negative. The look-up has all that an ip rule may match and a packet
  * has: ports, TOS, flow label. The packet has no mark yet. NOT_FWDED means an address of this
- * host or no route at all. A global function: the verifier walks it once.
+ * host or no route at all.
  *
  * The helper wants forwarding enabled on the device. ip6_forward() does not: it asks for
  * conf/all alone. Writing conf/all writes lo's value as well, so lo is asked on its behalf.
  */
+static __always_inline long route_look_up(struct __sk_buff *skb, const struct flow *f,
+					  struct bpf_fib_lookup *fib)
+{
+	long route;
+
+	fib->family = f->family;
+	fib->l4_protocol = f->proto;
+	fib->ifindex = skb->ingress_ifindex;
+	if (f->family == AF_INET) {
+		fib->tos = bpf_ntohl(f->flowinfo);
+		fib->sport = f->tuple.ipv4.sport;
+		fib->dport = f->tuple.ipv4.dport;
+		fib->ipv4_src = f->tuple.ipv4.saddr;
+		fib->ipv4_dst = f->tuple.ipv4.daddr;
+	} else {
+		fib->flowinfo = f->flowinfo;
+		fib->sport = f->tuple.ipv6.sport;
+		fib->dport = f->tuple.ipv6.dport;
+		__builtin_memcpy(fib->ipv6_src, f->tuple.ipv6.saddr, 16);
+		__builtin_memcpy(fib->ipv6_dst, f->tuple.ipv6.daddr, 16);
+	}
+	route = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+	if (route == BPF_FIB_LKUP_RET_FWD_DISABLED && f->family == AF_INET6) {
+		fib->ifindex = LOOPBACK_IFINDEX;
+		route = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+	}
+	return route;
+}
+
+/* A global function: the verifier walks it once. */
 __noinline int route_of(struct __sk_buff *skb, const struct flow *f)
 {
 	struct bpf_fib_lookup fib = {};
+
+	return f ? route_look_up(skb, f, &fib) : -1;
+}
+
+/*
+ * A packet that leaves where it came in is no answer to a client there, if packets to its source would
+ * leave elsewhere: then its sender has forged the source. A global function, too.
+ */
+__noinline int route_is_forged(struct __sk_buff *skb, const struct flow *f)
+{
+	struct bpf_fib_lookup fib = {};
+	struct flow back = {};
 	long route;
 
-	if (!f)
-		return -1;
-	fib.family = f->family;
-	fib.l4_protocol = f->proto;
-	fib.ifindex = skb->ingress_ifindex;
-	if (f->family == AF_INET) {
-		fib.tos = bpf_ntohl(f->flowinfo);
-		fib.sport = f->tuple.ipv4.sport;
-		fib.dport = f->tuple.ipv4.dport;
-		fib.ipv4_src = f->tuple.ipv4.saddr;
-		fib.ipv4_dst = f->tuple.ipv4.daddr;
-	} else {
-		fib.flowinfo = f->flowinfo;
-		fib.sport = f->tuple.ipv6.sport;
-		fib.dport = f->tuple.ipv6.dport;
-		__builtin_memcpy(fib.ipv6_src, f->tuple.ipv6.saddr, 16);
-		__builtin_memcpy(fib.ipv6_dst, f->tuple.ipv6.daddr, 16);
-	}
-	route = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
-	if (route == BPF_FIB_LKUP_RET_FWD_DISABLED && f->family == AF_INET6) {
-		fib.ifindex = LOOPBACK_IFINDEX;
-		route = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
-	}
-	return route;
+	if (!f || skb->ingress_ifindex != skb->ifindex)
+		return 0;
+	reverse_flow(f, &back);
+	route = route_look_up(skb, &back, &fib);
+	return (route == BPF_FIB_LKUP_RET_SUCCESS || route == BPF_FIB_LKUP_RET_NO_NEIGH) &&
+	       fib.ifindex != skb->ifindex;
 }
 
 /*

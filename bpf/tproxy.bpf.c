@@ -21,6 +21,7 @@
 #include "pool.bpf.h"
 #include "probed.bpf.h"
 #include "proto.bpf.h"
+#include "route.bpf.h"
 #include "slots.bpf.h"
 #include "socket.bpf.h"
 #include "tproxy.h"
@@ -100,7 +101,7 @@ int tproxy_egress(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if (skb->vlan_present && (skb->vlan_tci & VLAN_VID_MASK))
 		return TC_ACT_UNSPEC;
-	if (parse(skb, &f) == PARSE_FLOW && f.frag != FRAG_LATER)
+	if (parse(skb, &f) == PARSE_FLOW && f.frag != FRAG_LATER && !route_is_forged(skb, &f))
 		audit_packet(skb, &f, AUDIT_DOWN);
 	return TC_ACT_UNSPEC;
 }

@@ -15,6 +15,7 @@ static const struct rule_spec rules[] = {
 	  0,
 	  NULL },
 	{ 1, "all", NULL, { "tcp/81" }, TPROXY_ACTION_PASS, 0, NULL },
+	{ 2, "10.99.5.0/24", NULL, { "udp/53" }, TPROXY_ACTION_AUDIT, 0, NULL },
 };
 
 static int egress, table;
@@ -25,9 +26,11 @@ static void put32(__u8 *at, __u32 value)
 	memcpy(at, &value, sizeof(value));
 }
 
+/* ifindex: where it came in, before it leaves by in0. */
 static int run_at(int prog, __u32 ifindex, struct packet *p)
 {
-	struct __sk_buff in = { .ifindex = ifindex, .ingress_ifindex = ifindex };
+	struct __sk_buff in = { .ifindex = prog == egress ? if_nametoindex("in0") : ifindex,
+				.ingress_ifindex = ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = (__u32)p->len,
 		    .ctx_in = &in, .ctx_size_in = sizeof(in), .repeat = 1);
 
@@ -206,7 +209,7 @@ static void test_datagrams(const struct world *w)
 /* On a router with one interface, or with rules for both directions, an answer matches a rule. */
 static void test_answers_that_match(const struct world *w)
 {
-	struct ends e = { "10.210.5.8", "10.210.5.9", 53, 0 };
+	struct ends e = { "10.99.5.8", "10.99.5.9", 53, 0 };
 	struct spec up = { .src = e.client,
 			   .dst = e.server,
 			   .proto = UDP,
@@ -235,6 +238,37 @@ static void test_answers_that_match(const struct world *w)
 	key_of(&e, UDP, 53, &key);
 	check("answers that match a rule, too", &key, &c);
 	tap_ok(count_entries() == before + 1, "are no flow of their own");
+}
+
+/* A client may send segments with the address of its server to itself, by this host. */
+static void test_forged_answers(const struct world *w)
+{
+	static const struct conversation c = { "a client that forges answers",
+					       { { CLIENT, SYN, -1u, 0, 0 } },
+					       0,
+					       0,
+					       TPROXY_AUDIT_NONE,
+					       1 };
+	const struct step forged = { SERVER, SYN | ACK, -1u, 0, 0 };
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct ends e = { v6 ? "fd98::9" : "10.98.0.9", v6 ? "fd21:5::9" : "10.210.5.9",
+				  5002, CLIENT_ISN };
+		struct world there = *w;
+		struct tproxy_flow_key key;
+		struct tproxy_audited a = { 0 };
+
+		converse(w, &e, &c);
+		there.out = w->in;
+		send_step(&there, &e, &forged);
+		key_of(&e, IPPROTO_TCP, 80, &key);
+		bpf_map_lookup_elem(table, &key, &a);
+		tap_ok(!a.packets[1] && !(a.flags & TPROXY_AUDITED_SEEN << 1),
+		       "they are not taken for the server's");
+		send_step(w, &e, &forged);
+		bpf_map_lookup_elem(table, &key, &a);
+		tap_ok(a.packets[1] == 1, "but those that come from there are");
+	}
 }
 
 /* 5 GB: the numbers wrap. */
@@ -341,6 +375,7 @@ int main(void)
 	test_others(&w);
 	test_datagrams(&w);
 	test_answers_that_match(&w);
+	test_forged_answers(&w);
 	test_large(&w);
 	test_reset_after_quiet(&w);
 	test_reader(&w);
