@@ -17,7 +17,9 @@
 #include "reset.bpf.h"
 #include "tproxy.h"
 
-#define AUDIT_GAP_MAX (1 << 26) /* bytes that may be lost before us */
+/* Bytes that may be lost before us. Only a client has an interest in wild numbers. */
+#define AUDIT_GAP_UP_MAX (1 << 26)
+#define AUDIT_GAP_DOWN_MAX (1 << 30)
 #define AUDIT_CAS_TRIES 4
 /* After this quiet time nothing from before a RST is still under way. */
 #define AUDIT_RESET_NS 1000000000ULL
@@ -163,7 +165,7 @@ static __always_inline void audit_data(struct tproxy_audited *a, __u32 dir,
 		__u32 next = a->first[dir & 1] + (__u32)bytes;
 		__s32 more = (__s32)(s->seq + s->len - next), gap = (__s32)(s->seq - next);
 
-		if (more <= 0 || gap > AUDIT_GAP_MAX)
+		if (more <= 0 || gap > (dir ? AUDIT_GAP_DOWN_MAX : AUDIT_GAP_UP_MAX))
 			return;
 		if (__sync_val_compare_and_swap(&a->bytes[dir & 1], bytes, bytes + (__u32)more) ==
 		    bytes)
@@ -227,14 +229,27 @@ static __always_inline void audit_no_fin(struct tproxy_audited *a, __u32 dir)
 	__sync_fetch_and_and(&a->flags, ~audit_flag(flags, dir));
 }
 
+/* The server has more than we have seen: nobody counted for a while, as between two attaches. */
+static __always_inline void audit_missed(struct tproxy_audited *a, __u32 dir,
+					 const struct audit_segment *s)
+{
+	__u64 bytes = a->bytes[AUDIT_UP];
+	__s32 missed = (__s32)(s->ack - a->first[AUDIT_UP] - (__u32)bytes);
+
+	if (dir && missed > AUDIT_GAP_UP_MAX)
+		__sync_val_compare_and_swap(&a->bytes[AUDIT_UP], bytes, bytes + (__u32)missed);
+}
+
 /* What the sender of this segment acknowledges. */
 static __always_inline void audit_ack(struct tproxy_audited *a, __u32 dir,
 				      const struct audit_segment *s)
 {
 	__u32 other = (dir & 1) ^ 1;
 
-	if (!(s->flags & TCP_ACK) || !audit_has(a, TPROXY_AUDITED_SEEN, other) ||
-	    seq_after(s->ack, audit_next(a, other) + 1))
+	if (!(s->flags & TCP_ACK) || !audit_has(a, TPROXY_AUDITED_SEEN, other))
+		return;
+	audit_missed(a, dir, s);
+	if (seq_after(s->ack, audit_next(a, other) + 1))
 		return;
 	if (seq_after(s->ack, a->acked[other]))
 		a->acked[other] = s->ack;
