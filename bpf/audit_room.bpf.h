@@ -22,6 +22,7 @@
 #define AUDIT_PLACE_TRIES 8 /* all in vain: once in 65,000 in a full table */
 #define AUDIT_RECLAIM_EVERY_NS 10000000ULL
 #define AUDIT_RECLAIM_VISITS 1024
+#define AUDIT_UNANSWERED_NS 5000000000ULL /* longer than between the first SYNs of a client */
 
 /* By the number of the place. */
 struct {
@@ -35,6 +36,49 @@ struct {
 static __u64 audit_reclaimed; /* time of the latest attempt to make room */
 static __u32 audit_cursor;    /* the place that is visited next */
 static __u32 audit_freed;     /* entries, in this attempt */
+
+/* ---- when a flow is over ------------------------------------------------ */
+
+/* Have both sides heard of each other? With a forged address nobody gets that far. */
+static __always_inline bool audit_is_answered(const struct tproxy_flow_key *key,
+					      const struct tproxy_audited *a)
+{
+	if (key->proto != IPPROTO_TCP)
+		return a->packets[AUDIT_DOWN];
+	return audit_has(a, TPROXY_AUDITED_SEEN, AUDIT_DOWN) &&
+	       !seq_after(a->first[AUDIT_DOWN], a->acked[AUDIT_DOWN]);
+}
+
+static __always_inline __u64 audit_idle_ns(const struct tproxy_flow_key *key,
+					   const struct tproxy_audited *a)
+{
+	if (key->proto != IPPROTO_TCP)
+		return TPROXY_AUDITED_UDP_IDLE_NS;
+	/* After both FINs only an acknowledgement is missing, which may have been lost before us. */
+	return audit_is_answered(key, a) && !audit_has_both(a, TPROXY_AUDITED_FIN) ?
+		       TPROXY_AUDITED_TCP_IDLE_NS :
+		       TPROXY_AUDITED_SYN_IDLE_NS;
+}
+
+/* Another CPU may have seen a packet after `now`. */
+static __always_inline bool audit_is_quiet(const struct tproxy_audited *a, __u64 now, __u64 ns)
+{
+	return (__s64)(now - a->last_ns) > (__s64)ns;
+}
+
+static __always_inline bool audit_is_idle(const struct tproxy_flow_key *key,
+					  const struct tproxy_audited *a, __u64 now)
+{
+	return audit_is_quiet(a, now, audit_idle_ns(key, a));
+}
+
+/* May it make room? A flood of forged flow starts must not keep real flows out for a minute. */
+static __always_inline bool audit_is_spare(const struct tproxy_flow_key *key,
+					   const struct tproxy_audited *a, __u64 now)
+{
+	return a->end || audit_is_idle(key, a, now) ||
+	       (!audit_is_answered(key, a) && audit_is_quiet(a, now, AUDIT_UNANSWERED_NS));
+}
 
 /* ---- one entry ---------------------------------------------------------- */
 
@@ -104,7 +148,7 @@ static __always_inline void audit_look_at(__u32 place, const struct tproxy_flow_
 	if (!a || a->place != place) {
 		bpf_map_delete_elem(&audit_places, &place);
 		audit_freed++;
-	} else if (a->end || audit_is_idle(key, a, now)) {
+	} else if (audit_is_spare(key, a, now)) {
 		audit_remove(key, a);
 		audit_freed++;
 		count(TPROXY_COUNT_AUDIT_LOST);

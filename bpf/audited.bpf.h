@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The entry of one audited flow: what a TCP segment changes in it, how it ends, when it is idle, and
- * the events of its begin and end. Looks up no flow.
+ * The entry of one audited flow: what a TCP segment changes in it, how it ends, and the events of
+ * its begin and end. Looks up no flow.
  *
  * TCP counts bytes by sequence numbers, so a retransmission does not count. The peer must accept
  * what is counted: a RST, FIN or gap that it would ignore must not end or falsify the record.
@@ -88,25 +88,6 @@ static __always_inline void audit_end(const struct tproxy_flow_key *key, struct 
 {
 	a->end = why;
 	audit_report(key, a, TPROXY_EVENT_AUDIT_END);
-}
-
-static __always_inline __u64 audit_idle_ns(const struct tproxy_flow_key *key,
-					   const struct tproxy_audited *a)
-{
-	__u32 seen = TPROXY_AUDITED_SEEN * 3, fin = TPROXY_AUDITED_FIN * 3;
-
-	if (key->proto != IPPROTO_TCP)
-		return TPROXY_AUDITED_UDP_IDLE_NS;
-	/* After both FINs only an acknowledgement is missing, which may have been lost before us. */
-	return (a->flags & seen) == seen && (a->flags & fin) != fin ? TPROXY_AUDITED_TCP_IDLE_NS :
-								      TPROXY_AUDITED_SYN_IDLE_NS;
-}
-
-/* Another CPU may have seen a packet after `now`. */
-static __always_inline bool audit_is_idle(const struct tproxy_flow_key *key,
-					  const struct tproxy_audited *a, __u64 now)
-{
-	return (__s64)(now - a->last_ns) > (__s64)audit_idle_ns(key, a);
 }
 
 /* ---- segments ----------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What clients and servers of audited flows send, and what the entry must say after that. */
+/* What clients and servers of audited flows send, the key of the entry, and what it must say then. */
 #ifndef AUDIT_CONVERSATIONS_H
 #define AUDIT_CONVERSATIONS_H
 
@@ -140,5 +140,36 @@ static const struct conversation conversations[] = {
 	  30, 0, TPROXY_AUDIT_NONE, 1 },
 };
 /* clang-format on */
+
+struct ends {
+	const char *client, *server;
+	__u16 port; /* of the client */
+	__u32 isn;  /* of the client */
+};
+
+static inline void put32(__u8 *at, __u32 value)
+{
+	value = htonl(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static inline void key_of(const struct ends *e, __u8 proto, __u16 dport,
+			  struct tproxy_flow_key *ret_key)
+{
+	struct prefix src = prefix_of(e->client), dst = prefix_of(e->server);
+
+	*ret_key = (struct tproxy_flow_key){ .proto = proto,
+					     .sport = htons(e->port),
+					     .dport = htons(dport),
+					     .src = { [10] = 0xff, [11] = 0xff },
+					     .dst = { [10] = 0xff, [11] = 0xff } };
+	if (src.family == AF_INET) {
+		memcpy(ret_key->src + 12, src.addr, 4);
+		memcpy(ret_key->dst + 12, dst.addr, 4);
+	} else {
+		memcpy(ret_key->src, src.addr, 16);
+		memcpy(ret_key->dst, dst.addr, 16);
+	}
+}
 
 #endif

@@ -20,12 +20,6 @@ static const struct rule_spec rules[] = {
 
 static int egress, table;
 
-static void put32(__u8 *at, __u32 value)
-{
-	value = htonl(value);
-	memcpy(at, &value, sizeof(value));
-}
-
 /* ifindex: where it came in, before it leaves by in0. */
 static int run_at(int prog, __u32 ifindex, struct packet *p)
 {
@@ -37,12 +31,6 @@ static int run_at(int prog, __u32 ifindex, struct packet *p)
 	must(bpf_prog_test_run_opts(prog, &opts), "test run");
 	return (int)opts.retval;
 }
-
-struct ends {
-	const char *client, *server;
-	__u16 port; /* of the client */
-	__u32 isn;  /* of the client */
-};
 
 static void send_step(const struct world *w, const struct ends *e, const struct step *step)
 {
@@ -62,24 +50,6 @@ static void send_step(const struct world *w, const struct ends *e, const struct 
 	put32(tcp + 4, mine + 1 + step->seq);
 	put32(tcp + 8, other + 1 + step->ack);
 	run_at(up ? w->ingress : egress, up ? w->in : w->out, &p);
-}
-
-static void key_of(const struct ends *e, __u8 proto, __u16 dport, struct tproxy_flow_key *ret_key)
-{
-	struct prefix src = prefix_of(e->client), dst = prefix_of(e->server);
-
-	*ret_key = (struct tproxy_flow_key){ .proto = proto,
-					     .sport = htons(e->port),
-					     .dport = htons(dport),
-					     .src = { [10] = 0xff, [11] = 0xff },
-					     .dst = { [10] = 0xff, [11] = 0xff } };
-	if (src.family == AF_INET) {
-		memcpy(ret_key->src + 12, src.addr, 4);
-		memcpy(ret_key->dst + 12, dst.addr, 4);
-	} else {
-		memcpy(ret_key->src, src.addr, 16);
-		memcpy(ret_key->dst, dst.addr, 16);
-	}
 }
 
 static void check(const char *name, const struct tproxy_flow_key *key, const struct conversation *c)
@@ -358,6 +328,31 @@ static void test_reader(const struct world *w)
 	tap_ok(bpf_map_lookup_elem(table, &r.flow, &a), "the one that is meant is");
 }
 
+/* Anybody can cause these, if a server answers a SYN with a forged address. */
+static void test_half_open(const struct world *w)
+{
+	static const struct conversation c = { "a SYN whose answer the client does not acknowledge",
+					       { { CLIENT, SYN, -1u, 0, 0 },
+						 { SERVER, SYN | ACK, -1u, 0, 0 } },
+					       0,
+					       0,
+					       TPROXY_AUDIT_NONE,
+					       1 };
+	struct ends e = { "10.98.0.9", "10.210.5.9", 5003, CLIENT_ISN };
+	struct tproxy_audit_request r = { .op = TPROXY_AUDIT_OP_EXPIRE };
+	struct tproxy_audited a;
+
+	converse(w, &e, &c);
+	key_of(&e, IPPROTO_TCP, 80, &r.flow);
+	must(bpf_map_lookup_elem(table, &r.flow, &a), "entry");
+	r.begin_ns = a.begin_ns;
+	a.last_ns -= 2 * TPROXY_AUDITED_SYN_IDLE_NS;
+	put(table, &r.flow, &a, "audited");
+	must(ask(w, &r), "ask");
+	must(bpf_map_lookup_elem(table, &r.flow, &a), "entry");
+	tap_ok(a.end == TPROXY_AUDIT_IDLE, "is over after a minute");
+}
+
 int main(void)
 {
 	struct tproxy_config config;
@@ -379,6 +374,7 @@ int main(void)
 	test_large(&w);
 	test_reset_after_quiet(&w);
 	test_reader(&w);
+	test_half_open(&w);
 	world_close(&w);
 	return tap_done();
 }

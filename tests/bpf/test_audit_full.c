@@ -23,6 +23,9 @@ static const struct {
 	{ "nothing is over", TPROXY_MAX_AUDITED },
 };
 
+/* Over, too: no answer for some seconds, as after a flood with forged addresses. */
+static bool unanswered;
+
 static struct tproxy_flow_key keys[TPROXY_MAX_AUDITED];
 static struct tproxy_audited values[TPROXY_MAX_AUDITED];
 static int table;
@@ -36,31 +39,41 @@ static __u64 now_ns(void)
 	return (__u64)t.tv_sec * 1000000000 + (__u64)t.tv_nsec;
 }
 
-/* Each is another flow. */
-static void start_flow(const struct world *w)
+static void run(int prog, struct __sk_buff in, const struct spec *spec)
 {
-	struct __sk_buff in = { .ifindex = w->in, .ingress_ifindex = w->in };
-	struct spec spec = { .src = "10.98.0.9", .proto = UDP, .dport = 53 };
-	char dst[sizeof("10.210.5.255")];
 	struct packet p;
 
-	snprintf(dst, sizeof(dst), "10.210.5.%u", 1 + started / 60000);
-	spec.dst = dst;
-	spec.sport = (__u16)(1 + started++ % 60000);
-	packet_build(&spec, &p);
+	packet_build(spec, &p);
 
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p.data, .data_size_in = (__u32)p.len,
 		    .ctx_in = &in, .ctx_size_in = sizeof(in), .repeat = 1);
 
-	must(bpf_prog_test_run_opts(w->ingress, &opts), "test run");
+	must(bpf_prog_test_run_opts(prog, &opts), "test run");
 	if (opts.duration > longest_ns)
 		longest_ns = opts.duration;
+}
+
+/* Each is another flow. */
+static void start_flow(const struct world *w, bool answered)
+{
+	const struct __sk_buff in = { .ifindex = w->in, .ingress_ifindex = w->in };
+	const struct __sk_buff out = { .ifindex = w->in, .ingress_ifindex = w->out };
+	char server[sizeof("10.210.5.255")];
+	__u16 port = (__u16)(1 + started % 60000);
+	struct spec up = { .src = "10.98.0.9", .dst = server, UDP53, .sport = port };
+	struct spec down = { .src = server, .dst = "10.98.0.9", .proto = UDP, .sport = 53 };
+
+	snprintf(server, sizeof(server), "10.210.5.%u", 1 + started++ / 60000);
+	down.dport = port;
+	run(w->ingress, in, &up);
+	if (answered)
+		run(bpf_program__fd(w->skel->progs.tproxy_egress), out, &down);
 }
 
 static void fill(const struct world *w)
 {
 	for (__u32 i = 0; i < TPROXY_MAX_AUDITED; i++)
-		start_flow(w);
+		start_flow(w, false);
 }
 
 /* In the order of the table. */
@@ -84,9 +97,11 @@ static void set_ends(__u32 open)
 	const __u64 now = now_ns();
 
 	for (__u32 i = 0; i < TPROXY_MAX_AUDITED; i++) {
-		values[i].end = i >= open && i % 2 ? TPROXY_AUDIT_IDLE : TPROXY_AUDIT_NONE;
-		values[i].last_ns = i < open ? now + 3600 * 1000000000ULL :
-					       now - 2 * TPROXY_AUDITED_UDP_IDLE_NS;
+		values[i].end =
+			i >= open && i % 2 && !unanswered ? TPROXY_AUDIT_IDLE : TPROXY_AUDIT_NONE;
+		values[i].last_ns = i < open   ? now + 3600 * 1000000000ULL :
+				    unanswered ? now - 10 * 1000000000ULL :
+						 now - 2 * TPROXY_AUDITED_UDP_IDLE_NS;
 		put(table, &keys[i], &values[i], "audited");
 	}
 }
@@ -115,13 +130,13 @@ static __u32 start_flows(const struct world *w, __u32 over)
 	while (n < 2 * ATTEMPTS && count_there(TPROXY_MAX_AUDITED - over, TPROXY_MAX_AUDITED)) {
 		const __u64 next = now_ns() + ATTEMPT_NS;
 
-		start_flow(w);
+		start_flow(w, true);
 		n++;
 		while (now_ns() < next)
 			usleep(1000);
 	}
 	for (; n < ATTEMPTS && !over; n++)
-		start_flow(w);
+		start_flow(w, true);
 	return n;
 }
 
@@ -155,7 +170,7 @@ static void test_table(const struct world *w, const char *name, __u32 open)
 static void refill(const struct world *w)
 {
 	for (__u32 n = read_table(); n < TPROXY_MAX_AUDITED; n++)
-		start_flow(w);
+		start_flow(w, false);
 }
 
 int main(void)
@@ -174,6 +189,9 @@ int main(void)
 		refill(&w);
 		test_table(&w, tables[i].name, tables[i].open);
 	}
+	refill(&w);
+	unanswered = true;
+	test_table(&w, "the last hundred have no answer", TPROXY_MAX_AUDITED - 100);
 	world_close(&w);
 	return tap_done();
 }

@@ -272,7 +272,7 @@ def fill(pin, kind):
     flows = [struct.pack("<BBH", 17, 0, 0) + struct.pack(">HH", n & 0xffff, 1 + (n >> 16)) +
              source + source for n in range(ENTRIES)]
     places = [struct.pack("=I", PLACES_EACH * n) for n in range(ENTRIES)]
-    head = struct.pack("=QQ", now, now) + bytes(65) + bytes([kind == "ended"]) + bytes(6)
+    head = struct.pack("=6Q", now, now, 0, 0, 1, 1) + bytes(33) + bytes([kind == "ended"]) + bytes(6)
     put_all(pin, flows, [head + place + bytes(4) for place in places])
     put_all(os.path.join(os.path.dirname(pin), "audit_places"), places, flows)
 

@@ -104,11 +104,11 @@ static bool report(struct auditing *a, int sock, const struct tproxy_flow_key *f
 
 static uint64_t idle_after(const struct tproxy_flow_key *flow, const struct tproxy_audited *value)
 {
-	const uint32_t seen = TPROXY_AUDITED_SEEN * 3, fin = TPROXY_AUDITED_FIN * 3;
+	const uint32_t fin = TPROXY_AUDITED_FIN * 3;
 
 	if (flow->proto != IPPROTO_TCP)
 		return TPROXY_AUDITED_UDP_IDLE_NS;
-	return (value->flags & seen) == seen && (value->flags & fin) != fin ?
+	return audited_is_established(flow, value) && (value->flags & fin) != fin ?
 		       TPROXY_AUDITED_TCP_IDLE_NS :
 		       TPROXY_AUDITED_SYN_IDLE_NS;
 }
