@@ -25,7 +25,7 @@ __noinline int event_publish(struct tproxy_event *event)
 
 __noinline int tproxy_event(struct tproxy_event *event)
 {
-	if (!event || !is_watched(get_config(), TPROXY_WATCH_EVENTS))
+	if (!event || !is_watched(TPROXY_WATCH_EVENTS))
 		return 0;
 	if (watch_is_wanted(TPROXY_WATCH_EVENTS))
 		event_publish(event);

@@ -76,13 +76,13 @@ static __always_inline int ingress(struct __sk_buff *skb, const struct tproxy_co
 SEC("tc")
 int tproxy_ingress(struct __sk_buff *skb)
 {
-	const struct tproxy_config *cfg = get_config();
+	const bool watched = is_watched(TPROXY_WATCH_PACKETS);
 	int result;
 
-	if (is_watched(cfg, TPROXY_WATCH_PACKETS))
+	if (watched)
 		watch_begin(skb);
-	result = ingress(skb, cfg);
-	if (is_watched(cfg, TPROXY_WATCH_PACKETS))
+	result = ingress(skb, get_config());
+	if (watched)
 		watch_end(skb, result);
 	return result;
 }
@@ -142,7 +142,7 @@ static __always_inline int look_up(struct bpf_sk_lookup *ctx)
 SEC("sk_lookup")
 int tproxy_lookup(struct bpf_sk_lookup *ctx)
 {
-	const bool watched = is_watched(get_config(), TPROXY_WATCH_PACKETS);
+	const bool watched = is_watched(TPROXY_WATCH_PACKETS);
 	int result;
 
 	if (watched)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Watch sessions: slots, who lives, and what is written to their ring buffers. Without a session the
- * data path reads one byte of `config`. Knows no packet and decides nothing about flows.
+ * data path reads one word. Knows no packet and decides nothing about flows.
  *
  * A session that was killed is found by the first packet or event after its time is over: with no
- * other session, that packet clears the byte.
+ * other session, that packet clears the word.
  */
 #ifndef TPROXY_WATCH_BPF_H
 #define TPROXY_WATCH_BPF_H
@@ -33,34 +33,15 @@ struct {
 	__array(values, struct watch_ring);
 } watch_rings SEC(".maps");
 
-/* ---- the byte in config ------------------------------------------------- */
+/*
+ * What sessions want now: enum tproxy_watch_kind, OR. Not in `config`, because commands write that as
+ * a whole. The pin internal/watch goes by the name of the section.
+ */
+volatile __u32 watch_wanted SEC(".data.watch");
 
-/* The four bytes that end with `watch`: atomic operations need a word. */
-static __always_inline __u32 *watch_word(const struct tproxy_config *cfg)
+static __always_inline bool is_watched(__u32 kinds)
 {
-	return (__u32 *)&cfg->unreadable;
-}
-
-static __always_inline __u32 watch_bits(__u32 kinds)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return kinds << 24;
-#else
-	return kinds;
-#endif
-}
-
-static __always_inline void watch_switch_on(__u32 kinds)
-{
-	const struct tproxy_config *cfg = get_config();
-
-	if (cfg)
-		__sync_fetch_and_or(watch_word(cfg), watch_bits(kinds));
-}
-
-static __always_inline bool is_watched(const struct tproxy_config *cfg, __u32 kinds)
-{
-	return cfg && (cfg->watch & kinds);
+	return watch_wanted & kinds;
 }
 
 /* ---- slots -------------------------------------------------------------- */
@@ -83,20 +64,16 @@ static __always_inline struct tproxy_watcher *watcher_of(__u32 slot, __u32 kinds
 
 /*
  * Nobody alive wants these: the data path need not ask any more. A session that begins meanwhile sets
- * until_ns before the byte, so it is seen here by the second look. The atomic reads keep the order.
+ * until_ns before the word, so it is seen here by the second look. The atomic reads keep the order.
  */
 static __always_inline void watch_switch_off(__u32 kinds, __u64 now)
 {
-	const struct tproxy_config *cfg = get_config();
-
-	if (!cfg)
-		return;
-	__sync_fetch_and_and(watch_word(cfg), ~watch_bits(kinds));
+	__sync_fetch_and_and(&watch_wanted, ~kinds);
 	for (__u32 i = 0; i < TPROXY_WATCHERS; i++) {
 		struct tproxy_watcher *w = watcher_at(i);
 
 		if (w && __sync_fetch_and_add(&w->until_ns, 0) > now && (w->kinds & kinds))
-			__sync_fetch_and_or(watch_word(cfg), watch_bits(kinds));
+			__sync_fetch_and_or(&watch_wanted, kinds);
 	}
 }
 
@@ -146,7 +123,7 @@ static __always_inline void watch_renew(struct tproxy_watcher *w,
 {
 	w->only = r->only;
 	__sync_lock_test_and_set(&w->until_ns, now + TPROXY_WATCH_LIFE_NS);
-	watch_switch_on(w->kinds);
+	__sync_fetch_and_or(&watch_wanted, w->kinds);
 }
 
 /* 0, or an enum tproxy_watch_refusal. */
@@ -185,9 +162,5 @@ static __always_inline int watch_serve(const struct tproxy_watch_request *r)
 		return TPROXY_WATCH_REFUSED;
 	}
 }
-
-_Static_assert(__builtin_offsetof(struct tproxy_config, watch) ==
-		       __builtin_offsetof(struct tproxy_config, unreadable) + 3,
-	       "watch_word");
 
 #endif

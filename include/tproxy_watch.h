@@ -13,7 +13,7 @@
 #define TPROXY_WATCHERS 8                    /* sessions at once */
 #define TPROXY_WATCH_LIFE_NS (5000000000ULL) /* after the last renewal */
 
-/* What a session gets; also the bits of `watch` in struct tproxy_config. */
+/* What a session gets. */
 enum tproxy_watch_kind {
 	TPROXY_WATCH_PACKETS = 1 << 0, /* struct trace_event */
 	TPROXY_WATCH_EVENTS = 1 << 1,  /* struct tproxy_event */

@@ -6,16 +6,25 @@
 . "$(dirname "$0")/../lib/schema.sh"
 . "$(dirname "$0")/../lib/trace.sh"
 
-watch_byte() {
-	bpftool -j map dump pinned "$PINS/config" |
-		python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["formatted"]["value"]["watch"])'
+bytes_of() { # PIN — the only value of a map, in decimal
+	bpftool -j map dump pinned "$PINS/$1" |
+		python3 -c 'import json,sys; print(*[int(b, 16) for b in json.load(sys.stdin)[0]["value"]])'
 }
+wanted() { bytes_of internal/watch | cut -d ' ' -f 1; } # packets are bit 0, events bit 1
 rings() { bpftool -j map dump pinned "$PINS/internal/watch_rings" |
 	python3 -c 'import json,sys; print(sum("value" in e and "error" not in e["value"] for e in json.load(sys.stdin)))'; }
 # after a packet: of the next event the data path is asked once more, which is rare
 unwatched() {
 	c ping -c 1 -W 1 "$SERVER4" >/dev/null
-	(($(watch_byte) % 2 == 0))
+	(($(wanted) % 2 == 0))
+}
+# is a slot that of a session that does not live?
+expired() {
+	bpftool -j map dump pinned "$PINS/internal/watchers" | python3 -c '
+import json, sys, time
+now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+used = [e["formatted"]["value"] for e in json.load(sys.stdin) if e["formatted"]["value"]["owner"]]
+sys.exit(all(w["until_ns"] > now for w in used))'
 }
 page() { c curl -gsS -m 20 -o "$WORK/page" "http://$SERVER4/"; }
 shows() { page && traced "$1" dport=80 verdict=steer; }
@@ -24,17 +33,21 @@ prepare nginx
 ok "the relay starts" relay_start
 do_ok "attach" loader attach r0 --ports 80
 ok "new flows go through the relay" steering $SERVER4
-is "nobody watches: the data path is not asked" "$(watch_byte)" 0
+is "nobody watches: the data path is not asked" "$(wanted)" 0
 
 # ---- several ----
 
+read -ra before < <(bytes_of config)
 for i in 1 2 3 4 5 6 7; do
 	trace_start "t$i" --port 80 || fatal "trace starts"
 done
 "$LOADER" -n "$ROUTER" monitor -j >"$WORK/m" 2>"$WORK/log/m" </dev/null &
 monitor=$!
 ok "a monitor as well" wait_for 20 grep -q '"heard":true' "$WORK/m"
-is "packets and events are wanted" "$(watch_byte)" 3
+is "packets and events are wanted" "$(wanted)" 3
+ok "a command writes settings that it read before" \
+	bpftool map update pinned "$PINS/config" key 0 0 0 0 value "${before[@]}"
+is "they are still wanted" "$(wanted)" 3
 refuses "a ninth" 1 '8 traces and monitors run already' loader trace
 ok "a monitor more says so, and reads" try loader monitor -j --duration 1
 like "with the reason" "$(<"$WORK/log/commands")" "8 traces and monitors run already"
@@ -58,9 +71,18 @@ ok "killed: soon packets are not looked at any more" wait_for 30 unwatched
 trace_start next --port 80 || fatal "trace starts"
 is "the next one has removed the ring buffers of the killed" "$(rings)" 1
 ok "it shows a page" wait_for 20 shows next
+for verb in status clean "port add tcp/7777"; do
+	trace_start "before-${verb%% *}" --port 80 || fatal "trace starts"
+	trace_stop "before-${verb%% *}" KILL
+	loader ${verb} >/dev/null
+	is "$verb: the slot is in use for some seconds" "$(rings)" 2
+	ok "$verb: then its time is over" wait_for 30 expired
+	try loader ${verb}
+	is "$verb removes its ring buffer" "$(rings)" 1
+done
 trace_stop next
 is "none is left" "$(rings)" 0
-is "and nobody is asked" "$(watch_byte)" 0
+is "and nobody is asked" "$(wanted)" 0
 
 # ---- one that is stopped too long ----
 

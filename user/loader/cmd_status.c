@@ -2,6 +2,7 @@
 /* status: what is attached, and a verdict. Must not know how the state is read or printed. */
 #include <string.h>
 
+#include "kernel/watch/session.h"
 #include "loader/commands.h"
 #include "loader/show/show.h"
 #include "loader/show/status.h"
@@ -69,6 +70,8 @@ static int status(struct app *app, const struct status_want *want)
 
 	if (code == EXIT_NOT_ATTACHED && app->json)
 		print_absent_json(app);
+	if (!code) /* memory that is of no use to anybody, and no state */
+		watch_sessions_clean(&session.state);
 	if (!code && want->probe && !command_lock_wait(&lock, app))
 		code = EXIT_FAILED;
 	if (!code)

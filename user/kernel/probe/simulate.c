@@ -45,6 +45,7 @@ static bool is_private(enum state_map map, bool own_policy)
 	case MAP_AUDITED:
 	case MAP_CONFIG: /* a copy, in which nobody watches: this is no packet of the live data path */
 	case MAP_AUDIT_PLACES:
+	case MAP_WATCH_WANTED: /* it is no packet that a trace may show */
 		return true;
 	case MAP_SOCKS:
 		return false;

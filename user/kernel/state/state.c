@@ -46,6 +46,7 @@ static const struct {
 	[MAP_AFTER] = { "after", "internal/after", 3 },
 	[MAP_AUDITED] = { "audited", "internal/audited", 3, true },
 	[MAP_AUDIT_PLACES] = { "audit_places", "internal/audit_places", 3, true },
+	[MAP_WATCH_WANTED] = { ".data.watch", "internal/watch", 3, true },
 	[MAP_WATCHERS] = { "watchers", "internal/watchers", 3, true },
 	[MAP_WATCH_RINGS] = { "watch_rings", "internal/watch_rings", 3, true },
 	[MAP_WATCH_PENDING] = { "watch_pending", "internal/watch_pending", 3, true },

@@ -40,15 +40,38 @@ static int tell(const struct watch_session *s, enum tproxy_watch_op op, __u32 sl
 /* ---- slots -------------------------------------------------------------- */
 
 /* Sessions that were killed leave a ring buffer behind. Their slot is taken to remove it. */
-static void clean_slot(const struct watch_session *s, __u32 slot)
+static bool clean_slot(const struct watch_session *s, __u32 slot)
 {
 	struct tproxy_watcher watcher;
 
 	if (bpf_map_lookup_elem(s->watchers, &slot, &watcher) || !watcher.owner ||
 	    tell(s, TPROXY_WATCH_OP_CLAIM, slot))
-		return;
+		return false;
 	bpf_map_delete_elem(s->rings, &slot);
 	tell(s, TPROXY_WATCH_OP_LEAVE, slot);
+	return true;
+}
+
+static int number_session(struct watch_session *s)
+{
+	while (!s->owner)
+		if (getrandom(&s->owner, sizeof(s->owner), 0) != sizeof(s->owner))
+			return -errno;
+	return 0;
+}
+
+unsigned int watch_sessions_clean(const struct state *state)
+{
+	struct watch_session s = { .prog = state->prog[PROG_WATCH],
+				   .watchers = state->map[MAP_WATCHERS],
+				   .rings = state->map[MAP_WATCH_RINGS] };
+	unsigned int n = 0;
+
+	if (s.prog < 0 || s.watchers < 0 || s.rings < 0 || number_session(&s))
+		return 0;
+	for (__u32 i = 0; i < TPROXY_WATCHERS; i++)
+		n += clean_slot(&s, i);
+	return n;
 }
 
 static int claim_slot(struct watch_session *s)
@@ -66,12 +89,10 @@ static int claim_slot(struct watch_session *s)
 
 static int take_slot(struct watch_session *s)
 {
-	int err = 0;
+	int err = number_session(s);
 
-	while (!s->owner)
-		if (getrandom(&s->owner, sizeof(s->owner), 0) != sizeof(s->owner))
-			return -errno;
-	err = claim_slot(s);
+	if (!err)
+		err = claim_slot(s);
 	if (err)
 		s->owner = 0;
 	return err;

@@ -65,4 +65,10 @@ struct trace_totals watch_session_totals(struct watch_session *session);
 
 void watch_session_close(struct watch_session *session);
 
+/*
+ * Removes the ring buffers of sessions that were killed, as soon as their time is over; later nobody
+ * fills them. Returns how many.
+ */
+unsigned int watch_sessions_clean(const struct state *state);
+
 #endif

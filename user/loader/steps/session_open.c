@@ -7,6 +7,7 @@
 #include "kernel/maps/generation.h"
 #include "kernel/maps/policy_maps.h"
 #include "kernel/maps/policy_slots.h"
+#include "kernel/watch/session.h"
 #include "loader/steps/confirm.h"
 #include "loader/steps/migrate.h"
 
@@ -97,6 +98,15 @@ static void refresh_local(struct session *session)
 			 strerror(-err));
 }
 
+/* Of traces and monitors; `watch` looks each second. */
+static void forget_killed(const struct session *session)
+{
+	const unsigned int n = session->dry_run ? 0 : watch_sessions_clean(&session->state);
+
+	if (n)
+		log_debug("%s: removed the buffers of %u killed sessions", session->state.dir, n);
+}
+
 /* An edit needs the live maps, also if an interrupted replacement left other ones pinned. */
 static int settle(struct session *session)
 {
@@ -109,6 +119,7 @@ static int settle(struct session *session)
 	}
 	confirm_settle(session);
 	refresh_local(session);
+	forget_killed(session);
 	return EXIT_DONE;
 }
 
