@@ -157,7 +157,7 @@ struct tproxy_config {
 	__u8 unreadable;  /* enum tproxy_unreadable */
 	__u8 link_local;  /* 1: a rule names destinations in 169.254.0.0/16, so they are relayed */
 	__u8 audit;       /* 1: a rule has the action audit */
-	__u8 watch;       /* enum tproxy_watch_kind, OR: what watch sessions want */
+	__u8 zero;        /* padding */
 };
 
 /* A flow, as packets of its client show it. */
@@ -257,7 +257,6 @@ struct tproxy_local_key {
 #define TPROXY_EVENTS(X)                                                                           \
 	X(AUDIT_BEGIN, "audit_begin") /* a flow that an audit rule forwards has begun */           \
 	X(AUDIT_END, "audit_end")     /* it has ended: `reason` */                                 \
-	X(PROXY_DOWN, "proxy_down")   /* the first flow start of a period without a listener */    \
 	X(ATTACHED, "attached")       /* by the loader, as all below: an interface */              \
 	X(DETACHED, "detached")                                                                    \
 	X(REPAIRED, "repaired")                                                                    \

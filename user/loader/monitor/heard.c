@@ -159,18 +159,6 @@ static void say_end(struct monitoring *m, const struct tproxy_event *event, cons
 		    flows_amount_text(event->bytes[1], down));
 }
 
-static void say_no_listener(struct monitoring *m, const struct tproxy_event *event,
-			    const char *text)
-{
-	const struct timespec at = stamp_real_time(event->time_ns);
-	char flow[3 * FLOWS_TEXT_LEN];
-	struct json_object *detail = flow_detail(m, event, flow);
-
-	(void)text;
-	m->hurry = true;
-	monitor_say(&m->out, &at, "no_listener", detail, "%s found no listener", flow);
-}
-
 /* ---- all ---------------------------------------------------------------- */
 
 int monitoring_heard(const struct tproxy_event *event, void *arg)
@@ -179,7 +167,6 @@ int monitoring_heard(const struct tproxy_event *event, void *arg)
 		struct monitoring * m, const struct tproxy_event *event, const char *text) = {
 		[TPROXY_EVENT_AUDIT_BEGIN] = say_begin,
 		[TPROXY_EVENT_AUDIT_END] = say_end,
-		[TPROXY_EVENT_PROXY_DOWN] = say_no_listener,
 		[TPROXY_EVENT_ATTACHED] = say_iface,
 		[TPROXY_EVENT_DETACHED] = say_iface,
 		[TPROXY_EVENT_REPAIRED] = say_repair,
