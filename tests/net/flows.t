@@ -101,7 +101,7 @@ ok "which is valid" valid_json flows "$WORK/out"
 is "its keys" "$(value "' '.join(sorted(o))")" \
 	"by_client by_destination by_rule complete flows rate relays schema total"
 is "keys of a flow" "$(value "' '.join(sorted(f := [f for f in o['flows'] if f['proto'] == 'udp' and 'server' in f][0]))")" \
-	"age_ms bytes_down bytes_up client client_port datagrams_down datagrams_up dst dst_port id idle_ms pool proto rate_down rate_up relay retired rule server server_port source source_port state"
+	"age_ms bytes_down bytes_up client client_port datagrams_down datagrams_up dst dst_port id idle_ms pool proto rate_down rate_up relay retired rule server server_port source source_port state via"
 is "numbers are numbers" "$(value "all(isinstance(f[k], int) for f in o['flows'] for k in ('id', 'client_port', 'dst_port', 'age_ms', 'bytes_up', 'rate_down'))")" True
 is "all of the answer came" "$(value "o['complete'], o['relays'], o['rate']")" "(True, ['15002'], 'average')"
 is "bytes and datagrams" "$(value "[(f['bytes_up'], f['bytes_down'], f['datagrams_up']) for f in o['flows'] if f['proto'] == 'udp' and f['dst'] == '$SERVER6']")" \

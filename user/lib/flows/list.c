@@ -39,6 +39,26 @@ static uint64_t per_second(uint64_t bytes, uint64_t ms)
 	return ms < 1000 ? bytes : (uint64_t)((double)bytes * 1000 / (double)ms);
 }
 
+int flow_list_add(struct flow_list *list, unsigned int relay, const struct flows_record *record)
+{
+	int err = array_room((void **)&list->items, list->n, &list->room, sizeof(*list->items));
+
+	if (err)
+		return err;
+	list->items[list->n++] = (struct flow_entry){
+		.record = *record,
+		.relay = relay,
+		.rate_up = per_second(record->bytes_up, record->age_ms),
+		.rate_down = per_second(record->bytes_down, record->age_ms),
+	};
+	return 0;
+}
+
+bool flow_list_has_forwarded(const struct flow_list *list)
+{
+	return list->n_relays && !*list->relays[list->n_relays - 1].name;
+}
+
 struct filling {
 	struct flow_list *list;
 	unsigned int relay;
@@ -47,18 +67,8 @@ struct filling {
 static int add_record(const struct flows_record *record, void *arg)
 {
 	const struct filling *filling = arg;
-	struct flow_list *list = filling->list;
-	int err = array_room((void **)&list->items, list->n, &list->room, sizeof(*list->items));
 
-	if (err)
-		return err;
-	list->items[list->n++] = (struct flow_entry){
-		.record = *record,
-		.relay = filling->relay,
-		.rate_up = per_second(record->bytes_up, record->age_ms),
-		.rate_down = per_second(record->bytes_down, record->age_ms),
-	};
-	return 0;
+	return flow_list_add(filling->list, filling->relay, record);
 }
 
 int flow_list_fill(struct flow_list *list, const struct flows_filter *filter,

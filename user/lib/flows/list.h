@@ -19,7 +19,7 @@ struct flow_entry {
 	struct flows_record record;
 	uint64_t rate_up; /* bytes a second */
 	uint64_t rate_down;
-	unsigned int relay;           /* in `relays` of the list */
+	unsigned int relay;           /* in `relays` of the list; without a name: forwarded */
 	const struct flow_rule *rule; /* borrowed; NULL: none, or not known */
 };
 
@@ -48,6 +48,12 @@ int flow_list_open(struct flow_list *list, const char *only);
  */
 int flow_list_fill(struct flow_list *list, const struct flows_filter *filter,
 		   const struct flows_relay **ret_failed);
+
+/* Appends a flow, with its average rates, of relays[relay]. 0 or -ENOMEM. */
+int flow_list_add(struct flow_list *list, unsigned int relay, const struct flows_record *record);
+
+/* Flows that no relay has: the last of its relays has no name then. */
+bool flow_list_has_forwarded(const struct flow_list *list);
 
 /* The rates of `list` from one that was filled ms earlier. */
 void flow_list_sample(struct flow_list *list, struct flow_list *earlier, uint64_t ms);

@@ -18,8 +18,9 @@ static const struct flow_entry *entry_of(const void *arg, size_t row)
 static void relay_cell(const void *arg, size_t row, char *text)
 {
 	const struct flow_list *list = arg;
+	const char *name = list->relays[list->items[row].relay].name;
 
-	snprintf(text, TABLE_CELL_LEN, "%s", list->relays[list->items[row].relay].name);
+	snprintf(text, TABLE_CELL_LEN, "%s", *name ? name : "forwarded");
 }
 
 static void id_cell(const void *arg, size_t row, char *text)
@@ -129,12 +130,13 @@ static void print_none(const struct flow_list *list)
 
 void flows_print_list(const struct flow_list *list, size_t limit)
 {
+	const bool one = list->n_relays < 2 && !flow_list_has_forwarded(list);
 	const struct table table = {
 		.columns = flow_columns,
 		.n_columns = ARRAY_SIZE(flow_columns),
 		.rows = limit < list->n ? limit : list->n,
 		.arg = list,
-		.hidden = (list->n_relays < 2) << COLUMN_RELAY | (!list->has_rules) << COLUMN_RULE,
+		.hidden = one << COLUMN_RELAY | (!list->has_rules) << COLUMN_RULE,
 	};
 
 	if (list->n)

@@ -61,10 +61,12 @@ static void put_rule(const struct flow_list *list, const struct flow_rule *rule)
 
 static void put_flow(const struct flow_list *list, const struct flow_entry *e)
 {
+	const char *relay = list->relays[e->relay].name;
 	const struct flows_record *r = &e->record;
 
-	printf("{\"relay\":");
-	put_string(list->relays[e->relay].name);
+	printf("{\"via\":\"%s\"", *relay ? "relay" : "forwarded");
+	if (*relay)
+		put_text("relay", relay);
 	put_number("id", r->id);
 	printf(",\"proto\":\"%s\"", flows_proto_text(r->proto));
 	put_address("client", &r->client);
@@ -127,7 +129,7 @@ static void put_totals(const struct flow_list *list, const struct flow_totals *t
 static void put_relays(const struct flow_list *list)
 {
 	printf(",\"relays\":[");
-	for (size_t i = 0; i < list->n_relays; i++) {
+	for (size_t i = 0; i < list->n_relays && *list->relays[i].name; i++) {
 		printf("%s", i ? "," : "");
 		put_string(list->relays[i].name);
 	}

@@ -64,6 +64,16 @@ void flow_report_explain(int err, const char *relay, char *ret_why)
 
 /* ---- collecting --------------------------------------------------------- */
 
+/* They need no relay: the result is then no longer `err`, which said that there is none. */
+static int add_forwarded(const struct flow_report *report, struct flow_list *list, int err)
+{
+	int result = -ENOENT;
+
+	if (report->forwarded && !report->relay)
+		result = report->forwarded(list, &report->filter, report->arg);
+	return result == -ENOENT ? err : result;
+}
+
 static int fill(const struct flow_report *report, struct flow_list *list, char *ret_why)
 {
 	const struct flows_relay *failed = NULL;
@@ -71,6 +81,8 @@ static int fill(const struct flow_report *report, struct flow_list *list, char *
 
 	if (!err)
 		err = flow_list_fill(list, &report->filter, &failed);
+	if (!failed && (!err || err == -ENOENT))
+		err = add_forwarded(report, list, err);
 	if (err)
 		flow_report_explain(err, failed ? failed->name : report->relay, ret_why);
 	return err;

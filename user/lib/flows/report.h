@@ -17,6 +17,12 @@ struct flow_report {
 	size_t limit;           /* of what is printed; SIZE_MAX: none */
 	unsigned int sample_ms; /* rates of this time, for which the call waits; 0: averages */
 	bool json;
+	/*
+	 * Adds flows that no relay has, or NULL. 0, also where there are none; -ENOENT: there
+	 * cannot be any; -errno.
+	 */
+	int (*forwarded)(struct flow_list *list, const struct flows_filter *filter, void *arg);
+	void *arg;
 };
 
 #define FLOWS_WHY_LEN 256

@@ -155,6 +155,8 @@ void naming_apply(struct naming *naming, struct session *session, struct flow_li
 	for (size_t i = 0; i < list->n; i++) {
 		struct flow_entry *entry = &list->items[i];
 
+		if (!*list->relays[entry->relay].name)
+			continue;
 		/* A pool's address is this host's, which no rule takes. */
 		entry->rule = pool_of(naming, &entry->record);
 		if (!entry->rule && !entry->record.server.family)

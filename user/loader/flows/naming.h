@@ -33,7 +33,7 @@ struct naming {
 /* 0 or -errno; naming_close in any case. */
 int naming_open(struct naming *naming, const struct session *session);
 
-/* Names the rule or the pool of each flow. Valid until naming_close. */
+/* Names the rule or the pool of each flow of a relay. Valid until naming_close. */
 void naming_apply(struct naming *naming, struct session *session, struct flow_list *list);
 void naming_close(struct naming *naming);
 

@@ -7,8 +7,8 @@
 #include "kernel/state/program.h"
 #include "lib/plain.h"
 #include "lib/util.h"
+#include "loader/flows/audited.h"
 #include "loader/steps/session_open.h"
-#include "loader/top/audited.h"
 
 /* Reading a large policy takes at most this part of the time. */
 #define NAMING_SHARE 20
@@ -89,6 +89,7 @@ static int count_drops(const struct state *state, struct top_sample *sample)
 
 static int take_rules(struct top_source *source, struct session *session, struct top_sample *sample)
 {
+	static const struct flows_filter all;
 	int err = open_naming(source, session);
 
 	if (!err)
@@ -98,7 +99,7 @@ static int take_rules(struct top_source *source, struct session *session, struct
 	if (!err)
 		naming_apply(&source->naming, session, &sample->list);
 	if (!err)
-		err = audited_add(&sample->list, &session->state, source->naming.rules);
+		err = audited_add(&sample->list, &all, &session->state, source->naming.rules);
 	sample->state = program_map_id(session->state.map[MAP_COUNTERS]);
 	return err;
 }

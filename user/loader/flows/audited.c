@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/top/audited.h"
+#include "loader/flows/audited.h"
 
 #include <bpf/bpf.h>
 #include <string.h>
 
+#include "lib/flows/match.h"
 #include "lib/flows/values.h"
 #include "lib/util.h"
 
@@ -11,14 +12,17 @@
 
 struct adding {
 	struct flow_list *list;
+	const struct flows_filter *filter;
 	const struct flow_rule *rules;
-	unsigned int relay; /* the one without a name */
 	uint64_t now_ns;
 	struct tproxy_flow_key keys[BATCH];
 	struct tproxy_audited values[BATCH];
 };
 
-/* Relays number their flows; here the key and the begin tell one flow from all others. */
+/*
+ * Relays number their flows; here the key and the begin tell one flow from all others. JSON readers
+ * keep 53 bits of a number.
+ */
 static uint64_t number(const struct tproxy_flow_key *key, uint64_t begin_ns)
 {
 	const unsigned char *bytes = (const unsigned char *)key;
@@ -26,7 +30,7 @@ static uint64_t number(const struct tproxy_flow_key *key, uint64_t begin_ns)
 
 	for (size_t i = 0; i < sizeof(*key); i++)
 		hash = (hash ^ bytes[i]) * 1099511628211ULL;
-	return hash;
+	return hash >> 11 ? hash >> 11 : 1;
 }
 
 static uint64_t ms_since(const struct adding *a, uint64_t ns)
@@ -50,24 +54,40 @@ static void describe(const struct adding *a, const struct tproxy_flow_key *key,
 	};
 }
 
+/* The last one. */
+static int name_relay(struct flow_list *list)
+{
+	struct flows_relay *relays;
+
+	if (flow_list_has_forwarded(list))
+		return 0;
+	relays = reallocarray(list->relays, list->n_relays + 1, sizeof(*relays));
+	if (!relays)
+		return -ENOMEM;
+	relays[list->n_relays] = (struct flows_relay){ .name = "" };
+	list->relays = relays;
+	list->n_relays++;
+	return 0;
+}
+
 static int add(const struct adding *a, const struct tproxy_flow_key *key,
 	       const struct tproxy_audited *value)
 {
-	const struct flow_rule *rule = NULL;
 	struct flow_list *list = a->list;
+	struct flows_record record;
 	int err;
 
 	if (value->end != TPROXY_AUDIT_NONE)
 		return 0;
-	err = array_room((void **)&list->items, list->n, &list->room, sizeof(*list->items));
-	if (err)
-		return err;
-	if (value->rule < TPROXY_MAX_RULES && a->rules[value->rule].name)
-		rule = &a->rules[value->rule];
-	list->items[list->n] = (struct flow_entry){ .relay = a->relay, .rule = rule };
-	describe(a, key, value, &list->items[list->n].record);
-	list->n++;
-	return 0;
+	describe(a, key, value, &record);
+	if (!flows_match(a->filter, &record))
+		return 0;
+	err = name_relay(list);
+	if (!err)
+		err = flow_list_add(list, (unsigned int)list->n_relays - 1, &record);
+	if (!err && value->rule < TPROXY_MAX_RULES && a->rules[value->rule].name)
+		list->items[list->n - 1].rule = &a->rules[value->rule];
+	return err;
 }
 
 static int add_all(struct adding *a, int map)
@@ -92,33 +112,19 @@ static int add_all(struct adding *a, int map)
 	return err;
 }
 
-static int add_relay(struct flow_list *list)
-{
-	struct flows_relay *relays =
-		reallocarray(list->relays, list->n_relays + 1, sizeof(*relays));
-
-	if (!relays)
-		return -ENOMEM;
-	relays[list->n_relays] = (struct flows_relay){ .name = "" };
-	list->relays = relays;
-	list->n_relays++;
-	return 0;
-}
-
-int audited_add(struct flow_list *list, const struct state *state, const struct flow_rule *rules)
+int audited_add(struct flow_list *list, const struct flows_filter *filter,
+		const struct state *state, const struct flow_rule *rules)
 {
 	__cleanup_free struct adding *a = NULL;
-	int err;
 
 	if (state->map[MAP_AUDITED] < 0)
 		return 0;
 	a = malloc(sizeof(*a));
-	err = a ? add_relay(list) : -ENOMEM;
-	if (err)
-		return err;
+	if (!a)
+		return -ENOMEM;
 	a->list = list;
+	a->filter = filter;
 	a->rules = rules;
-	a->relay = (unsigned int)list->n_relays - 1;
 	a->now_ns = monotonic_ns();
 	return add_all(a, state->map[MAP_AUDITED]);
 }
