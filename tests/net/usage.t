@@ -7,6 +7,14 @@
 prepare nginx
 snapshot >"$WORK/before"
 
+# --- standard output that is closed: nothing else gets its number ---
+
+closed() { "$LOADER" -n "$ROUTER" monitor --duration 1 >&- 2>"$WORK/err"; }
+nok "without standard output" closed
+like "it is an error of that" "$(<"$WORK/err")" 'standard output: Bad file descriptor'
+
+# --- options and arguments ---
+
 refuses "an unknown command" 2 frobnicate loader frobnicate
 refuses "an unknown option" 2 'frob.*tproxy-loader attach --help' loader attach r0 --frob
 refuses "an unknown option before the command" 2 'frob.*tproxy-loader --help' loader --frob status

@@ -2,16 +2,31 @@
 #include "lib/log.h"
 
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *program = "tproxy";
 static enum log_level threshold = LOG_NORMAL;
+
+/*
+ * If a standard descriptor is closed, the next file that is opened gets its number, and messages would
+ * be written there. /dev/null in the wrong direction fails like a closed descriptor.
+ */
+static void occupy_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			return;
+}
 
 void log_init(const char *name, enum log_level level)
 {
 	program = name;
 	threshold = level;
+	occupy_standard();
 }
 
 enum log_level log_level(void)

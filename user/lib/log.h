@@ -16,7 +16,10 @@ enum log_level {
 	LOG_TRACE = 2
 };
 
-/* name: program name shown before each message; kept by reference. */
+/*
+ * name: program name shown before each message; kept by reference. Call it before any file is opened:
+ * it sees to it that none gets the number of a standard descriptor.
+ */
 void log_init(const char *name, enum log_level level);
 enum log_level log_level(void);
 
