@@ -98,7 +98,8 @@ static void configure(struct round *r, __u32 mask)
 		rng_one_in(&r->rng, 4) ? TPROXY_UNREADABLE_PASS : TPROXY_UNREADABLE_DROP;
 	/* These only look. */
 	config.audit = rng_one_in(&r->rng, 2);
-	config.watch = rng_one_in(&r->rng, 2) ? TPROXY_WATCH_PACKETS | TPROXY_WATCH_EVENTS : 0;
+	r->w.skel->data_watch->watch_wanted =
+		rng_one_in(&r->rng, 2) ? TPROXY_WATCH_PACKETS | TPROXY_WATCH_EVENTS : 0;
 	r->ref.mark = MARK;
 	r->ref.mask = mask;
 	r->ref.df_mark = config.df_mark;

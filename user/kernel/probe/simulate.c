@@ -43,7 +43,6 @@ static bool is_private(enum state_map map, bool own_policy)
 	case MAP_HEALTH:
 	case MAP_PROBE:
 	case MAP_AUDITED:
-	case MAP_CONFIG: /* a copy, in which nobody watches: this is no packet of the live data path */
 	case MAP_AUDIT_PLACES:
 	case MAP_WATCH_WANTED: /* it is no packet that a trace may show */
 		return true;
@@ -84,7 +83,6 @@ static int open_programs(struct simulation *simulation, const struct state *live
 	}
 	simulation->skel = skel;
 	simulation->older = live ? live->map[MAP_OLDER] : -1;
-	simulation->config = live && !own_policy ? live->map[MAP_CONFIG] : -1;
 	for (int i = 0; i < MAP_MAX; i++)
 		simulation->maps.map[i] =
 			bpf_map__fd(bpf_object__find_map_by_name(skel->obj, state_map_name(i)));
@@ -159,22 +157,6 @@ static int delete_older(const struct simulation *simulation, const struct simula
 	return 0;
 }
 
-/* As it is live now, but without watch sessions. */
-static int copy_config(const struct simulation *simulation)
-{
-	struct tproxy_config config;
-	__u32 zero = 0;
-
-	if (simulation->config < 0)
-		return 0;
-	if (bpf_map_lookup_elem(simulation->config, &zero, &config))
-		return -errno;
-	config.watch = 0;
-	return bpf_map_update_elem(simulation->maps.map[MAP_CONFIG], &zero, &config, BPF_ANY) ?
-		       -errno :
-		       0;
-}
-
 /* ---- the verdict -------------------------------------------------------- */
 
 static int read_counters(const struct simulation *simulation, struct simulate_result *result)
@@ -236,8 +218,6 @@ int simulate_run(const struct simulation *simulation, const struct simulated_flo
 	int err = make_frame(flow, &p);
 
 	opts.data_size_in = (__u32)p.len;
-	if (!err)
-		err = copy_config(simulation);
 	if (!err)
 		err = copy_older(simulation, flow);
 	if (!err)

@@ -43,11 +43,10 @@ struct simulation {
 	struct tproxy_bpf *skel; /* owned */
 	struct state maps;       /* that it runs on; the skeleton owns the descriptors */
 	int older;               /* the live map of older UDP flows; -1: none. Not owned */
-	int config; /* the live configuration; -1: the caller fills its own. Not owned */
 };
 #define SIMULATE_CLOSED                                                                            \
 	{                                                                                          \
-		.maps = STATE_CLOSED, .older = -1, .config = -1                                    \
+		.maps = STATE_CLOSED, .older = -1                                                  \
 	}
 
 /* With policy and sockets of this state. 0 or -errno. */

@@ -97,15 +97,6 @@ const struct kind kinds_interface[] = {
 	  .cause = "The kernel refused, or there are more programs than are listed.",
 	  .see = "bpftool net show",
 	  .cure = "Run as root; reduce the number of programs." },
-	{ .id = "egress-missing",
-	  .title = "our program for packets that leave is not on the interface",
-	  .means =
-		  "Of audited flows, bytes and packets of servers are not counted, and their ends are seen late.",
-	  .cause =
-		  "Another tool removed all filters of the interface (tc qdisc del dev IF clsact), or somebody removed the pin of the link.",
-	  .see = "bpftool net show dev IF; tc filter show dev IF egress",
-	  .cure = "tproxy-loader attach IF puts it back; tproxy-loader watch does so by itself.",
-	  .fix = FIX_REPAIR },
 	{ .id = "vlan-not-attached",
 	  .title = "packets with a VLAN tag pass an attached trunk",
 	  .means =

@@ -152,7 +152,7 @@ static void turn_round(const struct filtered *flows, struct fw_packet *packet)
 	packet->fields[FW_DADDR] = fields[FW_SADDR];
 	packet->fields[FW_SPORT] = fields[FW_DPORT];
 	packet->fields[FW_PROTO] = fields[FW_PROTO];
-	if (protocol_of(flows->cls) == IPPROTO_TCP)
+	if (listening_protocol(flows->cls) == IPPROTO_TCP)
 		fw_packet_set(packet, FW_TCPFLAGS, &syn_ack, sizeof(syn_ack));
 }
 
