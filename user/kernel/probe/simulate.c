@@ -217,9 +217,10 @@ int simulate_run(const struct simulation *simulation, const struct simulated_flo
 		    .repeat = 1);
 	int err = make_frame(flow, &p);
 
+	if (err)
+		return err;
 	opts.data_size_in = (__u32)p.len;
-	if (!err)
-		err = copy_older(simulation, flow);
+	err = copy_older(simulation, flow);
 	if (!err)
 		err = bpf_prog_test_run_opts(
 			bpf_program__fd(simulation->skel->progs.tproxy_ingress), &opts);
