@@ -79,7 +79,7 @@ drop_case rule-missing marked=true interface=r0 problem=rule-missing
 TO=("$SERVER4")
 r sysctl -qw net.ipv4.conf.all.src_valid_mark=1
 r ip rule add pref 150 fwmark 0x1000000/0x1000000 lookup 15001
-drop_case src-valid-mark marked=true interface=r0 problem=mark-collision
+drop_case src-valid-mark marked=true interface=r0 problem=src-valid-mark
 r ip rule del pref 150
 r sysctl -qw net.ipv4.conf.all.src_valid_mark=0
 do_ok "attach mends the rules" loader attach r0

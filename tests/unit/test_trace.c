@@ -90,12 +90,12 @@ static void signatures(void **state)
 	assert_problem("NOT_SPECIFIED", "ip6_forward", true, false, "rule-missing");
 	assert_problem("NOT_SPECIFIED", "ip_forward", false, true, "mark-lost");
 	assert_problem("NOT_SPECIFIED", "ip6_forward_finish", false, true, "mark-lost");
-	assert_problem("IP_LOCAL_SOURCE", "ip_rcv_finish_core", true, true, "mark-collision");
-	assert_problem("NOT_SPECIFIED", "ip_rcv_finish_core", true, true, "mark-collision");
+	assert_problem("IP_LOCAL_SOURCE", "ip_rcv_finish_core", true, true, "src-valid-mark");
+	assert_problem("NOT_SPECIFIED", "ip_rcv_finish_core", true, true, "src-valid-mark");
 	assert_problem("IP_RPFILTER", "ip_rcv_finish_core", true, true, "rp-filter");
 	assert_problem("NETFILTER_DROP", "nft_do_chain", true, true, "input-filter");
 	assert_problem("NO_SOCKET", "tcp_v4_rcv", true, false, "no-listener");
-	assert_non_null(cause_of_drop(&answer).text);
+	assert_string_equal(cause_of_drop(&answer).id, "output-filter");
 	assert_null(cause_of_drop(&unknown).text);
 	assert_null(cause_of_drop(&unknown).id);
 }

@@ -20,7 +20,7 @@ static const struct {
 } signatures[] = {
 	{ "NETFILTER_DROP", NULL, .answer = YES,
 	  .cause = { "a firewall rule of this host drops this answer (output or postrouting)",
-		     NULL } },
+		     "output-filter" } },
 	{ "NETFILTER_DROP", NULL, .marked = YES,
 	  .cause = { "a firewall rule of this host drops it before the listener gets it",
 		     "input-filter" } },
@@ -42,12 +42,12 @@ static const struct {
 	{ "IP_LOCAL_SOURCE", NULL,
 	  .cause = { "its source counts as an address of this host: src_valid_mark is 1, and a "
 		     "routing rule for the mark has no iif",
-		     "mark-collision" } },
+		     "src-valid-mark" } },
 	/* before Linux 6.14 the kernel does not tell this reason from others */
 	{ "NOT_SPECIFIED", "ip_rcv_finish_core", .marked = YES,
 	  .cause = { "routing refuses its source: if src_valid_mark is 1, a routing rule for the "
 		     "mark without iif makes it look like an address of this host",
-		     "mark-collision" } },
+		     "src-valid-mark" } },
 	{ "IP_RPFILTER", NULL,
 	  .cause = { "rp_filter: the route back to its source leaves by another interface",
 		     "rp-filter" } },
