@@ -107,7 +107,7 @@ if device VLAN link r0 name r0.100 type vlan id 100; then
 fi
 
 again6() { # the kernel takes IPv6 addresses away when the VRF changes
-	r ip -6 address replace $GATE6/64 dev r0 nodad && r ip -6 address replace $ROUTER6/64 dev r1 nodad
+	r ip -6 address replace "$GATE6/64" dev r0 nodad && r ip -6 address replace "$ROUTER6/64" dev r1 nodad
 }
 if device VRF blue type vrf table 77; then
 	relay_stop

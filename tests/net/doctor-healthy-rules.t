@@ -43,8 +43,8 @@ ufw_start() {
 		CONF
 	r "$WORK/ufw/lib/ufw/ufw-init" --rootdir "$WORK/ufw" start >"$WORK/log/ufw" 2>&1
 	for tables in iptables ip6tables; do
-		r $tables -S INPUT | grep 'ufw6*-before-input' >/dev/null &&
-			r $tables -I INPUT -m mark --mark 0x1000000/0x1000000 -j ACCEPT || return
+		r "$tables" -S INPUT | grep -E 'ufw6?-before-input' >/dev/null &&
+			r "$tables" -I INPUT -m mark --mark 0x1000000/0x1000000 -j ACCEPT || return
 	done
 }
 
@@ -94,7 +94,10 @@ firewalld() {
 				ct status dnat accept
 				iifname "lo" accept
 				ct state invalid drop
-				ip6 daddr { ::/96, ::ffff:0.0.0.0/96, 2002::/24, 2002:a00::/24, 2002:7f00::/24, 2002:a9fe::/32, 2002:ac10::/28, 2002:c0a8::/32, 2002:e000::/19 } reject with icmpv6 addr-unreachable
+				ip6 daddr {
+					::/96, ::ffff:0.0.0.0/96, 2002::/24, 2002:a00::/24, 2002:7f00::/24,
+					2002:a9fe::/32, 2002:ac10::/28, 2002:c0a8::/32, 2002:e000::/19
+				} reject with icmpv6 addr-unreachable
 				iifname "r0" oifname "r1" accept
 				reject with icmpx admin-prohibited
 			}
@@ -102,7 +105,9 @@ firewalld() {
 				type filter hook output priority filter + 10; policy accept
 				ct state { established, related } accept
 				oifname "lo" accept
-				ip6 daddr { ::/96, ::ffff:0.0.0.0/96, 2002::/24, 2002:a00::/24, 2002:7f00::/24 } reject with icmpv6 addr-unreachable
+				ip6 daddr {
+					::/96, ::ffff:0.0.0.0/96, 2002::/24, 2002:a00::/24, 2002:7f00::/24
+				} reject with icmpv6 addr-unreachable
 			}
 		}
 	NFT
@@ -150,7 +155,10 @@ openwrt() {
 			chain input_lan { iifname r0 counter accept; }
 			chain input_wan {
 				meta nfproto ipv4 udp dport 68 counter accept
-				icmpv6 type { echo-request, destination-unreachable, packet-too-big, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } limit rate 1000/second accept
+				icmpv6 type {
+					echo-request, destination-unreachable, packet-too-big,
+					nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert
+				} limit rate 1000/second accept
 				iifname r1 counter jump handle_reject
 			}
 			chain forward_lan {
@@ -272,10 +280,10 @@ tailscale() {
 		COMMIT
 	END
 	for family in -4 -6; do
-		r ip $family rule add pref 5210 fwmark 0x80000/0xff0000 lookup main &&
-			r ip $family rule add pref 5230 fwmark 0x80000/0xff0000 lookup default &&
-			r ip $family rule add pref 5250 fwmark 0x80000/0xff0000 unreachable &&
-			r ip $family rule add pref 5270 lookup 52 || return
+		r ip "$family" rule add pref 5210 fwmark 0x80000/0xff0000 lookup main &&
+			r ip "$family" rule add pref 5230 fwmark 0x80000/0xff0000 lookup default &&
+			r ip "$family" rule add pref 5250 fwmark 0x80000/0xff0000 unreachable &&
+			r ip "$family" rule add pref 5270 lookup 52 || return
 	done
 }
 

@@ -158,13 +158,13 @@ done
 
 several_uplinks() {
 	for family in -4 -6; do
-		r ip $family rule add pref 1000 fwmark 0x100/0xff00 lookup 100
-		r ip $family rule add pref 1001 fwmark 0x200/0xff00 lookup 101
-		r ip $family rule add pref 32000 lookup main suppress_prefixlength 0
+		r ip "$family" rule add pref 1000 fwmark 0x100/0xff00 lookup 100
+		r ip "$family" rule add pref 1001 fwmark 0x200/0xff00 lookup 101
+		r ip "$family" rule add pref 32000 lookup main suppress_prefixlength 0
 	done
 	r ip rule add pref 1100 from 10.77.1.0/24 lookup 102
-	r ip route add default via $SERVER4 table 100
-	r ip route add default via $SERVER4 table 102
+	r ip route add default via "$SERVER4" table 100
+	r ip route add default via "$SERVER4" table 102
 	r nft 'add table inet wan; add chain inet wan pre { type filter hook prerouting priority mangle; };
 		add rule inet wan pre ct mark and 0xff00 != 0 meta mark set meta mark or 0x100;
 		add rule inet wan pre iifname r0 meta mark and 0xff00 == 0 meta mark set meta mark or 0x200'
@@ -174,7 +174,7 @@ well "several uplinks"
 r nft delete table inet wan
 for family in -4 -6; do
 	for pref in 1000 1001 1100 32000; do
-		r ip $family rule del pref $pref 2>/dev/null
+		r ip "$family" rule del pref $pref 2>/dev/null
 	done
 done
 loader -q detach --all

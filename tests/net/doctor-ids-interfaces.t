@@ -34,14 +34,14 @@ ok "a bridge" r ip link add br0 type bridge
 ok "is up" r ip link set br0 up
 bridged() {
 	r ip link set r0 master br0 && r ip address flush dev r0 scope global &&
-		topo_address "$ROUTER" br0 $GATE4/24 $GATE6/64
+		topo_address "$ROUTER" br0 "$GATE4/24" "$GATE6/64"
 }
 fault enslaved bridged
 cure
 ok "flows go through the relay" relayed
 loader -q detach --all
 r ip link del br0
-ok "the address is back" topo_address "$ROUTER" r0 $GATE4/24 $GATE6/64
+ok "the address is back" topo_address "$ROUTER" r0 "$GATE4/24" "$GATE6/64"
 do_ok "attach" loader attach r0 --ports 80,udp/53
 ok "flows go through the relay" relayed
 healthy "without the bridge"
@@ -52,7 +52,7 @@ index=$(index_of r2)
 FAULT_ALSO=program-missing # it went with the veth device
 another_kind() {
 	r ip link del r2 && for kind in ifb dummy; do
-		r ip link add r2 index "$index" type $kind && break
+		r ip link add r2 index "$index" type "$kind" && break
 	done && r ip link set r2 up
 }
 fault unfit-device another_kind
@@ -76,7 +76,7 @@ ok "an interface without IPv6" no_ipv6
 healthy "without IPv6"
 fault ipv6-half r sysctl -qw net.ipv6.conf.r0.disable_ipv6=0
 cure
-ok "with its address" r ip -6 address replace $GATE6/64 dev r0 nodad
+ok "with its address" r ip -6 address replace "$GATE6/64" dev r0 nodad
 ok "flows go through the relay" relayed
 
 # ---- builds ----
@@ -123,8 +123,8 @@ if r ip link add blue type vrf table 77 2>/dev/null; then
 			topo_again
 	}
 	topo_again() {
-		r ip -6 address replace $GATE6/64 dev r0 nodad &&
-			r ip -6 address replace $ROUTER6/64 dev r1 nodad
+		r ip -6 address replace "$GATE6/64" dev r0 nodad &&
+			r ip -6 address replace "$ROUTER6/64" dev r1 nodad
 	}
 	ok "the interfaces are members of a VRF" member
 	ok "a relay for it" relay_start --device r0
