@@ -103,6 +103,22 @@ cure
 r ip link set r0 xdpgeneric off
 healthy "without it"
 
+# ---- answers to audited flows ----
+
+do_ok "a rule that audits" loader rule add seen --action audit --ports 7007
+healthy "with a rule that audits"
+index=$(index_of r0)
+egress_gone() {
+	if [[ -e $PINS/links/${index}_egress ]]; then
+		rm "$PINS/links/${index}_egress"
+	else
+		r tc filter del dev r0 egress
+	fi
+}
+fault egress-missing egress_gone
+cure
+loader rule del seen
+
 # ---- the side of the servers ----
 
 loader -q detach --all
