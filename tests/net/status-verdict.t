@@ -77,9 +77,9 @@ filter_drops() {
 	broken "INPUT drops, and nothing was seen" "5 input-filter" --probe
 	asks $SERVER4
 	broken "INPUT drops datagrams" "5 input-filter"
-	cure=$(loader status --probe |
-		sed -n "s/.*(let marked packets in: nft '\(insert .* accept\)';.*/\1/p" | head -n 1)
-	do_ok "$HOOK: the cure it names" r nft "${cure/filter input/fw input}"
+	cure=$(loader status --probe | sed -n "s/.*(nft '\(insert .* accept\)';.*/\1/p" | head -n 1)
+	like "$HOOK: it names the chain" "$cure" '^insert rule inet fw input '
+	do_ok "$HOOK: the cure it names" r nft "$cure"
 	again
 	tries $SERVER4
 	well "helps"
