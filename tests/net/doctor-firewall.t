@@ -194,6 +194,25 @@ fault forward-skipped rule 'insert rule inet filter forward iifname r0 tcp dport
 cure
 fault forward-skipped r iptables-legacy -A FORWARD -p udp --dport 53 -j REJECT
 cure
+# a rule of the policy that refuses the same before
+fault forward-skipped rule 'insert rule inet filter forward iifname r0 tcp dport 80 ip daddr 10.77.3.0/24 drop'
+do_ok "an earlier rule that refuses more" loader rule add refused --ports 80 --to 10.77.0.0/16 --action reset --before default
+healthy "what the policy refuses is no matter"
+do_ok "without it" loader rule del refused
+do_ok "one that refuses another network" loader rule add refused --ports 80 --to 10.77.3.0/25 --action drop --before default
+ok "is not enough" doctor_finds forward-skipped
+do_ok "without it" loader rule del refused
+do_ok "one of other clients" loader rule add refused --ports 80 --from 10.77.1.128/25 --action drop --before default
+ok "is not enough" doctor_finds forward-skipped
+do_ok "without it" loader rule del refused
+do_ok "one that passes" loader rule add refused --ports 80 --to 10.77.3.0/24 --action audit --before default
+ok "is not enough" doctor_finds forward-skipped
+cure
+do_ok "without it" loader rule del refused
+do_ok "flows that are only watched" loader rule add watched --ports 8080 --to 10.77.4.0/24 --action audit --before default
+rule 'insert rule inet filter forward iifname r0 tcp dport 8080 ip daddr 10.77.4.0/24 drop'
+healthy "are forwarded, so that filters apply"
+do_ok "without it" loader rule del watched
 rule 'insert rule inet filter forward iifname r0 tcp dport 25 drop'
 healthy "a filter for other flows still applies"
 

@@ -33,6 +33,19 @@ proxy tcp 0.0.0.0 transparent
 finds "it can be dialled" "degraded:listener-exposed"
 like "it says where to bind it" "$(doctor_next listener-exposed)" '127\.0\.0\.1:3129 and \[::1\]:3129'
 proxy_stop
+proxy tcp 0.0.0.0 transparent
+r nft 'add table inet guard; add chain inet guard in { type filter hook input priority 0; };
+	add rule inet guard in iifname r0 ct state new meta mark & 0x1000000 == 0 tcp dport 3129 drop'
+finds "a packet filter protects its port" -
+like "doctor says so" "$(json_value "[c['evidence'] for c in o['checks'] if c['id'] == 'exposed'][0]" <"$DOCTOR_JSON")" \
+	'a packet filter protects tcp port 3129'
+r nft 'flush chain inet guard in; add rule inet guard in iifname r0 ip saddr 10.77.1.0/25 tcp dport 3129 drop'
+finds "it protects the port from some" "degraded:listener-exposed"
+like "doctor says that it may" "$(json_value "o['problems'][0]['text']" <"$DOCTOR_JSON")" 'a packet filter may drop some'
+r nft 'flush chain inet guard in; add rule inet guard in iifname r0 tcp dport 3130 drop'
+finds "another port" "degraded:listener-exposed"
+r nft delete table inet guard
+proxy_stop
 proxy tcp 10.77.1.1 transparent
 finds "an address of the network counts, too: nobody finds it there" \
 	"broken:no-listener degraded:listener-exposed"

@@ -149,4 +149,17 @@ ok "one starts" relay_says "upstream socks5://$SERVER4:1080 is up again"
 finds "one works" "degraded:upstream-down"
 serve_run more "$SERVER" python3 "$LIB/socks5.py" 1081
 mended "the cure, to start them, helps"
+
+# --- a loop: the router beyond r0 returns what it gets ---
+again
+c sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.c0.send_redirects=0
+r sysctl -qw net.ipv4.conf.all.accept_local=1 net.ipv4.conf.r0.accept_local=1 \
+	net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.r0.send_redirects=0
+healthy "no loop yet"
+r ip route add 10.77.9.0/24 via "$CLIENT4"
+is "a connection goes round" "$(c python3 "$LIB/net.py" probe 10.77.9.9 80 20)" "connected reset"
+finds "its flows came back" "degraded:loop"
+like "it says how many" "$(json_value "o['problems'][0]['text']" <"$DOCTOR_JSON")" '^[0-9]+ flows of tproxy-relay .* came back'
+r ip route replace blackhole 10.77.9.0/24
+mended "half a minute after the route is corrected"
 finish

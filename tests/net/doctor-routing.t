@@ -109,7 +109,6 @@ classic() {
 		r ip rule add pref 1000 fwmark 0x1000000/0x1000000 lookup 15001
 }
 fault src-valid-mark classic
-nok "packets do not arrive" c curl -s -m 1 -o /dev/null "http://$SERVER4/whoami"
 like "the cure" "$(doctor_next src-valid-mark)" '^ip -4 rule del pref 1000; '
 cure
 ok "flows go through the relay again" relayed
@@ -129,6 +128,56 @@ loader port del tcp/443
 fault quic-passes loader rule add web --ports 443 --action drop
 cure
 loader rule del web
+
+for action in pass audit; do
+	do_ok "HTTPS is only let through: $action" loader rule add web --ports 443 --action $action --before default
+	healthy "$action: QUIC is no problem"
+	loader rule del web
+done
+refuse() { # ACTION OTHER — HTTPS is refused, and QUIC is left to that action
+	loader rule add web --ports 443 --action "$1" --before default &&
+		loader rule add quic --ports udp/443 --action "$2" --before default
+}
+fault quic-passes refuse reset audit
+cure eval "cured && loader rule del quic"
+loader rule del web
+do_ok "refused both" refuse drop reset
+healthy "both are refused"
+loader rule del web
+loader rule del quic
+
+fault dns-tcp-passes loader rule add dns --ports udp/53 --action drop --before default
+cure
+loader rule del dns
+few() { # the other protocol is refused for some of the clients only
+	loader rule add dns --ports udp/53 --action drop --before default &&
+		loader rule add few --ports 53 --from 10.77.1.0/25 --action drop --before default
+}
+fault dns-tcp-passes few
+cure eval "cured && loader rule del few"
+loader rule del dns
+healthy "DNS of the proxy: no problem"
+like "but it says so" "$(json_value "[c['evidence'] for c in o['checks'] if c['id'] == 'dns'][0]" <"$DOCTOR_JSON")" \
+	'DNS over TCP'
+
+# ---- after a reboot ----
+
+persistent() { json_value "[c['evidence'] for c in o['checks'] if c['id'] == 'persistent'][0]" <"$DOCTOR_JSON"; }
+mkdir -p /run/systemd/system "$WORK/units/multi-user.target.wants" "$WORK/no-units"
+mkdir -p /etc/systemd/system && mount --bind "$WORK/units" /etc/systemd/system
+for dir in /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
+	[[ ! -e $dir/multi-user.target.wants/tproxy-loader.service ]] || mount --bind "$WORK/no-units" $dir
+done
+healthy "the unit is not enabled"
+like "a note says so" "$(persistent)" '^not-persistent: .*systemctl enable tproxy-loader'
+ok "which is explained" loader doctor --explain not-persistent
+ln -s "$WORK/no-unit" "$WORK/units/multi-user.target.wants/tproxy-loader.service"
+healthy "a link that leads nowhere"
+like "does not count" "$(persistent)" '^not-persistent: '
+: >"$WORK/no-unit"
+healthy "the unit is enabled"
+is "that is all" "$(persistent)" "the unit is enabled"
+umount /etc/systemd/system
 
 # ---- systemd-networkd ----
 

@@ -79,6 +79,7 @@ void describe_relay(const void *daemon, struct flows_status *ret_status)
 	read_tally(TALLY_LIMITED, &s.limited);
 	read_tally(TALLY_NO_PORT, &s.no_port);
 	read_tally(TALLY_LOST, &s.lost);
+	read_tally(TALLY_LOOP, &s.loop);
 	describe_descriptors(&d->budget, &s);
 	describe_log(&d->options, &s);
 	describe_egress(&d->relay.settings->egress, &s);

@@ -121,6 +121,7 @@ struct flows_status {
 	uint64_t log_inode;
 	char upstream_down[128]; /* one that is down, without its password */
 	char log_path[1024];     /* empty: the log goes to standard output */
+	struct flows_event loop; /* flows of the relay itself that came back as new ones */
 };
 
 /* One process has sent all that it has. */
@@ -131,6 +132,6 @@ struct flows_end {
 	uint64_t matched;   /* flows; of FLOWS_KILL: those that were ended */
 };
 
-_Static_assert(sizeof(struct flows_status) == 1304, "the same in all builds");
+_Static_assert(sizeof(struct flows_status) == 1320, "the same in all builds");
 
 #endif

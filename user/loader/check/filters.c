@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What packet filters do to intercepted flows, or no longer do, because nothing is forwarded. */
+/* What packet filters do to intercepted flows and to their answers. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -124,102 +124,6 @@ static void check_nat(const struct filtered *flows, void *own)
 	fw_walk_hook(&walk, FW_PREROUTING);
 }
 
-/* ---- forward ------------------------------------------------------------ */
-
-struct networks {
-	struct fw_range ranges[FILTERS_MAX_RANGES];
-	size_t n;
-};
-
-static int add_network(const struct address *address, void *arg)
-{
-	struct networks *networks = arg;
-	struct prefix prefix = { .family = address->family, .len = address->len };
-	struct fw_range *range = &networks->ranges[networks->n];
-
-	if (networks->n == FILTERS_MAX_RANGES)
-		return 1;
-	memcpy(prefix.addr, address->addr, sizeof(prefix.addr));
-	prefix_shorten(&prefix, prefix.len);
-	*range = (struct fw_range){ 0 };
-	memcpy(range->lo, prefix.addr, sizeof(range->lo));
-	memcpy(range->hi, prefix.addr, sizeof(range->hi));
-	for (size_t i = prefix.len; i < (prefix.family == AF_INET ? 32 : 128); i++)
-		range->hi[i / 8] |= (__u8)(0x80 >> i % 8);
-	networks->n++;
-	return 0;
-}
-
-/* Clients of a rule for everybody are those of the networks that the interface is in. */
-static void assume_clients(const struct filtered *flows, struct fw_packet *packet,
-			   struct networks *networks)
-{
-	if (packet->fields[FW_SADDR].ranges)
-		return;
-	device_addresses_of(&flows->c->session->nl, packet->family, flows->iface->device.ifindex,
-			    add_network, networks);
-	if (networks->n)
-		fw_packet_ranges(packet, FW_SADDR, networks->ranges, networks->n);
-}
-
-/*
- * Servers of a rule for all destinations. The addresses left out hold an IPv4 address: many firewalls
- * refuse these, and no host has them any more (RFC 4291 2.5.5.1, RFC 7526).
- */
-static void assume_servers(struct fw_packet *packet)
-{
-	static const struct fw_range servers[] = {
-		{ .lo = { [7] = 1 },
-		  .hi = { 0x20, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-			  0xff, 0xff, 0xff, 0xff } },
-		{ .lo = { 0x20, 0x03 },
-		  .hi = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-			  0xff, 0xff, 0xff, 0xff } },
-	};
-
-	if (packet->family == AF_INET6 && !packet->fields[FW_DADDR].ranges)
-		fw_packet_ranges(packet, FW_DADDR, servers, ARRAY_SIZE(servers));
-}
-
-static void report_skipped(const struct filtered *flows, const struct fw_walk *walk)
-{
-	char where[FILTERS_DROP_LEN], cure[FW_TEXT_LEN];
-	struct problem *p = filters_problem(
-		flows, problem_add(&flows->c->problems, "forward-skipped", VERDICT_DEGRADED,
-				   flows->iface->device.name, flows->rule->name));
-
-	problem_text(p,
-		     "%s dropped %s of these flows before: intercepted flows are not forwarded, so "
-		     "it no longer applies",
-		     filters_drop_text(walk, where), walk->dropped == FW_ALL ? "all" : "some");
-	if (walk->rule && fw_rule_delete_text(flows->fw, walk->rule, cure))
-		problem_next(p, "%s; after you made it a rule of the policy (action = drop)", cure);
-	else
-		problem_next(p, "%s; make what it allows the rule's own `from`, `to` and ports",
-			     fw_list_text(walk->chain, cure));
-}
-
-static void check_forward(const struct filtered *flows, void *unused)
-{
-	struct networks networks = { .n = 0 };
-	struct fw_packet packet = flows->packet;
-	char out[IF_NAMESIZE];
-	struct fw_walk walk;
-
-	filters_way_out(flows, out);
-	if (!*out)
-		return; /* nothing is forwarded there */
-	fw_packet_bits(&packet, FW_MARK, 0, ~0u);
-	packet.fields[FW_TRANSPARENT] = (struct fw_known){ .ranges = NULL };
-	fw_packet_device(&packet, FW_OIF, out);
-	assume_clients(flows, &packet, &networks);
-	assume_servers(&packet);
-	fw_walk_init(&walk, flows->fw, &packet);
-	fw_walk_hook(&walk, FW_FORWARD);
-	if (walk.dropped != FW_NEVER)
-		report_skipped(flows, &walk);
-}
-
 /* ---- all ---------------------------------------------------------------- */
 
 void check_filters(struct checkup *c, const struct checked_iface *iface)
@@ -231,9 +135,4 @@ void check_filters(struct checkup *c, const struct checked_iface *iface)
 	if (!addrset_read(&own, &c->session->nl))
 		filters_each(c, iface, check_nat, &own);
 	addrset_free(&own);
-}
-
-void check_skipped(struct checkup *c, const struct checked_iface *iface)
-{
-	filters_each(c, iface, check_forward, NULL);
 }

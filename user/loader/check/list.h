@@ -27,7 +27,8 @@ void check_handshakes(struct checkup *c);
  */
 void check_delivery(struct checkup *c);
 /*
- * relay-silent, relay-elsewhere, descriptors-short, no-free-port, port-range-small, upstream-down;
+ * relay-silent, relay-elsewhere, descriptors-short, no-free-port, port-range-small, upstream-down,
+ * loop;
  * only `doctor` runs this one and the next seven
  */
 void check_relays(struct checkup *c);
@@ -90,6 +91,10 @@ void check_ipv6(struct checkup *c, const struct checked_iface *iface);
 void check_quic(struct checkup *c, const struct checked_iface *iface);
 /* src-valid-mark */
 void check_source(struct checkup *c, const struct checked_iface *iface);
+/* dns-tcp-passes */
+void check_dns(struct checkup *c, const struct checked_iface *iface);
+/* not-persistent, a note: nothing is wrong now */
+void check_persistent(struct checkup *c);
 /* networkd-rules */
 void check_networkd(struct checkup *c);
 /* table-shared */

@@ -146,6 +146,27 @@ static void check_ports(struct checkup *c, const struct asked *asked)
 	next_for_ports(p);
 }
 
+/* ---- loops -------------------------------------------------------------- */
+
+/* Two: one may be a client that happens to choose the same port. */
+static void check_loop(struct checkup *c, const struct asked *asked)
+{
+	const struct flows_event *loop = &asked->told.status.loop;
+	char name[ASKED_NAME_LEN];
+	struct problem *p;
+
+	if (!is_recent(loop) || loop->count < 2)
+		return;
+	p = problem_add(&c->problems, "loop", VERDICT_DEGRADED, NULL, NULL);
+	problem_text(p,
+		     "%llu flows of %s itself came back to it, the latest %llu s ago: a route "
+		     "leads them here again until their TTL ends the loop",
+		     (unsigned long long)loop->count, asked_name(asked, name),
+		     (unsigned long long)loop->ago_ms / 1000);
+	problem_next(p, "tproxy-loader flows; correct the route to the destination of those with "
+			"the word loop, here or at the next router");
+}
+
 /* ---- upstreams ---------------------------------------------------------- */
 
 static void check_upstreams(struct checkup *c, const struct asked *asked)
@@ -184,6 +205,7 @@ static void judge(struct checkup *c, const struct asked *asked, void *unused)
 	check_descriptors(c, asked);
 	if (asked->told.status.flags & FLOWS_OWN_PORTS)
 		check_ports(c, asked);
+	check_loop(c, asked);
 	check_upstreams(c, asked);
 }
 

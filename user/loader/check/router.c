@@ -280,7 +280,8 @@ void check_ipv6(struct checkup *c, const struct checked_iface *iface)
 			continue;
 		if (has_family(rule, AF_INET6))
 			return;
-		if (has_whole_family(rule, AF_INET) && rule->action != TPROXY_ACTION_PASS)
+		if (has_whole_family(rule, AF_INET) && rule->action != TPROXY_ACTION_PASS &&
+		    rule->action != TPROXY_ACTION_AUDIT)
 			everything = everything ? everything : rule;
 	}
 	if (!everything || sysctl_number("ipv6/conf/%s/forwarding", name) <= 0 ||
@@ -292,43 +293,4 @@ void check_ipv6(struct checkup *c, const struct checked_iface *iface)
 		     "flows to servers with IPv6 addresses pass");
 	problem_next(p, "tproxy-loader cidr add --rule %s ::/0; or stop forwarding IPv6",
 		     everything->name);
-}
-
-/* ---- QUIC --------------------------------------------------------------- */
-
-static bool covers(const struct rule *rule, __u8 protocol, __u16 port)
-{
-	for (size_t i = 0; i < rule->services.n; i++)
-		if (service_covers(&rule->services.items[i], protocol, port))
-			return true;
-	return false;
-}
-
-/* A browser that can reach UDP port 443 does not use TCP there for long. */
-void check_quic(struct checkup *c, const struct checked_iface *iface)
-{
-	const struct rule *blocks = NULL, *takes = NULL;
-	struct problem *p;
-
-	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
-		const struct rule *rule = &c->policy.rules[i];
-
-		if (!checkup_takes(c, iface, i) || rule->action == TPROXY_ACTION_PASS)
-			continue;
-		if (covers(rule, IPPROTO_UDP, 443))
-			return;
-		if (!covers(rule, IPPROTO_TCP, 443))
-			continue;
-		takes = rule;
-		if (rule->action != TPROXY_ACTION_PROXY)
-			blocks = rule;
-	}
-	if (takes && !blocks)
-		checkup_evidence(c, "%s: QUIC (UDP port 443) passes", iface->device.name);
-	if (!blocks)
-		return;
-	p = problem_add(&c->problems, "quic-passes", VERDICT_DEGRADED, iface->device.name,
-			blocks->name);
-	problem_text(p, "it refuses TCP port 443, but QUIC, which browsers use there, passes");
-	problem_next(p, "tproxy-loader port add --rule %s udp/443", blocks->name);
 }

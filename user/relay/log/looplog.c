@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "relay/log/record.h"
+#include "relay/log/tally.h"
 
 #define WARN_EVERY_MS 60000
 
@@ -88,6 +89,7 @@ void looplog_warn(struct looplog *l, const struct looplog_flow *arrived, uint64_
 {
 	char src[SADDR_TEXT_LEN], dst[SADDR_TEXT_LEN];
 
+	tally_add(TALLY_LOOP, 1);
 	if (!record_limit_take(&l->warnings, now))
 		return;
 	record_say(RECORD_WARN,

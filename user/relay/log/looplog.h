@@ -41,7 +41,7 @@ void looplog_note(struct looplog *l, const struct looplog_flow *sent, const unio
  */
 bool looplog_seen(struct looplog *l, const struct looplog_flow *arrived, uint64_t now);
 
-/* Logs a warning, once a minute at most. */
+/* Counts it, and logs a warning, once a minute at most. */
 void looplog_warn(struct looplog *l, const struct looplog_flow *arrived, uint64_t now);
 
 #endif

@@ -12,6 +12,7 @@ enum tally_kind {
 	TALLY_LIMITED, /* flows refused or ended for lack of descriptors or memory */
 	TALLY_NO_PORT, /* flows for which this host had no port */
 	TALLY_LOST,    /* lines of the log */
+	TALLY_LOOP,    /* flows of the relay itself that came back as new ones */
 	TALLY_MAX
 };
 

@@ -40,5 +40,18 @@ const struct kind kinds_policy[] = {
 	  .cause = "The rule that refuses names TCP only.",
 	  .see = "tproxy-loader rule list",
 	  .cure = "tproxy-loader port add --rule NAME udp/443" },
+	{ .id = "dns-tcp-passes",
+	  .title = "DNS is refused over UDP, and passes over TCP",
+	  .means = "Clients ask the same servers by TCP port 53.",
+	  .cause = "The rule that refuses names udp/53 only.",
+	  .see = "tproxy-loader rule list; dig +tcp",
+	  .cure = "tproxy-loader port add --rule NAME tcp/53" },
+	{ .id = "not-persistent",
+	  .title = "nothing is known to attach it again after a reboot",
+	  .means = "Until then nothing is wrong; after a reboot all flows pass.",
+	  .cause =
+		  "systemd runs and the unit tproxy-loader is not enabled. If something else attaches, such as a script of ifupdown, all is well.",
+	  .see = "systemctl is-enabled tproxy-loader",
+	  .cure = "tproxy-loader save >/etc/tproxy/tproxy.conf && systemctl enable tproxy-loader" },
 	{ .id = NULL },
 };

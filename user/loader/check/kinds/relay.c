@@ -40,6 +40,14 @@ const struct kind kinds_relay[] = {
 	  .see = "sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports",
 	  .cure = "sysctl -w net.ipv4.ip_local_port_range=\"16384 60999\", or source = client-ip.",
 	  .fix = FIX_SYSCTL },
+	{ .id = "loop",
+	  .title = "flows of the relay come back to it",
+	  .means =
+		  "One connection of a client becomes up to 64 flows and then fails. The TTL ends each loop, and the relay refuses flows to its own ports.",
+	  .cause =
+		  "A route leads packets to this destination back by an attached interface: a router that does not have the network returns them to its default gateway.",
+	  .see = "tproxy-loader flows; ' loop' at the end of lines of the relay's log; traceroute -n DESTINATION",
+	  .cure = "Correct the route here or at that router, or blackhole networks that nobody has: ip route add blackhole NETWORK." },
 	{ .id = "upstream-down",
 	  .title = "a proxy behind the relay does not work",
 	  .means =
