@@ -145,7 +145,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_A)
 	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LOADER_LIBS) -lcmocka -o $@
 
 # The checks are part of the loader.
-$(BUILD)/tests/unit/test_checks $(BUILD)/tests/unit/test_memory_use $(BUILD)/tests/unit/test_doctor: $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(filter-out %/main.o,$(LOADER_OBJ)) $(RELAY_A) $(LIB_A)
+$(BUILD)/tests/unit/test_checks $(BUILD)/tests/unit/test_check_offload $(BUILD)/tests/unit/test_memory_use $(BUILD)/tests/unit/test_doctor: $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(filter-out %/main.o,$(LOADER_OBJ)) $(RELAY_A) $(LIB_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LOADER_LIBS) -lcmocka -o $@
 

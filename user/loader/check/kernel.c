@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Can this kernel do what we need, and does it let us? Found out by doing, where that is possible. */
+#include "loader/check/kernel.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cap-ng.h>
@@ -63,23 +65,28 @@ static void report_refused(struct checkup *c, int err)
 			"bpf(2)");
 }
 
-static void check_jit(struct checkup *c, int prog)
+void kernel_judge_jit(struct checkup *c, __u32 jited_len)
 {
-	struct bpf_prog_info info = { 0 };
-	__u32 len = sizeof(info);
 	struct problem *p;
 
-	if (bpf_obj_get_info_by_fd(prog, &info, &len)) {
-		checkup_unchecked(c, "JIT unknown");
-		return;
-	}
-	if (info.jited_prog_len) {
+	if (jited_len) {
 		checkup_evidence(c, "JIT");
 		return;
 	}
 	p = problem_add(&c->problems, "jit-off", VERDICT_DEGRADED, NULL, NULL);
 	problem_text(p, "programs are interpreted: each packet costs several times as much");
 	problem_next(p, "sysctl -w net/core/bpf_jit_enable=1; then attach again");
+}
+
+static void check_jit(struct checkup *c, int prog)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(prog, &info, &len))
+		checkup_unchecked(c, "JIT unknown");
+	else
+		kernel_judge_jit(c, info.jited_prog_len);
 }
 
 /* False if it cannot be loaded; a problem says why. */
