@@ -9,7 +9,7 @@ import struct
 import sys
 
 BPF_OBJ_GET, BPF_PROG_TEST_RUN, SYS_BPF = 7, 10, 321
-REPAIRED, NO_RULE = 5, 0xffffffff
+REPAIRED, NO_RULE = 4, 0xffffffff
 libc = ctypes.CDLL(None, use_errno=True)
 
 
