@@ -74,10 +74,11 @@ ok "it shows a page" wait_for 20 shows next
 for verb in status clean "port add tcp/7777"; do
 	trace_start "before-${verb%% *}" --port 80 || fatal "trace starts"
 	trace_stop "before-${verb%% *}" KILL
-	loader ${verb} >/dev/null
+	read -ra words <<<"$verb"
+	loader "${words[@]}" >/dev/null
 	is "$verb: the slot is in use for some seconds" "$(rings)" 2
 	ok "$verb: then its time is over" wait_for 30 expired
-	try loader ${verb}
+	try loader "${words[@]}"
 	is "$verb removes its ring buffer" "$(rings)" 1
 done
 trace_stop next
