@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/flowtable.h>
+#include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -110,6 +111,35 @@ static int take_flowtable(struct firewall *fw, const struct nlmsghdr *msg)
 	return 0;
 }
 
+/* ---- tables ------------------------------------------------------------- */
+
+static void free_table(struct nftnl_table **table)
+{
+	if (*table)
+		nftnl_table_free(*table);
+}
+
+/* The chains of a dormant table are at no hook. */
+static int take_table(struct firewall *fw, const struct nlmsghdr *msg)
+{
+	struct nftnl_table *table __attribute__((cleanup(free_table))) = nftnl_table_alloc();
+	char name[FW_NAME_LEN];
+	__u8 family;
+
+	if (!table)
+		return -ENOMEM;
+	if (nftnl_table_nlmsg_parse(msg, table) < 0 || !nftnl_table_is_set(table, NFTNL_TABLE_NAME))
+		return 0;
+	if (!(nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) & NFT_TABLE_F_DORMANT))
+		return 0;
+	family = (__u8)nftnl_table_get_u32(table, NFTNL_TABLE_FAMILY);
+	build_name(name, sizeof(name), nftnl_table_get_str(table, NFTNL_TABLE_NAME));
+	for (size_t i = 0; i < fw->n_chains; i++)
+		if (fw->chains[i].family == family && !strcmp(fw->chains[i].table, name))
+			fw->chains[i].hook = FW_HOOK_MAX;
+	return 0;
+}
+
 /* ---- messages ----------------------------------------------------------- */
 
 int nft_take(struct firewall *fw, struct nft_sets *sets, const struct nlmsghdr *msg)
@@ -119,6 +149,8 @@ int nft_take(struct firewall *fw, struct nft_sets *sets, const struct nlmsghdr *
 	switch (msg->nlmsg_type & 0xff) {
 	case NFT_MSG_NEWCHAIN:
 		return take_chain(fw, msg);
+	case NFT_MSG_NEWTABLE:
+		return take_table(fw, msg);
 	case NFT_MSG_NEWFLOWTABLE:
 		return take_flowtable(fw, msg);
 	case NFT_MSG_NEWSET:
@@ -219,6 +251,8 @@ static int read_all(struct nl *nl, struct firewall *fw)
 	/* Rules name chains and sets, which must be known by then. */
 	int err = dump(nl, NFT_MSG_GETCHAIN, &reading);
 
+	if (!err)
+		err = dump(nl, NFT_MSG_GETTABLE, &reading);
 	if (!err)
 		err = dump_sets(nl, &reading);
 	if (!err)

@@ -101,9 +101,11 @@ static void read_redir(struct nft_reading *r, const struct nftnl_expr *expr)
 	r->rule.verdict = FW_ACCEPT;
 }
 
+/* The rule stops there if nothing listens (nft_tproxy_eval_v4). */
 static void read_tproxy(struct nft_reading *r, const struct nftnl_expr *expr)
 {
 	r->rule.effects |= FW_TPROXY;
+	r->rule.unread = true;
 }
 
 static void read_reject(struct nft_reading *r, const struct nftnl_expr *expr)

@@ -289,17 +289,25 @@ static void in_set(struct nft_reading *r, const struct value *v, const struct nf
 		r->rule.unread = true;
 }
 
+/* The set, if it can be read and its keys are values like this one: not this one and others. */
+static const struct nft_set *find_set(const struct nft_reading *r, const struct nftnl_expr *expr,
+				      const struct value *v)
+{
+	const char *name = nftnl_expr_get_str(expr, NFTNL_EXPR_LOOKUP_SET);
+	const struct nft_set *set = nft_sets_find(r->sets, r->family, r->table, name ? name : "");
+
+	return set && v->kind == VALUE_FIELD && set->key_len == v->len ? set : NULL;
+}
+
 static void read_lookup(struct nft_reading *r, const struct nftnl_expr *expr)
 {
 	const struct value *v = values_reg(&r->values, get(expr, NFTNL_EXPR_LOOKUP_SREG));
-	const char *name = nftnl_expr_get_str(expr, NFTNL_EXPR_LOOKUP_SET);
-	const struct nft_set *set = nft_sets_find(r->sets, r->family, r->table, name ? name : "");
+	const struct nft_set *set = find_set(r, expr, v);
 	const bool mapped = nftnl_expr_is_set(expr, NFTNL_EXPR_LOOKUP_DREG);
 	const bool verdict = mapped && get(expr, NFTNL_EXPR_LOOKUP_DREG) == NFT_REG_VERDICT;
 
 	/* What the rule did before the look-up, it did to all packets: a copy would do it to some. */
-	if (verdict && set && set->verdicts && set->n <= MAX_VERDICTS && v->kind == VALUE_FIELD &&
-	    !r->rule.effects) {
+	if (verdict && set && set->verdicts && set->n <= MAX_VERDICTS && !r->rule.effects) {
 		spread_verdicts(r, v, set);
 	} else if (verdict) {
 		r->rule.unread = true;

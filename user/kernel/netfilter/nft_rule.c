@@ -15,14 +15,16 @@ static void free_rule(struct nftnl_rule **rule)
 }
 #define __cleanup_rule __attribute__((cleanup(free_rule)))
 
-/* Of an unknown kind, such as a limit: the rule may stop there. */
+/* Of an unknown kind, such as a limit: the rule may stop there. It may load any register. */
 static int read_expr(struct nftnl_expr *expr, void *arg)
 {
 	const char *name = nftnl_expr_get_str(expr, NFTNL_EXPR_NAME);
 	struct nft_reading *r = arg;
 
-	if (!r->done && !nft_match_read(r, name, expr) && !nft_effect_read(r, name, expr))
-		r->rule.unread = true;
+	if (r->done || nft_match_read(r, name, expr) || nft_effect_read(r, name, expr))
+		return 0;
+	r->rule.unread = true;
+	r->values = (struct values){ 0 };
 	return 0;
 }
 

@@ -43,6 +43,7 @@ int nft_sets_take(struct nft_sets *sets, const struct nlmsghdr *msg)
 	to = &sets->items[sets->n++];
 	*to = (struct nft_set){ .family = (__u8)nftnl_set_get_u32(set, NFTNL_SET_FAMILY),
 				.read = has_single_values(set) };
+	to->intervals = nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_INTERVAL;
 	to->key_len = nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN);
 	to->verdicts = nftnl_set_get_u32(set, NFTNL_SET_DATA_TYPE) == NFT_DATA_VERDICT;
 	/* A name that had to be changed could be taken for another one. */
@@ -168,20 +169,12 @@ static void join(struct nft_set *set)
 	set->n = n;
 }
 
-static bool has_ends(const struct nft_set *set)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (set->elements[i].end)
-			return true;
-	return false;
-}
-
 void nft_sets_finish(struct nft_sets *sets)
 {
 	for (size_t i = 0; i < sets->n; i++) {
 		struct nft_set *set = &sets->items[i];
 
-		if (!set->read || !has_ends(set))
+		if (!set->read || !set->intervals)
 			continue;
 		qsort(set->elements, set->n, sizeof(*set->elements), compare);
 		join(set);

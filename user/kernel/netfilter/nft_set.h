@@ -21,6 +21,7 @@ struct nft_set {
 	char table[FW_NAME_LEN], name[FW_NAME_LEN];
 	size_t key_len;
 	bool verdicts;                /* it maps to verdicts */
+	bool intervals;               /* until nft_sets_finish an element is one edge of a range */
 	bool read;                    /* the elements are all of it */
 	struct nft_element *elements; /* owned */
 	size_t n, room;

@@ -9,6 +9,12 @@
 #define MAX_STEPS 1000000 /* jumps can make the number of ways grow beyond any bound */
 #define MAX_BASES 256     /* base chains of one hook */
 
+/* What becomes of the packets that enter a chain. */
+struct ends {
+	enum fw_match accepted, dropped;
+	enum fw_match left; /* at the end of the chain, or returned */
+};
+
 void fw_walk_init(struct fw_walk *walk, const struct firewall *fw, const struct fw_packet *packet)
 {
 	*walk = (struct fw_walk){ .fw = fw, .packet = *packet };
@@ -92,59 +98,80 @@ static void note_drop(struct fw_walk *walk, const struct fw_chain *chain,
 	walk->chain = chain;
 }
 
-/* Returns what of the packets that enter a chain comes to its end, or is returned. */
-static enum fw_match follow(struct fw_walk *walk, const struct fw_chain *chain, enum fw_match reach,
-			    unsigned int depth);
+static struct ends follow(struct fw_walk *walk, const struct fw_chain *chain, enum fw_match reach,
+			  unsigned int depth);
 
-/* A jump or goto. Returns what comes back. */
-static enum fw_match enter(struct fw_walk *walk, const struct fw_rule *rule, enum fw_match match,
-			   unsigned int depth)
+/* What of the packets that a rule matched meets the next rule. */
+struct passed {
+	enum fw_match left;
+	bool all; /* every one of them */
+};
+
+/* A jump or goto: what comes back. */
+static struct passed enter(struct fw_walk *walk, const struct fw_rule *rule, enum fw_match match,
+			   unsigned int depth, struct ends *ends)
 {
+	struct ends inner = { FW_NEVER, FW_NEVER, match };
+
 	if (rule->target < walk->fw->n_chains && depth < MAX_DEPTH)
-		return follow(walk, &walk->fw->chains[rule->target], match, depth + 1);
-	walk->unsure = true;
-	return match;
+		inner = follow(walk, &walk->fw->chains[rule->target], match, depth + 1);
+	else
+		walk->unsure = true;
+	ends->accepted = most(ends->accepted, inner.accepted);
+	ends->dropped = most(ends->dropped, inner.dropped);
+	return (struct passed){ inner.left,
+				inner.accepted == FW_NEVER && inner.dropped == FW_NEVER };
 }
 
-/*
- * What happens to the packets that the rule matches. Returns what of them meets the next rule; what
- * leaves the chain, not to be accepted or dropped, is added to *returned.
- */
-static enum fw_match obey(struct fw_walk *walk, const struct fw_rule *rule, enum fw_match match,
-			  unsigned int depth, enum fw_match *returned)
+/* What happens to the packets that the rule matches. */
+static struct passed obey(struct fw_walk *walk, const struct fw_rule *rule, enum fw_match match,
+			  unsigned int depth, struct ends *ends)
 {
+	static const struct passed none = { FW_NEVER, false };
+
 	switch (rule->verdict) {
 	case FW_ACCEPT:
-		return FW_NEVER;
+	case FW_QUEUE:
+		walk->unsure |= rule->verdict == FW_QUEUE;
+		ends->accepted = most(ends->accepted, match);
+		return none;
 	case FW_DROP:
 	case FW_REJECT:
 		note_drop(walk, &walk->fw->chains[rule->chain], rule, match);
-		return FW_NEVER;
+		ends->dropped = most(ends->dropped, match);
+		return none;
 	case FW_RETURN:
-		*returned = most(*returned, match);
-		return FW_NEVER;
+		ends->left = most(ends->left, match);
+		return none;
 	case FW_JUMP:
-		return enter(walk, rule, match, depth);
+		return enter(walk, rule, match, depth, ends);
 	case FW_GOTO:
-		*returned = most(*returned, enter(walk, rule, match, depth));
-		return FW_NEVER;
-	case FW_QUEUE:
-		walk->unsure = true;
-		return FW_NEVER;
+		ends->left = most(ends->left, enter(walk, rule, match, depth, ends).left);
+		return none;
 	default:
-		return match;
+		return (struct passed){ match, true };
 	}
 }
 
-static enum fw_match follow(struct fw_walk *walk, const struct fw_chain *chain, enum fw_match reach,
-			    unsigned int depth)
+/* `reach` came to the rule, which matched this part. A rule that only logs keeps none back. */
+static enum fw_match reach_next(enum fw_match reach, enum fw_match matched, struct passed passed)
 {
-	enum fw_match returned = FW_NEVER;
+	if (passed.all)
+		return reach;
+	return matched == FW_ALL ? passed.left : FW_SOME;
+}
+
+static struct ends follow(struct fw_walk *walk, const struct fw_chain *chain, enum fw_match reach,
+			  unsigned int depth)
+{
+	struct ends ends = { FW_NEVER, FW_NEVER, FW_NEVER };
+	const enum fw_match entered = reach;
 	__u32 at = chain->first;
 
 	for (; at != FW_NONE && reach != FW_NEVER; at = walk->fw->rules[at].next) {
 		const struct fw_rule *rule = &walk->fw->rules[at];
-		enum fw_match matched = fw_rule_matches(walk->fw, rule, &walk->packet), left;
+		enum fw_match matched = fw_rule_matches(walk->fw, rule, &walk->packet);
+		struct passed passed;
 
 		if (++walk->steps > MAX_STEPS) {
 			walk->unsure = true;
@@ -153,10 +180,14 @@ static enum fw_match follow(struct fw_walk *walk, const struct fw_chain *chain, 
 		if (matched == FW_NEVER)
 			continue;
 		visit(walk, rule, least(matched, reach));
-		left = obey(walk, rule, least(matched, reach), depth, &returned);
-		reach = matched == FW_ALL ? left : FW_SOME;
+		passed = obey(walk, rule, least(matched, reach), depth, &ends);
+		reach = reach_next(reach, matched, passed);
 	}
-	return most(returned, reach);
+	ends.left = most(ends.left, reach);
+	/* What returned and what came to the end is all of it together. */
+	if (ends.accepted == FW_NEVER && ends.dropped == FW_NEVER)
+		ends.left = entered;
+	return ends;
 }
 
 /* ---- hooks -------------------------------------------------------------- */
@@ -229,12 +260,12 @@ void fw_walk_hook(struct fw_walk *walk, enum fw_hook hook)
 	const size_t n = sorted_bases(walk, hook, bases);
 
 	for (size_t i = 0; i < n && walk->dropped != FW_ALL; i++) {
-		enum fw_match left;
+		struct ends ends;
 
 		if (bases[i]->nat && is_later_packet(&walk->packet))
 			continue;
-		left = follow(walk, bases[i], FW_ALL, 0);
+		ends = follow(walk, bases[i], FW_ALL, 0);
 		if (bases[i]->drops)
-			note_drop(walk, bases[i], NULL, left);
+			note_drop(walk, bases[i], NULL, ends.left);
 	}
 }
