@@ -77,7 +77,7 @@ void check_confirm(struct checkup *c);
 /* mark-overwritten, mark-collision */
 void check_marks(struct checkup *c, const struct checked_iface *iface);
 void check_mark_users(struct checkup *c);
-/* input-filter, rewritten, output-filter */
+/* input-filter, rewritten, output-filter, other-tproxy */
 void check_filters(struct checkup *c, const struct checked_iface *iface);
 /* forward-skipped */
 void check_skipped(struct checkup *c, const struct checked_iface *iface);

@@ -32,6 +32,13 @@ const struct kind kinds_firewall[] = {
 	  .cause = "A DNAT or REDIRECT rule of an earlier set-up for the same ports.",
 	  .see = "nft list ruleset; iptables-save -t nat",
 	  .cure = "Remove that rule, or let it skip packets with our mark." },
+	{ .id = "other-tproxy",
+	  .title = "a TPROXY rule gives intercepted flows to another proxy",
+	  .means =
+		  "It comes after our program, so its proxy gets them. If that one does not run, connections hang.",
+	  .cause = "A TPROXY rule of iptables or nft of an earlier set-up for the same ports.",
+	  .see = "nft list ruleset; iptables-save -t mangle",
+	  .cure = "Remove that rule (the text has the command), or let it skip packets with our mark." },
 	{ .id = "half-open",
 	  .title = "handshakes stay half open although the clients answer",
 	  .means = "Packets after the first do not arrive: connections hang.",

@@ -181,7 +181,8 @@ bool filters_suspect(struct checkup *c, const struct checked_iface *iface,
 		return false;
 	flows.cls = listening_class(flow->proto, flow->dst.family);
 	describe_any(&flows);
-	fw_packet_set(&flows.packet, FW_SADDR, flow->src.addr, len);
+	if (flow->src.family)
+		fw_packet_set(&flows.packet, FW_SADDR, flow->src.addr, len);
 	fw_packet_set(&flows.packet, FW_DADDR, flow->dst.addr, len);
 	fw_packet_set(&flows.packet, FW_DPORT, &port, sizeof(port));
 	filters_arrive(ret_walk, &flows);

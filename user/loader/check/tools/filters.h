@@ -36,7 +36,10 @@ void filters_each(struct checkup *c, const struct checked_iface *iface,
 void filters_arrive(struct fw_walk *walk, const struct filtered *flows);
 /* The first answer of the proxy, through all hooks until it leaves. */
 void filters_answer(struct fw_walk *walk, const struct filtered *flows);
-/* What may drop the packet of a probe on its way to the listener. False: nothing that is known. */
+/*
+ * What may drop the packet of a probe on its way to the listener; without a source (family 0), a
+ * packet of any client. False: nothing that is known.
+ */
 bool filters_suspect(struct checkup *c, const struct checked_iface *iface,
 		     const struct probe_flow *flow, struct fw_walk *ret_walk);
 #define FILTERS_DROP_LEN (FW_TEXT_LEN + 16)

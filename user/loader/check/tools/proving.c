@@ -23,18 +23,19 @@ static const char *flow_text(const struct probe_flow *flow, char *buf)
 }
 
 /* NULL if the problem is there already, for another class, which gets this one as well. */
-static struct problem *add(struct checkup *c, const struct proof *proof, const char *id)
+static struct problem *add_as(struct checkup *c, const struct proof *proof, const char *id,
+			      enum verdict verdict)
 {
 	const struct probe_flow *flow = &proof->flow;
 	const __u8 cls = (__u8)(1 << listening_class(flow->proto, flow->dst.family));
 	const char *name = (const char *)proof->iface->iface.value.name;
-	struct problem *p = problem_add(&c->problems, id, VERDICT_BROKEN, name, proof->rule);
+	struct problem *p = problem_add(&c->problems, id, verdict, name, proof->rule);
 
 	problem_concerns(p, cls);
 	for (size_t i = 0; p && i + 1 < c->problems.n; i++) {
 		struct problem *before = &c->problems.items[i];
 
-		if (before->verdict != VERDICT_BROKEN || !problem_same(before, p))
+		if (before->verdict != verdict || !problem_same(before, p))
 			continue;
 		before->classes |= before->classes ? cls : 0;
 		c->problems.n--;
@@ -43,20 +44,42 @@ static struct problem *add(struct checkup *c, const struct proof *proof, const c
 	return p;
 }
 
+static struct problem *add(struct checkup *c, const struct proof *proof, const char *id)
+{
+	return add_as(c, proof, id, VERDICT_BROKEN);
+}
+
 /* ---- the ways to get lost ----------------------------------------------- */
+
+/* The probe is dropped for its source: other clients may pass. */
+static bool is_for_client(struct checkup *c, const struct proof *proof, const struct fw_walk *walk)
+{
+	struct probe_flow any = proof->flow;
+	struct fw_walk other;
+
+	any.src.family = 0;
+	return walk->dropped == FW_ALL &&
+	       (!filters_suspect(c, proof->iface, &any, &other) || other.dropped != FW_ALL);
+}
 
 static void filtered(struct checkup *c, const struct proof *proof,
 		     const struct probe_report *report)
 {
 	const __u32 mark = c->session->state.config.mark;
-	struct problem *p = add(c, proof, "input-filter");
 	char flow[FLOW_TEXT_LEN], suspect[FILTERS_DROP_LEN], accept[FILTERS_COMMAND_LEN];
+	char client[INET6_ADDRSTRLEN] = "";
 	struct fw_walk walk;
-	const bool known = p && filters_suspect(c, proof->iface, &proof->flow, &walk);
+	const bool known = filters_suspect(c, proof->iface, &proof->flow, &walk);
+	const bool some = known && is_for_client(c, proof, &walk);
+	struct problem *p =
+		add_as(c, proof, "input-filter", some ? VERDICT_DEGRADED : VERDICT_BROKEN);
 
-	problem_text(p, "a probe (%s) is dropped by a packet filter of this host (%s in %s)%s%s",
-		     flow_text(&proof->flow, flow), report->why, report->where, known ? ": " : "",
-		     known ? filters_drop_text(&walk, suspect) : "");
+	if (some)
+		inet_ntop(proof->flow.src.family, proof->flow.src.addr, client, sizeof(client));
+	problem_text(
+		p, "a probe (%s%s%s) is dropped by a packet filter of this host (%s in %s)%s%s",
+		flow_text(&proof->flow, flow), *client ? ", as from " : "", client, report->why,
+		report->where, known ? ": " : "", known ? filters_drop_text(&walk, suspect) : "");
 	if (known && filters_accept(c, walk.chain, accept))
 		problem_next(p, "%s; with ufw and firewalld also in their own rules", accept);
 	else
@@ -154,12 +177,44 @@ static bool is_routed_on(const struct probe_report *report)
 	       !strncmp(report->where, "ip6_forward", 11) || strstr(report->why, "INNOROUTES");
 }
 
+/* Does what is broken for one of its rules break the flows of this class on the interface? */
+static bool is_known_of_some_rule(const struct checkup *c, const struct proof *proof, __u8 cls)
+{
+	for (size_t i = 0; i < c->problems.n; i++) {
+		const struct problem *p = &c->problems.items[i];
+
+		if (p->verdict == VERDICT_BROKEN && *p->rule && (!p->classes || p->classes & cls) &&
+		    !strcmp(p->ifname, (const char *)proof->iface->iface.value.name))
+			return true;
+	}
+	return false;
+}
+
 /* A cause that is known already is not reported as another one. */
 static bool is_known(const struct checkup *c, const struct proof *proof)
 {
 	const __u8 cls = (__u8)(1 << listening_class(proof->flow.proto, proof->flow.dst.family));
 
+	if (!proof->rule && is_known_of_some_rule(c, proof, cls))
+		return true;
 	return checkup_explains(c, proof->iface, proof->rule ? proof->rule : "", cls);
+}
+
+/* A rule that may take flows from us does. */
+static bool is_taken_by_other(struct checkup *c, const struct proof *proof)
+{
+	const __u8 cls = (__u8)(1 << listening_class(proof->flow.proto, proof->flow.dst.family));
+
+	for (size_t i = 0; i < c->problems.n; i++) {
+		struct problem *p = &c->problems.items[i];
+
+		if (strcmp(p->id, "other-tproxy") || !(p->classes & cls) ||
+		    strcmp(p->ifname, (const char *)proof->iface->iface.value.name))
+			continue;
+		p->verdict = VERDICT_BROKEN;
+		return true;
+	}
+	return false;
 }
 
 static void explain(struct checkup *c, const struct proof *proof, const struct probe_report *report)
@@ -174,7 +229,7 @@ static void explain(struct checkup *c, const struct proof *proof, const struct p
 		wrong_way(c, proof);
 	else if (is_routed_on(report))
 		forwarded(c, proof, report);
-	else
+	else if (!is_taken_by_other(c, proof))
 		lost(c, proof, report);
 }
 

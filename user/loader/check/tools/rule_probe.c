@@ -64,13 +64,33 @@ static bool is_reached_by(struct checkup *c, const struct rule_probe *probe,
 	       route.ifindex == probe->iface->device.ifindex;
 }
 
-/* A neighbour, else an address of `from` that is reached by this interface. */
+/* Who really came in here. A forged address is not reached by the interface. */
+static bool take_latest_client(struct checkup *c, struct rule_probe *probe, __u8 proto)
+{
+	const struct rule *rule = &c->policy.rules[probe->rule];
+	struct endpoint client = { .port = 0 };
+	struct health health = { 0 };
+
+	if (health_read(&c->session->state, (__u32)probe->rule, proto, &health) ||
+	    !health.last_ns || health.ifindex != probe->iface->iface.ifindex)
+		return false;
+	client.family = mapped_to(health.last.src, client.addr);
+	if (client.family != family_of(probe->cls) || !has_address(&rule->from, &client) ||
+	    !is_reached_by(c, probe, &client))
+		return false;
+	probe->src = client;
+	return true;
+}
+
+/* The latest client, a neighbour, or an address of `from` that is reached by this interface. */
 static bool find_client(struct checkup *c, struct rule_probe *probe)
 {
 	const struct rule *rule = &c->policy.rules[probe->rule];
 	const __u8 family = listening_family(probe->cls);
 	size_t tries = 0;
 
+	if (take_latest_client(c, probe, IPPROTO_TCP) || take_latest_client(c, probe, IPPROTO_UDP))
+		return true;
 	if (!neighbourhood_client(&c->session->nl, probe->iface->device.ifindex, family,
 				  &probe->src) &&
 	    has_address(&rule->from, &probe->src))
