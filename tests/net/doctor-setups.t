@@ -234,5 +234,33 @@ r nft 'add table inet late; add chain inet late input { type filter hook input p
 nok "packets after the first are dropped: nothing is answered" timeout 3 bash -c port_80
 like "packets after the first are dropped" "$(findings)" '(^| )broken:input-filter( |$)'
 flush
+# ---- large rule sets --------------------------------------------------------
+
+# the rule that accepts is none of those that are read
+python3 - >"$WORK/rules" <<-'PYTHON'
+	print("table inet big { chain forward { type filter hook forward priority 0;")
+	for i in range(66000):
+	    print(f"ip saddr 11.{i >> 16}.{i >> 8 & 255}.{i & 255} drop")
+	print("}\n}\ntable inet filter { chain input { type filter hook input priority 0; policy drop")
+	print("accept\n}\n}")
+PYTHON
+r nft -f "$WORK/rules"
+finds "66000 rules: no error" -
+like "66000 rules: it says that it has not read all" "$(json_value \
+	"[k['result'] for k in o['checks'] if k['id'] == 'filters'][0]" <"$DOCTOR_JSON")" '^unchecked$'
+flush
+python3 - >"$WORK/rules" <<-'PYTHON'
+	print("table inet filter {")
+	for i in range(300):
+	    print(f"set s{i} {{ type ipv4_addr; elements = {{ ")
+	    print(",".join(f"20.{i & 255}.{k >> 8}.{k & 255}" for k in range(4000)), "}\n}")
+	print("}")
+PYTHON
+r nft -f "$WORK/rules"
+at_most "1200000 elements of sets: kB of memory" "$(r python3 -c '
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$LOADER" --pin-dir "$PINS" doctor)" 60000
+flush
 bypass_none "no flow passed the proxy"
 finish

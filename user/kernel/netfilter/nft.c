@@ -218,9 +218,13 @@ static int dump_sets(struct nl *nl, struct reading *reading)
 {
 	int err = dump(nl, NFT_MSG_GETSET, reading);
 
-	for (size_t i = 0; i < reading->sets.n && !err; i++)
-		if (reading->sets.items[i].read)
-			err = dump_elements(&reading->sets.items[i], reading);
+	for (size_t i = 0; i < reading->sets.n && !err; i++) {
+		struct nft_set *set = &reading->sets.items[i];
+
+		set->read = nft_set_is_readable(&reading->sets, set);
+		if (set->read)
+			err = dump_elements(set, reading);
+	}
 	nft_sets_finish(&reading->sets);
 	return err;
 }

@@ -8,8 +8,8 @@
 #include "lib/util.h"
 
 #define MAX_SETS 1024
-#define MAX_ELEMENTS 4096   /* of one set */
-#define MAX_TOGETHER 262144 /* of all sets */
+#define MAX_ELEMENTS 4096 /* of one set */
+#define MAX_ALL 131072    /* of all sets together: some 15 MB */
 
 static void free_set(struct nftnl_set **set)
 {
@@ -54,6 +54,11 @@ int nft_sets_take(struct nft_sets *sets, const struct nlmsghdr *msg)
 	return 0;
 }
 
+bool nft_set_is_readable(const struct nft_sets *sets, const struct nft_set *set)
+{
+	return set->read && sets->n < MAX_SETS && sets->elements < MAX_ALL;
+}
+
 static struct nft_set *find(const struct nft_sets *sets, __u8 family, const char *table,
 			    const char *name)
 {
@@ -74,20 +79,14 @@ const struct nft_set *nft_sets_find(const struct nft_sets *sets, __u8 family, co
 
 /* ---- elements ----------------------------------------------------------- */
 
-struct adding {
-	struct nft_sets *sets;
-	struct nft_set *set;
-};
-
 static int add_element(struct nftnl_set_elem *elem, void *arg)
 {
-	const struct adding *adding = arg;
-	struct nft_set *set = adding->set;
+	struct nft_set *set = arg;
 	struct nft_element *to;
 	const void *key;
 	__u32 len = 0;
 
-	if (set->n >= MAX_ELEMENTS || adding->sets->elements >= MAX_TOGETHER ||
+	if (set->n >= MAX_ELEMENTS ||
 	    array_room((void **)&set->elements, set->n, &set->room, sizeof(*set->elements)))
 		return -1;
 	to = &set->elements[set->n];
@@ -105,15 +104,21 @@ static int add_element(struct nftnl_set_elem *elem, void *arg)
 		build_name(to->chain, sizeof(to->chain),
 			   nftnl_set_elem_get_str(elem, NFTNL_SET_ELEM_CHAIN));
 	set->n++;
-	adding->sets->elements++;
 	return 0;
+}
+
+static void forget(struct nft_set *set)
+{
+	free(set->elements);
+	set->elements = NULL;
+	set->n = set->room = 0;
+	set->read = false;
 }
 
 int nft_sets_take_elements(struct nft_sets *sets, const struct nlmsghdr *msg)
 {
 	struct nftnl_set *parsed __cleanup_set = nftnl_set_alloc();
 	char table[FW_NAME_LEN];
-	struct adding adding = { .sets = sets };
 	struct nft_set *set;
 
 	if (!parsed)
@@ -126,9 +131,10 @@ int nft_sets_take_elements(struct nft_sets *sets, const struct nlmsghdr *msg)
 		   nftnl_set_get_str(parsed, NFTNL_SET_NAME));
 	if (!set || !set->read)
 		return 0;
-	adding.set = set;
-	if (nftnl_set_elem_foreach(parsed, add_element, &adding) < 0)
-		set->read = false;
+	sets->elements -= set->n;
+	if (nftnl_set_elem_foreach(parsed, add_element, set) < 0)
+		forget(set);
+	sets->elements += set->n;
 	return set->read ? 0 : -E2BIG;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sets and verdict maps of nf_tables that rules look values up in. Large ones are not read, nor
- * what is beyond a limit for all: a rule that uses such a set counts as one that may match.
+ * The sets and verdict maps of nf_tables that rules look values up in. Large ones are not read: a
+ * rule that uses such a set counts as one that may match.
  */
 #ifndef TPROXY_KERNEL_NETFILTER_NFT_SET_H
 #define TPROXY_KERNEL_NETFILTER_NFT_SET_H
@@ -30,7 +30,7 @@ struct nft_set {
 struct nft_sets {
 	struct nft_set *items; /* owned */
 	size_t n, room;
-	size_t elements; /* of all of them */
+	size_t elements; /* of all */
 };
 
 /* Takes the description of a set, or the elements of one, from a message of the kernel. */
@@ -42,5 +42,8 @@ void nft_sets_finish(struct nft_sets *sets);
 const struct nft_set *nft_sets_find(const struct nft_sets *sets, __u8 family, const char *table,
 				    const char *name);
 void nft_sets_free(struct nft_sets *sets);
+
+/* May this set be read: are its elements single values, and not too many read already? */
+bool nft_set_is_readable(const struct nft_sets *sets, const struct nft_set *set);
 
 #endif

@@ -48,6 +48,7 @@ struct checkup {
 	int asked_error;
 	struct firewall *firewall; /* owned; read when the first check asks, see filters.h */
 	int firewall_error;
+	uint64_t filters_ms;                 /* that flows were followed through it */
 	struct problems problems;            /* owned */
 	char evidence[CHECKUP_EVIDENCE_LEN]; /* of the check that runs; may be empty */
 	bool unchecked;                      /* it could not look everywhere: evidence says why */

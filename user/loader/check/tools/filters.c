@@ -10,6 +10,8 @@
 #include "loader/check/tools/listening.h"
 #include "loader/check/tools/neighbourhood.h"
 
+#define MAX_MS 10000 /* of one run, for all flows */
+
 const struct firewall *filters_read(struct checkup *c)
 {
 	int err = 0;
@@ -24,7 +26,8 @@ const struct firewall *filters_read(struct checkup *c)
 				  strerror(-c->firewall_error));
 	else if (c->firewall->incomplete)
 		checkup_unchecked(c, "not all rules of packet filters could be read");
-	return c->firewall_error ? NULL : c->firewall;
+	/* A rule that is missing may accept what a later one drops. */
+	return c->firewall_error || c->firewall->incomplete ? NULL : c->firewall;
 }
 
 /* ---- classes of flows --------------------------------------------------- */
@@ -114,6 +117,25 @@ static void describe(struct filtered *flows)
 	set_ports(flows, protocol);
 }
 
+/* Jumps can make a rule set expensive, and there may be many rules and interfaces. */
+static bool is_time_left(struct checkup *c)
+{
+	if (c->filters_ms < MAX_MS)
+		return true;
+	checkup_unchecked(c, "packet filters take too long to follow: not all flows were");
+	return false;
+}
+
+static void follow(struct filtered *flows, void (*fn)(const struct filtered *flows, void *arg),
+		   void *arg)
+{
+	const uint64_t start = monotonic_ms();
+
+	describe(flows);
+	fn(flows, arg);
+	flows->c->filters_ms += monotonic_ms() - start;
+}
+
 void filters_each(struct checkup *c, const struct checked_iface *iface,
 		  void (*fn)(const struct filtered *flows, void *arg), void *arg)
 {
@@ -126,8 +148,9 @@ void filters_each(struct checkup *c, const struct checked_iface *iface,
 		for (flows.cls = 0; flows.cls < TPROXY_CLASS_MAX; flows.cls++) {
 			if (!(listening_wanted(flows.rule) & 1 << flows.cls))
 				continue;
-			describe(&flows);
-			fn(&flows, arg);
+			if (!is_time_left(c))
+				return;
+			follow(&flows, fn, arg);
 		}
 	}
 }

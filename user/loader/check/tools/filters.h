@@ -26,7 +26,7 @@ struct filtered {
 	struct fw_range ports[FILTERS_MAX_RANGES];
 };
 
-/* The model, read once for each run; NULL after it is noted that it cannot be read. */
+/* The model, read once for each run; NULL after it is noted that it cannot be read as a whole. */
 const struct firewall *filters_read(struct checkup *c);
 /* Calls fn for all of them. */
 void filters_each(struct checkup *c, const struct checked_iface *iface,

@@ -75,7 +75,7 @@ static bool take_latest_client(struct checkup *c, struct rule_probe *probe, __u8
 	    !health.last_ns || health.ifindex != probe->iface->iface.ifindex)
 		return false;
 	client.family = mapped_to(health.last.src, client.addr);
-	if (client.family != family_of(probe->cls) || !has_address(&rule->from, &client) ||
+	if (client.family != listening_family(probe->cls) || !has_address(&rule->from, &client) ||
 	    !is_reached_by(c, probe, &client))
 		return false;
 	probe->src = client;
