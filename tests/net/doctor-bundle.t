@@ -72,6 +72,10 @@ like "the log is in it, without the password" "$(<"$WORK/tproxy-report/relay.log
 	'10.77.1.2:999 .*socks5://\*\*\*@h:1$'
 refuses "a log without a bundle" 2 'belongs to --bundle' loader doctor --with-logs "$WORK/a.log"
 
+refuses "no file name" 2 'name of a new file' loader doctor --bundle -
+refuses "standard output is full" 1 'standard output: .*No space left' bash -c "'$LOADER' -n '$ROUTER' doctor >/dev/full"
+refuses "also that of status" 1 'standard output: .*No space left' bash -c "'$LOADER' -n '$ROUTER' status >/dev/full"
+
 # a disk that is full: right away, or in the middle
 for size in 4k 8k; do
 	mkdir -p "$WORK/small"

@@ -234,6 +234,32 @@ r nft 'add table inet late; add chain inet late input { type filter hook input p
 nok "packets after the first are dropped: nothing is answered" timeout 3 bash -c port_80
 like "packets after the first are dropped" "$(findings)" '(^| )broken:input-filter( |$)'
 flush
+# ---- names ------------------------------------------------------------------
+
+# cures are pasted into a shell: a name is one word of it, whatever it has, and of nft as well
+odd='a;touch$IFS"x' # shellcheck disable=SC2016
+for name in "$odd" "it's" 1eth tcp; do
+	r ip link add dev "$name" type veth peer name odd1
+	r ip link set dev "$name" up
+	r ip link set dev odd1 up
+	r ip addr add 10.77.9.1/24 dev "$name"
+	do_ok "$name: attach" loader attach "$name"
+	# doctor_next takes the first one
+	r ip rule del iif "$name" pref 150
+	does "$name: the routing rule comes back" "$(findings >/dev/null; doctor_next rule-missing | sed 's/; tproxy.*//')"
+	r sysctl -qw "net/ipv4/conf/$name/forwarding=0"
+	does "$name: the sysctl" "$(findings >/dev/null; doctor_next forwarding-off)"
+	r ip link set dev "$name" down
+	does "$name: up" "$(findings >/dev/null; doctor_next device-down)"
+	r nft "add table inet odd; add chain inet odd pre { type filter hook prerouting priority -150; }; add rule inet odd pre iifname != r0 meta mark set 1"
+	does "$name: the rescue" "$(findings >/dev/null; doctor_next mark-overwritten)"
+	finds "$name: all mended" -
+	flush
+	ok "$name: detach" loader detach "$name"
+	r ip link del dev odd1
+done
+ok "no name was run as a command" test ! -e x -a ! -e "$TOP/x"
+
 # ---- large rule sets --------------------------------------------------------
 
 # the rule that accepts is none of those that are read

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor: why does it not work? Runs all checks; explains, mends, or packs a report of a bug. */
 #include "loader/commands.h"
+
+#include <string.h>
+
 #include "loader/doctor/bundle.h"
 #include "loader/doctor/doctor_print.h"
 #include "loader/doctor/fix.h"
@@ -47,6 +50,8 @@ static int check_request(const struct request *request)
 		return app_usage_error("doctor: --fix, --explain or --bundle: one of them");
 	if (request->yes && !request->fix)
 		return app_usage_error("doctor: -y belongs to --fix");
+	if (request->bundle && !strcmp(request->bundle, "-"))
+		return app_usage_error("doctor: --bundle -: the name of a new file is expected");
 	if (request->log && !request->bundle)
 		return app_usage_error("doctor: --with-logs belongs to --bundle");
 	return EXIT_DONE;

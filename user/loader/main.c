@@ -240,6 +240,17 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+/* What could not be written, as to a full disk, must not look like a success. */
+static int written(int code)
+{
+	const bool failed = fflush(stdout) || ferror(stdout);
+
+	if (!failed || errno == EPIPE || code == EXIT_FAILED)
+		return code;
+	log_error("standard output: cannot be written: %s", strerror(errno));
+	return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { APP_LONG_OPTIONS };
@@ -274,5 +285,5 @@ int main(int argc, char **argv)
 	}
 	app.command = command->name;
 	optind = 0; /* GNU getopt: start over with the arguments of the command */
-	return command->run(&app, argc, argv);
+	return written(command->run(&app, argc, argv));
 }

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "loader/app/shell_word.h"
+
 const char *const verdict_names[VERDICT_MAX] = {
 	[VERDICT_OK] = "ok",
 	[VERDICT_DEGRADED] = "degraded",
@@ -45,6 +47,8 @@ void problem_next(struct problem *p, const char *fmt, ...)
 	if (p)
 		vsnprintf(p->next, sizeof(p->next), fmt, args);
 	va_end(args);
+	if (p)
+		shell_quote_name(p->next, sizeof(p->next), p->ifname);
 }
 
 void problem_concerns(struct problem *p, __u8 classes)

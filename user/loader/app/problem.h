@@ -25,7 +25,10 @@ struct problem {
 	char rule[TPROXY_NAME_LEN];     /* empty: concerns no rule */
 	__u8 classes;                   /* of flows, bit N: enum tproxy_class N; 0: all */
 	char text[PROBLEM_TEXT_LEN]; /* one sentence: what was found, and what it means for flows */
-	/* The next step. "COMMAND" or "COMMAND; remark" where a command mends it, with real names. */
+	/*
+	 * The next step. "COMMAND" or "COMMAND; remark" where a command mends it, with real names.
+	 * problem_next quotes the name of the interface for a shell.
+	 */
 	char next[PROBLEM_TEXT_LEN];
 };
 

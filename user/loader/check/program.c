@@ -2,6 +2,7 @@
 /* Are our programs where packets pass? */
 #include <string.h>
 
+#include "loader/app/shell_word.h"
 #include "loader/check/list.h"
 #include "loader/steps/answers.h"
 #include "loader/steps/steps.h"
@@ -10,6 +11,7 @@ static void check_device(struct checkup *c, const struct checked_iface *iface)
 {
 	const char *name = (const char *)iface->iface.value.name;
 	struct device master = { 0 };
+	char word[SHELL_WORD_LEN], port[SHELL_WORD_LEN];
 	struct problem *p;
 	int instead;
 	const char *why = device_refusal(&iface->device, &instead);
@@ -19,11 +21,11 @@ static void check_device(struct checkup *c, const struct checked_iface *iface)
 	if (instead && !device_by_index(&c->session->nl, instead, &master)) {
 		p = problem_add(&c->problems, "enslaved", VERDICT_BROKEN, name, NULL);
 		problem_text(p, "its flows are no longer intercepted: %s, %s", why, master.name);
-		problem_next(
-			p,
-			"tproxy-loader attach %s && tproxy-loader detach %s; or ip link set %s "
-			"nomaster",
-			master.name, name, iface->device.name);
+		problem_next(p,
+			     "tproxy-loader attach %s && tproxy-loader detach %s; or ip link set "
+			     "%s nomaster",
+			     shell_word(master.name, word), name,
+			     shell_word(iface->device.name, port));
 		return;
 	}
 	p = problem_add(&c->problems, "unfit-device", VERDICT_BROKEN, name, NULL);

@@ -23,10 +23,15 @@ static bool is_recent(const struct flows_event *event)
 
 /* ---- silence ------------------------------------------------------------ */
 
-/* The process that has the first listener of the relay. */
-static bool find_holder(const struct checkup *c, struct holder *ret_holder)
+/*
+ * The process that has the first listener of this relay, whose name begins with its port. Another
+ * one may be registered.
+ */
+static bool find_holder(const struct checkup *c, const struct asked *asked,
+			struct holder *ret_holder)
 {
 	struct listening l __cleanup_listening = { .slots = { { 0 } } };
+	const unsigned long port = strtoul(asked->relay.name, NULL, 10);
 
 	if (listening_open(&l, &c->session->state))
 		return false;
@@ -34,7 +39,8 @@ static bool find_holder(const struct checkup *c, struct holder *ret_holder)
 		const struct listener *listener =
 			listeners_by_cookie(&l.listeners, l.slots[cls][0]);
 
-		if (l.slots[cls][0] && listener && listener_holder(listener, ret_holder))
+		if (l.slots[cls][0] && listener && listener->port == port &&
+		    listener_holder(listener, ret_holder))
 			return true;
 	}
 	return false;
@@ -49,7 +55,7 @@ static void report_silent(struct checkup *c, const struct asked *asked)
 		     "tproxy-relay %s runs and does not answer: its flows hang, and new ones are "
 		     "accepted by the kernel alone",
 		     asked->relay.name);
-	if (!find_holder(c, &holder))
+	if (!find_holder(c, asked, &holder))
 		problem_next(p, "systemctl restart tproxy-relay");
 	else if (holder.stopped)
 		problem_next(p, "kill -CONT %d; it was stopped by a signal", (int)holder.pid);

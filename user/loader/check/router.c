@@ -140,6 +140,7 @@ static bool drops_redirects6(struct checkup *c, const struct checked_iface *ifac
 static void check_redirects6(struct checkup *c, const struct checked_iface *iface)
 {
 	const char *name = iface->device.name;
+	char oif[FILTERS_IIF_LEN];
 	struct problem *p;
 
 	if (sysctl_number("ipv6/conf/%s/forwarding", name) <= 0 || drops_redirects6(c, iface))
@@ -150,9 +151,9 @@ static void check_redirects6(struct checkup *c, const struct checked_iface *ifac
 			"ICMPv6 redirects to go past it: they do so for all flows to that server");
 	problem_next(p,
 		     "nft 'add table ip6 tproxy_redirect;add chain ip6 tproxy_redirect o {type "
-		     "filter hook output priority 0;};add rule ip6 tproxy_redirect o oifname %s "
+		     "filter hook output priority 0;};add rule ip6 tproxy_redirect o %s "
 		     "icmpv6 type nd-redirect drop'",
-		     name);
+		     filters_iif("oif", name, oif));
 }
 
 /* IPv6 redirects name link-local routers only (ndisc_send_redirect). */

@@ -8,6 +8,7 @@
 
 #include "kernel/routing/route.h"
 #include "lib/ini.h"
+#include "loader/app/shell_word.h"
 #include "loader/check/list.h"
 #include "loader/check/tools/sysctl.h"
 #include "loader/steps/routing/steps_route.h"
@@ -15,15 +16,22 @@
 /* ---- systemd-networkd --------------------------------------------------- */
 
 #define NETWORKD "systemd-network" /* the kernel keeps 15 characters */
+#define SYSTEM_UID_MAX 999         /* as in login.defs of Debian */
 
+/* Every user may give his processes this name; it runs as root or as a user of the system. */
 static bool is_networkd(const char *pid)
 {
 	__cleanup_file FILE *file = NULL;
-	char path[64], name[32] = "";
+	char path[64], line[128], name[32] = "";
+	unsigned int uid = ~0u;
 
-	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	snprintf(path, sizeof(path), "/proc/%.20s/status", pid);
 	file = fopen(path, "re");
-	return file && fscanf(file, "%31s", name) == 1 && !strcmp(name, NETWORKD);
+	while (file && uid == ~0u && fgets(line, sizeof(line), file)) {
+		sscanf(line, "Name: %31s", name);
+		sscanf(line, "Uid: %u", &uid);
+	}
+	return !strcmp(name, NETWORKD) && uid <= SYSTEM_UID_MAX;
 }
 
 static bool is_in_our_namespace(const char *pid)
@@ -164,6 +172,7 @@ void check_table(struct checkup *c)
 	for (size_t i = 0; i < ROUTE_FAMILIES; i++) {
 		const char digit = route_family_digit(route_families[i]);
 		struct route_table found = { .foreign = false };
+		char word[SHELL_WORD_LEN];
 		struct problem *p;
 
 		if (!route_family_present(route_families[i]) ||
@@ -180,7 +189,8 @@ void check_table(struct checkup *c)
 			     "ip -%c route flush table %u && tproxy-loader attach %s; or attach "
 			     "with another --table",
 			     digit, table,
-			     c->n ? (const char *)c->ifaces[0].iface.value.name : "IF");
+			     c->n ? shell_word((const char *)c->ifaces[0].iface.value.name, word) :
+				    "IF");
 	}
 }
 

@@ -24,6 +24,14 @@ static bool is_wanted(const struct packing *p, const struct bundle_part *part)
 
 /* ---- parts -------------------------------------------------------------- */
 
+/* Names and logs may have any byte, and a terminal that shows the text must not obey them. */
+static void disarm(char *text)
+{
+	for (; *text; text++)
+		if ((*text > 0 && *text < ' ' && *text != '\n' && *text != '\t') || *text == 0x7f)
+			*text = '?';
+}
+
 /* Closes the stream of open_memstream, replaces secrets and packs. The text is freed. */
 static int pack(struct packing *p, const char *name, FILE *out, char **text)
 {
@@ -31,6 +39,7 @@ static int pack(struct packing *p, const char *name, FILE *out, char **text)
 
 	if (!err) {
 		redact(*text);
+		disarm(*text);
 		err = bundle_file_add(&p->file, name, *text, strlen(*text));
 	}
 	free(*text);

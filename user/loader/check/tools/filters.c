@@ -265,14 +265,24 @@ struct problem *filters_problem(const struct filtered *flows, struct problem *ad
 	return added;
 }
 
+char *filters_iif(const char *option, const char *ifname, char *buf)
+{
+	if (strpbrk(ifname, "'\"*\\"))
+		snprintf(buf, FILTERS_IIF_LEN, "%s %u", option, if_nametoindex(ifname));
+	else
+		snprintf(buf, FILTERS_IIF_LEN, "%sname \"%s\"", option, ifname);
+	return buf;
+}
+
 char *filters_rescue(const struct checkup *c, const char *ifname, char *buf)
 {
-	snprintf(
-		buf, FILTERS_COMMAND_LEN,
-		"nft 'add table inet tproxy_rescue;add chain inet tproxy_rescue pre {type filter "
-		"hook prerouting priority 1000;};add rule inet tproxy_rescue pre iifname %s socket "
-		"transparent 1 meta mark set meta mark or 0x%x'",
-		ifname, c->session->state.config.mark);
+	char iif[FILTERS_IIF_LEN];
+
+	snprintf(buf, FILTERS_COMMAND_LEN,
+		 "nft 'add table inet tproxy_rescue;add chain inet tproxy_rescue pre {type filter "
+		 "hook prerouting priority 1000;};add rule inet tproxy_rescue pre %s socket "
+		 "transparent 1 meta mark set meta mark or 0x%x'",
+		 filters_iif("iif", ifname, iif), c->session->state.config.mark);
 	return buf;
 }
 

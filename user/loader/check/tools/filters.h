@@ -59,6 +59,9 @@ struct problem *filters_problem(const struct filtered *flows, struct problem *ad
 
 /* Commands for our own chain, whose names nobody else uses. */
 #define FILTERS_COMMAND_LEN 320
+/* nft: `iifname "eth0"` for option "iif", within single quotes of a shell. Returns buf. */
+#define FILTERS_IIF_LEN (IF_NAMESIZE + 24)
+char *filters_iif(const char *option, const char *ifname, char *buf);
 /* nft: all packets of transparent sockets get our mark again, just before they are routed. */
 char *filters_rescue(const struct checkup *c, const char *ifname, char *buf);
 /* Accepts packets with our mark in the chain. False if no command can name it. */
