@@ -234,6 +234,18 @@ r nft 'add table inet late; add chain inet late input { type filter hook input p
 nok "packets after the first are dropped: nothing is answered" timeout 3 bash -c port_80
 like "packets after the first are dropped" "$(findings)" '(^| )broken:input-filter( |$)'
 flush
+# ---- IPv6 is off ------------------------------------------------------------
+
+r sysctl -qw net.ipv6.conf.r0.disable_ipv6=1
+do_ok "without IPv6: attach" loader attach r0
+nok "without IPv6: a client still tries it" c curl -gsS -m 1 "http://[$SERVER6]/whoami"
+ok "without IPv6: flows of IPv4 arrive" port_80
+finds "without IPv6" -
+r sysctl -qw net.ipv6.conf.r0.disable_ipv6=0
+r ip -6 addr add fd77:1::1/64 dev r0 nodad
+do_ok "with IPv6 again: attach" loader attach r0
+good "with IPv6 again"
+
 # ---- names ------------------------------------------------------------------
 
 # cures are pasted into a shell: a name is one word of it, whatever it has, and of nft as well

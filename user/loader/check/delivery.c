@@ -16,6 +16,7 @@
 #include "loader/check/tools/neighbourhood.h"
 #include "loader/check/tools/proving.h"
 #include "loader/check/tools/return_path.h"
+#include "loader/steps/routing/steps_route.h"
 
 #define FRESH_NS (60 * 1000000000ULL)
 /* Longer than a handshake takes: after this time the SYN is sent again (RFC 6298 2.1). */
@@ -64,7 +65,8 @@ static bool read_sample(const struct checkup *c, int rule, __u8 proto, struct sa
 	s->flow.src = endpoint_of(last->src, 0);
 	s->flow.dst = endpoint_of(last->dst, last->dport);
 	s->classes = (__u8)(1 << listening_class(proto, s->flow.dst.family));
-	return true;
+	/* A client that still tries IPv6 where it is off fails with or without us. */
+	return steps_family_wanted(s->flow.dst.family, s->iface->device.name);
 }
 
 static bool is_explained(const struct checkup *c, const struct sample *s)
