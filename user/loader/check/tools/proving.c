@@ -22,6 +22,13 @@ static const char *flow_text(const struct probe_flow *flow, char *buf)
 	return buf;
 }
 
+/* What was found without a rule is the same for each of them. */
+static bool is_same(const struct problem *before, const struct problem *p)
+{
+	return problem_same(before, p) ||
+	       (!*before->rule && !strcmp(before->id, p->id) && !strcmp(before->ifname, p->ifname));
+}
+
 /* NULL if the problem is there already, for another class, which gets this one as well. */
 static struct problem *add_as(struct checkup *c, const struct proof *proof, const char *id,
 			      enum verdict verdict)
@@ -35,7 +42,7 @@ static struct problem *add_as(struct checkup *c, const struct proof *proof, cons
 	for (size_t i = 0; p && i + 1 < c->problems.n; i++) {
 		struct problem *before = &c->problems.items[i];
 
-		if (before->verdict != verdict || !problem_same(before, p))
+		if (before->verdict != verdict || !is_same(before, p))
 			continue;
 		before->classes |= before->classes ? cls : 0;
 		c->problems.n--;
