@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.." || exit
 
 # Those that no test can make, each with the reason.
 declare -A without=(
+	[not-persistent]="is a note of a check and no problem"
 	[jit-off]="needs a kernel whose JIT can be turned off"
 	[hardware-offload]="needs a network card that forwards by itself"
 )

@@ -188,6 +188,13 @@ is "only some: a warning" "$RC" 4
 cure
 ok "flows go through the relay" relayed
 
+# ---- TPROXY of another set-up ----
+
+fault other-tproxy r iptables-legacy -t mangle -A PREROUTING -i r0 -p tcp --dport 80 \
+	-j TPROXY --on-port 15999 --tproxy-mark 0x1/0x1
+cure
+ok "flows go through the relay" relayed
+
 # ---- forward ----
 
 fault forward-skipped rule 'insert rule inet filter forward iifname r0 tcp dport 80 ip daddr 10.77.3.0/24 drop'

@@ -268,10 +268,8 @@ static void print_listener(FILE *out, const struct listener *l)
 		l->family == AF_INET ? 4 : 6, l->v6only ? " v6only" : "",
 		l->transparent ? " transparent" : "", l->shut ? " shut" : "", l->device, l->uid,
 		l->waiting);
-	if (listener_holder(l, &holder)) {
-		make_printable(holder.comm);
+	if (listener_holder(l, &holder))
 		fprintf(out, " %s (pid %d)", holder.comm, (int)holder.pid);
-	}
 	fputc('\n', out);
 }
 
