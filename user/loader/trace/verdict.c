@@ -18,7 +18,7 @@
 #define UNREADABLE                                                                                 \
 	(BIT(SOURCE_ROUTE) | BIT(MALFORMED) | BIT(HIDDEN) | BIT(HIDDEN_CHAIN) |                    \
 	 BIT(ROUTING_HEADER) | BIT(FRAG_OVERLAP) | BIT(VLAN_TAGS))
-#define PASSES (BIT(RULE_PASS) | BIT(DOWN_PASS) | UNREADABLE)
+#define PASSES (BIT(RULE_PASS) | BIT(RULE_AUDIT) | BIT(DOWN_PASS) | UNREADABLE)
 /* The rule counted the packet before it turned out not to apply. */
 #define EXEMPT (BIT(UNROUTED) | BIT(TTL) | BIT(LOCAL_DST) | BIT(OLDER))
 
