@@ -128,7 +128,7 @@ static const struct command commands[] = {
 	  "[--by client|destination|rule] [--client PREFIX] [--destination A[:PORT]]\n"
 	  "       [--proto tcp|udp] [--sort age|bytes|rate] [--limit N] [--rate] [--relay NAME]\n"
 	  "       | kill ID... | kill --client PREFIX",
-	  "show the flows that are open in the running relay, or end some",
+	  "show the flows that are open, of relays and of audit rules, or end some",
 	  "  --by KEY          only totals, of each client, destination or rule\n"
 	  "  --client PREFIX   flows of these clients\n"
 	  "  --destination A[:PORT]\n"
@@ -139,8 +139,8 @@ static const struct command commands[] = {
 	  "  --rate            bytes a second in the next second, not since the flow's begin\n"
 	  "  --relay NAME      one relay, if several run here: its first port, PORT or PORT%IF\n"
 	  "\nkill ends the flows of these ids, or those that match. Each flow has the rule that would\n"
-	  "take it now. Members of group tproxy may list; only root may end flows. Exit 1 if no relay\n"
-	  "runs, and for an unknown id.\n",
+	  "take it now. Members of group tproxy may list; only root may end flows, and sees those that\n"
+	  "audit rules forward. Exit 1 if no relay runs and no rule audits, and for an unknown id.\n",
 	  cmd_flows },
 	{ "trace",
 	  "[IF] [--src PREFIX] [--dst PREFIX] [--port [PROTO/]PORT] [--proto PROTO]\n"
@@ -178,7 +178,7 @@ static const struct command commands[] = {
 	  "  --once            print one table, after one interval\n"
 	  "\nOn a terminal, keys choose the view (f, r, c), the order (s) and a filter (/); ? shows all\n"
 	  "of them. Otherwise top prints a table, or with --json an object, after each interval.\n"
-	  "Rates are bytes a second. Without a running relay there are only rules.\n",
+	  "Rates are bytes a second. Flows are those of running relays, and audited ones.\n",
 	  cmd_top },
 	{ "import", "[--ipv6] [FILE]", "translate iptables-save text into a configuration file",
 	  "  --ipv6            the text is from ip6tables-save (its first line says so as well)\n"
