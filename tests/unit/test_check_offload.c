@@ -19,7 +19,7 @@
 #include <linux/netfilter/nf_tables.h>
 
 #include "kernel/netfilter/nft.h"
-#include "loader/check/kernel.h"
+#include "loader/check/kernel/kernel.h"
 #include "loader/check/list.h"
 
 /* As a dump of nf_tables has it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Is this host the router that it should be for the flows that we do not intercept, and does it
- * see all flows that a rule means: in both families, on the way out and back?
+ * Is this host the router that it should be for the flows that we do not intercept, and does the
+ * kernel let in those that we do?
  */
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -11,48 +11,8 @@
 #include "loader/check/list.h"
 #include "loader/check/tools/filters.h"
 #include "loader/check/tools/listening.h"
-#include "loader/check/tools/neighbourhood.h"
 #include "loader/check/tools/sysctl.h"
-
-/* ---- the way to servers ------------------------------------------------- */
-
-/* ifindex by which packets to an address leave, or 0. */
-static int way_to(struct checkup *c, const struct checked_iface *iface, __u8 family,
-		  const __u8 *addr)
-{
-	const struct return_route_query query = { .family = family,
-						  .addr = addr,
-						  .vrf = device_vrf(&iface->device) };
-	struct return_route route;
-
-	if (return_route_find(&c->session->nl, &query, &route) || route.own)
-		return 0;
-	return route.ifindex;
-}
-
-static int default_way(struct checkup *c, const struct checked_iface *iface, __u8 family)
-{
-	struct endpoint stranger;
-
-	neighbourhood_stranger(family, &stranger);
-	return way_to(c, iface, family, stranger.addr);
-}
-
-/* Do hosts behind the interface have IPv6 addresses that the world can answer? */
-static bool speaks_ipv6(struct checkup *c, const struct checked_iface *iface)
-{
-	struct endpoint client;
-
-	return !neighbourhood_client(&c->session->nl, iface->device.ifindex, AF_INET6, &client);
-}
-
-/* Could its clients reach the world by IPv6 through this host? */
-static bool leads_to_ipv6(struct checkup *c, const struct checked_iface *iface)
-{
-	const int out = default_way(c, iface, AF_INET6);
-
-	return out && out != iface->device.ifindex && speaks_ipv6(c, iface);
-}
+#include "loader/check/tools/way.h"
 
 /* ---- forwarding --------------------------------------------------------- */
 
@@ -89,7 +49,7 @@ static void check_forwarding(struct checkup *c, const struct checked_iface *ifac
 			snprintf(setting, sizeof(setting), "net/ipv4/conf/%s/forwarding", name);
 		report_forwarding(c, name, 4, setting);
 	}
-	if (wanted & PROBLEM_IPV6 && leads_to_ipv6(c, iface) &&
+	if (wanted & PROBLEM_IPV6 && way_leads_to_ipv6(c, iface) &&
 	    !sysctl_number("ipv6/conf/%s/forwarding", name))
 		report_forwarding(c, name, 6, "net/ipv6/conf/all/forwarding");
 }
@@ -248,50 +208,4 @@ void check_router(struct checkup *c, const struct checked_iface *iface)
 	check_forwarding(c, iface);
 	check_one_arm(c, iface);
 	check_reverse_path(c, iface);
-}
-
-/* ---- IPv6 without a rule ------------------------------------------------ */
-
-static bool has_whole_family(const struct rule *rule, __u8 family)
-{
-	for (size_t i = 0; i < rule->to.n; i++)
-		if (rule->to.items[i].family == family && !rule->to.items[i].len)
-			return true;
-	return false;
-}
-
-static bool has_family(const struct rule *rule, __u8 family)
-{
-	for (size_t i = 0; i < rule->to.n; i++)
-		if (rule->to.items[i].family == family)
-			return true;
-	return false;
-}
-
-void check_ipv6(struct checkup *c, const struct checked_iface *iface)
-{
-	const char *name = iface->device.name;
-	const struct rule *everything = NULL;
-	struct problem *p;
-
-	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
-		const struct rule *rule = &c->policy.rules[i];
-
-		if (!checkup_takes(c, iface, i))
-			continue;
-		if (has_family(rule, AF_INET6))
-			return;
-		if (has_whole_family(rule, AF_INET) && rule->action != TPROXY_ACTION_PASS &&
-		    rule->action != TPROXY_ACTION_AUDIT)
-			everything = everything ? everything : rule;
-	}
-	if (!everything || sysctl_number("ipv6/conf/%s/forwarding", name) <= 0 ||
-	    !leads_to_ipv6(c, iface))
-		return;
-	p = problem_add(&c->problems, "ipv6-leak", VERDICT_DEGRADED, name, everything->name);
-	problem_text(p,
-		     "it takes all of IPv4 and nothing of IPv6, which clients here have as well: "
-		     "flows to servers with IPv6 addresses pass");
-	problem_next(p, "tproxy-loader cidr add --rule %s ::/0; or stop forwarding IPv6",
-		     everything->name);
 }

@@ -30,8 +30,8 @@ static bool is_attached(const struct checkup *c, int ifindex)
 	return false;
 }
 
-/* The way to one server of this rule. */
-static int way_to(struct checkup *c, const struct endpoint *server)
+/* By which interface the relay connects to it. */
+static int relay_way(struct checkup *c, const struct endpoint *server)
 {
 	int ifindex = route_output(&c->session->nl, server->family, server->addr);
 
@@ -51,14 +51,14 @@ static int way_of(struct checkup *c, int rule)
 		    !health.last_ns)
 			continue;
 		server.family = mapped_to(health.last.dst, server.addr);
-		return way_to(c, &server);
+		return relay_way(c, &server);
 	}
 	for (size_t i = 0; i < to->n; i++) {
 		if (!to->items[i].len)
 			continue;
 		server.family = to->items[i].family;
 		memcpy(server.addr, to->items[i].addr, sizeof(server.addr));
-		return way_to(c, &server);
+		return relay_way(c, &server);
 	}
 	return 0;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Do the rules have the interfaces and flows they name, and are they those of the applied file? */
+/*
+ * Do the rules have the interfaces and flows they name, are they those of the applied file, and do
+ * they stay?
+ */
 #include <string.h>
 
+#include "kernel/maps/confirm_deadline.h"
 #include "loader/check/list.h"
 #include "loader/edit/changes.h"
 #include "policy/cover.h"
@@ -129,4 +133,21 @@ void check_drift(struct checkup *c)
 	problem_text(p, "the live policy is not the file that was applied: %zu difference%s",
 		     changes.n, changes.n == 1 ? "" : "s");
 	problem_next(p, "tproxy-loader diff; then save it as a file, or apply the file again");
+}
+
+/* ---- the deadline ------------------------------------------------------- */
+
+void check_confirm(struct checkup *c)
+{
+	struct confirm_deadline deadline;
+	struct problem *p;
+
+	if (!confirm_deadline_read_armed(&c->session->state, &deadline))
+		return;
+	p = problem_add(&c->problems, "confirm-pending", VERDICT_DEGRADED, NULL, NULL);
+	problem_text(p,
+		     "generation %u waits to be confirmed: without that the previous policy "
+		     "comes back in %llu seconds",
+		     deadline.generation, confirm_deadline_seconds_left(&deadline));
+	problem_next(p, "tproxy-loader confirm; or tproxy-loader rollback");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Can this kernel do what we need, and does it let us? Found out by doing, where that is possible. */
-#include "loader/check/kernel.h"
+#include "loader/check/kernel/kernel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

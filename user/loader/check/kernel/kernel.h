@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The judgement of check_kernel that no test can bring about, as it is of the whole host. Pure. */
-#ifndef TPROXY_LOADER_CHECK_KERNEL_H
-#define TPROXY_LOADER_CHECK_KERNEL_H
+#ifndef TPROXY_LOADER_CHECK_KERNEL_KERNEL_H
+#define TPROXY_LOADER_CHECK_KERNEL_KERNEL_H
 
 #include "loader/check/tools/checkup.h"
 

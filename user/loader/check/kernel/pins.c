@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Is there a safe place for pins, can what is pinned be read, and is anything left over? */
+/* Is there a safe place for pins, and can what is pinned be read? */
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "kernel/maps/confirm_deadline.h"
 #include "lib/pindir.h"
 #include "loader/check/list.h"
-#include "loader/steps/clean.h"
 
 /* ---- the file system ---------------------------------------------------- */
 
@@ -132,59 +130,4 @@ void check_state(struct checkup *c)
 		checkup_evidence(c, "nothing is attached");
 	else
 		report_unopened(c);
-}
-
-/* ---- leftovers ---------------------------------------------------------- */
-
-struct leftovers {
-	char first[160];
-	size_t n;
-};
-
-static void take_leftover(const char *what, void *arg)
-{
-	struct leftovers *l = arg;
-
-	if (!l->n++)
-		snprintf(l->first, sizeof(l->first), "%s", what);
-}
-
-void check_leftovers(struct checkup *c)
-{
-	struct leftovers l = { 0 };
-	struct problem *p;
-	int err;
-
-	if (!c->session->nl.socket) {
-		checkup_unchecked(c, "netlink cannot be opened");
-		return;
-	}
-	err = clean_look(c->session, c->attached, take_leftover, &l);
-	if (err)
-		checkup_unchecked(c, "not everything can be read: %s", strerror(-err));
-	if (!l.n)
-		return;
-	p = add(c, "leftovers", VERDICT_DEGRADED);
-	if (l.n > 1)
-		problem_text(p, "an interrupted command left %s and %zu more", l.first, l.n - 1);
-	else
-		problem_text(p, "an interrupted command left %s", l.first);
-	problem_next(p, "tproxy-loader clean");
-}
-
-/* ---- the deadline ------------------------------------------------------- */
-
-void check_confirm(struct checkup *c)
-{
-	struct confirm_deadline deadline;
-	struct problem *p;
-
-	if (!confirm_deadline_read_armed(&c->session->state, &deadline))
-		return;
-	p = add(c, "confirm-pending", VERDICT_DEGRADED);
-	problem_text(p,
-		     "generation %u waits to be confirmed: without that the previous policy "
-		     "comes back in %llu seconds",
-		     deadline.generation, confirm_deadline_seconds_left(&deadline));
-	problem_next(p, "tproxy-loader confirm; or tproxy-loader rollback");
 }

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What others on this host do to our rules and tables, and limits that all flows share. */
+/* Does systemd-networkd run in this namespace, and does it remove the routing rules of others? */
 #include <dirent.h>
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "kernel/routing/route.h"
 #include "lib/ini.h"
-#include "loader/app/shell_word.h"
 #include "loader/check/list.h"
-#include "loader/check/tools/sysctl.h"
-#include "loader/steps/routing/steps_route.h"
 
-/* ---- systemd-networkd --------------------------------------------------- */
+/* ---- does it run -------------------------------------------------------- */
 
 #define NETWORKD "systemd-network" /* the kernel keeps 15 characters */
 #define SYSTEM_UID_MAX 999         /* as in login.defs of Debian */
@@ -55,6 +51,8 @@ static bool networkd_runs(void)
 			return true;
 	return false;
 }
+
+/* ---- its configuration -------------------------------------------------- */
 
 struct reading {
 	bool in_section;
@@ -148,6 +146,8 @@ static bool networkd_manages(void)
 	return reading.manages;
 }
 
+/* ---- the check ---------------------------------------------------------- */
+
 void check_networkd(struct checkup *c)
 {
 	struct problem *p;
@@ -161,57 +161,4 @@ void check_networkd(struct checkup *c)
 			"'[Network]\\nManageForeignRoutingPolicyRules=no\\n' "
 			">/etc/systemd/networkd.conf.d/tproxy.conf; then systemctl restart "
 			"systemd-networkd and tproxy-loader attach, or let watch repair it");
-}
-
-/* ---- our routing table -------------------------------------------------- */
-
-void check_table(struct checkup *c)
-{
-	const __u32 table = steps_route_key(c->session).table;
-
-	for (size_t i = 0; i < ROUTE_FAMILIES; i++) {
-		const char digit = route_family_digit(route_families[i]);
-		struct route_table found = { .foreign = false };
-		char word[SHELL_WORD_LEN];
-		struct problem *p;
-
-		if (!route_family_present(route_families[i]) ||
-		    route_table_read(&c->session->nl, route_families[i], table, &found) ||
-		    !found.foreign)
-			continue;
-		p = problem_add(&c->problems, "table-shared", VERDICT_BROKEN, NULL, NULL);
-		problem_concerns(p, digit == '4' ? PROBLEM_IPV4 : PROBLEM_IPV6);
-		problem_text(p,
-			     "our IPv%c routing table %u has routes of others: intercepted packets "
-			     "to their destinations leave past the proxy",
-			     digit, table);
-		problem_next(p,
-			     "ip -%c route flush table %u && tproxy-loader attach %s; or attach "
-			     "with another --table",
-			     digit, table,
-			     c->n ? shell_word((const char *)c->ifaces[0].iface.value.name, word) :
-				    "IF");
-	}
-}
-
-/* ---- connection tracking ------------------------------------------------ */
-
-void check_conntrack(struct checkup *c)
-{
-	const long count = sysctl_number("netfilter/nf_conntrack_count");
-	const long max = sysctl_number("netfilter/nf_conntrack_max");
-	struct problem *p;
-
-	if (count < 0 || max <= 0)
-		return;
-	checkup_evidence(c, "%ld of %ld connections", count, max);
-	if (count < max / 10 * 9)
-		return;
-	p = problem_add(&c->problems, "conntrack-full",
-			count >= max ? VERDICT_BROKEN : VERDICT_DEGRADED, NULL, NULL);
-	problem_text(p,
-		     "connection tracking has %ld of at most %ld entries: when it is full, the "
-		     "kernel drops packets of new flows",
-		     count, max);
-	problem_next(p, "sysctl -w net/netfilter/nf_conntrack_max=%ld", max * 4);
 }
