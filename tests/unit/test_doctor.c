@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "lib/util.h"
+#include "loader/doctor/bundle/redact.h"
 #include "loader/doctor/fix_sysctl.h"
-#include "loader/doctor/redact.h"
 
 static void test_redact(void **unused)
 {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "loader/doctor/bundle.h"
+#include "loader/doctor/bundle/bundle.h"
 #include "loader/doctor/doctor_print.h"
 #include "loader/doctor/fix.h"
 #include "loader/show/show.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/doctor/bundle_parts.h"
+#include "loader/doctor/bundle/parts.h"
 
 #include <string.h>
 
-#include "loader/doctor/bundle_host.h"
+#include "loader/doctor/bundle/host.h"
 #include "loader/doctor/doctor_print.h"
 #include "loader/edit/saved.h"
 #include "loader/show/status.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * doctor --bundle: an archive for a report of a bug. Every part is text that is made here, with
- * passwords replaced (redact.h); bundle_parts.h has what is in it, archive.h the file.
+ * passwords replaced (redact.h); parts.h has what is in it, archive.h the file.
  */
-#ifndef TPROXY_LOADER_DOCTOR_BUNDLE_H
-#define TPROXY_LOADER_DOCTOR_BUNDLE_H
+#ifndef TPROXY_LOADER_DOCTOR_BUNDLE_BUNDLE_H
+#define TPROXY_LOADER_DOCTOR_BUNDLE_BUNDLE_H
 
 #include "loader/app/app.h"
 

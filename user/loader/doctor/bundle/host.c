@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/doctor/bundle_host.h"
+#include "loader/doctor/bundle/host.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>

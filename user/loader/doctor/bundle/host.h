@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Parts of a bundle about the host: each reads the kernel and writes text. Changes nothing. */
-#ifndef TPROXY_LOADER_DOCTOR_BUNDLE_HOST_H
-#define TPROXY_LOADER_DOCTOR_BUNDLE_HOST_H
+#ifndef TPROXY_LOADER_DOCTOR_BUNDLE_BUNDLE_HOST_H
+#define TPROXY_LOADER_DOCTOR_BUNDLE_BUNDLE_HOST_H
 
 #include <stdio.h>
 

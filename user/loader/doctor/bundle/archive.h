@@ -3,8 +3,8 @@
  * A new .tar.gz that only its owner may read. If anything fails, no file is left. Knows nothing of
  * what is packed.
  */
-#ifndef TPROXY_LOADER_DOCTOR_ARCHIVE_H
-#define TPROXY_LOADER_DOCTOR_ARCHIVE_H
+#ifndef TPROXY_LOADER_DOCTOR_BUNDLE_ARCHIVE_H
+#define TPROXY_LOADER_DOCTOR_BUNDLE_ARCHIVE_H
 
 #include <stddef.h>
 #include <zlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/doctor/redact.h"
+#include "loader/doctor/bundle/redact.h"
 
 #include <ctype.h>
 #include <stdbool.h>

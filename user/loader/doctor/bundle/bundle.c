@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/doctor/bundle.h"
+#include "loader/doctor/bundle/bundle.h"
 
 #include <string.h>
 
-#include "loader/doctor/archive.h"
-#include "loader/doctor/bundle_parts.h"
-#include "loader/doctor/redact.h"
+#include "loader/doctor/bundle/archive.h"
+#include "loader/doctor/bundle/parts.h"
+#include "loader/doctor/bundle/redact.h"
 #include "loader/show/show.h"
 
 #define LOG_PART "relay.log"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* By zlib alone: libarchive would bring XML and Unicode libraries into every command. */
-#include "loader/doctor/archive.h"
+#include "loader/doctor/bundle/archive.h"
 
 #include <fcntl.h>
 #include <string.h>
