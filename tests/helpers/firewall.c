@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "kernel/netfilter/dump.h"
-#include "kernel/netfilter/firewall.h"
+#include "kernel/netfilter/read/firewall.h"
 #include "kernel/netfilter/text.h"
 #include "kernel/netfilter/walk.h"
 #include "lib/util.h"

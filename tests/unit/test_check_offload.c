@@ -18,7 +18,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
-#include "kernel/netfilter/nft.h"
+#include "kernel/netfilter/nft/nft.h"
 #include "loader/check/kernel/kernel.h"
 #include "loader/check/list.h"
 

@@ -20,10 +20,10 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 
-#include "kernel/netfilter/legacy.h"
-#include "kernel/netfilter/nft.h"
+#include "kernel/netfilter/nft/nft.h"
 #include "kernel/netfilter/text.h"
 #include "kernel/netfilter/walk.h"
+#include "kernel/netfilter/xt/legacy.h"
 
 #define RECORDS "tests/unit/recorded/"
 #define MUTATIONS 20000

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How the readers (nft.h, legacy.h) fill the model. Bounds it: what is beyond a limit is left out,
+ * How the readers (nft/, xt/) fill the model. Bounds it: what is beyond a limit is left out,
  * and the model says that it is incomplete. Knows no format.
  */
 #ifndef TPROXY_KERNEL_NETFILTER_BUILD_H

@@ -6,7 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "kernel/netfilter/firewall.h"
+#include "kernel/netfilter/read/firewall.h"
 #include "loader/check/tools/listening.h"
 #include "loader/check/tools/neighbourhood.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernel/netfilter/nft_set.h"
+#include "kernel/netfilter/nft/set.h"
 
 #include <libnftnl/set.h>
 #include <linux/netfilter/nf_tables.h>

@@ -7,7 +7,7 @@
 #include <linux/netfilter/xt_TPROXY.h>
 #include <string.h>
 
-#include "kernel/netfilter/xt.h"
+#include "kernel/netfilter/xt/xt.h"
 #include "lib/util.h"
 
 /* ---- marks -------------------------------------------------------------- */

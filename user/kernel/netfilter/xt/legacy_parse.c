@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernel/netfilter/legacy.h"
+#include "kernel/netfilter/xt/legacy.h"
 
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <string.h>
 
-#include "kernel/netfilter/xt.h"
+#include "kernel/netfilter/xt/xt.h"
 #include "lib/util.h"
 
 /* What both families say about an entry. */

@@ -12,7 +12,7 @@
 #include <linux/netfilter/xt_tcpudp.h>
 #include <string.h>
 
-#include "kernel/netfilter/xt.h"
+#include "kernel/netfilter/xt/xt.h"
 #include "lib/util.h"
 
 struct match {

@@ -4,8 +4,8 @@
  * iptables-nft wrote into it, and the older iptables. It changes nothing, loads no kernel module
  * and is bounded.
  */
-#ifndef TPROXY_KERNEL_NETFILTER_FIREWALL_H
-#define TPROXY_KERNEL_NETFILTER_FIREWALL_H
+#ifndef TPROXY_KERNEL_NETFILTER_READ_FIREWALL_H
+#define TPROXY_KERNEL_NETFILTER_READ_FIREWALL_H
 
 #include "kernel/netfilter/model.h"
 

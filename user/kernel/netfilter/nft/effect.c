@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a rule of nf_tables does. */
-#include "kernel/netfilter/nft_rule.h"
+#include "kernel/netfilter/nft/rule.h"
 
 #include <arpa/inet.h>
 #include <libnftnl/expr.h>
@@ -8,7 +8,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
 
-#include "kernel/netfilter/xt.h"
+#include "kernel/netfilter/xt/xt.h"
 #include "lib/util.h"
 
 #define TCPOPT_MSS 2 /* RFC 9293 3.2 */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a rule of nf_tables asks. */
-#include "kernel/netfilter/nft_rule.h"
+#include "kernel/netfilter/nft/rule.h"
 
 #include <libnftnl/expr.h>
 #include <linux/if_ether.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "kernel/netfilter/xt.h"
+#include "kernel/netfilter/xt/xt.h"
 #include "lib/util.h"
 
 #define MAX_VERDICTS 256 /* of a map; each becomes a rule of the model */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernel/netfilter/firewall.h"
+#include "kernel/netfilter/read/firewall.h"
 
-#include "kernel/netfilter/legacy.h"
-#include "kernel/netfilter/nft.h"
+#include "kernel/netfilter/nft/nft.h"
+#include "kernel/netfilter/xt/legacy.h"
 
 int firewall_read(struct firewall *ret_fw)
 {

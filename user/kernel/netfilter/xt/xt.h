@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The matches and targets of iptables, which the older iptables and nf_tables have in the same
- * form. xt_match.c reads what they ask, xt_target.c what they do.
+ * form. match.c reads what they ask, target.c what they do.
  */
-#ifndef TPROXY_KERNEL_NETFILTER_XT_H
-#define TPROXY_KERNEL_NETFILTER_XT_H
+#ifndef TPROXY_KERNEL_NETFILTER_XT_XT_H
+#define TPROXY_KERNEL_NETFILTER_XT_XT_H
 
 #include "kernel/netfilter/build.h"
 

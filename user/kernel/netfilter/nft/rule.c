@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernel/netfilter/nft_rule.h"
+#include "kernel/netfilter/nft/rule.h"
 
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>

@@ -3,8 +3,8 @@
  * Reads the tables of the older iptables and ip6tables by getsockopt, as iptables-legacy does.
  * legacy.c asks the kernel, legacy_parse.c reads its answer.
  */
-#ifndef TPROXY_KERNEL_NETFILTER_LEGACY_H
-#define TPROXY_KERNEL_NETFILTER_LEGACY_H
+#ifndef TPROXY_KERNEL_NETFILTER_XT_LEGACY_H
+#define TPROXY_KERNEL_NETFILTER_XT_LEGACY_H
 
 #include "kernel/netfilter/build.h"
 

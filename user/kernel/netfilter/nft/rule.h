@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A rule of nf_tables, as the kernel lists it, becomes a rule of the model, or several: one for each
- * element of a verdict map. nft_match.c reads what a rule asks, nft_effect.c what it does.
+ * element of a verdict map. match.c reads what a rule asks, effect.c what it does.
  */
 #ifndef TPROXY_KERNEL_NETFILTER_NFT_RULE_H
 #define TPROXY_KERNEL_NETFILTER_NFT_RULE_H
 
-#include "kernel/netfilter/nft_set.h"
-#include "kernel/netfilter/nft_value.h"
+#include "kernel/netfilter/nft/set.h"
+#include "kernel/netfilter/nft/value.h"
 
 struct nftnl_expr;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernel/netfilter/nft_value.h"
+#include "kernel/netfilter/nft/value.h"
 
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>

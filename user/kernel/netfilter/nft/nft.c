@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernel/netfilter/nft.h"
+#include "kernel/netfilter/nft/nft.h"
 
 #include <arpa/inet.h>
 #include <libnftnl/chain.h>
@@ -10,7 +10,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
-#include "kernel/netfilter/nft_rule.h"
+#include "kernel/netfilter/nft/rule.h"
 #include "lib/netlink.h"
 
 #define TRIES 3 /* while others change the rules */
