@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "kernel/hook/tcx.h"
+#include "kernel/hook/side.h"
 #include "lib/netlink.h"
 
 struct clsact_filter {

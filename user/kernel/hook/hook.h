@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "kernel/hook/tcx.h"
+#include "kernel/hook/side.h"
 #include "kernel/state/pindir_stage.h"
 #include "kernel/state/program.h"
 #include "lib/netlink.h"

@@ -10,8 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where on a device: packets that enter, packets that leave. */
-enum hook_side { HOOK_INGRESS, HOOK_EGRESS };
+#include "kernel/hook/side.h"
 
 #define TCX_MAX 64 /* BPF_MPROG_MAX of the kernel */
 

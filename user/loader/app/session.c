@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/app/session.h"
 
-#include <cap-ng.h>
 #include <string.h>
 
-static bool have_capabilities(void)
-{
-	if (capng_get_caps_process())
-		return false;
-	return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) &&
-	       (capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) ||
-		capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN));
-}
+#include "loader/app/privileges.h"
 
 int session_lock(struct session *session, struct app *app)
 {
 	session->app = app;
-	if (!have_capabilities()) {
+	if (!privileges_attach()) {
 		log_error("permission denied: CAP_BPF and CAP_NET_ADMIN are needed (run as root)");
 		return EXIT_FAILED;
 	}

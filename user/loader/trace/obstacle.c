@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/trace/obstacle.h"
 
-#include <cap-ng.h>
 #include <string.h>
 
 #include "lib/log.h"
+#include "loader/app/privileges.h"
 #include "tproxy_watch.h"
-
-static bool have_capabilities(void)
-{
-	if (capng_get_caps_process())
-		return false;
-	return capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) ||
-	       (capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) &&
-		capng_have_capability(CAPNG_EFFECTIVE, CAP_PERFMON));
-}
-
-/* Does a file of the kernel contain the text? */
-static bool file_says(const char *path, const char *text)
-{
-	__cleanup_file FILE *file = fopen(path, "re");
-	char line[256] = "";
-
-	return file && fgets(line, sizeof(line), file) && strstr(line, text);
-}
-
-static bool is_locked_down(void)
-{
-	return file_says("/sys/kernel/security/lockdown", "[confidentiality]");
-}
 
 void trace_obstacle_report(int err)
 {
@@ -54,9 +31,9 @@ void trace_obstacle_warn(int err)
 	if (err == -ENODATA)
 		why = "this kernel has no BTF: /sys/kernel/btf/vmlinux is missing or cannot be read "
 		      "(use a kernel with CONFIG_DEBUG_INFO_BTF)";
-	else if (!have_capabilities())
+	else if (!privileges_trace())
 		why = "permission denied: CAP_BPF and CAP_PERFMON are needed (run as root)";
-	else if (is_locked_down())
+	else if (privileges_locked_down())
 		why = "the kernel lets no program read its memory: lockdown is \"confidentiality\" "
 		      "(boot with lockdown=integrity)";
 	else if (err == -E2BIG || err == -EBUSY)

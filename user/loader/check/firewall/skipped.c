@@ -20,18 +20,12 @@ static int add_network(const struct address *address, void *arg)
 {
 	struct networks *networks = arg;
 	struct prefix prefix = { .family = address->family, .len = address->len };
-	struct fw_range *range = &networks->ranges[networks->n];
 
 	if (networks->n == FILTERS_MAX_RANGES)
 		return 1;
 	memcpy(prefix.addr, address->addr, sizeof(prefix.addr));
 	prefix_shorten(&prefix, prefix.len);
-	*range = (struct fw_range){ 0 };
-	memcpy(range->lo, prefix.addr, sizeof(range->lo));
-	memcpy(range->hi, prefix.addr, sizeof(range->hi));
-	for (size_t i = prefix.len; i < (prefix.family == AF_INET ? 32 : 128); i++)
-		range->hi[i / 8] |= (__u8)(0x80 >> i % 8);
-	networks->n++;
+	filters_range(&prefix, &networks->ranges[networks->n++]);
 	return 0;
 }
 

@@ -4,11 +4,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <cap-ng.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "kernel/hook/tcx.h"
+#include "loader/app/privileges.h"
 #include "loader/check/list.h"
 
 #define FLOOR_MAJOR 6
@@ -36,13 +36,6 @@ static void check_version(struct checkup *c)
 }
 
 /* ---- loading ------------------------------------------------------------ */
-
-static bool may_load(void)
-{
-	return !capng_get_caps_process() && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) &&
-	       (capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) ||
-		capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN));
-}
 
 static void report_permission(struct checkup *c)
 {
@@ -102,7 +95,7 @@ static bool check_load(struct checkup *c)
 		check_jit(c, prog);
 		return true;
 	}
-	if (!may_load())
+	if (!privileges_attach())
 		report_permission(c);
 	else
 		report_refused(c, -errno);
@@ -135,15 +128,6 @@ static void check_features(struct checkup *c)
 
 /* ---- what only diagnosis needs ------------------------------------------ */
 
-/* "none [integrity] confidentiality" */
-static bool is_confidential(void)
-{
-	__cleanup_file FILE *file = fopen("/sys/kernel/security/lockdown", "re");
-	char line[128] = "";
-
-	return file && fgets(line, sizeof(line), file) && strstr(line, "[confidentiality]");
-}
-
 static void check_diagnosis(struct checkup *c)
 {
 	struct problem *p;
@@ -151,7 +135,7 @@ static void check_diagnosis(struct checkup *c)
 	checkup_evidence(c, access("/sys/kernel/btf/vmlinux", R_OK) ?
 				    "no BTF: no trace, and drops without a reason" :
 				    "BTF");
-	if (!is_confidential())
+	if (!privileges_locked_down())
 		return;
 	p = problem_add(&c->problems, "lockdown", VERDICT_DEGRADED, NULL, NULL);
 	problem_text(p, "the kernel is locked down for confidentiality: trace and the reasons of "

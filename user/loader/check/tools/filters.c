@@ -32,15 +32,15 @@ const struct firewall *filters_read(struct checkup *c)
 
 /* ---- classes of flows --------------------------------------------------- */
 
-static void prefix_range(const struct prefix *prefix, struct fw_range *range)
+void filters_range(const struct prefix *prefix, struct fw_range *ret_range)
 {
 	const size_t bits = prefix->family == AF_INET ? 32 : 128;
 
-	*range = (struct fw_range){ 0 };
-	memcpy(range->lo, prefix->addr, bits / 8);
-	memcpy(range->hi, prefix->addr, bits / 8);
+	*ret_range = (struct fw_range){ 0 };
+	memcpy(ret_range->lo, prefix->addr, bits / 8);
+	memcpy(ret_range->hi, prefix->addr, bits / 8);
 	for (size_t i = prefix->len; i < bits; i++)
-		range->hi[i / 8] |= (__u8)(0x80 >> i % 8);
+		ret_range->hi[i / 8] |= (__u8)(0x80 >> i % 8);
 }
 
 static void set_addresses(struct fw_packet *packet, enum fw_field field,
@@ -53,7 +53,7 @@ static void set_addresses(struct fw_packet *packet, enum fw_field field,
 			continue;
 		if (n == FILTERS_MAX_RANGES || !set->items[i].len)
 			return; /* any */
-		prefix_range(&set->items[i], &ranges[n++]);
+		filters_range(&set->items[i], &ranges[n++]);
 	}
 	if (n)
 		fw_packet_ranges(packet, field, ranges, n);

@@ -46,6 +46,8 @@ bool filters_suspect(struct checkup *c, const struct checked_iface *iface,
 /* The rule that drops, or "the policy of CHAIN". Returns buf. */
 char *filters_drop_text(const struct fw_walk *walk, char *buf);
 
+/* The addresses of a network, from the first to the last. */
+void filters_range(const struct prefix *prefix, struct fw_range *ret_range);
 /* The route of these flows if they are forwarded. False: there is none. */
 bool filters_way(const struct filtered *flows, struct return_route *ret_route);
 /* By which interface the flows leave if they are forwarded; empty: unknown. IF_NAMESIZE bytes. */
