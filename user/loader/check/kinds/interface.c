@@ -6,32 +6,33 @@ const struct kind kinds_interface[] = {
 	{ .id = "program-missing",
 	  .title = "our program is not on an attached interface",
 	  .means = "All flows of this interface pass and no rule concerns them.",
-	  .cause =
-		  "Another tool removed all filters of the interface (tc qdisc del dev IF clsact), or the device was made again under the same name.",
+	  .cause = "Another tool removed all filters of the interface (tc qdisc del dev IF "
+		   "clsact), or the device was made again under the same name.",
 	  .see = "bpftool net show dev IF; tc filter show dev IF ingress",
 	  .cure = "tproxy-loader attach IF puts it back; tproxy-loader watch does so by itself.",
 	  .fix = FIX_REPAIR },
 	{ .id = "egress-missing",
 	  .title = "our program for packets that leave is not on the interface",
-	  .means =
-		  "Answers to audited flows are not counted: their records have no bytes of servers, and TCP flows end as idle. No flow is hindered.",
-	  .cause =
-		  "Another tool removed the filters of the egress, or the device was made again under the same name.",
+	  .means = "Answers to audited flows are not counted: their records have no bytes of "
+		   "servers, and TCP flows end as idle. No flow is hindered.",
+	  .cause = "Another tool removed the filters of the egress, or the device was made "
+		   "again under the same name.",
 	  .see = "bpftool net show dev IF; tc filter show dev IF egress",
 	  .cure = "tproxy-loader attach IF puts it back; tproxy-loader watch does so by itself.",
 	  .fix = FIX_REPAIR },
 	{ .id = "enslaved",
 	  .title = "the interface became the port of a bridge or bond",
-	  .means =
-		  "Packets reach the stack by the bridge or bond, so that its flows are no longer intercepted.",
+	  .means = "Packets reach the stack by the bridge or bond, so that its flows are no "
+		   "longer intercepted.",
 	  .cause = "Somebody ran ip link set IF master, or a network manager did.",
 	  .see = "ip -d link show IF",
-	  .cure = "Attach the bridge or bond and detach the interface, or take the interface out of it (ip link set IF nomaster)." },
+	  .cure = "Attach the bridge or bond and detach the interface, or take the interface "
+		  "out of it (ip link set IF nomaster)." },
 	{ .id = "unfit-device",
 	  .title = "packets of this kind of device cannot be intercepted",
 	  .means = "Flows of this interface are not intercepted.",
-	  .cause =
-		  "The device became one where packets do not meet the program, or where its answers do not work.",
+	  .cause = "The device became one where packets do not meet the program, or where its "
+		   "answers do not work.",
 	  .see = "ip -d link show IF",
 	  .cure = "Detach it, and attach the interface by which the packets reach the IP stack." },
 	{ .id = "device-down",
@@ -42,8 +43,8 @@ const struct kind kinds_interface[] = {
 	  .cure = "ip link set IF up" },
 	{ .id = "renamed",
 	  .title = "the interface has another name than when it was attached",
-	  .means =
-		  "Its routing rules name the interface, so that marked packets meet none: intercepted flows do not arrive.",
+	  .means = "Its routing rules name the interface, so that marked packets meet none: "
+		   "intercepted flows do not arrive.",
 	  .cause = "udev or an administrator renamed it.",
 	  .see = "ip link; ip rule",
 	  .cure = "tproxy-loader attach NEWNAME; tproxy-loader watch does so by itself.",
@@ -60,7 +61,8 @@ const struct kind kinds_interface[] = {
 	  .means = "Its flows come in elsewhere, if at all. What was set up for it is left over.",
 	  .cause = "PPP and VPN devices die when the link is dialled again; somebody deleted it.",
 	  .see = "ip link",
-	  .cure = "tproxy-loader clean forgets it. tproxy-loader watch attaches the interface when it comes back.",
+	  .cure = "tproxy-loader clean forgets it. tproxy-loader watch attaches the interface "
+		  "when it comes back.",
 	  .fix = FIX_CLEAN },
 	{ .id = "moved",
 	  .title = "an attached interface moved to another network namespace",
@@ -74,12 +76,13 @@ const struct kind kinds_interface[] = {
 	  .means = "Fragments, SYN cookies and pools are not served.",
 	  .cause = "Somebody removed the link or its pin.",
 	  .see = "bpftool link show",
-	  .cure = "tproxy-loader attach IF of any attached interface puts it back; so does tproxy-loader watch.",
+	  .cure = "tproxy-loader attach IF of any attached interface puts it back; so does "
+		  "tproxy-loader watch.",
 	  .fix = FIX_REPAIR },
 	{ .id = "other-build",
 	  .title = "the attached programs are from another build than this loader",
-	  .means =
-		  "They run on, but this loader may describe them wrongly, and a repair of an older error is not in effect.",
+	  .means = "They run on, but this loader may describe them wrongly, and a repair of an "
+		   "older error is not in effect.",
 	  .cause = "The package was upgraded and nothing has been attached since.",
 	  .see = "tproxy-loader version; bpftool prog show",
 	  .cure = "tproxy-loader attach IF replaces the programs without a gap.",
@@ -90,7 +93,8 @@ const struct kind kinds_interface[] = {
 	  .cause =
 		  "Both are on the ingress of the interface: a shaper, a VPN, a container network.",
 	  .see = "bpftool net show dev IF; tc filter show dev IF ingress",
-	  .cure = "If it lets packets continue, attach with --after its name or id, which says so. Else remove it." },
+	  .cure = "If it lets packets continue, attach with --after its name or id, which says "
+		  "so. Else remove it." },
 	{ .id = "order-unread",
 	  .title = "the programs before ours cannot all be read",
 	  .means = "It is unknown whether another program takes packets first.",
@@ -99,15 +103,15 @@ const struct kind kinds_interface[] = {
 	  .cure = "Run as root; reduce the number of programs." },
 	{ .id = "vlan-not-attached",
 	  .title = "packets with a VLAN tag pass an attached trunk",
-	  .means =
-		  "Our program leaves tagged packets alone: flows of that VLAN are not intercepted.",
+	  .means = "Our program leaves tagged packets alone: flows of that VLAN are not "
+		   "intercepted.",
 	  .cause = "The trunk was attached and not its VLAN devices.",
 	  .see = "ip -d link show type vlan; tcpdump -e -i IF vlan",
 	  .cure = "tproxy-loader attach the VLAN device." },
 	{ .id = "leftovers",
 	  .title = "an interrupted command left rules or programs",
-	  .means =
-		  "A left rule does nothing without marked packets. A left program may intercept flows by an old policy.",
+	  .means = "A left rule does nothing without marked packets. A left program may "
+		   "intercept flows by an old policy.",
 	  .cause = "A command or the host was killed in the middle, or pins were removed by hand.",
 	  .see = "ip rule; tc filter show dev IF ingress",
 	  .cure = "tproxy-loader clean",

@@ -12,10 +12,11 @@ const struct kind kinds_kernel[] = {
 	{ .id = "bpf-refused",
 	  .title = "the kernel refuses to load BPF programs",
 	  .means = "Nothing can be attached or repaired. What is attached keeps working.",
-	  .cause =
-		  "A container without the right to use bpf(2), a seccomp filter, SELinux or AppArmor.",
+	  .cause = "A container without the right to use bpf(2), a seccomp filter, SELinux or "
+		   "AppArmor.",
 	  .see = "dmesg; journalctl -k; the configuration of the container",
-	  .cure = "Allow bpf(2) and the capabilities CAP_BPF and CAP_NET_ADMIN, or run tproxy-loader on the host with -n NAME." },
+	  .cure = "Allow bpf(2) and the capabilities CAP_BPF and CAP_NET_ADMIN, or run "
+		  "tproxy-loader on the host with -n NAME." },
 	{ .id = "no-permission",
 	  .title = "the capabilities to check most things are missing",
 	  .means = "Flows are not concerned. This run says little.",
@@ -33,13 +34,14 @@ const struct kind kinds_kernel[] = {
 	  .means = "Each packet costs several times as much.",
 	  .cause = "net.core.bpf_jit_enable is 0, or the kernel has no JIT for this CPU.",
 	  .see = "sysctl net.core.bpf_jit_enable",
-	  .cure = "sysctl -w net.core.bpf_jit_enable=1 in the first network namespace, then attach again." },
+	  .cure = "sysctl -w net.core.bpf_jit_enable=1 in the first network namespace, then "
+		  "attach again." },
 	{ .id = "lockdown",
 	  .title = "the kernel is locked down for confidentiality",
-	  .means =
-		  "Flows are not concerned. tproxy-loader trace and the reasons of dropped probes do not work.",
-	  .cause =
-		  "lockdown=confidentiality on the kernel command line, or a distribution that sets it with Secure Boot.",
+	  .means = "Flows are not concerned. tproxy-loader trace and the reasons of dropped "
+		   "probes do not work.",
+	  .cause = "lockdown=confidentiality on the kernel command line, or a distribution that "
+		   "sets it with Secure Boot.",
 	  .see = "cat /sys/kernel/security/lockdown",
 	  .cure = "Boot with lockdown=integrity." },
 	{ .id = "bpffs-missing",
@@ -59,11 +61,12 @@ const struct kind kinds_kernel[] = {
 	  .means = "This loader cannot read what is attached. Flows are handled as before.",
 	  .cause = "An upgrade or downgrade of the package.",
 	  .see = "tproxy-loader version; bpftool map dump pinned /sys/fs/bpf/tproxy/config",
-	  .cure = "Older maps: tproxy-loader attach IF migrates them. Newer ones: use the newer loader." },
+	  .cure = "Older maps: tproxy-loader attach IF migrates them. Newer ones: use the newer "
+		  "loader." },
 	{ .id = "state-broken",
 	  .title = "a pin is missing or belongs to something else",
-	  .means =
-		  "No command can read the state. Flows are handled as before, until an interface changes.",
+	  .means = "No command can read the state. Flows are handled as before, until an "
+		   "interface changes.",
 	  .cause = "Somebody removed pins by hand, or another program pinned there.",
 	  .see = "ls -R /sys/fs/bpf/tproxy",
 	  .cure = "tproxy-loader clean removes the rest; then attach again.",

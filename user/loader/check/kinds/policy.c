@@ -12,8 +12,8 @@ const struct kind kinds_policy[] = {
 	{ .id = "never-matches",
 	  .title = "a rule can never match",
 	  .means = "It has no effect.",
-	  .cause =
-		  "An earlier rule takes all of its flows, or nothing is forwarded to its destinations.",
+	  .cause = "An earlier rule takes all of its flows, or nothing is forwarded to its "
+		   "destinations.",
 	  .see = "tproxy-loader rule list",
 	  .cure = "Move or delete the rule." },
 	{ .id = "drift",
@@ -49,8 +49,8 @@ const struct kind kinds_policy[] = {
 	{ .id = "not-persistent",
 	  .title = "nothing is known to attach it again after a reboot",
 	  .means = "Until then nothing is wrong; after a reboot all flows pass.",
-	  .cause =
-		  "systemd runs and the unit tproxy-loader is not enabled. If something else attaches, such as a script of ifupdown, all is well.",
+	  .cause = "systemd runs and the unit tproxy-loader is not enabled. If something else "
+		   "attaches, such as a script of ifupdown, all is well.",
 	  .see = "systemctl is-enabled tproxy-loader",
 	  .cure = "tproxy-loader save >/etc/tproxy/tproxy.conf && systemctl enable tproxy-loader" },
 	{ .id = NULL },

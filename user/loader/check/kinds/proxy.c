@@ -6,22 +6,23 @@ const struct kind kinds_proxy[] = {
 	{ .id = "no-listener",
 	  .title = "no program takes the flows of a rule",
 	  .means = "New flows fare as on-proxy-down says: drop, reset or pass.",
-	  .cause =
-		  "The relay or proxy is not running, listens on another port, or is in another network namespace.",
+	  .cause = "The relay or proxy is not running, listens on another port, or is in "
+		   "another network namespace.",
 	  .see = "ss -lntup; tproxy-loader status",
 	  .cure = "Start the proxy. The relay registers by itself." },
 	{ .id = "listener-not-transparent",
 	  .title = "the listener is not transparent",
-	  .means =
-		  "It gets flows to other addresses, and the kernel does not answer for it, or it cannot answer datagrams.",
+	  .means = "It gets flows to other addresses, and the kernel does not answer for it, or "
+		   "it cannot answer datagrams.",
 	  .cause = "The proxy does not set IP_TRANSPARENT, or has no CAP_NET_ADMIN to do so.",
 	  .see = "ss -lntu --inet-sockopt",
-	  .cure = "Set it in the configuration of the proxy (the text has examples), and let it keep CAP_NET_ADMIN." },
+	  .cure = "Set it in the configuration of the proxy (the text has examples), and let it "
+		  "keep CAP_NET_ADMIN." },
 	{ .id = "listener-family",
 	  .title = "a rule takes both families and the listener only one",
 	  .means = "New flows of the other family fare as on-proxy-down says.",
-	  .cause =
-		  "The proxy listens on 0.0.0.0, which is IPv4 only, or on an IPv6 socket with IPV6_V6ONLY.",
+	  .cause = "The proxy listens on 0.0.0.0, which is IPv4 only, or on an IPv6 socket with "
+		   "IPV6_V6ONLY.",
 	  .see = "ss -lntu",
 	  .cure = "Let the proxy listen on both families, or limit the rule to one." },
 	{ .id = "listener-device",
