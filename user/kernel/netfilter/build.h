@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How the readers (nft/, xt/) fill the model. Bounds it: what is beyond a limit is left out,
- * and the model says that it is incomplete. Knows no format.
+ * How the readers (nft/, xt/) fill the model. Bounds it: what is beyond a limit is left out, and
+ * the model says that it is incomplete. Knows no format.
  */
 #ifndef TPROXY_KERNEL_NETFILTER_BUILD_H
 #define TPROXY_KERNEL_NETFILTER_BUILD_H

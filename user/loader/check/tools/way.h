@@ -6,8 +6,8 @@
 #include "loader/check/tools/checkup.h"
 
 /*
- * ifindex by which a packet that came in by the interface, or by one in its VRF, leaves if it is
- * forwarded. 0: there is no route, or the address is of this host.
+ * ifindex by which a packet that came in by the interface leaves if it is forwarded: in a VRF by
+ * the routes of the VRF. 0: there is no route, or the address is of this host.
  */
 int way_to(struct checkup *c, const struct checked_iface *iface, __u8 family, const __u8 *addr);
 
