@@ -46,15 +46,21 @@ unlike "there is only ASCII" "$OUT" $'[^ -~\n]'
 # ---- rules and their probes ----
 
 do_ok "a rule that another one hides" loader rule add hidden --ports 80 --to 10.77.2.0/24
+do_ok "a rule for a network in which this host has the first address" \
+	loader rule add network --ports 81 --to 10.77.2.0/24
 do_ok "a rule of one client" loader rule add one --ports 22 --from 10.77.1.2 --before default
 doctor_run
 is "the hidden rule has no flow of its own" \
 	"$(json_value "[p['result'] for p in o['probes'] if p['rule'] == 'hidden']" <"$DOCTOR_JSON")" "['no-own-flow']"
+is "the probe of the rule for a network goes to another host" \
+	"$(json_value "[(p['result'], p['destination']) for p in o['probes'] if p['rule'] == 'network']" <"$DOCTOR_JSON")" \
+	"[('arrives', '10.77.2.2')]"
 is "the probe of the other one comes from its client" \
 	"$(json_value "[(p['result'], p['source']) for p in o['probes'] if p['rule'] == 'one']" <"$DOCTOR_JSON")" \
 	"[('arrives', '10.77.1.2')]"
-ok "delete both" loader rule del hidden
-ok "delete both" loader rule del one
+ok "delete them" loader rule del hidden
+ok "delete them" loader rule del network
+ok "delete them" loader rule del one
 healthy "without them"
 
 closed() {

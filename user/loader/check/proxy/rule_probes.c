@@ -59,7 +59,7 @@ static void sum_up(struct probing *p)
 	static const char *const why[RULE_PROBE_MAX] = {
 		[RULE_PROBE_UNSENT] = "could not be sent (-v shows why)",
 		[RULE_PROBE_NO_CLIENT] = "not sent: no address of a client is known there",
-		[RULE_PROBE_NO_FLOW] = "not sent: other rules take every flow that was tried",
+		[RULE_PROBE_NO_FLOW] = "not sent: the rule takes none of the flows that were tried",
 	};
 	unsigned int n[RULE_PROBE_MAX] = { 0 };
 

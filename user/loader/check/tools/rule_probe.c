@@ -13,6 +13,8 @@
 
 /* Prefixes and services of a rule that are tried until a flow is found that it takes. */
 #define TRIES 8
+/* And addresses of each prefix: the first is often that of this host. */
+#define HOSTS 4
 #define CLIENT_PORT 40000
 
 const char *const rule_probe_names[RULE_PROBE_MAX] = {
@@ -23,15 +25,22 @@ const char *const rule_probe_names[RULE_PROBE_MAX] = {
 
 /* ---- addresses ---------------------------------------------------------- */
 
-/* The first address of a prefix that a host may have. */
-static void host_of(const struct prefix *prefix, struct endpoint *ret_host)
+/*
+ * An address of a prefix that a host may have: number 0 is the first one. False if the prefix has
+ * no address of this number.
+ */
+static bool host_of(const struct prefix *prefix, unsigned int number, struct endpoint *ret_host)
 {
 	const unsigned int last = prefix->family == AF_INET ? 3 : 15;
+	const unsigned int room = 8 * (last + 1) - prefix->len;
+	const unsigned int bits = room ? number + 1 : number;
 
+	if (room < 8 && bits >> room)
+		return false;
 	*ret_host = (struct endpoint){ .family = prefix->family };
 	memcpy(ret_host->addr, prefix->addr, last + 1);
-	if (prefix->len < 8 * (last + 1))
-		ret_host->addr[last] |= 1;
+	ret_host->addr[last] |= (__u8)bits;
+	return true;
 }
 
 static bool has_address(const struct prefix_set *set, const struct endpoint *address)
@@ -99,7 +108,7 @@ static bool find_client(struct checkup *c, struct rule_probe *probe)
 		if (rule->from.items[i].family != family || !rule->from.items[i].len)
 			continue;
 		tries++;
-		host_of(&rule->from.items[i], &probe->src);
+		host_of(&rule->from.items[i], 0, &probe->src);
 		if (is_reached_by(c, probe, &probe->src))
 			return true;
 	}
@@ -166,6 +175,19 @@ static bool try_latest(const struct checkup *c, const struct simulation *simulat
 	return probe->dst.family == listening_family(probe->cls) && is_taken(simulation, probe);
 }
 
+static bool try_prefix(const struct simulation *simulation, const struct rule *rule,
+		       const struct prefix *to, struct rule_probe *probe)
+{
+	if (!to->len) {
+		neighbourhood_stranger(to->family, &probe->dst);
+		return try_services(simulation, rule, probe);
+	}
+	for (unsigned int i = 0; i < HOSTS && host_of(to, i, &probe->dst); i++)
+		if (try_services(simulation, rule, probe))
+			return true;
+	return false;
+}
+
 static bool find_flow(const struct checkup *c, const struct simulation *simulation,
 		      struct rule_probe *probe)
 {
@@ -179,11 +201,7 @@ static bool find_flow(const struct checkup *c, const struct simulation *simulati
 		if (rule->to.items[i].family != family)
 			continue;
 		tries++;
-		if (rule->to.items[i].len)
-			host_of(&rule->to.items[i], &probe->dst);
-		else
-			neighbourhood_stranger(family, &probe->dst);
-		if (try_services(simulation, rule, probe))
+		if (try_prefix(simulation, rule, &rule->to.items[i], probe))
 			return true;
 	}
 	probe->dst = (struct endpoint){ 0 };
