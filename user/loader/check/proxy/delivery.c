@@ -106,7 +106,10 @@ static void report_figure(struct checkup *c, const struct sample *s, enum proved
 		     "them became connections%s%s",
 		     s->health.started, s->health.delivered, latest,
 		     proved == PROVED_ARRIVES ? "; a probe does arrive" : "");
-	if (proved == PROVED_ARRIVES)
+	if (proved == PROVED_ARRIVES && !s->health.unanswered)
+		problem_next(p, "run status again in a minute if something was just mended: the "
+				"latest flow start did arrive; scans look like this as well");
+	else if (proved == PROVED_ARRIVES)
 		problem_next(p,
 			     "scans look like this; else see whether answers leave this host (nft "
 			     "list ruleset, output) and whether the proxy accepts (ss -lt)");

@@ -88,7 +88,7 @@ static const char *relay_next(const struct finding *f, __u8 classes)
 	return relay_is_there(f, classes) ?
 		       "the log of tproxy-relay says why it does not open them "
 		       "again; else restart tproxy-relay" :
-		       "start tproxy-relay";
+		       "start tproxy-relay; if it runs, its log says why it did not register";
 }
 
 /* ---- reports ------------------------------------------------------------ */
