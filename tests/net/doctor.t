@@ -20,6 +20,8 @@ is "checks that need an interface are skipped" \
 is "an unknown interface is no other answer" "$(loader doctor nowhere >/dev/null; echo $?)" 3
 
 fault bpffs-missing mount -t tmpfs -o mode=755 tmpfs /sys/fs/bpf
+like "the answer says what the commands need in this namespace" "$(loader doctor)" \
+	": -n $ROUTER.*; before others: ip netns exec $ROUTER"
 ok "the cure runs: $(doctor_next bpffs-missing)" cured
 doctor_run
 is "and mends it" "$RC $(doctor_ids | xargs)" "3 "

@@ -188,7 +188,8 @@ static int explain(const char *path, int err, char *why)
 	case -EMEDIUMTYPE:
 		return fail(
 			why, err,
-			"%s: not on a BPF file system (mount -t bpf -o mode=700 bpf /sys/fs/bpf)",
+			"%s: not on a BPF file system (mount -t bpf -o mode=700 bpf /sys/fs/bpf; "
+			"ip netns exec NAME hides it: use the option -n NAME instead)",
 			path);
 	case -EINVAL:
 		return fail(why, err,

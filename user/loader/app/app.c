@@ -160,6 +160,26 @@ static bool choose_pin_dir(struct app *app)
 	return true;
 }
 
+void app_print_place(const struct app *app)
+{
+	char usual[PINDIR_PATH_LEN];
+
+	if (app->netns)
+		snprintf(usual, sizeof(usual), DEFAULT_PIN_DIR "-%s", app->netns);
+	else
+		snprintf(usual, sizeof(usual), DEFAULT_PIN_DIR);
+	if (!app->netns && !strcmp(app->pin_dir, usual))
+		return;
+	printf("the commands above need, for tproxy-loader and tproxy-relay:");
+	if (app->netns)
+		printf(" -n %s", app->netns);
+	if (strcmp(app->pin_dir, usual))
+		printf(" --pin-dir %s", app->pin_dir);
+	if (app->netns)
+		printf("; before others: ip netns exec %s", app->netns);
+	printf("\n");
+}
+
 /* Enters only the network namespace: /sys, and so every pin, stays the same. */
 bool app_enter(struct app *app)
 {

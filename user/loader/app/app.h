@@ -66,6 +66,12 @@ int app_one_operand(struct app *app, int argc, char **argv, const char **ret_ope
 /* Enters the network namespace and chooses the pin directory. False after a reported error. */
 bool app_enter(struct app *app);
 
+/*
+ * Cures name no namespace and no pin directory. Where the operator gave one of them, prints a line
+ * on standard output that says what to add.
+ */
+void app_print_place(const struct app *app);
+
 /* "tproxy-loader: COMMAND: unexpected argument …"; returns EXIT_USAGE. */
 int app_usage_error(const char *fmt, ...) __printf(1, 2);
 

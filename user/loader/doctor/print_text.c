@@ -148,6 +148,8 @@ static void print_summary(const struct examination *e, size_t ran)
 	if (e->checkup.problems.n)
 		printf("tproxy-loader doctor --explain ID explains a problem%s\n",
 		       is_mendable(e) ? ", --fix mends what is ours" : "");
+	if (e->checkup.problems.n)
+		app_print_place(e->checkup.session->app);
 }
 
 void doctor_print_text(const struct examination *e)

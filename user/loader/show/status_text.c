@@ -131,6 +131,8 @@ static void print_verdict(const struct status *s)
 	problems_print(problems);
 	if (problems->incomplete)
 		printf("  ! out of memory: some problems are missing\n");
+	if (problems->n)
+		app_print_place(s->checkup.session->app);
 	printf("verdict: %s\n", verdict_names[problems_verdict(problems)]);
 }
 

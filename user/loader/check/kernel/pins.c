@@ -22,7 +22,10 @@ static void report_missing(struct checkup *c, const char *parent)
 
 	problem_text(p, "%s is not on a BPF file system: maps and programs cannot be pinned",
 		     parent);
-	problem_next(p, "mount -t bpf -o mode=700 bpf %s", parent);
+	problem_next(p,
+		     "mount -t bpf -o mode=700 bpf %s; but ip netns exec NAME hides it: use "
+		     "tproxy-loader -n NAME instead",
+		     parent);
 }
 
 static void check_mode(struct checkup *c, const char *parent, const struct stat *st)

@@ -47,9 +47,11 @@ const struct kind kinds_kernel[] = {
 	{ .id = "bpffs-missing",
 	  .title = "there is no BPF file system for the pins",
 	  .means = "Nothing can be attached. Programs that are attached with clsact keep working.",
-	  .cause = "It was never mounted (containers), or was unmounted.",
+	  .cause = "It was never mounted (containers), or was unmounted. Or the command runs in ip "
+		   "netns exec NAME, which mounts another /sys.",
 	  .see = "mount -t bpf; ls /sys/fs/bpf",
-	  .cure = "mount -t bpf -o mode=700 bpf /sys/fs/bpf" },
+	  .cure = "mount -t bpf -o mode=700 bpf /sys/fs/bpf. For another network namespace, use "
+		  "tproxy-loader -n NAME and tproxy-relay -n NAME, not ip netns exec." },
 	{ .id = "bpffs-open",
 	  .title = "every user may pin in the BPF file system",
 	  .means = "Another user can take the names that we need, so that an attach is refused.",
