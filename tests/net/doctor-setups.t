@@ -249,7 +249,8 @@ good "with IPv6 again"
 # ---- names ------------------------------------------------------------------
 
 # cures are pasted into a shell: a name is one word of it, whatever it has, and of nft as well
-odd='a;touch$IFS"x' # shellcheck disable=SC2016
+# shellcheck disable=SC2016 # the name has it as it is
+odd='a;touch$IFS"x'
 for name in "$odd" "it's" 1eth tcp; do
 	r ip link add dev "$name" type veth peer name odd1
 	r ip link set dev "$name" up
