@@ -110,6 +110,14 @@ ok "text: --count 1 ends it" wait_for 20 process_gone $pid
 like "text: one line" "$(tail -n 1 "$WORK/text")" \
 	"^[0-9:.]{15} r0 +steer +tcp +$CLIENT4:[0-9]+ > $SERVER4:80 +S +60  steered, rule default, port [0-9]+\$"
 
+"$LOADER" -n "$ROUTER" trace --port 9999 --proto tcp --count 1 >"$WORK/text" 2>"$WORK/log/text" </dev/null &
+pid=$!
+ok "text: it begins" wait_for 60 grep -q TIME "$WORK/text"
+c curl -sm2 "http://$SERVER4:9999/" >/dev/null
+ok "text: --count 1 ends it" wait_for 20 process_gone $pid
+like "text: a flow start that no rule takes" "$(tail -n 1 "$WORK/text")" \
+	'left_alone +tcp .*:9999 +S .* no rule takes it$'
+
 # ---- names ----
 
 ok "the rule gets a control sequence for a name" rename_default "${EVIL[@]}"

@@ -2,6 +2,7 @@
 /* One event as a line: when, where, what, which flow, and why. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -120,6 +121,21 @@ static void add_reasons(const struct trace_view *v, char *buf)
 		append(buf, WHY_LEN, " in %s", v->function);
 }
 
+/* The data path counts nothing for a packet that it has no business with. */
+static const char *not_ours_text(const struct trace_event *event)
+{
+	switch (event->flow.proto) {
+	case IPPROTO_UDP:
+		return "no rule takes it";
+	case IPPROTO_TCP:
+		return (event->tcp_flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN ?
+			       "no rule takes it" :
+			       "its flow is not ours";
+	default:
+		return "not ours";
+	}
+}
+
 static char *why_text(const struct trace_view *v, char *buf)
 {
 	char flow[FLOW_LEN], proto[PROTO_LEN];
@@ -138,7 +154,7 @@ static char *why_text(const struct trace_view *v, char *buf)
 	if (v->cause.text)
 		append(buf, WHY_LEN, "%s%s", *buf ? ": " : "", v->cause.text);
 	if (!*buf)
-		append(buf, WHY_LEN, "not ours");
+		append(buf, WHY_LEN, "%s", not_ours_text(v->event));
 	if (v->cause.id)
 		append(buf, WHY_LEN, " (doctor --explain %s)", v->cause.id);
 	return buf;
