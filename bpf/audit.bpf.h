@@ -19,6 +19,7 @@
 #include "maps.bpf.h"
 #include "proto.bpf.h"
 #include "tproxy.h"
+#include "tproxy_audit.h"
 
 /* ---- datagrams ---------------------------------------------------------- */
 
@@ -88,12 +89,34 @@ static __always_inline bool audit_continues(const struct tproxy_flow_key *key,
 	return a->first[AUDIT_UP] == s->seq && !audit_is_idle(key, a, now);
 }
 
-static __always_inline void audit_count(struct __sk_buff *skb, struct tproxy_audited *a, __u32 dir)
+/* A tap or a virtio device tells the size of segments, but not their number. */
+static __always_inline __u32 audit_segments(const struct __sk_buff *skb, __u32 data)
 {
-	__u32 segs = skb->gso_segs;
+	__u32 segs = skb->gso_segs, size = skb->gso_size;
+
+	return segs || !size ? segs : (data + size - 1) / size;
+}
+
+static __always_inline void audit_count(struct __sk_buff *skb, struct tproxy_audited *a, __u32 dir,
+					__u32 data)
+{
+	__u32 segs = audit_segments(skb, data);
 
 	a->last_ns = bpf_ktime_get_ns();
 	__sync_fetch_and_add(&a->packets[dir & 1], segs ? segs : 1);
+}
+
+static __always_inline int audit_more_data(struct __sk_buff *skb, const struct flow *f,
+					   struct tproxy_audited *a, __u32 dir)
+{
+	__u32 data;
+
+	if (a->end)
+		return 0;
+	data = audit_datagram(skb, f);
+	audit_count(skb, a, dir, data);
+	__sync_fetch_and_add(&a->bytes[dir & 1], data);
+	return 1;
 }
 
 static __always_inline void audit_reverse(struct tproxy_flow_key *key)
@@ -155,21 +178,10 @@ __noinline int audit_start(struct __sk_buff *skb, const struct flow *f, __u32 ru
 		a = audit_insert(s, skb->ingress_ifindex, rule, now);
 	if (!a)
 		return 0;
-	audit_count(skb, a, AUDIT_UP);
-	if (f->proto == IPPROTO_TCP)
-		audit_segment(&s->key, a, AUDIT_UP, seg);
-	else
-		__sync_fetch_and_add(&a->bytes[AUDIT_UP], audit_datagram(skb, f));
-	return 1;
-}
-
-static __always_inline int audit_more_data(struct __sk_buff *skb, const struct flow *f,
-					   struct tproxy_audited *a, __u32 dir)
-{
-	if (a->end)
-		return 0;
-	audit_count(skb, a, dir);
-	__sync_fetch_and_add(&a->bytes[dir & 1], audit_datagram(skb, f));
+	if (f->proto != IPPROTO_TCP)
+		return audit_more_data(skb, f, a, AUDIT_UP);
+	audit_count(skb, a, AUDIT_UP, seg->len);
+	audit_segment(&s->key, a, AUDIT_UP, seg);
 	return 1;
 }
 
@@ -211,7 +223,7 @@ __noinline int audit_packet(struct __sk_buff *skb, const struct flow *f, __u32 d
 	audit_revive(a, dir, &s->segment);
 	if (a->end && !audit_is_reset(a))
 		return 0;
-	audit_count(skb, a, dir);
+	audit_count(skb, a, dir, s->segment.len);
 	audit_segment(&s->key, a, dir, &s->segment);
 	return 1;
 }
@@ -221,13 +233,11 @@ __noinline int audit_packet(struct __sk_buff *skb, const struct flow *f, __u32 d
 static __always_inline void audit_expire(const struct tproxy_flow_key *key,
 					 struct tproxy_audited *a)
 {
-	__u32 fin = TPROXY_AUDITED_FIN * 3;
-	bool closed = key->proto == IPPROTO_TCP && (a->flags & fin) == fin;
 	struct tproxy_event event = {};
 
 	if (a->end || !audit_is_idle(key, a, bpf_ktime_get_ns()))
 		return;
-	a->end = closed ? audit_closed_by(a) : TPROXY_AUDIT_IDLE;
+	a->end = tproxy_audit_is_closed(key, a) ? tproxy_audit_closed_by(a) : TPROXY_AUDIT_IDLE;
 	audit_event(&event, key, a, TPROXY_EVENT_AUDIT_END);
 }
 

@@ -15,6 +15,7 @@
 #include "maps.bpf.h"
 #include "proto.bpf.h"
 #include "tproxy.h"
+#include "tproxy_audit.h"
 
 #define EEXIST 17 /* of linux/errno.h, which is not in vmlinux.h */
 
@@ -39,27 +40,6 @@ static __u32 audit_freed;     /* entries, in this attempt */
 
 /* ---- when a flow is over ------------------------------------------------ */
 
-/* Have both sides heard of each other? With a forged address nobody gets that far. */
-static __always_inline bool audit_is_answered(const struct tproxy_flow_key *key,
-					      const struct tproxy_audited *a)
-{
-	if (key->proto != IPPROTO_TCP)
-		return a->packets[AUDIT_DOWN];
-	return audit_has(a, TPROXY_AUDITED_SEEN, AUDIT_DOWN) &&
-	       !seq_after(a->first[AUDIT_DOWN], a->acked[AUDIT_DOWN]);
-}
-
-static __always_inline __u64 audit_idle_ns(const struct tproxy_flow_key *key,
-					   const struct tproxy_audited *a)
-{
-	if (key->proto != IPPROTO_TCP)
-		return TPROXY_AUDITED_UDP_IDLE_NS;
-	/* After both FINs only an acknowledgement is missing, which may have been lost before us. */
-	return audit_is_answered(key, a) && !audit_has_both(a, TPROXY_AUDITED_FIN) ?
-		       TPROXY_AUDITED_TCP_IDLE_NS :
-		       TPROXY_AUDITED_SYN_IDLE_NS;
-}
-
 /* Another CPU may have seen a packet after `now`. */
 static __always_inline bool audit_is_quiet(const struct tproxy_audited *a, __u64 now, __u64 ns)
 {
@@ -69,7 +49,7 @@ static __always_inline bool audit_is_quiet(const struct tproxy_audited *a, __u64
 static __always_inline bool audit_is_idle(const struct tproxy_flow_key *key,
 					  const struct tproxy_audited *a, __u64 now)
 {
-	return audit_is_quiet(a, now, audit_idle_ns(key, a));
+	return audit_is_quiet(a, now, tproxy_audit_idle_ns(key, a));
 }
 
 /* May it make room? A flood of forged flow starts must not keep real flows out for a minute. */
@@ -77,7 +57,7 @@ static __always_inline bool audit_is_spare(const struct tproxy_flow_key *key,
 					   const struct tproxy_audited *a, __u64 now)
 {
 	return a->end || audit_is_idle(key, a, now) ||
-	       (!audit_is_answered(key, a) && audit_is_quiet(a, now, AUDIT_UNANSWERED_NS));
+	       (!tproxy_audit_is_answered(key, a) && audit_is_quiet(a, now, AUDIT_UNANSWERED_NS));
 }
 
 /* ---- one entry ---------------------------------------------------------- */

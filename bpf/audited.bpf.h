@@ -16,6 +16,7 @@
 #include "proto.bpf.h"
 #include "reset.bpf.h"
 #include "tproxy.h"
+#include "tproxy_audit.h"
 
 /* Bytes that may be lost before us. Only a client has an interest in wild numbers. */
 #define AUDIT_GAP_UP_MAX (1 << 26)
@@ -346,12 +347,6 @@ static __always_inline void audit_begin_at(struct tproxy_audited *a, __u32 asked
 
 /* ---- all ---------------------------------------------------------------- */
 
-static __always_inline enum tproxy_audit_end audit_closed_by(const struct tproxy_audited *a)
-{
-	return a->flags & TPROXY_AUDITED_FIN_FIRST ? TPROXY_AUDIT_CLIENT_FIN :
-						     TPROXY_AUDIT_SERVER_FIN;
-}
-
 static __always_inline void audit_segment(const struct tproxy_flow_key *key,
 					  struct tproxy_audited *a, __u32 dir,
 					  const struct audit_segment *s)
@@ -372,7 +367,7 @@ static __always_inline void audit_segment(const struct tproxy_flow_key *key,
 		return;
 	audit_trim(a, AUDIT_UP);
 	audit_trim(a, AUDIT_DOWN);
-	audit_end(key, a, audit_closed_by(a));
+	audit_end(key, a, tproxy_audit_closed_by(a));
 }
 
 #endif

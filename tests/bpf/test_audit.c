@@ -20,16 +20,22 @@ static const struct rule_spec rules[] = {
 
 static int egress, table;
 
-/* ifindex: where it came in, before it leaves by in0. */
-static int run_at(int prog, __u32 ifindex, struct packet *p)
+/* ifindex: where it came in, before it leaves by in0. gso_size: of many packets in one. */
+static int run_gso(int prog, __u32 ifindex, __u32 gso_size, struct packet *p)
 {
 	struct __sk_buff in = { .ifindex = prog == egress ? if_nametoindex("in0") : ifindex,
-				.ingress_ifindex = ifindex };
+				.ingress_ifindex = ifindex,
+				.gso_size = gso_size };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = (__u32)p->len,
 		    .ctx_in = &in, .ctx_size_in = sizeof(in), .repeat = 1);
 
 	must(bpf_prog_test_run_opts(prog, &opts), "test run");
 	return (int)opts.retval;
+}
+
+static int run_at(int prog, __u32 ifindex, struct packet *p)
+{
+	return run_gso(prog, ifindex, 0, p);
 }
 
 static void send_step(const struct world *w, const struct ends *e, const struct step *step)
@@ -174,6 +180,41 @@ static void test_datagrams(const struct world *w)
 	run_at(egress, w->out, &p);
 	key_of(&e, UDP, 53, &key);
 	check("datagrams, one of them in fragments", &key, &c);
+}
+
+/* As from a tap: the kernel does not know the number of segments yet. */
+static void test_segments(const struct world *w)
+{
+	struct ends e = { "10.98.0.9", "10.210.5.9", 6000, CLIENT_ISN };
+	struct conversation c = {
+		"the handshake of a flow with large packets", { OPEN }, 0, 0, TPROXY_AUDIT_NONE, 2
+	};
+	struct conversation sent = { .up = 501, .end = TPROXY_AUDIT_NONE, .packets_up = 2 + 6 };
+	struct spec up = { .src = e.client,
+			   .dst = e.server,
+			   .sport = e.port,
+			   .dport = 80,
+			   .flags = ACK,
+			   .payload = 501 };
+	struct tproxy_flow_key key;
+	struct packet p;
+
+	converse(w, &e, &c);
+	packet_build(&up, &p);
+	put32(p.data + ETH_HLEN + IP4_LEN + 4, CLIENT_ISN + 1);
+	put32(p.data + ETH_HLEN + IP4_LEN + 8, SERVER_ISN + 1);
+	run_gso(w->ingress, w->in, 100, &p);
+	key_of(&e, IPPROTO_TCP, 80, &key);
+	check("a packet of six segments counts as six", &key, &sent);
+	up.proto = UDP;
+	up.dport = 53;
+	up.payload = 300;
+	packet_build(&up, &p);
+	run_gso(w->ingress, w->in, 100, &p);
+	key_of(&e, UDP, 53, &key);
+	sent.up = 300;
+	sent.packets_up = 3;
+	check("and one of three datagrams as three", &key, &sent);
 }
 
 /* On a router with one interface, or with rules for both directions, an answer matches a rule. */
@@ -369,6 +410,7 @@ int main(void)
 	test_reuse(&w);
 	test_others(&w);
 	test_datagrams(&w);
+	test_segments(&w);
 	test_answers_that_match(&w);
 	test_forged_answers(&w);
 	test_large(&w);

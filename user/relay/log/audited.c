@@ -4,12 +4,13 @@
 #include <errno.h>
 
 #include "relay/log/record.h"
+#include "tproxy_audit.h"
 
 /* The table may be edited by hand: an unknown end is one. */
 static enum flow_end end_of(const struct tproxy_flow_key *flow, const struct tproxy_audited *value)
 {
 	static const enum flow_end ends[TPROXY_AUDIT_END_MAX] = {
-		[TPROXY_AUDIT_NONE] = END_ERROR,
+		[TPROXY_AUDIT_NONE] = END_DRAIN, /* nobody counts it any more */
 		[TPROXY_AUDIT_CLIENT_FIN] = END_CLIENT_FIN,
 		[TPROXY_AUDIT_SERVER_FIN] = END_SERVER_FIN,
 		[TPROXY_AUDIT_CLIENT_RST] = END_CLIENT_RST,
@@ -24,14 +25,6 @@ static enum flow_end end_of(const struct tproxy_flow_key *flow, const struct tpr
 	if (!answered && value->end == TPROXY_AUDIT_IDLE)
 		return END_CONNECT_TIMEOUT;
 	return value->end < TPROXY_AUDIT_END_MAX ? ends[value->end] : END_ERROR;
-}
-
-bool audited_is_established(const struct tproxy_flow_key *flow, const struct tproxy_audited *value)
-{
-	if (flow->proto != IPPROTO_TCP)
-		return true;
-	return (value->flags & TPROXY_AUDITED_SEEN << 1) &&
-	       (int32_t)(value->acked[1] - value->first[1]) >= 0;
 }
 
 void audited_to_record(const struct tproxy_flow_key *flow, const struct tproxy_audited *value,
@@ -51,7 +44,7 @@ void audited_to_record(const struct tproxy_flow_key *flow, const struct tproxy_a
 		.duration_ms = took / 1000000,
 		.end = end_of(flow, value),
 		.forwarded = true,
-		.relayed = audited_is_established(flow, value),
+		.relayed = tproxy_audit_is_answered(flow, value),
 	};
 	if (flow->proto == IPPROTO_UDP) {
 		ret_record->datagrams_up = value->packets[0];

@@ -11,16 +11,10 @@
 #include "relay/log/flowrecord.h"
 #include "tproxy.h"
 
-/*
- * Has the client acknowledged what the server answered? Until then anybody can cause an entry, with a
- * forged address. A datagram asks for no answer.
- */
-bool audited_is_established(const struct tproxy_flow_key *flow, const struct tproxy_audited *value);
-
 void audited_to_record(const struct tproxy_flow_key *flow, const struct tproxy_audited *value,
 		       struct flow_record *ret_record);
 
-/* Writes the record of the begin or the end. */
+/* Writes the record of the begin or the end. One that ends without an end was open until then. */
 void audited_record(const struct tproxy_flow_key *flow, const struct tproxy_audited *value,
 		    bool ended);
 

@@ -191,7 +191,8 @@ static void sync_watch(struct registration *r)
 	if (r->watch >= 0)
 		inotify_rm_watch(r->inotify, r->watch);
 	r->watch = now.ino ? inotify_add_watch(r->inotify, r->pins.parent,
-					       IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) :
+					       IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_ATTRIB |
+						       IN_ONLYDIR) :
 			     -1;
 	r->parent_id = now;
 }
@@ -274,7 +275,7 @@ static void turn(struct registration *r)
 	answer_requests(r);
 	if (!r->set->device)
 		sync_slots(r);
-	if (r->registered.ino)
+	if (r->registered.ino || r->auditing.map >= 0)
 		auditing_turn(&r->auditing, &r->pins, r->sock);
 }
 
@@ -287,11 +288,13 @@ static void run_for_log(struct registration *r)
 		listener_close(&r->set->worker[i]);
 	do {
 		/* What the relay has not confirmed yet is not for the next one. */
-		if (!r->auditing.sent)
+		if (r->auditing.last)
+			auditing_turn(&r->auditing, &r->pins, r->sock);
+		else if (!r->auditing.sent)
 			auditing_stop(&r->auditing);
 		if (r->log_wanted)
 			answer_log(r);
-		poll(&fd, 1, r->log_wanted ? POLL_MS : -1);
+		poll(&fd, 1, r->log_wanted || r->auditing.last ? POLL_MS : -1);
 	} while (take_requests(r));
 }
 
