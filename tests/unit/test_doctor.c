@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <sys/resource.h>
 
 #include "lib/util.h"
 #include "loader/doctor/bundle/redact.h"
@@ -120,6 +122,27 @@ static void test_other_cures_are_left_alone(void **unused)
 		assert_false(fix_sysctl_parse(bad[i], &cure));
 }
 
+/* A limit of the size of files makes the write short, and sets no errno. */
+static void test_short_write_fails(void **state)
+{
+	char path[] = "/tmp/sysctl-XXXXXX";
+	const int fd = mkstemp(path);
+	struct sysctl_setting setting = { .value = "123456" };
+	struct rlimit before, two;
+
+	assert_true(fd >= 0);
+	snprintf(setting.name, sizeof(setting.name), "../..%s", path);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	two = (struct rlimit){ 2, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &two), 0);
+	errno = 0;
+	assert_int_equal(fix_sysctl_write(&setting), -EIO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(fix_sysctl_write(&setting), 0);
+	close(fd);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_sysctls_of_cures),
 		cmocka_unit_test(test_several_settings),
 		cmocka_unit_test(test_other_cures_are_left_alone),
+		cmocka_unit_test(test_short_write_fails),
 	};
 
 	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);

@@ -106,18 +106,26 @@ bool fix_sysctl_parse(const char *command, struct sysctl_cure *ret_cure)
 	return true;
 }
 
+static int write_value(const char *path, const char *value)
+{
+	__cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	const size_t len = strlen(value);
+	const ssize_t n = fd < 0 ? -1 : write(fd, value, len);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
 int fix_sysctl_write(const struct sysctl_setting *setting)
 {
-	const size_t len = strlen(setting->value);
-	__cleanup_close int fd = -1;
 	char path[PATH_MAX];
+	int err;
 
 	snprintf(path, sizeof(path), PROC "%s", setting->name);
 	log_step("sysctl -w %s=%s", setting->name, setting->value);
-	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || write(fd, setting->value, len) != (ssize_t)len) {
-		int err = -errno;
-
+	err = write_value(path, setting->value);
+	if (err) {
 		log_error("%s: cannot write %s: %s", path, setting->value, strerror(-err));
 		return err;
 	}
