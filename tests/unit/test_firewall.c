@@ -19,6 +19,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
+#include <sys/resource.h>
 
 #include "kernel/netfilter/nft/nft.h"
 #include "kernel/netfilter/text.h"
@@ -243,12 +244,49 @@ static void test_damaged_tables(void **unused)
 	}
 }
 
+static void test_entry_between_units(void **unused)
+{
+	struct record record = load("legacy-filter.hex");
+	struct firewall fw __cleanup_firewall = { 0 };
+	__u16 next;
+
+	memcpy(&next, record.bytes + INFO + 90, sizeof(next));
+	next += 4;
+	memcpy(record.bytes + INFO + 90, &next, sizeof(next));
+	assert_int_equal(parse(&fw, &record, NFPROTO_IPV4, "filter"), -EBADMSG);
+	free(record.bytes);
+}
+
+static long peak_kib(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_maxrss;
+}
+
+static void test_memory_of_large_table(void **unused)
+{
+	struct record record = { calloc(1, 16 << 20), 16 << 20 };
+	struct firewall fw __cleanup_firewall = { 0 };
+	const long before = peak_kib();
+
+	assert_non_null(record.bytes);
+	assert_int_equal(parse(&fw, &record, NFPROTO_IPV4, "filter"), -EBADMSG);
+	assert_true(peak_kib() - before < 16 << 10);
+	free(record.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nft_input),      cmocka_unit_test(test_nft_marks),
-		cmocka_unit_test(test_legacy_filter),  cmocka_unit_test(test_legacy_marks),
+		cmocka_unit_test(test_nft_input),
+		cmocka_unit_test(test_nft_marks),
+		cmocka_unit_test(test_legacy_filter),
+		cmocka_unit_test(test_legacy_marks),
 		cmocka_unit_test(test_damaged_tables),
+		cmocka_unit_test(test_entry_between_units),
+		cmocka_unit_test(test_memory_of_large_table),
 	};
 
 	return cmocka_run_group_tests_name("firewall", tests, NULL, NULL);

@@ -9,6 +9,8 @@
 #include "kernel/netfilter/xt/xt.h"
 #include "lib/util.h"
 
+#define UNIT 8 /* the kernel aligns entries to this */
+
 /* What both families say about an entry. */
 struct entry {
 	size_t offset;
@@ -19,8 +21,13 @@ struct entry {
 struct parsing {
 	struct firewall *fw;
 	const struct legacy_table *table;
-	__u32 *chains; /* of each offset: the chain that begins there, or FW_NONE; owned */
+	__u32 *chains; /* of each UNIT: the chain that begins there, or FW_NONE; owned */
 };
+
+static __u32 *chain_at(const struct parsing *p, size_t offset)
+{
+	return &p->chains[offset / UNIT];
+}
 
 /* ---- entries ------------------------------------------------------------ */
 
@@ -38,7 +45,8 @@ static bool read_entry(const struct parsing *p, size_t offset, struct entry *e)
 	e->target = v6 ? entry6.target_offset : entry4.target_offset;
 	e->next = v6 ? entry6.next_offset : entry4.next_offset;
 	e->is_goto = v6 ? entry6.ipv6.flags & IP6T_F_GOTO : entry4.ip.flags & IPT_F_GOTO;
-	return e->target >= e->header && e->next >= e->target + sizeof(struct xt_entry_target) &&
+	return e->target >= e->header && !(e->next % UNIT) &&
+	       e->next >= e->target + sizeof(struct xt_entry_target) &&
 	       e->next <= p->table->size - offset;
 }
 
@@ -127,7 +135,7 @@ static void add_base(struct parsing *p, size_t hook, size_t offset)
 	p->fw->chains[index].hook = hooks[hook].hook;
 	p->fw->chains[index].priority = priority_of(p->table->name, hooks[hook].hook);
 	p->fw->chains[index].nat = !strcmp(p->table->name, "nat");
-	p->chains[offset] = index;
+	*chain_at(p, offset) = index;
 }
 
 /* A chain begins at a hook, and after an entry whose target ERROR has its name. */
@@ -149,7 +157,7 @@ static int find_chains(struct parsing *p)
 			continue;
 		memcpy(chain, target.info, sizeof(chain));
 		chain[sizeof(chain) - 1] = '\0';
-		p->chains[at + e.next] = add_chain(p, chain);
+		*chain_at(p, at + e.next) = add_chain(p, chain);
 	}
 	return 0;
 }
@@ -241,8 +249,8 @@ static void read_verdict(const struct parsing *p, const struct entry *e, struct 
 							    FW_QUEUE;
 	else if ((size_t)verdict != e->offset + e->next) {
 		rule->verdict = e->is_goto ? FW_GOTO : FW_JUMP;
-		if ((size_t)verdict < p->table->size)
-			rule->target = p->chains[verdict];
+		if ((size_t)verdict < p->table->size && !(verdict % UNIT))
+			rule->target = *chain_at(p, (size_t)verdict);
 	}
 }
 
@@ -295,8 +303,8 @@ static int read_rules(struct parsing *p)
 	for (size_t at = 0; at < p->table->size && !err; at += e.next) {
 		if (!read_entry(p, at, &e))
 			return -EBADMSG;
-		if (p->chains[at] != FW_NONE) {
-			chain = p->chains[at];
+		if (*chain_at(p, at) != FW_NONE) {
+			chain = *chain_at(p, at);
 			number = 0;
 		}
 		if (chain != FW_NONE)
@@ -307,13 +315,14 @@ static int read_rules(struct parsing *p)
 
 int legacy_parse(struct firewall *fw, const struct legacy_table *table)
 {
-	__cleanup_free __u32 *chains = calloc(table->size + 1, sizeof(*chains));
+	const size_t size = (table->size / UNIT + 1) * sizeof(__u32);
+	__cleanup_free __u32 *chains = malloc(size);
 	struct parsing p = { .fw = fw, .table = table, .chains = chains };
 	int err;
 
 	if (!chains)
 		return -ENOMEM;
-	memset(chains, 0xff, (table->size + 1) * sizeof(*chains));
+	memset(chains, 0xff, size);
 	err = find_chains(&p);
 	return err ? err : read_rules(&p);
 }
