@@ -7,13 +7,25 @@
 
 J=$WORK/json T=$WORK/text
 
-monitor() { # FILE ARGS… — in the background; its pid is MONITOR
+# In the background; its pid is MONITOR. A shell of its own waits for it, and writes its exit status:
+# this one need not know the process, nor forget it.
+monitor() { # FILE ARGS…
 	local file=$1
 
-	"$LOADER" -n "$ROUTER" monitor "${@:2}" >"$file" 2>>"$WORK/log/monitor" </dev/null &
-	MONITOR=$!
-	disown "$MONITOR"
-	wait_for 20 grep -q start "$file"
+	rm -f "$WORK/pid" "$file" "$file.status"
+	(
+		"$LOADER" -n "$ROUTER" monitor "${@:2}" >"$file" 2>>"$WORK/log/monitor" </dev/null &
+		echo $! >"$WORK/pid"
+		wait $!
+		echo $? >"$file.status"
+	) 2>/dev/null &
+	wait_for 20 grep -q start "$file" || return
+	MONITOR=$(<"$WORK/pid")
+}
+# status FILE — of the monitor that wrote it, when it has ended
+status() {
+	wait_for 20 test -s "$1.status"
+	cat "$1.status"
 }
 # says EXPRESSION — a line of the JSON has it; e is the object
 has() {
@@ -200,25 +212,18 @@ for event in attached policy confirm_started confirmed rolled_back proxy_up prox
 	ok "the text has $event" grep -Eq "^[0-9-]{10}T[0-9:.]{12}Z $event " "$T"
 done
 kill -KILL "$text"
-text_ended() { ! kill -0 "$text" 2>/dev/null; }
-wait_for 5 text_ended
+is "SIGKILL ends it" "$(status "$T")" 137
 ours() { bpftool prog list | grep -c tproxy_heard; }
 gone() { [[ $(ours) == 0 ]]; }
 ok "a killed monitor leaves no program" wait_for 10 gone
-"$LOADER" -n "$ROUTER" monitor --count 1 >"$WORK/out" 2>>"$WORK/log/monitor" </dev/null &
-counting=$!
-wait_for 20 grep -q start "$WORK/out"
+monitor "$WORK/counting" --count 1
 loader -q port add --rule web tcp/8081
-wait "$counting"
-is "--count 1 ends after an event" "$? $(wc -l <"$WORK/out")" "0 2"
+is "--count 1 ends after an event" "$(status "$WORK/counting") $(wc -l <"$WORK/counting")" "0 2"
 do_ok "--duration" loader monitor --duration 1
 like "ends after that time" "$OUT" '^[^ ]+ start '
-"$LOADER" -n "$ROUTER" monitor >"$WORK/out" 2>&1 </dev/null &
-last=$!
-wait_for 20 grep -q start "$WORK/out"
-kill -TERM "$last"
-wait "$last"
-is "SIGTERM ends it with status 0" $? 0
+monitor "$WORK/last"
+kill -TERM "$MONITOR"
+is "SIGTERM ends it with status 0" "$(status "$WORK/last")" 0
 for bad in '--count 0' '--count x' '--duration 0' '--duration x' 'what' '--json=1'; do
 	# shellcheck disable=SC2086 # words
 	refuses "usage: monitor $bad" 2 . loader monitor $bad
