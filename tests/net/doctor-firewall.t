@@ -130,6 +130,14 @@ cure
 
 # ---- input ----
 
+queue=(INPUT -i r0 -p tcp --dport 80 -j NFQUEUE --queue-num 7 --queue-bypass)
+do_ok "a rule that leaves packets to a program" r iptables-nft -I "${queue[@]}"
+healthy "what it decides"
+like "cannot be known" "$(json_value \
+	"[(k['result'], k['evidence']) for k in o['checks'] if k['id'] == 'filters']" <"$DOCTOR_JSON")" \
+	"unchecked.*NFQUEUE"
+r iptables-nft -D "${queue[@]}"
+
 handle=$(r nft -a list chain inet filter input | sed -n 's/.*meta mark.*# handle //p')
 fault input-filter r nft delete rule inet filter input handle "$handle"
 like "it names the policy" "$(json_value "o['problems'][0]['text']" <"$DOCTOR_JSON")" \

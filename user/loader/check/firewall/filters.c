@@ -7,6 +7,14 @@
 #include "loader/check/list.h"
 #include "loader/check/tools/filters.h"
 
+/* Once for each check. What is dropped before that rule is sure. */
+static void note_unsure(const struct filtered *flows, const struct fw_walk *walk)
+{
+	if (walk->unsure && walk->dropped != FW_ALL && !flows->c->unchecked)
+		checkup_unchecked(flows->c, "a rule of packet filters decides by what cannot be "
+					    "known, such as NFQUEUE");
+}
+
 /* ---- input -------------------------------------------------------------- */
 
 /* What part of the flows a filter drops, of which all are lost. */
@@ -63,6 +71,7 @@ static bool is_lost(const struct filtered *flows, const struct lost_part *part)
 		fw_packet_bits(&some.packet, FW_CTMARK, 0, 0);
 	}
 	filters_arrive(&walk, &some);
+	note_unsure(flows, &walk);
 	if (walk.dropped == FW_ALL)
 		report_input(flows, &walk, part);
 	return walk.dropped == FW_ALL;
@@ -96,6 +105,7 @@ static void check_output(const struct filtered *flows, void *unused)
 	struct problem *p;
 
 	filters_answer(&walk, flows);
+	note_unsure(flows, &walk);
 	if (walk.dropped != FW_ALL || device_vrf(&flows->iface->device))
 		return;
 	p = filters_problem(flows, problem_add(&flows->c->problems, "output-filter", VERDICT_BROKEN,
