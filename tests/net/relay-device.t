@@ -27,6 +27,7 @@ first=$RELAY_PID
 relay_fails "one without the device cannot have the port" \
 	'listener TCP 127.0.0.1:15002: Address already in use'
 ok "the next one for r0 starts" relay_start --device r0
+next=$RELAY_PID
 ok "by taking the listeners over" relay_says 'taking the listeners over'
 kill -TERM "$first"
 ok "the previous one ends" wait_for 20 process_gone "$first"
@@ -53,5 +54,13 @@ do_ok "attach for a relay in the socket map" loader attach r0 --ports 80
 for to in $SERVER4 $SERVER6; do
 	is "relays bound to devices are not there: $to" "$(cpy probe "$to" 80 1)" timeout
 done
+relay_stop # that of r1
+RELAY_PID=$next
+RELAY_LOG=$of_r0
+try loader -j status
+like "status says why" "$OUT" 'bound to r0 takes only flows of rules that name its port'
+like "and what helps" "$OUT" '"next":"tproxy-loader attach r0 --proxy 15002"'
+do_ok "which" loader attach r0 --proxy 15002
+ok "helps" steering $SERVER4 $SERVER6
 bypass_none "no packet went past"
 finish

@@ -91,16 +91,53 @@ static const char *relay_next(const struct finding *f, __u8 classes)
 		       "start tproxy-relay; if it runs, its log says why it did not register";
 }
 
+/* A listener of a relay that is bound to a device; it does not register. NULL: there is none. */
+static const struct listener *bound_relay(const struct listeners *all)
+{
+	struct holder holder;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (all->items[i].device && all->items[i].transparent &&
+		    all->items[i].protocol == IPPROTO_TCP &&
+		    listener_holder(&all->items[i], &holder) &&
+		    !strcmp(holder.comm, "tproxy-relay"))
+			return &all->items[i];
+	return NULL;
+}
+
 /* ---- reports ------------------------------------------------------------ */
+
+static void say_bound(struct problem *p, const struct rule *rule, const struct listener *relay)
+{
+	char bound[IF_NAMESIZE];
+
+	if (!if_indextoname((unsigned int)relay->device, bound))
+		snprintf(bound, sizeof(bound), "a device");
+	problem_text(p,
+		     "no relay is registered, and the one that is bound to %s takes only flows of "
+		     "rules that name its port: new flows %s, as on-proxy-down = %s says",
+		     bound, fate(rule), policy_on_down_names[rule->on_down]);
+	if (!strcmp(rule->name, policy_default_rule))
+		problem_next(p, "tproxy-loader attach %s --proxy %u", bound, relay->port);
+	else
+		problem_next(p, "set proxy = %u in rule %s of the configuration, and apply it",
+			     relay->port, rule->name);
+}
 
 static void report_missing(const struct finding *f, __u8 classes)
 {
 	const struct rule *rule = f->rule;
+	const struct listener *bound;
 	char state[PROBLEM_TEXT_LEN / 2];
 	struct problem *p =
 		problem_add(&f->c->problems, "no-listener", VERDICT_BROKEN, NULL, rule->name);
 
 	problem_concerns(p, classes);
+	if (!rule->proxy.port && !relay_is_there(f, classes) &&
+	    (bound = bound_relay(&f->l->listeners))) {
+		say_bound(p, rule, bound);
+		return;
+	}
 	if (!rule->proxy.port) {
 		problem_text(p, "%s: new flows %s, as on-proxy-down = %s says",
 			     relay_state(f, classes, state, sizeof(state)), fate(rule),
