@@ -10,12 +10,12 @@
 # shellcheck source=../lib/devices.sh
 . "$LIB/devices.sh"
 
-# well NAME DEVICE [FAMILIES] — attach it: flows are relayed and doctor finds nothing
+# well NAME DEVICE [FAMILIES [ARG…]] — attach it: flows are relayed and doctor finds nothing
 well() {
 	local -a to
 
 	read -ra to < <(servers "${3:-46}" | xargs)
-	do_ok "$1: attach $2" loader attach "$2" --ports 80,udp/7007
+	do_ok "$1: attach $2" loader attach "$2" --ports 80,udp/7007 "${@:4}"
 	healthy "$1: before a flow"
 	ok "$1: flows go through the relay" steering "${to[@]}"
 	cpy udp-who "${to[0]}" 7007 >/dev/null
@@ -116,7 +116,7 @@ if device VRF blue type vrf table 77; then
 	r ip link set r1 master blue
 	again6
 	ok "a relay for the VRF" relay_start --device r0
-	well VRF r0
+	well VRF r0 46 --proxy 15002
 	relay_stop
 	r ip link set r0 nomaster
 	r ip link set r1 nomaster

@@ -144,7 +144,7 @@ if r ip link add blue type vrf table 77 2>/dev/null; then
 	}
 	ok "the interfaces are members of a VRF" member
 	ok "a relay for it" relay_start --device r0
-	do_ok "attach" loader attach r0 --ports 80,udp/53
+	do_ok "attach" loader attach r0 --ports 80,udp/53 --proxy 15002
 	healthy "in a VRF"
 	left() { r ip link set r0 nomaster && r ip link set r1 nomaster && topo_again; }
 	fault vrf-changed left
