@@ -16,6 +16,7 @@
 #include "loader/edit/caveat.h"
 #include "loader/steps/iface.h"
 #include "loader/steps/learn.h"
+#include "loader/steps/routing/steps_route.h"
 #include "loader/steps/session_open.h"
 
 /* How long a running relay gets to put its listeners into freshly made maps. */
@@ -107,6 +108,14 @@ static int write_after(struct attach *a, const struct device *device)
 	return err;
 }
 
+/* The device has another name, or is in another VRF: its old routing rules name what it left. */
+static bool rules_are_stale(const struct target *target)
+{
+	return target->was_attached &&
+	       ((int)target->before.vrf != device_vrf(&target->device) ||
+		strcmp((const char *)target->before.name, target->device.name) != 0);
+}
+
 static int attach_target(struct attach *a, struct target *target)
 {
 	const struct iface_want want = {
@@ -120,7 +129,9 @@ static int attach_target(struct attach *a, struct target *target)
 	target->touched = true;
 	if (!err)
 		err = write_after(a, &target->device);
-	return err ? err : iface_on(a->session, &target->device, &want);
+	if (!err)
+		err = iface_on(a->session, &target->device, &want);
+	return !err && rules_are_stale(target) ? steps_route_off(a->session, 0) : err;
 }
 
 /* Warns of programs that run before ours, and of names in --after that match none of them. */
