@@ -119,8 +119,9 @@ static bool is_check(const char *word)
 static bool is_other(const char *word)
 {
 	static const char *const words[] = {
-		"iptables-legacy", "ip6tables-legacy", "systemd-network", /* programs */
-		"not-sent",        "no-client",        "no-own-flow",     /* results of probes */
+		"iptables-legacy", "ip6tables-legacy", "systemd-network",
+		"tproxy-relay",                                       /* programs */
+		"not-sent",        "no-client",        "no-own-flow", /* results of probes */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
