@@ -161,21 +161,8 @@ fault leftovers r ip rule add pref 140 iif r1 fwmark 0x2000000/0x2000000 lookup 
 cure
 
 pair() { ip -n "$ROUTER" link add r2 type veth peer name c2 netns "$CLIENT"; }
-trunk() {
-	r ip link set r2 up && c ip link set c2 up &&
-		c ip link add link c2 name c2.7 type vlan id 7 &&
-		r ip address add 10.77.7.1/24 dev r2.7 && r ip link set r2.7 up &&
-		c ip address add 10.77.7.2/24 dev c2.7 && c ip link set c2.7 up &&
-		loader attach r2 && wait_for 10 c ping -c 1 -W 1 10.77.7.1
-}
 ok "another interface" pair
-if r ip link add link r2 name r2.7 type vlan id 7 2>/dev/null; then
-	fault vlan-not-attached trunk
-	cure
-else
-	tap_comment <<<"this kernel has no VLAN devices"
-	ok "attach it" loader attach r2
-fi
+do_ok "attach it" loader attach r2
 fault device-gone r ip link del r2
 cure
 
