@@ -55,10 +55,10 @@ doctor_run
 is "the hidden rule has no flow of its own" \
 	"$(json_value "[p['result'] for p in o['probes'] if p['rule'] == 'hidden']" <"$DOCTOR_JSON")" "['no-own-flow']"
 is "the probe of the rule for a network goes to another host" \
-	"$(json_value "[(p['result'], p['destination']) for p in o['probes'] if p['rule'] == 'network']" <"$DOCTOR_JSON")" \
+	"$(json_value "[(p['result'], p['dst']) for p in o['probes'] if p['rule'] == 'network']" <"$DOCTOR_JSON")" \
 	"[('arrives', '10.77.2.2')]"
 is "the probe of the other one comes from its client" \
-	"$(json_value "[(p['result'], p['source']) for p in o['probes'] if p['rule'] == 'one']" <"$DOCTOR_JSON")" \
+	"$(json_value "[(p['result'], p['src']) for p in o['probes'] if p['rule'] == 'one']" <"$DOCTOR_JSON")" \
 	"[('arrives', '10.77.1.2')]"
 ok "delete them" loader rule del hidden
 ok "delete them" loader rule del network

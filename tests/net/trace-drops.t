@@ -122,16 +122,16 @@ wait $!
 starts 1 80 "${both[@]}"
 wait $!
 for name in wide udp other; do
-	[[ $name == other ]] || ok "$name: datagrams are shown" traced_soon "$name" proto=udp dport=7007 type=drop
+	[[ $name == other ]] || ok "$name: datagrams are shown" traced_soon "$name" proto=udp dst_port=7007 type=drop
 done
 ok "--count ends it" wait_for 10 process_gone "${TRACE_PID[six]}"
 trace_stop wide
 trace_stop udp TERM
 trace_stop other HUP
 trace_stop six
-is "a drop on the client is not shown" "$(trace_count wide type=drop dport=9)" 0
-ok "without a filter, all protocols are" traced wide proto=tcp dport=80 type=drop
-is "--port udp/7007: no other packet" "$(trace_count udp dport=80)" 0
+is "a drop on the client is not shown" "$(trace_count wide type=drop dst_port=9)" 0
+ok "without a filter, all protocols are" traced wide proto=tcp dst_port=80 type=drop
+is "--port udp/7007: no other packet" "$(trace_count udp dst_port=80)" 0
 is "--src: no packet of others" "$(trace_count other family=ipv4)$(trace_count other family=ipv6)" 00
 is "--count 1: one line" "$(trace_count six family=ipv6)$(trace_count six family=ipv4)" 10
 for name in wide udp other six; do

@@ -60,7 +60,7 @@ do_ok "test asks about a flow" loader test tcp $CLIENT4:50123 $SERVER4:80
 trace_stop all
 trace_stop web
 trace_stop none
-is "which is no packet of a client" "$(trace_count all type=packet sport=50123)" 0
+is "which is no packet of a client" "$(trace_count all type=packet src_port=50123)" 0
 
 expectations() {
 	local to family icmp proto
@@ -69,31 +69,31 @@ expectations() {
 		family=ipv4 icmp=icmp
 		[[ $to == *.* ]] || family=ipv6 icmp=icmpv6
 		cat <<-LIST
-			a SYN is steered: type=packet dst=$to dport=80 verdict=steer reasons=steered rule=default tcp_flags=syn listener.transparent=true
-			later segments are kept: type=packet dst=$to dport=80 verdict=keep reasons=owned rule=default tcp_flags=ack listener=-
-			the first fragment: type=packet dst=$to dport=7007 verdict=steer reasons=frag_first rule=default fragment=first
+			a SYN is steered: type=packet dst=$to dst_port=80 verdict=steer reasons=steered rule=default tcp_flags=syn listener.transparent=true
+			later segments are kept: type=packet dst=$to dst_port=80 verdict=keep reasons=owned rule=default tcp_flags=ack listener=-
+			the first fragment: type=packet dst=$to dst_port=7007 verdict=steer reasons=frag_first rule=default fragment=first
 			later fragments: type=packet dst=$to verdict=keep reasons=frag_next fragment=later
-			the look-up for the datagram: type=lookup dst=$to dport=7007 verdict=steer reasons=lookup rule=default listener.transparent=true
+			the look-up for the datagram: type=lookup dst=$to dst_port=7007 verdict=steer reasons=lookup rule=default listener.transparent=true
 			ping: type=packet dst=$to proto=$icmp verdict=left_alone reasons=-
-			an ICMP error: type=packet proto=$icmp verdict=keep reasons=icmp_owned quoted.proto=tcp quoted.sport=7007
-			a listener that is not transparent: type=packet dst=$to dport=86 proto=tcp rule=opaque problem=$([[ $family == ipv4 ]] && echo listener-not-transparent || echo no-listener)
+			an ICMP error: type=packet proto=$icmp verdict=keep reasons=icmp_owned quoted.proto=tcp quoted.src_port=7007
+			a listener that is not transparent: type=packet dst=$to dst_port=86 proto=tcp rule=opaque problem=$([[ $family == ipv4 ]] && echo listener-not-transparent || echo no-listener)
 		LIST
 		for proto in tcp udp; do
 			cat <<-LIST
-				a drop rule: type=packet dst=$to proto=$proto dport=81 verdict=drop reasons=rule_drop rule=shut
-				a pass rule: type=packet dst=$to proto=$proto dport=82 verdict=pass reasons=rule_pass rule=open
-				no listener, drop: type=packet dst=$to proto=$proto dport=83 verdict=drop reasons=down_drop rule=down-drop problem=no-listener
-				no listener, reset: type=packet dst=$to proto=$proto dport=84 verdict=refuse reasons=down_reset rule=down-reset problem=no-listener
-				no listener, pass: type=packet dst=$to proto=$proto dport=85 verdict=pass reasons=down_pass rule=down-pass problem=no-listener
-				no rule: type=packet dst=$to proto=$proto dport=9999 verdict=left_alone reasons=- rule=-
+				a drop rule: type=packet dst=$to proto=$proto dst_port=81 verdict=drop reasons=rule_drop rule=shut
+				a pass rule: type=packet dst=$to proto=$proto dst_port=82 verdict=pass reasons=rule_pass rule=open
+				no listener, drop: type=packet dst=$to proto=$proto dst_port=83 verdict=drop reasons=down_drop rule=down-drop problem=no-listener
+				no listener, reset: type=packet dst=$to proto=$proto dst_port=84 verdict=refuse reasons=down_reset rule=down-reset problem=no-listener
+				no listener, pass: type=packet dst=$to proto=$proto dst_port=85 verdict=pass reasons=down_pass rule=down-pass problem=no-listener
+				no rule: type=packet dst=$to proto=$proto dst_port=9999 verdict=left_alone reasons=- rule=-
 			LIST
 		done
 	done
 }
 trace_expect all < <(expectations)
-is "what we drop is not shown as a drop of the kernel, too" "$(trace_count all type=drop dport=81)" 0
-ok "--dst and --port: two traces at once" traced web dst=$SERVER4 dport=80 verdict=steer
-is "and no other flow" "$(trace_count web dst=$SERVER6)$(trace_count web dport=81)" 00
+is "what we drop is not shown as a drop of the kernel, too" "$(trace_count all type=drop dst_port=81)" 0
+ok "--dst and --port: two traces at once" traced web dst=$SERVER4 dst_port=80 verdict=steer
+is "and no other flow" "$(trace_count web dst=$SERVER6)$(trace_count web dst_port=81)" 00
 is "--src of others: nothing" "$(trace_count none family=ipv4)$(trace_count none family=ipv6)" 00
 for name in all web none; do
 	ok "$name: the output is as the schema says" valid_lines trace "$WORK/$name"
@@ -131,21 +131,21 @@ ok "it gets its own name back" rename_default "${NAME[@]}"
 # ---- upgrade ----
 
 replaced() { [[ $(grep -c 'programs were replaced' "$WORK/log/upgrade") -ge $1 ]]; }
-seen_by() { c curl -gsS -m 20 -o "$WORK/page" "http://$SERVER4/$1" && [[ $(trace_count upgrade dport=80 verdict=steer) -gt $2 ]]; }
+seen_by() { c curl -gsS -m 20 -o "$WORK/page" "http://$SERVER4/$1" && [[ $(trace_count upgrade dst_port=80 verdict=steer) -gt $2 ]]; }
 
 trace_start upgrade --port 80 || fatal "trace starts"
 ok "a flow is shown" wait_for 20 seen_by before 0
 do_ok "another build attaches its programs" \
 	"$TOP/build/tests/next/tproxy-loader" -n "$ROUTER" attach r0 --learn 0
 ok "trace follows them" wait_for 20 replaced 1
-n=$(trace_count upgrade dport=80 verdict=steer)
+n=$(trace_count upgrade dst_port=80 verdict=steer)
 ok "a flow is shown again" wait_for 20 seen_by after "$n"
 do_ok "detach --all" loader detach --all
 ok "trace waits" wait_for 20 grep -q 'waiting' "$WORK/log/upgrade"
 do_ok "attach" loader attach r0 --ports 80
 ok "trace follows" wait_for 20 replaced 2
 ok "the relay has registered again" steering $SERVER4
-n=$(trace_count upgrade dport=80 verdict=steer)
+n=$(trace_count upgrade dst_port=80 verdict=steer)
 ok "a flow is shown again" wait_for 20 seen_by again "$n"
 trace_stop upgrade
 ok "what matched was shown or counted" trace_adds_up upgrade

@@ -27,7 +27,7 @@ used = [e["formatted"]["value"] for e in json.load(sys.stdin) if e["formatted"][
 sys.exit(all(w["until_ns"] > now for w in used))'
 }
 page() { c curl -gsS -m 20 -o "$WORK/page" "http://$SERVER4/"; }
-shows() { page && traced "$1" dport=80 verdict=steer; }
+shows() { page && traced "$1" dst_port=80 verdict=steer; }
 
 prepare nginx
 ok "the relay starts" relay_start
@@ -53,7 +53,7 @@ ok "a monitor more says so, and reads" try loader monitor -j --duration 1
 like "with the reason" "$(<"$WORK/log/commands")" "8 traces and monitors run already"
 ok "a page" page
 for i in 1 2 3 4 5 6 7; do
-	ok "trace $i shows it" traced_soon "t$i" dport=80 verdict=steer
+	ok "trace $i shows it" traced_soon "t$i" dst_port=80 verdict=steer
 done
 
 # ---- the end ----
@@ -94,7 +94,7 @@ trace_start other --port 80 || fatal "trace starts"
 kill -CONT "${TRACE_PID[stopped]}"
 ok "continued: it begins again" wait_for 20 grep -q 'stopped for too long' "$WORK/log/stopped"
 ok "and shows a page" wait_for 20 shows stopped
-ok "like the other" traced_soon other dport=80 verdict=steer
+ok "like the other" traced_soon other dst_port=80 verdict=steer
 trace_stop stopped
 trace_stop other
 

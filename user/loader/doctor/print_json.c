@@ -66,10 +66,10 @@ static struct json_object *probe_json(const struct checkup *c, const struct rule
 	add_text(object, "family", v4 ? "ipv4" : "ipv6");
 	add_text(object, "protocol", tcp ? "tcp" : "udp");
 	add_text(object, "result", rule_probe_names[probe->result]);
-	add_address(object, "source", &probe->src);
-	add_address(object, "destination", &probe->dst);
+	add_address(object, "src", &probe->src);
+	add_address(object, "dst", &probe->dst);
 	if (probe->dst.family)
-		json_object_object_add(object, "port", json_object_new_int(probe->dst.port));
+		json_object_object_add(object, "dst_port", json_object_new_int(probe->dst.port));
 	return object;
 }
 

@@ -60,8 +60,8 @@ static void add_flow(struct json_object *o, const struct trace_flow *flow)
 	add_end(o, "dst", flow->dst);
 	if (!flow->sport && !flow->dport)
 		return;
-	add_number(o, "sport", ntohs(flow->sport));
-	add_number(o, "dport", ntohs(flow->dport));
+	add_number(o, "src_port", ntohs(flow->sport));
+	add_number(o, "dst_port", ntohs(flow->dport));
 }
 
 static void add_flags(struct json_object *o, __u8 flags)
