@@ -28,6 +28,7 @@ for down in drop reset pass; do
 	do_ok "a rule without a listener: $down" loader rule add "down-$down" --ports "$port,udp/$port" \
 		--proxy 3999 --on-proxy-down "$down"
 done
+do_ok "a rule that audits" loader rule add watch --ports 8080 --action audit
 # it accepts, and could never answer
 serve_run opaque "$ROUTER" python3 "$LIB/listen.py" 3998 tcp 127.0.0.1
 do_ok "a rule whose listener is not transparent" loader rule add opaque --ports 86 --proxy 3998
@@ -56,6 +57,9 @@ done
 ok "an ICMP error is shown" traced_soon all proto=icmp reasons=icmp_owned
 ok "and one of IPv6" traced_soon all proto=icmpv6 reasons=icmp_owned
 touch "$WORK"/go-{$SERVER4,$SERVER6}
+for to in $SERVER4 $SERVER6; do
+	c curl -gsS -m 20 -o "$WORK/page" "http://$(bracket "$to"):8080/" || fatal "a page of $to, audited"
+done
 do_ok "test asks about a flow" loader test tcp $CLIENT4:50123 $SERVER4:80
 trace_stop all
 trace_stop web
@@ -74,6 +78,8 @@ expectations() {
 			the first fragment: type=packet dst=$to dst_port=7007 verdict=steer reasons=frag_first rule=default fragment=first
 			later fragments: type=packet dst=$to verdict=keep reasons=frag_next fragment=later
 			the look-up for the datagram: type=lookup dst=$to dst_port=7007 verdict=steer reasons=lookup rule=default listener.transparent=true
+			an audited SYN: type=packet dst=$to dst_port=8080 verdict=audit reasons=rule_audit rule=watch tcp_flags=syn
+			later segments of its flow: type=packet dst=$to dst_port=8080 verdict=audit reasons=- tcp_flags=psh
 			ping: type=packet dst=$to proto=$icmp verdict=left_alone reasons=-
 			an ICMP error: type=packet proto=$icmp verdict=keep reasons=icmp_owned quoted.proto=tcp quoted.src_port=7007
 			a listener that is not transparent: type=packet dst=$to dst_port=86 proto=tcp rule=opaque problem=$([[ $family == ipv4 ]] && echo listener-not-transparent || echo no-listener)

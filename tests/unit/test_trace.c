@@ -38,7 +38,7 @@ static void packets(void **state)
 	assert_int_equal(of(2, 0, BIT(FRAG_DROP), 0), TRACE_SHOT);
 	assert_int_equal(of(7, 0, BIT(DOWN_RESET), 0), TRACE_REFUSE);
 	assert_int_equal(of(-1, 0, BIT(RULE_PASS), 0), TRACE_PASS);
-	assert_int_equal(of(-1, 0, BIT(RULE_AUDIT), 0), TRACE_PASS);
+	assert_int_equal(of(-1, 0, BIT(RULE_AUDIT), 0), TRACE_AUDIT);
 	assert_int_equal(of(-1, 0, BIT(DOWN_PASS), 0), TRACE_PASS);
 	assert_int_equal(of(-1, 0, BIT(HIDDEN), 0), TRACE_PASS);
 	assert_int_equal(of(-1, 0, BIT(UNROUTED), 0), TRACE_LEFT_ALONE);

@@ -18,7 +18,7 @@
 #define UNREADABLE                                                                                 \
 	(BIT(SOURCE_ROUTE) | BIT(MALFORMED) | BIT(HIDDEN) | BIT(HIDDEN_CHAIN) |                    \
 	 BIT(ROUTING_HEADER) | BIT(FRAG_OVERLAP) | BIT(VLAN_TAGS))
-#define PASSES (BIT(RULE_PASS) | BIT(RULE_AUDIT) | BIT(DOWN_PASS) | UNREADABLE)
+#define PASSES (BIT(RULE_PASS) | BIT(DOWN_PASS) | UNREADABLE)
 /* The rule counted the packet before it turned out not to apply. */
 #define EXEMPT (BIT(UNROUTED) | BIT(TTL) | BIT(LOCAL_DST) | BIT(OLDER))
 
@@ -27,6 +27,7 @@ const char *const trace_verdict_names[TRACE_VERDICT_MAX] = {
 	[TRACE_STEER] = "steer",
 	[TRACE_KEEP] = "keep",
 	[TRACE_PASS] = "pass",
+	[TRACE_AUDIT] = "audit",
 	[TRACE_SHOT] = "drop",
 	[TRACE_REFUSE] = "refuse",
 	[TRACE_KERNEL_DROP] = "kernel_drop",
@@ -42,6 +43,8 @@ static enum trace_verdict of_packet(const struct trace_event *e, __u32 mask)
 		return e->cookie || (e->counters & STARTS) ? TRACE_STEER : TRACE_KEEP;
 	if (e->counters & EXEMPT)
 		return TRACE_LEFT_ALONE;
+	if (e->counters & BIT(RULE_AUDIT))
+		return TRACE_AUDIT;
 	return e->counters & PASSES ? TRACE_PASS : TRACE_LEFT_ALONE;
 }
 

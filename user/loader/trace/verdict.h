@@ -10,6 +10,7 @@ enum trace_verdict {
 	TRACE_STEER,       /* given to a listener */
 	TRACE_KEEP,        /* delivered to the socket that owns its flow */
 	TRACE_PASS,        /* a rule lets it pass */
+	TRACE_AUDIT,       /* forwarded, and counted for its rule */
 	TRACE_SHOT,        /* dropped by us */
 	TRACE_REFUSE,      /* answered with a reset or an ICMP error */
 	TRACE_KERNEL_DROP, /* dropped by the kernel */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "loader/show/stamp.h"
+#include "loader/trace/audited.h"
 
 static struct cause find_cause(const struct trace_view *v)
 {
@@ -19,6 +20,8 @@ static struct cause find_cause(const struct trace_view *v)
 		return cause_of_drop(&site);
 	if (v->listener.known && !v->listener.transparent)
 		return cause_not_transparent();
+	if (v->verdict == TRACE_AUDIT && !v->event->counters)
+		return (struct cause){ "its flow is audited", NULL };
 	return cause_of_counters(v->event->counters);
 }
 
@@ -50,6 +53,9 @@ void trace_view_make(struct trace_view *ret_view, const struct trace_event *even
 		describe_drop(ret_view, names, mask);
 	else if (event->cookie)
 		ret_view->listener = *names_listener(names, event->cookie);
+	if (ret_view->verdict == TRACE_LEFT_ALONE && !event->counters &&
+	    trace_is_audited(names->state, &event->flow))
+		ret_view->verdict = TRACE_AUDIT;
 	ret_view->cause = find_cause(ret_view);
 }
 
