@@ -37,6 +37,7 @@ is "each family and protocol of the rule was probed" \
 	"[('default', 'r0', 'tcp', 'ipv4', 'arrives'), ('default', 'r0', 'tcp', 'ipv6', 'arrives'), ('default', 'r0', 'udp', 'ipv4', 'arrives'), ('default', 'r0', 'udp', 'ipv6', 'arrives')]"
 is "all checks ran" "$(json_value "{c['result'] for c in o['checks']}" <"$DOCTOR_JSON")" "{'ok'}"
 refuses "an interface that is not attached" 3 'r1: not attached' loader doctor r1
+refuses "an interface that does not exist" 3 'nosuch0: no such interface' loader doctor nosuch0
 do_ok "only this interface" loader doctor r0
 do_ok "text" loader doctor
 like "in groups" "$(grep -v '^ ' <<<"$OUT" | xargs)" "^kernel interface .* 0 errors, 0 warnings"

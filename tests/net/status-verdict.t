@@ -55,6 +55,7 @@ all_is_well() {
 	like "$HOOK: in words" "$(loader status --probe)" 'probes: [45] sent, [45] arrived.*verdict: ok$'
 	do_ok "$HOOK: of one interface" loader status r0 --probe
 	refuses "$HOOK: one that is not attached" 3 'not attached' loader status r1
+	refuses "$HOOK: one that does not exist" 3 'nosuch0: no such interface' loader status nosuch0
 }
 
 filter_drops() {

@@ -170,6 +170,7 @@ ok "a trace has programs in the kernel" trace_left
 trace_stop killed KILL
 ok "none is left after kill -9" wait_for 10 no_trace_left
 refuses "an interface that is not attached" 3 'r1: not attached' loader trace r1
+refuses "an interface that does not exist" 3 'nosuch0: no such interface' loader trace nosuch0
 refuses "a bad prefix" 2 '--src' loader trace --src 10.0.0.1/8
 refuses "two families" 2 'another family' loader trace --src 10.0.0.0/8 --dst fd77::/64
 refuses "a bad port" 2 '--port' loader trace --port icmp/80

@@ -55,10 +55,8 @@ static int read_and_print(struct session *session, const struct status_want *wan
 		log_error("%s: cannot read the maps: %s", session->state.dir, strerror(-err));
 		return EXIT_FAILED;
 	}
-	if (want->ifname && !s.n) {
-		log_error("%s: not attached (tproxy-loader attach %s)", want->ifname, want->ifname);
-		return EXIT_NOT_ATTACHED;
-	}
+	if (want->ifname && !s.n)
+		return session_refuse_unattached(want->ifname);
 	return print(&s, session->app);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/app/session.h"
 
+#include <net/if.h>
 #include <string.h>
 
 #include "loader/app/privileges.h"
@@ -21,6 +22,16 @@ void session_close(struct session *session)
 	nl_close(&session->nl);
 	state_close(&session->state);
 	command_lock_release(&session->lock);
+}
+
+int session_refuse_unattached(const char *ifname)
+{
+	if (if_nametoindex(ifname))
+		log_error("%s: not attached (tproxy-loader attach %s)", ifname, ifname);
+	else
+		log_error("%s: no such interface (tproxy-loader status shows what is attached)",
+			  ifname);
+	return EXIT_NOT_ATTACHED;
 }
 
 int session_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n)

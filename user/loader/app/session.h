@@ -36,6 +36,8 @@ int session_lock(struct session *session, struct app *app);
 void session_close(struct session *session);
 #define __cleanup_session __attribute__((cleanup(session_close)))
 
+/* Reports that this interface is not attached, or does not exist; returns EXIT_NOT_ATTACHED. */
+int session_refuse_unattached(const char *ifname);
 /* The attached interfaces, which the caller frees. 0, or a reported -errno. */
 int session_ifaces(struct session *session, struct iface_entry **ret_ifaces, size_t *ret_n);
 /*

@@ -101,10 +101,8 @@ int examine(struct examination *e, struct app *app, const char *ifname)
 	struct checkup *c = &e->checkup;
 
 	open_checkup(e, app);
-	if (ifname && c->attached && !has_iface(c, ifname)) {
-		log_error("%s: not attached (tproxy-loader attach %s)", ifname, ifname);
-		return EXIT_NOT_ATTACHED;
-	}
+	if (ifname && c->attached && !has_iface(c, ifname))
+		return session_refuse_unattached(ifname);
 	e->items = calloc(checks_n, sizeof(*e->items));
 	if (!e->items) {
 		log_error("doctor: out of memory");

@@ -256,9 +256,7 @@ static int check_interface(struct follow *f)
 		if (!strncmp((const char *)ifaces[i].value.name, f->request->ifname,
 			     TPROXY_IFNAME_LEN))
 			return EXIT_DONE;
-	log_error("%s: not attached (tproxy-loader attach %s)", f->request->ifname,
-		  f->request->ifname);
-	return EXIT_NOT_ATTACHED;
+	return session_refuse_unattached(f->request->ifname);
 }
 
 static int follow(struct follow *f)
