@@ -206,6 +206,13 @@ like "and it is listed" "$(loader status)" 'look \(id [0-9]+\) on r0, acknowledg
 r ip link set r0 xdpgeneric off
 loader -q detach --all
 
+do_ok "attach" loader attach r0 --ports 80
+do_ok "a rule that refuses" loader rule add shut --ports 81 --action reset
+c curl -gs "http://$SERVER4:81/" >/dev/null
+like "one flow is one" "$(loader rule list)" '1 shut: .*\(1 flow, 1 packet, [0-9]+ bytes'
+like "and none are many" "$(loader rule list)" '0 default: .*\(0 flows, 0 packets, 0 bytes'
+loader -q detach --all
+
 # what is no breakage
 do_ok "attach without a rule" loader attach r0
 well "nothing is intercepted: that is ok"

@@ -197,6 +197,17 @@ void show_pools_text(const struct pool_table *pools)
 		printf("  and %zu more\n", pools->n - SHOWN);
 }
 
+static const char *plural(__u64 n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void print_counters(const struct tproxy_rulestat *stat)
+{
+	printf("  (%llu flow%s, %llu packet%s, %llu byte%s", stat->flows, plural(stat->flows),
+	       stat->packets, plural(stat->packets), stat->bytes, plural(stat->bytes));
+}
+
 static void print_last_minute(const struct state *state, int index)
 {
 	const struct health health = last_minute(state, index);
@@ -228,8 +239,7 @@ void show_rules_text(const struct state *state, const struct policy *policy, con
 			       policy_on_down_names[rule->on_down]);
 		if (rule->action == TPROXY_ACTION_PROXY && rule->unrouted != TPROXY_UNROUTED_PASS)
 			printf(", unrouted %s", policy_unrouted_names[rule->unrouted]);
-		printf("  (%llu flows, %llu packets, %llu bytes", stat.flows, stat.packets,
-		       stat.bytes);
+		print_counters(&stat);
 		print_last_minute(state, i);
 	}
 }
