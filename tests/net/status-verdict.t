@@ -46,9 +46,12 @@ ok "the relay starts" relay_start
 all_is_well() {
 	again
 	well "nothing is broken, and nothing was seen"
+	like "$HOOK: in words" "$(loader status)" 'no flow has met a rule yet: .*verdict: ok$'
+	is "$HOOK: -q leaves that out" "$(loader -q status | grep 'no flow')" ""
 	ok "$HOOK: flows go through the relay" steering $SERVER4 $SERVER6
 	asks $SERVER4
 	well "flows arrive"
+	is "$HOOK: rules have met flows" "$(loader status | grep 'no flow')" ""
 	is "$HOOK: all probes do" "$(loader -j status --probe |
 		json_value "o['verdict'], o['probes_sent'] >= 4, o['probes_sent'] == o['probes_arrived']")" \
 		"('ok', True, True)"

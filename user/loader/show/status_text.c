@@ -114,9 +114,31 @@ static void print_counters(const struct status *s)
 		printf("  none yet\n");
 }
 
+/* Flows may enter by another interface, or not come at all: nothing else tells that. */
+static bool is_idle(const struct status *s)
+{
+	const struct checkup *c = &s->checkup;
+	bool any = false;
+
+	if (!status_intercepts(s) || problems_verdict(&c->problems) != VERDICT_OK)
+		return false;
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		struct tproxy_rulestat stat = { 0 };
+
+		if (!c->policy.rules[i].used)
+			continue;
+		any = true;
+		if (policy_maps_rulestat(&c->session->state, (__u32)i, &stat) || stat.packets)
+			return false;
+	}
+	return any;
+}
+
 static void print_verdict(const struct status *s)
 {
 	const struct problems *problems = &s->checkup.problems;
+	const struct app *app = s->checkup.session->app;
+	const bool remark = app->level != LOG_QUIET && is_idle(s);
 
 	if (s->n && !status_intercepts(s))
 		printf("nothing is intercepted: no rule applies to these interfaces\n");
@@ -131,8 +153,10 @@ static void print_verdict(const struct status *s)
 	problems_print(problems);
 	if (problems->incomplete)
 		printf("  ! out of memory: some problems are missing\n");
-	if (problems->n)
-		app_print_place(s->checkup.session->app);
+	if (remark)
+		printf("no flow has met a rule yet: tproxy-loader trace shows what enters\n");
+	if (problems->n || remark)
+		app_print_place(app);
 	printf("verdict: %s\n", verdict_names[problems_verdict(problems)]);
 }
 
