@@ -79,6 +79,15 @@ mended "does no harm"
 serve_run daemon "$ROUTER" python3 "$LIB/listen.py" 5353 udp 0.0.0.0 alone
 again --ports 80,udp/5353
 finds "no relay" "broken:no-listener"
+"$RELAY" -n "$SERVER" --pin-dir /sys/fs/bpf/other >"$WORK/log/other" 2>&1 </dev/null &
+other=$!
+ok "one starts in another network namespace" wait_for 10 grep -q listening "$WORK/log/other"
+finds "there is none here" "broken:no-listener"
+like "the cure names the other one" "$(doctor_next no-listener)" \
+	"^start tproxy-relay in this network namespace; .* \(pid $other\) is in network namespace $SERVER\$"
+stop "$other"
+finds "when that ends" "broken:no-listener"
+like "the cure is the plain one" "$(doctor_next no-listener)" '^start tproxy-relay; if it runs, its log'
 ok "the cure: start tproxy-relay" relay_start
 ok "flows go through it" steering $SERVER4
 mended "helps; a daemon on the port of servers does no harm"

@@ -168,6 +168,20 @@ int rundir_connect(const char *name)
 	return connect_socket(name, 0);
 }
 
+bool rundir_is_served(const char *name, pid_t *ret_pid)
+{
+	__cleanup_close int fd = connect_socket(name, SOCK_NONBLOCK);
+	struct ucred peer = { .pid = 0 };
+	socklen_t len = sizeof(peer);
+
+	*ret_pid = 0;
+	if (fd < 0)
+		return fd == -EAGAIN; /* its queue is full */
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		*ret_pid = peer.pid;
+	return true;
+}
+
 /* Removes the socket NAME if it is left over: 0, -EADDRINUSE if it is served, or -errno. */
 static int clear_name(int dir, const char *name)
 {

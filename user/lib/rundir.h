@@ -7,6 +7,7 @@
 #ifndef TPROXY_LIB_RUNDIR_H
 #define TPROXY_LIB_RUNDIR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define RUNDIR "/run/tproxy"
@@ -43,6 +44,12 @@ int rundir_listen(const char *name, enum rundir_access access);
  */
 int rundir_connect(const char *name);
 #define RUNDIR_PATIENCE_S 5
+
+/*
+ * Does a process serve the socket NAME? Does not wait. *ret_pid: the one that made it listen; 0 if
+ * that is unknown.
+ */
+bool rundir_is_served(const char *name, pid_t *ret_pid);
 
 /* Removes the socket NAME if nobody serves it any more. Best effort. */
 void rundir_forget(const char *name);

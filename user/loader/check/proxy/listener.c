@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernel/maps/pools.h"
+#include "lib/flows/elsewhere.h"
 #include "loader/check/list.h"
 #include "loader/check/tools/listening.h"
 #include "loader/steps/routing/steps_route.h"
@@ -83,12 +84,26 @@ static const char *relay_state(const struct finding *f, __u8 classes, char *buf,
 }
 
 /* A running relay opens a listener again within seconds, unless it cannot. */
-static const char *relay_next(const struct finding *f, __u8 classes)
+static void relay_next(struct problem *p, const struct finding *f, __u8 classes)
 {
-	return relay_is_there(f, classes) ?
-		       "the log of tproxy-relay says why it does not open them "
-		       "again; else restart tproxy-relay" :
-		       "start tproxy-relay; if it runs, its log says why it did not register";
+	struct flows_elsewhere other;
+	char pid[32] = "";
+
+	if (relay_is_there(f, classes)) {
+		problem_next(p, "the log of tproxy-relay says why it does not open them again; "
+				"else restart tproxy-relay");
+		return;
+	}
+	if (!flows_find_elsewhere(&other)) {
+		problem_next(p, "start tproxy-relay; if it runs, its log says why it did not "
+				"register");
+		return;
+	}
+	if (other.pid)
+		snprintf(pid, sizeof(pid), " (pid %d)", (int)other.pid);
+	problem_next(p,
+		     "start tproxy-relay in this network namespace; the one that runs%s is in %s%s",
+		     pid, *other.netns ? "network namespace " : "another one", other.netns);
 }
 
 /* A listener of a relay that is bound to a device; it does not register. NULL: there is none. */
@@ -142,7 +157,7 @@ static void report_missing(const struct finding *f, __u8 classes)
 		problem_text(p, "%s: new flows %s, as on-proxy-down = %s says",
 			     relay_state(f, classes, state, sizeof(state)), fate(rule),
 			     policy_on_down_names[rule->on_down]);
-		problem_next(p, "%s", relay_next(f, classes));
+		relay_next(p, f, classes);
 		return;
 	}
 	problem_text(
@@ -338,7 +353,7 @@ static void check_pools(struct checkup *c, const struct listening *l)
 	p = problem_add(&c->problems, "no-listener", VERDICT_BROKEN, NULL, NULL);
 	problem_text(p, "%s: new flows to addresses of pools are refused",
 		     relay_state(&f, f.wanted, state, sizeof(state)));
-	problem_next(p, "%s", relay_next(&f, f.wanted));
+	relay_next(p, &f, f.wanted);
 }
 
 void check_listeners(struct checkup *c)
