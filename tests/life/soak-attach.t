@@ -45,7 +45,7 @@ soak_stop
 soak_judge "no flow failed that was not relayed at a detach, each went its way" new old
 unchanged "nothing is left" "$WORK/before"
 like "the relay has a helper" "$fds" '^[1-9]'
-# it notices within a second that the table of audited flows is gone
-wait_for 10 eval '[[ $(helper_fds "$RELAY_PID") == "$fds" ]]'
+holds_as_before() { [[ $(helper_fds "$RELAY_PID") == "$fds" ]]; }
+wait_for 10 holds_as_before # it notices within a second that the table of audited flows is gone
 is "which holds no more descriptors than before" "$(helper_fds "$RELAY_PID")" "$fds"
 finish

@@ -34,7 +34,7 @@ while True:
     held[-1].sendall(b"x")
 PY
 hold() { # PORT HOW
-	c python3 "$WORK/hold.py" "$1" $SERVER4 "$2" >"$WORK/held-$1" 2>&1 </dev/null &
+	c python3 "$WORK/hold.py" "$1" "$SERVER4" "$2" >"$WORK/held-$1" 2>&1 </dev/null &
 	wait_for 20 grep -q held "$WORK/held-$1"
 }
 audited() {
