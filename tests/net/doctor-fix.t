@@ -120,7 +120,7 @@ asymmetric() {
 }
 fault rp-filter asymmetric
 try loader doctor --fix -y
-like "--fix sets it: no error is left" "$(tail -n 2 <<<"$OUT")" " 0 errors"
+like "--fix sets it: no error is left" "$(tail -n 4 <<<"$OUT")" " 0 errors"
 like "it says how to keep it" "$ERR" "net/ipv4/conf/r0/rp_filter = 2.* in a file of /etc/sysctl.d"
 is "it is set" "$(r sysctl -n net.ipv4.conf.r0.rp_filter)" 2
 sees "sysctl rp_filter" r0

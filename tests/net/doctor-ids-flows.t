@@ -69,11 +69,12 @@ saved_mark() {
 		add rule inet wan out oifname r0 ct mark set 0x2;
 		add chain inet wan pre { type filter hook prerouting priority -150; };
 		add rule inet wan pre ct mark != 0 meta mark set ct mark'
-	c timeout 5 curl -gs "http://$SERVER4/whoami" --next "http://$SERVER4/small" &
-	c timeout 5 curl -gs "http://$SERVER4/whoami" &
-	c timeout 5 curl -gs "http://[$SERVER6]/whoami"
+	# more than the flows without an answer in the minute before
+	for _ in {1..12}; do
+		c timeout 5 curl -gs "http://$SERVER4/whoami" &
+		c timeout 5 curl -gs "http://[$SERVER6]/whoami" &
+	done
 	wait
-	:
 }
 fault half-open saved_mark
 masked() { r nft delete table inet wan && many; }
