@@ -106,18 +106,26 @@ static void relay_next(struct problem *p, const struct finding *f, __u8 classes)
 		     pid, *other.netns ? "network namespace " : "another one", other.netns);
 }
 
-/* A listener of a relay that is bound to a device; it does not register. NULL: there is none. */
-static const struct listener *bound_relay(const struct listeners *all)
+static bool is_bound_relay(const struct listener *l)
 {
 	struct holder holder;
 
+	return l->device && l->transparent && l->protocol == IPPROTO_TCP &&
+	       listener_holder(l, &holder) && !strcmp(holder.comm, "tproxy-relay");
+}
+
+/*
+ * A listener of a relay that is bound to a device; it does not register. Of several the one with the
+ * lowest port, since they are listed in no order. NULL: there is none.
+ */
+static const struct listener *bound_relay(const struct listeners *all)
+{
+	const struct listener *found = NULL;
+
 	for (size_t i = 0; i < all->n; i++)
-		if (all->items[i].device && all->items[i].transparent &&
-		    all->items[i].protocol == IPPROTO_TCP &&
-		    listener_holder(&all->items[i], &holder) &&
-		    !strcmp(holder.comm, "tproxy-relay"))
-			return &all->items[i];
-	return NULL;
+		if ((!found || all->items[i].port < found->port) && is_bound_relay(&all->items[i]))
+			found = &all->items[i];
+	return found;
 }
 
 /* ---- reports ------------------------------------------------------------ */
