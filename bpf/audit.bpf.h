@@ -119,32 +119,18 @@ static __always_inline int audit_more_data(struct __sk_buff *skb, const struct f
 	return 1;
 }
 
-static __always_inline void audit_reverse(struct tproxy_flow_key *key)
-{
-	__u32 *src = (__u32 *)key->src, *dst = (__u32 *)key->dst, word;
-	__be16 port = key->sport;
-
-	for (int i = 0; i < 4; i++) {
-		word = src[i];
-		src[i] = dst[i];
-		dst[i] = word;
-	}
-	key->sport = key->dport;
-	key->dport = port;
-}
-
 /*
  * A datagram that a rule matches may be the answer to one: where answers enter by an interface with
  * such a rule, too, and always on a router with one interface. tproxy_egress counts it.
  */
-static __always_inline bool audit_is_answer(struct tproxy_flow_key *key, __u64 now)
+static __always_inline bool audit_is_answer(const struct flow *f, struct audit_scratch *s,
+					    __u64 now)
 {
 	struct tproxy_audited *a;
 
-	audit_reverse(key);
-	a = bpf_map_lookup_elem(&audited, key);
-	audit_reverse(key);
-	return a && !a->end && !audit_is_idle(key, a, now);
+	set_answered_key(f, &s->other);
+	a = bpf_map_lookup_elem(&audited, &s->other);
+	return a && !a->end && !audit_is_idle(&s->other, a, now);
 }
 
 /*
@@ -172,7 +158,7 @@ __noinline int audit_start(struct __sk_buff *skb, const struct flow *f, __u32 ru
 		audit_retire(&s->key, a);
 		a = NULL;
 	}
-	if (!a && f->proto != IPPROTO_TCP && audit_is_answer(&s->key, now))
+	if (!a && f->proto != IPPROTO_TCP && audit_is_answer(f, s, now))
 		return 0;
 	if (!a)
 		a = audit_insert(s, skb->ingress_ifindex, rule, now);

@@ -143,8 +143,8 @@ static long audit_visit(__u32 index, __u64 *now)
 
 	(void)index;
 	if (s) {
-		s->visited = *key; /* that of a removed element may change */
-		audit_look_at(place, &s->visited, *now);
+		s->other = *key; /* that of a removed element may change */
+		audit_look_at(place, &s->other, *now);
 	}
 	return 0;
 }

@@ -38,8 +38,8 @@ struct audit_segment {
 struct audit_scratch {
 	struct tproxy_event event;
 	struct tproxy_audited fresh;
-	struct tproxy_flow_key key; /* of the packet's flow */
-	struct tproxy_flow_key visited;
+	struct tproxy_flow_key key;   /* of the packet's flow */
+	struct tproxy_flow_key other; /* of a flow that is looked at beside it */
 	struct audit_segment segment;
 };
 

@@ -18,8 +18,7 @@ __noinline int event_publish(struct tproxy_event *event)
 	if (!event)
 		return 0;
 	for (__u32 i = 0; i < TPROXY_WATCHERS; i++)
-		if (watcher_of(i, TPROXY_WATCH_EVENTS, now))
-			watch_put(i, event, sizeof(*event));
+		watch_put(i, TPROXY_WATCH_EVENTS, now, event, sizeof(*event));
 	return 0;
 }
 

@@ -91,10 +91,11 @@ __noinline int watch_is_wanted(__u32 kinds)
 
 /* ---- writing ------------------------------------------------------------ */
 
-static __always_inline void watch_put(__u32 slot, void *data, __u32 size)
+/* To the session of this slot, if it wants this kind. */
+static __always_inline void watch_put(__u32 slot, __u32 kind, __u64 now, void *data, __u32 size)
 {
-	struct tproxy_watcher *w = bpf_map_lookup_elem(&watchers, &slot);
-	void *ring = bpf_map_lookup_elem(&watch_rings, &slot);
+	struct tproxy_watcher *w = watcher_of(slot, kind, now);
+	void *ring = w ? bpf_map_lookup_elem(&watch_rings, &slot) : NULL;
 
 	if (!w)
 		return;

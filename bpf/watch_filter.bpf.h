@@ -84,17 +84,6 @@ static __always_inline void read_icmp(struct __sk_buff *skb, struct headers *h)
 		h->quoted.family = 0;
 }
 
-static __always_inline void set_quoted_key(struct headers *h)
-{
-	const struct tproxy_flow_key answer = flow_key(&h->quoted);
-
-	__builtin_memcpy(h->quoted_key.src, answer.dst, sizeof(answer.dst));
-	__builtin_memcpy(h->quoted_key.dst, answer.src, sizeof(answer.src));
-	h->quoted_key.sport = answer.dport;
-	h->quoted_key.dport = answer.sport;
-	h->quoted_key.proto = answer.proto;
-}
-
 /* h: zeroed by the caller. False: the packet is none of IP. */
 static __always_inline bool headers_read(struct __sk_buff *skb, struct headers *h)
 {
@@ -104,7 +93,7 @@ static __always_inline bool headers_read(struct __sk_buff *skb, struct headers *
 	if (h->flow.family)
 		h->key = flow_key(&h->flow);
 	if (h->quoted.family)
-		set_quoted_key(h);
+		set_answered_key(&h->quoted, &h->quoted_key);
 	return h->flow.family || h->result == PARSE_TAGS;
 }
 

@@ -116,8 +116,8 @@ __noinline int watch_emit(struct watch_pending *p)
 	if (!p)
 		return 0;
 	for (__u32 i = 0; i < TPROXY_WATCHERS; i++)
-		if (p->slots & (1U << i) && watcher_of(i, TPROXY_WATCH_PACKETS, now))
-			watch_put(i, &p->event, sizeof(p->event));
+		if (p->slots & (1U << i))
+			watch_put(i, TPROXY_WATCH_PACKETS, now, &p->event, sizeof(p->event));
 	p->slots = 0;
 	return 0;
 }
