@@ -12,15 +12,9 @@
 # shellcheck source=tests/bench/common.sh
 . "$(dirname "$0")/common.sh"
 bench_enter "${BENCH_LIMIT:-1800}" "$@"
-# shellcheck source=tests/lib/topo.sh
-. tests/lib/topo.sh
-# shellcheck source=tests/lib/serve.sh
-. tests/lib/serve.sh
-# shellcheck source=tests/lib/tproxy.sh
-. tests/lib/tproxy.sh
+# shellcheck source=tests/bench/network.sh
+. tests/bench/network.sh
 
-OUT=build/bench-tcp.json
-LOAD=$TOP/build/tests/helpers/load
 SETUPS=()
 
 # setup NAME HOST PORT [PID…] — something to measure; PIDs are the processes that relay
@@ -98,23 +92,6 @@ redsocks_peer() { # PORT
 	setup redsocks $SERVER4 "$1" "${SERVE_PIDS[-1]}"
 }
 
-prepare_network() {
-	local ns port
-
-	topo_up >"$WORK/log/topology" 2>&1
-	for ns in "$CLIENT" "$ROUTER" "$SERVER"; do
-		nsenter --net="/run/netns/$ns" sysctl -qw net.ipv4.ip_local_port_range='1024 65535' \
-			net.core.somaxconn=8192 net.ipv4.tcp_max_syn_backlog=8192 \
-			net.ipv4.tcp_congestion_control="${CC:-reno}"
-	done
-	# what counts bypassing packets would cost plain forwarding time
-	r nft delete table inet bypass
-	for port in 7100 7101 7102 7103 7104; do
-		serve_run "load-$port" "$SERVER" "$LOAD" server $port
-		wait_for 10 listening "$SERVER" tcp $port
-	done
-}
-
 prepare_peers() {
 	local relay port
 
@@ -139,22 +116,6 @@ prepare_peers() {
 	fi
 }
 
-bench_exit() {
-	local rc=$?
-
-	if [[ $rc -ne 0 ]]; then
-		tail -n 5 "$WORK"/log/* >&2
-	fi
-	serve_stop_all
-	topo_down
-}
-trap bench_exit EXIT
-trap 'exit 1' TERM INT
-ulimit -n "$(ulimit -Hn)"
-prepare_network
+network_up 7100 7101 7102 7103 7104
 prepare_peers
-# not through the function c: what python starts stays in its namespace
-nsenter --net="/run/netns/$CLIENT" -- env ROUTER="$ROUTER" HOOKS="$WORK" \
-	python3 tests/bench/tcp.py "$LOAD" $OUT \
-	"${PAIRS:-7}" "${SECONDS_EACH:-2}" "${TESTS:-bulk1 bulk4 crr rr idle}" "${SETUPS[@]}"
-echo "written to $OUT"
+measure build/bench-tcp.json "${PAIRS:-7}" "${TESTS:-bulk1 bulk4 crr rr idle}" "${SETUPS[@]}"

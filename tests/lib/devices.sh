@@ -95,3 +95,43 @@ link_of() {
 	addresses "$CLIENT" "$3" "$1" 2
 	client_by "$3" "$1"
 }
+
+# tunnel CHECK NAME FAMILIES ROUTERS-ARGS… -- CLIENTS-ARGS… — CHECK NAME DEVICE FAMILIES with a client
+# that comes by a tunnel of that kind
+tunnel() {
+	local check=$1 name=$2 families=$3 mine=()
+	shift 3
+
+	while [[ $1 != -- ]]; do
+		mine+=("$1")
+		shift
+	done
+	shift
+	device "$name" name tun7 type "${mine[@]}" || return 0
+	c ip link add name tun7 type "$@"
+	link_of 7 tun7 tun7
+	"$check" "$name" tun7 "$families"
+	client_by c0 1
+	r ip link del tun7
+	c ip link del tun7
+}
+
+# wireguard_end NS KEY PEER-KEY PORT ENDPOINT
+wireguard_end() {
+	nsenter --net="/run/netns/$1" wg set wg7 private-key "$WORK/$2" listen-port "$4" \
+		peer "$(wg pubkey <"$WORK/$3")" allowed-ips 0.0.0.0/0,::/0 endpoint "$5"
+}
+
+# wireguard — a client that comes by WireGuard, on wg7; a skipped check if there is none
+wireguard() {
+	if ! command -v wg >/dev/null; then
+		tap_result 0 "WireGuard # SKIP wg is not installed (scripts/deps installs it)"
+		return 1
+	fi
+	device WireGuard name wg7 type wireguard || return
+	c ip link add wg7 type wireguard
+	(umask 077 && wg genkey >"$WORK/wg-r" && wg genkey >"$WORK/wg-c")
+	wireguard_end "$ROUTER" wg-r wg-c 51820 "$CLIENT4:51820"
+	wireguard_end "$CLIENT" wg-c wg-r 51820 "$GATE4:51820"
+	link_of 7 wg7 wg7
+}

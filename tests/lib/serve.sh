@@ -152,6 +152,15 @@ serve_echo() {
 	wait_for 10 listening "$SERVER" udp 7007
 }
 
+# hold_flow NAME ADDRESS PORT — the client keeps a TCP flow to such a server until $WORK/go is there
+hold_flow() {
+	nsenter --net="/run/netns/$CLIENT" -- \
+		python3 "$LIB/net.py" hold "$2" "$3" "$WORK/go" >"$WORK/held$1" 2>&1 &
+	SERVE_PIDS+=($!)
+	disown $!
+	wait_for 10 grep -q up "$WORK/held$1"
+}
+
 # --- other proxies, on the router, port 3129 ---
 
 serve_haproxy() { # [SOURCE-SETTING [ADDRESS4 ADDRESS6]]

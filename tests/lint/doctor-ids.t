@@ -6,6 +6,8 @@
 # "mended" or "healthy".
 set -u
 cd "$(dirname "$0")/../.." || exit
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
 
 # Those that no test can make, each with the reason.
 declare -A without=(
@@ -13,14 +15,6 @@ declare -A without=(
 	[jit-off]="needs a kernel whose JIT can be turned off"
 	[hardware-offload]="needs a network card that forwards by itself"
 )
-
-n=0 failed=0
-result() { # STATUS TEXT
-	n=$((n + 1))
-	[[ $1 -eq 0 ]] || { failed=1; printf 'not '; }
-	echo "ok $n - $2"
-}
-show() { [[ -z $1 ]] || awk '{ print "# " $0 }' <<<"$1"; }
 
 # made_and_cured — prints "made ID" for each fault of the tests, and "cured ID"
 made_and_cured() {
@@ -56,26 +50,18 @@ made=$(sed -n 's/^made //p' <<<"$seen")
 cured=$(sed -n 's/^cured //p' <<<"$seen")
 
 [[ $(wc -l <<<"$all") -ge 80 ]]
-result $? "the tables of ids are read"
+tap_result $? "the tables of ids are read"
 
 missing=$(comm -23 <(comm -23 <(echo "$all") <(echo "$made")) <(echo "$excepted"))
-[[ -z $missing ]]
-result $? "a test makes each fault"
-show "$missing"
+is "a test makes each fault" "$missing" ""
 
 missing=$(comm -23 <(comm -12 <(echo "$all") <(echo "$made")) <(echo "$cured"))
-[[ -z $missing ]]
-result $? "and cures it"
-show "$missing"
+is "and cures it" "$missing" ""
 
 unknown=$(comm -13 <(echo "$all") <(echo "$made"))
-[[ -z $unknown ]]
-result $? "no test makes a fault that doctor does not know"
-show "$unknown"
+is "no test makes a fault that doctor does not know" "$unknown" ""
 
 idle=$(comm -12 <(echo "$excepted") <(echo "$made"); comm -13 <(echo "$all") <(echo "$excepted"))
-[[ -z $idle ]]
-result $? "no exception is idle"
-show "$idle"
-echo "1..$n"
-exit $failed
+is "no exception is idle" "$idle" ""
+tap_plan
+exit $((TAP_FAILED > 0))

@@ -39,39 +39,12 @@ well "both families" r0
 
 # ---- tunnels ----
 
-# tunnel NAME FAMILIES ROUTERS-ARGS… -- CLIENTS-ARGS…
-tunnel() {
-	local name=$1 families=$2 mine=()
-	shift 2
-
-	while [[ $1 != -- ]]; do
-		mine+=("$1")
-		shift
-	done
-	shift
-	device "$name" name tun7 type "${mine[@]}" || return 0
-	c ip link add name tun7 type "$@"
-	link_of 7 tun7 tun7
-	well "$name" tun7 "$families"
-	client_by c0 1
-	r ip link del tun7
-	c ip link del tun7
-}
-tunnel ipip 4 ipip local $GATE4 remote $CLIENT4 -- ipip local $CLIENT4 remote $GATE4
-tunnel gre 46 gre local $GATE4 remote $CLIENT4 -- gre local $CLIENT4 remote $GATE4
-tunnel vxlan 46 vxlan id 7 dstport 4789 local $GATE4 remote $CLIENT4 -- \
+tunnel well ipip 4 ipip local $GATE4 remote $CLIENT4 -- ipip local $CLIENT4 remote $GATE4
+tunnel well gre 46 gre local $GATE4 remote $CLIENT4 -- gre local $CLIENT4 remote $GATE4
+tunnel well vxlan 46 vxlan id 7 dstport 4789 local $GATE4 remote $CLIENT4 -- \
 	vxlan id 7 dstport 4789 local $CLIENT4 remote $GATE4
 
-if ! command -v wg >/dev/null; then
-	tap_result 0 "WireGuard # SKIP wg is not installed (scripts/deps installs it)"
-elif device WireGuard name wg7 type wireguard; then
-	c ip link add wg7 type wireguard
-	(umask 077 && wg genkey >"$WORK/wg-r" && wg genkey >"$WORK/wg-c")
-	r wg set wg7 private-key "$WORK/wg-r" listen-port 51820 peer "$(wg pubkey <"$WORK/wg-c")" \
-		allowed-ips 0.0.0.0/0,::/0 endpoint "$CLIENT4:51820"
-	c wg set wg7 private-key "$WORK/wg-c" listen-port 51820 peer "$(wg pubkey <"$WORK/wg-r")" \
-		allowed-ips 0.0.0.0/0,::/0 endpoint "$GATE4:51820"
-	link_of 7 wg7 wg7
+if wireguard; then
 	well WireGuard wg7
 	client_by c0 1
 	r ip link del wg7

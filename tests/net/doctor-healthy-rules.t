@@ -7,6 +7,8 @@
 . "$LIB/schema.sh"
 # shellcheck source=../lib/doctor.sh
 . "$LIB/doctor.sh"
+# shellcheck source=tests/lib/ufw.sh
+. "$LIB/ufw.sh"
 
 # well NAME CMD… — CMD loads these rules: flows are relayed and doctor finds nothing
 well() {
@@ -21,31 +23,15 @@ well() {
 
 # ---- firewalls --------------------------------------------------------------
 
-# ufw_start — the real ufw, switched on, that knows nothing of this machine's own settings
 ufw_start() {
 	local tables
 
-	mkdir -p "$WORK/ufw/etc/default" "$WORK/ufw/etc/ufw" "$WORK/ufw/lib" &&
-		cp -r /lib/ufw "$WORK/ufw/lib/" &&
-		cp /usr/share/ufw/iptables/*.rules /usr/share/ufw/ufw.conf "$WORK/ufw/etc/ufw/" &&
-		sed -i 's/^ENABLED=.*/ENABLED=yes/' "$WORK/ufw/etc/ufw/ufw.conf" &&
-		sed -i "s|/etc/default/ufw|$WORK/ufw&|g; s|/etc/ufw|$WORK/ufw/etc/ufw|g" \
-			"$WORK/ufw/lib/ufw/ufw-init-functions" &&
-		cat >"$WORK/ufw/etc/default/ufw" <<-'CONF' || return
-			IPV6=yes
-			DEFAULT_INPUT_POLICY="DROP"
-			DEFAULT_OUTPUT_POLICY="ACCEPT"
-			DEFAULT_FORWARD_POLICY="ACCEPT"
-			DEFAULT_APPLICATION_POLICY="SKIP"
-			MANAGE_BUILTINS=no
-			IPT_SYSCTL=
-			IPT_MODULES=""
-		CONF
-	r "$WORK/ufw/lib/ufw/ufw-init" --rootdir "$WORK/ufw" start >"$WORK/log/ufw" 2>&1
+	ufw_tree ACCEPT || return
+	ufw_init
 	for tables in iptables ip6tables; do
-		r "$tables" -S INPUT | grep -E 'ufw6?-before-input' >/dev/null &&
-			r "$tables" -I INPUT -m mark --mark 0x1000000/0x1000000 -j ACCEPT || return
+		r "$tables" -S INPUT | grep -E 'ufw6?-before-input' >/dev/null || return
 	done
+	ufw_accept
 }
 
 # as firewalld writes them for a router with the zones internal (r0) and public (r1)

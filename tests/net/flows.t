@@ -64,16 +64,10 @@ ok "which is valid" valid_json flows "$WORK/out"
 is "it is an empty array" "$(value "o['schema'], o['flows'], o['by_client'], o['total']['flows']")" "(1, [], [], 0)"
 
 # --- flows of all kinds ---
-hold() { # NAME ADDRESS PORT
-	nsenter --net="/run/netns/$CLIENT" -- python3 "$LIB/net.py" hold "$2" "$3" "$WORK/go" >"$WORK/held$1" 2>&1 &
-	SERVE_PIDS+=($!)
-	disown $!
-	wait_for 10 grep -q up "$WORK/held$1"
-}
-ok "TCP" hold v4 $SERVER4 7007
-ok "TCP over IPv6" hold v6 $SERVER6 7007
-ok "TCP to a pool" hold pool4 $POOL4 7000
-ok "TCP over IPv6 to a pool" hold pool6 $POOL6 7000
+ok "TCP" hold_flow v4 $SERVER4 7007
+ok "TCP over IPv6" hold_flow v6 $SERVER6 7007
+ok "TCP to a pool" hold_flow pool4 $POOL4 7000
+ok "TCP over IPv6 to a pool" hold_flow pool6 $POOL6 7000
 is "UDP" "$(cpy udp $SERVER4 7007 100 3)" 3
 is "UDP over IPv6" "$(cpy udp $SERVER6 7007 100 3)" 3
 is "UDP to a pool" "$(cpy udp $POOL4 7000 100 1)" 1
@@ -188,7 +182,7 @@ refuses "the id is unknown then" 1 "flow $id: not found" loader flows kill "$id"
 is "there was a connection" "$(connections $SERVER6 7007)" 1
 ok "the client was reset" wait_for 10 no_connection $SERVER4 7007
 ok "the relay logs who ended flows" relay_says 'info flows: user 0 ended 1 flow$'
-ok "another flow" hold v4 $SERVER4 7007
+ok "another flow" hold_flow v4 $SERVER4 7007
 do_ok "all of an IPv6 prefix are ended" flows kill --client fd77:1::/64
 is "TCP and UDP" "$OUT" "ended 3 flows"
 ok "the clients were reset" wait_for 10 no_connection $SERVER6 7007
@@ -207,7 +201,7 @@ do_ok "several ids" flows kill $ids
 is "end as many" "$OUT" "ended 2 flows"
 
 # --- who may ---
-ok "a flow" hold v4 $SERVER4 7007
+ok "a flow" hold_flow v4 $SERVER4 7007
 like "the socket is for root and the group" "$(stat -c '%a %u %g' "$(socket)")" "^660 0 $MEMBERS$"
 member() { as 4001 $MEMBERS "$@"; }
 stranger() { as 4002 4002 "$@"; }

@@ -53,14 +53,8 @@ is "the rules with their numbers" "$(value "sorted((r['index'], r['rule'], r['ru
 # --- flows ---
 ok "the relay starts" relay_start -c "$WORK/conf" --workers 2
 ok "flows go through the relay" steering $SERVER4 $SERVER6
-hold() { # NAME ADDRESS PORT
-	nsenter --net="/run/netns/$CLIENT" -- python3 "$LIB/net.py" hold "$2" "$3" "$WORK/go" >"$WORK/held$1" 2>&1 &
-	SERVE_PIDS+=($!)
-	disown $!
-	wait_for 10 grep -q up "$WORK/held$1"
-}
-ok "an idle flow" hold v4 $SERVER4 7007
-ok "one over IPv6" hold v6 $SERVER6 7007
+ok "an idle flow" hold_flow v4 $SERVER4 7007
+ok "one over IPv6" hold_flow v6 $SERVER6 7007
 load() {
 	nsenter --net="/run/netns/$CLIENT" -- curl -gsS -o /dev/null "http://$(bracket "$1")/load" 2>>"$WORK/log/curl" &
 	SERVE_PIDS+=($!)
@@ -224,12 +218,12 @@ ok "each object is valid" valid_lines top "$WORK/stream"
 topper=$!
 disown $topper
 ok "steering" steering $SERVER4
-ok "a flow" hold before $SERVER4 7007
+ok "a flow" hold_flow before $SERVER4 7007
 ok "top shows it" wait_for 20 tail_has '"dst_port":7007'
 ok "the relay is killed" relay_stop KILL
 ok "another one" relay_start -c "$WORK/conf"
 ok "flows go through it" steering $SERVER4
-ok "a flow" hold again $SERVER4 7007
+ok "a flow" hold_flow again $SERVER4 7007
 ok "top shows it" wait_for 20 tail_has '"dst_port":7007'
 stop $topper
 is "no rate is absurd" "$(stream "max(f['rate_up'] + f['rate_down'] for i in o for f in i['flows']) < 10**9")" True
