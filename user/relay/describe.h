@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How this relay fares, for those who ask its flow server: version, descriptors, ports, log,
+ * The state of this relay, for those who ask its flow server: version, descriptors, ports, log,
  * upstreams. Must not decide what of it is a problem.
  */
 #ifndef TPROXY_RELAY_DESCRIBE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Asks one running relay how it fares, as proto.h says. Must not judge the answer. */
+/* Asks one running relay for its state, as proto.h says. Must not judge the answer. */
 #ifndef TPROXY_LIB_FLOWS_STATUS_H
 #define TPROXY_LIB_FLOWS_STATUS_H
 
@@ -8,7 +8,7 @@
 #include "lib/flows/proto.h"
 
 struct flows_told {
-	struct flows_status status; /* what an older relay does not know is 0 */
+	struct flows_status status; /* fields that an older relay lacks are 0 */
 	pid_t pid;                  /* of the relay, in our namespace of processes; 0: not known */
 };
 

@@ -22,7 +22,7 @@ struct top_counts {
 	double flows, packets, bytes;
 };
 
-/* A row of any view; what the view does not have is 0. */
+/* A row of any view; fields that the view lacks are 0. */
 struct top_row {
 	struct flows_record record; /* of a flow; of a client only `client` */
 	char relay[FLOWS_RELAY_LEN];

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Answers those who ask at the path socket ….flows which flows are open or how the relay fares, or
- * who end flows. Runs in the main thread and never waits: few clients at a time, each with the
- * memory of one message and a limit of time; the threads do the walking. Owns these sockets. Must
- * not know threads, nor what a flow is.
+ * The path socket ….flows: lists open flows, tells the state of the relay, and ends flows. Runs in the
+ * main thread and never waits: few clients at a time, each with the memory of one message and a limit
+ * of time; the threads do the walking. Owns these sockets. Must know neither threads nor flows.
  */
 #ifndef TPROXY_RELAY_FLOWS_SERVER_H
 #define TPROXY_RELAY_FLOWS_SERVER_H

@@ -97,7 +97,7 @@ const struct kind kinds_routing[] = {
 		  "the same in /etc/sysctl.d.",
 	  .fix = FIX_SYSCTL },
 	{ .id = "icmp-redirects",
-	  .title = "clients are told by ICMP to go past this host",
+	  .title = "this host tells clients by ICMP to go past it",
 	  .means = "It works at first. After the first forwarded packet, such as a ping, a "
 		   "client sends all flows to that server to the next router, and nothing is "
 		   "intercepted.",

@@ -8,7 +8,7 @@
 static void note_failure(struct checkup *c, const struct asked *asked)
 {
 	if (asked->err == -EPROTO)
-		checkup_unchecked(c, "relay %s: it is of a version that does not tell how it fares",
+		checkup_unchecked(c, "relay %s: its version does not tell its state",
 				  asked->relay.name);
 	else if (asked->err && asked->err != -ETIMEDOUT)
 		checkup_unchecked(c, "relay %s: cannot be asked: %s", asked->relay.name,
