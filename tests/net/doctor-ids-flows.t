@@ -69,15 +69,27 @@ saved_mark() {
 		add rule inet wan out oifname r0 ct mark set 0x2;
 		add chain inet wan pre { type filter hook prerouting priority -150; };
 		add rule inet wan pre ct mark != 0 meta mark set ct mark'
-	# more than the flows without an answer in the minute before
-	for _ in {1..12}; do
-		c timeout 5 curl -gs "http://$SERVER4/whoami" &
-		c timeout 5 curl -gs "http://[$SERVER6]/whoami" &
+	try_on &
+	trying=$!
+}
+# try_on — more flows than were without an answer in the minute before, until the file is gone; a
+# connection stays half open for some seconds only
+try_on() {
+	touch "$WORK/trying"
+	while [[ -e $WORK/trying ]]; do
+		for _ in {1..12}; do
+			c timeout 3 curl -gs "http://$SERVER4/whoami" &
+			c timeout 3 curl -gs "http://[$SERVER6]/whoami" &
+		done
+		wait
 	done
-	wait
 }
 fault half-open saved_mark
-masked() { r nft delete table inet wan && many; }
+masked() {
+	rm "$WORK/trying"
+	wait "$trying"
+	r nft delete table inet wan && many
+}
 cure masked
 
 finish
