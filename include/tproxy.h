@@ -88,6 +88,7 @@ struct tproxy_port {
 enum tproxy_role {
 	TPROXY_ROLE_POLICY = 1 << 0,     /* rules apply to flows that enter here */
 	TPROXY_ROLE_DIVERT = 1 << 1,     /* packets for sockets on foreign addresses enter here */
+	TPROXY_ROLE_LOCAL = 1 << 2,      /* of lo: rules apply to what this host sends itself */
 	TPROXY_ROLE_MADE_QDISC = 1 << 8, /* attach created the clsact qdisc, detach removes it */
 	TPROXY_ROLE_DRAINING = 1 << 9,   /* will be detached when its flows have ended */
 };

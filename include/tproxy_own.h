@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the programs for this host's own traffic and user space share. Part of the contract of
+ * tproxy.h, with its rules: host byte order unless a comment says otherwise, and no code.
+ */
+#ifndef TPROXY_OWN_H
+#define TPROXY_OWN_H
+
+#include "tproxy.h"
+
+#define TPROXY_OWN_DEFAULT_MARK 0x4000000u
+/* 127.128.0.0/16 and this /96 stand for destinations of datagrams without a connection. */
+#define TPROXY_OWN_TOKEN4 0x7f800000u
+#define TPROXY_OWN_TOKENS 65536
+
+enum tproxy_own_flag {
+	TPROXY_OWN_DENY_BOUND =
+		1 << 0, /* refuse sockets that are bound to a device; else: direct */
+};
+
+/* The map own_config, entry 0. */
+struct tproxy_own {
+	__u64 netns;      /* cookie of the network namespace whose sockets are meant; 0: none */
+	__u32 mark;       /* one bit of the packet mark, no other mark of ours */
+	__u32 table;      /* routing table that leads marked packets to lo */
+	__u32 flags;      /* enum tproxy_own_flag, OR */
+	__u32 relay_mark; /* sockets with exactly this mark belong to a proxy; 0: none */
+	__u8 token6[12];  /* the first 96 bits of IPv6 tokens, network byte order */
+	__u32 zero;       /* padding */
+};
+
+/* Who sends. One kind of condition that a rule can have beside the flow. */
+enum tproxy_owner_kind {
+	TPROXY_OWNER_UID,    /* of the process, as id -u prints it */
+	TPROXY_OWNER_GID,    /* the primary one, as id -g prints it */
+	TPROXY_OWNER_CGROUP, /* the cgroup v2 of the process, or one above it */
+	TPROXY_OWNER_KIND_MAX
+};
+
+/*
+ * The policy map `owners`: an LPM trie of struct tproxy_owner_key to tproxy_mask. prefixlen counts
+ * `kind` to `id`: 32 means the kind alone, whose mask has the rules without such a condition; 96
+ * means one id. A range of ids is several prefixes. Masks inherit from shorter prefixes, as those of
+ * `dst4` do. Of cgroups all levels are looked up, and the masks are added.
+ */
+struct tproxy_owner_key {
+	__u32 prefixlen; /* bits, 32…96 */
+	__u8 kind;       /* enum tproxy_owner_kind */
+	__u8 zero[3];
+	__u8 id[8]; /* network byte order */
+};
+
+/* What connect noted for a socket, in its local storage. */
+struct tproxy_own_sock {
+	__u32 rule;       /* number of the rule that took the flow */
+	__u32 generation; /* of the policy at that time */
+};
+
+/* By index, 0…TPROXY_OWN_TOKENS - 1: the destination that a token stands for. */
+struct tproxy_token {
+	__u8 dst[16];  /* network byte order, IPv4 as ::ffff:a.b.c.d */
+	__u64 last_ns; /* of the latest datagram, CLOCK_MONOTONIC; 0: the token is free */
+	__u32 rule;    /* number of the rule that took it */
+	__u32 zero;    /* padding */
+};
+
+/* To the index of its token. */
+struct tproxy_token_key {
+	__u8 dst[16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
+	__u32 rule;
+};
+
+_Static_assert(sizeof(struct tproxy_own) == 40, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_owner_key) == 16, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_token) == 32, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_token_key) == 20, "pinned ABI");
+
+#endif
