@@ -125,6 +125,9 @@ enum tproxy_unrouted {
 	TPROXY_UNROUTED_MAX
 };
 
+/* Does a rule match what this host sends itself, too, or nothing else? */
+enum tproxy_local { TPROXY_LOCAL_NO, TPROXY_LOCAL_YES, TPROXY_LOCAL_ONLY, TPROXY_LOCAL_MAX };
+
 /* What happens to a packet that cannot be read and may be TCP or UDP for a rule's addresses. */
 enum tproxy_unreadable { TPROXY_UNREADABLE_DROP, TPROXY_UNREADABLE_PASS, TPROXY_UNREADABLE_MAX };
 
@@ -136,7 +139,8 @@ struct tproxy_rule {
 	__u8 proxy4[4];    /* listener address for IPv4 flows, network byte order */
 	__u8 proxy6[16];   /* listener address for IPv6 flows, network byte order */
 	__u8 unrouted;     /* enum tproxy_unrouted */
-	__u8 zero[3];      /* padding */
+	__u8 local;        /* enum tproxy_local; the masks in `ifaces` follow it */
+	__u8 zero[2];      /* padding */
 	__u8 name[TPROXY_NAME_LEN];
 };
 

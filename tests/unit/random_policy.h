@@ -21,6 +21,13 @@ struct flow {
 	__u16 port; /* host byte order */
 };
 
+/* Who sends a flow of this host. */
+#define CGROUP_DEPTH 3
+struct sender {
+	__u64 uid, gid;
+	__u64 cgroups[CGROUP_DEPTH]; /* its own, and those above it */
+};
+
 /* ---- random policies and flows ------------------------------------------ */
 
 /* splitmix64: good also for consecutive seeds. */
@@ -123,6 +130,41 @@ static inline void random_services(__u64 *state, struct service_set *set)
 	}
 }
 
+/* Ids of a small world, and the ends of each kind. */
+static inline __u64 random_id(__u64 *state, enum tproxy_owner_kind kind)
+{
+	if (below(state, 8) == 0)
+		return kind == TPROXY_OWNER_CGROUP ? UINT64_MAX - below(state, 3) :
+						     OWNER_MAX_UID - below(state, 3);
+	return 1 + below(state, 40);
+}
+
+static inline void random_owner_set(__u64 *state, enum tproxy_owner_kind kind,
+				    struct owner_set *set)
+{
+	unsigned int n = below(state, 2) ? 0 : 1 + below(state, 4);
+
+	set->none = below(state, 40) == 0;
+	for (unsigned int i = 0; i < n; i++) {
+		struct owner_item owner = { .known = true };
+		unsigned int more = kind != TPROXY_OWNER_CGROUP ? below(state, 30) : 0;
+
+		owner.first = random_id(state, kind);
+		owner.last = owner.first + (owner.first < 100 ? more : 0);
+		assert_int_equal(owner_set_add(set, &owner), 0);
+	}
+}
+
+/* Not every rule for own traffic names owners. Takes nothing from the state of other choices. */
+static inline void random_owners(__u64 choice, struct rule *rule)
+{
+	__u64 *state = &choice;
+
+	rule->local = below(state, TPROXY_LOCAL_MAX + 1) % TPROXY_LOCAL_MAX;
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX && rule->local; kind++)
+		random_owner_set(state, kind, &rule->owners[kind]);
+}
+
 static inline void random_rule(__u64 *state, struct rule *rule, int number)
 {
 	static const __u8 loopback[4] = { 127, 0, 0, 1 };
@@ -143,6 +185,7 @@ static inline void random_rule(__u64 *state, struct rule *rule, int number)
 	random_prefixes(state, &rule->to);
 	random_prefixes(state, &rule->from);
 	random_services(state, &rule->services);
+	random_owners(*state, rule);
 }
 
 /* 1 to 64 rules, often few, with holes between them. */
@@ -237,16 +280,58 @@ static inline bool in_services(const struct service_set *set, __u8 proto, __u16 
 	return false;
 }
 
+static inline bool rule_accepts(const struct rule *rule, const struct flow *f)
+{
+	return rule->used && in_set(&rule->to, &f->dst) && in_set(&rule->from, &f->src) &&
+	       in_services(&rule->services, f->proto, f->port);
+}
+
 /* The specification: the first rule that accepts the flow in every dimension. */
 static inline int first_match(const struct policy *policy, const struct flow *f)
 {
-	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
-		const struct rule *rule = &policy->rules[i];
-
-		if (rule->used && in_set(&rule->to, &f->dst) && in_set(&rule->from, &f->src) &&
-		    in_services(&rule->services, f->proto, f->port))
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (policy->rules[i].local != TPROXY_LOCAL_ONLY &&
+		    rule_accepts(&policy->rules[i], f))
 			return i;
-	}
+	return NO_RULE;
+}
+
+static inline struct sender random_sender(__u64 *state)
+{
+	struct sender s = { .uid = random_id(state, TPROXY_OWNER_UID),
+			    .gid = random_id(state, TPROXY_OWNER_GID) };
+
+	for (int i = 0; i < CGROUP_DEPTH; i++)
+		s.cgroups[i] = random_id(state, TPROXY_OWNER_CGROUP);
+	return s;
+}
+
+static inline bool in_owners(const struct owner_set *set, __u64 id)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->items[i].known && id >= set->items[i].first && id <= set->items[i].last)
+			return true;
+	return !set->n && !set->none;
+}
+
+static inline bool owners_accept(const struct rule *rule, const struct sender *s)
+{
+	bool cgroup = false;
+
+	for (int i = 0; i < CGROUP_DEPTH; i++)
+		cgroup |= in_owners(&rule->owners[TPROXY_OWNER_CGROUP], s->cgroups[i]);
+	return rule->local != TPROXY_LOCAL_NO && cgroup &&
+	       in_owners(&rule->owners[TPROXY_OWNER_UID], s->uid) &&
+	       in_owners(&rule->owners[TPROXY_OWNER_GID], s->gid);
+}
+
+/* The same for own traffic. */
+static inline int first_own_match(const struct policy *policy, const struct flow *f,
+				  const struct sender *s)
+{
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (rule_accepts(&policy->rules[i], f) && owners_accept(&policy->rules[i], s))
+			return i;
 	return NO_RULE;
 }
 
@@ -277,15 +362,63 @@ static inline tproxy_mask port_mask(const struct port_table *table, __u8 proto, 
 	return mask;
 }
 
-/* bpf/match.bpf.h in plain words; every rule is in force on the interface. */
+/* bpf/match.bpf.h in plain words. */
+static inline int evaluate_with(const struct tables *tables, const struct flow *f, tproxy_mask mask)
+{
+	int rule;
+
+	mask &= tables->active & port_mask(&tables->ports, f->proto, f->port) &
+		longest_match(&tables->dst, &f->dst) & longest_match(&tables->src, &f->src);
+	rule = mask ? __builtin_ctzll(mask) : NO_RULE;
+	return rule == NO_RULE || tables->rules[rule].action == TPROXY_ACTION_NONE ? NO_RULE : rule;
+}
+
+static inline tproxy_mask local_mask(const struct tables *tables, enum tproxy_local left_out)
+{
+	tproxy_mask mask = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (tables->rules[i].local != left_out)
+			mask |= 1ULL << i;
+	return mask;
+}
+
+/* On an interface on which every rule for routed flows is in force. */
 static inline int evaluate(const struct tables *tables, const struct flow *f)
 {
-	tproxy_mask mask = tables->active & port_mask(&tables->ports, f->proto, f->port) &
-			   longest_match(&tables->dst, &f->dst) &
-			   longest_match(&tables->src, &f->src);
-	int rule = mask ? __builtin_ctzll(mask) : NO_RULE;
+	return evaluate_with(tables, f, local_mask(tables, TPROXY_LOCAL_ONLY));
+}
 
-	return rule == NO_RULE || tables->rules[rule].action == TPROXY_ACTION_NONE ? NO_RULE : rule;
+/* A key of the map `owners` of full length, made by hand. */
+static inline tproxy_mask owner_mask(const struct tables *tables, enum tproxy_owner_kind kind,
+				     __u64 id)
+{
+	struct prefix p = { .family = OWNER_FAMILY, .len = 96, .addr = { (__u8)kind } };
+	const struct prefix_mask *best = NULL;
+
+	for (int i = 0; i < 8; i++)
+		p.addr[4 + i] = (__u8)(id >> (56 - 8 * i));
+	for (size_t i = 0; i < tables->owners.n; i++) {
+		const struct prefix_set one = { .items = &tables->owners.items[i].prefix, .n = 1 };
+
+		if (in_set(&one, &p) && (!best || one.items->len > best->prefix.len))
+			best = &tables->owners.items[i];
+	}
+	return best ? best->mask : 0;
+}
+
+/* The program for own traffic in plain words. */
+static inline int evaluate_own(const struct tables *tables, const struct flow *f,
+			       const struct sender *s)
+{
+	tproxy_mask cgroups = 0;
+
+	for (int i = 0; i < CGROUP_DEPTH; i++)
+		cgroups |= owner_mask(tables, TPROXY_OWNER_CGROUP, s->cgroups[i]);
+	return evaluate_with(tables, f,
+			     local_mask(tables, TPROXY_LOCAL_NO) & cgroups &
+				     owner_mask(tables, TPROXY_OWNER_UID, s->uid) &
+				     owner_mask(tables, TPROXY_OWNER_GID, s->gid));
 }
 
 #endif

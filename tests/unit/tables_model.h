@@ -36,6 +36,12 @@ static inline void expect_decides(const struct tables *tables, const struct poli
 		int expected = first_match(policy, &f), got = evaluate(tables, &f);
 		char src[PREFIX_TEXT_LEN], dst[PREFIX_TEXT_LEN];
 
+		struct sender s = random_sender(&state);
+
+		if (evaluate_own(tables, &f, &s) != first_own_match(policy, &f, &s))
+			fail_msg("seed %llu: own flow of uid %llu gid %llu: rule %d, expected %d",
+				 (unsigned long long)seed, s.uid, s.gid,
+				 evaluate_own(tables, &f, &s), first_own_match(policy, &f, &s));
 		if (got != expected)
 			fail_msg("seed %llu: proto %u %s -> %s port %u: rule %d, expected %d",
 				 (unsigned long long)seed, f.proto, prefix_format(&f.src, src),
@@ -75,6 +81,8 @@ static inline void expect_same(const struct tables *a, const struct tables *b, _
 		differs = "dst";
 	else if (!same_prefixes(&a->src, &b->src))
 		differs = "src";
+	else if (!same_prefixes(&a->owners, &b->owners))
+		differs = "owners";
 	else if (!same_ports(&a->ports, &b->ports))
 		differs = "ports";
 	else if (memcmp(a->rules, b->rules, sizeof(a->rules)))
@@ -87,7 +95,7 @@ static inline void expect_same(const struct tables *a, const struct tables *b, _
 
 static inline void expect_sorted(const struct tables *t, __u64 seed)
 {
-	const struct prefix_table *tables[] = { &t->dst, &t->src };
+	const struct prefix_table *tables[] = { &t->dst, &t->src, &t->owners };
 
 	for (size_t n = 0; n < ARRAY_SIZE(tables); n++)
 		for (size_t i = 1; i < tables[n]->n; i++)
@@ -178,17 +186,17 @@ static inline void change_lpm(struct maps *maps, const struct tables_edit *edit)
 		      edit->value.mask);
 }
 
-/* Rule entries, ports, sources, destinations, new rules: in this order. */
+/* Rule entries, ports, owners, sources, destinations, new rules: in this order. */
 static inline int stage_of(const struct tables_edit *edit, const struct tables *tables)
 {
 	static const int stages[TABLES_MAP_MAX] = {
-		[TABLES_RULES] = 1, [TABLES_PORTS] = 2, [TABLES_SRC4] = 3,
-		[TABLES_SRC6] = 3,  [TABLES_DST4] = 4,  [TABLES_DST6] = 4,
+		[TABLES_RULES] = 1, [TABLES_PORTS] = 2, [TABLES_OWNERS] = 3, [TABLES_SRC4] = 4,
+		[TABLES_SRC6] = 4,  [TABLES_DST4] = 5,  [TABLES_DST6] = 5,
 	};
 
 	if (edit->map == TABLES_RULES &&
 	    tables->rules[edit->key.index].action == TPROXY_ACTION_NONE)
-		return 5;
+		return 6;
 	return stages[edit->map];
 }
 
@@ -212,18 +220,30 @@ static inline int change(const struct tables_edit *edit, void *arg)
 		change_port(&maps->tables.ports, &edit->key.port, edit->remove, edit->value.mask);
 		return 0;
 	}
+	if (edit->map == TABLES_OWNERS) {
+		const struct prefix p = owner_of_key(&edit->key.owner);
+
+		assert_int_equal(edit->key_size, sizeof(struct tproxy_owner_key));
+		change_prefix(&maps->tables.owners, &p, edit->remove, edit->value.mask);
+		return 0;
+	}
 	change_lpm(maps, edit);
 	return 0;
 }
 
 /* ---- policies ----------------------------------------------------------- */
 
-/* Adds a rule, changes one, or removes one. */
+/* Adds a rule, changes one, or removes one; some get other owners, too. */
 static inline void random_edit(__u64 *state, struct policy *policy)
 {
 	struct rule *rule = &policy->rules[below(state, TPROXY_MAX_RULES)];
 	struct prefix p = random_prefix(state);
 
+	if (rule->used && *state % 4 == 0) {
+		for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+			owner_set_free(&rule->owners[kind]);
+		random_owners(*state, rule);
+	}
 	switch (below(state, 6)) {
 	case 0:
 		rule_free(rule);

@@ -33,6 +33,8 @@ static unsigned int random_interfaces(__u64 *state, struct rule *rule)
 {
 	unsigned int n = below(state, 3), meets = n ? 0 : ~0u;
 
+	if (rule->local == TPROXY_LOCAL_ONLY)
+		return 0;
 	for (unsigned int i = 0; i < n; i++) {
 		unsigned int which = below(state, ARRAY_SIZE(patterns));
 
@@ -91,6 +93,12 @@ static const char *look_up(const struct tables *tables, const struct policy *pol
 	return mask ? (const char *)tables->rules[__builtin_ctzll(mask)].name : "none";
 }
 
+/* The rule of that name; numbers change when a file is read. */
+static int number_in(const struct policy *policy, const struct policy *again, int index)
+{
+	return index < 0 ? index : policy_find(policy, again->rules[index].name);
+}
+
 static void expect_same_decisions(const struct policy *policy, const unsigned int *meant,
 				  const struct policy *again, __u64 seed)
 {
@@ -100,7 +108,11 @@ static void expect_same_decisions(const struct policy *policy, const unsigned in
 	assert_int_equal(tables_compile(again, &tables), 0);
 	for (int i = 0; i < FLOWS; i++) {
 		struct flow f = random_flow(&state, policy);
+		struct sender s = random_sender(&state);
 
+		if (first_own_match(policy, &f, &s) !=
+		    number_in(policy, again, evaluate_own(&tables, &f, &s)))
+			fail_msg("seed %llu: own flow", (unsigned long long)seed);
 		for (unsigned int d = 0; d < ARRAY_SIZE(devices); d++) {
 			const char *expected = decide(policy, meant, d, &f);
 			const char *got = look_up(&tables, again, devices[d], &f);
@@ -221,9 +233,30 @@ static void test_single_differences(void **unused)
 	assert_int_equal(found.n, 2);
 	assert_null(found.last.rule);
 	assert_string_equal(found.field, "unreadable");
+	read_two("[rule a]\nlocal = only\n", "[rule a]\nlocal = yes\n", &found);
+	assert_int_equal(found.n, 2);
+	assert_string_equal(found.field, "local");
+	assert_string_equal(found.text, "yes");
 	read_two("[rule a]\non-proxy-down = pass\n", "[rule a]\n", &found);
 	assert_int_equal(found.n, 2);
 	assert_string_equal(found.text, "drop");
+}
+
+#define OWN "[rule a]\nlocal = only\n"
+
+static void test_owners(void **unused)
+{
+	struct found found;
+
+	expect_one(OWN "uid = alice\n", OWN "uid = alice bob\n", CHANGE_VALUE_NEW, "uid", "bob");
+	expect_one(OWN "gid = 5-9\n", OWN, CHANGE_VALUE_GONE, "gid", "5-9");
+	expect_one(OWN, OWN "cgroup = a/b/\n", CHANGE_VALUE_NEW, "cgroup", "/a/b");
+	expect_one(OWN, OWN "uid = none\n", CHANGE_VALUE_NEW, "uid", "none");
+	read_two(OWN "uid = 5-9 10\n", OWN "uid = 7-10, 5-6\n", &found);
+	assert_int_equal(found.n, 0); /* means the same */
+	read_two(OWN "uid = 5-9\n", OWN "uid = 5-8\n", &found);
+	assert_int_equal(found.n, 2);
+	assert_string_equal(found.text, "5-8");
 }
 
 int main(void)
@@ -231,6 +264,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_print_and_read),
 		cmocka_unit_test(test_single_differences),
+		cmocka_unit_test(test_owners),
 	};
 
 	return cmocka_run_group_tests_name("saved", tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 #include "policy/config/read.h"
 #include "policy/cover.h"
-#include "policy/shadow.h"
+#include "policy/shadow/shadow.h"
 #include "random_policy.h"
 
 #define SEED 20240229u
@@ -94,6 +94,46 @@ static void test_interfaces(void **state)
 	expect("[rule a]\ninterface = eth0\n[rule b]\ninterface = eth0 eth1\nports = 22\n", "");
 }
 
+static void test_own(void **state)
+{
+	(void)state;
+	/* Rules for flows that enter, and those for own traffic, do not meet. */
+	expect("[rule a]\n[rule b]\nlocal = only\nports = 22\n", "");
+	expect("[rule a]\nlocal = only\n[rule b]\nports = 22\n", "");
+	expect("[rule a]\n[rule b]\nlocal = yes\nports = 22\n", "");
+	expect("[rule a]\nlocal = yes\n[rule b]\nlocal = only\nports = 22\n", "b: " BY "a");
+	expect("[rule a]\nlocal = yes\n[rule b]\nports = 22\n", "b: " BY "a");
+	expect("[rule a]\nlocal = only\n[rule b]\n[rule c]\nlocal = yes\nports = 22\n",
+	       "c: " BY "a and b");
+	expect("[rule a]\nlocal = yes\ninterface = eth0\n[rule b]\nlocal = yes\n", "");
+}
+
+static void test_owners(void **state)
+{
+	(void)state;
+	expect("[rule a]\nlocal = only\nuid = 7\n[rule b]\nlocal = only\n", "");
+	expect("[rule a]\nlocal = only\n[rule b]\nlocal = only\nuid = 7\n", "b: " BY "a");
+	expect("[rule a]\nlocal = only\nuid = 5-9\n[rule b]\nlocal = only\nuid = 7\n",
+	       "b: " BY "a");
+	expect("[rule a]\nlocal = only\nuid = 5-9\n[rule b]\nlocal = only\nuid = 7 10\n", "");
+	expect("[rule a]\nlocal = only\nuid = 1-9\n[rule b]\nlocal = only\nuid = 10-19\n"
+	       "[rule c]\nlocal = only\nuid = 3-14\n",
+	       "c: " BY "a and b");
+	expect("[rule a]\nlocal = only\nuid = 7\n[rule b]\nlocal = only\ngid = 7\n", "");
+	expect("[rule a]\nlocal = only\nuid = 7\n[rule b]\nlocal = only\nuid = 7\ngid = 7\n",
+	       "b: " BY "a");
+	expect("[rule a]\nlocal = only\ncgroup = 4\n[rule b]\nlocal = only\ncgroup = 4 5\n", "");
+	expect("[rule a]\nlocal = only\ncgroup = 4\n[rule b]\nlocal = only\ncgroup = 4\nuid = 1\n",
+	       "b: " BY "a");
+	/* By name: nobody has it until it is looked up. */
+	expect("[rule a]\nlocal = only\ncgroup = /x\n", "a: it is for own traffic of nobody");
+	expect("[rule a]\nlocal = yes\ncgroup = /x\n", "");
+	expect("[rule a]\nlocal = only\nuid = none\n", "a: it is for own traffic of nobody");
+	/* A rule for flows that enter takes them whoever owns its own ones. */
+	expect("[rule a]\nlocal = yes\nuid = 7\n[rule b]\nports = 22\n", "b: " BY "a");
+	expect("[rule a]\nlocal = yes\nuid = 7\n[rule b]\nlocal = yes\nports = 22\n", "");
+}
+
 static void test_nothing(void **state)
 {
 	(void)state;
@@ -117,7 +157,11 @@ static void check_policy(__u64 seed, size_t *found)
 	for (int i = 0; i < FLOWS; i++) {
 		struct flow f = random_flow(&state, &policy);
 		int rule = first_match(&policy, &f);
+		struct sender s = random_sender(&state);
+		int own = first_own_match(&policy, &f, &s);
 
+		if (own != NO_RULE && shadows[own].kind)
+			fail_msg("seed %llu: rule %d decides about own traffic", seed, own);
 		if (rule != NO_RULE && shadows[rule].kind)
 			fail_msg("seed %llu: rule %d decides, and was said never to", seed, rule);
 	}
@@ -167,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),        cmocka_unit_test(test_together),
 		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_own),        cmocka_unit_test(test_owners),
 		cmocka_unit_test(test_random),     cmocka_unit_test(test_globs),
 	};
 

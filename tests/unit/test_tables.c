@@ -104,6 +104,8 @@ struct watch {
 	tproxy_mask before[WATCHED][2], after[WATCHED][2];
 	struct flow flows[WATCHED]; /* for their ports */
 	tproxy_mask kept[WATCHED];  /* rules that have the port before and after */
+	__u64 ids[WATCHED];
+	tproxy_mask ids_before[WATCHED], ids_after[WATCHED];
 	__u64 seed;
 };
 
@@ -121,6 +123,23 @@ static void look_at_ports(const struct watch *w)
 	}
 }
 
+static enum tproxy_owner_kind kind_of(int i)
+{
+	return i % TPROXY_OWNER_KIND_MAX;
+}
+
+static void look_at_owners(const struct watch *w)
+{
+	for (int i = 0; i < WATCHED; i++) {
+		tproxy_mask now = owner_mask(&w->maps.tables, kind_of(i), w->ids[i]);
+
+		if (now != w->ids_before[i] && now != w->ids_after[i])
+			fail_msg("seed %llu: %s %llu finds %llx, before %llx, after %llx",
+				 (unsigned long long)w->seed, owner_kind_names[kind_of(i)],
+				 w->ids[i], now, w->ids_before[i], w->ids_after[i]);
+	}
+}
+
 static int change_and_look(const struct tables_edit *edit, void *arg)
 {
 	struct watch *w = arg;
@@ -129,6 +148,7 @@ static int change_and_look(const struct tables_edit *edit, void *arg)
 
 	change(edit, &w->maps);
 	look_at_ports(w);
+	look_at_owners(w);
 	for (int i = 0; i < WATCHED; i++) {
 		for (int way = 0; way < 2; way++) {
 			tproxy_mask now = longest_match(tables[way], &w->addresses[i]);
@@ -164,6 +184,9 @@ static void watch_diff(const struct policy *from, const struct policy *to, __u64
 		w.after[i][0] = longest_match(&after.dst, &w.addresses[i]);
 		w.after[i][1] = longest_match(&after.src, &w.addresses[i]);
 		w.flows[i] = f;
+		w.ids[i] = random_id(&state, kind_of(i));
+		w.ids_before[i] = owner_mask(&before, kind_of(i), w.ids[i]);
+		w.ids_after[i] = owner_mask(&after, kind_of(i), w.ids[i]);
 		w.kept[i] = port_mask(&before.ports, f.proto, f.port) &
 			    port_mask(&after.ports, f.proto, f.port);
 	}

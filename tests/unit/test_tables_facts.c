@@ -154,8 +154,8 @@ static void test_sort_merges(void **unused)
 
 static void test_map_names(void **unused)
 {
-	static const char *const names[TABLES_MAP_MAX] = { "dst4", "dst6",  "src4",
-							   "src6", "ports", "rules" };
+	static const char *const names[TABLES_MAP_MAX] = { "dst4",  "dst6",   "src4", "src6",
+							   "ports", "owners", "rules" };
 
 	for (int i = 0; i < TABLES_MAP_MAX; i++)
 		assert_string_equal(tables_map_names[i], names[i]);

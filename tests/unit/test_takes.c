@@ -27,6 +27,19 @@ static struct tproxy_flow_key key_of_flow(const struct flow *f)
 	return key;
 }
 
+static void expect_own(const struct policy *policy, const struct tables *tables,
+		       const struct flow *f, __u64 *state)
+{
+	struct sender s = random_sender(state);
+	const struct takes_sender sender = { .id = { s.uid, s.gid },
+					     .cgroups = s.cgroups,
+					     .n_cgroups = CGROUP_DEPTH };
+	const struct tproxy_flow_key key = key_of_flow(f);
+
+	assert_int_equal(takes_own_flow(tables, policy_local_rules(policy), &key, &sender),
+			 first_own_match(policy, f, &s));
+}
+
 static void test_takes_flow(void **unused)
 {
 	for (__u64 seed = 1; seed <= POLICIES; seed++) {
@@ -39,15 +52,18 @@ static void test_takes_flow(void **unused)
 		for (int i = 0; i < FLOWS; i++) {
 			struct flow f = random_flow(&state, &policy);
 			struct tproxy_flow_key key = key_of_flow(&f);
+			tproxy_mask all = local_mask(&tables, TPROXY_LOCAL_ONLY);
 			int expected = first_match(&policy, &f);
-			int got = takes_flow(&tables, ~0ULL, &key);
+			int got = takes_flow(&tables, all, &key);
 
 			if (got != expected)
 				fail_msg("seed %llu: rule %d, expected %d",
 					 (unsigned long long)seed, got, expected);
 			if (expected >= 0)
-				assert_int_not_equal(takes_flow(&tables, ~(1ULL << expected), &key),
-						     expected);
+				assert_int_not_equal(
+					takes_flow(&tables, all & ~(1ULL << expected), &key),
+					expected);
+			expect_own(&policy, &tables, &f, &state);
 		}
 	}
 }

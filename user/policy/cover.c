@@ -48,10 +48,18 @@ bool service_set_covers(const struct service_set *outer, const struct service_se
 	return true;
 }
 
+static bool has_same_owners(const struct rule *a, const struct rule *b)
+{
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+		if (!owner_set_same(&a->owners[kind], &b->owners[kind]))
+			return false;
+	return a->local == b->local;
+}
+
 bool cover_same_flows(const struct rule *a, const struct rule *b)
 {
 	return a->action == b->action && a->on_down == b->on_down && a->unrouted == b->unrouted &&
-	       endpoint_equal(&a->proxy, &b->proxy) &&
+	       endpoint_equal(&a->proxy, &b->proxy) && has_same_owners(a, b) &&
 	       service_set_covers(&a->services, &b->services) &&
 	       service_set_covers(&b->services, &a->services) &&
 	       prefix_set_covers(&a->to, &b->to) && prefix_set_covers(&b->to, &a->to) &&

@@ -22,6 +22,11 @@ const char *const policy_unrouted_names[TPROXY_UNROUTED_MAX] = {
 	[TPROXY_UNROUTED_PASS] = "pass",
 	[TPROXY_UNROUTED_PROXY] = "proxy",
 };
+const char *const policy_local_names[TPROXY_LOCAL_MAX] = {
+	[TPROXY_LOCAL_NO] = "no",
+	[TPROXY_LOCAL_YES] = "yes",
+	[TPROXY_LOCAL_ONLY] = "only",
+};
 const char *const policy_unreadable_names[TPROXY_UNREADABLE_MAX] = {
 	[TPROXY_UNREADABLE_DROP] = "drop",
 	[TPROXY_UNREADABLE_PASS] = "pass",
@@ -60,7 +65,21 @@ bool rule_forwards(const struct rule *rule)
 
 bool rule_is_on(const struct rule *rule, const char *ifname)
 {
-	return rule->used && (!rule->interfaces.n || name_set_matches(&rule->interfaces, ifname));
+	return rule->used && rule->local != TPROXY_LOCAL_ONLY &&
+	       (!rule->interfaces.n || name_set_matches(&rule->interfaces, ifname));
+}
+
+bool rule_is_local(const struct rule *rule)
+{
+	return rule->used && rule->local != TPROXY_LOCAL_NO;
+}
+
+bool rule_has_owners(const struct rule *rule)
+{
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+		if (!owner_set_is_any(&rule->owners[kind]))
+			return true;
+	return false;
 }
 
 tproxy_mask policy_used_rules(const struct policy *policy)
@@ -90,6 +109,27 @@ tproxy_mask policy_rules_on(const struct policy *policy, const char *ifname)
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
 		if (rule_is_on(&policy->rules[i], ifname))
 			mask |= 1ULL << i;
+	return mask;
+}
+
+tproxy_mask policy_local_rules(const struct policy *policy)
+{
+	tproxy_mask mask = 0;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+		if (rule_is_local(&policy->rules[i]))
+			mask |= 1ULL << i;
+	return mask;
+}
+
+tproxy_mask policy_iface_rules(const struct policy *policy, const struct tproxy_iface *iface)
+{
+	tproxy_mask mask = 0;
+
+	if (iface->roles & TPROXY_ROLE_POLICY)
+		mask |= policy_rules_on(policy, (const char *)iface->name);
+	if (iface->roles & TPROXY_ROLE_LOCAL)
+		mask |= policy_local_rules(policy);
 	return mask;
 }
 
@@ -144,6 +184,8 @@ void rule_free(struct rule *rule)
 	free(rule->from.items);
 	free(rule->services.items);
 	free(rule->interfaces.items);
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+		owner_set_free(&rule->owners[kind]);
 	*rule = (struct rule){ 0 };
 }
 
@@ -165,10 +207,20 @@ static void *copy_items(const void *items, size_t n, size_t size, int *err)
 	return copy;
 }
 
+static int copy_owners(const struct rule *from, struct rule *copy)
+{
+	int err = 0;
+
+	memset(copy->owners, 0, sizeof(copy->owners));
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX && !err; kind++)
+		err = owner_set_merge(&copy->owners[kind], &from->owners[kind]);
+	return err;
+}
+
 static int rule_copy(const struct rule *from, struct rule *ret_to)
 {
 	struct rule copy = *from;
-	int err = 0;
+	int err = copy_owners(from, &copy);
 
 	copy.to.items = copy_items(from->to.items, from->to.n, sizeof(*from->to.items), &err);
 	copy.from.items =

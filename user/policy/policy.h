@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "policy/owner/owner.h"
 #include "policy/sets.h"
 #include "tproxy.h"
 
@@ -24,7 +25,9 @@ struct rule {
 	struct prefix_set to;  /* empty: nothing; both defaults: everything */
 	struct prefix_set from;
 	struct service_set services;
-	struct name_set interfaces; /* empty: every attached interface */
+	struct name_set interfaces;                     /* empty: every attached interface */
+	enum tproxy_local local;                        /* the host's own traffic */
+	struct owner_set owners[TPROXY_OWNER_KIND_MAX]; /* of own traffic only */
 };
 
 struct policy {
@@ -35,6 +38,7 @@ struct policy {
 extern const char *const policy_action_names[TPROXY_ACTION_MAX];
 extern const char *const policy_on_down_names[TPROXY_ON_DOWN_MAX];
 extern const char *const policy_unrouted_names[TPROXY_UNROUTED_MAX];
+extern const char *const policy_local_names[TPROXY_LOCAL_MAX];
 extern const char *const policy_unreadable_names[TPROXY_UNREADABLE_MAX];
 extern const char *const policy_proto_names[POLICY_PROTO_MAX];
 extern const char policy_default_rule[]; /* the rule that attach makes or extends */
@@ -45,11 +49,16 @@ bool policy_ifname_is_valid(const char *name);
 bool rule_is_proxy(const struct rule *rule); /* used, and its action is proxy */
 bool rule_forwards(const struct rule *rule); /* used, and leaves the flow to the kernel */
 bool rule_is_on(const struct rule *rule, const char *ifname);
+bool rule_is_local(const struct rule *rule);   /* used, and matches own traffic, too */
+bool rule_has_owners(const struct rule *rule); /* it is not for everybody's own traffic */
 
 tproxy_mask policy_used_rules(const struct policy *policy);
 tproxy_mask policy_audits(const struct policy *policy); /* those with the action audit */
 /* The mask of an interface with the policy role. */
 tproxy_mask policy_rules_on(const struct policy *policy, const char *ifname);
+tproxy_mask policy_local_rules(const struct policy *policy); /* those for own traffic */
+/* The mask of an entry of `ifaces` by its roles. */
+tproxy_mask policy_iface_rules(const struct policy *policy, const struct tproxy_iface *iface);
 
 /* Index of the rule of that name, or -ENOENT. */
 int policy_find(const struct policy *policy, const char *name);
@@ -83,6 +92,12 @@ int policy_parse_ports(const char *text, struct service_set *set, const char **r
 int policy_parse_proto(const char *text);
 /* "eth0,wg*". */
 int policy_parse_interfaces(const char *text, struct name_set *set, const char **ret_why);
+/* "alice,1000-1999", "/system.slice,4711" or "none"; names are not looked up. */
+int policy_parse_owners(const char *text, enum tproxy_owner_kind kind, struct owner_set *set,
+			const char **ret_why);
+/* One item of it. */
+int policy_take_owner(const char *item, enum tproxy_owner_kind kind, struct owner_set *set,
+		      const char **ret_why);
 /* "relay" or an endpoint. */
 int policy_parse_proxy(const char *text, struct endpoint *ret_proxy, const char **ret_why);
 

@@ -115,6 +115,54 @@ static int diff_names(const struct diff *d, const struct name_set *from, const s
 	return err;
 }
 
+static bool has_item(const struct owner_set *set, const struct owner_item *owner)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct owner_item *o = &set->items[i];
+
+		if (o->known && owner->known ?
+			    o->first == owner->first && o->last == owner->last :
+			    o->name && owner->name && !strcmp(o->name, owner->name))
+			return true;
+	}
+	return false;
+}
+
+/* A name that means another id than before is shown with it. */
+static int report_owner(const struct diff *d, enum policy_change_kind kind, const char *field,
+			const struct owner_item *owner, const struct owner_set *other)
+{
+	const struct owner_item name = { .name = owner->name };
+	char text[OWNER_NAME_MAX + 32], buf[OWNER_TEXT_LEN];
+
+	snprintf(text, sizeof(text), "%s", owner_text(owner, buf));
+	if (owner->name && owner->known && has_item(other, &name))
+		snprintf(text, sizeof(text), "%s (%llu)", owner->name, owner->first);
+	return report(d, kind, field, text);
+}
+
+static int diff_owners(const struct diff *d, enum tproxy_owner_kind kind, const struct rule *from,
+		       const struct rule *to)
+{
+	const struct owner_set *a = &from->owners[kind], *b = &to->owners[kind];
+	const char *field = owner_kind_names[kind];
+	int err = 0;
+
+	if (owner_set_same(a, b))
+		return 0;
+	if (owner_set_is_none(a))
+		err = report(d, CHANGE_VALUE_GONE, field, "none");
+	for (size_t i = 0; i < a->n && !err; i++)
+		if (!has_item(b, &a->items[i]))
+			err = report_owner(d, CHANGE_VALUE_GONE, field, &a->items[i], b);
+	if (!err && owner_set_is_none(b))
+		err = report(d, CHANGE_VALUE_NEW, field, "none");
+	for (size_t i = 0; i < b->n && !err; i++)
+		if (!has_item(a, &b->items[i]))
+			err = report_owner(d, CHANGE_VALUE_NEW, field, &b->items[i], a);
+	return err;
+}
+
 /* ---- rules -------------------------------------------------------------- */
 
 static const char *proxy_of(const struct rule *rule, char *buf)
@@ -147,6 +195,11 @@ static int diff_rule(struct diff *d, const struct rule *from, const struct rule 
 	char was[PROXY_TEXT_LEN], is[PROXY_TEXT_LEN];
 	int err = diff_names(d, &from->interfaces, &to->interfaces);
 
+	if (!err)
+		err = report_value(d, "local", policy_local_names[from->local],
+				   policy_local_names[to->local]);
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX && !err; kind++)
+		err = diff_owners(d, kind, from, to);
 	if (!err)
 		err = diff_prefixes(d, "from", &from->from, &to->from);
 	if (!err)
@@ -206,6 +259,18 @@ static int diff_rules(const struct policy *from, const struct policy *to, struct
 	return err;
 }
 
+/* What the tables do not have: interfaces, and owners as they are written. */
+static int keep_names(const struct rule *rule, struct rule *normal)
+{
+	int err = name_set_merge(&normal->interfaces, &rule->interfaces);
+
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX && !err; kind++) {
+		owner_set_free(&normal->owners[kind]);
+		err = owner_set_merge(&normal->owners[kind], &rule->owners[kind]);
+	}
+	return err;
+}
+
 /* Sets in the form that the tables give back: sorted, without what covers nothing new. */
 static int normalize(const struct policy *policy, struct policy *ret_policy)
 {
@@ -217,8 +282,7 @@ static int normalize(const struct policy *policy, struct policy *ret_policy)
 		err = tables_to_policy(&tables, &normal);
 	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (normal.rules[i].used)
-			err = name_set_merge(&normal.rules[i].interfaces,
-					     &policy->rules[i].interfaces);
+			err = keep_names(&policy->rules[i], &normal.rules[i]);
 	if (err)
 		return err;
 	*ret_policy = normal;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Values of rule options and of keys as text: lists of ports, prefixes, interfaces; proxies. */
+/* Values of rule options and of keys as text: lists of ports, prefixes, interfaces, owners; proxies. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -12,6 +12,8 @@ struct list_parse {
 	struct service_set *services;
 	struct prefix_set *prefixes;
 	struct name_set *names;
+	enum tproxy_owner_kind kind;
+	struct owner_set *owners;
 	const char **ret_why;
 };
 
@@ -70,6 +72,43 @@ int policy_parse_interfaces(const char *text, struct name_set *set, const char *
 	*ret_why = "out of memory";
 	return parse_list(text, parse_interface_item, &p);
 }
+
+int policy_take_owner(const char *item, enum tproxy_owner_kind kind, struct owner_set *set,
+		      const char **ret_why)
+{
+	struct owner_item owner;
+	int err;
+
+	if (!strcmp(item, "none")) {
+		set->none = true;
+		return 0;
+	}
+	err = owner_parse(kind, item, &owner, ret_why);
+	if (err)
+		return err;
+	*ret_why = "more than 1024 items";
+	err = set->n < OWNER_SET_MAX ? owner_set_add(set, &owner) : -E2BIG;
+	owner_free(&owner);
+	return err;
+}
+
+static int parse_owner_item(const char *item, void *arg)
+{
+	struct list_parse *p = arg;
+
+	return policy_take_owner(item, p->kind, p->owners, p->ret_why);
+}
+
+int policy_parse_owners(const char *text, enum tproxy_owner_kind kind, struct owner_set *set,
+			const char **ret_why)
+{
+	struct list_parse p = { .kind = kind, .owners = set, .ret_why = ret_why };
+
+	*ret_why = "out of memory";
+	return parse_list(text, parse_owner_item, &p);
+}
+
+_Static_assert(OWNER_SET_MAX == 1024, "policy_take_owner says so");
 
 int policy_parse_service(const char *text, struct service *ret_service, const char **ret_why)
 {

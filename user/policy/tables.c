@@ -35,10 +35,17 @@ bool tables_rule_is_used(const struct tproxy_rule *rule)
 	return rule->action != TPROXY_ACTION_NONE;
 }
 
+/* A value that is not known, by hand, means what the data path does. */
+bool tables_rule_is_local(const struct tproxy_rule *rule)
+{
+	return tables_rule_is_used(rule) && rule->local != TPROXY_LOCAL_NO;
+}
+
 void tables_free(struct tables *tables)
 {
 	free(tables->dst.items);
 	free(tables->src.items);
+	free(tables->owners.items);
 	free(tables->ports.items);
 	*tables = (struct tables){ 0 };
 }
@@ -100,17 +107,15 @@ void tables_sort(struct tables *tables)
 {
 	sort_prefixes(&tables->dst);
 	sort_prefixes(&tables->src);
+	sort_prefixes(&tables->owners);
 	sort_ports(&tables->ports);
 }
 
-/*
- * Calls cb for each entry of a sorted table with the nearest entry that covers it, or NULL. The
- * prefixes that cover the present one are on a stack, at most 129 deep.
- */
-static int walk_covering(struct prefix_table *table,
-			 int (*cb)(struct prefix_mask *entry, const struct prefix_mask *cover,
-				   void *arg),
-			 void *arg)
+/* The prefixes that cover the present one are on a stack, at most 129 deep. */
+int prefix_table_walk(struct prefix_table *table,
+		      int (*cb)(struct prefix_mask *entry, const struct prefix_mask *cover,
+				void *arg),
+		      void *arg)
 {
 	struct prefix_mask *stack[130];
 	size_t depth = 0;
@@ -187,6 +192,29 @@ static int append_services(struct port_table *table, const struct service_set *s
 	return 0;
 }
 
+struct owner_append {
+	struct prefix_table *table;
+	tproxy_mask mask;
+};
+
+static int append_owner(const struct prefix *prefix, void *arg)
+{
+	const struct owner_append *to = arg;
+
+	return prefix_table_append(to->table, prefix, to->mask);
+}
+
+/* Of each kind a rule for own traffic has entries: for anybody, or for those that it names. */
+static int append_owners(struct prefix_table *table, const struct rule *rule, tproxy_mask mask)
+{
+	struct owner_append to = { table, mask };
+	int err = 0;
+
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX && !err && rule_is_local(rule); kind++)
+		err = owner_set_prefixes(kind, &rule->owners[kind], append_owner, &to);
+	return err;
+}
+
 static void compile_rule(const struct rule *rule, struct tproxy_rule *to)
 {
 	*to = (struct tproxy_rule){
@@ -194,6 +222,7 @@ static void compile_rule(const struct rule *rule, struct tproxy_rule *to)
 		.on_down = (__u8)rule->on_down,
 		.proxy_port = htons(rule->proxy.port),
 		.unrouted = (__u8)rule->unrouted,
+		.local = (__u8)rule->local,
 	};
 	snprintf((char *)to->name, sizeof(to->name), "%s", rule->name);
 	if (!rule->proxy.port)
@@ -206,126 +235,41 @@ static void compile_rule(const struct rule *rule, struct tproxy_rule *to)
 		memcpy(to->proxy6, rule->proxy.addr, sizeof(to->proxy6));
 }
 
+static int append_rule(struct tables *tables, const struct rule *rule, int index)
+{
+	int err = append_set(&tables->dst, &rule->to, bit(index));
+
+	tables->active |= bit(index);
+	compile_rule(rule, &tables->rules[index]);
+	if (!err)
+		err = append_set(&tables->src, &rule->from, bit(index));
+	if (!err)
+		err = append_owners(&tables->owners, rule, bit(index));
+	return err ? err : append_services(&tables->ports, &rule->services, bit(index));
+}
+
+static void complete(struct prefix_table *table)
+{
+	prefix_table_walk(table, inherit, NULL);
+	drop_covered(table);
+}
+
 int tables_compile(const struct policy *policy, struct tables *ret_tables)
 {
 	struct tables tables = { 0 };
 	int err = 0;
 
-	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++) {
-		const struct rule *rule = &policy->rules[i];
-
-		if (!rule->used)
-			continue;
-		tables.active |= bit(i);
-		compile_rule(rule, &tables.rules[i]);
-		err = append_set(&tables.dst, &rule->to, bit(i));
-		if (!err)
-			err = append_set(&tables.src, &rule->from, bit(i));
-		if (!err)
-			err = append_services(&tables.ports, &rule->services, bit(i));
-	}
+	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++)
+		if (policy->rules[i].used)
+			err = append_rule(&tables, &policy->rules[i], i);
 	if (err) {
 		tables_free(&tables);
 		return err;
 	}
 	tables_sort(&tables);
-	walk_covering(&tables.dst, inherit, NULL);
-	walk_covering(&tables.src, inherit, NULL);
-	drop_covered(&tables.dst);
-	drop_covered(&tables.src);
+	complete(&tables.dst);
+	complete(&tables.src);
+	complete(&tables.owners);
 	*ret_tables = tables;
 	return 0;
-}
-
-/* ---- back into a policy ------------------------------------------------- */
-
-struct read_back {
-	struct policy *policy;
-	bool source;
-};
-
-static int own_bits(struct prefix_mask *entry, const struct prefix_mask *cover, void *arg)
-{
-	struct read_back *back = arg;
-	tproxy_mask own = entry->mask & ~(cover ? cover->mask : 0);
-
-	for (; own; own &= own - 1) {
-		struct rule *rule = &back->policy->rules[__builtin_ctzll(own)];
-		int err;
-
-		if (!rule->used)
-			continue;
-		err = prefix_set_append(back->source ? &rule->from : &rule->to, &entry->prefix);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int read_ports(const struct port_table *table, struct policy *policy)
-{
-	for (size_t i = 0; i < table->n; i++) {
-		const struct port_mask *entry = &table->items[i];
-		struct port_range range = { entry->port, entry->port };
-
-		for (tproxy_mask mask = entry->mask; mask; mask &= mask - 1) {
-			struct rule *rule = &policy->rules[__builtin_ctzll(mask)];
-			int err;
-
-			if (!rule->used)
-				continue;
-			err = service_set_add(&rule->services, entry->proto, range);
-			if (err)
-				return err;
-		}
-	}
-	return 0;
-}
-
-static void read_rule(const struct tproxy_rule *from, struct rule *rule)
-{
-	static const __u8 loopback4[4] = { 127, 0, 0, 1 };
-	static const __u8 loopback6[16] = { [15] = 1 };
-
-	rule->used = true;
-	/* One that is not known, by hand or of a newer build, means what the data path does. */
-	rule->action = from->action < TPROXY_ACTION_MAX ? from->action : TPROXY_ACTION_DROP;
-	rule->on_down = from->on_down;
-	rule->unrouted =
-		from->unrouted < TPROXY_UNROUTED_MAX ? from->unrouted : TPROXY_UNROUTED_PASS;
-	memcpy(rule->name, from->name, sizeof(rule->name));
-	rule->name[sizeof(rule->name) - 1] = '\0';
-	rule->proxy.port = ntohs(from->proxy_port);
-	if (!rule->proxy.port)
-		return;
-	if (memcmp(from->proxy4, loopback4, sizeof(loopback4))) {
-		rule->proxy.family = AF_INET;
-		memcpy(rule->proxy.addr, from->proxy4, sizeof(from->proxy4));
-	} else if (memcmp(from->proxy6, loopback6, sizeof(loopback6))) {
-		rule->proxy.family = AF_INET6;
-		memcpy(rule->proxy.addr, from->proxy6, sizeof(from->proxy6));
-	}
-}
-
-int tables_to_policy(const struct tables *tables, struct policy *ret_policy)
-{
-	struct policy policy = { 0 };
-	struct read_back back = { .policy = &policy };
-	struct tables walk = *tables; /* own_bits changes nothing */
-	int err;
-
-	for (int i = 0; i < TPROXY_MAX_RULES; i++)
-		if (tables->active & bit(i))
-			read_rule(&tables->rules[i], &policy.rules[i]);
-	err = walk_covering(&walk.dst, own_bits, &back);
-	back.source = true;
-	if (!err)
-		err = walk_covering(&walk.src, own_bits, &back);
-	if (!err)
-		err = read_ports(&tables->ports, &policy);
-	if (err)
-		policy_free(&policy);
-	else
-		*ret_policy = policy;
-	return err;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The policy as the data path reads it: sorted tables of value → rule mask. Compiles a policy into
- * tables, turns tables back into a policy, lists the map edits that lead from one to the other
- * (tables_diff.c), and keeps edits by hand where a policy changes (tables_rebase.c). No I/O.
+ * tables, turns tables back into a policy (tables_read.c), lists the map edits that lead from one to
+ * the other (tables_diff.c), and keeps edits by hand where a policy changes (tables_rebase.c). No
+ * I/O.
  *
  * A prefix's mask holds the rules of every prefix that covers it, so that the longest match has all
  * rules that accept the address. Turned back, a prefix keeps only the bits that its covering prefix
@@ -37,6 +38,7 @@ struct port_table {
 
 struct tables {
 	struct prefix_table dst, src;
+	struct prefix_table owners; /* of rules for own traffic; prefixes of OWNER_FAMILY */
 	struct port_table ports;
 	struct tproxy_rule rules[TPROXY_MAX_RULES];
 	tproxy_mask active; /* rules that are in use */
@@ -48,11 +50,20 @@ void tables_free(struct tables *tables);
 #define __cleanup_tables __attribute__((cleanup(tables_free)))
 
 bool tables_rule_is_used(const struct tproxy_rule *rule);
+bool tables_rule_is_local(const struct tproxy_rule *rule); /* used, and for own traffic, too */
 
 /* For readers of the maps: append in any order, then sort once. 0 or -ENOMEM. */
 int prefix_table_append(struct prefix_table *table, const struct prefix *prefix, tproxy_mask mask);
 int port_table_append(struct port_table *table, __u8 proto, __u16 port, tproxy_mask mask);
 void tables_sort(struct tables *tables);
+/*
+ * Calls cb for each entry of a sorted table with the nearest entry that covers it, or NULL. Stops at
+ * cb's first non-zero result and returns it.
+ */
+int prefix_table_walk(struct prefix_table *table,
+		      int (*cb)(struct prefix_mask *entry, const struct prefix_mask *cover,
+				void *arg),
+		      void *arg);
 
 /* Which pinned map an edit concerns; names in tables_map_names. */
 enum tables_map {
@@ -61,6 +72,7 @@ enum tables_map {
 	TABLES_SRC4,
 	TABLES_SRC6,
 	TABLES_PORTS,
+	TABLES_OWNERS,
 	TABLES_RULES,
 	TABLES_MAP_MAX
 };
@@ -74,6 +86,7 @@ struct tables_edit {
 		struct tproxy_lpm4 lpm4;
 		struct tproxy_lpm6 lpm6;
 		struct tproxy_port port;
+		struct tproxy_owner_key owner;
 		__u32 index;
 	} key;
 	union {

@@ -10,8 +10,9 @@
 typedef int (*edit_fn)(const struct tables_edit *edit, void *arg);
 
 const char *const tables_map_names[TABLES_MAP_MAX] = {
-	[TABLES_DST4] = "dst4", [TABLES_DST6] = "dst6",   [TABLES_SRC4] = "src4",
-	[TABLES_SRC6] = "src6", [TABLES_PORTS] = "ports", [TABLES_RULES] = "rules",
+	[TABLES_DST4] = "dst4",   [TABLES_DST6] = "dst6",   [TABLES_SRC4] = "src4",
+	[TABLES_SRC6] = "src6",   [TABLES_PORTS] = "ports", [TABLES_OWNERS] = "owners",
+	[TABLES_RULES] = "rules",
 };
 
 /* ---- prefixes ----------------------------------------------------------- */
@@ -22,7 +23,11 @@ static int edit_prefix(const struct prefix_mask *entry, bool source, bool remove
 	struct tables_edit edit = { .remove = remove, .value_size = sizeof(tproxy_mask) };
 
 	edit.value.mask = entry->mask;
-	if (entry->prefix.family == AF_INET) {
+	if (entry->prefix.family == OWNER_FAMILY) {
+		edit.map = TABLES_OWNERS;
+		edit.key_size = sizeof(edit.key.owner);
+		owner_key(&entry->prefix, &edit.key.owner);
+	} else if (entry->prefix.family == AF_INET) {
 		edit.map = source ? TABLES_SRC4 : TABLES_DST4;
 		edit.key_size = sizeof(edit.key.lpm4);
 		edit.key.lpm4.prefixlen = entry->prefix.len;
@@ -198,6 +203,8 @@ int tables_diff(const struct tables *from, const struct tables *to, edit_fn cb, 
 		err = add_port_bits(&from->ports, &to->ports, cb, arg);
 	if (!err)
 		err = remove_port_bits(&from->ports, &to->ports, cb, arg);
+	if (!err)
+		err = diff_prefixes(&from->owners, &to->owners, false, cb, arg);
 	if (!err)
 		err = diff_prefixes(&from->src, &to->src, true, cb, arg);
 	if (!err)

@@ -137,16 +137,22 @@ int tables_rebase(const struct tables *actual, const struct tables *before,
 {
 	const struct prefix_table *const dst[] = { &actual->dst, &before->dst, &after->dst };
 	const struct prefix_table *const src[] = { &actual->src, &before->src, &after->src };
+	const struct prefix_table *const owners[] = { &actual->owners, &before->owners,
+						      &after->owners };
 	const struct port_table *const ports[] = { &actual->ports, &before->ports, &after->ports };
 	struct tables target = { .active = after->active };
-	tproxy_mask used = 0;
+	tproxy_mask used = 0, local = 0;
 	int err;
 
-	for (int i = 0; i < TPROXY_MAX_RULES; i++)
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
 		used |= tables_rule_is_used(&actual->rules[i]) ? 1ULL << i : 0;
+		local |= tables_rule_is_local(&actual->rules[i]) ? 1ULL << i : 0;
+	}
 	err = rebase_prefixes(dst, used, &target.dst);
 	if (!err)
 		err = rebase_prefixes(src, used, &target.src);
+	if (!err) /* what a build without this map left is of rules that are not local */
+		err = rebase_prefixes(owners, local, &target.owners);
 	if (!err)
 		err = rebase_ports(ports, used, &target.ports);
 	if (err) {

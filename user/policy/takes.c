@@ -26,9 +26,8 @@ static int compare_prefix(const void *prefix, const void *entry)
 }
 
 /* The longest prefix carries the rules of all that cover it. */
-static tproxy_mask match_prefix(const struct prefix_table *table, const __u8 *addr)
+static tproxy_mask match_longest(const struct prefix_table *table, struct prefix p)
 {
-	struct prefix p = host_prefix(addr);
 	const struct prefix_mask *found;
 
 	for (int len = p.len; len >= 0 && table->n; len--) {
@@ -38,6 +37,11 @@ static tproxy_mask match_prefix(const struct prefix_table *table, const __u8 *ad
 			return found->mask;
 	}
 	return 0;
+}
+
+static tproxy_mask match_prefix(const struct prefix_table *table, const __u8 *addr)
+{
+	return match_longest(table, host_prefix(addr));
 }
 
 static int compare_port(const void *key, const void *entry)
@@ -73,6 +77,29 @@ int takes_flow(const struct tables *tables, tproxy_mask mask, const struct tprox
 	return mask ? __builtin_ctzll(mask) : -1;
 }
 
+static tproxy_mask match_owner(const struct tables *tables, enum tproxy_owner_kind kind, __u64 id)
+{
+	return match_longest(&tables->owners, owner_prefix(kind, id, 64));
+}
+
+static tproxy_mask match_sender(const struct tables *tables, const struct takes_sender *sender)
+{
+	tproxy_mask mask = match_owner(tables, TPROXY_OWNER_UID, sender->id[TPROXY_OWNER_UID]) &
+			   match_owner(tables, TPROXY_OWNER_GID, sender->id[TPROXY_OWNER_GID]);
+	tproxy_mask cgroups =
+		match_longest(&tables->owners, owner_prefix(TPROXY_OWNER_CGROUP, 0, 0));
+
+	for (size_t i = 0; i < sender->n_cgroups; i++)
+		cgroups |= match_owner(tables, TPROXY_OWNER_CGROUP, sender->cgroups[i]);
+	return mask & cgroups;
+}
+
+int takes_own_flow(const struct tables *tables, tproxy_mask mask, const struct tproxy_flow_key *key,
+		   const struct takes_sender *sender)
+{
+	return takes_flow(tables, mask & match_sender(tables, sender), key);
+}
+
 static bool is_proxy(const struct tables *tables, int index)
 {
 	return index >= 0 && tables->rules[index].action == TPROXY_ACTION_PROXY;
@@ -84,7 +111,8 @@ bool takes_flow_somewhere(const struct tables *tables, const struct policy *poli
 	tproxy_mask everywhere = 0;
 
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
-		if (policy->rules[i].used && !policy->rules[i].interfaces.n)
+		if (policy->rules[i].used && !policy->rules[i].interfaces.n &&
+		    policy->rules[i].local != TPROXY_LOCAL_ONLY)
 			everywhere |= 1ULL << i;
 	if (is_proxy(tables, takes_flow(tables, everywhere, key)))
 		return true;

@@ -11,6 +11,17 @@
 /* The rule that decides about a flow, among those of `mask`; -1: none. */
 int takes_flow(const struct tables *tables, tproxy_mask mask, const struct tproxy_flow_key *key);
 
+/* A process that sends. */
+struct takes_sender {
+	__u64 id[2];    /* by enum tproxy_owner_kind: uid, gid */
+	__u64 *cgroups; /* ids of its cgroup and of those above it */
+	size_t n_cgroups;
+};
+
+/* The same for own traffic. */
+int takes_own_flow(const struct tables *tables, tproxy_mask mask, const struct tproxy_flow_key *key,
+		   const struct takes_sender *sender);
+
 /*
  * May a proxy rule get the flow on some interface, attached or not? True in doubt. tables: of that
  * policy.

@@ -9,7 +9,7 @@
 #include "lib/log.h"
 #include "policy/cover.h"
 #include "policy/scope.h"
-#include "policy/shadow.h"
+#include "policy/shadow/shadow.h"
 
 #define SHOWN 4 /* of a list, before the rest is only counted */
 

@@ -4,6 +4,19 @@
 
 #include "lib/util.h"
 
+const char *const config_own_bound_names[CONFIG_OWN_BOUND_MAX] = {
+	[CONFIG_OWN_DIRECT] = "direct",
+	[CONFIG_OWN_DENY] = "deny",
+};
+
+__u32 config_marks(const struct config *config)
+{
+	__u32 mark = config->mark ? config->mark : TPROXY_DEFAULT_MARK;
+	__u32 own = config->own_mark ? config->own_mark : TPROXY_OWN_DEFAULT_MARK;
+
+	return mark | tproxy_df_mark(mark) | (config->local ? own : 0);
+}
+
 bool config_is_empty(const struct config *config)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)

@@ -47,11 +47,18 @@ struct config_egress {
 	struct config_lines lines;
 };
 
+/* Sockets of this host that are bound to a device, which the routing of own traffic does not reach. */
+enum config_own_bound { CONFIG_OWN_DIRECT, CONFIG_OWN_DENY, CONFIG_OWN_BOUND_MAX };
+extern const char *const config_own_bound_names[CONFIG_OWN_BOUND_MAX];
+
 /* All owned. */
 struct config {
 	struct name_set interfaces, divert; /* to attach; watch follows globs */
 	__u32 mark, table;                  /* 0: not given */
-	enum tproxy_on_down on_down;        /* of rules that have none of their own */
+	bool local;                         /* attach to the host's own traffic, too */
+	__u32 own_mark, own_table;          /* of own traffic; 0: not given */
+	enum config_own_bound own_bound;
+	enum tproxy_on_down on_down; /* of rules that have none of their own */
 	bool has_learn;
 	unsigned int learn;                        /* seconds, see config_learn_seconds */
 	struct policy policy;                      /* zones resolved, prefixes sorted */
@@ -65,6 +72,9 @@ struct config {
 	struct config_egress *egresses;
 	size_t n_egresses, egresses_room;
 };
+
+/* All bits of packet marks that this configuration needs. */
+__u32 config_marks(const struct config *config);
 
 /* Neither a rule nor an address of a pool. */
 bool config_is_empty(const struct config *config);

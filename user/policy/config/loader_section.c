@@ -10,6 +10,7 @@ static int begin(struct reading *r, const char *name, bool *ret_begun)
 	if (r->seen_loader)
 		fail(r, "[loader]: there is such a section already");
 	r->seen_loader = *ret_begun = true;
+	r->loader_line = r->place.line;
 	return 0;
 }
 
@@ -21,7 +22,8 @@ static int take_devices(struct reading *r, const char *key, const char *value, s
 	for (size_t i = 0; i < set->n && !err; i++)
 		if (!strcmp(set->items[i], "lo"))
 			fail(r,
-			     "%s = lo: the host's own traffic is not intercepted by an interface",
+			     "%s = lo: the host's own traffic is not intercepted by an interface "
+			     "(local = yes)",
 			     key);
 	return err;
 }
@@ -84,6 +86,46 @@ static int take_unreadable(struct reading *r, const char *value)
 	return 0;
 }
 
+/* ---- own traffic -------------------------------------------------------- */
+
+static int take_local(struct reading *r, const char *value)
+{
+	static const char *const names[] = { "no", "yes" };
+	int index = config_take_index(r, "local", value, names, ARRAY_SIZE(names));
+
+	if (index >= 0)
+		r->config->local = index;
+	return 0;
+}
+
+static int take_own_mark(struct reading *r, const char *value)
+{
+	const char *why;
+
+	if (parse_mark(value, &r->config->own_mark, &why))
+		fail(r, "own-mark = %.80s: %s", value, why);
+	return 0;
+}
+
+static int take_own_table(struct reading *r, const char *value)
+{
+	const char *why;
+
+	if (parse_table(value, &r->config->own_table, &why))
+		fail(r, "own-table = %.80s: %s", value, why);
+	return 0;
+}
+
+static int take_own_bound(struct reading *r, const char *value)
+{
+	int index = config_take_index(r, "own-bound", value, config_own_bound_names,
+				      CONFIG_OWN_BOUND_MAX);
+
+	if (index >= 0)
+		r->config->own_bound = (enum config_own_bound)index;
+	return 0;
+}
+
 static int take(struct reading *r, const struct ini_line *line)
 {
 	static const struct config_key keys[] = {
@@ -94,6 +136,10 @@ static int take(struct reading *r, const struct ini_line *line)
 		{ "learn", take_learn, false },
 		{ "on-proxy-down", take_on_down, false },
 		{ "unreadable", take_unreadable, false },
+		{ "local", take_local, false },
+		{ "own-mark", take_own_mark, false },
+		{ "own-table", take_own_table, false },
+		{ "own-bound", take_own_bound, false },
 		{ NULL, NULL, false },
 	};
 

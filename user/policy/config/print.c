@@ -80,12 +80,37 @@ static void print_services(FILE *out, const struct service_set *set)
 	fputc('\n', out);
 }
 
+static void print_owners(FILE *out, const char *key, const struct owner_set *set)
+{
+	struct list list = { .out = out };
+	char text[OWNER_TEXT_LEN];
+
+	if (owner_set_is_any(set))
+		return;
+	list_begin(&list, key);
+	for (size_t i = 0; i < set->n; i++)
+		list_add(&list, owner_text(&set->items[i], text));
+	if (!set->n)
+		list_add(&list, "none");
+	fputc('\n', out);
+}
+
+static void print_own(FILE *out, const struct rule *rule)
+{
+	if (rule->local == TPROXY_LOCAL_NO)
+		return;
+	fprintf(out, "local = %s\n", policy_local_names[rule->local]);
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+		print_owners(out, owner_kind_names[kind], &rule->owners[kind]);
+}
+
 static void print_rule(FILE *out, const struct rule *rule, enum tproxy_on_down on_down)
 {
 	char proxy[PROXY_TEXT_LEN];
 
 	fprintf(out, "\n[rule %s]\n", rule->name);
 	print_names(out, "interface", &rule->interfaces);
+	print_own(out, rule);
 	print_prefixes(out, "from", &rule->from);
 	print_prefixes(out, "to", &rule->to);
 	print_services(out, &rule->services);
@@ -132,7 +157,19 @@ static void print_relay(FILE *out, const struct config *config)
 	}
 }
 
-int config_print(const struct config *config, FILE *out)
+static void print_local(FILE *out, const struct config *config)
+{
+	if (config->local)
+		fputs("local = yes\n", out);
+	if (config->own_mark)
+		fprintf(out, "own-mark = 0x%x\n", config->own_mark);
+	if (config->own_table)
+		fprintf(out, "own-table = %u\n", config->own_table);
+	if (config->own_bound != CONFIG_OWN_DIRECT)
+		fprintf(out, "own-bound = %s\n", config_own_bound_names[config->own_bound]);
+}
+
+static void print_loader(FILE *out, const struct config *config)
 {
 	fputs("[loader]\n", out);
 	print_names(out, "interfaces", &config->interfaces);
@@ -148,6 +185,12 @@ int config_print(const struct config *config, FILE *out)
 	if (config->policy.unreadable != TPROXY_UNREADABLE_DROP)
 		fprintf(out, "unreadable = %s\n",
 			policy_unreadable_names[config->policy.unreadable]);
+	print_local(out, config);
+}
+
+int config_print(const struct config *config, FILE *out)
+{
+	print_loader(out, config);
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
 		if (config->policy.rules[i].used)
 			print_rule(out, &config->policy.rules[i], config->on_down);

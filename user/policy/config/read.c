@@ -162,15 +162,29 @@ static void check_egresses(struct reading *r)
 {
 	const struct config_reader *reader = r->reader;
 	const struct config *c = r->config;
-	__u32 mark = c->mark ? c->mark : TPROXY_DEFAULT_MARK;
 	char why[256];
 
 	for (size_t i = 0; i < c->n_egresses && reader->check_egress; i++) {
 		r->place.line = c->egresses[i].line;
-		if (reader->check_egress(reader->check_arg, i, mark | tproxy_df_mark(mark), why,
-					 sizeof(why)))
+		if (reader->check_egress(reader->check_arg, i, config_marks(c), why, sizeof(why)))
 			fail(r, "[egress %s]: %s", c->egresses[i].name, why);
 	}
+}
+
+/* What own traffic needs for itself. */
+static void check_own(struct reading *r)
+{
+	const struct config *c = r->config;
+	__u32 mark = c->mark ? c->mark : TPROXY_DEFAULT_MARK;
+	__u32 own = c->own_mark ? c->own_mark : TPROXY_OWN_DEFAULT_MARK;
+	__u32 table = c->table ? c->table : TPROXY_DEFAULT_TABLE;
+
+	r->place.line = r->loader_line;
+	if (c->own_table == table)
+		fail(r, "[loader]: own-table = %u: `table` is the same one", table);
+	if ((c->local || c->own_mark) && (own & (mark | tproxy_df_mark(mark))))
+		fail(r, "[loader]: own-mark = 0x%x: packets that enter have this mark (0x%x, 0x%x)",
+		     own, mark, tproxy_df_mark(mark));
 }
 
 static void set_defaults(struct reading *r)
@@ -188,6 +202,7 @@ static int finish(struct reading *r)
 	if (!err)
 		err = resolve_zones(r);
 	if (!err) {
+		check_own(r);
 		check_relay(r);
 		check_egresses(r);
 	}

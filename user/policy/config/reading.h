@@ -11,7 +11,7 @@
 struct config_draft {
 	int index;
 	unsigned int line;
-	bool has_to, has_from, has_ports, has_on_down, has_proxy;
+	bool has_to, has_from, has_ports, has_on_down, has_proxy, has_place;
 	int protos;               /* enum policy_proto; 0: not said */
 	struct service_set ports; /* protocol 0: of `proto` */
 };
@@ -31,7 +31,7 @@ struct reading {
 	bool seen_section;
 	unsigned int seen; /* keys of this section, by index in its table */
 	bool seen_loader;
-	unsigned int relay_line;
+	unsigned int loader_line, relay_line;
 	struct config_draft draft;
 	struct config_zone_use *uses;
 	size_t n_uses, uses_room;

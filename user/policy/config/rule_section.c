@@ -156,6 +156,7 @@ static int take_unrouted(struct reading *r, const char *value)
 
 static int take_interface(struct reading *r, const char *value)
 {
+	r->draft.has_place = true;
 	return config_take_names(r, value, &current_rule(r)->interfaces);
 }
 
@@ -181,10 +182,75 @@ static int take_zone_word(struct config_place *place, const char *word, void *ar
 
 static int take_zone(struct reading *r, const char *value)
 {
+	r->draft.has_place = true;
 	return config_words(&r->place, value, take_zone_word, r);
 }
 
+/* ---- own traffic -------------------------------------------------------- */
+
+static int take_local(struct reading *r, const char *value)
+{
+	int index = config_take_index(r, "local", value, policy_local_names, TPROXY_LOCAL_MAX);
+
+	if (index >= 0)
+		current_rule(r)->local = (enum tproxy_local)index;
+	return 0;
+}
+
+struct owner_target {
+	struct reading *r;
+	enum tproxy_owner_kind kind;
+};
+
+static int take_owner_word(struct config_place *place, const char *word, void *arg)
+{
+	const struct owner_target *target = arg;
+	struct owner_set *set = &current_rule(target->r)->owners[target->kind];
+	const char *why = "out of memory";
+	int err = policy_take_owner(word, target->kind, set, &why);
+
+	if (err && err != -ENOMEM)
+		config_error(place, "%s = %.80s: %s", owner_kind_names[target->kind], word, why);
+	return err == -ENOMEM ? err : 0;
+}
+
+static int take_owners(struct reading *r, enum tproxy_owner_kind kind, const char *value)
+{
+	struct owner_target target = { r, kind };
+
+	return config_words(&r->place, value, take_owner_word, &target);
+}
+
+static int take_uid(struct reading *r, const char *value)
+{
+	return take_owners(r, TPROXY_OWNER_UID, value);
+}
+
+static int take_gid(struct reading *r, const char *value)
+{
+	return take_owners(r, TPROXY_OWNER_GID, value);
+}
+
+static int take_cgroup(struct reading *r, const char *value)
+{
+	return take_owners(r, TPROXY_OWNER_CGROUP, value);
+}
+
 /* ---- end ---------------------------------------------------------------- */
+
+/* Keys about own traffic that contradict others. */
+static void check_own(struct reading *r, const struct rule *rule)
+{
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+		if (!rule_is_local(rule) && !owner_set_is_any(&rule->owners[kind]))
+			fail(r,
+			     "[rule %s]: %s never matches: flows that enter have no owner here "
+			     "(local = only, or yes)",
+			     rule->name, owner_kind_names[kind]);
+	if (rule->local == TPROXY_LOCAL_ONLY && r->draft.has_place)
+		fail(r, "[rule %s]: names interfaces, but it is for own traffic only (local = yes)",
+		     rule->name);
+}
 
 /* Fills in what the section did not say. */
 static int end(struct reading *r)
@@ -210,6 +276,7 @@ static int end(struct reading *r)
 	if (d->has_proxy && rule->action != TPROXY_ACTION_PROXY)
 		fail(r, "[rule %s]: names a proxy, but its action is %s", rule->name,
 		     policy_action_names[rule->action]);
+	check_own(r, rule);
 	free(d->ports.items);
 	*d = (struct config_draft){ 0 };
 	return err;
@@ -228,6 +295,10 @@ static int take(struct reading *r, const struct ini_line *line)
 		{ "unrouted", take_unrouted, false },
 		{ "interface", take_interface, true },
 		{ "zone", take_zone, true },
+		{ "local", take_local, false },
+		{ "uid", take_uid, true },
+		{ "gid", take_gid, true },
+		{ "cgroup", take_cgroup, true },
 		{ NULL, NULL, false },
 	};
 

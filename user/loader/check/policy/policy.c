@@ -10,7 +10,7 @@
 #include "loader/edit/changes.h"
 #include "policy/cover.h"
 #include "policy/scope.h"
-#include "policy/shadow.h"
+#include "policy/shadow/shadow.h"
 
 /* With more, the comparison with the applied file takes longer than all other checks together. */
 #define MAX_PREFIXES 50000

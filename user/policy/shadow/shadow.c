@@ -1,56 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/shadow.h"
+#include "policy/shadow/shadow.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
 #include "lib/util.h"
 #include "policy/cover.h"
+#include "policy/shadow/masks.h"
 #include "policy/tables.h"
 
 /* From here on the answer is "it may decide", which is never wrong. */
-#define MAX_MASKS 1024
 #define MAX_STEPS 1000000
-
-/* The different masks that the values of a dimension have; the values do not matter. */
-struct masks {
-	tproxy_mask *items; /* owned */
-	size_t n, room;
-};
 
 struct dimensions {
 	struct masks dst[2], src[2]; /* IPv4, IPv6 */
 	struct masks ports;
+	struct masks owners[TPROXY_OWNER_KIND_MAX];
 };
-
-static int masks_append(struct masks *masks, tproxy_mask mask)
-{
-	int err = array_room((void **)&masks->items, masks->n, &masks->room, sizeof(*masks->items));
-
-	if (!err)
-		masks->items[masks->n++] = mask;
-	return err;
-}
-
-static int mask_order(const void *a, const void *b)
-{
-	const tproxy_mask x = *(const tproxy_mask *)a, y = *(const tproxy_mask *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void masks_unique(struct masks *masks)
-{
-	size_t kept = 0;
-
-	if (!masks->n)
-		return;
-	qsort(masks->items, masks->n, sizeof(*masks->items), mask_order);
-	for (size_t i = 1; i < masks->n; i++)
-		if (masks->items[i] != masks->items[kept])
-			masks->items[++kept] = masks->items[i];
-	masks->n = kept + 1;
-}
 
 static void dimensions_free(struct dimensions *d)
 {
@@ -59,6 +25,8 @@ static void dimensions_free(struct dimensions *d)
 		free(d->src[i].items);
 	}
 	free(d->ports.items);
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+		free(d->owners[kind].items);
 }
 #define __cleanup_dimensions __attribute__((cleanup(dimensions_free)))
 
@@ -67,7 +35,11 @@ static void dimensions_free(struct dimensions *d)
 /* Number of addresses; for length 0 of IPv6 it wraps to 0, and so does the sum of its parts. */
 static unsigned __int128 prefix_size(const struct prefix *p)
 {
-	unsigned int bits = (p->family == AF_INET ? 32 : 128) - p->len;
+	unsigned int bits = p->family == OWNER_FAMILY ? OWNER_ID_LEN :
+			    p->family == AF_INET      ? 32 :
+							128;
+
+	bits -= p->len;
 
 	return bits < 128 ? (unsigned __int128)1 << bits : 0;
 }
@@ -78,6 +50,12 @@ struct frame {
 	bool has_longer;
 };
 
+/* The dimension that a prefix belongs to, among those of its table. */
+static unsigned int dimension_of(const struct prefix *prefix)
+{
+	return prefix->family == OWNER_FAMILY ? prefix->addr[0] : prefix->family != AF_INET;
+}
+
 /* An entry counts if an address finds it: if longer prefixes do not cover all its addresses. */
 static int append_if_reached(struct masks *masks, const struct frame *frame)
 {
@@ -85,10 +63,14 @@ static int append_if_reached(struct masks *masks, const struct frame *frame)
 
 	if (frame->has_longer && frame->inside == prefix_size(prefix))
 		return 0;
-	return masks_append(&masks[prefix->family != AF_INET], frame->entry->mask);
+	return masks_append(&masks[dimension_of(prefix)], frame->entry->mask);
 }
 
-static int collect_prefixes(const struct prefix_table *table, struct masks *masks)
+/*
+ * n: of dimensions. A process that is in several cgroups has the rules of all of them; the fewest
+ * are those of one, so each is looked at alone.
+ */
+static int collect_prefixes(const struct prefix_table *table, struct masks *masks, unsigned int n)
 {
 	struct frame stack[130];
 	size_t depth = 0;
@@ -108,8 +90,8 @@ static int collect_prefixes(const struct prefix_table *table, struct masks *mask
 		}
 		stack[depth++] = (struct frame){ .entry = entry };
 	}
-	masks_unique(&masks[0]);
-	masks_unique(&masks[1]);
+	for (unsigned int i = 0; i < n; i++)
+		masks_unique(&masks[i]);
 	return err;
 }
 
@@ -134,41 +116,15 @@ static int collect(const struct policy *policy, struct dimensions *d)
 	int err = tables_compile(policy, &tables);
 
 	if (!err)
-		err = collect_prefixes(&tables.dst, d->dst);
+		err = collect_prefixes(&tables.dst, d->dst, 2);
 	if (!err)
-		err = collect_prefixes(&tables.src, d->src);
+		err = collect_prefixes(&tables.src, d->src, 2);
+	if (!err)
+		err = collect_prefixes(&tables.owners, d->owners, TPROXY_OWNER_KIND_MAX);
 	return err ? err : collect_ports(&tables.ports, &d->ports);
 }
 
 /* ---- one rule ----------------------------------------------------------- */
-
-/*
- * Rules before `rule` on the values that it accepts. A value whose rules include those of another
- * value is left out: a flow that gets past it gets past the other one, too.
- */
-static int before_rule(const struct masks *all, int rule, struct masks *ret_masks)
-{
-	struct masks masks = { 0 };
-	size_t kept = 0;
-	int err = 0;
-
-	for (size_t i = 0; i < all->n && !err; i++)
-		if (all->items[i] >> rule & 1)
-			err = masks_append(&masks, all->items[i] & ((1ULL << rule) - 1));
-	masks_unique(&masks);
-	for (size_t i = 0; i < masks.n && masks.n <= MAX_MASKS; i++) {
-		bool harder = false;
-
-		/* A subset is a smaller number, and so comes before. */
-		for (size_t j = 0; j < kept; j++)
-			harder |= (masks.items[j] & ~masks.items[i]) == 0;
-		if (!harder)
-			masks.items[kept++] = masks.items[i];
-	}
-	masks.n = masks.n <= MAX_MASKS ? kept : masks.n;
-	*ret_masks = masks;
-	return err;
-}
 
 /* Rules before `rule` that are in force on every interface that its glob `glob` can mean. */
 static tproxy_mask certainly_on(const struct policy *policy, int rule, const char *glob)
@@ -178,7 +134,7 @@ static tproxy_mask certainly_on(const struct policy *policy, int rule, const cha
 	for (int i = 0; i < rule; i++) {
 		const struct rule *earlier = &policy->rules[i];
 
-		if (earlier->used &&
+		if (earlier->used && earlier->local != TPROXY_LOCAL_ONLY &&
 		    (!earlier->interfaces.n || names_cover(&earlier->interfaces, glob)))
 			mask |= 1ULL << i;
 	}
@@ -190,16 +146,53 @@ static int before_on_ifaces(const struct policy *policy, int rule, struct masks 
 	const struct name_set *names = &policy->rules[rule].interfaces;
 	int err = 0;
 
+	if (policy->rules[rule].local == TPROXY_LOCAL_ONLY)
+		return 0;
 	if (!names->n) /* no pattern but "*" covers this one */
 		return masks_append(ret_masks, certainly_on(policy, rule, "*"));
 	for (size_t i = 0; i < names->n && !err; i++)
 		err = masks_append(ret_masks, certainly_on(policy, rule, names->items[i]));
+	return err;
+}
+
+/* Rules before `rule` that match own traffic, for each owner that the rule accepts. */
+static int before_on_own(const struct policy *policy, const struct dimensions *d, int rule,
+			 struct masks *ret_masks)
+{
+	struct masks all = { 0 };
+	int err = 0;
+
+	if (!rule_is_local(&policy->rules[rule]))
+		return 0;
+	err = masks_append(&all, policy_local_rules(policy) & ((1ULL << rule) - 1));
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX && !err; kind++) {
+		struct masks one = { 0 };
+
+		err = masks_before(&d->owners[kind], rule, &one);
+		if (!err)
+			err = masks_cross(&all, &one);
+		free(one.items);
+	}
+	for (size_t i = 0; i < all.n && !err; i++)
+		err = masks_append(ret_masks, all.items[i]);
+	free(all.items);
+	return err;
+}
+
+/* Where flows come from: interfaces, and owners of own traffic. */
+static int before_on_places(const struct policy *policy, const struct dimensions *d, int rule,
+			    struct masks *ret_masks)
+{
+	int err = before_on_ifaces(policy, rule, ret_masks);
+
+	if (!err)
+		err = before_on_own(policy, d, rule, ret_masks);
 	masks_unique(ret_masks);
 	return err;
 }
 
 struct search {
-	struct masks dst, src, ports, ifaces; /* owned */
+	struct masks dst, src, ports, places; /* owned */
 	size_t steps;
 	tproxy_mask by;
 };
@@ -209,16 +202,16 @@ static void search_free(struct search *s)
 	free(s->dst.items);
 	free(s->src.items);
 	free(s->ports.items);
-	free(s->ifaces.items);
+	free(s->places.items);
 }
 #define __cleanup_search __attribute__((cleanup(search_free)))
 
-/* Is there a port and an interface on which none of `mask` is before the rule? */
+/* Is there a port and a place at which none of `mask` is before the rule? */
 static bool gets_past(struct search *s, tproxy_mask mask)
 {
 	for (size_t p = 0; p < s->ports.n; p++) {
-		for (size_t i = 0; i < s->ifaces.n; i++) {
-			tproxy_mask left = mask & s->ports.items[p] & s->ifaces.items[i];
+		for (size_t i = 0; i < s->places.n; i++) {
+			tproxy_mask left = mask & s->ports.items[p] & s->places.items[i];
 
 			if (!left || ++s->steps > MAX_STEPS)
 				return true;
@@ -241,14 +234,14 @@ static int search_family(const struct policy *policy, const struct dimensions *d
 			 int family, struct shadow *shadow)
 {
 	struct search s __cleanup_search = { 0 };
-	int err = before_rule(&d->dst[family], rule, &s.dst);
+	int err = masks_before(&d->dst[family], rule, &s.dst);
 
 	if (!err)
-		err = before_rule(&d->src[family], rule, &s.src);
+		err = masks_before(&d->src[family], rule, &s.src);
 	if (!err)
-		err = before_rule(&d->ports, rule, &s.ports);
+		err = masks_before(&d->ports, rule, &s.ports);
 	if (!err)
-		err = before_on_ifaces(policy, rule, &s.ifaces);
+		err = before_on_places(policy, d, rule, &s.places);
 	if (err || !s.dst.n || !s.src.n)
 		return err;
 	if (finds_a_way(&s)) {
@@ -261,6 +254,21 @@ static int search_family(const struct policy *policy, const struct dimensions *d
 	return 0;
 }
 
+/* It names owners, and nobody is one of them. */
+static bool is_nobodys(const struct rule *rule)
+{
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++) {
+		const struct owner_set *set = &rule->owners[kind];
+		bool somebody = owner_set_is_any(set);
+
+		for (size_t i = 0; i < set->n; i++)
+			somebody |= set->items[i].known;
+		if (!somebody)
+			return rule->local == TPROXY_LOCAL_ONLY;
+	}
+	return false;
+}
+
 static int find_one(const struct policy *policy, const struct dimensions *d, int rule,
 		    struct shadow *ret_shadow)
 {
@@ -270,6 +278,10 @@ static int find_one(const struct policy *policy, const struct dimensions *d, int
 
 	if (!r->to.n || !r->from.n || !r->services.n) {
 		*ret_shadow = (struct shadow){ .kind = SHADOW_NOTHING };
+		return 0;
+	}
+	if (is_nobodys(r)) {
+		*ret_shadow = (struct shadow){ .kind = SHADOW_NOBODY };
 		return 0;
 	}
 	for (int family = 0; family < 2 && !err && shadow.kind != SHADOW_NONE; family++)
@@ -331,6 +343,8 @@ char *shadow_format(const struct policy *policy, const struct shadow *shadow, ch
 	format_rules(policy, shadow->by, rules, sizeof(rules));
 	if (shadow->kind == SHADOW_NOTHING)
 		snprintf(buf, size, "it has no destination, no source or no port");
+	else if (shadow->kind == SHADOW_NOBODY)
+		snprintf(buf, size, "it is for own traffic of nobody");
 	else if (shadow->kind == SHADOW_FAMILIES)
 		snprintf(buf, size,
 			 "its sources and destinations are of different address families");
