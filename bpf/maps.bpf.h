@@ -11,9 +11,10 @@
 #define TPROXY_MAPS_BPF_H
 
 #include "tproxy.h"
+#include "tproxy_own.h"
 
 /*
- * A policy map and its outer map. Eight pairs differ in five values each, which would be hard to see
+ * A policy map and its outer map. Nine pairs differ in five values each, which would be hard to see
  * among a hundred equal lines.
  */
 #define POLICY_MAP(map, map_type, flags, entries, key_type, value_type)                            \
@@ -45,6 +46,8 @@ POLICY_MAP(ports, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 2 * 65536, struct tproxy
 POLICY_MAP(ifaces, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 4096, __u32, struct tproxy_iface);
 POLICY_MAP(pools, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, TPROXY_MAX_POOL_ENTRIES,
 	   struct tproxy_pool_key, struct tproxy_pool);
+POLICY_MAP(owners, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 65536, struct tproxy_owner_key,
+	   tproxy_mask);
 POLICY_MAP(rules, BPF_MAP_TYPE_ARRAY, 0, TPROXY_MAX_RULES, __u32, struct tproxy_rule);
 
 struct {

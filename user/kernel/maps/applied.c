@@ -20,7 +20,8 @@ struct head {
 	__u32 scopes_len;
 	__u32 text_len; /* uncompressed; 0: none */
 	__u32 zip_len;
-	__u8 unreadable, link_local, audit, zero;
+	__u8 unreadable, link_local, audit;
+	__u8 owners; /* 1: names of owners follow the text, see owner_names.h */
 };
 
 /* Pins keep the names that earlier builds gave them. */
@@ -32,6 +33,7 @@ void applied_free(struct applied *applied)
 {
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
 		free(applied->scopes[i].items);
+	owner_names_free(&applied->owners);
 	free(applied->text);
 	*applied = (struct applied){ 0 };
 }
@@ -165,8 +167,12 @@ static int unpack(const struct view *view, bool with_text, struct applied *appli
 	const struct head *head = view->at;
 	const __u8 *scopes = (const __u8 *)head + head_size(head);
 	uLongf len = head->text_len;
+	const __u8 *end = scopes + head->scopes_len + head->zip_len;
 	int err = unpack_scopes(scopes, head->scopes_len, applied);
 
+	if (!err && head->magic == MAGIC && head->owners)
+		err = owner_names_unpack(end, (size_t)((const __u8 *)head + view->len - end),
+					 &applied->owners);
 	applied->packed = view->len;
 	if (head->magic == MAGIC)
 		applied->settings =
@@ -231,11 +237,14 @@ static int make_map(const struct state *of, const struct applied *applied)
 			     .text_len = (__u32)applied->len,
 			     .unreadable = applied->settings.unreadable,
 			     .link_local = applied->settings.link_local,
-			     .audit = applied->settings.audit };
+			     .audit = applied->settings.audit,
+			     .owners = 1 };
 	struct view view __cleanup_view = { 0 };
 	__cleanup_close int fd = -1;
 	__cleanup_free Bytef *zip = NULL;
 	uLongf zip_len = applied->len ? compressBound(applied->len) : 0;
+	const size_t owners_len = owner_names_pack(&applied->owners, NULL);
+	size_t len;
 	__u8 *to;
 	int err;
 
@@ -248,8 +257,9 @@ static int make_map(const struct state *of, const struct applied *applied)
 		return err;
 	head.scopes_len = (__u32)pack_scopes(applied, NULL);
 	head.zip_len = (__u32)zip_len;
+	len = sizeof(head) + head.scopes_len + zip_len;
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "document", sizeof(__u32), CHUNK,
-			    (__u32)((sizeof(head) + head.scopes_len + zip_len) / CHUNK + 1), &opts);
+			    (__u32)((len + owners_len) / CHUNK + 1), &opts);
 	if (fd < 0)
 		return -errno;
 	err = map_bytes(fd, &view);
@@ -259,6 +269,7 @@ static int make_map(const struct state *of, const struct applied *applied)
 	memcpy(to, &head, sizeof(head));
 	pack_scopes(applied, to + sizeof(head));
 	memcpy(to + sizeof(head) + head.scopes_len, zip, zip_len);
+	owner_names_pack(&applied->owners, to + len);
 	return take_fd(&fd);
 }
 
@@ -307,7 +318,7 @@ int applied_take_scopes(struct applied *applied, const struct policy *policy)
 		if (policy->rules[i].used)
 			err = name_set_merge(&applied->scopes[i], &policy->rules[i].interfaces);
 	}
-	return err;
+	return err ? err : owner_names_take(&applied->owners, policy);
 }
 
 int applied_give_scopes(const struct applied *applied, struct policy *policy)
@@ -317,7 +328,7 @@ int applied_give_scopes(const struct applied *applied, struct policy *policy)
 	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++)
 		if (policy->rules[i].used)
 			err = name_set_merge(&policy->rules[i].interfaces, &applied->scopes[i]);
-	return err;
+	return err ? err : owner_names_give(&applied->owners, policy);
 }
 
 int applied_take_text(struct applied *applied, const char *text)

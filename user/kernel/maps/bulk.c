@@ -12,17 +12,25 @@
 #define RETRY_US 1000
 #define KERNEL_ENOTSUPP 524 /* errno.h of the kernel; user space has no name for it */
 
-/* A batch of either family; keys follow each other without gaps. */
+/* A batch of one family; keys follow each other without gaps. */
 struct batch {
 	size_t key_size;
 	__u32 n;
 	union {
 		struct tproxy_lpm4 lpm4[BATCH];
 		struct tproxy_lpm6 lpm6[BATCH];
+		struct tproxy_owner_key owners[BATCH];
 		__u8 bytes[1];
 	} keys;
 	tproxy_mask masks[BATCH];
 };
+
+static size_t key_size(__u8 family)
+{
+	if (family == OWNER_FAMILY)
+		return sizeof(struct tproxy_owner_key);
+	return family == AF_INET ? sizeof(struct tproxy_lpm4) : sizeof(struct tproxy_lpm6);
+}
 
 static struct batch *batch_new(__u8 family)
 {
@@ -31,13 +39,15 @@ static struct batch *batch_new(__u8 family)
 	if (!b)
 		return NULL;
 	b->n = 0;
-	b->key_size = family == AF_INET ? sizeof(b->keys.lpm4[0]) : sizeof(b->keys.lpm6[0]);
+	b->key_size = key_size(family);
 	return b;
 }
 
 static void batch_put(struct batch *b, const struct prefix_mask *entry)
 {
-	if (entry->prefix.family == AF_INET) {
+	if (entry->prefix.family == OWNER_FAMILY) {
+		owner_key(&entry->prefix, &b->keys.owners[b->n]);
+	} else if (entry->prefix.family == AF_INET) {
 		struct tproxy_lpm4 *key = &b->keys.lpm4[b->n];
 
 		key->prefixlen = entry->prefix.len;
@@ -55,7 +65,9 @@ static int batch_get(const struct batch *b, __u32 i, __u8 family, struct prefix_
 {
 	struct prefix prefix = { .family = family };
 
-	if (family == AF_INET) {
+	if (family == OWNER_FAMILY) {
+		prefix = owner_of_key(&b->keys.owners[i]);
+	} else if (family == AF_INET) {
 		prefix.len = (__u8)b->keys.lpm4[i].prefixlen;
 		memcpy(prefix.addr, b->keys.lpm4[i].addr, sizeof(b->keys.lpm4[i].addr));
 	} else {

@@ -17,7 +17,7 @@ int bulk_update_one(int fd, const void *key, const void *value);
 /* Called from time to time; may be NULL. */
 typedef void (*bulk_progress)(size_t done, size_t total);
 
-/* All prefixes of one family; fd: an LPM trie of it. 0 or -errno. */
+/* All prefixes of one family, or of OWNER_FAMILY; fd: an LPM trie of it. 0 or -errno. */
 int bulk_write_prefixes(int fd, __u8 family, const struct prefix_table *table,
 			bulk_progress progress);
 int bulk_read_prefixes(int fd, __u8 family, struct prefix_table *table);

@@ -20,11 +20,7 @@ static int copy_ifaces(const struct state *state, const struct policy *policy,
 	int err = policy_maps_ifaces(state, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
-		const char *name = (const char *)ifaces[i].value.name;
-
-		ifaces[i].value.mask = 0;
-		if (ifaces[i].value.roles & TPROXY_ROLE_POLICY)
-			ifaces[i].value.mask = policy_rules_on(policy, name);
+		ifaces[i].value.mask = policy_iface_rules(policy, &ifaces[i].value);
 		err = policy_maps_iface_set(next, ifaces[i].ifindex, &ifaces[i].value);
 	}
 	return err;
@@ -66,6 +62,8 @@ static void drain(const struct state *gone)
 	bulk_drain_prefixes(gone->map[MAP_SRC4], AF_INET);
 	bulk_drain_prefixes(gone->map[MAP_DST6], AF_INET6);
 	bulk_drain_prefixes(gone->map[MAP_SRC6], AF_INET6);
+	if (gone->map[MAP_OWNERS] >= 0)
+		bulk_drain_prefixes(gone->map[MAP_OWNERS], OWNER_FAMILY);
 }
 
 /* The record of the live generation; if there is none, it is written without a text. */

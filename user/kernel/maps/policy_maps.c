@@ -54,6 +54,8 @@ int policy_maps_read_tables(const struct state *state, struct tables *tables)
 		err = bulk_read_prefixes(state->map[MAP_SRC6], AF_INET6, &tables->src);
 	if (!err)
 		err = read_port_map(state->map[MAP_PORTS], &tables->ports);
+	if (!err && state->map[MAP_OWNERS] >= 0)
+		err = bulk_read_prefixes(state->map[MAP_OWNERS], OWNER_FAMILY, &tables->owners);
 	tables_sort(tables);
 	return err;
 }
@@ -112,6 +114,8 @@ int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_m
 	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
 		tproxy_mask bit = 1ULL << i;
 
+		if (rules.rules[i].local == TPROXY_LOCAL_ONLY)
+			unlimited &= ~bit;
 		if (!rules.rules[i].interfaces.n)
 			continue;
 		unlimited &= ~bit;
@@ -120,6 +124,16 @@ int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_m
 	}
 	*ret_mask = unlimited;
 	return 0;
+}
+
+int policy_maps_local_rules(const struct state *state, tproxy_mask *ret_mask)
+{
+	struct policy rules __cleanup_policy = { 0 };
+	int err = policy_maps_read_rules(state, &rules);
+
+	if (!err)
+		*ret_mask = policy_local_rules(&rules);
+	return err;
 }
 
 /* ---- one entry ---------------------------------------------------------- */

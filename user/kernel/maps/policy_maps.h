@@ -19,6 +19,8 @@ int policy_maps_read_rules(const struct state *state, struct policy *ret_policy)
 /* The rules that an interface of this name should have: of `unlimited`, and those limited to it. */
 int policy_maps_rules_on(const struct state *state, const char *ifname, tproxy_mask unlimited,
 			 tproxy_mask *ret_mask);
+/* The rules for own traffic. */
+int policy_maps_local_rules(const struct state *state, tproxy_mask *ret_mask);
 
 /* Writes a whole policy into empty maps, interfaces excepted. */
 int policy_maps_fill(const struct state *state, const struct policy *policy,
@@ -30,7 +32,10 @@ int policy_maps_read_tables(const struct state *state, struct tables *tables);
 int policy_maps_update(const struct state *state, enum state_map map, const void *key,
 		       const void *value);
 
-/* Makes the edits that lead from one policy to the other, and nothing else. */
+/*
+ * Makes the edits that lead from one policy to the other, and nothing else. -EOPNOTSUPP: the state
+ * is of an older build, which knows nothing of owners.
+ */
 int policy_maps_change(struct state *state, const struct policy *from, const struct policy *to);
 
 /* 1 if the maps, settings or interfaces of the two policies differ, 0 if not, or -ENOMEM. */

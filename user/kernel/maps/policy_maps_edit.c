@@ -8,8 +8,9 @@
 #include "kernel/maps/policy_maps.h"
 
 static const enum state_map table_maps[TABLES_MAP_MAX] = {
-	[TABLES_DST4] = MAP_DST4, [TABLES_DST6] = MAP_DST6,   [TABLES_SRC4] = MAP_SRC4,
-	[TABLES_SRC6] = MAP_SRC6, [TABLES_PORTS] = MAP_PORTS, [TABLES_RULES] = MAP_RULES,
+	[TABLES_DST4] = MAP_DST4,   [TABLES_DST6] = MAP_DST6,   [TABLES_SRC4] = MAP_SRC4,
+	[TABLES_SRC6] = MAP_SRC6,   [TABLES_PORTS] = MAP_PORTS, [TABLES_OWNERS] = MAP_OWNERS,
+	[TABLES_RULES] = MAP_RULES,
 };
 
 static int make_edit(const struct tables_edit *edit, void *arg)
@@ -17,6 +18,8 @@ static int make_edit(const struct tables_edit *edit, void *arg)
 	const struct state *state = arg;
 	enum state_map map = table_maps[edit->map];
 
+	if (state->map[map] < 0)
+		return -EOPNOTSUPP;
 	if (!edit->remove)
 		return policy_maps_update(state, map, &edit->key, &edit->value);
 	if (bpf_map_delete_elem(state->map[map], &edit->key) && errno != ENOENT)
@@ -24,7 +27,7 @@ static int make_edit(const struct tables_edit *edit, void *arg)
 	return 0;
 }
 
-/* Gives every interface with the policy role the `concerned` bits that `policy` wants there. */
+/* Gives every interface with rules the `concerned` bits that `policy` wants there. */
 static int
 change_ifaces(const struct state *state, const struct policy *policy, tproxy_mask concerned,
 	      int (*cb)(const struct state *state, const struct iface_entry *iface, void *arg),
@@ -35,10 +38,12 @@ change_ifaces(const struct state *state, const struct policy *policy, tproxy_mas
 	int err = policy_maps_ifaces(state, &ifaces, &n);
 
 	for (size_t i = 0; i < n && !err; i++) {
-		tproxy_mask wanted = policy_rules_on(policy, (const char *)ifaces[i].value.name);
+		tproxy_mask wanted = policy_iface_rules(policy, &ifaces[i].value);
 		tproxy_mask mask = (ifaces[i].value.mask & ~concerned) | (wanted & concerned);
+		__u32 roles = ifaces[i].value.roles;
 
-		if (!(ifaces[i].value.roles & TPROXY_ROLE_POLICY) || mask == ifaces[i].value.mask)
+		if (!(roles & (TPROXY_ROLE_POLICY | TPROXY_ROLE_LOCAL)) ||
+		    mask == ifaces[i].value.mask)
 			continue;
 		ifaces[i].value.mask = mask;
 		err = cb(state, &ifaces[i], arg);
@@ -74,13 +79,14 @@ static int plan_change(const struct state *state, const struct policy *from,
 	return err;
 }
 
-/* The rules whose interfaces change. */
+/* The rules whose interfaces change, or which become rules for own traffic or cease to be. */
 static tproxy_mask rescoped(const struct policy *from, const struct policy *to)
 {
 	tproxy_mask mask = 0;
 
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
-		if (!name_set_equal(&from->rules[i].interfaces, &to->rules[i].interfaces))
+		if (!name_set_equal(&from->rules[i].interfaces, &to->rules[i].interfaces) ||
+		    from->rules[i].local != to->rules[i].local)
 			mask |= 1ULL << i;
 	return mask;
 }
@@ -167,7 +173,7 @@ static int write_applied(const struct state *state, const struct policy *to,
 
 	if (err && err != -ENOENT)
 		return err;
-	if (scopes_are(&scopes, to, also) &&
+	if (scopes_are(&scopes, to, also) && (also || owner_names_are(&scopes.owners, to)) &&
 	    (err == -ENOENT || settings_equal(scopes.settings, settings_live(state))))
 		return 0;
 	err = applied_read(state, &applied);
@@ -223,6 +229,11 @@ int policy_maps_fill(const struct state *state, const struct policy *policy, bul
 		err = bulk_write_prefixes(state->map[MAP_SRC4], AF_INET, &tables.src, progress);
 	if (!err)
 		err = bulk_write_prefixes(state->map[MAP_SRC6], AF_INET6, &tables.src, progress);
+	if (!err && tables.owners.n && state->map[MAP_OWNERS] < 0)
+		err = -EOPNOTSUPP;
+	if (!err && tables.owners.n)
+		err = bulk_write_prefixes(state->map[MAP_OWNERS], OWNER_FAMILY, &tables.owners,
+					  NULL);
 	return err;
 }
 

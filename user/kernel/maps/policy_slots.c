@@ -10,8 +10,14 @@ static const struct {
 } inner[] = {
 	{ MAP_DST4, MAP_DST4_GEN },   { MAP_DST6, MAP_DST6_GEN },   { MAP_SRC4, MAP_SRC4_GEN },
 	{ MAP_SRC6, MAP_SRC6_GEN },   { MAP_PORTS, MAP_PORTS_GEN }, { MAP_IFACES, MAP_IFACES_GEN },
-	{ MAP_RULES, MAP_RULES_GEN }, { MAP_POOLS, MAP_POOLS_GEN },
+	{ MAP_RULES, MAP_RULES_GEN }, { MAP_POOLS, MAP_POOLS_GEN }, { MAP_OWNERS, MAP_OWNERS_GEN },
 };
+
+/* States of older builds lack the outer map of one that was added, or have empty slots in it. */
+static bool is_there(const struct state *state, size_t i)
+{
+	return state->map[inner[i].outer] >= 0;
+}
 
 __u32 policy_slots_live(const struct state *state)
 {
@@ -50,8 +56,11 @@ int policy_slots_make(const struct state *state, struct state *ret_maps)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
 		enum state_map map = inner[i].map;
-		int fd = policy_slots_empty_map(state->map[map], state_map_name(map));
+		int fd;
 
+		if (!is_there(state, i))
+			continue;
+		fd = policy_slots_empty_map(state->map[map], state_map_name(map));
 		if (fd < 0)
 			return fd;
 		ret_maps->map[map] = fd;
@@ -64,7 +73,8 @@ int policy_slots_fill(const struct state *state, const struct state *maps, __u32
 	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
 		__u32 fd = (__u32)maps->map[inner[i].map];
 
-		if (bpf_map_update_elem(state->map[inner[i].outer], &slot, &fd, BPF_ANY))
+		if (is_there(state, i) &&
+		    bpf_map_update_elem(state->map[inner[i].outer], &slot, &fd, BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -98,7 +108,8 @@ int policy_slots_adopt(struct state *state, struct state *maps)
 
 	swap_maps(state, maps);
 	for (size_t i = 0; i < ARRAY_SIZE(inner) && !err; i++)
-		err = repin(state, inner[i].map);
+		if (state->map[inner[i].map] >= 0)
+			err = repin(state, inner[i].map);
 	return err;
 }
 
@@ -120,8 +131,13 @@ int policy_slots_open(const struct state *state, __u32 slot, struct state *ret_m
 	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
 		__u32 id;
 
-		if (bpf_map_lookup_elem(state->map[inner[i].outer], &slot, &id))
+		if (!is_there(state, i))
+			continue;
+		if (bpf_map_lookup_elem(state->map[inner[i].outer], &slot, &id)) {
+			if (errno == ENOENT && state_map_is_added(inner[i].map))
+				continue;
 			return -errno;
+		}
 		ret_maps->map[inner[i].map] = bpf_map_get_fd_by_id(id);
 		if (ret_maps->map[inner[i].map] < 0)
 			return -errno;
@@ -162,30 +178,64 @@ int policy_slots_follow(struct state *state)
 
 /* ---- after an interruption ---------------------------------------------- */
 
+/* An empty map where a slot of an added outer map has none. 1: `state` has it now, not pinned. */
+static int add_missing(struct state *state, __u32 slot, size_t i)
+{
+	enum state_map map = inner[i].map;
+	__u32 id;
+	int fd;
+
+	if (!state_map_is_added(map) ||
+	    !bpf_map_lookup_elem(state->map[inner[i].outer], &slot, &id))
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	fd = policy_slots_empty_map(state->map[map], state_map_name(map));
+	if (fd < 0)
+		return fd;
+	close(state->map[map]);
+	state->map[map] = fd;
+	return bpf_map_update_elem(state->map[inner[i].outer], &slot, &fd, BPF_ANY) ? -errno : 1;
+}
+
+int policy_slots_add(struct state *state)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(inner) && result >= 0; i++)
+		if (is_there(state, i))
+			result = add_missing(state, policy_slots_live(state), i);
+	return result < 0 ? result : 0;
+}
+
+static int repair_pin(struct state *state, __u32 slot, size_t i)
+{
+	enum state_map map = inner[i].map;
+	struct bpf_map_info info = { 0 };
+	__u32 live, len = sizeof(info);
+	int fd, added = add_missing(state, slot, i);
+
+	if (added)
+		return added < 0 ? added : repin(state, map);
+	if (bpf_map_lookup_elem(state->map[inner[i].outer], &slot, &live) ||
+	    bpf_obj_get_info_by_fd(state->map[map], &info, &len))
+		return -errno;
+	if (live == info.id)
+		return 0;
+	fd = bpf_map_get_fd_by_id(live);
+	if (fd < 0)
+		return -errno;
+	close(state->map[map]);
+	state->map[map] = fd;
+	return repin(state, map);
+}
+
 int policy_slots_repair_pins(struct state *state)
 {
-	__u32 slot = policy_slots_live(state);
-	int err;
+	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
-		enum state_map map = inner[i].map;
-		struct bpf_map_info info = { 0 };
-		__u32 live, len = sizeof(info);
-		int fd;
-
-		if (bpf_map_lookup_elem(state->map[inner[i].outer], &slot, &live) ||
-		    bpf_obj_get_info_by_fd(state->map[map], &info, &len))
-			return -errno;
-		if (live == info.id)
-			continue;
-		fd = bpf_map_get_fd_by_id(live);
-		if (fd < 0)
-			return -errno;
-		close(state->map[map]);
-		state->map[map] = fd;
-		err = repin(state, map);
-		if (err)
-			return err;
-	}
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(inner) && !err; i++)
+		if (is_there(state, i))
+			err = repair_pin(state, policy_slots_live(state), i);
+	return err;
 }

@@ -16,7 +16,10 @@ __u32 policy_slots_idle(const struct state *state);
 int policy_slots_empty_map(int fd, const char *name);
 /* Empty maps for a generation, like those of `state`; no slot holds them yet. */
 int policy_slots_make(const struct state *state, struct state *ret_maps);
-/* The maps of a slot, opened by their ids. -ENOENT: it is empty. */
+/*
+ * The maps of a slot, opened by their ids; -1 for those that an older build did not fill. -ENOENT:
+ * it is empty.
+ */
 int policy_slots_open(const struct state *state, __u32 slot, struct state *ret_maps);
 /* Puts the maps into the slot. */
 int policy_slots_fill(const struct state *state, const struct state *maps, __u32 slot);
@@ -35,7 +38,12 @@ int policy_slots_wait(const struct state *state, const struct state *maps, __u32
  * ones.
  */
 int policy_slots_follow(struct state *state);
-/* Moves pins that an interrupted replacement left behind to the live maps. */
+/*
+ * Maps for the live slot that states of older builds lack, once the programs of this build have
+ * their outer maps. `state` gets them.
+ */
+int policy_slots_add(struct state *state);
+/* The same, and moves pins that an interrupted replacement left behind to the live maps. */
 int policy_slots_repair_pins(struct state *state);
 
 #endif

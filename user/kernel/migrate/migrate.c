@@ -220,8 +220,10 @@ static int write_config(struct migration *m, __u32 df_mark)
 static int fill(struct migration *m, __u32 df_mark)
 {
 	__u32 slot = policy_slots_live(m->old);
-	int err = convert_slot(m, slot, m->old, &m->next);
+	int err = policy_slots_add(&m->next);
 
+	if (!err)
+		err = convert_slot(m, slot, m->old, &m->next);
 	if (!err)
 		err = convert_idle(m, !slot);
 	if (!err)

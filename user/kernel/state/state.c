@@ -50,6 +50,8 @@ static const struct {
 	[MAP_WATCHERS] = { "watchers", "internal/watchers", 3, true },
 	[MAP_WATCH_RINGS] = { "watch_rings", "internal/watch_rings", 3, true },
 	[MAP_WATCH_PENDING] = { "watch_pending", "internal/watch_pending", 3, true },
+	[MAP_OWNERS] = { "owners", "owners", 3, true },
+	[MAP_OWNERS_GEN] = { "owners_gen", "internal/owners_gen", 3, true },
 };
 
 static const struct {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/hook/clsact.h"
+#include "kernel/maps/policy_slots.h"
 
 /* ---- state -------------------------------------------------------------- */
 
@@ -86,6 +87,8 @@ int steps_replace_build(struct session *session)
 	if (session->dry_run)
 		return 0;
 	err = state_reload(state);
+	if (!err)
+		err = policy_slots_repair_pins(state);
 	if (!err)
 		err = steps_move_programs(&session->nl, state, state);
 	if (!err)
