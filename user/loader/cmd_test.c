@@ -155,7 +155,8 @@ static int read_rule(const struct simulation *simulation, int index, struct rule
 	if (err || index < 0)
 		return err;
 	*ret_rule = rules.rules[index];
-	ret_rule->interfaces = (struct name_set){ 0 }; /* freed with the policy */
+	ret_rule->interfaces = (struct name_set){ 0 }; /* freed with the policy, as the owners */
+	memset(ret_rule->owners, 0, sizeof(ret_rule->owners));
 	return 0;
 }
 

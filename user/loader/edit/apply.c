@@ -174,7 +174,7 @@ static int replace(struct session *session, struct apply *a, const struct policy
 }
 
 /* The same rules, perhaps from another file: recorded as applied. */
-static int record_text(const struct state *state, const char *text)
+static int record_text(const struct state *state, const struct policy *policy, const char *text)
 {
 	struct applied applied __cleanup_applied = { 0 };
 	int err = applied_read(state, &applied);
@@ -184,6 +184,8 @@ static int record_text(const struct state *state, const char *text)
 	if (!err && applied.text && !strcmp(applied.text, text))
 		return 0;
 	err = applied_take_text(&applied, text);
+	if (!err) /* names of owners may be new */
+		err = applied_take_scopes(&applied, policy);
 	return err ? err : applied_write(state, &applied);
 }
 
@@ -206,7 +208,7 @@ static int apply_policy(struct session *session, struct apply *a, const struct a
 	if (!err && changes->n && a->edits)
 		err = edits_report_dropped(a->edits, state, &before, a->config);
 	if (!err && !changes->n)
-		err = record_text(state, text);
+		err = record_text(state, &a->config->policy, text);
 	if (err) {
 		log_error("%s: cannot compare the policies: %s", state->dir, strerror(-err));
 		return err;

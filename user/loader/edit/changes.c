@@ -103,9 +103,8 @@ int changes_of_ifaces(struct changes *changes, const struct state *state,
 	int err = policy_maps_ifaces(state, &ifaces, &n);
 
 	for (size_t i = 0; i < n; i++)
-		if ((ifaces[i].value.roles & TPROXY_ROLE_POLICY) &&
-		    ifaces[i].value.mask !=
-			    policy_rules_on(policy, (const char *)ifaces[i].value.name))
+		if ((ifaces[i].value.roles & (TPROXY_ROLE_POLICY | TPROXY_ROLE_LOCAL)) &&
+		    ifaces[i].value.mask != policy_iface_rules(policy, &ifaces[i].value))
 			take_iface(changes, &ifaces[i]);
 	return err;
 }

@@ -22,12 +22,17 @@ struct role {
 	const char *name;
 };
 static const struct role roles[] = { { TPROXY_ROLE_POLICY, "policy" },
-				     { TPROXY_ROLE_DIVERT, "divert" } };
+				     { TPROXY_ROLE_DIVERT, "divert" },
+				     { TPROXY_ROLE_LOCAL, "local" } };
 
 static bool names(const struct config *config, const struct role *role, const char *ifname)
 {
-	return name_set_matches(
-		role->flag == TPROXY_ROLE_POLICY ? &config->interfaces : &config->divert, ifname);
+	if (role->flag == TPROXY_ROLE_LOCAL)
+		return config->local && !strcmp(ifname, "lo");
+	return strcmp(ifname, "lo") &&
+	       name_set_matches(role->flag == TPROXY_ROLE_POLICY ? &config->interfaces :
+								   &config->divert,
+				ifname);
 }
 
 static const struct iface_entry *entry_of(const struct comparison *c, int ifindex)
@@ -75,7 +80,7 @@ static int compare_device(const struct device *device, void *arg)
 	const struct iface_entry *entry = entry_of(c, device->ifindex);
 	int instead;
 
-	if (device_refusal(device, &instead))
+	if (strcmp(device->name, "lo") && device_refusal(device, &instead))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++)
 		if (names(c->config, &roles[i], device->name) &&
@@ -97,7 +102,7 @@ static void take_extra(const struct comparison *c, const char *ifname, const str
 	snprintf(line, sizeof(line),
 		 "interface %s (%s): attached, but not in the file: stays attached "
 		 "(tproxy-loader detach %s)",
-		 ifname, role->name, ifname);
+		 ifname, role->name, role->flag == TPROXY_ROLE_LOCAL ? "--local" : ifname);
 	take(c, "interface_extra", ifname, role, line);
 }
 
@@ -117,7 +122,7 @@ int changes_of_devices(struct changes *changes, struct session *session,
 	struct comparison c = { changes, session, config, view, NULL, 0 };
 	int err;
 
-	if (!config->interfaces.n && !config->divert.n)
+	if (!config->interfaces.n && !config->divert.n && !config->local)
 		return 0;
 	err = policy_maps_ifaces(&session->state, &ifaces, &c.n);
 	c.ifaces = ifaces;

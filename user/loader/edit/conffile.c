@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "loader/edit/owners.h"
 #include "loader/edit/review.h"
 #include "relay/config/section.h"
 
@@ -42,6 +43,38 @@ static int read_open(const char *name, FILE *file, struct conffile_report *repor
 	return err ? err : config_read(&reader, file, ret_config);
 }
 
+struct looking {
+	struct conffile_report *report;
+	const char *name;
+	const struct config *config;
+	int rule;
+};
+
+static void take_problem(const char *text, bool is_error, void *arg)
+{
+	const struct looking *l = arg;
+	char full[OWNERS_WHY_LEN + TPROXY_NAME_LEN + 16];
+
+	snprintf(full, sizeof(full), "[rule %s]: %s", l->config->policy.rules[l->rule].name, text);
+	if (is_error)
+		conffile_error(l->name, l->config->rule_lines[l->rule], full, l->report);
+	else if (l->report)
+		conffile_warning(l->name, l->config->rule_lines[l->rule], full, l->report);
+}
+
+/* Users, groups and cgroups by name, once the file has no other error. */
+static int look_up_owners(const char *name, struct conffile_report *report, struct config *config)
+{
+	struct looking l = { report, name, config, 0 };
+	const struct owners_report to = { take_problem, &l };
+	int err = 0;
+
+	for (; l.rule < TPROXY_MAX_RULES; l.rule++)
+		if (owners_look_up(&config->policy.rules[l.rule], &to))
+			err = -EINVAL;
+	return err;
+}
+
 int conffile_read(const char *path, struct conffile_report *report, struct config *ret_config)
 {
 	const char *name = conffile_name(path);
@@ -53,6 +86,8 @@ int conffile_read(const char *path, struct conffile_report *report, struct confi
 		return err;
 	}
 	err = read_open(name, file, report, ret_config);
+	if (!err)
+		err = look_up_owners(name, report, ret_config);
 	if (!err && report)
 		review_config(report, name, ret_config);
 	if (err && err != -EINVAL)

@@ -45,7 +45,32 @@ static void review_interfaces(const struct review *r, int index)
 		conffile_warn(r->report, r->name, r->config->rule_lines[index],
 			      "[rule %s]: %s: not covered by interfaces in [loader]: the rule %s",
 			      rule->name, missing,
-			      n == rule->interfaces.n ? "never matches" : "does not match there");
+			      n == rule->interfaces.n &&
+					      !(rule_is_local(rule) && r->config->local) ?
+				      "never matches" :
+				      "does not match there");
+}
+
+/* ---- own traffic -------------------------------------------------------- */
+
+static void review_own(const struct review *r)
+{
+	const struct policy *policy = &r->config->policy;
+
+	for (int i = 0; i < TPROXY_MAX_RULES && !r->config->local; i++)
+		if (rule_is_local(&policy->rules[i]))
+			conffile_warn(
+				r->report, r->name, r->config->rule_lines[i],
+				"[rule %s]: local = %s, but not in [loader] (local = yes): the "
+				"rule %s",
+				policy->rules[i].name, policy_local_names[policy->rules[i].local],
+				policy->rules[i].local == TPROXY_LOCAL_ONLY ?
+					"never matches" :
+					"does not match own traffic");
+	if (r->config->local && !policy_local_rules(policy))
+		conffile_warn(r->report, r->name, 1,
+			      "[loader]: local = yes, but no rule has it: own traffic is left "
+			      "alone (local = yes in a [rule])");
 }
 
 /* ---- rules that never match --------------------------------------------- */
@@ -76,6 +101,7 @@ void review_config(struct conffile_report *report, const char *name, const struc
 	for (int i = 0; i < TPROXY_MAX_RULES && config->interfaces.n; i++)
 		if (config->policy.rules[i].used)
 			review_interfaces(&r, i);
+	review_own(&r);
 	review_shadows(&r);
 }
 

@@ -6,17 +6,19 @@
 #include "lib/log.h"
 #include "loader/edit/changes.h"
 
-/* Adds the attached interfaces that the names and globs of the applied file do not cover. */
+/* Adds the attached interfaces that the applied file does not cover; lo has own traffic. */
 static int add_interfaces(const struct state *state, struct config *config)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err = policy_maps_ifaces(state, &ifaces, &n);
 
+	config->local = false;
 	for (size_t i = 0; i < n && !err; i++) {
 		const char *name = (const char *)ifaces[i].value.name;
 		__u32 roles = ifaces[i].value.roles;
 
+		config->local |= (roles & TPROXY_ROLE_LOCAL) != 0;
 		if (!policy_ifname_is_valid(name)) {
 			log_warn("%s: a file cannot name this interface: left out", name);
 			continue;
