@@ -16,6 +16,8 @@ static const struct option options[] = {
 	RULE_LONG_OPTIONS,
 	{ "action", required_argument, NULL, OPT_ACTION },
 	{ "interface", required_argument, NULL, OPT_INTERFACE },
+	{ "local", optional_argument, NULL, OPT_LOCAL },
+	{ "cgroup", required_argument, NULL, OPT_CGROUP },
 	{ "before", required_argument, NULL, OPT_BEFORE },
 	{ "show-bpftool", no_argument, NULL, OPT_SHOW_BPFTOOL },
 	LEARN_LONG_OPTION,

@@ -104,6 +104,8 @@ int policy_parse_proxy(const char *text, struct endpoint *ret_proxy, const char 
 #define SERVICE_TEXT_LEN 32
 #define PROXY_TEXT_LEN 64
 char *service_format(const struct service *service, char *buf);
+/* "own traffic only of uid alice,1000-1999, gid 5"; "" for a rule that has nothing to do with it. */
+char *own_format(const struct rule *rule, char *buf, size_t size);
 char *proxy_format(const struct endpoint *proxy, char *buf);
 
 #endif

@@ -211,3 +211,36 @@ char *proxy_format(const struct endpoint *proxy, char *buf)
 			 proxy->port);
 	return buf;
 }
+
+static size_t format_owners(enum tproxy_owner_kind kind, const struct owner_set *set, char *buf,
+			    size_t size)
+{
+	size_t len = (size_t)snprintf(buf, size, " %s%s", owner_kind_names[kind],
+				      owner_set_is_none(set) ? " none" : "");
+	char text[OWNER_TEXT_LEN];
+
+	for (size_t i = 0; i < set->n && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%c%s", i ? ',' : ' ',
+					owner_text(&set->items[i], text));
+	return len;
+}
+
+char *own_format(const struct rule *rule, char *buf, size_t size)
+{
+	const char *before = " of";
+	size_t len = 0;
+
+	*buf = '\0';
+	if (rule_is_local(rule))
+		len = (size_t)snprintf(buf, size, "own traffic%s",
+				       rule->local == TPROXY_LOCAL_ONLY ? " only" : "");
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX && len && len < size; kind++) {
+		if (owner_set_is_any(&rule->owners[kind]))
+			continue;
+		len += (size_t)snprintf(buf + len, size - len, "%s", before);
+		if (len < size)
+			len += format_owners(kind, &rule->owners[kind], buf + len, size - len);
+		before = ",";
+	}
+	return buf;
+}

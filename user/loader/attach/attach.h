@@ -17,6 +17,8 @@ struct attach_request {
 	const char *names[ATTACH_MAX_IFACES]; /* names and globs, as given */
 	size_t n;
 	struct rule_options rule;
+	bool local;         /* own traffic, too, or nothing else without names */
+	const char *cgroup; /* whose own traffic, as given; NULL: of all processes */
 	bool divert_only, probe, dry_run;
 	bool has_unreadable;
 	enum tproxy_unreadable unreadable;

@@ -79,7 +79,8 @@ static bool is_ours(const struct rule *rule)
 
 	if (!rule_is_proxy(rule) || strncmp(rule->name, policy_default_rule, len))
 		return false;
-	return !rule->name[len] || (rule->name[len] == '-' && rule->interfaces.n);
+	return !rule->name[len] ||
+	       (rule->name[len] == '-' && (rule->interfaces.n || rule->local == TPROXY_LOCAL_ONLY));
 }
 
 static bool all_were_attached(const struct attach *a)
@@ -128,7 +129,8 @@ static int find(const struct placing *p,
 	const struct policy *policy = &p->a->after;
 
 	for (int i = 0; i < TPROXY_MAX_RULES; i++)
-		if (is_ours(&policy->rules[i]) && fits(p, &policy->rules[i]))
+		if (is_ours(&policy->rules[i]) && policy->rules[i].local != TPROXY_LOCAL_ONLY &&
+		    fits(p, &policy->rules[i]))
 			return i;
 	return -ENOENT;
 }
@@ -142,9 +144,10 @@ static void choose_name(const struct placing *p, char *buf)
 	int turn = 1;
 
 	snprintf(buf, TPROXY_NAME_LEN, "%s", policy_default_rule);
-	if (policy_find(&p->a->after, buf) < 0)
+	if (p->named.n && policy_find(&p->a->after, buf) < 0)
 		return;
-	snprintf(base, sizeof(base), "%s-%s", policy_default_rule, p->named.items[0]);
+	snprintf(base, sizeof(base), "%s-%s", policy_default_rule,
+		 p->named.n ? p->named.items[0] : "local");
 	for (char *c = base; *c; c++)
 		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
 			*c = '_';
@@ -197,6 +200,41 @@ static int add_rule(struct placing *p)
 	return err;
 }
 
+/* ---- a rule for own traffic only ---------------------------------------- */
+
+static bool has_these_owners(const struct placing *p, const struct rule *rule)
+{
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+		if (!owner_set_same(&rule->owners[kind], &p->full.owners[kind]))
+			return false;
+	return true;
+}
+
+/* The options of other owners must not reach these. */
+static int place_local(struct placing *p)
+{
+	struct policy *policy = &p->a->after;
+	const struct rule_options *options = &p->a->request->rule;
+	char name[TPROXY_NAME_LEN];
+	int index;
+
+	for (int i = 0; i < TPROXY_MAX_RULES; i++) {
+		struct rule *rule = &policy->rules[i];
+
+		if (!is_ours(rule) || rule->local != TPROXY_LOCAL_ONLY ||
+		    !has_these_owners(p, rule))
+			continue;
+		p->a->rule = i;
+		return rule_options_within(options, rule) ? 0 : rule_options_extend(options, rule);
+	}
+	index = policy_append_index(policy);
+	if (index < 0)
+		return index;
+	choose_name(p, name);
+	p->a->rule = index;
+	return rule_options_create(options, name, TPROXY_ACTION_PROXY, &policy->rules[index]);
+}
+
 /* ---- the whole ---------------------------------------------------------- */
 
 static int join(struct placing *p, struct rule *rule)
@@ -211,6 +249,8 @@ static int place(struct placing *p)
 	struct rule *rules = p->a->after.rules;
 	int *ret_rule = &p->a->rule;
 
+	if (!p->named.n)
+		return place_local(p);
 	*ret_rule = find(p, has_all_options);
 	if (*ret_rule >= 0)
 		return 0;

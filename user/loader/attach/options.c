@@ -7,7 +7,9 @@
 #include "loader/steps/learn.h"
 
 enum {
-	OPT_DIVERT_ONLY = 3000,
+	OPT_ATTACH_LOCAL = 3000,
+	OPT_ATTACH_CGROUP,
+	OPT_DIVERT_ONLY,
 	OPT_HOOK,
 	OPT_AFTER,
 	OPT_MARK,
@@ -19,6 +21,8 @@ enum {
 
 static const struct option options[] = {
 	RULE_LONG_OPTIONS,
+	{ "local", no_argument, NULL, OPT_ATTACH_LOCAL },
+	{ "cgroup", required_argument, NULL, OPT_ATTACH_CGROUP },
 	{ "divert-only", no_argument, NULL, OPT_DIVERT_ONLY },
 	{ "hook", required_argument, NULL, OPT_HOOK },
 	{ "after", required_argument, NULL, OPT_AFTER },
@@ -115,6 +119,12 @@ static int take_unreadable(const char *value, struct attach_request *request)
 static int take_option(struct attach_request *request, int opt, const char *value)
 {
 	switch (opt) {
+	case OPT_ATTACH_LOCAL:
+		request->local = true;
+		return 0;
+	case OPT_ATTACH_CGROUP:
+		request->cgroup = value;
+		return 0;
 	case OPT_DIVERT_ONLY:
 		request->divert_only = true;
 		return 0;
@@ -163,10 +173,17 @@ int attach_parse(struct app *app, int argc, char **argv, struct attach_request *
 		if (opt ? take_option(request, opt, optarg) : take_name(request, operand))
 			return EXIT_USAGE;
 	}
+	if (request->local && request->rule.any) {
+		request->rule.rule.local = request->n ? TPROXY_LOCAL_YES : TPROXY_LOCAL_ONLY;
+		request->rule.has_local = true;
+	}
 	if (rule_options_finish(&request->rule))
 		return EXIT_USAGE;
-	if (!request->n)
-		return app_usage_error("attach: which interface? (tproxy-loader attach IF)");
+	if (request->cgroup && !request->local)
+		return app_usage_error("attach: --cgroup goes with --local");
+	if (!request->n && !request->local)
+		return app_usage_error("attach: which interface? (tproxy-loader attach IF, or "
+				       "attach --local for what this host sends itself)");
 	if (request->divert_only && request->rule.any)
 		return app_usage_error("attach: --divert-only takes no rule options (attach the "
 				       "other interfaces with them)");

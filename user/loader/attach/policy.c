@@ -41,7 +41,7 @@ static void describe_limit(const struct rule *rule)
 static void describe_rule(const struct rule *rule)
 {
 	char text[PREFIX_TEXT_LEN], proxy[PROXY_TEXT_LEN];
-	char services[256] = "", to[512] = "", names[256];
+	char services[256] = "", to[512] = "", names[256], own[256];
 	size_t len = 0;
 
 	name_list(&rule->interfaces, names, sizeof(names));
@@ -52,9 +52,10 @@ static void describe_rule(const struct rule *rule)
 	for (size_t i = 0; i < rule->to.n && len < sizeof(to); i++)
 		len += (size_t)snprintf(to + len, sizeof(to) - len, " %s",
 					prefix_format(&rule->to.items[i], text));
-	log_step("rule %s%s%s:%s to%s: %s %s, on-proxy-down %s%s", rule->name, *names ? " on" : "",
-		 names, services, prefix_set_is_all(&rule->to) ? " all" : to,
-		 policy_action_names[rule->action],
+	own_format(rule, own, sizeof(own));
+	log_step("rule %s%s%s%s%s:%s to%s: %s %s, on-proxy-down %s%s", rule->name,
+		 *names ? " on" : "", names, *own ? ", " : "", own, services,
+		 prefix_set_is_all(&rule->to) ? " all" : to, policy_action_names[rule->action],
 		 rule->action == TPROXY_ACTION_PROXY ? proxy_format(&rule->proxy, proxy) : "",
 		 policy_on_down_names[rule->on_down],
 		 rule->unrouted == TPROXY_UNROUTED_PROXY ? ", unrouted proxy" : "");

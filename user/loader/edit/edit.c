@@ -34,9 +34,14 @@ static int write_policy(const struct edit *edit, struct state *state, const stru
 		event_report_policy(state, TPROXY_EVENT_POLICY, edit->app->command);
 		return EXIT_DONE;
 	}
-	log_error("%s: cannot write the maps: %s (%s)", state->dir, strerror(-err),
-		  err == -ENOSPC || err == -E2BIG ? "a map is full; the old rules remain" :
-						    "the old rules remain");
+	if (err == -EOPNOTSUPP)
+		log_error("%s: an older build made it, which knows no own traffic (tproxy-loader "
+			  "attach IF replaces its programs; the old rules remain)",
+			  state->dir);
+	else
+		log_error("%s: cannot write the maps: %s (%s)", state->dir, strerror(-err),
+			  err == -ENOSPC || err == -E2BIG ? "a map is full; the old rules remain" :
+							    "the old rules remain");
 	return EXIT_FAILED;
 }
 

@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "loader/edit/owners.h"
 #include "policy/cover.h"
 
 /* Lists are short: an error shows the whole value, and the option as the user typed it. */
@@ -143,6 +144,48 @@ static int take_interface(struct rule_options *o, const char *option, const char
 	return 0;
 }
 
+static int take_local(struct rule_options *o, const char *option, const char *value)
+{
+	int index = TPROXY_LOCAL_YES;
+
+	if (value && take_name(option, value, policy_local_names, TPROXY_LOCAL_MAX,
+			       "yes, no or only", &index))
+		return -EINVAL;
+	o->rule.local = (enum tproxy_local)index;
+	o->has_local = true;
+	return 0;
+}
+
+static int take_owners(struct rule_options *o, enum tproxy_owner_kind kind, const char *option,
+		       const char *value)
+{
+	static const char *const examples[TPROXY_OWNER_KIND_MAX] = {
+		"for example alice,1000-1999",
+		"for example users,1000-1999",
+		"for example /system.slice/a.service",
+	};
+	const char *why;
+
+	if (policy_parse_owners(value, kind, &o->rule.owners[kind], &why))
+		return report(option, value, why, examples[kind]);
+	return 0;
+}
+
+static int take_uid(struct rule_options *o, const char *option, const char *value)
+{
+	return take_owners(o, TPROXY_OWNER_UID, option, value);
+}
+
+static int take_gid(struct rule_options *o, const char *option, const char *value)
+{
+	return take_owners(o, TPROXY_OWNER_GID, option, value);
+}
+
+static int take_cgroup(struct rule_options *o, const char *option, const char *value)
+{
+	return take_owners(o, TPROXY_OWNER_CGROUP, option, value);
+}
+
 static const struct {
 	const char *option; /* as the user types it */
 	int (*take)(struct rule_options *o, const char *option, const char *value);
@@ -157,6 +200,10 @@ static const struct {
 	TAKER(UNROUTED) = { "--unrouted", take_unrouted },
 	TAKER(ACTION) = { "--action", take_action },
 	TAKER(INTERFACE) = { "--interface", take_interface },
+	TAKER(LOCAL) = { "--local", take_local },
+	TAKER(UID) = { "--uid", take_uid },
+	TAKER(GID) = { "--gid", take_gid },
+	TAKER(CGROUP) = { "--cgroup", take_cgroup },
 	TAKER(CIDR) = { "--cidr", take_to },
 	TAKER(PORT) = { "--port", take_tcp_ports },
 	TAKER(UDP_PORT) = { "--udp-port", take_udp_ports },
@@ -174,9 +221,40 @@ int rule_options_take(struct rule_options *o, int opt, const char *value)
 
 /* ---- all of them -------------------------------------------------------- */
 
+static void report_owner(const char *text, bool is_error, void *arg)
+{
+	if (is_error)
+		log_error("--%s", text);
+	else
+		log_warn("--%s", text);
+}
+
+/* Flows that enter have no owner here, and no interface is that of own traffic. */
+static int finish_own(struct rule_options *o)
+{
+	const struct owners_report to = { report_owner, NULL };
+
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++) {
+		if (owner_set_is_any(&o->rule.owners[kind]) || o->rule.local != TPROXY_LOCAL_NO)
+			continue;
+		log_error("--%s: flows that enter have no owner here (add --local)",
+			  owner_kind_names[kind]);
+		return -EINVAL;
+	}
+	if (o->rule.local == TPROXY_LOCAL_ONLY && o->rule.interfaces.n) {
+		log_error("--interface: the rule is for own traffic only (--local instead of "
+			  "--local=only)");
+		return -EINVAL;
+	}
+	return owners_look_up(&o->rule, &to);
+}
+
 int rule_options_finish(struct rule_options *o)
 {
-	int err = 0;
+	int err = finish_own(o);
+
+	if (err)
+		return err;
 
 	if (o->protos && o->rule.services.n) {
 		log_error("--proto %s: goes with --ports only (--port is TCP, --udp-port is UDP)",
@@ -188,6 +266,30 @@ int rule_options_finish(struct rule_options *o)
 					  o->protos ? o->protos : POLICY_TCP);
 	if (err)
 		log_error("--ports: %s", strerror(-err));
+	return err;
+}
+
+/* A rule for all that enters stays one; naming an owner does not narrow a rule for anybody. */
+static int extend_own(const struct rule_options *o, struct rule *rule)
+{
+	bool was_local = rule->local != TPROXY_LOCAL_NO;
+	int err = 0;
+
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX && !err; kind++)
+		if (!was_local || !owner_set_is_any(&rule->owners[kind]))
+			err = owner_set_merge(&rule->owners[kind], &o->rule.owners[kind]);
+	if (o->has_local && o->rule.local != TPROXY_LOCAL_NO && rule->local != o->rule.local)
+		rule->local = TPROXY_LOCAL_YES;
+	return err;
+}
+
+static int create_own(const struct rule_options *o, struct rule *rule)
+{
+	int err = 0;
+
+	rule->local = o->rule.local;
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX && !err; kind++)
+		err = owner_set_merge(&rule->owners[kind], &o->rule.owners[kind]);
 	return err;
 }
 
@@ -213,6 +315,8 @@ int rule_options_create(const struct rule_options *o, const char *name, enum tpr
 				    prefix_set_add_all(&rule.from);
 	if (!err)
 		err = name_set_merge(&rule.interfaces, &o->rule.interfaces);
+	if (!err)
+		err = create_own(o, &rule);
 	if (err)
 		rule_free(&rule);
 	else
@@ -231,6 +335,8 @@ int rule_options_extend(const struct rule_options *o, struct rule *rule)
 	/* Naming an interface does not narrow a rule for every interface. */
 	if (!err && rule->interfaces.n)
 		err = name_set_merge(&rule->interfaces, &o->rule.interfaces);
+	if (!err)
+		err = extend_own(o, rule);
 	if (!err && o->has_proxy)
 		rule->proxy = o->rule.proxy;
 	if (!err && o->has_on_down)
@@ -242,11 +348,21 @@ int rule_options_extend(const struct rule_options *o, struct rule *rule)
 	return err;
 }
 
+static bool own_within(const struct rule_options *o, const struct rule *rule)
+{
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+		if (!owner_set_is_any(&o->rule.owners[kind]) &&
+		    !owner_set_covers(&rule->owners[kind], &o->rule.owners[kind]))
+			return false;
+	return !o->has_local || o->rule.local == TPROXY_LOCAL_NO || rule->local == o->rule.local ||
+	       rule->local == TPROXY_LOCAL_YES;
+}
+
 bool rule_options_within(const struct rule_options *o, const struct rule *rule)
 {
 	return service_set_covers(&rule->services, &o->rule.services) &&
 	       prefix_set_covers(&rule->to, &o->rule.to) &&
-	       prefix_set_covers(&rule->from, &o->rule.from) &&
+	       prefix_set_covers(&rule->from, &o->rule.from) && own_within(o, rule) &&
 	       (!o->has_proxy || endpoint_equal(&o->rule.proxy, &rule->proxy)) &&
 	       (!o->has_on_down || o->rule.on_down == rule->on_down) &&
 	       (!o->has_unrouted || o->rule.unrouted == rule->unrouted) &&

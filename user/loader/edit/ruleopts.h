@@ -16,6 +16,7 @@ struct rule_options {
 	int protos;               /* enum policy_proto; 0: not given */
 	bool any;                 /* at least one of them was given */
 	bool has_services, has_to, has_from, has_proxy, has_on_down, has_action, has_unrouted;
+	bool has_local;
 };
 
 /* The last four are the former names of others. */
@@ -30,6 +31,10 @@ enum {
 	OPT_UNROUTED,
 	OPT_ACTION,
 	OPT_INTERFACE,
+	OPT_LOCAL,
+	OPT_UID,
+	OPT_GID,
+	OPT_CGROUP,
 	OPT_CIDR,
 	OPT_PORT,
 	OPT_UDP_PORT,
@@ -45,6 +50,8 @@ enum {
 	{ "proxy", required_argument, NULL, OPT_PROXY }, \
 	{ "on-proxy-down", required_argument, NULL, OPT_ON_PROXY_DOWN }, \
 	{ "unrouted", required_argument, NULL, OPT_UNROUTED }, \
+	{ "uid", required_argument, NULL, OPT_UID }, \
+	{ "gid", required_argument, NULL, OPT_GID }, \
 	{ "cidr", required_argument, NULL, OPT_CIDR }, \
 	{ "port", required_argument, NULL, OPT_PORT }, \
 	{ "udp-port", required_argument, NULL, OPT_UDP_PORT }, \
@@ -54,7 +61,10 @@ enum {
 /* Takes one option. 0, or -EINVAL after a reported error, which names it as it was typed. */
 int rule_options_take(struct rule_options *options, int opt, const char *value);
 
-/* Once all are taken: what --ports and --proto mean together. 0, or a reported -errno. */
+/*
+ * Once all are taken: what --ports and --proto mean together, and who has the names of --uid, --gid
+ * and --cgroup. 0, or a reported -errno.
+ */
 int rule_options_finish(struct rule_options *options);
 
 /* Makes a rule. Options not given have their defaults: all TCP, everywhere, relay, drop. */

@@ -59,6 +59,28 @@ static struct json_object *names_json(const struct name_set *set)
 	return array;
 }
 
+static struct json_object *owners_json(const struct owner_set *set)
+{
+	struct json_object *array = json_object_new_array();
+	char text[OWNER_TEXT_LEN];
+
+	for (size_t i = 0; i < set->n; i++)
+		json_object_array_add(array,
+				      json_object_new_string(owner_text(&set->items[i], text)));
+	return array;
+}
+
+/* Without conditions a key is missing; an empty array is nobody. */
+static void add_own(struct json_object *object, const struct rule *rule)
+{
+	json_object_object_add(object, "local",
+			       json_object_new_string(policy_local_names[rule->local]));
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
+		if (!owner_set_is_any(&rule->owners[kind]))
+			json_object_object_add(object, owner_kind_names[kind],
+					       owners_json(&rule->owners[kind]));
+}
+
 /* TCP flow starts for the listener, and how many of them became connections. */
 static struct health last_minute(const struct state *state, int index)
 {
@@ -103,6 +125,7 @@ static struct json_object *rule_json(const struct state *state, int index, const
 	json_object_object_add(object, "ports", services_json(&rule->services));
 	if (rule->interfaces.n)
 		json_object_object_add(object, "interface", names_json(&rule->interfaces));
+	add_own(object, rule);
 	json_object_object_add(object, "from", prefixes_json(&rule->from));
 	json_object_object_add(object, "to", prefixes_json(&rule->to));
 	json_object_object_add(object, "proxy",
@@ -158,6 +181,14 @@ static void print_services(const struct service_set *set)
 		printf(" no port");
 	if (set->n > SHOWN)
 		printf(" and %zu more", set->n - SHOWN);
+}
+
+static void print_own(const struct rule *rule)
+{
+	char text[512];
+
+	if (rule_is_local(rule))
+		printf(", %s,", own_format(rule, text, sizeof(text)));
 }
 
 static void print_names(const struct name_set *set)
@@ -231,6 +262,7 @@ void show_rules_text(const struct state *state, const struct policy *policy, con
 		printf("%s%d %s:", indent, i, rule->name);
 		print_services(&rule->services);
 		print_names(&rule->interfaces);
+		print_own(rule);
 		print_prefixes("from", &rule->from);
 		print_prefixes("to", &rule->to);
 		printf(": %s", policy_action_names[rule->action]);
