@@ -16,7 +16,9 @@
 	"  --proxy PROXY     relay (default), or [ADDR:]PORT of any transparent listener\n"        \
 	"  --on-proxy-down WHAT\n"                                                                 \
 	"                    flows without a listener: drop (default), pass or reset\n"            \
-	"  --unrouted WHAT   flows without a route to the destination: pass (default) or proxy\n"
+	"  --unrouted WHAT   flows without a route to the destination: pass (default) or proxy\n"  \
+	"  --uid LIST        own traffic of these users only: alice,1000-1999\n"                   \
+	"  --gid LIST        own traffic of these groups only\n"
 
 #define FORMER_HELP                                                                                \
 	"  --cidr LIST       former name of --to\n"                                                \
@@ -37,11 +39,13 @@ static const struct command commands[] = {
 	  "       [--proxy [ADDR:]PORT] [--on-proxy-down drop|pass|reset]\n"
 	  "       [--unrouted pass|proxy] [--unreadable drop|pass] [--divert-only]\n"
 	  "       [--hook auto|tcx|clsact] [--after NAME|ID] [--mark BIT] [--table N] [--probe]\n"
-	  "       [--learn SECONDS] [--dry-run]",
+	  "       [--learn SECONDS] [--dry-run] [--local [--cgroup PATH]] [--uid LIST] [--gid LIST]",
 	  "intercept flows that enter these interfaces",
 	  RULE_HELP
 	  "  --unreadable WHAT packets whose ports or flags cannot be read, for all rules: drop\n"
 	  "                    (default) or pass\n"
+	  "  --local           what this host sends itself, too; without IF nothing else\n"
+	  "  --cgroup PATH     with --local: of processes in this cgroup only\n"
 	  "  --divert-only     no rules here: only keep packets for sockets on foreign addresses\n"
 	  "  --hook HOOK       auto (default), tcx or clsact\n"
 	  "  --after LIST      programs, by name or id, that may run before ours; without it ours\n"
@@ -84,6 +88,8 @@ static const struct command commands[] = {
 	  RULE_HELP
 	  "  --action ACTION   proxy (default), pass, drop, reset or audit\n"
 	  "  --interface LIST  only flows that enter these interfaces: eth0,wg*\n"
+	  "  --local[=WHAT]    what this host sends itself: yes (too), only or no (default)\n"
+	  "  --cgroup LIST     own traffic of these cgroups only: /user.slice, or ids\n"
 	  "  --before NAME     insert the rule before this one (default: append it)\n" LEARN_HELP
 		  SHOW_BPFTOOL_HELP FORMER_HELP,
 	  cmd_rule },
