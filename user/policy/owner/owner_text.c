@@ -97,7 +97,7 @@ static int parse_path(const char *text, struct owner_item *owner, const char **r
 
 	while (len > 1 && len < sizeof(path) && path[len - 1] == '/')
 		path[--len] = '\0';
-	if (is_word(path, OWNER_NAME_MAX) && (len == 1 || is_plain_path(path)))
+	if (*text && is_word(path, OWNER_NAME_MAX) && (len == 1 || is_plain_path(path)))
 		return take_name(path, owner, ret_why);
 	*ret_why = "not the path of a cgroup, or its id";
 	return -EINVAL;
