@@ -132,4 +132,41 @@ try loader check "$WORK/check.conf"
 like "check: own traffic is not attached" "$ERR" 'rule a\]: local = only, but not in \[loader\] \(local = yes\): the rule never matches'
 like "half of the rule" "$ERR" 'rule b\]: .*does not match own traffic'
 do_ok "detach" loader detach --all
+
+# ---- the state of a build that had no owners
+# older — as that build leaves it: without the maps, and with the number of another build
+older() {
+	rm "$PINS/owners" "$PINS/internal/owners_gen"
+	python3 - "$PINS/config" <<-'END'
+		import json, subprocess, sys
+		run = lambda *words: subprocess.run(["bpftool", "-j", "map", *words], check=True, capture_output=True).stdout
+		value = json.loads(run("lookup", "pinned", sys.argv[1], "key", "0", "0", "0", "0"))["value"]
+		value[20] = "0x%02x" % (int(value[20], 16) ^ 1)
+		run("update", "pinned", sys.argv[1], "key", "0", "0", "0", "0", "value", *value)
+	END
+}
+printf '[loader]\ninterfaces = r0\n[rule default]\nports = 80\n[rule second]\nports = 81\n' >"$WORK/two.conf"
+for turn in even odd; do
+	do_ok "$turn generation: attach" loader attach r0 --ports 80
+	[[ $turn == even ]] || do_ok "$turn generation: apply" loader apply "$WORK/two.conf"
+	older
+	do_ok "$turn generation: another build reads the state" loader rule list
+	do_ok "$turn generation: and edits it" loader rule add also --ports 82
+	refuses "$turn generation: but has no place for owners" 1 'an older build made it, which knows no own traffic' \
+		loader rule add own --local=only --uid 5 --ports 1
+	unlike "$turn generation: the rule is not left there" "$(loader rule list)" ' own:'
+	do_ok "$turn generation: attach replaces its programs" loader attach r0
+	do_ok "$turn generation: then there is one" loader rule add own --local=only --uid 5 --ports 1
+	like "$turn generation: the map has them" "$(owners)" 'uid/96 5 '
+	like "$turn generation: the list, too" "$(loader rule list)" 'own: tcp/1, own traffic only of uid 5'
+	if [[ $turn == odd ]]; then
+		do_ok "$turn generation: rollback to what the older build had" loader rollback
+		unlike "$turn generation: without owners" "$(loader rule list)" 'uid'
+		do_ok "$turn generation: an edit of it" loader rule add back --local --gid 6 --ports 1
+		like "$turn generation: in the live map" "$(owners)" 'gid/96 6 '
+		do_ok "$turn generation: and forth" loader rollback
+		like "$turn generation: with owners" "$(loader rule list)" 'own: tcp/1, own traffic only of uid 5'
+	fi
+	do_ok "$turn generation: detach" loader detach --all
+done
 finish
