@@ -118,6 +118,49 @@ like "save knows it" "$(loader save | tr '\n' ' ')" 'interfaces = r0 local = yes
 try loader diff "$WORK/saved.conf"
 like "diff knows it" "$OUT" 'interface lo \(local\): attached, but not in the file'
 
+# ---- test --local
+answers() { # TEXT CODE ERE OPTION...
+	local text=$1 code=$2 ere=$3
+	shift 3
+
+	try loader test --local "$@"
+	is "$text: exit" "$RC" "$code"
+	like "$text" "$OUT" "$ere"
+}
+cat >"$WORK/own.conf" <<END
+[rule user]
+local = only
+uid = nobody
+ports = 443
+action = pass
+[rule group]
+local = only
+cgroup = /$CG
+gid = 7
+action = drop
+[rule rest]
+local = yes
+ports = 443 22
+on-proxy-down = reset
+[rule routed]
+END
+answers "test: a user" 6 'in lo: rule 0 user: left alone' --config "$WORK/own.conf" --uid nobody tcp $GATE4 $SERVER4:443
+answers "test: another one" 0 'in lo: rule 2 rest: proxy relay' --config "$WORK/own.conf" --uid 5 tcp $GATE4 $SERVER4:443
+answers "test: a cgroup below" 7 'in lo: rule 1 group: dropped' --config "$WORK/own.conf" --gid 7 \
+	--cgroup "$CG/inner" tcp $GATE6 "[$SERVER6]:9"
+answers "test: by id it has none above it" 6 'no rule concerns it' --config "$WORK/own.conf" --gid 7 \
+	--cgroup "$(cgroup_id "/$CG/inner")" tcp $GATE6 "[$SERVER6]:9"
+answers "test: no rule for own traffic" 6 'no rule concerns it' --config "$WORK/own.conf" tcp $GATE4 $SERVER4:80
+answers "test: an address of this host" 6 'addressed to this host' --config "$WORK/own.conf" tcp $GATE4 $GATE4:443
+answers "test: loopback" 6 'addressed to this host' --config "$WORK/own.conf" tcp 127.0.0.1 127.0.0.1:443
+do_ok "apply these" loader apply "$WORK/own.conf"
+answers "test: nobody listens" 5 'rule 2 rest: proxy relay: there is no listener: refused' tcp $GATE4 $SERVER4:443
+loader -j test --local tcp $GATE4 $SERVER4:443 >"$WORK/answer"
+ok "test as JSON as its schema says" valid_json test "$WORK/answer"
+refuses "test: an owner of a flow that enters" 2 '--uid: flows that enter have no owner' \
+	loader test --uid 5 tcp $CLIENT4 $SERVER4:443
+refuses "test: two users" 2 '--uid takes one name or id' loader test --local --uid 5,6 tcp $GATE4 $SERVER4:443
+
 # ---- check
 conf() { printf '%s\n' "$@" >"$WORK/check.conf"; }
 conf '[rule a]' 'local = only' 'uid = no-such-user'

@@ -16,23 +16,31 @@
 #include "loader/check/tools/return_path.h"
 #include "loader/commands.h"
 #include "loader/edit/conffile.h"
+#include "loader/edit/ruleopts.h"
+#include "loader/own/own_flow.h"
 #include "loader/show/test_answer.h"
 #include "loader/steps/iface.h"
 #include "loader/steps/session_open.h"
 
 #define CLIENT_PORT 40000
 
-enum { OPT_IN = 3000, OPT_CONFIG };
+enum { OPT_IN = 3000, OPT_CONFIG, OPT_OWN };
 
 static const struct option options[] = {
 	{ "in", required_argument, NULL, OPT_IN },
 	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "local", no_argument, NULL, OPT_OWN },
+	{ "uid", required_argument, NULL, OPT_UID },
+	{ "gid", required_argument, NULL, OPT_GID },
+	{ "cgroup", required_argument, NULL, OPT_CGROUP },
 	APP_LONG_OPTIONS,
 };
 
 struct request {
 	const char *ifname, *config;
 	struct simulated_flow flow;
+	bool local;
+	struct rule_options sender; /* --uid, --gid, --cgroup */
 };
 
 /* ---- command line ------------------------------------------------------- */
@@ -77,6 +85,39 @@ static int take_operand(struct request *request, const char *operand)
 	return app_usage_error("test: unexpected argument %s", operand);
 }
 
+static int take_option(struct request *request, int opt, const char *value)
+{
+	switch (opt) {
+	case OPT_IN:
+		request->ifname = value;
+		return 0;
+	case OPT_CONFIG:
+		request->config = value;
+		return 0;
+	case OPT_OWN:
+		request->local = true;
+		request->sender.rule.local = TPROXY_LOCAL_ONLY;
+		return 0;
+	default:
+		return rule_options_take(&request->sender, opt, value);
+	}
+}
+
+static int check_sender(struct request *request)
+{
+	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++) {
+		const struct owner_set *set = &request->sender.rule.owners[kind];
+
+		if (set->none || set->n > 1 ||
+		    (set->n && set->items[0].first != set->items[0].last))
+			return app_usage_error("test: --%s takes one name or id",
+					       owner_kind_names[kind]);
+	}
+	if (request->local && request->ifname)
+		return app_usage_error("test: --local or --in, not both");
+	return rule_options_finish(&request->sender) ? EXIT_USAGE : EXIT_DONE;
+}
+
 static int parse_request(struct app *app, int argc, char **argv, struct request *request)
 {
 	const char *operand;
@@ -85,13 +126,13 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 	while (!code && (opt = app_next(app, argc, argv, options, &operand)) != -1) {
 		if (opt == '?')
 			return EXIT_USAGE;
-		if (opt == OPT_IN)
-			request->ifname = optarg;
-		if (opt == OPT_CONFIG)
-			request->config = optarg;
 		if (!opt)
 			code = take_operand(request, operand);
+		else if (take_option(request, opt, optarg))
+			return EXIT_USAGE;
 	}
+	if (!code)
+		code = check_sender(request);
 	if (code)
 		return code;
 	if (!request->flow.dst.port)
@@ -267,6 +308,20 @@ static int test(struct session *session, struct request *request, const struct c
 	return code ? code : test_answer_print(&answer, session->app->json);
 }
 
+static int test_own(struct session *session, const struct request *request,
+		    const struct config *config)
+{
+	struct test_answer answer __cleanup_answer = { .policy_only = config != NULL,
+						       .ifname = "lo" };
+	struct own_sender sender;
+	const struct own_flow own = { &request->flow, &sender, config };
+
+	if (own_sender_find(&request->sender.rule, &sender) ||
+	    own_flow_decide(session, &own, &answer.simulation, &answer.rule, &answer.attached))
+		return EXIT_FAILED;
+	return test_answer_print(&answer, session->app->json);
+}
+
 static int open_session(struct session *session, struct app *app, bool required)
 {
 	enum log_level level = app->level;
@@ -288,19 +343,31 @@ static int open_session(struct session *session, struct app *app, bool required)
 	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
-int cmd_test(struct app *app, int argc, char **argv)
+static int run(struct app *app, struct request *request)
 {
 	struct session session __cleanup_session = SESSION_CLOSED;
-	struct config config __cleanup_config = { 0 };
-	struct request request = { 0 };
-	int code = parse_request(app, argc, argv, &request);
+	struct config file __cleanup_config = { 0 };
+	const struct config *config = request->config ? &file : NULL;
+	int code;
 
-	if (code)
-		return code;
-	if (request.config && conffile_read(request.config, NULL, &config))
+	if (config && conffile_read(request->config, NULL, &file))
 		return EXIT_FAILED;
 	if (!app_enter(app))
 		return EXIT_FAILED;
-	code = open_session(&session, app, !request.config);
-	return code ? code : test(&session, &request, request.config ? &config : NULL);
+	code = open_session(&session, app, !config);
+	if (code)
+		return code;
+	return request->local ? test_own(&session, request, config) :
+				test(&session, request, config);
+}
+
+int cmd_test(struct app *app, int argc, char **argv)
+{
+	struct request request = { 0 };
+	int code = parse_request(app, argc, argv, &request);
+
+	if (!code)
+		code = run(app, &request);
+	rule_options_free(&request.sender);
+	return code;
 }

@@ -122,9 +122,15 @@ static const struct command commands[] = {
 	  cmd_confirm },
 	{ "rollback", "", "restore the policy from before the last apply", NULL, cmd_rollback },
 	{ "save", "", "print the live policy as a configuration file", NULL, cmd_save },
-	{ "test", "[--in IF] [--config FILE] PROTO SRC[:PORT] DST:PORT",
+	{ "test",
+	  "[--in IF | --local [--uid N] [--gid N] [--cgroup PATH]] [--config FILE]\n"
+	  "       PROTO SRC[:PORT] DST:PORT",
 	  "show what would happen to a flow, by which rule, and whether it would arrive",
 	  "  --in IF           the interface it enters (default: the one of the route back to SRC)\n"
+	  "  --local           this host sends it itself\n"
+	  "  --uid USER        who sends it, by name or id (default: who runs this)\n"
+	  "  --gid GROUP       likewise\n"
+	  "  --cgroup CGROUP   the path or id of its cgroup (default: that of this command)\n"
 	  "  --config FILE     ask this file, not the live policy; nothing needs to be attached\n"
 	  "\nWrite an IPv6 address with a port in brackets. Nothing is sent or counted.\n"
 	  "Exit 0: it would be proxied and arrive; 4: the same, with remarks; 5: it would be proxied\n"
