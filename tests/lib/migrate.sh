@@ -10,7 +10,7 @@ POOL4=10.77.1.101
 abi() { bpftool -j map dump pinned "$PINS/config" | json_value "int(o[0]['value'][0], 16)"; }
 loader_json() { "$1" -n "$ROUTER" -j "${@:3}" | json_value "$2"; }
 rules() { # LOADER — without their counters, and without what only one of both knows
-	loader_json "$1" "[{k: v for k, v in sorted(r.items()) if k not in ('flows', 'packets', 'bytes', 'last_minute', 'unrouted', 'ports', 'interface', 'on_proxy_down')} for r in o['rules']]" rule list
+	loader_json "$1" "[{k: v for k, v in sorted(r.items()) if k not in ('flows', 'packets', 'bytes', 'last_minute', 'unrouted', 'local', 'ports', 'interface', 'on_proxy_down')} for r in o['rules']]" rule list
 }
 rule_flows() { loader_json "$1" "sum(r['flows'] for r in o['rules'])" rule list; }
 view() { # LOADER — what a migration must not change in status; old ones have neither `before` nor `dead`
