@@ -176,6 +176,22 @@ like "check: own traffic is not attached" "$ERR" 'rule a\]: local = only, but no
 like "half of the rule" "$ERR" 'rule b\]: .*does not match own traffic'
 do_ok "detach" loader detach --all
 
+# ---- attach
+do_ok "attach" loader attach r0 --ports 80
+do_ok "own traffic of a user" loader attach --local --uid nobody --ports 443
+like "has a rule of its own" "$(loader rule list)" 'default-local: tcp/443, own traffic only of uid nobody, '
+do_ok "the same user" loader attach --local --uid 65534 --ports 22
+like "extends it" "$(loader rule list)" 'default-local: tcp/22,tcp/443, own traffic only of uid nobody, '
+do_ok "another user" loader attach --local --uid 5 --ports 443
+like "gets another rule" "$(loader rule list)" 'default-local-2: tcp/443, own traffic only of uid 5, '
+do_ok "the interface again" loader attach r0 --ports 81
+like "meets its own rule" "$(loader rule list)" 'default: tcp/80-81 from'
+do_ok "both" loader attach r0 --local --ports 82
+like "extend the rule of the interface" "$(loader rule list)" 'default: tcp/80-82, own traffic, from'
+refuses "owners of nothing" 2 '--gid: flows that enter have no owner' loader attach r0 --gid 5 --ports 80
+refuses "a cgroup of nothing" 2 '--cgroup goes with --local' loader attach r0 --cgroup /x
+do_ok "detach all" loader detach --all
+
 # ---- the state of a build that had no owners
 # older — as that build leaves it: without the maps, and with the number of another build
 older() {
