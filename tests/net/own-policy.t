@@ -192,6 +192,28 @@ refuses "owners of nothing" 2 '--gid: flows that enter have no owner' loader att
 refuses "a cgroup of nothing" 2 '--cgroup goes with --local' loader attach r0 --cgroup /x
 do_ok "detach all" loader detach --all
 
+# ---- watch follows a cgroup
+do_ok "attach" loader attach r0 --ports 80
+do_ok "a rule for two cgroups" loader rule add two --local=only --cgroup "/$CG,/$CG/inner" --ports 443
+nsenter --net="/run/netns/$ROUTER" -- "$LOADER" --pin-dir "$PINS" watch >"$WORK/log/watch" 2>&1 &
+watching=$!
+has() { owners | grep -q "cgroup/96 $1 "; }
+has_no() { ! has "$1"; }
+old=$(cgroup_id "/$CG/inner")
+ok "the map has its id" has "$old"
+rmdir "$C2/$CG/inner"
+ok "it is gone: its id goes" wait_for 20 has_no "$old"
+like "the rule still names it" "$(loader rule list)" "two: .*cgroup /$CG,/$CG/inner, from"
+ok "the other one stays" has "$(cgroup_id "/$CG")"
+mkdir "$C2/$CG/inner"
+ok "it is back: with its new id" wait_for 20 has "$(cgroup_id "/$CG/inner")"
+like "save has the path" "$(loader save)" "cgroup = /$CG /$CG/inner"
+ok "watch says so" grep -q "rule two: cgroup /$CG/inner is a new one" "$WORK/log/watch"
+kill $watching
+wait $watching
+is "watch ends" $? 0
+do_ok "detach all" loader detach --all
+
 # ---- the state of a build that had no owners
 # older — as that build leaves it: without the maps, and with the number of another build
 older() {

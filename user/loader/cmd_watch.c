@@ -17,6 +17,7 @@
 #include "loader/edit/apply.h"
 #include "loader/edit/apply_devices.h"
 #include "loader/edit/conffile.h"
+#include "loader/own/follow.h"
 #include "loader/steps/confirm_guard.h"
 #include "loader/steps/session_open.h"
 #include "loader/steps/setup.h"
@@ -194,6 +195,8 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 	w->monitor.table = session->state.config.table;
 	if (!err)
 		err = reconcile(&r);
+	if (!err)
+		err = own_follow_cgroups(session);
 	if (!err)
 		watch_events_down(&w->events, &session->state);
 	if (!err)

@@ -55,7 +55,7 @@ static const char *cause(enum tproxy_owner_kind kind, int err)
 	case TPROXY_OWNER_GID:
 		return "no such group (getent group NAME)";
 	default:
-		return "no such cgroup now; it matches nothing until the policy is applied again";
+		return "no such cgroup now; it matches nothing until it is there (watch, or apply again)";
 	}
 }
 
