@@ -76,6 +76,7 @@ static void test_generations(const struct world *w)
 		[TABLES_SRC4] = bpf_map__fd(w->skel->maps.src4_gen),
 		[TABLES_SRC6] = bpf_map__fd(w->skel->maps.src6_gen),
 		[TABLES_PORTS] = bpf_map__fd(w->skel->maps.ports_gen),
+		[TABLES_OWNERS] = bpf_map__fd(w->skel->maps.owners_gen),
 		[TABLES_RULES] = bpf_map__fd(w->skel->maps.rules_gen),
 	};
 	struct policy_maps next;

@@ -91,6 +91,7 @@ static inline struct policy_maps policy_maps_maps(const struct world *w)
 		[TABLES_SRC4] = bpf_map__fd(w->skel->maps.src4),
 		[TABLES_SRC6] = bpf_map__fd(w->skel->maps.src6),
 		[TABLES_PORTS] = bpf_map__fd(w->skel->maps.ports),
+		[TABLES_OWNERS] = bpf_map__fd(w->skel->maps.owners),
 		[TABLES_RULES] = bpf_map__fd(w->skel->maps.rules),
 	} };
 }
