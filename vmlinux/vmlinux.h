@@ -27,6 +27,7 @@ enum {
 	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_SOCKMAP = 15,
+	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
@@ -35,6 +36,8 @@ enum {
 	BPF_HDR_START_NET = 1,
 	BPF_F_RECOMPUTE_CSUM = 1,
 	BPF_F_PSEUDO_HDR = 16,
+	BPF_F_MARK_MANGLED_0 = 32,
+	BPF_SK_STORAGE_GET_F_CREATE = 1,
 	BPF_FIB_LKUP_RET_SUCCESS = 0,
 	BPF_FIB_LKUP_RET_BLACKHOLE = 1,
 	BPF_FIB_LKUP_RET_UNREACHABLE = 2,
@@ -298,6 +301,21 @@ struct bpf_redir_neigh {
 	union {
 		__be32 ipv4_nh;
 		__u32 ipv6_nh[4];
+	};
+};
+
+struct bpf_sock_addr {
+	__u32 user_family;
+	__u32 user_ip4;
+	__u32 user_ip6[4];
+	__u32 user_port;
+	__u32 family;
+	__u32 type;
+	__u32 protocol;
+	__u32 msg_src_ip4;
+	__u32 msg_src_ip6[4];
+	union {
+		struct bpf_sock *sk;
 	};
 };
 
