@@ -60,7 +60,7 @@ RELAY_OBJ  := $(call obj,$(RELAY_SRC))
 # uses nothing; of user/relay the loader uses only config/, for `check`.
 LIB_A      := $(BUILD)/tproxy.a
 RELAY_A    := $(BUILD)/relay.a
-SKEL       := $(BUILD)/tproxy.skel.h $(BUILD)/probe.skel.h $(BUILD)/trace.skel.h
+SKEL       := $(addprefix $(BUILD)/,$(addsuffix .skel.h,tproxy own probe trace))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -166,7 +166,8 @@ $(BUILD)/tests/helpers/%: $(BUILD)/tests/helpers/%.o
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 
-$(BUILD)/tests/helpers/firewall: $(BUILD)/tests/helpers/firewall.o $(LIB_A)
+$(BUILD)/tests/helpers/own.o: | $(SKEL)
+$(BUILD)/tests/helpers/firewall $(BUILD)/tests/helpers/own: $(BUILD)/tests/helpers/%: $(BUILD)/tests/helpers/%.o $(LIB_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LOADER_LIBS) -o $@
 

@@ -37,11 +37,11 @@ static __always_inline bool listener_device_fits(const struct bpf_sock *s, const
 	return !m->vrf || s->bound_dev_if == skb->ingress_ifindex;
 }
 
-static __always_inline struct bpf_sock *listener_lookup(struct __sk_buff *skb, struct flow *to)
+static __always_inline struct bpf_sock *listener_lookup(void *ctx, struct flow *to)
 {
 	if (to->proto == IPPROTO_TCP)
-		return lookup_socket(bpf_sk_lookup_tcp, skb, to);
-	return lookup_socket(bpf_sk_lookup_udp, skb, to);
+		return lookup_socket(bpf_sk_lookup_tcp, ctx, to);
+	return lookup_socket(bpf_sk_lookup_udp, ctx, to);
 }
 
 /*
@@ -49,7 +49,7 @@ static __always_inline struct bpf_sock *listener_lookup(struct __sk_buff *skb, s
  * destination, the client's as the source, so that SO_REUSEPORT spreads flows. Returns a reference.
  */
 static __always_inline struct bpf_sock *
-listener_by_address(struct __sk_buff *skb, const struct tproxy_rule *rule, const struct flow *f)
+listener_by_address(void *ctx, const struct tproxy_rule *rule, const struct flow *f)
 {
 	struct flow to = *f;
 	struct bpf_sock *s;
@@ -61,7 +61,7 @@ listener_by_address(struct __sk_buff *skb, const struct tproxy_rule *rule, const
 		__builtin_memcpy(to.tuple.ipv6.daddr, rule->proxy6, 16);
 		to.tuple.ipv6.dport = rule->proxy_port;
 	}
-	s = listener_lookup(skb, &to);
+	s = listener_lookup(ctx, &to);
 	if (s && s->dst_port == 0)
 		return s;
 	/*
@@ -74,19 +74,21 @@ listener_by_address(struct __sk_buff *skb, const struct tproxy_rule *rule, const
 		to.tuple.ipv4.sport = 0;
 	else
 		to.tuple.ipv6.sport = 0;
-	return listener_lookup(skb, &to);
+	return listener_lookup(ctx, &to);
 }
 
-/* Returns a reference, or NULL. ret_slot: of the listener, or NO_SLOT if it is in none. */
-static __always_inline struct bpf_sock *find_listener(struct __sk_buff *skb,
-						      const struct tproxy_rule *rule,
+/*
+ * ctx: of a program that can look sockets up. Returns a reference, or NULL. ret_slot: of the
+ * listener, or NO_SLOT if it is in none.
+ */
+static __always_inline struct bpf_sock *find_listener(void *ctx, const struct tproxy_rule *rule,
 						      const struct flow *f, __u32 *ret_slot)
 {
 	struct tproxy_flow_key key;
 
 	if (rule->proxy_port) {
 		*ret_slot = NO_SLOT;
-		return listener_by_address(skb, rule, f);
+		return listener_by_address(ctx, rule, f);
 	}
 	key = flow_key(f);
 	*ret_slot = flow_slot(rule->group, &key, f->family);

@@ -49,8 +49,11 @@ static __always_inline bool is_asking(__u32 ports)
 typedef struct bpf_sock *(*socket_helper)(void *ctx, struct bpf_sock_tuple *tuple, __u32 size,
 					  __u64 netns, __u64 flags);
 
-/* helper: bpf_skc_lookup_tcp or one of its kind. Returns a reference, or NULL. */
-static __always_inline struct bpf_sock *lookup_socket(socket_helper helper, struct __sk_buff *skb,
+/*
+ * helper: bpf_skc_lookup_tcp or one of its kind. ctx: of any program that has it. Returns a
+ * reference, or NULL.
+ */
+static __always_inline struct bpf_sock *lookup_socket(socket_helper helper, void *ctx,
 						      struct flow *f)
 {
 	struct bpf_sock *found;
@@ -58,10 +61,10 @@ static __always_inline struct bpf_sock *lookup_socket(socket_helper helper, stru
 	/* The tuple's size must be a constant in each call, or the verifier refuses it. */
 	if (f->family == AF_INET) {
 		set_asking(asked_ports(f->tuple.ipv4.sport, f->tuple.ipv4.dport));
-		found = helper(skb, &f->tuple, sizeof(f->tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+		found = helper(ctx, &f->tuple, sizeof(f->tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
 	} else {
 		set_asking(asked_ports(f->tuple.ipv6.sport, f->tuple.ipv6.dport));
-		found = helper(skb, &f->tuple, sizeof(f->tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+		found = helper(ctx, &f->tuple, sizeof(f->tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 	}
 	set_asking(0);
 	return found;

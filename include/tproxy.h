@@ -418,7 +418,13 @@ struct tproxy_after_key {
 	  "flow starts that a reset rule refused with a reset or ICMP error")                      \
 	X(RULE_AUDIT, "rule_audit", "flow starts that an audit rule let through and counts")       \
 	X(AUDIT_FULL, "audit_full", "flow starts that were not audited: the table is full")        \
-	X(AUDIT_LOST, "audit_lost", "audited flows that nobody logged in time: record dropped")
+	X(AUDIT_LOST, "audit_lost", "audited flows that nobody logged in time: record dropped")    \
+	X(OWN_FLOW, "own_flow", "sockets of this host whose connection a proxy gets")              \
+	X(OWN_DATAGRAM, "own_datagram", "datagrams of unconnected sockets here that a proxy gets") \
+	X(OWN_STALE, "own_stale", "marked packets of this host that no rule wants: sent directly") \
+	X(OWN_DEVICE, "own_device", "sockets bound to a device: not proxied")                      \
+	X(OWN_FULL, "own_full", "datagrams that found no free token: treated as down")             \
+	X(OWN_WIRE, "own_wire", "packets for tokens that would have left this host: dropped")
 
 enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,

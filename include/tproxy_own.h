@@ -11,7 +11,12 @@
 #define TPROXY_OWN_DEFAULT_MARK 0x4000000u
 /* 127.128.0.0/16 and this /96 stand for destinations of datagrams without a connection. */
 #define TPROXY_OWN_TOKEN4 0x7f800000u
+#define TPROXY_OWN_LEVELS 16 /* of nested cgroups that rules can name */
 #define TPROXY_OWN_TOKENS 65536
+/* A destination has a token in one set only, so that none needs a second map to be found. */
+#define TPROXY_OWN_WAYS 8
+/* A token that was used within this time keeps its destination: a corked datagram may wait. */
+#define TPROXY_OWN_TOKEN_NS (10 * 1000000000ULL)
 
 enum tproxy_own_flag {
 	TPROXY_OWN_DENY_BOUND =
@@ -26,7 +31,13 @@ struct tproxy_own {
 	__u32 flags;      /* enum tproxy_own_flag, OR */
 	__u32 relay_mark; /* sockets with exactly this mark belong to a proxy; 0: none */
 	__u8 token6[12];  /* the first 96 bits of IPv6 tokens, network byte order */
-	__u32 zero;       /* padding */
+	/*
+	 * Where packets leave that no rule wants any more, on a host that does not forward: there the
+	 * programs cannot ask for the route. 0: they are dropped there.
+	 */
+	__u32 out4; /* ifindex of the default route */
+	__u32 out6;
+	__u32 zero; /* padding */
 };
 
 /* Who sends. One kind of condition that a rule can have beside the flow. */
@@ -50,29 +61,28 @@ struct tproxy_owner_key {
 	__u8 id[8]; /* network byte order */
 };
 
-/* What connect noted for a socket, in its local storage. */
+/* What connect noted for a socket, in its local storage. After a new policy the rules are asked again. */
 struct tproxy_own_sock {
 	__u32 rule;       /* number of the rule that took the flow */
 	__u32 generation; /* of the policy at that time */
+	__u32 uid;        /* of the process that called connect */
+	__u32 gid;
+	__u32 bound;                      /* 1: the socket had a source address before */
+	__u32 zero;                       /* padding */
+	__u64 cgroups[TPROXY_OWN_LEVELS]; /* of the process, by id, the root first; then 0 */
 };
 
 /* By index, 0…TPROXY_OWN_TOKENS - 1: the destination that a token stands for. */
 struct tproxy_token {
 	__u8 dst[16];  /* network byte order, IPv4 as ::ffff:a.b.c.d */
 	__u64 last_ns; /* of the latest datagram, CLOCK_MONOTONIC; 0: the token is free */
-	__u32 rule;    /* number of the rule that took it */
+	__u32 rule;    /* number of the rule that took it; TPROXY_NO_RULE: being written */
 	__u32 zero;    /* padding */
 };
 
-/* To the index of its token. */
-struct tproxy_token_key {
-	__u8 dst[16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
-	__u32 rule;
-};
-
-_Static_assert(sizeof(struct tproxy_own) == 40, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_own) == 48, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_owner_key) == 16, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_token) == 32, "pinned ABI");
-_Static_assert(sizeof(struct tproxy_token_key) == 20, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_own_sock) == 152, "pinned ABI");
 
 #endif

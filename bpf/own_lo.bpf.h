@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Packets on lo that this host sent to a proxy: by our bit in the mark, or to a token. The route has
+ * delivered them to this host already; here they get their destination back, and flow starts their
+ * listener. What no rule wants (any more) leaves as if it had never been here. All others are left
+ * alone at once, because all traffic of lo pays for that.
+ */
+#ifndef TPROXY_OWN_LO_BPF_H
+#define TPROXY_OWN_LO_BPF_H
+
+#include "action.bpf.h"
+#include "count.bpf.h"
+#include "flow.bpf.h"
+#include "frag.bpf.h"
+#include "intent.bpf.h"
+#include "match.bpf.h"
+#include "own_match.bpf.h"
+#include "own_restore.bpf.h"
+#include "own_sender.bpf.h"
+#include "own_token.bpf.h"
+#include "parse.bpf.h"
+#include "route.bpf.h"
+#include "steer.bpf.h"
+#include "tproxy.h"
+#include "tproxy_own.h"
+#include "verdict.bpf.h"
+
+#define TC_ACT_UNSPEC (-1)
+#define TC_ACT_SHOT 2
+
+/* How a packet came here. */
+enum lo_way {
+	LO_NONE,  /* it is none of ours */
+	LO_MARK,  /* its socket has our bit */
+	LO_TOKEN, /* it is addressed to a token; sendmsg has found the rule */
+};
+
+/* What to do with it. VERDICT_KEEP of verdict.bpf.h is "deliver" here. */
+#define LO_ESCAPE VERDICT_NEXT
+
+/* ---- recognise ---------------------------------------------------------- */
+
+static __always_inline bool to_token(struct __sk_buff *skb, const struct tproxy_own *own)
+{
+	__u32 dst[4];
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return !load_net(skb, IP_DST_OFFSET, dst, sizeof(dst[0])) && is_token4(dst[0]);
+	return skb->protocol == bpf_htons(ETH_P_IPV6) &&
+	       !load_net(skb, IPV6_DST_OFFSET, dst, sizeof(dst)) && is_token6(own, dst);
+}
+
+static __always_inline __u32 token_index(const struct flow *f)
+{
+	return f->family == AF_INET ? bpf_ntohl(f->tuple.ipv4.daddr) & 0xffff :
+				      bpf_ntohl(f->tuple.ipv6.daddr[3]);
+}
+
+/* ---- rule --------------------------------------------------------------- */
+
+static __always_inline struct match rule_number(const struct tproxy_config *cfg, __u32 number)
+{
+	__u32 slot = live_slot(cfg);
+	struct match m = { .number = number };
+
+	m.rule = live_lookup(&rules_gen, &slot, &number);
+	return m;
+}
+
+/* A flow start whose rule is known. The hooks have counted what is not for a proxy. */
+static __always_inline enum verdict lo_start(struct __sk_buff *skb, const struct match *m,
+					     struct flow *f, const struct intent *i)
+{
+	if (!m->rule || m->rule->action == TPROXY_ACTION_PASS ||
+	    m->rule->action == TPROXY_ACTION_AUDIT || m->rule->action == TPROXY_ACTION_NONE)
+		return leave(TPROXY_COUNT_OWN_STALE);
+	count_rule(m->number, f->bytes, f->proto == IPPROTO_TCP);
+	if (m->rule->action == TPROXY_ACTION_RESET)
+		return act_reset(skb, f);
+	if (m->rule->action == TPROXY_ACTION_DROP)
+		return act_drop(f);
+	/* traceroute: the first router answers, as ip_forward() would */
+	if (f->ttl <= 1)
+		return leave(TPROXY_COUNT_TTL);
+	if (f->frag == FRAG_FIRST && m->rule->on_down != TPROXY_ON_DOWN_PASS)
+		frag_note_dropped(f);
+	return steer(skb, m, f, i->how, i->why);
+}
+
+/*
+ * Segments that no socket owns, of a connection that the proxy has lost. Delivered, they are answered
+ * with RST: by the listener, or by the kernel.
+ */
+static __always_inline enum verdict lo_late(struct __sk_buff *skb, const struct match *m,
+					    struct flow *f, const struct intent *i)
+{
+	if (i->what == INTENT_ASK_RULES && m->rule && m->rule->action == TPROXY_ACTION_PROXY)
+		steer(skb, m, f, i->how, i->why);
+	return VERDICT_KEEP;
+}
+
+static __always_inline enum verdict lo_marked(struct __sk_buff *skb,
+					      const struct tproxy_config *cfg, struct flow *f)
+{
+	struct intent i = f->proto == IPPROTO_TCP ? tcp_intent(skb, f) : udp_intent(skb, f);
+	struct match m;
+	int rule;
+
+	if (i.what == INTENT_KEEP)
+		return keep(i.why);
+	rule = sender_rule(skb, f);
+	if (rule == SENDER_UNNOTED || rule == SENDER_NO_RULE)
+		return leave(TPROXY_COUNT_OWN_STALE);
+	if (rule < 0)
+		return f->proto == IPPROTO_TCP ? VERDICT_KEEP : leave(TPROXY_COUNT_OWN_STALE);
+	m = rule_number(cfg, (__u32)rule);
+	if (i.what == INTENT_LEAVE || !is_flow_start(i.how))
+		return lo_late(skb, &m, f, &i);
+	return lo_start(skb, &m, f, &i);
+}
+
+/* Every datagram to a token is a start, unless a connected socket of the proxy has the flow. */
+static __always_inline enum verdict lo_token(struct __sk_buff *skb, const struct tproxy_config *cfg,
+					     struct flow *f, __u32 rule)
+{
+	struct intent i = udp_intent(skb, f);
+	struct match m;
+
+	if (i.what == INTENT_KEEP)
+		return keep(i.why);
+	m = rule_number(cfg, rule);
+	return lo_start(skb, &m, f, &i);
+}
+
+/* ---- packet ------------------------------------------------------------- */
+
+static __always_inline enum verdict lo_flow(struct __sk_buff *skb, const struct tproxy_config *cfg,
+					    struct flow *f, enum lo_way way, __u32 rule)
+{
+	enum verdict verdict;
+
+	if (f->frag == FRAG_LATER)
+		return decide_later_fragment(f);
+	if (f->frag == FRAG_FIRST)
+		frag_forget(f);
+	verdict = way == LO_TOKEN ? lo_token(skb, cfg, f, rule) : lo_marked(skb, cfg, f);
+	if (verdict == VERDICT_KEEP && f->frag == FRAG_FIRST)
+		frag_note_kept(f);
+	return verdict;
+}
+
+/* ret_way: LO_NONE if somebody sent to a token that is not in use. */
+static __always_inline enum verdict lo_decide(struct __sk_buff *skb, const struct tproxy_own *own,
+					      struct flow *f, enum lo_way *ret_way)
+{
+	const struct tproxy_config *cfg = get_config();
+	enum parse_result result = parse(skb, f);
+	const struct tproxy_token *found;
+	struct tproxy_token token;
+
+	if (!cfg || !f->family)
+		return LO_ESCAPE;
+	if (*ret_way != LO_TOKEN)
+		return result == PARSE_FLOW ? lo_flow(skb, cfg, f, LO_MARK, 0) :
+					      leave(TPROXY_COUNT_OWN_STALE);
+	found = result == PARSE_FLOW && f->proto == IPPROTO_UDP ? token_at(token_index(f)) : NULL;
+	if (!found) {
+		*ret_way = LO_NONE;
+		return VERDICT_NEXT;
+	}
+	token = *found;
+	if (!restore_dst(skb, f, &token))
+		return drop(TPROXY_COUNT_ASSIGN_FAILED);
+	return lo_flow(skb, cfg, f, LO_TOKEN, token.rule);
+}
+
+/*
+ * To the real destination, past the proxy. The kernel does not answer for the route where it does not
+ * forward; there the default route is the best guess. An address of this host is delivered. A global function:
+ * its stack is not in use when the rules are asked.
+ */
+__noinline int escape(struct __sk_buff *skb, const struct flow *f)
+{
+	const struct tproxy_own *own = get_own();
+	struct bpf_fib_lookup fib = {};
+	__u32 out;
+
+	if (!own || !f)
+		return TC_ACT_SHOT;
+	out = f->family == AF_INET ? own->out4 : own->out6;
+	switch (route_look_up(skb, f, &fib)) {
+	case BPF_FIB_LKUP_RET_SUCCESS:
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		return bpf_redirect_neigh(fib.ifindex, NULL, 0, 0);
+	case BPF_FIB_LKUP_RET_NOT_FWDED:
+		return TC_ACT_UNSPEC;
+	case BPF_FIB_LKUP_RET_FWD_DISABLED:
+		if (dst_is_noted(f) || dst_stays_local(f))
+			return TC_ACT_UNSPEC;
+		return out ? bpf_redirect_neigh(out, NULL, 0, 0) : TC_ACT_SHOT;
+	default:
+		return TC_ACT_SHOT;
+	}
+}
+
+/* Only tc sees whether a datagram may be fragmented; a bit passes that on to the proxy's socket. */
+static __always_inline __u32 delivered_mark(struct __sk_buff *skb, const struct flow *f)
+{
+	const struct tproxy_config *cfg = get_config();
+
+	if (!cfg || !f->df || f->proto != IPPROTO_UDP)
+		return skb->mark;
+	return skb->mark | cfg->df_mark;
+}
+
+static __always_inline int lo_packet(struct __sk_buff *skb, const struct tproxy_own *own)
+{
+	enum lo_way way = skb->mark & own->mark ? LO_MARK : LO_NONE;
+	struct flow f = {};
+	enum verdict verdict;
+
+	if (to_token(skb, own))
+		way = LO_TOKEN;
+	if (way == LO_NONE)
+		return TC_ACT_UNSPEC;
+	/* The route is chosen; the proxy's socket must not inherit the bit (tcp_fwmark_accept). */
+	skb->mark &= ~own->mark;
+	verdict = lo_decide(skb, own, &f, &way);
+	if (way == LO_NONE)
+		return TC_ACT_UNSPEC;
+	switch (verdict) {
+	case VERDICT_KEEP:
+		skb->mark = delivered_mark(skb, &f);
+		return TC_ACT_UNSPEC;
+	case VERDICT_DROP:
+		return TC_ACT_SHOT;
+	case VERDICT_REPLY:
+		return bpf_redirect(skb->ifindex, 0);
+	default:
+		return escape(skb, &f);
+	}
+}
+
+#endif

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# The router's own traffic: a cgroup for its applications and one for its proxy, a proxy that answers
+# by itself, and the programs on lo and on the cgroup. Needs test.sh.
+#
+#   app CMD…                 runs CMD on the router, as an application whose traffic may be proxied
+#   sock NAME STEP…          the same with a socket of own.py, in one line
+#   own_up ARG…              servers, proxy, `loader attach` with ARG…, and all for own traffic
+#   own_down                 undoes what own_up attached
+#   through DST PORT [SRC] [LEN]     what the proxy answers
+#   around [SRC] [LEN]               what the server answers
+
+OWN=$TOP/build/tests/helpers/own
+[[ -x $OWN ]] || fatal "tests/helpers/own is built (make tests)"
+
+PORT=7007        # rules concern it
+OTHER=7008       # and not this one
+PROXY_PORT=15100 # of the proxy
+OWN_MARK=0x4000000
+OWN_TABLE=15002
+TOKENS4=127.128.0.0/16
+TOKENS6=fd74:7072:6f78:7900::/96
+CGROUPS=$WORK/cgroup
+CGROUP=$CGROUPS/tproxy-test-${TP_SANDBOX#tp}
+
+own() { r "$OWN" "$1" "$PINS" "${@:2}"; }
+
+in_cgroup() { # NAME CMD…
+	# shellcheck disable=SC2016
+	r sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$CGROUP/$1" "${@:2}"
+}
+app() { in_cgroup app "$@"; }
+sock() { app python3 "$LIB/own.py" "$@" 2>&1 | paste -sd' '; }
+
+through() { echo "proxy $1 $2 ${3:-$(source_for "$1")} ${4:-2}"; }
+around() { echo "direct ${1:-$ROUTER4} ${2:-2}"; }
+source_for() { if [[ $1 == *:* ]]; then echo "$ROUTER6"; else echo "$ROUTER4"; fi; }
+
+# ADDRESS PORT as one word
+at() { echo "$(bracket "$1"):$2"; }
+
+own_cgroups() {
+	local cgroup
+
+	mkdir -p "$CGROUPS"
+	mountpoint -q "$CGROUPS" || mount -t cgroup2 none "$CGROUPS" || skip_inside "cgroup2 cannot be mounted"
+	for cgroup in "$CGROUP" "$CGROUP/app" "$CGROUP/proxy" "$CGROUP/app/inner"; do
+		mkdir "$cgroup"
+	done
+}
+
+# the cgroups are the host's, not the sandbox': they would stay
+own_cgroups_remove() {
+	local cgroup pid
+
+	for cgroup in "$CGROUP/app/inner" "$CGROUP/app" "$CGROUP/proxy" "$CGROUP"; do
+		[[ -d $cgroup ]] || continue
+		while read -r pid; do
+			[[ $pid == 0 ]] || echo "$pid" >"$CGROUPS/cgroup.procs"
+		done <"$cgroup/cgroup.procs" 2>/dev/null
+		wait_for 5 rmdir "$cgroup"
+	done
+}
+own_exit() {
+	local rc=$?
+
+	own_cgroups_remove
+	(exit $rc)
+	test_exit
+}
+trap own_exit EXIT
+
+# own_proxy — starts it in its cgroup
+own_proxy() {
+	rm -f "$WORK/log/own-proxy"
+	serve_run own-proxy "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec python3 $LIB/own.py proxy $PROXY_PORT"
+	OWN_PROXY_PID=$!
+	wait_for 10 grep -q ready "$WORK/log/own-proxy"
+}
+own_proxy_stop() { stop "$OWN_PROXY_PID" KILL; }
+
+own_server() {
+	serve_run own-server "$SERVER" python3 "$LIB/own.py" server $PORT $OTHER
+	wait_for 10 grep -q ready "$WORK/log/own-server"
+}
+
+# own_routes add|del
+own_routes() {
+	local family src
+
+	for family in 4 6; do
+		src=$ROUTER4
+		[[ $family == 4 ]] || src=$ROUTER6
+		r ip -$family rule "$1" iif lo fwmark $OWN_MARK/$OWN_MARK lookup $OWN_TABLE pref 149
+		r ip -$family route "$1" local default dev lo src "$src" table $OWN_TABLE
+	done
+	r ip route "$1" local $TOKENS4 dev lo src "$ROUTER4" table local
+	r ip -6 route "$1" local $TOKENS6 dev lo src "$ROUTER6" table local
+}
+
+# The only place that knows who attaches.
+own_attach() {
+	own attach "$CGROUP" && own_routes add && own exclude "$CGROUP/proxy"
+}
+own_detach() {
+	own hooks off && own_routes del && own detach
+}
+
+own_up() {
+	own_cgroups
+	own_server && own_proxy || fatal "server and proxy start"
+	do_ok "attach" loader attach r0 --proxy $PROXY_PORT "$@"
+	do_ok "attach for own traffic" own_attach
+	own_watch
+}
+own_down() {
+	do_ok "detach own traffic" own_detach
+	do_ok "detach" loader detach --all
+}
+
+# --- what reaches the server: flows, and tokens on the wire ---
+
+own_watch() {
+	s nft -f - <<-NFT
+		table netdev own {
+			counter past_flow { }
+			counter past_token { }
+			chain in {
+				type filter hook ingress device s0 priority 0
+				ip daddr { $SERVER4, $EXTRA4 } tcp dport $PORT counter name past_flow
+				ip daddr { $SERVER4, $EXTRA4 } udp dport $PORT counter name past_flow
+				ip6 daddr { $SERVER6, $EXTRA6 } tcp dport $PORT counter name past_flow
+				ip6 daddr { $SERVER6, $EXTRA6 } udp dport $PORT counter name past_flow
+				ip daddr $TOKENS4 counter name past_token
+				ip6 daddr $TOKENS6 counter name past_token
+				arp daddr ip $TOKENS4 counter name past_token
+			}
+		}
+	NFT
+}
+own_flows() { packets s netdev own past_flow; }
+own_tokens_seen() { packets s netdev own past_token; }
+own_reset() { s nft reset counters table netdev own >/dev/null; }
+
+# none_direct TEXT — no packet of the port of the rules has reached the server since own_reset
+none_direct() { is "$1" "$(own_flows) $(own_tokens_seen)" "0 0"; }
