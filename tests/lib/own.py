@@ -39,6 +39,7 @@ import time
 IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
 IP_RECVORIGDSTADDR, IPV6_RECVORIGDSTADDR = 20, 74
 IP_UNICAST_IF, IPV6_UNICAST_IF = 50, 76
+IP_PKTINFO = 8
 UDP_SEGMENT = 103
 SO_NO_CHECK = 11
 MSG_FASTOPEN = 0x20000000
@@ -104,19 +105,34 @@ def original_dst(control, family):
     return "none", 0
 
 
+def source_control(family, address):
+    """The control message that names the source of a datagram."""
+    packed = socket.inet_pton(family, address)
+    if family == socket.AF_INET:
+        return (socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + packed + bytes(4))
+    return (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, packed + bytes(4))
+
+
+def reply_socket(family, port):
+    """Sends from this port. Bound to an address nobody has, because it must receive nothing."""
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+    sock.bind(("198.18.9.9" if family == socket.AF_INET else "2001:db8::9", port))
+    return sock
+
+
 def on_datagram(sock, word):
     data, control, _flags, peer = sock.recvmsg(65536, 256)
     dst = original_dst(control, sock.family)
     text = f"proxy {dst[0]} {dst[1]}" if word == "proxy" else "direct"
-    back = socket.socket(sock.family, socket.SOCK_DGRAM)
-    back.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if word == "proxy" and sock.family == socket.AF_INET:
-        back.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
-    elif word == "proxy":
-        back.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
-    with back:
-        back.bind(dst)
-        back.sendto(f"{text} {peer[0]} {len(data)}".encode(), peer)
+    text += f" {peer[0]} {len(data)}"
+    print("datagram", dst[1], text, flush=True)
+    with reply_socket(sock.family, dst[1]) as back:
+        back.sendmsg([text.encode()], [source_control(sock.family, dst[0])], 0, peer)
 
 
 def serve(word, ports):
@@ -218,6 +234,7 @@ class Client:
         return errno.errorcode[error] if error else None
 
     def do_fastopen(self, dst):
+        self.sock.setblocking(True)
         self.sock.sendto(self.data(), MSG_FASTOPEN, split(dst))
         return self.recv()
 
@@ -248,7 +265,7 @@ class Client:
             control = (self.level, socket.IPV6_PKTINFO, src + struct.pack("=I", index))
         else:
             src = socket.inet_aton(name if not index else "0.0.0.0")
-            control = (self.level, socket.IP_PKTINFO, struct.pack("=I", index) + src + bytes(4))
+            control = (self.level, IP_PKTINFO, struct.pack("=I", index) + src + bytes(4))
         self.sock.sendmsg([self.data()], [control], 0, split(dst))
         return self.recv(split(dst))
 
@@ -332,7 +349,11 @@ class Msghdr(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("namelen", ctypes.c_uint32),
                 ("iov", ctypes.POINTER(Iovec)), ("iovlen", ctypes.c_size_t),
                 ("control", ctypes.c_void_p), ("controllen", ctypes.c_size_t),
-                ("flags", ctypes.c_int), ("len", ctypes.c_uint)]
+                ("flags", ctypes.c_int)]
+
+
+class Mmsghdr(ctypes.Structure):
+    _fields_ = [("head", Msghdr), ("len", ctypes.c_uint)]
 
 
 def sockaddr(dst, v6):
@@ -345,12 +366,12 @@ def sockaddr(dst, v6):
 
 def send_many(sock, dsts, v6):
     libc = ctypes.CDLL(None, use_errno=True)
-    messages = (Msghdr * len(dsts))()
+    messages = (Mmsghdr * len(dsts))()
     for message, dst in zip(messages, dsts):
         addr = sockaddr(dst, v6)
-        message.name, message.namelen = addr, len(addr)
-        message.iov = ctypes.pointer(Iovec(b"xx", 2))
-        message.iovlen = 1
+        message.head.name, message.head.namelen = addr, len(addr)
+        message.head.iov = ctypes.pointer(Iovec(b"xx", 2))
+        message.head.iovlen = 1
     sent = libc.sendmmsg(sock.fileno(), messages, len(dsts), 0)
     if sent != len(dsts):
         raise OSError(ctypes.get_errno(), f"sendmmsg: {sent}")

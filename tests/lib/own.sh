@@ -31,7 +31,10 @@ in_cgroup() { # NAME CMD…
 	r sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$CGROUP/$1" "${@:2}"
 }
 app() { in_cgroup app "$@"; }
-sock() { app python3 "$LIB/own.py" "$@" 2>&1 | paste -sd' '; }
+sock() { app "${PY[@]}" "$@" 2>&1 | paste -sd' '; }
+# also for other users than root, who may not enter the directories of the sources
+cp "$LIB/own.py" "$WORK/own.py"
+PY=("$([[ -x /usr/bin/python3 ]] && echo /usr/bin/python3 || echo python3)" "$WORK/own.py")
 
 through() { echo "proxy $1 $2 ${3:-$(source_for "$1")} ${4:-2}"; }
 around() { echo "direct ${1:-$ROUTER4} ${2:-2}"; }
@@ -74,14 +77,14 @@ trap own_exit EXIT
 # own_proxy — starts it in its cgroup
 own_proxy() {
 	rm -f "$WORK/log/own-proxy"
-	serve_run own-proxy "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec python3 $LIB/own.py proxy $PROXY_PORT"
+	serve_run own-proxy "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec ${PY[*]} proxy $PROXY_PORT"
 	OWN_PROXY_PID=$!
 	wait_for 10 grep -q ready "$WORK/log/own-proxy"
 }
 own_proxy_stop() { stop "$OWN_PROXY_PID" KILL; }
 
 own_server() {
-	serve_run own-server "$SERVER" python3 "$LIB/own.py" server $PORT $OTHER
+	serve_run own-server "$SERVER" "${PY[@]}" server $PORT $OTHER
 	wait_for 10 grep -q ready "$WORK/log/own-server"
 }
 
