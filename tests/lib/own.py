@@ -22,7 +22,7 @@ Steps of a socket: bind=ADDR dev=IF mark=N more reuse nonblock ttl=N nosum
     peer, local, getmark    print what the socket says
     threads=N,ADDR:PORT,…   N threads, 200 datagrams each, in turn to these; prints how many failed
     many=N,ADDR:PORT        N datagrams to as many addresses from ADDR on; prints how many failed
-    again=N,ADDR:PORT       N connections from the same port, one after the other
+    again=N,ADDR:PORT       N connections from the same port, one after the other; the server closes
     wait=FILE               until it exists
 """
 import ctypes
@@ -42,7 +42,9 @@ IP_UNICAST_IF, IPV6_UNICAST_IF = 50, 76
 IP_PKTINFO = 8
 UDP_SEGMENT = 103
 SO_NO_CHECK = 11
+SO_RCVBUFFORCE = 33
 MSG_FASTOPEN = 0x20000000
+CLOSING = 3  # after so many bytes of TCP the server closes first
 
 
 def split(text):
@@ -69,6 +71,7 @@ def open_listener(family, kind, port, transparent):
         sock.setsockopt(level, option, 1)
     if kind == socket.SOCK_DGRAM:
         sock.setsockopt(level, wanted, 1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
     sock.bind(("", port))
     if kind == socket.SOCK_STREAM:
         sock.listen(1024)
@@ -90,6 +93,8 @@ def serve_stream(conn, text):
             if not data:
                 break
             conn.sendall(f"{text} {len(data)}\n".encode())
+            if len(data) == CLOSING:
+                break
     except OSError:
         pass
     conn.close()
@@ -328,8 +333,7 @@ class Client:
             self.sock.bind(("", port))
             self.sock.connect(split(dst))
             port = self.sock.getsockname()[1]
-            answer = self.do_say()
-            self.sock.shutdown(socket.SHUT_WR)
+            answer = self.do_say(CLOSING)
             while self.sock.recv(100):
                 pass
             self.sock.close()

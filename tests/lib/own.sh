@@ -7,6 +7,7 @@
 #   app CMD…                 runs CMD on the router, as an application whose traffic may be proxied
 #   sock NAME STEP…          the same with a socket of own.py, in one line
 #   own_up ARG…              servers, proxy, `loader attach` with ARG…, and all for own traffic
+#   own_rule KEY=VALUE…      another policy: one rule
 #   own_down                 undoes what own_up attached
 #   through DST PORT [SRC] [LEN]     what the proxy answers
 #   around [SRC] [LEN]               what the server answers
@@ -120,6 +121,15 @@ own_up() {
 own_down() {
 	do_ok "detach own traffic" own_detach
 	do_ok "detach" loader detach --all
+}
+
+# own_rule KEY=VALUE… — another policy: one rule
+own_rule() {
+	{
+		printf '[loader]\ninterfaces = r0\n[rule default]\n'
+		printf '%s\n' "$@"
+	} >"$WORK/own.conf"
+	loader apply "$WORK/own.conf" && own rules 0xffffffffffffffff
 }
 
 # --- what reaches the server: flows, and tokens on the wire ---
