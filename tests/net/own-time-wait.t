@@ -17,7 +17,7 @@ for cookies in 1 2; do
 		"$(sock tcp6 "again=20,[$SERVER6]:$PORT")" "20 $(through $SERVER6 $PORT $ROUTER6 3)"
 done
 like "SYNs met a socket in TIME_WAIT" "$(counter time_wait)" "^[1-9]"
-like "ACKs brought a SYN cookie" "$(counter cookie)" "^[1-9]"
+like "ACKs brought a SYN cookie" "$(counter syn_cookie)" "^[1-9]"
 none_direct "none of it reaches the server"
 own_down
 finish
