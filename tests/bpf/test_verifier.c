@@ -3,35 +3,46 @@
  * What the programs cost the verifier. The kernel's limit of a million instructions is far away.
  * The budget shows a change that multiplies paths, because other kernels may multiply them again.
  */
+#include "own.skel.h"
 #include "world.h"
 
 #define LOG_STATS 4
 
-static const struct {
+struct budget {
 	const char *name;
-	unsigned int budget; /* instructions that the verifier walks */
-} programs[] = {
+	unsigned int insns; /* that the verifier walks */
+};
+
+static const struct budget tproxy_budgets[] = {
 	{ "tproxy_ingress", 250000 }, { "tproxy_egress", 50000 }, { "tproxy_lookup", 50000 },
 	{ "tproxy_report", 5000 },    { "tproxy_audit", 5000 },   { "tproxy_watch", 5000 },
 };
 
-static char logs[ARRAY_SIZE(programs)][65536];
+static const struct budget own_budgets[] = {
+	{ "own_connect4", 20000 }, { "own_connect6", 20000 }, { "own_sendmsg4", 20000 },
+	{ "own_sendmsg6", 20000 }, { "own_lo", 250000 },      { "own_egress", 5000 },
+};
 
-static void load(struct tproxy_bpf *skel)
+static char logs[ARRAY_SIZE(tproxy_budgets)][65536];
+
+_Static_assert(ARRAY_SIZE(own_budgets) <= ARRAY_SIZE(logs), "each program has a log");
+
+static void load(struct bpf_object *obj, const struct budget *budgets, size_t n)
 {
+	char name[100];
 	int err;
 
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		struct bpf_program *prog =
-			bpf_object__find_program_by_name(skel->obj, programs[i].name);
+	for (size_t i = 0; i < n; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, budgets[i].name);
 
 		if (!prog)
-			tap_bail("no program %s", programs[i].name);
+			tap_bail("no program %s", budgets[i].name);
 		bpf_program__set_log_level(prog, LOG_STATS);
 		bpf_program__set_log_buf(prog, logs[i], sizeof(logs[i]));
 	}
-	err = tproxy_bpf__load(skel);
-	tap_ok(!err, "the object loads");
+	err = bpf_object__load(obj);
+	snprintf(name, sizeof(name), "the object of %s loads", budgets[0].name);
+	tap_ok(!err, name);
 	if (err)
 		tap_comment("%s", strerror(-err));
 }
@@ -136,34 +147,41 @@ static long stack_of(const struct bpf_program *prog, const char *text)
 	return read_depths(&f, text) ? deepest(&f, 0) : -1;
 }
 
-static void check(const struct tproxy_bpf *skel, size_t i)
+static void check(const struct bpf_program *prog, const struct budget *budget, const char *text)
 {
-	const struct bpf_program *prog =
-		bpf_object__find_program_by_name(skel->obj, programs[i].name);
-	long insns = number_after(logs[i], "processed "), stack = stack_of(prog, logs[i]);
+	long insns = number_after(text, "processed "), stack = stack_of(prog, text);
 	char name[100];
 
-	tap_comment("%s: %ld instructions, budget %u; stack %ld bytes", programs[i].name, insns,
-		    programs[i].budget, stack);
-	snprintf(name, sizeof(name), "%s: instructions", programs[i].name);
-	tap_ok(insns > 0 && insns <= programs[i].budget, name);
-	snprintf(name, sizeof(name), "%s: stack", programs[i].name);
+	tap_comment("%s: %ld instructions, budget %u; stack %ld bytes", budget->name, insns,
+		    budget->insns, stack);
+	snprintf(name, sizeof(name), "%s: instructions", budget->name);
+	tap_ok(insns > 0 && insns <= budget->insns, name);
+	snprintf(name, sizeof(name), "%s: stack", budget->name);
 	tap_ok(stack >= 0 && stack <= 512, name);
+}
+
+static void check_object(struct bpf_object *obj, const struct budget *budgets, size_t n)
+{
+	load(obj, budgets, n);
+	for (size_t i = 0; i < n; i++)
+		check(bpf_object__find_program_by_name(obj, budgets[i].name), &budgets[i], logs[i]);
 }
 
 int main(void)
 {
 	struct tproxy_bpf *skel;
+	struct own_bpf *own;
 
 	if (geteuid() != 0)
 		tap_skip_all("needs root");
 	libbpf_set_print(NULL);
 	skel = tproxy_bpf__open();
-	if (!skel)
-		tap_bail("the BPF object does not open: %s", strerror(errno));
-	load(skel);
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		check(skel, i);
+	own = own_bpf__open();
+	if (!skel || !own)
+		tap_bail("a BPF object does not open: %s", strerror(errno));
+	check_object(skel->obj, tproxy_budgets, ARRAY_SIZE(tproxy_budgets));
+	check_object(own->obj, own_budgets, ARRAY_SIZE(own_budgets));
+	own_bpf__destroy(own);
 	tproxy_bpf__destroy(skel);
 	return tap_done();
 }

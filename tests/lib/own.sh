@@ -80,13 +80,13 @@ own_proxy() {
 	rm -f "$WORK/log/own-proxy"
 	serve_run own-proxy "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec ${PY[*]} proxy $PROXY_PORT"
 	OWN_PROXY_PID=$!
-	wait_for 10 grep -q ready "$WORK/log/own-proxy"
+	wait_for 60 grep -q ready "$WORK/log/own-proxy"
 }
 own_proxy_stop() { stop "$OWN_PROXY_PID" KILL; }
 
 own_server() {
 	serve_run own-server "$SERVER" "${PY[@]}" server $PORT $OTHER
-	wait_for 10 grep -q ready "$WORK/log/own-server"
+	wait_for 60 grep -q ready "$WORK/log/own-server"
 }
 
 # own_routes add|del
@@ -113,7 +113,8 @@ own_detach() {
 
 own_up() {
 	own_cgroups
-	own_server && own_proxy || fatal "server and proxy start"
+	own_server || fatal "the server starts"
+	own_proxy || fatal "the proxy starts"
 	do_ok "attach" loader attach r0 --proxy $PROXY_PORT "$@"
 	do_ok "attach for own traffic" own_attach
 	own_watch

@@ -74,7 +74,7 @@ is "TCP: a forged mark in an excluded cgroup" \
 
 # --- addresses of this host, with a rule for every destination ---
 serve_run own-local "$ROUTER" "${PY[@]}" server $PORT
-ok "a service of this host starts" wait_for 10 grep -q ready "$WORK/log/own-local"
+ok "a service of this host starts" wait_for 60 grep -q ready "$WORK/log/own-local"
 local_answers() { # FAMILY ADDRESS
 	is "TCP to $2" "$(sock "tcp$1" "connect=$(at "$2" $PORT)" say)" "direct $2 2"
 	is "UDP to $2" "$(sock "udp$1" "ask=$(at "$2" $PORT)" "connect=$(at "$2" $PORT)" say)" "direct $2 2 direct $2 2"
