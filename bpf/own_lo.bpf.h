@@ -38,6 +38,9 @@ enum lo_way {
 /* What to do with it. VERDICT_KEEP of verdict.bpf.h is "deliver" here. */
 #define LO_ESCAPE VERDICT_NEXT
 
+/* What escape returns if there is no way: no TC code. */
+#define ESCAPE_REFUSE 1000
+
 /* ---- recognise ---------------------------------------------------------- */
 
 static __always_inline bool to_token(struct __sk_buff *skb, const struct tproxy_own *own)
@@ -79,8 +82,10 @@ static __always_inline enum verdict lo_start(struct __sk_buff *skb, const struct
 		return act_reset(skb, f);
 	if (m->rule->action == TPROXY_ACTION_DROP)
 		return act_drop(f);
-	/* traceroute: the first router answers, as ip_forward() would */
-	if (f->ttl <= 1)
+	if (m->rule->unrouted == TPROXY_UNROUTED_PASS && dst_is_unrouted(skb, f))
+		return leave(TPROXY_COUNT_UNROUTED);
+	/* traceroute: the first router answers */
+	if (f->ttl <= 1 && f->proto == IPPROTO_UDP)
 		return leave(TPROXY_COUNT_TTL);
 	if (f->frag == FRAG_FIRST && m->rule->on_down != TPROXY_ON_DOWN_PASS)
 		frag_note_dropped(f);
@@ -88,13 +93,21 @@ static __always_inline enum verdict lo_start(struct __sk_buff *skb, const struct
 }
 
 /*
- * Segments that no socket owns, of a connection that the proxy has lost. Delivered, they are answered
- * with RST: by the listener, or by the kernel.
+ * Segments that no socket owns. If the proxy has lost the connection, they are delivered: the listener or
+ * the kernel answers with RST. If its start went to the server, because the rule has changed or there was
+ * no listener, they follow it.
  */
 static __always_inline enum verdict lo_late(struct __sk_buff *skb, const struct match *m,
 					    struct flow *f, const struct intent *i)
 {
-	if (i->what == INTENT_ASK_RULES && m->rule && m->rule->action == TPROXY_ACTION_PROXY)
+	const struct tproxy_rule *rule = m->rule;
+
+	if (i->what == INTENT_LEAVE)
+		return rule && rule->action == TPROXY_ACTION_PROXY &&
+				       rule->on_down != TPROXY_ON_DOWN_PASS ?
+			       VERDICT_KEEP :
+			       leave(TPROXY_COUNT_OWN_STALE);
+	if (rule && rule->action == TPROXY_ACTION_PROXY)
 		steer(skb, m, f, i->how, i->why);
 	return VERDICT_KEEP;
 }
@@ -175,29 +188,55 @@ static __always_inline enum verdict lo_decide(struct __sk_buff *skb, const struc
 }
 
 /*
- * To the real destination, past the proxy. The kernel does not answer for the route where it does not
- * forward; there the default route is the best guess. An address of this host is delivered. A global function:
- * its stack is not in use when the rules are asked.
+ * The kernel has no route, or it is an address of this host, perhaps one that nobody has noted yet. The
+ * main table has the network of such an address; the table `local`, which was asked before, would hide it.
+ */
+static __always_inline int escape_unrouted(struct __sk_buff *skb, const struct flow *f)
+{
+	struct bpf_fib_lookup fib = {};
+
+	switch (route_look_up(skb, f, &fib, BPF_FIB_LOOKUP_DIRECT)) {
+	case BPF_FIB_LKUP_RET_SUCCESS:
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		return TC_ACT_UNSPEC;
+	default:
+		if (dst_is_noted(f))
+			return TC_ACT_UNSPEC;
+		return ESCAPE_REFUSE;
+	}
+}
+
+/* Where the kernel does not forward, it does not answer: the default route is the best guess. */
+static __always_inline int escape_blindly(const struct flow *f)
+{
+	const struct tproxy_own *own = get_own();
+	__u32 out = own ? f->family == AF_INET ? own->out4 : own->out6 : 0;
+
+	if (dst_is_noted(f) || dst_stays_local(f))
+		return TC_ACT_UNSPEC;
+	return out ? bpf_redirect_neigh(out, NULL, 0, 0) : TC_ACT_SHOT;
+}
+
+/*
+ * To the real destination, past the proxy: a TC code, or ESCAPE_REFUSE. A global function: its stack is not in use when the rules are
+ * asked.
  */
 __noinline int escape(struct __sk_buff *skb, const struct flow *f)
 {
-	const struct tproxy_own *own = get_own();
 	struct bpf_fib_lookup fib = {};
-	__u32 out;
 
-	if (!own || !f)
+	if (!f)
 		return TC_ACT_SHOT;
-	out = f->family == AF_INET ? own->out4 : own->out6;
-	switch (route_look_up(skb, f, &fib)) {
+	switch (route_look_up(skb, f, &fib, 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		return bpf_redirect_neigh(fib.ifindex, NULL, 0, 0);
 	case BPF_FIB_LKUP_RET_NOT_FWDED:
-		return TC_ACT_UNSPEC;
+	case BPF_FIB_LKUP_RET_UNREACHABLE:
+	case BPF_FIB_LKUP_RET_PROHIBIT:
+		return escape_unrouted(skb, f);
 	case BPF_FIB_LKUP_RET_FWD_DISABLED:
-		if (dst_is_noted(f) || dst_stays_local(f))
-			return TC_ACT_UNSPEC;
-		return out ? bpf_redirect_neigh(out, NULL, 0, 0) : TC_ACT_SHOT;
+		return escape_blindly(f);
 	default:
 		return TC_ACT_SHOT;
 	}
@@ -213,11 +252,18 @@ static __always_inline __u32 delivered_mark(struct __sk_buff *skb, const struct 
 	return skb->mark | cfg->df_mark;
 }
 
+/* As for a closed port: the answer comes back by lo. */
+static __always_inline int refuse(struct __sk_buff *skb, const struct flow *f)
+{
+	return make_refusal(skb, f) ? bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
+}
+
 static __always_inline int lo_packet(struct __sk_buff *skb, const struct tproxy_own *own)
 {
 	enum lo_way way = skb->mark & own->mark ? LO_MARK : LO_NONE;
 	struct flow f = {};
 	enum verdict verdict;
+	int result;
 
 	if (to_token(skb, own))
 		way = LO_TOKEN;
@@ -237,7 +283,8 @@ static __always_inline int lo_packet(struct __sk_buff *skb, const struct tproxy_
 	case VERDICT_REPLY:
 		return bpf_redirect(skb->ifindex, 0);
 	default:
-		return escape(skb, &f);
+		result = escape(skb, &f);
+		return result == ESCAPE_REFUSE ? refuse(skb, &f) : result;
 	}
 }
 

@@ -28,7 +28,7 @@ static __always_inline bool dst_is_noted(const struct flow *f)
 }
 
 /*
- * BPF_FIB_LKUP_RET_… or negative. The look-up has all that an ip rule may match and a packet
+ * BPF_FIB_LKUP_RET_… or negative. flags: BPF_FIB_LOOKUP_…. The look-up has all that an ip rule may match and a packet
  * has: ports, TOS, flow label. The packet has no mark yet. NOT_FWDED means an address of this
  * host or no route at all.
  *
@@ -36,7 +36,7 @@ static __always_inline bool dst_is_noted(const struct flow *f)
  * conf/all alone. Writing conf/all writes lo's value as well, so lo is asked on its behalf.
  */
 static __always_inline long route_look_up(struct __sk_buff *skb, const struct flow *f,
-					  struct bpf_fib_lookup *fib)
+					  struct bpf_fib_lookup *fib, __u32 flags)
 {
 	long route;
 
@@ -56,10 +56,10 @@ static __always_inline long route_look_up(struct __sk_buff *skb, const struct fl
 		__builtin_memcpy(fib->ipv6_src, f->tuple.ipv6.saddr, 16);
 		__builtin_memcpy(fib->ipv6_dst, f->tuple.ipv6.daddr, 16);
 	}
-	route = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+	route = bpf_fib_lookup(skb, fib, sizeof(*fib), flags);
 	if (route == BPF_FIB_LKUP_RET_FWD_DISABLED && f->family == AF_INET6) {
 		fib->ifindex = LOOPBACK_IFINDEX;
-		route = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+		route = bpf_fib_lookup(skb, fib, sizeof(*fib), flags);
 	}
 	return route;
 }
@@ -69,7 +69,7 @@ __noinline int route_of(struct __sk_buff *skb, const struct flow *f)
 {
 	struct bpf_fib_lookup fib = {};
 
-	return f ? route_look_up(skb, f, &fib) : -1;
+	return f ? route_look_up(skb, f, &fib, 0) : -1;
 }
 
 /*
@@ -85,7 +85,7 @@ __noinline int route_is_forged(struct __sk_buff *skb, const struct flow *f)
 	if (!f || skb->ingress_ifindex != skb->ifindex)
 		return 0;
 	reverse_flow(f, &back);
-	route = route_look_up(skb, &back, &fib);
+	route = route_look_up(skb, &back, &fib, 0);
 	return (route == BPF_FIB_LKUP_RET_SUCCESS || route == BPF_FIB_LKUP_RET_NO_NEIGH) &&
 	       fib.ifindex != skb->ifindex;
 }

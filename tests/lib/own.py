@@ -24,6 +24,7 @@ Steps of a socket: bind=ADDR dev=IF mark=N more reuse nonblock ttl=N nosum
     many=N,ADDR:PORT        N datagrams to as many addresses from ADDR on; prints how many failed
     again=N,ADDR:PORT       N connections from the same port, one after the other; the server closes
     wait=FILE               until it exists
+    quick                   prints "quick" if the step before took less than 250 ms
 """
 import ctypes
 import errno
@@ -166,7 +167,7 @@ class Client:
         self.level = socket.IPPROTO_IPV6 if self.v6 else socket.IPPROTO_IP
         self.proto = 262 if name.startswith("mptcp") else 0
         self.sock = self.open()
-        self.flags = 0
+        self.took = 0
 
     def open(self):
         kind = socket.SOCK_STREAM if self.stream else socket.SOCK_DGRAM
@@ -188,7 +189,13 @@ class Client:
         return text
 
     def step(self, name, value):
-        return getattr(self, "do_" + name)(*([value] if value else []))
+        if name == "quick":
+            return "quick" if self.took < 0.25 else f"{self.took:.3f} s"
+        begin = time.monotonic()
+        try:
+            return getattr(self, "do_" + name)(*([value] if value else []))
+        finally:
+            self.took = time.monotonic() - begin
 
     def do_bind(self, addr):
         self.sock.bind(split(addr) if addr.count(":") in (1, 8) or "]" in addr else (addr, 0))

@@ -89,6 +89,20 @@ is "UDP, IPv6: no application sends to a token itself" \
 is "TCP: the addresses of tokens belong to lo" \
 	"$(sock tcp4 connect=127.128.0.1:$PORT say)" "direct $ROUTER4 2"
 
+# a new address that nobody has noted yet
+r ip addr add 10.77.2.50/24 dev r1
+r ip addr add fd77:2::50/64 dev r1 nodad
+like "TCP to a new address" "$(sock tcp4 connect=10.77.2.50:$PORT say)" "^direct "
+like "UDP to a new address" "$(sock udp4 ask=10.77.2.50:$PORT connect=10.77.2.50:$PORT say)" "^direct .* direct "
+like "TCP to a new address, IPv6" "$(sock tcp6 "connect=[fd77:2::50]:$PORT" say)" "^direct "
+like "UDP to a new address, IPv6" \
+	"$(sock udp6 "ask=[fd77:2::50]:$PORT" "connect=[fd77:2::50]:$PORT" say)" "^direct .* direct "
+for text in "TCP 4: ECONNREFUSED tcp4 connect=192.0.2.1:$PORT" "TCP 6: ECONNREFUSED tcp6 connect=[2001:db8::1]:$PORT" \
+	"UDP 4: ECONNREFUSED udp4 connect=192.0.2.1:$PORT say" "UDP 6: ECONNREFUSED udp6 connect=[2001:db8::1]:$PORT say"; do
+	read -r -a words <<<"${text#*: }"
+	is "no route to the destination: ${text%%: *}" "$(sock "${words[@]:1}")" "${words[0]}"
+done
+
 # --- another network namespace, whose processes are in the cgroup ---
 elsewhere() {
 	# shellcheck disable=SC2016

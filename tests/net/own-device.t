@@ -44,6 +44,7 @@ r ip -6 rule del pref 149
 is "TCP 4: without the ip rule, nothing is sent" "$(sock tcp4 "connect=$SERVER4:$PORT")" "timed out"
 is "TCP 6: without the ip rule, nothing is sent" "$(sock tcp6 "connect=[$SERVER6]:$PORT")" "timed out"
 none_direct "nothing reaches the server"
+like "the packets are counted" "$(counter own_wire)" "^[1-9]"
 own_routes add 2>/dev/null
 is "TCP 4: with the rule again" "$(sock tcp4 "connect=$SERVER4:$PORT" say)" "$(through $SERVER4 $PORT)"
 is "TCP 6: with the rule again" "$(sock tcp6 "connect=[$SERVER6]:$PORT" say)" "$(through $SERVER6 $PORT)"

@@ -24,7 +24,7 @@ LOG=/tmp/vm-log
 CORE=(build/tests/bpf/ net/on-down. net/vrf. net/vrf-relay. net/source-client-ip. net/dns. net/devices-l2.
 	net/detach-all. net/foreign. net/flowtable. net/tcp-http. net/unreachable. net/map-edit.
 	net/udp-sizes. net/doctor-ids-devices. net/start-order. net/keep-flows. net/devices-tunnel.
-	net/trace-drops.)
+	net/trace-drops. net/own-flows. net/own-sockets. net/own-choice.)
 # takes a minute, and fills a table in the same way on every kernel
 NOT_CORE=test_audit_full
 # A namespace gets settings when one of these modules is loaded, which a comparison of snapshots
