@@ -246,10 +246,12 @@ __noinline int escape(struct __sk_buff *skb, const struct flow *f)
 static __always_inline __u32 delivered_mark(struct __sk_buff *skb, const struct flow *f)
 {
 	const struct tproxy_config *cfg = get_config();
+	__u32 mark = skb->mark;
 
-	if (!cfg || !f->df || f->proto != IPPROTO_UDP)
-		return skb->mark;
-	return skb->mark | cfg->df_mark;
+	if (!cfg)
+		return mark;
+	mark &= ~cfg->df_mark;
+	return f->df && f->proto == IPPROTO_UDP ? mark | cfg->df_mark : mark;
 }
 
 /* As for a closed port: the answer comes back by lo. */

@@ -232,6 +232,7 @@ static struct own_bpf *load(void)
 	if (!skel)
 		die("open", errno);
 	reuse_maps(skel);
+	skel->rodata->token_seed = (__u32)time(NULL);
 	err = own_bpf__load(skel);
 	if (err)
 		die("load", -err);
