@@ -11,17 +11,15 @@
  *   own rules STATE MASK              the rules for own traffic
  *   own owner STATE uid|gid|cgroup any|ID[/BITS] MASK
  *   own exclude STATE PATH            a cgroup
- *   own address STATE ADDRESS         one of this host
  *   own tokens STATE [fill]           prints how many are in use; fill: all are
  *   own id PATH                       prints the id of a cgroup
  */
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +39,15 @@
 
 static const char *const own_maps[] = { "own_config", "own_excluded", "own_sock", "tokens",
 					"owners_gen" };
-static const char *const hooks[] = { "own_connect4", "own_connect6", "own_sendmsg4", "own_sendmsg6",
-				     "own_egress" };
+static const struct {
+	const char *name;
+	enum bpf_attach_type type;
+} hooks[] = {
+	{ "own_connect4", BPF_CGROUP_INET4_CONNECT }, { "own_connect6", BPF_CGROUP_INET6_CONNECT },
+	{ "own_sendmsg4", BPF_CGROUP_UDP4_SENDMSG },  { "own_sendmsg6", BPF_CGROUP_UDP6_SENDMSG },
+	{ "own_egress", BPF_CGROUP_INET_EGRESS },
+};
+static const char *const kinds[] = { "uid", "gid", "cgroup" };
 
 static struct state state;
 static char dir[256]; /* of the pins of this program */
@@ -84,6 +89,17 @@ static void open_state(const char *path)
 
 /* ---- maps --------------------------------------------------------------- */
 
+static const struct {
+	const char *name;
+	size_t offset;
+} fields[] = {
+	{ "mark", offsetof(struct tproxy_own, mark) },
+	{ "flags", offsetof(struct tproxy_own, flags) },
+	{ "relay-mark", offsetof(struct tproxy_own, relay_mark) },
+	{ "out4", offsetof(struct tproxy_own, out4) },
+	{ "out6", offsetof(struct tproxy_own, out6) },
+};
+
 static void change_own(const char *field, __u32 value)
 {
 	int fd = pinned("own_config");
@@ -92,18 +108,9 @@ static void change_own(const char *field, __u32 value)
 
 	if (bpf_map_lookup_elem(fd, &zero, &own))
 		die("own_config", errno);
-	if (!strcmp(field, "mark"))
-		own.mark = value;
-	else if (!strcmp(field, "flags"))
-		own.flags = value;
-	else if (!strcmp(field, "relay-mark"))
-		own.relay_mark = value;
-	else if (!strcmp(field, "out4"))
-		own.out4 = value;
-	else if (!strcmp(field, "out6"))
-		own.out6 = value;
-	else
-		die(field, EINVAL);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (!strcmp(field, fields[i].name))
+			memcpy((char *)&own + fields[i].offset, &value, sizeof(value));
 	if (bpf_map_update_elem(fd, &zero, &own, BPF_ANY))
 		die("own_config", errno);
 }
@@ -134,7 +141,6 @@ static void set_rules(tproxy_mask mask)
 
 static void set_owner(const char *kind, char *id, tproxy_mask mask)
 {
-	static const char *const kinds[] = { "uid", "gid", "cgroup" };
 	struct tproxy_owner_key key = { .prefixlen = 32 };
 	char *bits = strchr(id, '/');
 	__be64 wire;
@@ -176,18 +182,6 @@ static void exclude(const char *path)
 
 	if (bpf_map_update_elem(pinned("own_excluded"), &id, &one, BPF_ANY))
 		die("own_excluded", errno);
-}
-
-static void add_address(const char *text)
-{
-	struct tproxy_local_key key = { .addr = { [10] = 0xff, [11] = 0xff } };
-	__u8 one = 1;
-
-	if (inet_pton(AF_INET, text, key.addr + 12) != 1 &&
-	    inet_pton(AF_INET6, text, key.addr) != 1)
-		die(text, EINVAL);
-	if (bpf_map_update_elem(state.map[MAP_LOCAL], &key, &one, BPF_ANY))
-		die("local", errno);
 }
 
 static void show_tokens(bool fill)
@@ -280,11 +274,8 @@ static void fill_own(void)
 	first = inner_map(outer, 0);
 	if (inner_map(outer, 1) < 0 && bpf_map_update_elem(outer, &both, &first, BPF_ANY))
 		die("owners_gen", errno);
-	for (__u32 kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++) {
-		static const char *const kinds[] = { "uid", "gid", "cgroup" };
-
+	for (__u32 kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
 		set_owner(kinds[kind], (char[]){ "any" }, ~0ULL);
-	}
 	set_rules(~0ULL);
 }
 
@@ -303,10 +294,6 @@ static void attach_lo(int prog)
 
 static void attach_hooks(const char *cgroup)
 {
-	static const enum bpf_attach_type types[] = {
-		BPF_CGROUP_INET4_CONNECT, BPF_CGROUP_INET6_CONNECT, BPF_CGROUP_UDP4_SENDMSG,
-		BPF_CGROUP_UDP6_SENDMSG,  BPF_CGROUP_INET_EGRESS,
-	};
 	int fd = open(cgroup, O_RDONLY | O_DIRECTORY);
 
 	if (fd < 0)
@@ -315,9 +302,9 @@ static void attach_hooks(const char *cgroup)
 		char name[64];
 		int link;
 
-		snprintf(name, sizeof(name), "prog_%s", hooks[i]);
-		link = bpf_link_create(pinned(name), fd, types[i], NULL);
-		snprintf(name, sizeof(name), "link_%s", hooks[i]);
+		snprintf(name, sizeof(name), "prog_%s", hooks[i].name);
+		link = bpf_link_create(pinned(name), fd, hooks[i].type, NULL);
+		snprintf(name, sizeof(name), "link_%s", hooks[i].name);
 		if (link < 0 || bpf_obj_pin(link, pin_path(name)))
 			die(name, errno);
 		close(link);
@@ -325,17 +312,20 @@ static void attach_hooks(const char *cgroup)
 	close(fd);
 }
 
-static void detach_hooks(void)
+static void detach_hooks(bool with_programs)
 {
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
 		char name[64];
 		int link;
 
-		snprintf(name, sizeof(name), "link_%s", hooks[i]);
+		snprintf(name, sizeof(name), "link_%s", hooks[i].name);
 		link = bpf_obj_get(pin_path(name));
 		if (link >= 0)
 			bpf_link_detach(link);
 		unlink(pin_path(name));
+		snprintf(name, sizeof(name), "prog_%s", hooks[i].name);
+		if (with_programs)
+			unlink(pin_path(name));
 	}
 }
 
@@ -346,26 +336,15 @@ static void detach(void)
 	__u32 lo = 1;
 	int fd = inner_map(state.map[MAP_IFACES_GEN], state.config.generation & 1);
 
-	detach_hooks();
+	detach_hooks(true);
 	bpf_tc_detach(&hook, &opts);
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	bpf_tc_hook_destroy(&hook);
 	bpf_map_delete_elem(fd, &lo);
 	for (size_t i = 0; i < sizeof(own_maps) / sizeof(own_maps[0]); i++)
 		unlink(pin_path(own_maps[i]));
-	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
-		char name[64];
-
-		snprintf(name, sizeof(name), "prog_%s", hooks[i]);
-		unlink(pin_path(name));
-	}
 	unlink(pin_path("prog_own_lo"));
 	rmdir(dir);
-}
-
-static int silent(enum libbpf_print_level level, const char *format, va_list args)
-{
-	return level == LIBBPF_WARN && getenv("VERBOSE") ? vfprintf(stderr, format, args) : 0;
 }
 
 int main(int argc, char **argv)
@@ -373,13 +352,13 @@ int main(int argc, char **argv)
 	const char *verb = argc > 2 ? argv[1] : "";
 	struct own_bpf *skel;
 
-	libbpf_set_print(silent);
+	if (argc < 3)
+		die("arguments", EINVAL);
+	libbpf_set_print(NULL);
 	if (!strcmp(verb, "id")) {
 		printf("%llu\n", (unsigned long long)cgroup_id(argv[2]));
 		return 0;
 	}
-	if (argc < 3)
-		die("arguments", EINVAL);
 	open_state(argv[2]);
 	if (!strcmp(verb, "attach") && argc == 4) {
 		skel = load();
@@ -389,7 +368,7 @@ int main(int argc, char **argv)
 		attach_hooks(argv[3]);
 	} else if (!strcmp(verb, "hooks") && argc == 4) {
 		if (!strcmp(argv[3], "off"))
-			detach_hooks();
+			detach_hooks(false);
 		else
 			attach_hooks(argv[3]);
 	} else if (!strcmp(verb, "detach")) {
@@ -402,8 +381,6 @@ int main(int argc, char **argv)
 		set_owner(argv[3], argv[4], strtoull(argv[5], NULL, 0));
 	} else if (!strcmp(verb, "exclude") && argc == 4) {
 		exclude(argv[3]);
-	} else if (!strcmp(verb, "address") && argc == 4) {
-		add_address(argv[3]);
 	} else if (!strcmp(verb, "tokens")) {
 		show_tokens(argc == 4);
 	} else {

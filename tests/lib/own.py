@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Sockets for the tests of a host's own traffic.
+"""One socket of an application, for the tests of a host's own traffic. Its peers: own_peer.py.
 
-    proxy PORT              a transparent proxy that answers by itself: "proxy DST PORT PEER LEN"
-    server PORT…            the server: "direct PEER LEN"; both of them TCP and UDP, both families
     tcp4|tcp6|mptcp4|mptcp6|udp4|udp6 STEP…
                             one socket, and a line for each step that has something to report
 
-Steps of a socket: bind=ADDR dev=IF mark=N more reuse nonblock ttl=N nosum
+Steps of a socket: bind=ADDR dev=IF mark=N ttl=N reuse nosum
     connect=ADDR:PORT       prints an errno if it fails
+    nonblock=ADDR:PORT      the same with a socket that does not wait
     fastopen=ADDR:PORT      the same by sendto with MSG_FASTOPEN
     unconnect               connect with AF_UNSPEC
     say[=LEN]               sends and prints the answer
@@ -37,13 +36,10 @@ import sys
 import threading
 import time
 
-IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
-IP_RECVORIGDSTADDR, IPV6_RECVORIGDSTADDR = 20, 74
 IP_UNICAST_IF, IPV6_UNICAST_IF = 50, 76
 IP_PKTINFO = 8
 UDP_SEGMENT = 103
 SO_NO_CHECK = 11
-SO_RCVBUFFORCE = 33
 MSG_FASTOPEN = 0x20000000
 CLOSING = 3  # after so many bytes of TCP the server closes first
 
@@ -56,105 +52,6 @@ def split(text):
 
 def plain(addr):
     return addr[7:] if addr.startswith("::ffff:") else addr
-
-
-# ---- servers ------------------------------------------------------------------------------------
-
-def open_listener(family, kind, port, transparent):
-    sock = socket.socket(family, kind)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    level, option, wanted = ((socket.IPPROTO_IP, IP_TRANSPARENT, IP_RECVORIGDSTADDR)
-                             if family == socket.AF_INET else
-                             (socket.IPPROTO_IPV6, IPV6_TRANSPARENT, IPV6_RECVORIGDSTADDR))
-    if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    if transparent:
-        sock.setsockopt(level, option, 1)
-    if kind == socket.SOCK_DGRAM:
-        sock.setsockopt(level, wanted, 1)
-        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
-    sock.bind(("", port))
-    if kind == socket.SOCK_STREAM:
-        sock.listen(1024)
-    return sock
-
-
-def on_stream(sock, word):
-    conn, peer = sock.accept()
-    dst = conn.getsockname()
-    text = f"proxy {dst[0]} {dst[1]} {peer[0]}" if word == "proxy" else f"direct {peer[0]}"
-    conn.settimeout(5)
-    threading.Thread(target=serve_stream, args=(conn, text), daemon=True).start()
-
-
-def serve_stream(conn, text):
-    try:
-        while True:
-            data = conn.recv(65536)
-            if not data:
-                break
-            conn.sendall(f"{text} {len(data)}\n".encode())
-            if len(data) == CLOSING:
-                break
-    except OSError:
-        pass
-    conn.close()
-
-
-def original_dst(control, family):
-    for _level, kind, data in control:
-        if kind == IP_RECVORIGDSTADDR and family == socket.AF_INET:
-            return socket.inet_ntoa(data[4:8]), struct.unpack("!H", data[2:4])[0]
-        if kind == IPV6_RECVORIGDSTADDR and family == socket.AF_INET6:
-            return (socket.inet_ntop(socket.AF_INET6, data[8:24]),
-                    struct.unpack("!H", data[2:4])[0])
-    return "none", 0
-
-
-def source_control(family, address):
-    """The control message that names the source of a datagram."""
-    packed = socket.inet_pton(family, address)
-    if family == socket.AF_INET:
-        return (socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + packed + bytes(4))
-    return (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, packed + bytes(4))
-
-
-def reply_socket(family, port):
-    """Sends from this port. Bound to an address nobody has, because it must receive nothing."""
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if family == socket.AF_INET:
-        sock.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
-    else:
-        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
-    sock.bind(("198.18.9.9" if family == socket.AF_INET else "2001:db8::9", port))
-    return sock
-
-
-def on_datagram(sock, word):
-    data, control, _flags, peer = sock.recvmsg(65536, 256)
-    dst = original_dst(control, sock.family)
-    text = f"proxy {dst[0]} {dst[1]}" if word == "proxy" else "direct"
-    text += f" {peer[0]} {len(data)}"
-    print("datagram", dst[1], text, flush=True)
-    with reply_socket(sock.family, dst[1]) as back:
-        back.sendmsg([text.encode()], [source_control(sock.family, dst[0])], 0, peer)
-
-
-def serve(word, ports):
-    select = selectors.DefaultSelector()
-    for port in ports:
-        for family in socket.AF_INET, socket.AF_INET6:
-            for kind, react in ((socket.SOCK_STREAM, on_stream), (socket.SOCK_DGRAM, on_datagram)):
-                sock = open_listener(family, kind, int(port), word == "proxy")
-                select.register(sock, selectors.EVENT_READ, react)
-    print("ready", flush=True)
-    while True:
-        for key, _events in select.select():
-            try:
-                key.data(key.fileobj, word)
-            except OSError as error:
-                print(error, flush=True)
 
 
 # ---- one socket ---------------------------------------------------------------------------------
@@ -400,14 +297,4 @@ def run(name, steps):
             print(line, flush=True)
 
 
-def main():
-    verb, args = sys.argv[1], sys.argv[2:]
-    if verb == "proxy":
-        serve("proxy", args)
-    elif verb == "server":
-        serve("direct", args)
-    else:
-        run(verb, args)
-
-
-main()
+run(sys.argv[1], sys.argv[2:])

@@ -78,14 +78,14 @@ trap own_exit EXIT
 # own_proxy — starts it in its cgroup
 own_proxy() {
 	rm -f "$WORK/log/own-proxy"
-	serve_run own-proxy "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec ${PY[*]} proxy $PROXY_PORT"
+	serve_run own-proxy "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec python3 $LIB/own_peer.py proxy $PROXY_PORT"
 	OWN_PROXY_PID=$!
 	wait_for 60 grep -q ready "$WORK/log/own-proxy"
 }
 own_proxy_stop() { stop "$OWN_PROXY_PID" KILL; }
 
 own_server() {
-	serve_run own-server "$SERVER" "${PY[@]}" server $PORT $OTHER
+	serve_run own-server "$SERVER" python3 "$LIB/own_peer.py" direct $PORT $OTHER
 	wait_for 60 grep -q ready "$WORK/log/own-server"
 }
 

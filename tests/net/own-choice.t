@@ -73,7 +73,7 @@ is "TCP: a forged mark in an excluded cgroup" \
 	"$(in_proxy tcp4 "bind=$ROUTER4" mark=$OWN_MARK "connect=$SERVER4:$OTHER" say)" "$(around)"
 
 # --- addresses of this host, with a rule for every destination ---
-serve_run own-local "$ROUTER" "${PY[@]}" server $PORT
+serve_run own-local "$ROUTER" python3 "$LIB/own_peer.py" direct $PORT
 ok "a service of this host starts" wait_for 60 grep -q ready "$WORK/log/own-local"
 local_answers() { # FAMILY ADDRESS
 	is "TCP to $2" "$(sock "tcp$1" "connect=$(at "$2" $PORT)" say)" "direct $2 2"
