@@ -24,6 +24,22 @@ struct {
 	__type(value, __u8);
 } own_excluded SEC(".maps");
 
+/* cgroups whose processes meet the conditions of all rules on users, groups and cgroups. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u8);
+} own_included SEC(".maps");
+
+/* Processes that are left alone, with those they start: proxies. The value: when it was started. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TPROXY_OWN_MAX_TASKS);
+	__type(key, struct tproxy_own_task);
+	__type(value, __u64);
+} own_tasks SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

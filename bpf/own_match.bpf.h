@@ -10,6 +10,7 @@
 #include "maps.bpf.h"
 #include "match.bpf.h"
 #include "own_maps.bpf.h"
+#include "own_task.bpf.h"
 #include "route.bpf.h"
 #include "tproxy.h"
 #include "tproxy_own.h"
@@ -65,8 +66,8 @@ __noinline tproxy_mask match_noted_cgroups(__u32 live, const struct tproxy_own_s
 	return mask;
 }
 
-/* Is the process, or a cgroup that it is in, to be left alone? */
-__noinline int is_excluded(void)
+/* Is a cgroup that the process is in to be left alone? */
+__noinline int is_excluded_cgroup(void)
 {
 	for (int level = 0; level < TPROXY_OWN_LEVELS; level++) {
 		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
@@ -77,6 +78,39 @@ __noinline int is_excluded(void)
 			return 1;
 	}
 	return 0;
+}
+
+/* Is the process in a cgroup for which all rules are meant, whatever owners they name? */
+__noinline int is_included(void)
+{
+	for (int level = 0; level < TPROXY_OWN_LEVELS; level++) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+
+		if (!id)
+			return 0;
+		if (bpf_map_lookup_elem(&own_included, &id))
+			return 1;
+	}
+	return 0;
+}
+
+/* As is_included, for the process that connected a socket. */
+__noinline int was_included(const struct tproxy_own_sock *note)
+{
+	if (!note)
+		return 0;
+	for (int level = 0; level < TPROXY_OWN_LEVELS && note->cgroups[level]; level++) {
+		__u64 id = note->cgroups[level];
+
+		if (bpf_map_lookup_elem(&own_included, &id))
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline bool is_excluded(void)
+{
+	return is_excluded_cgroup() || is_noted_task();
 }
 
 static __always_inline tproxy_mask match_user(const __u32 *slot, __u32 uid, __u32 gid)
@@ -98,8 +132,7 @@ static __always_inline tproxy_mask match_own_flow(__u32 slot, const struct flow 
 	return mask ? mask & match_prefixes(slot, f) : 0;
 }
 
-/* Of these rules, those for the process that runs now. */
-static __always_inline tproxy_mask match_current(__u32 slot, tproxy_mask mask)
+static __always_inline tproxy_mask match_process(__u32 slot, tproxy_mask mask)
 {
 	__u64 ids = bpf_get_current_uid_gid();
 	tproxy_mask any;
@@ -107,6 +140,14 @@ static __always_inline tproxy_mask match_current(__u32 slot, tproxy_mask mask)
 	mask &= match_user(&slot, (__u32)ids, ids >> 32);
 	any = match_owner(&slot, TPROXY_OWNER_CGROUP, 0, OWNER_KIND_BITS);
 	return mask & ~any ? mask & (any | match_cgroups(slot)) : mask;
+}
+
+/* Of these rules, those for the process that runs now. */
+static __always_inline tproxy_mask match_current(__u32 slot, tproxy_mask mask)
+{
+	tproxy_mask matched = match_process(slot, mask);
+
+	return matched == mask || !is_included() ? matched : mask;
 }
 
 /* The first rule of a mask. vrf stays 0: the listener must fit no interface. */

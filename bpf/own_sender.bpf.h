@@ -41,9 +41,9 @@ static __always_inline int match_again(const struct tproxy_config *cfg,
 
 	if (!note->bound)
 		forget_source(asked);
-	mask = match_own_flow(slot, asked) & match_user(&slot, note->uid, note->gid);
-	if (mask)
-		mask &= match_noted_cgroups(slot, note);
+	mask = match_own_flow(slot, asked);
+	if (mask && !was_included(note))
+		mask &= match_user(&slot, note->uid, note->gid) & match_noted_cgroups(slot, note);
 	if (!mask)
 		return SENDER_NO_RULE;
 	note->rule = lowest_bit(mask);

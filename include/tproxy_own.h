@@ -13,6 +13,9 @@
 #define TPROXY_OWN_TOKEN4 0x7f800000u
 #define TPROXY_OWN_LEVELS 16 /* of nested cgroups that rules can name */
 #define TPROXY_OWN_TOKENS 65536
+#define TPROXY_OWN_MAX_TASKS 4096 /* processes of proxies */
+#define TPROXY_OWN_ANCESTORS 4    /* a process and how many that started it, together */
+#define TPROXY_OWN_TICKS 100      /* a second: USER_HZ, the unit of /proc/PID/stat */
 /* A destination has a token in one set only, so that none needs a second map to be found. */
 #define TPROXY_OWN_WAYS 8
 /* A token that was used within this time keeps its destination: a corked datagram may wait. */
@@ -38,6 +41,15 @@ struct tproxy_own {
 	__u32 out4; /* ifindex of the default route */
 	__u32 out6;
 	__u32 zero; /* padding */
+};
+
+/*
+ * Key of the map own_tasks, whose value is the time when the process was started, a __u64: ticks since
+ * boot. The programs leave it alone, and the processes that it starts.
+ */
+struct tproxy_own_task {
+	__u32 pid;   /* of the process (its thread group), as in its own PID namespace */
+	__u32 pidns; /* inode number of that namespace, as of /proc/PID/ns/pid */
 };
 
 /* Who sends. One kind of condition that a rule can have beside the flow. */
@@ -81,6 +93,7 @@ struct tproxy_token {
 };
 
 _Static_assert(sizeof(struct tproxy_own) == 48, "pinned ABI");
+_Static_assert(sizeof(struct tproxy_own_task) == 8, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_owner_key) == 16, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_token) == 32, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_own_sock) == 152, "pinned ABI");

@@ -10,7 +10,8 @@
  *   own set STATE mark|flags|relay-mark|out4|out6 VALUE
  *   own rules STATE MASK              the rules for own traffic
  *   own owner STATE uid|gid|cgroup any|ID[/BITS] MASK
- *   own exclude STATE PATH            a cgroup
+ *   own exclude|include STATE PATH    a cgroup
+ *   own task STATE PID                a process that is a proxy
  *   own tokens STATE [fill]           prints how many are in use; fill: all are
  *   own id PATH                       prints the id of a cgroup
  */
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 #include "kernel/state/state.h"
+#include "lib/own_task.h"
 #include "own.skel.h"
 #include "tproxy_own.h"
 
@@ -37,8 +39,8 @@
 #endif
 #define TC_HANDLE 0x7403
 
-static const char *const own_maps[] = { "own_config", "own_excluded", "own_sock", "tokens",
-					"owners_gen" };
+static const char *const own_maps[] = { "own_config", "own_excluded", "own_sock",    "tokens",
+					"owners_gen", "own_tasks",    "own_included" };
 static const struct {
 	const char *name;
 	enum bpf_attach_type type;
@@ -63,6 +65,16 @@ static char *pin_path(const char *name)
 	static char path[512];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+/* Where the loader pins it. */
+static char *state_path(const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%.*s/internal/%s", (int)(strlen(dir) - strlen("-own")), dir,
+		 name);
 	return path;
 }
 
@@ -175,13 +187,24 @@ static __u64 cgroup_id(const char *path)
 	return id;
 }
 
-static void exclude(const char *path)
+static void add_cgroup(const char *map, const char *path)
 {
 	__u64 id = cgroup_id(path);
 	__u8 one = 1;
 
-	if (bpf_map_update_elem(pinned("own_excluded"), &id, &one, BPF_ANY))
-		die("own_excluded", errno);
+	if (bpf_map_update_elem(pinned(map), &id, &one, BPF_ANY))
+		die(map, errno);
+}
+
+static void add_task(pid_t pid)
+{
+	struct own_task task;
+	int err = own_task_read(pid, &task);
+
+	if (!err)
+		err = own_task_enter(pinned("own_tasks"), &task);
+	if (err)
+		die("own_tasks", -err);
 }
 
 static void show_tokens(bool fill)
@@ -242,6 +265,9 @@ static void pin_all(struct own_bpf *skel)
 		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, own_maps[i]);
 
 		if (bpf_obj_pin(bpf_map__fd(map), pin_path(own_maps[i])))
+			die(own_maps[i], errno);
+		if (strcmp(own_maps[i], "owners_gen") &&
+		    bpf_obj_pin(bpf_map__fd(map), state_path(own_maps[i])))
 			die(own_maps[i], errno);
 	}
 	bpf_object__for_each_program(prog, skel->obj)
@@ -341,8 +367,11 @@ static void detach(void)
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	bpf_tc_hook_destroy(&hook);
 	bpf_map_delete_elem(fd, &lo);
-	for (size_t i = 0; i < sizeof(own_maps) / sizeof(own_maps[0]); i++)
+	for (size_t i = 0; i < sizeof(own_maps) / sizeof(own_maps[0]); i++) {
 		unlink(pin_path(own_maps[i]));
+		if (strcmp(own_maps[i], "owners_gen"))
+			unlink(state_path(own_maps[i]));
+	}
 	unlink(pin_path("prog_own_lo"));
 	rmdir(dir);
 }
@@ -380,7 +409,11 @@ int main(int argc, char **argv)
 	} else if (!strcmp(verb, "owner") && argc == 6) {
 		set_owner(argv[3], argv[4], strtoull(argv[5], NULL, 0));
 	} else if (!strcmp(verb, "exclude") && argc == 4) {
-		exclude(argv[3]);
+		add_cgroup("own_excluded", argv[3]);
+	} else if (!strcmp(verb, "include") && argc == 4) {
+		add_cgroup("own_included", argv[3]);
+	} else if (!strcmp(verb, "task") && argc == 4) {
+		add_task((pid_t)atoi(argv[3]));
 	} else if (!strcmp(verb, "tokens")) {
 		show_tokens(argc == 4);
 	} else {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "lib/own_task.h"
 #include "lib/pindir.h"
 #include "lib/util.h"
 
@@ -40,6 +41,7 @@ void pins_init(struct pins *pins, const char *dir)
 	snprintf(pins->internal, sizeof(pins->internal), "%s/internal", dir);
 	snprintf(pins->audited, sizeof(pins->audited), "%s/internal/audited", dir);
 	snprintf(pins->audit, sizeof(pins->audit), "%s/progs/tproxy_audit", dir);
+	snprintf(pins->own_tasks, sizeof(pins->own_tasks), "%s/internal/own_tasks", dir);
 }
 
 /* The state belongs to one network namespace; sockets of another one cannot be assigned there. */
@@ -100,4 +102,11 @@ void pins_note_addresses(const struct pins *pins, const struct addrset *addresse
 
 	for (size_t i = 0; map >= 0 && i < addresses->n; i++)
 		bpf_map_update_elem(map, &addresses->items[i], &one, BPF_ANY);
+}
+
+int pins_open_own_tasks(const struct pins *pins)
+{
+	int err = check_dir(pins);
+
+	return err ? err : own_task_map(pins->own_tasks);
 }

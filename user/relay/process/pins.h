@@ -24,6 +24,7 @@ struct pins {
 	char internal[PATH_MAX + 16]; /* a directory */
 	char audited[PATH_MAX + 24];
 	char audit[PATH_MAX + 24]; /* the program tproxy_audit */
+	char own_tasks[PATH_MAX + 24];
 };
 
 /* Borrows dir. */
@@ -44,6 +45,9 @@ bool pins_any_detaching(const struct pins *pins);
  * noted until the loader removes it; nothing is forwarded there meanwhile. Best effort.
  */
 void pins_note_addresses(const struct pins *pins, const struct addrset *addresses);
+
+/* A descriptor of the map own_tasks, or -errno; -EUCLEAN: others may change the directory. */
+int pins_open_own_tasks(const struct pins *pins);
 
 /* A file, whatever its name is now. All 0: none. */
 struct file_id {

@@ -10,6 +10,8 @@
 #include "relay/log/audited.h"
 #include "relay/process/background.h"
 #include "relay/process/channel.h"
+#include "relay/process/own_note.h"
+#include "relay/process/pins.h"
 #include "relay/process/privs.h"
 #include "relay/process/seccomp.h"
 
@@ -48,12 +50,27 @@ static void leave_sockets(const struct registrar_sockets *sockets)
 			close(sockets->fds[i]);
 }
 
+/*
+ * Before we accept a flow: the listeners may be registered already, by the relay that we take them
+ * over from. The helper process tries again and reports, if this fails.
+ */
+static void note_relay(const struct options *o, struct own_note *note)
+{
+	static struct pins pins;
+
+	pins_init(&pins, o->pin_dir);
+	if (!own_note_add_self(note))
+		own_note_sync(note, &pins);
+}
+
 int registrar_start(const struct options *o, struct listener_set *set,
 		    const struct registrar_sockets *sockets, struct registrar *r)
 {
+	struct own_note note = { .n = 0 };
 	int pair[2];
 	pid_t pid;
 
+	note_relay(o, &note);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	pid = fork();
@@ -69,7 +86,8 @@ int registrar_start(const struct options *o, struct listener_set *set,
 		become_registrar(o);
 		leave_sockets(sockets);
 		background_leave_output();
-		registration_run(pair[1], o, set);
+		own_note_add_self(&note);
+		registration_run(pair[1], o, set, &note);
 		run_names_forget(sockets->names);
 		_exit(0);
 	}

@@ -30,6 +30,7 @@ struct registration {
 	const struct options *options;
 	struct listener_set *set;
 	struct pins pins;
+	struct own_note own_note;
 	struct local_reader reader;
 	struct local_set addresses;
 	uint64_t addresses_due; /* ms of CLOCK_MONOTONIC: not to be read before */
@@ -180,6 +181,20 @@ static void sync_slots(struct registration *r)
 		register_slots(r, &now);
 }
 
+static void sync_own_note(struct registration *r)
+{
+	int err = own_note_sync(&r->own_note, &r->pins);
+
+	if (err > 0)
+		say(r, RECORD_DEBUG, "%s: noted as a proxy for this host's own traffic",
+		    r->pins.dir);
+	else if (err)
+		say(r, RECORD_WARN,
+		    "%s: cannot be noted as a proxy for this host's own traffic: %s (put the relay "
+		    "into a cgroup of own-exclude, or its connections may come back to it)",
+		    r->pins.dir, err == -E2BIG ? "the map own_tasks is full" : strerror(-err));
+}
+
 /* Watches the parent directory, which may be mounted or created later. */
 static void sync_watch(struct registration *r)
 {
@@ -273,6 +288,7 @@ static void turn(struct registration *r)
 	/* First, so that the relay knows the configuration before the first flow. */
 	report_config(r);
 	answer_requests(r);
+	sync_own_note(r); /* and before the first flow of this host itself */
 	if (!r->set->device)
 		sync_slots(r);
 	if (r->registered.ino || r->auditing.map >= 0)
@@ -328,11 +344,13 @@ static void run(struct registration *r)
 	}
 }
 
-void registration_run(int sock, const struct options *o, struct listener_set *set)
+void registration_run(int sock, const struct options *o, struct listener_set *set,
+		      const struct own_note *own_note)
 {
 	static struct registration r;
 
 	r = (struct registration){ .sock = sock, .watch = -1, .options = o, .set = set };
+	r.own_note = *own_note;
 	pins_init(&r.pins, o->pin_dir);
 	slots_init(&r.slots, set);
 	reopening_init(&r.reopening, set, o);

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A proxy is never its own client: the relay runs in the cgroup of the applications, under the same
+# user, with rules for every destination, and is told apart by its process alone.
+. "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/own.sh"
+
+prepare nginx dns
+own_cgroups
+
+# in the cgroup of the applications, with all it starts
+shared_relay() {
+	local rc=0
+
+	echo $BASHPID >"$CGROUP/app/cgroup.procs"
+	relay_start "$@" || rc=1
+	echo $BASHPID >"$CGROUPS/cgroup.procs"
+	return $rc
+}
+own_attach_here() { own attach "$CGROUP" && own_routes add; }
+get() { app curl -gsS -m 8 "http://$(bracket "$1")/whoami"; }
+ask() { app dig +short +tries=2 +time=3 "@$1" test.tproxy A "${@:2}"; }
+records() { grep -c -- " -> .*:$1 " "$RELAY_LOG"; }
+
+# flows TEXT — one of each kind. Each flow has one record: a loop would have many
+flows() {
+	local server before
+
+	before=$(records 80)
+	for server in $SERVER4 $SERVER6; do
+		like "$1: curl to $server" "$(get "$server")" "^$(escaped "$(source_for "$server")") "
+		is "$1: dig to $server" "$(ask "$server")" 10.77.2.200
+		is "$1: dig to $server, TCP" "$(ask "$server" +tcp)" 10.77.2.200
+	done
+	ok "$1: both are recorded" wait_for 10 test "$(($(records 80) - before))" -ge 2
+	is "$1: each of them once" "$(($(records 80) - before))" 2
+}
+attach_all() {
+	do_ok "$1: attach" loader attach r0 --ports 53,80,udp/53 --to all
+	do_ok "$1: attach for own traffic" own_attach_here
+}
+detach_all() {
+	do_ok "$1: detach own traffic" own_detach
+	do_ok "$1: detach" loader detach --all
+}
+
+for source in own client-ip; do
+	# the relay first: whoever attaches enters it before the hooks
+	ok "$source: the relay starts" shared_relay --source $source
+	do_ok "$source: attach" loader attach r0 --ports 53,80,udp/53 --to all
+	do_ok "$source: attach for own traffic" own_attach_here
+	own_task_there() { bpftool map dump pinned "$PINS/internal/own_tasks" -j | grep -q pidns; }
+	ok "$source: the relay notes itself" wait_for 10 own_task_there
+	like "$source: it is in the cgroup of the applications" "$(<"/proc/$RELAY_PID/cgroup")" "/app(\$|[[:space:]])"
+	flows "$source, relay first"
+
+	relay_stop KILL
+	ok "$source: the relay starts after a kill" shared_relay --source $source
+	ok "$source: it registers" relay_says "registered in"
+	flows "$source, after a kill"
+	detach_all "$source"
+	relay_stop
+
+	attach_all "$source"
+	ok "$source: the relay starts afterwards" shared_relay --source $source
+	ok "$source: it registers afterwards" relay_says "registered in"
+	flows "$source, relay last"
+	detach_all "$source"
+	relay_stop
+done
+finish
