@@ -9,6 +9,8 @@
 
 #include "lib/util.h"
 
+#define FILEID_KERNFS 0xfe /* enum fid_type, include/linux/exportfs.h */
+
 int cgroup2_mount(char *buf, size_t size)
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
@@ -42,16 +44,75 @@ static int id_of(const char *dir, __u64 *ret_id)
 	return 0;
 }
 
-int cgroup2_id(const char *path, __u64 *ret_id)
+/* The mount, with a path below it. */
+static int full_path(const char *path, char *buf, size_t size)
 {
-	char dir[PATH_MAX];
-	size_t len;
-	int err = cgroup2_mount(dir, sizeof(dir));
+	int err = cgroup2_mount(buf, size);
+	size_t len = err ? 0 : strlen(buf);
 
 	if (err)
 		return err;
-	len = strlen(dir);
-	if ((size_t)snprintf(dir + len, sizeof(dir) - len, "%s", path) >= sizeof(dir) - len)
-		return -ENAMETOOLONG;
-	return id_of(dir, ret_id);
+	return (size_t)snprintf(buf + len, size - len, "%s", path) < size - len ? 0 : -ENAMETOOLONG;
+}
+
+int cgroup2_id(const char *path, __u64 *ret_id)
+{
+	char dir[PATH_MAX];
+	int err = full_path(path, dir, sizeof(dir));
+
+	return err ? err : id_of(dir, ret_id);
+}
+
+int cgroup2_open(const char *path)
+{
+	char dir[PATH_MAX];
+	int err = full_path(path, dir, sizeof(dir));
+	int fd = err ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return err ? err : fd < 0 ? -errno : fd;
+}
+
+int cgroup2_of(pid_t pid, char *buf, size_t size)
+{
+	__cleanup_file FILE *file = NULL;
+	char line[PATH_MAX + 8];
+
+	snprintf(line, sizeof(line), "/proc/%d/cgroup", (int)pid);
+	file = fopen(line, "re");
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "0::/", 4))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		return (size_t)snprintf(buf, size, "%s", line + 3) < size ? 0 : -ENAMETOOLONG;
+	}
+	return -ENODEV;
+}
+
+int cgroup2_path(__u64 id, char *buf, size_t size)
+{
+	union {
+		struct file_handle handle;
+		__u8 room[sizeof(struct file_handle) + sizeof(id)];
+	} h = { .handle = { .handle_bytes = sizeof(id), .handle_type = FILEID_KERNFS } };
+	char mount[PATH_MAX], link[64], path[PATH_MAX];
+	__cleanup_close int root = cgroup2_open("");
+	__cleanup_close int fd = -1;
+	size_t len;
+	ssize_t n;
+
+	memcpy(h.handle.f_handle, &id, sizeof(id));
+	fd = root < 0 ? -1 : open_by_handle_at(root, &h.handle, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return root < 0 ? root : -errno;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0 || cgroup2_mount(mount, sizeof(mount)))
+		return -ENOENT;
+	path[n] = '\0';
+	len = strlen(mount);
+	if (strncmp(path, mount, len) || (path[len] && path[len] != '/'))
+		return -ENOENT;
+	return (size_t)snprintf(buf, size, "%s", path + len) < size ? 0 : -ENAMETOOLONG;
 }

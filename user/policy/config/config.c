@@ -53,6 +53,7 @@ void config_free(struct config *config)
 	lines_free(&config->relay);
 	free(config->interfaces.items);
 	free(config->divert.items);
+	owner_set_free(&config->own_exclude);
 	free(config->zones);
 	free(config->pools);
 	free(config->egresses);

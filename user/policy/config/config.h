@@ -58,6 +58,8 @@ struct config {
 	bool local;                         /* attach to the host's own traffic, too */
 	__u32 own_mark, own_table;          /* of own traffic; 0: not given */
 	enum config_own_bound own_bound;
+	struct owner_set own_exclude; /* cgroups that are always left alone, as paths or ids */
+	__u32 own_proxy_mark; /* sockets with exactly this mark are a proxy's; 0: not given */
 	enum tproxy_on_down on_down; /* of rules that have none of their own */
 	bool has_learn;
 	unsigned int learn;                        /* seconds, see config_learn_seconds */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* [loader]: what the loader attaches to, and the settings of all rules. */
+#include <ctype.h>
 #include <string.h>
 
 #include "lib/parse.h"
 #include "policy/config/keys.h"
+#include "policy/config/list.h"
 
 static int begin(struct reading *r, const char *name, bool *ret_begun)
 {
@@ -126,6 +128,43 @@ static int take_own_bound(struct reading *r, const char *value)
 	return 0;
 }
 
+static int take_excluded(struct config_place *place, const char *word, void *arg)
+{
+	struct reading *r = arg;
+	struct owner_set *set = &r->config->own_exclude;
+	const char *why = "out of memory";
+	int err = policy_take_owner(word, TPROXY_OWNER_CGROUP, set, &why);
+
+	if (!err && set->none) {
+		set->none = false;
+		why = "not the path of a cgroup, or its id";
+		err = -EINVAL;
+	}
+	if (err && err != -ENOMEM)
+		config_error(place, "own-exclude = %.80s: %s", word, why);
+	return err == -ENOMEM ? err : 0;
+}
+
+static int take_own_exclude(struct reading *r, const char *value)
+{
+	return config_words(&r->place, value, take_excluded, r);
+}
+
+/* A whole mark, of which several bits may be set, unlike those of our own. */
+static int take_own_proxy_mark(struct reading *r, const char *value)
+{
+	char *end;
+	unsigned long mark;
+
+	errno = 0;
+	mark = strtoul(value, &end, 0);
+	if (!isdigit((unsigned char)*value) || *end || errno || !mark || mark > UINT32_MAX)
+		fail(r, "own-proxy-mark = %.80s: not a mark (a number from 1 to 0xffffffff)",
+		     value);
+	r->config->own_proxy_mark = (__u32)mark;
+	return 0;
+}
+
 static int take(struct reading *r, const struct ini_line *line)
 {
 	static const struct config_key keys[] = {
@@ -140,6 +179,8 @@ static int take(struct reading *r, const struct ini_line *line)
 		{ "own-mark", take_own_mark, false },
 		{ "own-table", take_own_table, false },
 		{ "own-bound", take_own_bound, false },
+		{ "own-exclude", take_own_exclude, true },
+		{ "own-proxy-mark", take_own_proxy_mark, false },
 		{ NULL, NULL, false },
 	};
 

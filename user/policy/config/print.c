@@ -167,6 +167,9 @@ static void print_local(FILE *out, const struct config *config)
 		fprintf(out, "own-table = %u\n", config->own_table);
 	if (config->own_bound != CONFIG_OWN_DIRECT)
 		fprintf(out, "own-bound = %s\n", config_own_bound_names[config->own_bound]);
+	print_owners(out, "own-exclude", &config->own_exclude);
+	if (config->own_proxy_mark)
+		fprintf(out, "own-proxy-mark = 0x%x\n", config->own_proxy_mark);
 }
 
 static void print_loader(FILE *out, const struct config *config)

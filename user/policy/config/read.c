@@ -185,6 +185,9 @@ static void check_own(struct reading *r)
 	if ((c->local || c->own_mark) && (own & (mark | tproxy_df_mark(mark))))
 		fail(r, "[loader]: own-mark = 0x%x: packets that enter have this mark (0x%x, 0x%x)",
 		     own, mark, tproxy_df_mark(mark));
+	if (c->own_proxy_mark & own)
+		fail(r, "[loader]: own-proxy-mark = 0x%x: it has the bit of own-mark (0x%x)",
+		     c->own_proxy_mark, own);
 }
 
 static void set_defaults(struct reading *r)
