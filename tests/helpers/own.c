@@ -12,6 +12,8 @@
  *   own owner STATE uid|gid|cgroup any|ID[/BITS] MASK
  *   own exclude|include STATE PATH    a cgroup
  *   own task STATE PID                a process that is a proxy
+ *   own proxies STATE                 the processes of the rules' listeners; prints services
+ *   own paths STATE [PATH…]           these are left alone; without any: looks them up again
  *   own tokens STATE [fill]           prints how many are in use; fill: all are
  *   own id PATH                       prints the id of a cgroup
  */
@@ -29,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/own/paths.h"
+#include "kernel/own/proxies.h"
 #include "kernel/state/state.h"
 #include "lib/own_task.h"
 #include "own.skel.h"
@@ -74,6 +78,15 @@ static char *state_path(const char *name)
 	static char path[512];
 
 	snprintf(path, sizeof(path), "%.*s/internal/%s", (int)(strlen(dir) - strlen("-own")), dir,
+		 name);
+	return path;
+}
+
+static char *loader_link(const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%.*s/links/%s", (int)(strlen(dir) - strlen("-own")), dir,
 		 name);
 	return path;
 }
@@ -207,6 +220,43 @@ static void add_task(pid_t pid)
 		die("own_tasks", -err);
 }
 
+static void print_warning(const char *text, void *arg)
+{
+	printf("%s\n", text);
+}
+
+static void exclude_proxies(void)
+{
+	struct own_proxies_report report = { .warn = print_warning };
+	struct own_proxies proxies = { 0 };
+	int err = own_exclude_proxies(&state, &proxies, &report);
+
+	for (unsigned int i = 0; i < proxies.n_services; i++)
+		printf("%s\n", proxies.services[i]);
+	own_proxies_free(&proxies);
+	if (err)
+		die("proxies", -err);
+}
+
+static void exclude_paths(char *const *paths, int n)
+{
+	struct own_exclusion x;
+	struct owner_set set = { 0 };
+	int err = own_exclusion_open(&state, &x);
+
+	for (int i = 0; i < n; i++) {
+		struct owner_item item = { .name = paths[i] };
+
+		owner_set_append(&set, &item);
+	}
+	if (!err)
+		err = n ? own_paths_set(&state, &x, &set) : own_paths_follow(&state, &x);
+	if (err)
+		die("paths", -err);
+	own_exclusion_close(&x);
+	owner_set_free(&set);
+}
+
 static void show_tokens(bool fill)
 {
 	int fd = pinned("tokens"), used = 0;
@@ -333,6 +383,8 @@ static void attach_hooks(const char *cgroup)
 		snprintf(name, sizeof(name), "link_%s", hooks[i].name);
 		if (link < 0 || bpf_obj_pin(link, pin_path(name)))
 			die(name, errno);
+		if (bpf_obj_pin(link, loader_link(hooks[i].name)))
+			die(hooks[i].name, errno);
 		close(link);
 	}
 	close(fd);
@@ -349,6 +401,7 @@ static void detach_hooks(bool with_programs)
 		if (link >= 0)
 			bpf_link_detach(link);
 		unlink(pin_path(name));
+		unlink(loader_link(hooks[i].name));
 		snprintf(name, sizeof(name), "prog_%s", hooks[i].name);
 		if (with_programs)
 			unlink(pin_path(name));
@@ -412,6 +465,10 @@ int main(int argc, char **argv)
 		add_cgroup("own_excluded", argv[3]);
 	} else if (!strcmp(verb, "include") && argc == 4) {
 		add_cgroup("own_included", argv[3]);
+	} else if (!strcmp(verb, "proxies") && argc == 3) {
+		exclude_proxies();
+	} else if (!strcmp(verb, "paths")) {
+		exclude_paths(argv + 3, argc - 3);
 	} else if (!strcmp(verb, "task") && argc == 4) {
 		add_task((pid_t)atoi(argv[3]));
 	} else if (!strcmp(verb, "tokens")) {
