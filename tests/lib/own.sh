@@ -89,33 +89,17 @@ own_server() {
 	wait_for 60 grep -q ready "$WORK/log/own-server"
 }
 
-# own_routes add|del
-own_routes() {
-	local family src
-
-	for family in 4 6; do
-		src=$ROUTER4
-		[[ $family == 4 ]] || src=$ROUTER6
-		r ip -$family rule "$1" iif lo fwmark $OWN_MARK/$OWN_MARK lookup $OWN_TABLE pref 149
-		r ip -$family route "$1" local default dev lo src "$src" table $OWN_TABLE
-	done
-	r ip route "$1" local $TOKENS4 dev lo src "$ROUTER4" table local
-	r ip -6 route "$1" local $TOKENS6 dev lo src "$ROUTER6" table local
-}
-
-# The only place that knows who attaches.
+# The proxies of these tests are no processes that the loader could know.
 own_attach() {
-	own attach "$CGROUP" && own_routes add && own exclude "$CGROUP/proxy"
+	loader attach --local --cgroup "$CGROUP" && own exclude "$CGROUP/proxy"
 }
-own_detach() {
-	own hooks off && own_routes del && own detach
-}
+own_detach() { loader detach --local; }
 
 own_up() {
 	own_cgroups
 	own_server || fatal "the server starts"
 	own_proxy || fatal "the proxy starts"
-	do_ok "attach" loader attach r0 --proxy $PROXY_PORT "$@"
+	do_ok "attach" loader attach r0 --local --cgroup "$CGROUP" --proxy $PROXY_PORT "$@"
 	do_ok "attach for own traffic" own_attach
 	own_watch
 }
@@ -127,10 +111,10 @@ own_down() {
 # own_rule KEY=VALUE… — another policy: one rule
 own_rule() {
 	{
-		printf '[loader]\ninterfaces = r0\n[rule default]\n'
+		printf '[loader]\ninterfaces = r0\nlocal = yes\n[rule default]\nlocal = yes\n'
 		printf '%s\n' "$@"
 	} >"$WORK/own.conf"
-	loader apply "$WORK/own.conf" && own rules 0xffffffffffffffff
+	loader apply "$WORK/own.conf"
 }
 
 # --- what reaches the server: flows, and tokens on the wire ---

@@ -156,6 +156,14 @@ static void report_order(struct attach *a, const struct target *target)
 				name, a->request->after.names[i]);
 }
 
+static int attach_own(struct attach *a)
+{
+	unsigned int changed;
+
+	a->own_touched = true;
+	return own_on(a->session, &a->request->own, &changed);
+}
+
 /* ---- the whole ---------------------------------------------------------- */
 
 static void undo(struct attach *a)
@@ -168,6 +176,8 @@ static void undo(struct attach *a)
 		iface_everything_off(session);
 		return;
 	}
+	if (a->own_touched && !a->own_before)
+		iface_own_off(session);
 	for (size_t i = 0; i < a->n; i++) {
 		struct target *target = &a->targets[i];
 		struct iface_entry iface = { .ifindex = (__u32)target->device.ifindex };
@@ -237,6 +247,7 @@ static int read_before(struct attach *a)
 		target->was_attached = !policy_maps_iface_get(
 			&a->session->state, (__u32)target->device.ifindex, &target->before);
 	}
+	a->own_before = own_is_there(a->session);
 	err = policy_maps_read(&a->session->state, &a->before);
 	if (err)
 		log_error("%s: cannot read the policy: %s", a->session->state.dir, strerror(-err));
@@ -261,6 +272,8 @@ static int attach_all(struct attach *a, bool present)
 		wait_for_relay(a);
 	for (size_t i = 0; i < a->n && !err; i++)
 		err = attach_target(a, &a->targets[i]);
+	if (!err && a->request->local)
+		err = attach_own(a);
 	/* Once all are attached: another interface may cover what this one does not. */
 	for (size_t i = 0; i < a->n && !err; i++)
 		if (!a->targets[i].was_attached)

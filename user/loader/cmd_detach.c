@@ -5,13 +5,15 @@
 #include "loader/commands.h"
 #include "loader/steps/drain.h"
 #include "loader/steps/iface.h"
+#include "loader/steps/own/own.h"
 #include "loader/steps/session_open.h"
 #include "policy/takes.h"
 
-enum { OPT_ALL = 3000, OPT_DRY_RUN, OPT_KEEP_FLOWS, OPT_WAIT };
+enum { OPT_ALL = 3000, OPT_LOCAL, OPT_DRY_RUN, OPT_KEEP_FLOWS, OPT_WAIT };
 
 static const struct option options[] = {
 	{ "all", no_argument, NULL, OPT_ALL },
+	{ "local", no_argument, NULL, OPT_LOCAL },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "keep-flows", no_argument, NULL, OPT_KEEP_FLOWS },
 	{ "wait", no_argument, NULL, OPT_WAIT },
@@ -21,7 +23,7 @@ static const struct option options[] = {
 struct request {
 	char **names;
 	size_t n;
-	bool all, dry_run, keep_flows, wait;
+	bool all, local, dry_run, keep_flows, wait;
 };
 
 static bool find_iface(const struct iface_entry *ifaces, size_t n, const char *name,
@@ -76,6 +78,20 @@ static void report_udp(struct session *session, const struct request *request)
 			 "(--keep-flows leaves them to the relay)");
 }
 
+static int detach_local(struct session *session, const struct request *request)
+{
+	struct iface_entry lo = { .ifindex = OWN_IFINDEX };
+
+	if (!own_is_there(session)) {
+		log_info("own traffic: not attached");
+		return 0;
+	}
+	if (request->keep_flows &&
+	    !policy_maps_iface_get(&session->state, OWN_IFINDEX, &lo.value))
+		return drain_iface(session, &lo);
+	return iface_own_off(session);
+}
+
 static int detach_named(struct session *session, const struct request *request)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
@@ -85,6 +101,8 @@ static int detach_named(struct session *session, const struct request *request)
 	for (size_t i = 0; i < request->n && ifaces; i++)
 		result = first_error(result,
 				     detach_one(session, request, ifaces, n, request->names[i]));
+	if (request->local)
+		result = first_error(result, detach_local(session, request));
 	err = iface_last_off(session);
 	return first_error(result, err);
 }
@@ -115,13 +133,14 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 		if (!opt)
 			argv[request->n++] = (char *)operand;
 		request->all |= opt == OPT_ALL;
+		request->local |= opt == OPT_LOCAL;
 		request->dry_run |= opt == OPT_DRY_RUN;
 		request->keep_flows |= opt == OPT_KEEP_FLOWS;
 		request->wait |= opt == OPT_WAIT;
 	}
-	if (!request->n == !request->all)
-		return app_usage_error(
-			"detach: which interfaces? (detach IF..., or detach --all, not both)");
+	if (!(request->n || request->local) == !request->all)
+		return app_usage_error("detach: which interfaces? (detach IF..., detach --local, "
+				       "or detach --all, not both)");
 	if (request->wait && !request->keep_flows)
 		return app_usage_error("detach: --wait needs --keep-flows");
 	return EXIT_DONE;

@@ -138,7 +138,7 @@ bool state_salvage(struct state *state, const char *dir);
 int state_create(struct state *state, const char *dir, const struct tproxy_config *config,
 		 char *ret_why);
 
-/* CRC-32 of the embedded BPF object. */
+/* CRC-32 of the embedded BPF objects. */
 __u32 state_build(void);
 
 /*

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "kernel/state/own_object.h"
 #include "kernel/state/pindir_stage.h"
 #include "tproxy.skel.h"
 
@@ -18,7 +19,7 @@ __u32 state_build(void)
 	size_t size;
 	const void *bytes = tproxy_bpf__elf_bytes(&size);
 
-	return (__u32)crc32(crc32(0, NULL, 0), bytes, (unsigned int)size);
+	return own_object_crc((__u32)crc32(crc32(0, NULL, 0), bytes, (unsigned int)size));
 }
 
 static int pin_maps(struct bpf_object *obj, const struct pindir *pins)

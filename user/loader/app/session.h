@@ -7,6 +7,7 @@
 #define TPROXY_LOADER_APP_SESSION_H
 
 #include "kernel/maps/policy_maps.h"
+#include "kernel/routing/route.h"
 #include "kernel/state/state.h"
 #include "lib/device.h"
 #include "lib/netlink.h"
@@ -18,6 +19,7 @@ struct session {
 	struct command_lock lock;
 	struct state state;
 	struct nl nl;
+	struct route_key own_key; /* of own traffic, while it is attached; mask 0: unknown */
 	bool dry_run;
 	bool hold_rules; /* our routing rules stay where they are: another program moves its own */
 };

@@ -9,6 +9,7 @@
 #include "kernel/hook/after.h"
 #include "kernel/maps/policy_maps.h"
 #include "loader/edit/ruleopts.h"
+#include "loader/steps/own/own.h"
 #include "loader/steps/setup.h"
 
 #define ATTACH_MAX_IFACES 64
@@ -17,8 +18,8 @@ struct attach_request {
 	const char *names[ATTACH_MAX_IFACES]; /* names and globs, as given */
 	size_t n;
 	struct rule_options rule;
-	bool local;         /* own traffic, too, or nothing else without names */
-	const char *cgroup; /* whose own traffic, as given; NULL: of all processes */
+	bool local; /* own traffic, too, or nothing else without names */
+	struct own_want own;
 	bool divert_only, probe, dry_run;
 	bool has_unreadable;
 	enum tproxy_unreadable unreadable;
@@ -45,6 +46,8 @@ struct attach {
 	int rule;    /* the one that took the rule options, or -1 */
 	int limited; /* the one that was for every interface until now, or -1 */
 	bool created, policy_changed;
+	bool own_before; /* own traffic was attached before this call */
+	bool own_touched;
 };
 
 /* options.c: EXIT_DONE, or EXIT_USAGE after a reported error. */

@@ -5,10 +5,14 @@
 
 #include "loader/attach/attach.h"
 #include "loader/steps/learn.h"
+#include "policy/config/config.h"
 
 enum {
 	OPT_ATTACH_LOCAL = 3000,
 	OPT_ATTACH_CGROUP,
+	OPT_OWN_MARK,
+	OPT_OWN_TABLE,
+	OPT_OWN_BOUND,
 	OPT_DIVERT_ONLY,
 	OPT_HOOK,
 	OPT_AFTER,
@@ -23,6 +27,9 @@ static const struct option options[] = {
 	RULE_LONG_OPTIONS,
 	{ "local", no_argument, NULL, OPT_ATTACH_LOCAL },
 	{ "cgroup", required_argument, NULL, OPT_ATTACH_CGROUP },
+	{ "own-mark", required_argument, NULL, OPT_OWN_MARK },
+	{ "own-table", required_argument, NULL, OPT_OWN_TABLE },
+	{ "own-bound", required_argument, NULL, OPT_OWN_BOUND },
 	{ "divert-only", no_argument, NULL, OPT_DIVERT_ONLY },
 	{ "hook", required_argument, NULL, OPT_HOOK },
 	{ "after", required_argument, NULL, OPT_AFTER },
@@ -116,6 +123,24 @@ static int take_unreadable(const char *value, struct attach_request *request)
 	return 0;
 }
 
+static int take_bound(const char *value, struct own_want *want)
+{
+	int index = parse_name(value, config_own_bound_names, CONFIG_OWN_BOUND_MAX);
+
+	if (index < 0) {
+		log_error("--own-bound %s: unknown value (direct or deny)", value);
+		return -EINVAL;
+	}
+	want->has_bound = true;
+	want->deny_bound = index == CONFIG_OWN_DENY;
+	return 0;
+}
+
+static bool is_for_own(const struct own_want *want)
+{
+	return want->cgroup || want->mark || want->table || want->has_bound;
+}
+
 static int take_option(struct attach_request *request, int opt, const char *value)
 {
 	switch (opt) {
@@ -123,8 +148,14 @@ static int take_option(struct attach_request *request, int opt, const char *valu
 		request->local = true;
 		return 0;
 	case OPT_ATTACH_CGROUP:
-		request->cgroup = value;
+		request->own.cgroup = value;
 		return 0;
+	case OPT_OWN_MARK:
+		return take_number("own-mark", value, &request->own.mark, parse_mark);
+	case OPT_OWN_TABLE:
+		return take_number("own-table", value, &request->own.table, parse_table);
+	case OPT_OWN_BOUND:
+		return take_bound(value, &request->own);
 	case OPT_DIVERT_ONLY:
 		request->divert_only = true;
 		return 0;
@@ -179,8 +210,9 @@ int attach_parse(struct app *app, int argc, char **argv, struct attach_request *
 	}
 	if (rule_options_finish(&request->rule))
 		return EXIT_USAGE;
-	if (request->cgroup && !request->local)
-		return app_usage_error("attach: --cgroup goes with --local");
+	if (is_for_own(&request->own) && !request->local)
+		return app_usage_error("attach: --cgroup and --own-… go with --local");
+	request->own.hook = request->hook;
 	if (!request->n && !request->local)
 		return app_usage_error("attach: which interface? (tproxy-loader attach IF, or "
 				       "attach --local for what this host sends itself)");

@@ -7,6 +7,7 @@
 #include "kernel/hook/clsact.h"
 #include "kernel/hook/tcx.h"
 #include "loader/steps/answers.h"
+#include "loader/steps/own/own.h"
 #include "loader/steps/reset_flows.h"
 #include "loader/steps/routing/steps_route.h"
 
@@ -165,7 +166,17 @@ int iface_on(struct session *session, const struct device *device, const struct 
 
 /* ---- off ---------------------------------------------------------------- */
 
-int iface_off(struct session *session, const struct iface_entry *iface)
+int iface_own_off(struct session *session)
+{
+	int err = own_hooks_off(session);
+
+	if (err)
+		return err;
+	reset_flows(session, OWN_IFINDEX, "lo");
+	return own_rest_off(session);
+}
+
+static int device_off(struct session *session, const struct iface_entry *iface)
 {
 	const char *name = (const char *)iface->value.name;
 	int ifindex = (int)iface->ifindex;
@@ -198,6 +209,12 @@ int iface_off(struct session *session, const struct iface_entry *iface)
 	return err;
 }
 
+int iface_off(struct session *session, const struct iface_entry *iface)
+{
+	return iface->value.roles & TPROXY_ROLE_LOCAL ? iface_own_off(session) :
+							device_off(session, iface);
+}
+
 int iface_forget_stale(struct session *session, const struct device *device)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
@@ -219,15 +236,24 @@ int iface_forget_stale(struct session *session, const struct device *device)
 	return err;
 }
 
+static bool has_devices(const struct iface_entry *ifaces, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!(ifaces[i].value.roles & TPROXY_ROLE_LOCAL))
+			return true;
+	return false;
+}
+
 int iface_last_off(struct session *session)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 	int err = session_ifaces(session, &ifaces, &n);
 
-	if (err || n || session->dry_run)
+	if (err || session->dry_run || has_devices(ifaces, n))
 		return err;
-	err = steps_lookup_off(session);
+	/* Own traffic needs the look-up program, too. */
+	err = n ? 0 : steps_lookup_off(session);
 	return err ? err : steps_routes_off(session);
 }
 
@@ -237,8 +263,11 @@ int iface_everything_off(struct session *session)
 	size_t n = 0;
 	int result = session_ifaces(session, &ifaces, &n);
 
+	if (own_is_there(session))
+		result = first_error(result, iface_own_off(session));
 	for (size_t i = 0; i < n; i++)
-		result = first_error(result, iface_off(session, &ifaces[i]));
+		if (!(ifaces[i].value.roles & TPROXY_ROLE_LOCAL))
+			result = first_error(result, device_off(session, &ifaces[i]));
 	result = first_error(result, steps_lookup_off(session));
 	result = first_error(result, steps_routes_off(session));
 	/* What could not be detached now can be removed later only with the pins. */

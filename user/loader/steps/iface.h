@@ -34,13 +34,19 @@ bool iface_chain(struct session *session, const struct device *device, struct ch
 /* Entry, routing, program. Repeating it repairs whatever is missing. */
 int iface_on(struct session *session, const struct device *device, const struct iface_want *want);
 
-/* Removes program, qdisc (if attach made it), rules and the entry. */
+/* Removes program, qdisc (if attach made it), rules and the entry; of lo, own traffic. */
 int iface_off(struct session *session, const struct iface_entry *iface);
+
+/* Own traffic, all of it, whatever is left; resets the flows that a proxy has. */
+int iface_own_off(struct session *session);
 
 /* Removes entries of the same name with another ifindex. */
 int iface_forget_stale(struct session *session, const struct device *device);
 
-/* Without interfaces, removes the look-up program and the routes; the policy stays. */
+/*
+ * Without interfaces, removes the routes, and without own traffic the look-up program, too; the policy
+ * stays.
+ */
 int iface_last_off(struct session *session);
 
 /* Removes every trace of the session's state, in reverse order of attach. */

@@ -5,6 +5,7 @@
 
 #include "kernel/hook/clsact.h"
 #include "kernel/maps/policy_slots.h"
+#include "loader/steps/own/own.h"
 
 /* ---- state -------------------------------------------------------------- */
 
@@ -91,6 +92,8 @@ int steps_replace_build(struct session *session)
 		err = policy_slots_repair_pins(state);
 	if (!err)
 		err = steps_move_programs(&session->nl, state, state);
+	if (!err)
+		err = own_replace_build(session);
 	if (!err)
 		err = state_publish_progs(state);
 	if (err)

@@ -7,10 +7,10 @@
 #include "kernel/routing/route.h"
 #include "kernel/state/state_list.h"
 
-#define CHOOSE "choose others with --mark and --table"
 
 struct conflict {
-	const struct tproxy_config *config; /* of the new state */
+	const struct tproxy_config *config; /* of the new state, or of own traffic */
+	const char *option;                 /* "--own-" or "--": what --mark and --table begin with */
 	struct state_list states;
 	struct route_rule rule; /* one that conflicts with it */
 };
@@ -31,11 +31,11 @@ static int check_states(const struct conflict *r)
 
 		if (!clashes(r->config, other->mask, other->table))
 			continue;
-		log_error("mark 0x%x, table %u: %s uses mark 0x%x and table %u (" CHOOSE
-			  ", or detach that one, with its --pin-dir)",
+		log_error("mark 0x%x, table %u: %s uses mark 0x%x and table %u (choose "
+			  "others with %smark and %stable, or detach that one, with its --pin-dir)",
 			  r->config->mark, r->config->table,
 			  listed_state_text(&r->states.items[i], text, sizeof(text)), other->mark,
-			  other->table);
+			  other->table, r->option, r->option);
 		return -EBUSY;
 	}
 	return 0;
@@ -68,25 +68,28 @@ static int check_rules(struct session *session, struct conflict *r)
 						      r);
 	if (found <= 0)
 		return found;
-	log_error("mark 0x%x, table %u: the rule \"%s\" of %s uses them (" CHOOSE
-		  "; tproxy-loader clean removes what is left of a state that is gone)",
+	log_error("mark 0x%x, table %u: the rule \"%s\" of %s uses them (choose others with "
+		  "%smark and %stable; tproxy-loader clean removes what is left of a state that is gone)",
 		  r->config->mark, r->config->table, rule_text(&r->rule, text),
 		  r->states.blind ? "another tproxy state, or of one that is gone," :
-				    "a tproxy state that is gone");
+				    "a tproxy state that is gone",
+		  r->option, r->option);
 	return -EBUSY;
 }
 
 /* ---- others ------------------------------------------------------------- */
 
-static int check_foreign(struct session *session, const struct tproxy_config *config)
+static int check_foreign(struct session *session, const struct conflict *r)
 {
+	const struct tproxy_config *config = r->config;
 	char text[160];
 	int found = route_mark_conflict(&session->nl, config->mask, text, sizeof(text));
 
 	if (!found)
 		found = route_table_conflict(&session->nl, config->table, text, sizeof(text));
 	if (found > 0)
-		log_error("%s (" CHOOSE ")", text);
+		log_error("%s (choose others with %smark and %stable)", text, r->option,
+			  r->option);
 	if (!found) {
 		found = route_mark_conflict(&session->nl, config->df_mark, text, sizeof(text));
 		if (found > 0)
@@ -100,9 +103,9 @@ static int check_foreign(struct session *session, const struct tproxy_config *co
 	return found > 0 ? -EBUSY : found;
 }
 
-int conflict_check(struct session *session, const struct tproxy_config *config)
+static int check(struct session *session, const struct tproxy_config *config, const char *option)
 {
-	struct conflict r = { .config = config };
+	struct conflict r = { .config = config, .option = option };
 	int err = state_list_read(session->app->pin_dir, &r.states);
 
 	if (err) {
@@ -117,5 +120,19 @@ int conflict_check(struct session *session, const struct tproxy_config *config)
 				  strerror(-err));
 	}
 	state_list_free(&r.states);
-	return err ? err : check_foreign(session, config);
+	return err ? err : check_foreign(session, &r);
+}
+
+int conflict_check(struct session *session, const struct tproxy_config *config)
+{
+	return check(session, config, "--");
+}
+
+int conflict_check_own(struct session *session, const struct route_key *key)
+{
+	const struct tproxy_config config = { .mark = key->mark,
+					      .mask = key->mask,
+					      .table = key->table };
+
+	return check(session, &config, "--own-");
 }

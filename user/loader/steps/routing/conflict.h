@@ -11,5 +11,7 @@
  * exactly this mark and table has left are no conflict: they become ours.
  */
 int conflict_check(struct session *session, const struct tproxy_config *config);
+/* The same for mark and table of own traffic, which the state does not have yet. */
+int conflict_check_own(struct session *session, const struct route_key *key);
 
 #endif

@@ -53,7 +53,7 @@ int routing_read(struct session *session, __u8 family, const struct device *devi
 
 	*r = (struct routing){ .family = family,
 			       .device = *device,
-			       .key = steps_route_key(session) };
+			       .key = steps_route_key_on(session, device) };
 	err = steps_rule_device(session, family, device, &r->named);
 	if (!err && device_vrf(device))
 		err = device_by_index(&session->nl, device_vrf(device), &vrf);

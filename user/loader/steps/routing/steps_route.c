@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/own/own_hook.h"
 #include "loader/steps/routing/steps_route.h"
 
 struct route_key steps_route_key(const struct session *session)
@@ -10,6 +11,11 @@ struct route_key steps_route_key(const struct session *session)
 	const struct tproxy_config *config = &session->state.config;
 
 	return (struct route_key){ config->mark, config->mask, config->table };
+}
+
+struct route_key steps_route_key_on(const struct session *session, const struct device *device)
+{
+	return device->ifindex == OWN_IFINDEX ? session->own_key : steps_route_key(session);
 }
 
 /*

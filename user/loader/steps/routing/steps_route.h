@@ -11,6 +11,8 @@
 #include "loader/app/session.h"
 
 struct route_key steps_route_key(const struct session *session);
+/* The same for what enters by this device: lo has the key of own traffic. */
+struct route_key steps_route_key_on(const struct session *session, const struct device *device);
 
 /* The device that a rule for this one names: the device itself, for IPv6 its VRF. 0 or -errno. */
 int steps_rule_device(struct session *session, __u8 family, const struct device *device,

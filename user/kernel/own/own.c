@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opens and removes the pins; own_make.c loads and makes them. */
+#include "kernel/own/own.h"
+
+#include <bpf/bpf.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/util.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+static const struct {
+	const char *name; /* in the BPF object */
+	bool optional;
+} maps[OWN_MAP_MAX] = {
+	[OWN_MAP_CONFIG] = { "own_config", false },     [OWN_MAP_TASKS] = { "own_tasks", true },
+	[OWN_MAP_EXCLUDED] = { "own_excluded", false }, [OWN_MAP_SOCK] = { "own_sock", false },
+	[OWN_MAP_TOKENS] = { "tokens", false },         [OWN_MAP_PLACE] = { "own_place", false },
+};
+
+static const char *const progs[OWN_PROG_MAX] = {
+	[OWN_PROG_CONNECT4] = "own_connect4", [OWN_PROG_CONNECT6] = "own_connect6",
+	[OWN_PROG_SENDMSG4] = "own_sendmsg4", [OWN_PROG_SENDMSG6] = "own_sendmsg6",
+	[OWN_PROG_EGRESS] = "own_egress",     [OWN_PROG_LO] = "own_lo",
+};
+
+const char *own_map_name(enum own_map map)
+{
+	return maps[map].name;
+}
+
+const char *own_prog_name(enum own_prog prog)
+{
+	return progs[prog];
+}
+
+char *own_link_path(const struct state *state, enum own_prog prog, char *buf)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "links/%s", progs[prog]);
+	pindir_path(&state->pins, name, buf);
+	return buf;
+}
+
+__u64 own_netns_cookie(void)
+{
+	__cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	__u64 cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) ? 0 : cookie;
+}
+
+/* ---- open --------------------------------------------------------------- */
+
+static int get_map(const struct state *state, enum own_map map)
+{
+	char pin[32];
+
+	snprintf(pin, sizeof(pin), "internal/%s", maps[map].name);
+	return state_get(&state->pins, pin);
+}
+
+static int get_prog(const struct state *state, enum own_prog prog)
+{
+	char pin[32];
+
+	snprintf(pin, sizeof(pin), "progs/%s", progs[prog]);
+	return state_get(&state->pins, pin);
+}
+
+static int read_config(int fd, struct tproxy_own *ret_config)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info), zero = 0;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) ||
+	    strcmp(info.name, maps[OWN_MAP_CONFIG].name) || info.value_size != sizeof(*ret_config))
+		return -EMEDIUMTYPE;
+	return bpf_map_lookup_elem(fd, &zero, ret_config) ? -errno : 0;
+}
+
+int own_read_config(const struct state *state, struct tproxy_own *ret_config)
+{
+	__cleanup_close int fd = state->pins.dir < 0 ? -ENOENT : get_map(state, OWN_MAP_CONFIG);
+
+	return fd < 0 ? fd : read_config(fd, ret_config);
+}
+
+static int read_place(struct own *own)
+{
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(own->map[OWN_MAP_PLACE], &zero, own->cgroup))
+		return -errno;
+	own->cgroup[sizeof(own->cgroup) - 1] = '\0';
+	return 0;
+}
+
+static int open_rest(const struct state *state, struct own *own)
+{
+	for (int i = 0; i < OWN_MAP_MAX; i++) {
+		if (i == OWN_MAP_CONFIG)
+			continue;
+		own->map[i] = get_map(state, i);
+		if (own->map[i] < 0 && !(own->map[i] == -ENOENT && maps[i].optional))
+			return own->map[i];
+	}
+	for (int i = 0; i < OWN_PROG_MAX; i++) {
+		own->prog[i] = get_prog(state, i);
+		if (own->prog[i] < 0)
+			return own->prog[i];
+	}
+	return read_place(own);
+}
+
+int own_open(const struct state *state, struct own *ret_own)
+{
+	struct own own __cleanup_own = OWN_CLOSED;
+	int err;
+
+	if (state->pins.dir < 0)
+		return -ENOENT;
+	own.map[OWN_MAP_CONFIG] = get_map(state, OWN_MAP_CONFIG);
+	if (own.map[OWN_MAP_CONFIG] < 0)
+		return own.map[OWN_MAP_CONFIG];
+	err = read_config(own.map[OWN_MAP_CONFIG], &own.config);
+	if (!err)
+		err = open_rest(state, &own);
+	if (err)
+		return err == -ENOENT ? -EMEDIUMTYPE : err;
+	*ret_own = own;
+	own = OWN_CLOSED;
+	return 0;
+}
+
+void own_close(struct own *own)
+{
+	for (int i = 0; i < OWN_MAP_MAX; i++)
+		cleanup_fd(&own->map[i]);
+	for (int i = 0; i < OWN_PROG_MAX; i++)
+		cleanup_fd(&own->prog[i]);
+	*own = OWN_CLOSED;
+}
+
+/* ---- remove ------------------------------------------------------------- */
+
+int own_remove(const struct state *state)
+{
+	char pin[48];
+	int result = 0;
+
+	for (int i = 0; i < OWN_MAP_MAX; i++) {
+		snprintf(pin, sizeof(pin), "internal/%s", maps[i].name);
+		result = first_error(result, pindir_unlink(&state->pins, pin));
+	}
+	for (int i = 0; i < OWN_PROG_MAX; i++) {
+		snprintf(pin, sizeof(pin), "progs/%s", progs[i]);
+		result = first_error(result, pindir_unlink(&state->pins, pin));
+		snprintf(pin, sizeof(pin), "progs/%s" STATE_NEXT, progs[i]);
+		result = first_error(result, pindir_unlink(&state->pins, pin));
+	}
+	return result;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The steps that attach own traffic and detach it, in their order; each may be repeated. The entry of
+ * lo in the map of interfaces is written first and removed last. Flows that a proxy has are the
+ * caller's affair.
+ */
+#ifndef TPROXY_LOADER_STEPS_OWN_OWN_H
+#define TPROXY_LOADER_STEPS_OWN_OWN_H
+
+#include "kernel/own/own_hook.h"
+#include "loader/app/session.h"
+
+/* What a call asks for; what it leaves out stays as it is, or is the default. */
+struct own_want {
+	__u32 mark, table;  /* 0: left out */
+	bool has_bound;     /* deny_bound is given */
+	bool deny_bound;    /* refuse sockets that are bound to a device */
+	const char *cgroup; /* of the hooks; NULL: left out */
+	enum hook hook;     /* of lo; HOOK_NONE: left out */
+	bool quiet;         /* says nothing of what is left out for now: it was said before */
+};
+
+/* What a call has changed, OR. */
+enum own_part {
+	OWN_PART_PROGRAMS = 1 << 0, /* loaded */
+	OWN_PART_LO = 1 << 1,       /* the program on lo */
+	OWN_PART_HOOKS = 1 << 2,    /* on the cgroup */
+	OWN_PART_RULES = 1 << 3,
+	OWN_PART_ROUTES = 1 << 4,   /* or their source address */
+};
+
+/* Attaches, or repairs what is missing. *ret_changed also if it fails. 0, or a reported -errno. */
+int own_on(struct session *session, const struct own_want *want, unsigned int *ret_changed);
+
+/* No new flows: the hooks of connect and sendmsg go. */
+int own_hooks_off(struct session *session);
+/* All others: rules, routes, the program on lo, the last hook, maps, the entry. */
+int own_rest_off(struct session *session);
+
+/* Is it attached, perhaps in part? */
+bool own_is_there(const struct session *session);
+
+/* Every attachment gets the programs of this build, in place; *state has those of its own. */
+int own_replace_build(struct session *session);
+
+#endif
