@@ -84,6 +84,12 @@ own_proxy() {
 }
 own_proxy_stop() { stop "$OWN_PROXY_PID" KILL; }
 
+# The loader asks for the way to one of these, to find out the source of own traffic.
+own_ways() {
+	r ip route add 198.41.0.0/24 via $SERVER4
+	r ip -6 route add 2001:503:ba3e::/48 via $SERVER6
+}
+
 own_server() {
 	serve_run own-server "$SERVER" python3 "$LIB/own_peer.py" direct $PORT $OTHER
 	wait_for 60 grep -q ready "$WORK/log/own-server"
@@ -96,6 +102,7 @@ own_attach() {
 own_detach() { loader detach --local; }
 
 own_up() {
+	own_ways
 	own_cgroups
 	own_server || fatal "the server starts"
 	own_proxy || fatal "the proxy starts"

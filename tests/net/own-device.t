@@ -39,13 +39,13 @@ own set flags 0
 
 # without the ip rule, the kernel would send the packets of a connection to the server
 own_reset
-r ip rule del pref 149
-r ip -6 rule del pref 149
+r ip rule del iif lo fwmark $OWN_MARK/$OWN_MARK
+r ip -6 rule del iif lo fwmark $OWN_MARK/$OWN_MARK
 is "TCP 4: without the ip rule, nothing is sent" "$(sock tcp4 "connect=$SERVER4:$PORT")" "timed out"
 is "TCP 6: without the ip rule, nothing is sent" "$(sock tcp6 "connect=[$SERVER6]:$PORT")" "timed out"
 none_direct "nothing reaches the server"
 like "the packets are counted" "$(counter own_wire)" "^[1-9]"
-own_routes add 2>/dev/null
+do_ok "attach again repairs it" own_attach
 is "TCP 4: with the rule again" "$(sock tcp4 "connect=$SERVER4:$PORT" say)" "$(through $SERVER4 $PORT)"
 is "TCP 6: with the rule again" "$(sock tcp6 "connect=[$SERVER6]:$PORT" say)" "$(through $SERVER6 $PORT)"
 own_down

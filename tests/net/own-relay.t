@@ -7,6 +7,7 @@
 
 prepare nginx dns
 own_cgroups
+own_ways
 
 # the relay and its helper process are left alone
 own_relay() {
@@ -40,7 +41,7 @@ check() { # TEXT
 
 for source in own client-ip; do
 	ok "$source: the relay starts" own_relay --source $source
-	do_ok "$source: attach" loader attach r0 --ports 53,80,udp/53 --to 10.77.2.0/24,fd77:2::/64
+	do_ok "$source: attach" loader attach r0 --local --cgroup "$CGROUP" --ports 53,80,udp/53 --to 10.77.2.0/24,fd77:2::/64
 	do_ok "$source: attach for own traffic" own_attach
 	check "$source"
 	do_ok "$source: detach own traffic" own_detach

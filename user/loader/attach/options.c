@@ -138,7 +138,7 @@ static int take_bound(const char *value, struct own_want *want)
 
 static bool is_for_own(const struct own_want *want)
 {
-	return want->cgroup || want->mark || want->table || want->has_bound;
+	return want->mark || want->table || want->has_bound;
 }
 
 static int take_option(struct attach_request *request, int opt, const char *value)
@@ -210,8 +210,11 @@ int attach_parse(struct app *app, int argc, char **argv, struct attach_request *
 	}
 	if (rule_options_finish(&request->rule))
 		return EXIT_USAGE;
-	if (is_for_own(&request->own) && !request->local)
-		return app_usage_error("attach: --cgroup and --own-… go with --local");
+	if (!request->local && request->own.cgroup)
+		return app_usage_error("attach: --cgroup goes with --local");
+	if (!request->local && is_for_own(&request->own))
+		return app_usage_error("attach: --own-mark, --own-table and --own-bound go with "
+				       "--local");
 	request->own.hook = request->hook;
 	if (!request->n && !request->local)
 		return app_usage_error("attach: which interface? (tproxy-loader attach IF, or "
