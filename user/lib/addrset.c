@@ -62,10 +62,23 @@ static int append_address(const struct address *address, void *arg)
 	return addrset_append(arg, &key);
 }
 
-int addrset_read(struct addrset *ret_own, struct nl *nl)
+static int append_both(const struct address *address, void *arg)
+{
+	static const __u8 none[4];
+	struct addrset_key key;
+	int err = append_address(address, arg);
+
+	if (err || !memcmp(address->broadcast, none, sizeof(none)))
+		return err;
+	addrset_key(AF_INET, address->broadcast, &key);
+	return addrset_append(arg, &key);
+}
+
+static int read_set(struct addrset *ret_own, struct nl *nl,
+		    int (*append)(const struct address *address, void *arg))
 {
 	struct addrset own = { 0 };
-	int err = device_addresses(nl, append_address, &own);
+	int err = device_addresses(nl, append, &own);
 
 	if (err) {
 		addrset_free(&own);
@@ -74,4 +87,14 @@ int addrset_read(struct addrset *ret_own, struct nl *nl)
 	addrset_sort(&own);
 	*ret_own = own;
 	return 0;
+}
+
+int addrset_read(struct addrset *ret_own, struct nl *nl)
+{
+	return read_set(ret_own, nl, append_address);
+}
+
+int addrset_read_with_broadcast(struct addrset *ret_set, struct nl *nl)
+{
+	return read_set(ret_set, nl, append_both);
 }

@@ -28,5 +28,7 @@ void addrset_free(struct addrset *set);
 
 /* The addresses of all interfaces, sorted. 0 or -errno. */
 int addrset_read(struct addrset *ret_own, struct nl *nl);
+/* The same with their broadcast addresses: all that is never sent beyond the link. */
+int addrset_read_with_broadcast(struct addrset *ret_set, struct nl *nl);
 
 #endif

@@ -110,10 +110,12 @@ static int apply(struct app *app, const char *path, const struct config *config,
 
 	if (code)
 		return code;
-	if (!present && !config->interfaces.n && !config->divert.n && !config->n_pools) {
-		log_error("%s: tproxy is not attached, and the file names no interface "
-			  "(interfaces = IF in [loader], or tproxy-loader attach IF)",
-			  path);
+	if (!present && !config->interfaces.n && !config->divert.n && !config->n_pools &&
+	    !config->local) {
+		log_error(
+			"%s: tproxy is not attached, and the file names no interface "
+			"(interfaces = IF or local = yes in [loader], or tproxy-loader attach IF)",
+			path);
 		return EXIT_NOT_ATTACHED;
 	}
 	changes.array = json_object_new_array();

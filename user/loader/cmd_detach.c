@@ -68,8 +68,9 @@ static void report_udp(struct session *session, const struct request *request)
 	if (request->keep_flows || policy_maps_ifaces(&session->state, &ifaces, &n) ||
 	    policy_maps_read(&session->state, &policy))
 		return;
-	for (size_t i = 0; i < n && request->all; i++)
-		takes.mask |= ifaces[i].value.mask;
+	for (size_t i = 0; i < n; i++)
+		if (request->all || (request->local && (ifaces[i].value.roles & TPROXY_ROLE_LOCAL)))
+			takes.mask |= ifaces[i].value.mask;
 	for (size_t i = 0; i < request->n; i++)
 		if (find_iface(ifaces, n, request->names[i], &iface))
 			takes.mask |= iface.value.mask;
@@ -86,8 +87,7 @@ static int detach_local(struct session *session, const struct request *request)
 		log_info("own traffic: not attached");
 		return 0;
 	}
-	if (request->keep_flows &&
-	    !policy_maps_iface_get(&session->state, OWN_IFINDEX, &lo.value))
+	if (request->keep_flows && !policy_maps_iface_get(&session->state, OWN_IFINDEX, &lo.value))
 		return drain_iface(session, &lo);
 	return iface_own_off(session);
 }

@@ -16,6 +16,7 @@
 #include "loader/commands.h"
 #include "loader/edit/apply.h"
 #include "loader/edit/apply_devices.h"
+#include "loader/edit/apply_own.h"
 #include "loader/edit/conffile.h"
 #include "loader/own/follow.h"
 #include "loader/steps/confirm_guard.h"
@@ -150,8 +151,10 @@ static int apply_file(struct watch *w, struct session *session, bool present)
 
 	if (!w->path || (!w->unapplied && !present))
 		return 0;
-	if (!w->unapplied || (present && waits_for_confirm(session)))
-		return apply_interfaces(session, &w->config);
+	if (!w->unapplied || (present && waits_for_confirm(session))) {
+		err = apply_interfaces(session, &w->config);
+		return err ? err : apply_own_missing(session, &w->config);
+	}
 	err = apply_config(session, &apply, present);
 	w->unapplied = false;
 	if (err == -ENODATA)

@@ -224,7 +224,7 @@ int policy_maps_refresh_local(const struct state *state, struct nl *nl)
 	int fd = state->map[MAP_LOCAL];
 	struct addrset set = { 0 };
 	__u8 one = 1;
-	int err = addrset_read(&set, nl);
+	int err = addrset_read_with_broadcast(&set, nl);
 
 	for (size_t i = 0; i < set.n && !err; i++)
 		if (bpf_map_update_elem(fd, &set.items[i], &one, BPF_ANY))

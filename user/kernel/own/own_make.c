@@ -81,8 +81,7 @@ static int keep_maps(const struct bpf_object *obj, struct own *own)
 static int keep_progs(const struct bpf_object *obj, struct own *own)
 {
 	for (int i = 0; i < OWN_PROG_MAX; i++) {
-		struct bpf_program *prog =
-			bpf_object__find_program_by_name(obj, own_prog_name(i));
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, own_prog_name(i));
 		int fd = prog ? duplicate(bpf_program__fd(prog)) : -ENOENT;
 
 		if (fd < 0)

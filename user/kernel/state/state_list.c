@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/util.h"
+#include "tproxy_own.h"
 
 #define DEFAULT_PARENT "/sys/fs/bpf"
 #define MAX_LOOKUPS 64
@@ -32,6 +33,21 @@ static bool is_stage(const char *name)
 	return end && !end[sizeof("_stage") - 1];
 }
 
+/* The programs for own traffic are pinned beside the others (kernel/own). */
+static void find_own(const struct state *state, struct listed_state *found)
+{
+	__cleanup_close int fd = state_get(&state->pins, "internal/own_config");
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info), zero = 0;
+	struct tproxy_own own;
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.value_size != sizeof(own) ||
+	    bpf_map_lookup_elem(fd, &zero, &own))
+		return;
+	found->own_mark = own.mark;
+	found->own_table = own.table;
+}
+
 /* A directory of another user is no state: that user could not load our programs (pindir.h). */
 static int add_dir(struct state_list *states, const char *dir)
 {
@@ -43,6 +59,7 @@ static int add_dir(struct state_list *states, const char *dir)
 	found.config = state.config;
 	found.config_map = program_map_id(state.map[MAP_CONFIG]);
 	snprintf(found.dir, sizeof(found.dir), "%s", dir);
+	find_own(&state, &found);
 	return append(states, &found);
 }
 
@@ -165,6 +182,9 @@ const struct listed_state *state_list_by_key(const struct state_list *states, __
 
 		if (config->mark == mark && config->mask == mask && config->table == table)
 			return &states->items[i];
+		if (mark && states->items[i].own_mark == mark && mask == mark &&
+		    states->items[i].own_table == table)
+			return &states->items[i];
 	}
 	return NULL;
 }
@@ -172,7 +192,7 @@ const struct listed_state *state_list_by_key(const struct state_list *states, __
 bool state_list_has_table(const struct state_list *states, __u32 table)
 {
 	for (size_t i = 0; i < states->n; i++)
-		if (states->items[i].config.table == table)
+		if (states->items[i].config.table == table || states->items[i].own_table == table)
 			return true;
 	return false;
 }

@@ -13,6 +13,7 @@
 struct listed_state {
 	struct tproxy_config config;
 	__u32 config_map, socks_map; /* ids of these maps; 0: unknown */
+	__u32 own_mark, own_table;   /* of own traffic; 0: not attached, or unknown */
 	char dir[STATE_PATH_LEN];    /* empty: pinned elsewhere */
 };
 
@@ -30,7 +31,7 @@ void state_list_free(struct state_list *states);
 /* The state whose maps the program uses, or NULL. */
 const struct listed_state *state_list_owner(const struct state_list *states,
 					    const struct program *program);
-/* The state with this mark and table, or NULL. */
+/* The state with this mark and table, for routed or for own traffic, or NULL. */
 const struct listed_state *state_list_by_key(const struct state_list *states, __u32 mark,
 					     __u32 mask, __u32 table);
 bool state_list_has_table(const struct state_list *states, __u32 table);

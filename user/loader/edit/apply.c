@@ -8,6 +8,7 @@
 #include "kernel/maps/applied.h"
 #include "kernel/maps/generation.h"
 #include "loader/edit/apply_devices.h"
+#include "loader/edit/apply_own.h"
 #include "loader/edit/conffile.h"
 #include "loader/edit/review.h"
 #include "loader/steps/answers.h"
@@ -232,7 +233,9 @@ static int attach_named(struct session *session, struct apply *a)
 	if (err)
 		log_error("interfaces: cannot be compared: %s", strerror(-err));
 	a->attached = changes->n - before;
-	return err ? err : apply_interfaces(session, a->config);
+	if (!err)
+		err = apply_interfaces(session, a->config);
+	return err ? err : apply_own(session, a->config, a->confirm_within != 0);
 }
 
 /* If an interface cannot be attached, the policy that was meant for it is not kept either. */
@@ -300,7 +303,7 @@ int apply_config(struct session *session, struct apply *apply, bool present)
 	if (!err)
 		err = apply_policy(session, apply, &devices);
 	free(devices.items);
-	if (!err && (config->interfaces.n || config->divert.n || config->n_pools))
+	if (!err && (config->interfaces.n || config->divert.n || config->n_pools || config->local))
 		err = steps_lookup_on(session);
 	if (!err)
 		err = attach_named(session, apply);

@@ -6,6 +6,7 @@
 #include "kernel/maps/applied.h"
 #include "kernel/maps/confirm_deadline.h"
 #include "kernel/maps/policy_maps.h"
+#include "kernel/own/own.h"
 #include "policy/config/read.h"
 
 #define LINE_LEN 384
@@ -152,6 +153,30 @@ static void take_setting(struct changes *changes, const char *key, const char *w
 	take_change(&new, changes);
 }
 
+/* Of own traffic, if it is attached. */
+static void changes_of_own(struct changes *changes, const struct state *state,
+			   const struct config *config)
+{
+	struct tproxy_own own;
+	char was[16], is[16];
+	bool deny;
+
+	if (own_read_config(state, &own))
+		return;
+	snprintf(was, sizeof(was), "0x%x", own.mark);
+	snprintf(is, sizeof(is), "0x%x", config->own_mark);
+	if (config->own_mark && config->own_mark != own.mark)
+		take_setting(changes, "own-mark", was, is);
+	snprintf(was, sizeof(was), "%u", own.table);
+	snprintf(is, sizeof(is), "%u", config->own_table);
+	if (config->own_table && config->own_table != own.table)
+		take_setting(changes, "own-table", was, is);
+	deny = own.flags & TPROXY_OWN_DENY_BOUND;
+	if (deny != (config->own_bound == CONFIG_OWN_DENY))
+		take_setting(changes, "own-bound", config_own_bound_names[deny],
+			     config_own_bound_names[config->own_bound]);
+}
+
 void changes_of_setup(struct changes *changes, const struct state *state,
 		      const struct config *config)
 {
@@ -165,6 +190,8 @@ void changes_of_setup(struct changes *changes, const struct state *state,
 	snprintf(is, sizeof(is), "%u", config->table);
 	if (config->table && config->table != state->config.table)
 		take_setting(changes, "table", was, is);
+	if (config->local)
+		changes_of_own(changes, state, config);
 }
 
 /* ---- since the last apply ----------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "kernel/maps/pools.h"
+#include "kernel/own/own.h"
 #include "lib/log.h"
 #include "loader/edit/changes.h"
 
@@ -13,7 +14,7 @@ static int add_interfaces(const struct state *state, struct config *config)
 	size_t n = 0;
 	int err = policy_maps_ifaces(state, &ifaces, &n);
 
-	config->local = false;
+	config->local = config->has_local = false;
 	for (size_t i = 0; i < n && !err; i++) {
 		const char *name = (const char *)ifaces[i].value.name;
 		__u32 roles = ifaces[i].value.roles;
@@ -32,6 +33,23 @@ static int add_interfaces(const struct state *state, struct config *config)
 	return err;
 }
 
+/* As it is attached; the defaults are left out. */
+static void add_own(const struct state *state, struct config *config)
+{
+	struct tproxy_own own;
+
+	config->own_mark = config->own_table = 0;
+	config->own_bound = CONFIG_OWN_DIRECT;
+	if (!config->local || own_read_config(state, &own))
+		return;
+	if (own.mark != TPROXY_OWN_DEFAULT_MARK)
+		config->own_mark = own.mark;
+	if (own.table != state->config.table + 1)
+		config->own_table = own.table;
+	if (own.flags & TPROXY_OWN_DENY_BOUND)
+		config->own_bound = CONFIG_OWN_DENY;
+}
+
 int saved_config(const struct state *state, struct config *config)
 {
 	struct pool_table pools __cleanup_pools = { 0 };
@@ -47,5 +65,8 @@ int saved_config(const struct state *state, struct config *config)
 		err = pools_read(state, &pools);
 	if (!err)
 		err = pools_to_config(&pools, config);
-	return err ? err : add_interfaces(state, config);
+	if (!err)
+		err = add_interfaces(state, config);
+	add_own(state, config);
+	return err;
 }

@@ -76,6 +76,7 @@ int status_read(struct status *s, struct session *session, const struct status_w
 	s->checkup.must_probe = s->checkup.locked = want->probe;
 	checks_run(&s->checkup, want->ifname, CHECKS_QUICK);
 	err = read_ifaces(s);
+	own_view_read(&s->own, &s->checkup);
 	if (!err)
 		err = pools_read(state, &s->pools);
 	if (!err)
@@ -109,5 +110,5 @@ bool status_intercepts(const struct status *s)
 		if ((value->roles & TPROXY_ROLE_POLICY) && (value->mask & used))
 			return true;
 	}
-	return s->pools.n > 0;
+	return s->pools.n > 0 || (s->own.attached && (s->checkup.own.mask & used));
 }

@@ -11,6 +11,7 @@
 #include "kernel/maps/pools.h"
 #include "loader/check/tools/checkup.h"
 #include "loader/check/tools/listening.h"
+#include "loader/show/own_view.h"
 
 struct iface_view {
 	const struct checked_iface *checked;
@@ -26,6 +27,7 @@ struct status {
 	struct checkup checkup;    /* session, policy, and the problems found */
 	struct iface_view *ifaces; /* owned */
 	size_t n;
+	struct own_view own;
 	struct pool_table pools;
 	struct listening listening;
 	__u64 counters[TPROXY_COUNT_MAX];

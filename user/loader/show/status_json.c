@@ -144,7 +144,7 @@ static void add_config(const struct status *s, struct json_object *root)
 	const struct tproxy_config *config = &state->config;
 	const char *unreadable = policy_unreadable_names[s->checkup.policy.unreadable];
 
-	json_object_object_add(root, "attached", json_object_new_boolean(s->n > 0));
+	json_object_object_add(root, "attached", json_object_new_boolean(s->n > 0 || s->own.attached));
 	json_object_object_add(root, "pin_dir", json_object_new_string(state->dir));
 	json_object_object_add(root, "abi", json_object_new_int((int)config->abi));
 	json_object_object_add(root, "generation", json_object_new_int64(config->generation));
@@ -163,6 +163,8 @@ struct json_object *status_json(const struct status *s)
 
 	add_config(s, root);
 	json_object_object_add(root, "interfaces", ifaces_json(s));
+	if (s->own.attached)
+		json_object_object_add(root, "own", own_view_json(&s->own));
 	json_object_object_add(root, "relay", relay_json(s));
 	json_object_object_add(root, "rules", rules_json(s));
 	json_object_object_add(root, "pools", show_pools_json(&s->pools));

@@ -140,7 +140,7 @@ static void print_verdict(const struct status *s)
 	const struct app *app = s->checkup.session->app;
 	const bool remark = app->level != LOG_QUIET && is_idle(s);
 
-	if (s->n && !status_intercepts(s))
+	if ((s->n || s->own.attached) && !status_intercepts(s))
 		printf("nothing is intercepted: no rule applies to these interfaces\n");
 	if (s->checkup.probes_sent)
 		printf("probes: %u sent, %u arrived\n", s->checkup.probes_sent,
@@ -173,6 +173,7 @@ void status_print_text(const struct status *s)
 	printf("interfaces:%s\n", s->n ? "" : " none");
 	for (size_t i = 0; i < s->n; i++)
 		print_iface(&s->ifaces[i]);
+	own_view_print(&s->own);
 	print_relay(s);
 	print_listeners(s);
 	printf("rules:\n");

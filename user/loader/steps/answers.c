@@ -136,6 +136,8 @@ static int walk(struct session *session, const struct policy *next)
 		const char *name = (const char *)ifaces[i].value.name;
 		struct tproxy_iface entry = ifaces[i].value;
 
+		if (entry.roles & TPROXY_ROLE_LOCAL)
+			continue;
 		if (next)
 			entry.mask = policy_rules_on(next, name);
 		err = first_error(

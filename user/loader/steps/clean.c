@@ -9,6 +9,7 @@
 #include "kernel/hook/clsact.h"
 #include "kernel/state/state_list.h"
 #include "loader/steps/iface.h"
+#include "loader/steps/own/own.h"
 #include "loader/steps/routing/steps_route.h"
 
 struct cleaning {
@@ -48,11 +49,31 @@ static bool route_is_free(const struct cleaning *c, __u32 table)
 	return !state_list_has_table(&c->states, table) || (own->abi && own->table == table);
 }
 
+/* Of this state, for own traffic. */
+static bool is_for_own(const struct cleaning *c, const struct route_rule *rule)
+{
+	struct tproxy_own config;
+
+	return !own_read_config(&c->session->state, &config) && rule->mark == config.mark &&
+	       rule->mask == config.mark && rule->table == config.table;
+}
+
 static bool is_own_rule(const struct cleaning *c, const struct route_rule *rule)
 {
 	const struct route_key key = steps_route_key(c->session);
 
 	return c->session->state.config.abi && route_rule_is_ours(rule, &key);
+}
+
+/* Of a state that is pinned elsewhere, nothing shows its mark for own traffic. */
+static bool may_be_elsewhere(const struct cleaning *c, const struct route_rule *rule)
+{
+	if (strcmp(rule->iif, "lo"))
+		return false;
+	for (size_t i = 0; i < c->states.n; i++)
+		if (!*c->states.items[i].dir)
+			return true;
+	return false;
 }
 
 /* Ours stay while an interface needs them, others while their state is in use. */
@@ -61,20 +82,23 @@ static bool rule_stays(struct cleaning *c, const struct route_rule *rule)
 	const struct listed_state *owner;
 	char text[STATE_PATH_LEN + 32];
 
+	if (is_for_own(c, rule))
+		return true;
 	if (is_own_rule(c, rule))
 		return steps_rule_needed(c->session, rule->family, rule->iif, c->ifaces, c->n);
 	owner = state_list_by_key(&c->states, rule->mark, rule->mask, rule->table);
 	if (owner)
 		log_debug("rule %u iif %s: of %s", rule->pref, rule->iif,
 			  listed_state_text(owner, text, sizeof(text)));
-	if (owner || !c->states.blind)
+	if (owner || !(c->states.blind || may_be_elsewhere(c, rule)))
 		return owner != NULL;
 	c->doubts++;
 	if (c->found)
 		return true;
 	log_warn("rule %u iif %s: the owner is unknown: %s (ip -%c rule del pref %u iif %s "
 		 "lookup %u removes it)",
-		 rule->pref, rule->iif, strerror(-c->states.blind),
+		 rule->pref, rule->iif,
+		 c->states.blind ? strerror(-c->states.blind) : "a state is pinned elsewhere",
 		 route_family_digit(rule->family), rule->pref, rule->iif, rule->table);
 	return true;
 }
@@ -150,13 +174,19 @@ static void doubt(struct cleaning *c, const char *ifname, enum hook_side side,
 }
 
 /* clsact only: a tcx program disappears with the pin of its link. */
+static bool has_name(const struct clsact_filter *filter, enum hook_side side)
+{
+	return !strcmp(filter->name, state_prog_name(prog_on(side))) ||
+	       (side == HOOK_INGRESS && !strcmp(filter->name, own_prog_name(OWN_PROG_LO)));
+}
+
 static bool is_left_over(struct cleaning *c, const char *ifname, enum hook_side side,
 			 const struct clsact_filter *filter)
 {
 	struct program program;
 	int err;
 
-	if (!filter->prog_id || strcmp(filter->name, state_prog_name(prog_on(side))))
+	if (!filter->prog_id || !has_name(filter, side))
 		return false;
 	err = program_by_id(filter->prog_id, &program);
 	if (!err && state_list_owner(&c->states, &program))
@@ -242,6 +272,15 @@ static int clean_ifaces(struct cleaning *c)
 	return result;
 }
 
+/* What an interrupted command left of own traffic: without its entry nothing of it has a rule. */
+static int clean_half_own(struct cleaning *c)
+{
+	if (is_attached(c, OWN_IFINDEX) || !own_is_there(c->session) ||
+	    only_found(c, "parts of own traffic, which is not attached"))
+		return 0;
+	return iface_own_off(c->session);
+}
+
 /* ---- the whole ---------------------------------------------------------- */
 
 static int clean_all(struct cleaning *c, bool present)
@@ -253,6 +292,8 @@ static int clean_all(struct cleaning *c, bool present)
 		result = policy_maps_ifaces(&session->state, &c->ifaces, &c->n);
 		if (!result)
 			result = clean_ifaces(c);
+		if (!result)
+			result = clean_half_own(c);
 	}
 	result = first_error(result, clean_rules(c));
 	result = first_error(result, session_walk_devices(session, clean_device, c));
@@ -305,8 +346,11 @@ static void detach_salvaged(struct app *app)
 	if (nl_open(&session.nl) || !state_salvage(&session.state, app->pin_dir) ||
 	    policy_maps_ifaces(&session.state, &ifaces, &n))
 		return;
+	if (own_is_there(&session))
+		iface_own_off(&session);
 	for (size_t i = 0; i < n; i++)
-		iface_off(&session, &ifaces[i]);
+		if (!(ifaces[i].value.roles & TPROXY_ROLE_LOCAL))
+			iface_off(&session, &ifaces[i]);
 	steps_lookup_off(&session);
 	steps_routes_off(&session);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "loader/steps/own/own.h"
 #include "loader/steps/reset_flows.h"
 #include "loader/steps/session_open.h"
 #include "policy/takes.h"
@@ -25,12 +26,14 @@ static int write_entry(struct session *session, __u32 ifindex, const struct tpro
 int drain_iface(struct session *session, const struct iface_entry *iface)
 {
 	struct tproxy_iface value = iface->value;
+	int err;
 
 	log_step("%s: no new flows", value.name);
 	if (session->dry_run || (value.roles & TPROXY_ROLE_DRAINING))
 		return 0;
 	value.roles |= TPROXY_ROLE_DRAINING;
-	return write_entry(session, iface->ifindex, &value);
+	err = write_entry(session, iface->ifindex, &value);
+	return err || !(value.roles & TPROXY_ROLE_LOCAL) ? err : own_hooks_off(session);
 }
 
 static void pause_ms(long ms)

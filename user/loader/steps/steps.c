@@ -60,6 +60,8 @@ static int replace_on_ifaces(struct nl *nl, const struct state *state, const str
 	for (size_t i = 0; i < n && !err; i++) {
 		struct hook_site site;
 
+		if (ifaces[i].value.roles & TPROXY_ROLE_LOCAL)
+			continue; /* own_replace_build */
 		hook_site_make(&site, nl, (int)ifaces[i].ifindex, state, next);
 		err = replace_at(&site);
 		if (err)

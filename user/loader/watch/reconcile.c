@@ -8,6 +8,7 @@
 
 #include "kernel/events/report.h"
 #include "loader/steps/answers.h"
+#include "loader/steps/own/own.h"
 #include "loader/steps/routing/routing.h"
 #include "loader/steps/routing/steps_route.h"
 
@@ -19,6 +20,7 @@ const char *const repair_names[REPAIR_MAX] = {
 	[REPAIR_RULE_ORDER] = "rule order",
 	[REPAIR_LOOKUP] = "sk_lookup",
 	[REPAIR_LEFT] = "detached in the network namespace it left for",
+	[REPAIR_SOURCE] = "source address",
 	[REPAIR_ORDER] = "order",
 };
 
@@ -217,6 +219,33 @@ static int check_iface(const struct reconcile *r, const struct iface_entry *ifac
 	return err ? err : keep_place(r, iface, &device);
 }
 
+/* ---- own traffic -------------------------------------------------------- */
+
+static void report_parts(const struct reconcile *r, unsigned int parts)
+{
+	if (parts & (OWN_PART_PROGRAMS | OWN_PART_LO | OWN_PART_HOOKS))
+		repaired(r, REPAIR_PROGRAM, "lo");
+	if (parts & (OWN_PART_RULES | OWN_PART_ROUTES))
+		repaired(r, REPAIR_ROUTING, "lo");
+	if (parts & OWN_PART_SOURCE)
+		repaired(r, REPAIR_SOURCE, "lo");
+	if (parts & OWN_PART_RULES)
+		rulefight_move(r->fight);
+}
+
+static int check_own(const struct reconcile *r, const struct iface_entry *iface)
+{
+	const struct own_want want = { .quiet = true };
+	unsigned int parts;
+	int err;
+
+	if (iface->value.roles & TPROXY_ROLE_DRAINING)
+		return 0;
+	err = own_on(r->session, &want, &parts);
+	report_parts(r, parts);
+	return err;
+}
+
 /* ---- patterns ----------------------------------------------------------- */
 
 struct pattern_walk {
@@ -301,7 +330,9 @@ int reconcile(const struct reconcile *r)
 	result = session_ifaces(r->session, &ifaces, &n);
 
 	for (size_t i = 0; i < n; i++)
-		result = first_error(result, check_iface(r, &ifaces[i]));
+		result = first_error(result, ifaces[i].value.roles & TPROXY_ROLE_LOCAL ?
+						     check_own(r, &ifaces[i]) :
+						     check_iface(r, &ifaces[i]));
 	result = first_error(result, check_patterns(r));
 	if (n || r->n_patterns)
 		result = first_error(result, check_lookup(r));

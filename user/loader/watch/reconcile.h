@@ -19,6 +19,7 @@ enum repair {
 	REPAIR_RULE_ORDER, /* our rule was moved before another one, or back */
 	REPAIR_LOOKUP,     /* the sk_lookup program */
 	REPAIR_LEFT,       /* our program was removed from a device in another network namespace */
+	REPAIR_SOURCE,     /* own traffic has another source address */
 	REPAIR_ORDER,      /* our program runs again before unacknowledged ones */
 	REPAIR_MAX
 };

@@ -56,6 +56,7 @@ struct config {
 	struct name_set interfaces, divert; /* to attach; watch follows globs */
 	__u32 mark, table;                  /* 0: not given */
 	bool local;                         /* attach to the host's own traffic, too */
+	bool has_local;                     /* it is given */
 	__u32 own_mark, own_table;          /* of own traffic; 0: not given */
 	enum config_own_bound own_bound;
 	struct owner_set own_exclude; /* cgroups that are always left alone, as paths or ids */

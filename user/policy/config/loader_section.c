@@ -95,8 +95,8 @@ static int take_local(struct reading *r, const char *value)
 	static const char *const names[] = { "no", "yes" };
 	int index = config_take_index(r, "local", value, names, ARRAY_SIZE(names));
 
-	if (index >= 0)
-		r->config->local = index;
+	r->config->has_local = index >= 0;
+	r->config->local = index > 0;
 	return 0;
 }
 

@@ -159,8 +159,8 @@ static void print_relay(FILE *out, const struct config *config)
 
 static void print_local(FILE *out, const struct config *config)
 {
-	if (config->local)
-		fputs("local = yes\n", out);
+	if (config->local || config->has_local)
+		fprintf(out, "local = %s\n", config->local ? "yes" : "no");
 	if (config->own_mark)
 		fprintf(out, "own-mark = 0x%x\n", config->own_mark);
 	if (config->own_table)

@@ -37,7 +37,10 @@ int checkup_open(struct checkup *c, struct session *session)
 	if (!c->ifaces)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		read_iface(c, &c->ifaces[c->n++], &ifaces[i]);
+		if (ifaces[i].value.roles & TPROXY_ROLE_LOCAL)
+			c->own = ifaces[i].value;
+		else
+			read_iface(c, &c->ifaces[c->n++], &ifaces[i]);
 	return 0;
 }
 

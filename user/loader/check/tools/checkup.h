@@ -31,8 +31,9 @@ struct checkup {
 	bool attached; /* there is a state; else only checks that need none run, see checks.h */
 	int open_err;  /* why there is none: see session_try_to_read */
 	char open_why[PINDIR_WHY_LEN];
-	struct checked_iface *ifaces; /* owned */
+	struct checked_iface *ifaces; /* without lo; owned */
 	size_t n;
+	struct tproxy_iface own;  /* the entry of lo; no role: own traffic is not attached */
 	struct policy policy;     /* the live one; owned */
 	const char *ifname;       /* the only one that is checked; NULL: all. Set by checks_run */
 	bool may_probe;           /* a probe packet may be sent where something looks wrong */

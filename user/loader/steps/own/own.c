@@ -130,8 +130,9 @@ static int check_host(const struct own_run *run)
 	__cleanup_close int fd = own_cgroup_open(path);
 
 	if (!own_netns_cookie()) {
-		log_error("own traffic: this kernel has no cookies of network namespaces (Linux 6.1 "
-			  "has them)");
+		log_error(
+			"own traffic: this kernel has no cookies of network namespaces (Linux 6.1 "
+			"has them)");
 		return -EOPNOTSUPP;
 	}
 	if (fd >= 0)
@@ -141,8 +142,7 @@ static int check_host(const struct own_run *run)
 			  "/sys/fs/cgroup)");
 	else
 		log_error("cgroup %s: %s (see cat /proc/PID/cgroup for the cgroup of a process)",
-			  path,
-			  fd == -EMEDIUMTYPE ? "not a cgroup of version 2" : strerror(-fd));
+			  path, fd == -EMEDIUMTYPE ? "not a cgroup of version 2" : strerror(-fd));
 	return fd;
 }
 
@@ -251,8 +251,9 @@ int own_replace_build(struct session *session)
 	struct own own __cleanup_own = OWN_CLOSED;
 	int err = own_open(&session->state, &own);
 
+	/* A set that is not complete is made again by own_on. */
 	if (err)
-		return err == -ENOENT ? 0 : err;
+		return err == -ENOENT || err == -EMEDIUMTYPE ? 0 : err;
 	err = own_reload(&session->state, &own);
 	if (!err)
 		err = move_all(session, &own);

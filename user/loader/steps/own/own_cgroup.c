@@ -50,6 +50,9 @@ int own_cgroup_on(struct own_run *run)
 	__cleanup_close int cgroup = own_cgroup_open(run->own.cgroup);
 	int err = 0;
 
+	/* Without the cgroup there is no process whose traffic could be meant. */
+	if (cgroup == -ENOENT && run->want->quiet)
+		return 0;
 	if (cgroup < 0) {
 		log_error("cgroup %s: cannot be opened: %s (attach --local --cgroup PATH names "
 			  "another)",

@@ -46,8 +46,7 @@ int own_entry_off(struct session *session)
 	struct tproxy_iface entry;
 	int err;
 
-	if (session->dry_run ||
-	    policy_maps_iface_get(&session->state, OWN_IFINDEX, &entry))
+	if (session->dry_run || policy_maps_iface_get(&session->state, OWN_IFINDEX, &entry))
 		return 0;
 	err = policy_maps_iface_del(&session->state, OWN_IFINDEX);
 	if (err)
@@ -59,8 +58,7 @@ int own_entry_off(struct session *session)
 
 /* ---- program ------------------------------------------------------------ */
 
-static enum hook present(struct session *session, struct hook_site *ret_site,
-			 const struct own *own)
+static enum hook present(struct session *session, struct hook_site *ret_site, const struct own *own)
 {
 	if (session->state.map[MAP_IFACES] < 0)
 		return HOOK_NONE; /* a dry run without a state */

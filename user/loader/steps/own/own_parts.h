@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The single steps of own.h, which has their order. Each prints what it does and reports its failure. */
+/* The single steps of own.c, which has their order. Each prints what it does and reports its failure. */
 #ifndef TPROXY_LOADER_STEPS_OWN_OWN_PARTS_H
 #define TPROXY_LOADER_STEPS_OWN_OWN_PARTS_H
 
-#include "loader/steps/own/own.h"
+#include "kernel/own/own_hook.h"
+#include "loader/app/session.h"
+#include "loader/steps/own/own_want.h"
 
 /* One run of own_on. */
 struct own_run {

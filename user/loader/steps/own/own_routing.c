@@ -74,11 +74,11 @@ static int route_on(struct own_run *run, const struct own_route *route,
 
 	if (err)
 		return fail(route, "find", err);
-	if (there && present.found &&
-	    !memcmp(present.addr, source->addr, sizeof(present.addr)) && !session->dry_run)
+	if (there && present.found && !memcmp(present.addr, source->addr, sizeof(present.addr)) &&
+	    !session->dry_run)
 		return 0;
 	show(there ? "replace" : "add", route, source->addr);
-	run->changed |= OWN_PART_ROUTES;
+	run->changed |= there ? OWN_PART_SOURCE : OWN_PART_ROUTES;
 	err = session->dry_run ? 0 : own_route_set(&session->nl, route, source->addr);
 	return err ? fail(route, "set", err) : 0;
 }

@@ -7,13 +7,19 @@
 #include "kernel/routing/route.h"
 #include "kernel/state/state_list.h"
 
-
 struct conflict {
 	const struct tproxy_config *config; /* of the new state, or of own traffic */
-	const char *option;                 /* "--own-" or "--": what --mark and --table begin with */
+	const char *option; /* "--own-" or "--": what --mark and --table begin with */
 	struct state_list states;
 	struct route_rule rule; /* one that conflicts with it */
 };
+
+static bool clashes_with_own(const struct tproxy_config *config, const struct listed_state *other)
+{
+	return other->own_mark &&
+	       ((config->mask & other->own_mark) || (config->df_mark & other->own_mark) ||
+		config->table == other->own_table);
+}
 
 static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
 {
@@ -22,13 +28,27 @@ static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
 
 /* ---- states that exist -------------------------------------------------- */
 
+static int refuse_own(const struct conflict *r, const struct listed_state *state)
+{
+	char text[STATE_PATH_LEN + 32];
+
+	log_error("mark 0x%x, table %u: %s uses mark 0x%x and table %u for own traffic (choose "
+		  "others with %smark and %stable, or detach that one, with its --pin-dir)",
+		  r->config->mark, r->config->table, listed_state_text(state, text, sizeof(text)),
+		  state->own_mark, state->own_table, r->option, r->option);
+	return -EBUSY;
+}
+
 static int check_states(const struct conflict *r)
 {
 	char text[STATE_PATH_LEN + 32];
 
 	for (size_t i = 0; i < r->states.n; i++) {
-		const struct tproxy_config *other = &r->states.items[i].config;
+		const struct listed_state *state = &r->states.items[i];
+		const struct tproxy_config *other = &state->config;
 
+		if (clashes_with_own(r->config, state))
+			return refuse_own(r, state);
 		if (!clashes(r->config, other->mask, other->table))
 			continue;
 		log_error("mark 0x%x, table %u: %s uses mark 0x%x and table %u (choose "
@@ -68,12 +88,13 @@ static int check_rules(struct session *session, struct conflict *r)
 						      r);
 	if (found <= 0)
 		return found;
-	log_error("mark 0x%x, table %u: the rule \"%s\" of %s uses them (choose others with "
-		  "%smark and %stable; tproxy-loader clean removes what is left of a state that is gone)",
-		  r->config->mark, r->config->table, rule_text(&r->rule, text),
-		  r->states.blind ? "another tproxy state, or of one that is gone," :
-				    "a tproxy state that is gone",
-		  r->option, r->option);
+	log_error(
+		"mark 0x%x, table %u: the rule \"%s\" of %s uses them (choose others with "
+		"%smark and %stable; tproxy-loader clean removes what is left of a state that is gone)",
+		r->config->mark, r->config->table, rule_text(&r->rule, text),
+		r->states.blind ? "another tproxy state, or of one that is gone," :
+				  "a tproxy state that is gone",
+		r->option, r->option);
 	return -EBUSY;
 }
 
@@ -88,8 +109,7 @@ static int check_foreign(struct session *session, const struct conflict *r)
 	if (!found)
 		found = route_table_conflict(&session->nl, config->table, text, sizeof(text));
 	if (found > 0)
-		log_error("%s (choose others with %smark and %stable)", text, r->option,
-			  r->option);
+		log_error("%s (choose others with %smark and %stable)", text, r->option, r->option);
 	if (!found) {
 		found = route_mark_conflict(&session->nl, config->df_mark, text, sizeof(text));
 		if (found > 0)

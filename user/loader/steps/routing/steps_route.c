@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The steps for rules and routes. */
+#include "loader/steps/routing/steps_route.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
 #include "kernel/own/own_hook.h"
-#include "loader/steps/routing/steps_route.h"
 
 struct route_key steps_route_key(const struct session *session)
 {
@@ -169,7 +170,8 @@ int steps_route_renew(struct session *session)
 		return found;
 	result = session_ifaces(session, &ifaces, &n);
 	for (size_t i = 0; i < n; i++) {
-		if (device_by_index(&session->nl, (int)ifaces[i].ifindex, &device))
+		if ((ifaces[i].value.roles & TPROXY_ROLE_LOCAL) ||
+		    device_by_index(&session->nl, (int)ifaces[i].ifindex, &device))
 			continue;
 		result = first_error(result, steps_route_on(session, &device));
 	}
