@@ -2,7 +2,8 @@
 /*
  * This host's own traffic, which no ingress program sees. own_connect4/6 set a bit of the socket's
  * mark, by which an ip rule leads its packets to lo. own_sendmsg4/6 do the same for datagrams of
- * unconnected sockets, by an address that stands for the destination. own_lo gives these packets to
+ * unconnected sockets, by an address that stands for the destination; own_recvmsg4/6 note who began a
+ * flow, so that answers are left alone. own_lo gives these packets to
  * the proxy. own_egress sees to it that none of them leaves by another device.
  *
  * Entry points, and nothing else: own_hook.bpf.h and own_lo.bpf.h decide. An object of its own, because
@@ -21,6 +22,7 @@
 #include "own_maps.bpf.h"
 #include "own_match.bpf.h"
 #include "own_token.bpf.h"
+#include "own_udp.bpf.h"
 #include "own_wire.bpf.h"
 #include "tproxy_own.h"
 
@@ -120,6 +122,8 @@ static __always_inline int send_to(struct bpf_sock_addr *ctx, const struct tprox
 	addr_copy(f, src, key.dst);
 	*ret_token = token_of(&key);
 	if (*ret_token != NO_TOKEN) {
+		if (!note_question(ctx, *ret_token))
+			return hook_refuse(ENOMEM);
 		count_call(TPROXY_COUNT_OWN_DATAGRAM);
 		return HOOK_ALLOW;
 	}
@@ -167,6 +171,34 @@ int own_sendmsg6(struct bpf_sock_addr *ctx)
 	ctx->user_ip6[2] = prefix[2];
 	ctx->user_ip6[3] = bpf_htonl(token);
 	return result;
+}
+
+/* ---- recvmsg ------------------------------------------------------------ */
+
+/* The verifier wants HOOK_ALLOW of both. */
+SEC("cgroup/recvmsg4")
+int own_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	struct flow f = {};
+
+	if (ctx->sk->dst_port || !own_of(ctx))
+		return HOOK_ALLOW;
+	call_read4(ctx, &f);
+	receive_from(ctx, &f);
+	return HOOK_ALLOW;
+}
+
+/* Also for ::ffff:a.b.c.d. */
+SEC("cgroup/recvmsg6")
+int own_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	struct flow f = {};
+
+	if (ctx->sk->dst_port || !own_of(ctx))
+		return HOOK_ALLOW;
+	call_read6(ctx, &f);
+	receive_from(ctx, &f);
+	return HOOK_ALLOW;
 }
 
 /* ---- packets ------------------------------------------------------------ */

@@ -16,6 +16,7 @@
 #include "own_maps.bpf.h"
 #include "own_match.bpf.h"
 #include "own_token.bpf.h"
+#include "own_udp.bpf.h"
 #include "route.bpf.h"
 #include "tproxy.h"
 #include "tproxy_own.h"
@@ -105,14 +106,14 @@ static __always_inline enum own_verdict without_listener(const struct tproxy_rul
 }
 
 /*
- * A rule of routing cannot catch a socket that is bound to a device: the kernel asks for a route over
- * that device only.
+ * A rule of routing cannot catch a socket that is bound to a device, or a datagram that names one: the
+ * kernel asks for a route over that device only.
  */
 static __always_inline enum own_verdict act_own_proxy(struct bpf_sock_addr *ctx,
 						      const struct tproxy_own *own,
 						      const struct match *m, const struct flow *f)
 {
-	if (ctx->sk->bound_dev_if) {
+	if (names_device(ctx)) {
 		count_call(TPROXY_COUNT_OWN_DEVICE);
 		return own->flags & TPROXY_OWN_DENY_BOUND ? OWN_DENY : OWN_ALONE;
 	}
@@ -164,8 +165,27 @@ static __always_inline enum own_verdict decide_own(struct bpf_sock_addr *ctx,
 	if (!mask || (own->relay_mark && (ctx->sk->mark & ~own->mark) == own->relay_mark) ||
 	    is_excluded())
 		return OWN_ALONE;
+	if (f->proto == IPPROTO_UDP && is_answer(f)) {
+		count_call(TPROXY_COUNT_OWN_ANSWER);
+		return OWN_ALONE;
+	}
 	*ret_match = first_rule(slot, mask);
 	return ret_match->rule ? act_own(ctx, own, ret_match, f) : OWN_ALONE;
+}
+
+/*
+ * A peer has sent to a socket that is not connected: its answers are none of our business. Only where
+ * a rule might take them is that worth noting. f: to the peer. The source of an answer is not known yet.
+ */
+static __always_inline void receive_from(struct bpf_sock_addr *ctx, const struct flow *f)
+{
+	const struct tproxy_config *cfg = get_config();
+
+	if (!cfg || f->proto != IPPROTO_UDP || !match_own_port(live_slot(cfg), f))
+		return;
+	if (dst_is_left_alone(cfg, f) || is_answer_of_proxy(ctx, f) || is_excluded())
+		return;
+	note_peer(f);
 }
 
 /* Of this network namespace; the hooks run for all namespaces whose processes are in the cgroup. */

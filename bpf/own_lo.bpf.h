@@ -18,6 +18,7 @@
 #include "own_restore.bpf.h"
 #include "own_sender.bpf.h"
 #include "own_token.bpf.h"
+#include "own_toobig.bpf.h"
 #include "parse.bpf.h"
 #include "route.bpf.h"
 #include "steer.bpf.h"
@@ -38,8 +39,9 @@ enum lo_way {
 /* What to do with it. VERDICT_KEEP of verdict.bpf.h is "deliver" here. */
 #define LO_ESCAPE VERDICT_NEXT
 
-/* What escape returns if there is no way: no TC code. */
+/* What escape returns if there is no way, which is no TC code. */
 #define ESCAPE_REFUSE 1000
+#define ESCAPE_TOO_BIG 2000 /* and the MTU of the way added */
 
 /* ---- recognise ---------------------------------------------------------- */
 
@@ -218,8 +220,8 @@ static __always_inline int escape_blindly(const struct flow *f)
 }
 
 /*
- * To the real destination, past the proxy: a TC code, or ESCAPE_REFUSE. A global function: its stack is not in use when the rules are
- * asked.
+ * To the real destination, past the proxy: a TC code, or one of ESCAPE_…. A global function: its stack is
+ * not in use when the rules are asked.
  */
 __noinline int escape(struct __sk_buff *skb, const struct flow *f)
 {
@@ -237,6 +239,8 @@ __noinline int escape(struct __sk_buff *skb, const struct flow *f)
 		return escape_unrouted(skb, f);
 	case BPF_FIB_LKUP_RET_FWD_DISABLED:
 		return escape_blindly(f);
+	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
+		return ESCAPE_TOO_BIG + fib.mtu_result;
 	default:
 		return TC_ACT_SHOT;
 	}
@@ -254,10 +258,17 @@ static __always_inline __u32 delivered_mark(struct __sk_buff *skb, const struct 
 	return f->df && f->proto == IPPROTO_UDP ? mark | cfg->df_mark : mark;
 }
 
-/* As for a closed port: the answer comes back by lo. */
-static __always_inline int refuse(struct __sk_buff *skb, const struct flow *f)
+/* An ICMP error, or a RST as from a closed port, comes back by lo. */
+static __always_inline int leave_lo(struct __sk_buff *skb, const struct flow *f)
 {
-	return make_refusal(skb, f) ? bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
+	int result = escape(skb, f);
+	int made;
+
+	if (result < ESCAPE_REFUSE)
+		return result;
+	made = result == ESCAPE_REFUSE ? make_refusal(skb, f) :
+					 make_too_big(skb, f, result - ESCAPE_TOO_BIG);
+	return made ? bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
 }
 
 static __always_inline int lo_packet(struct __sk_buff *skb, const struct tproxy_own *own)
@@ -265,7 +276,6 @@ static __always_inline int lo_packet(struct __sk_buff *skb, const struct tproxy_
 	enum lo_way way = skb->mark & own->mark ? LO_MARK : LO_NONE;
 	struct flow f = {};
 	enum verdict verdict;
-	int result;
 
 	if (to_token(skb, own))
 		way = LO_TOKEN;
@@ -285,8 +295,7 @@ static __always_inline int lo_packet(struct __sk_buff *skb, const struct tproxy_
 	case VERDICT_REPLY:
 		return bpf_redirect(skb->ifindex, 0);
 	default:
-		result = escape(skb, &f);
-		return result == ESCAPE_REFUSE ? refuse(skb, &f) : result;
+		return leave_lo(skb, &f);
 	}
 }
 

@@ -120,15 +120,21 @@ static __always_inline tproxy_mask match_user(const __u32 *slot, __u32 uid, __u3
 	return mask ? mask & match_owner(slot, TPROXY_OWNER_GID, gid, OWNER_ID_BITS) : 0;
 }
 
-/* Rules for the flow, whoever sends it. */
-static __always_inline tproxy_mask match_own_flow(__u32 slot, const struct flow *f)
+/* Rules for the port of the flow, whoever sends it. */
+static __always_inline tproxy_mask match_own_port(__u32 slot, const struct flow *f)
 {
 	__u32 lo = LOOPBACK_IFINDEX;
 	const struct tproxy_iface *iface = live_lookup(&ifaces_gen, &slot, &lo);
 	tproxy_mask mask = iface ? iface->mask : 0;
 
-	if (mask)
-		mask &= match_port(&slot, f);
+	return mask ? mask & match_port(&slot, f) : 0;
+}
+
+/* Rules for the flow, whoever sends it. */
+static __always_inline tproxy_mask match_own_flow(__u32 slot, const struct flow *f)
+{
+	tproxy_mask mask = match_own_port(slot, f);
+
 	return mask ? mask & match_prefixes(slot, f) : 0;
 }
 

@@ -25,7 +25,7 @@
 /* User space fills it at random, so that no user can make sets overflow for others. */
 const volatile __u32 token_seed = 0x9e3779b1;
 
-/* A destination and its rule, in words. */
+/* A destination and its rule, in words. The destination alone selects the set. */
 struct token_key {
 	__u32 dst[4]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
 	__u32 rule;
@@ -38,16 +38,26 @@ static __always_inline __u32 token_hash(const struct token_key *key)
 #pragma unroll
 	for (int i = 0; i < 4; i++)
 		h = (h ^ key->dst[i]) * 0x85ebca6b, h ^= h >> 15;
-	h = (h ^ key->rule) * 0xc2b2ae35;
 	return h ^ h >> 16;
+}
+
+/* Index of the first token of the set. */
+static __always_inline __u32 token_set(const struct token_key *key)
+{
+	return token_hash(key) % (TPROXY_OWN_TOKENS / TPROXY_OWN_WAYS) * TPROXY_OWN_WAYS;
+}
+
+static __always_inline bool token_is_to(const struct tproxy_token *t, const struct token_key *key)
+{
+	const __u32 *dst = (const __u32 *)t->dst;
+
+	return dst[3] == key->dst[3] && dst[2] == key->dst[2] && dst[1] == key->dst[1] &&
+	       dst[0] == key->dst[0];
 }
 
 static __always_inline bool token_is(const struct tproxy_token *t, const struct token_key *key)
 {
-	const __u32 *dst = (const __u32 *)t->dst;
-
-	return t->rule == key->rule && dst[3] == key->dst[3] && dst[2] == key->dst[2] &&
-	       dst[1] == key->dst[1] && dst[0] == key->dst[0];
+	return t->rule == key->rule && token_is_to(t, key);
 }
 
 /* Nobody replaces a token that is in use, so only one that was idle has to be claimed again. */
@@ -118,7 +128,7 @@ __noinline __u32 token_of(const struct token_key *key)
 
 	if (!key)
 		return NO_TOKEN;
-	set = token_hash(key) % (TPROXY_OWN_TOKENS / TPROXY_OWN_WAYS) * TPROXY_OWN_WAYS;
+	set = token_set(key);
 	for (__u32 way = 0; way < TPROXY_OWN_WAYS; way++) {
 		__u32 at = set + way;
 		struct tproxy_token *t = bpf_map_lookup_elem(&tokens, &at);
@@ -133,6 +143,24 @@ __noinline __u32 token_of(const struct token_key *key)
 			return index;
 	}
 	return NO_TOKEN;
+}
+
+/* Has the destination a token, of whatever rule? A global function, too. */
+__noinline int has_token(const struct token_key *key)
+{
+	__u32 set;
+
+	if (!key)
+		return 0;
+	set = token_set(key);
+	for (__u32 way = 0; way < TPROXY_OWN_WAYS; way++) {
+		__u32 at = set + way;
+		struct tproxy_token *t = bpf_map_lookup_elem(&tokens, &at);
+
+		if (t && t->last_ns && token_is_to(t, key))
+			return 1;
+	}
+	return 0;
 }
 
 /* NULL: the address is no token that is in use. */

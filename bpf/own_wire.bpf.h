@@ -2,7 +2,8 @@
 /*
  * Packets that must not leave by a device other than lo. IP_PKTINFO and IP_UNICAST_IF name a device for
  * one datagram, which the hook of sendmsg cannot see; the kernel then sends it there, whatever the
- * routes of a token say. And when somebody deletes our ip rule, proxied connections would go past the
+ * routes of a token say. That datagram is lost, but from then on its socket counts as one that is bound to a
+ * device. And when somebody deletes our ip rule, proxied connections would go past the
  * proxy. Counts nothing.
  */
 #ifndef TPROXY_OWN_WIRE_BPF_H
@@ -10,6 +11,7 @@
 
 #include "own_maps.bpf.h"
 #include "own_token.bpf.h"
+#include "own_udp.bpf.h"
 #include "proto.bpf.h"
 #include "tproxy_own.h"
 
@@ -43,10 +45,25 @@ static __always_inline bool wire_is_proxied(struct __sk_buff *skb, const struct 
 	return sk->protocol == IPPROTO_TCP || (own->flags & TPROXY_OWN_DENY_BOUND);
 }
 
+/* With TPROXY_OWN_DENY_BOUND, the other datagrams of the socket are still for the proxy. */
+static __always_inline void wire_note(struct __sk_buff *skb, const struct tproxy_own *own)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	if (!sk || own->flags & TPROXY_OWN_DENY_BOUND)
+		return;
+	sk = bpf_sk_fullsock(sk);
+	if (sk)
+		note_device(sk);
+}
+
 /* skb: of a cgroup_skb program, whose data begin at the network header. */
 static __always_inline bool wire_is_forbidden(struct __sk_buff *skb, const struct tproxy_own *own)
 {
-	return wire_is_token(skb, own) || wire_is_proxied(skb, own);
+	if (!wire_is_token(skb, own))
+		return wire_is_proxied(skb, own);
+	wire_note(skb, own);
+	return true;
 }
 
 #endif

@@ -154,9 +154,11 @@ static __always_inline bool make_rst(struct __sk_buff *skb, const struct flow *f
 
 /*
  * RFC 1122 3.2.2.1; the quote is the IP header and the UDP header. A wrong checksum of the header ends
- * here (RFC 1122 3.2.1.2): the ICMP error has a right one. A RST takes it along instead.
+ * here (RFC 1122 3.2.1.2): the ICMP error has a right one. A RST takes it along instead. mtu: of the
+ * link that is too narrow (RFC 1191 4), or 0 for a closed port.
  */
-static __always_inline bool make_unreach4(struct __sk_buff *skb, const struct flow *f, __u32 l2)
+static __always_inline bool make_unreach4(struct __sk_buff *skb, const struct flow *f, __u32 l2,
+					  __u32 mtu)
 {
 	struct {
 		struct iphdr ip;
@@ -164,7 +166,9 @@ static __always_inline bool make_unreach4(struct __sk_buff *skb, const struct fl
 		__u8 quote[sizeof(struct iphdr) + sizeof(struct udphdr)];
 	} p = {
 		.ip = { .version = 4, .ihl = 5, .ttl = REPLY_TTL, .protocol = IPPROTO_ICMP },
-		.icmp = { .type = ICMP_DEST_UNREACH, .code = ICMP_PORT_UNREACH },
+		.icmp = { .type = ICMP_DEST_UNREACH,
+			  .code = mtu ? ICMP_FRAG_NEEDED : ICMP_PORT_UNREACH,
+			  .un.frag.mtu = bpf_htons(mtu) },
 	};
 
 	if (f->l4_offset != sizeof(p.ip) || load_net(skb, 0, p.quote, sizeof(p.quote)) ||
@@ -180,8 +184,9 @@ static __always_inline bool make_unreach4(struct __sk_buff *skb, const struct fl
 	       !bpf_skb_store_bytes(skb, l2, &p, sizeof(p), 0);
 }
 
-/* RFC 4443 3.1. */
-static __always_inline bool make_unreach6(struct __sk_buff *skb, const struct flow *f, __u32 l2)
+/* RFC 4443 3.1 and 3.2. A packet that is too big has no unused word: only for lo, which fills nothing in. */
+static __always_inline bool make_unreach6(struct __sk_buff *skb, const struct flow *f, __u32 l2,
+					  __u32 mtu)
 {
 	struct {
 		struct ipv6hdr ip;
@@ -189,7 +194,9 @@ static __always_inline bool make_unreach6(struct __sk_buff *skb, const struct fl
 		__u8 quote[sizeof(struct ipv6hdr) + sizeof(struct udphdr)];
 	} p = {
 		.ip = { .version = 6, .nexthdr = NEXTHDR_ICMP, .hop_limit = REPLY_TTL },
-		.icmp = { .type = ICMPV6_DEST_UNREACH, .code = ICMPV6_PORT_UNREACH },
+		.icmp = { .type = mtu ? ICMPV6_PKT_TOOBIG : ICMPV6_DEST_UNREACH,
+			  .code = mtu ? 0 : ICMPV6_PORT_UNREACH,
+			  .un.gateway = bpf_htonl(mtu) },
 	};
 	const __u32 payload = sizeof(p) - sizeof(p.ip);
 	__be32 pseudo[2] = { bpf_htonl(payload), bpf_htonl(NEXTHDR_ICMP) };
@@ -203,7 +210,8 @@ static __always_inline bool make_unreach6(struct __sk_buff *skb, const struct fl
 	sum = bpf_csum_diff(NULL, 0, pseudo, sizeof(pseudo), 0);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p.ip.saddr, 32, sum);
 	/* See the top of this file: the device would write ~(sum of all but the pseudo header + this word). */
-	p.icmp.un.frag.mtu = ~fold(sum);
+	if (!mtu)
+		p.icmp.un.frag.mtu = ~fold(sum);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p.icmp, payload, sum);
 	p.icmp.checksum = fold(sum);
 	return !bpf_skb_change_tail(skb, l2 + sizeof(p), 0) &&
@@ -226,9 +234,9 @@ __noinline int make_refusal(struct __sk_buff *skb, const struct flow *f)
 	if (f->proto == IPPROTO_TCP)
 		made = make_rst(skb, f, l2);
 	else if (f->family == AF_INET)
-		made = make_unreach4(skb, f, l2);
+		made = make_unreach4(skb, f, l2, 0);
 	else
-		made = make_unreach6(skb, f, l2);
+		made = make_unreach6(skb, f, l2, 0);
 	return made && (l2 == 0 || swap_macs(skb));
 }
 

@@ -424,7 +424,8 @@ struct tproxy_after_key {
 	X(OWN_STALE, "own_stale", "marked packets of this host that no rule wants: sent directly") \
 	X(OWN_DEVICE, "own_device", "sockets bound to a device: not proxied")                      \
 	X(OWN_FULL, "own_full", "datagrams that found no free token: treated as down")             \
-	X(OWN_WIRE, "own_wire", "packets for tokens that would have left this host: dropped")
+	X(OWN_WIRE, "own_wire", "packets for tokens that would have left this host: dropped")      \
+	X(OWN_ANSWER, "own_answer", "datagrams of UDP services here to their clients: not proxied")
 
 enum tproxy_counter {
 #define X(symbol, name, meaning) TPROXY_COUNT_##symbol,
