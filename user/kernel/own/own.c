@@ -12,24 +12,25 @@
 #define SO_NETNS_COOKIE 71
 #endif
 
-static const struct {
-	const char *name; /* in the BPF object */
-	bool optional;
-} maps[OWN_MAP_MAX] = {
-	[OWN_MAP_CONFIG] = { "own_config", false },     [OWN_MAP_TASKS] = { "own_tasks", true },
-	[OWN_MAP_EXCLUDED] = { "own_excluded", false }, [OWN_MAP_SOCK] = { "own_sock", false },
-	[OWN_MAP_TOKENS] = { "tokens", false },         [OWN_MAP_PLACE] = { "own_place", false },
+/* In the BPF object, except for the last one. */
+static const char *const maps[OWN_MAP_MAX] = {
+	[OWN_MAP_CONFIG] = "own_config",     [OWN_MAP_EXCLUDED] = "own_excluded",
+	[OWN_MAP_INCLUDED] = "own_included", [OWN_MAP_TASKS] = "own_tasks",
+	[OWN_MAP_SOCK] = "own_sock",         [OWN_MAP_TOKENS] = "tokens",
+	[OWN_MAP_PEERS] = "own_peers",       [OWN_MAP_UDP] = "own_udp",
+	[OWN_MAP_PLACE] = "own_place",
 };
 
 static const char *const progs[OWN_PROG_MAX] = {
 	[OWN_PROG_CONNECT4] = "own_connect4", [OWN_PROG_CONNECT6] = "own_connect6",
 	[OWN_PROG_SENDMSG4] = "own_sendmsg4", [OWN_PROG_SENDMSG6] = "own_sendmsg6",
+	[OWN_PROG_RECVMSG4] = "own_recvmsg4", [OWN_PROG_RECVMSG6] = "own_recvmsg6",
 	[OWN_PROG_EGRESS] = "own_egress",     [OWN_PROG_LO] = "own_lo",
 };
 
 const char *own_map_name(enum own_map map)
 {
-	return maps[map].name;
+	return maps[map];
 }
 
 const char *own_prog_name(enum own_prog prog)
@@ -61,7 +62,7 @@ static int get_map(const struct state *state, enum own_map map)
 {
 	char pin[32];
 
-	snprintf(pin, sizeof(pin), "internal/%s", maps[map].name);
+	snprintf(pin, sizeof(pin), "internal/%s", maps[map]);
 	return state_get(&state->pins, pin);
 }
 
@@ -78,8 +79,8 @@ static int read_config(int fd, struct tproxy_own *ret_config)
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info), zero = 0;
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) ||
-	    strcmp(info.name, maps[OWN_MAP_CONFIG].name) || info.value_size != sizeof(*ret_config))
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || strcmp(info.name, maps[OWN_MAP_CONFIG]) ||
+	    info.value_size != sizeof(*ret_config))
 		return -EMEDIUMTYPE;
 	return bpf_map_lookup_elem(fd, &zero, ret_config) ? -errno : 0;
 }
@@ -107,7 +108,7 @@ static int open_rest(const struct state *state, struct own *own)
 		if (i == OWN_MAP_CONFIG)
 			continue;
 		own->map[i] = get_map(state, i);
-		if (own->map[i] < 0 && !(own->map[i] == -ENOENT && maps[i].optional))
+		if (own->map[i] < 0)
 			return own->map[i];
 	}
 	for (int i = 0; i < OWN_PROG_MAX; i++) {
@@ -155,7 +156,7 @@ int own_remove(const struct state *state)
 	int result = 0;
 
 	for (int i = 0; i < OWN_MAP_MAX; i++) {
-		snprintf(pin, sizeof(pin), "internal/%s", maps[i].name);
+		snprintf(pin, sizeof(pin), "internal/%s", maps[i]);
 		result = first_error(result, pindir_unlink(&state->pins, pin));
 	}
 	for (int i = 0; i < OWN_PROG_MAX; i++) {

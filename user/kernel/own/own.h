@@ -16,10 +16,13 @@
 
 enum own_map {
 	OWN_MAP_CONFIG,
-	OWN_MAP_EXCLUDED, /* cgroups */
-	OWN_MAP_TASKS,    /* processes that are left alone; -1: not in this build */
+	OWN_MAP_EXCLUDED, /* cgroups that are left alone */
+	OWN_MAP_INCLUDED, /* cgroups that all rules are meant for */
+	OWN_MAP_TASKS,    /* processes that are left alone */
 	OWN_MAP_SOCK,
 	OWN_MAP_TOKENS,
+	OWN_MAP_PEERS, /* who began a flow to a UDP service of this host */
+	OWN_MAP_UDP,
 	OWN_MAP_PLACE, /* the path of the cgroup; only user space has this one */
 	OWN_MAP_MAX
 };
@@ -29,6 +32,8 @@ enum own_prog {
 	OWN_PROG_CONNECT6,
 	OWN_PROG_SENDMSG4,
 	OWN_PROG_SENDMSG6,
+	OWN_PROG_RECVMSG4,
+	OWN_PROG_RECVMSG6,
 	OWN_PROG_EGRESS,
 	OWN_PROG_LO,
 	OWN_PROG_MAX

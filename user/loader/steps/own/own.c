@@ -196,7 +196,7 @@ bool own_is_there(const struct session *session)
 
 int own_hooks_off(struct session *session)
 {
-	return own_cgroup_off(session, OWN_PROG_CONNECT4, OWN_PROG_SENDMSG6);
+	return own_cgroup_off(session, OWN_PROG_CONNECT4, OWN_PROG_RECVMSG6);
 }
 
 /* Without its map the mark and the table are the default ones, if they are those of a rule of ours. */

@@ -8,9 +8,10 @@
 #include "loader/steps/own/own_parts.h"
 
 /* On the way in; detach uses the reverse order. */
-static const enum own_prog order[OWN_HOOKS] = { OWN_PROG_EGRESS, OWN_PROG_SENDMSG6,
-						OWN_PROG_SENDMSG4, OWN_PROG_CONNECT6,
-						OWN_PROG_CONNECT4 };
+static const enum own_prog order[OWN_HOOKS] = {
+	OWN_PROG_EGRESS,   OWN_PROG_RECVMSG6, OWN_PROG_RECVMSG4, OWN_PROG_SENDMSG6,
+	OWN_PROG_SENDMSG4, OWN_PROG_CONNECT6, OWN_PROG_CONNECT4,
+};
 
 static const char *place_text(const char *path)
 {
