@@ -27,6 +27,7 @@ int cmd_apply(struct app *app, int argc, char **argv);
 int cmd_confirm(struct app *app, int argc, char **argv);
 int cmd_rollback(struct app *app, int argc, char **argv);
 int cmd_save(struct app *app, int argc, char **argv);
+int cmd_run(struct app *app, int argc, char **argv);
 int cmd_test(struct app *app, int argc, char **argv);
 int cmd_flows(struct app *app, int argc, char **argv);
 int cmd_trace(struct app *app, int argc, char **argv);

@@ -201,6 +201,18 @@ static const struct command commands[] = {
 	  "\nwatch attaches the interfaces and globs given here as they appear, and always watches\n"
 	  "those that are attached already. SIGTERM ends it; everything stays attached.\n",
 	  cmd_watch },
+	{ "run",
+	  "[--not] [--] COMMAND [ARGUMENT...]\n"
+	  "       | [--not] --allow USER [--cgroup PATH]",
+	  "start one program whose own traffic the rules take, or never",
+	  "  --not             the rules never take it\n"
+	  "  --allow USER      start nothing: let this user use run, from now on\n"
+	  "  --cgroup PATH     with --allow: in this cgroup (that of all logins of the user)\n"
+	  "\nFor the program and what it starts, the conditions uid, gid and cgroup of rules for own\n"
+	  "traffic count as met; with --not it is left alone. Own traffic must be attached (exit 3).\n"
+	  "The exit status is that of the program; 126 if it cannot be started, 127 if it is not\n"
+	  "found.\n",
+	  cmd_run },
 	{ "clean", "", "remove what interrupted commands left over",
 	  "Objects of another state that is in use stay. Exit 4 if something stays because its\n"
 	  "owner is unknown; clean then shows the command that removes it.\n",
@@ -243,11 +255,16 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-/* -h or --help after the command wins over every other argument. */
-static bool wants_help(int argc, char **argv)
+/*
+ * -h or --help after the command wins over every other argument, but not over those of another
+ * command.
+ */
+static bool wants_help(const struct command *command, int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
+	for (int i = 1; i < argc && (command->run != cmd_run || argv[i][0] == '-'); i++)
+		if (!strcmp(argv[i], "--"))
+			return false;
+		else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
 			return true;
 	return false;
 }
@@ -291,7 +308,7 @@ int main(int argc, char **argv)
 	command = find_command(argv[0]);
 	if (!command)
 		return app_usage_error("%s: unknown command (see tproxy-loader --help)", argv[0]);
-	if (wants_help(argc, argv)) {
+	if (wants_help(command, argc, argv)) {
 		print_command_help(command);
 		return EXIT_DONE;
 	}
