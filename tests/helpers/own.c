@@ -168,8 +168,8 @@ static void exclude_proxies(void)
 	struct own_proxies proxies = { 0 };
 	int err = own_exclude_proxies(&state, &proxies, &report);
 
-	for (unsigned int i = 0; i < proxies.n_services; i++)
-		printf("%s\n", proxies.services[i]);
+	for (unsigned int i = 0; i < proxies.services.n; i++)
+		printf("%s\n", proxies.services.paths[i]);
 	own_proxies_free(&proxies);
 	if (err)
 		die("proxies", -err);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "kernel/maps/policy_maps.h"
+#include "kernel/own/exclude.h"
 #include "kernel/own/service.h"
 #include "lib/listeners.h"
 #include "lib/mapped.h"
@@ -168,7 +169,7 @@ static int exclude_holders(const struct own_exclusion *x, const struct socket_ho
 			err = exclude_holder(x, holders->pids[i]);
 	for (size_t i = 0; i < holders->n && !err; i++)
 		if (!passes_on(holders, holders->pids[i]))
-			own_service_note(x, holders->pids[i], proxies);
+			own_service_note(x, holders->pids[i], &proxies->services);
 	return err;
 }
 
@@ -256,7 +257,7 @@ int own_exclude_proxies(const struct state *state, struct own_proxies *proxies,
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	own_service_follow(&x, proxies);
+	own_service_follow(&x, &proxies->services);
 	err = find_wanted(state, &wanted);
 	if (!err && must_look(proxies, &wanted))
 		err = look(&x, proxies, &wanted, report);
@@ -265,7 +266,6 @@ int own_exclude_proxies(const struct state *state, struct own_proxies *proxies,
 
 void own_proxies_free(struct own_proxies *proxies)
 {
-	for (unsigned int i = 0; i < proxies->n_services; i++)
-		free(proxies->services[i]);
+	own_services_free(&proxies->services);
 	*proxies = (struct own_proxies){ 0 };
 }

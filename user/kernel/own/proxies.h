@@ -13,19 +13,15 @@
 #ifndef TPROXY_KERNEL_OWN_PROXIES_H
 #define TPROXY_KERNEL_OWN_PROXIES_H
 
-#include "kernel/own/exclude.h"
+#include "kernel/own/service.h"
 #include "kernel/state/state.h"
-
-#define OWN_PROXIES_SERVICES 32 /* that are followed */
 
 /* What was found the last time. All 0: nothing yet. Commands that run once need no memory. */
 struct own_proxies {
 	__u64 seen;   /* hash of the listeners */
 	__u64 warned; /* of those that were reported */
 	unsigned int unchanged;
-	char *services[OWN_PROXIES_SERVICES]; /* paths of cgroups; owned */
-	__u64 ids[OWN_PROXIES_SERVICES];
-	unsigned int n_services;
+	struct own_services services; /* that are followed */
 };
 
 void own_proxies_free(struct own_proxies *proxies);

@@ -66,37 +66,44 @@ static bool all_are_excluded(const struct own_exclusion *x, const char *cgroup)
 	return true;
 }
 
-static bool is_followed(const struct own_proxies *proxies, const char *path)
+static bool is_followed(const struct own_services *services, const char *path)
 {
-	for (unsigned int i = 0; i < proxies->n_services; i++)
-		if (!strcmp(proxies->services[i], path))
+	for (unsigned int i = 0; i < services->n; i++)
+		if (!strcmp(services->paths[i], path))
 			return true;
 	return false;
 }
 
-void own_service_note(const struct own_exclusion *x, pid_t pid, struct own_proxies *proxies)
+void own_service_note(const struct own_exclusion *x, pid_t pid, struct own_services *services)
 {
 	char path[PATH_MAX];
 	__u64 id;
 
 	if (cgroup2_of(pid, path, sizeof(path)) || !is_service(path) ||
-	    is_followed(proxies, path) || !all_are_excluded(x, path) || cgroup2_id(path, &id) ||
-	    own_cgroup_enter(x->excluded, id) || proxies->n_services == OWN_PROXIES_SERVICES)
+	    is_followed(services, path) || !all_are_excluded(x, path) || cgroup2_id(path, &id) ||
+	    own_cgroup_enter(x->excluded, id) || services->n == OWN_SERVICES_MAX)
 		return;
-	proxies->services[proxies->n_services] = strdup(path);
-	proxies->ids[proxies->n_services] = id;
-	proxies->n_services += proxies->services[proxies->n_services] != NULL;
+	services->paths[services->n] = strdup(path);
+	services->ids[services->n] = id;
+	services->n += services->paths[services->n] != NULL;
 }
 
-void own_service_follow(const struct own_exclusion *x, struct own_proxies *proxies)
+void own_service_follow(const struct own_exclusion *x, struct own_services *services)
 {
-	for (unsigned int i = 0; i < proxies->n_services; i++) {
+	for (unsigned int i = 0; i < services->n; i++) {
 		__u64 id;
 
-		if (cgroup2_id(proxies->services[i], &id) || id == proxies->ids[i])
+		if (cgroup2_id(services->paths[i], &id) || id == services->ids[i])
 			continue;
-		own_cgroup_remove(x->excluded, proxies->ids[i]);
+		own_cgroup_remove(x->excluded, services->ids[i]);
 		if (!own_cgroup_enter(x->excluded, id))
-			proxies->ids[i] = id;
+			services->ids[i] = id;
 	}
+}
+
+void own_services_free(struct own_services *services)
+{
+	for (unsigned int i = 0; i < services->n; i++)
+		free(services->paths[i]);
+	*services = (struct own_services){ 0 };
 }
