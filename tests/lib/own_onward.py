@@ -62,7 +62,7 @@ def ask_by(how, family, kind, dst, data):
     if how != "shell":
         return ask(family, kind, dst, data)
     # the shell waits for it, so that there are two generations
-    words = [sys.executable, __file__, "ask", str(int(family)), str(int(kind)), dst[0], str(dst[1]),
+    words = [sys.executable, "-I", "-S", __file__, "ask", str(int(family)), str(int(kind)), dst[0], str(dst[1]),
              data.hex(), str(MARK)]
     return subprocess.run(["sh", "-c", '"$@"; exit $?', "sh", *words], check=True,
                           stdout=subprocess.PIPE).stdout

@@ -44,6 +44,36 @@ detach_all() {
 	do_ok "$1: detach" loader detach --all
 }
 
+# hand_over SOURCE — the next relay takes the listeners over while flows begin. No flow is lost, and each
+# has one record, in one of the two logs
+REQUESTS=60
+hand_over() {
+	local old_log=$RELAY_LOG old_pid=$RELAY_PID first
+
+	first=$(records 80)
+	requests >"$WORK/answers" &
+	local requests=$!
+	ok "$1: flows begin" wait_for 20 test -s "$WORK/answers"
+	ok "$1: the next relay takes over" shared_relay --source "$1"
+	ok "$1: the old one ends" wait_for 30 process_gone "$old_pid"
+	wait $requests
+	is "$1: every request is answered" "$(grep -c "^10.77\|^fd77" "$WORK/answers")" $REQUESTS
+	recorded() { cat "$old_log" "$RELAY_LOG" | grep -c -- " -> .*:80 "; }
+	ok "$1: each is recorded" wait_for 10 eval "[[ \$(recorded) -ge $((first + REQUESTS)) ]]"
+	is "$1: once" "$(($(recorded) - first))" $REQUESTS
+	flows "$1, after the hand-over"
+}
+requests() {
+	local i server
+
+	for ((i = 0; i < REQUESTS; i++)); do
+		server=$SERVER4
+		((i % 2)) || server=$SERVER6
+		get "$server"
+		echo
+	done
+}
+
 for source in own client-ip; do
 	# the relay first: whoever attaches enters it before the hooks
 	ok "$source: the relay starts" shared_relay --source $source
@@ -58,6 +88,7 @@ for source in own client-ip; do
 	ok "$source: the relay starts after a kill" shared_relay --source $source
 	ok "$source: it registers" relay_says "registered in"
 	flows "$source, after a kill"
+	hand_over "$source"
 	detach_all "$source"
 	relay_stop
 
@@ -68,4 +99,18 @@ for source in own client-ip; do
 	detach_all "$source"
 	relay_stop
 done
+# --- an upstream proxy on this host, which is no listener of a rule: left alone by its cgroup ---
+serve_run socks "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec microsocks -i 127.0.0.1 -p 1080"
+wait_for 30 listening "$ROUTER" tcp 1080
+ok "the relay with an upstream starts" shared_relay --upstream socks5://127.0.0.1:1080
+do_ok "attach" loader attach r0 --ports 80 --to all
+do_ok "attach for own traffic" own_attach
+for server in $SERVER4 $SERVER6; do
+	before=$(records 80)
+	like "upstream: curl to $server" "$(get "$server")" "^$(escaped "$(source_for "$server")") "
+	ok "upstream: it is recorded" wait_for 10 test "$(records 80)" -gt "$before"
+	is "upstream: once" "$(($(records 80) - before))" 1
+done
+detach_all "upstream"
+relay_stop
 finish
