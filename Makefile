@@ -60,7 +60,7 @@ RELAY_OBJ  := $(call obj,$(RELAY_SRC))
 # uses nothing; of user/relay the loader uses only config/, for `check`.
 LIB_A      := $(BUILD)/tproxy.a
 RELAY_A    := $(BUILD)/relay.a
-SKEL       := $(addprefix $(BUILD)/,$(addsuffix .skel.h,tproxy own probe trace))
+SKEL       := $(addprefix $(BUILD)/,$(addsuffix .skel.h,tproxy own probe trace shim))
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -10,6 +10,7 @@
 #ifndef TPROXY_MAPS_BPF_H
 #define TPROXY_MAPS_BPF_H
 
+#include "local.bpf.h"
 #include "tproxy.h"
 #include "tproxy_own.h"
 
@@ -112,15 +113,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tproxy_probe);
 } probe SEC(".maps");
-
-/* Addresses of this host. Loader and relay fill the map; the value is unused. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
-	__type(key, struct tproxy_local_key);
-	__type(value, __u8);
-} local SEC(".maps");
 
 /* Flow starts that sk_lookup has to give to their listener. */
 struct {

@@ -267,7 +267,9 @@ struct tproxy_local_key {
 	X(REPAIRED, "repaired")                                                                    \
 	X(POLICY, "policy") /* another policy is live */                                           \
 	X(CONFIRMED, "confirmed")                                                                  \
-	X(ROLLED_BACK, "rolled_back")
+	X(ROLLED_BACK, "rolled_back")                                                              \
+	X(ADOPTED, "adopted") /* a foreign program's listener: `text` */                           \
+	X(RELEASED, "released")
 
 enum tproxy_event_type {
 #define X(symbol, name) TPROXY_EVENT_##symbol,

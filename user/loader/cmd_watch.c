@@ -13,6 +13,7 @@
 #include "kernel/maps/older.h"
 #include "kernel/monitor.h"
 #include "lib/notify.h"
+#include "loader/adopt/follow.h"
 #include "loader/commands.h"
 #include "loader/edit/apply.h"
 #include "loader/edit/apply_devices.h"
@@ -57,6 +58,7 @@ struct watch {
 	struct watch_report report; /* of the checks */
 	struct retry_table retry;   /* about the place of our programs */
 	struct rulefight fight;     /* about the place of our routing rules */
+	struct follow follow;       /* of adopted programs */
 	bool changed;               /* a change was announced before this look */
 	bool absent;                /* nothing was attached at the last look */
 	bool outdated;              /* has reported that another build has taken over */
@@ -200,6 +202,8 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 		err = reconcile(&r);
 	if (!err)
 		err = own_follow_cgroups(session);
+	if (!err)
+		follow_adopted(&w->follow, session);
 	if (!err)
 		watch_events_down(&w->events, &session->state);
 	if (!err)

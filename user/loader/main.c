@@ -196,6 +196,36 @@ static const struct command commands[] = {
 	  "  --ipv6            the text is from ip6tables-save (its first line says so as well)\n"
 	  "\nWithout FILE, import reads standard input. Exit 4 if something could not be translated.\n",
 	  cmd_import },
+	{ "listeners", "", "show the sockets that flows can be given to",
+	  "Each socket with its process, the rules that use it, and what is wrong with it. Exit 4 if a\n"
+	  "rule has no listener, or one that cannot take its flows.\n",
+	  cmd_listeners },
+	{ "adopt",
+	  "--pid N [--port [PROTO/]PORT] [--rule NAME] [--original-dst] [--dry-run]\n"
+	  "       | --list | --release --pid N | --release --all",
+	  "make a running program a transparent proxy, without changing it",
+	  "  --pid N           the process that listens\n"
+	  "  --port [PROTO/]PORT\n"
+	  "                    where it listens: 8080 or udp/53 (its only port)\n"
+	  "  --rule NAME       also make it the proxy of this rule\n"
+	  "  --original-dst    also answer SO_ORIGINAL_DST in its cgroup (see shim)\n"
+	  "  --dry-run         show the steps, take none\n"
+	  "  --list            show what is adopted\n"
+	  "  --release         undo it: with --pid what this process runs, with --all everything\n"
+	  "  --all             with --release\n"
+	  "\nadopt sets IP_TRANSPARENT on the sockets of a running process and of its workers, so that a\n"
+	  "rule with `proxy = PORT` can give it flows. watch follows restarts: it adopts what the same\n"
+	  "user starts from the same executable on the same port. detach --all releases. Exit 4 if a\n"
+	  "part will not work.\n",
+	  cmd_adopt },
+	{ "shim", "--cgroup PATH [--off] [--dry-run]",
+	  "answer SO_ORIGINAL_DST for proxies that were written for REDIRECT",
+	  "  --cgroup PATH     for the programs in this cgroup: /system.slice/redsocks.service\n"
+	  "  --off             no longer\n"
+	  "  --dry-run         show the steps, take none\n"
+	  "\nOnly TCP connections that a rule has given to a proxy are concerned. Where the kernel has an\n"
+	  "answer, as for flows of REDIRECT, it stays.\n",
+	  cmd_shim },
 	{ "watch", "[--config FILE] [IF|GLOB...]", "stay, and restore what gets lost",
 	  "  --config FILE     apply it at the start and on SIGHUP; attach the interfaces it names\n"
 	  "\nwatch attaches the interfaces and globs given here as they appear, and always watches\n"

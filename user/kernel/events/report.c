@@ -34,3 +34,10 @@ void event_report_policy(const struct state *state, enum tproxy_event_type type,
 
 	report(state, &event, text ? text : "");
 }
+
+void event_report_adopted(const struct state *state, enum tproxy_event_type type, const char *text)
+{
+	struct tproxy_event event = { .type = type };
+
+	report(state, &event, text);
+}

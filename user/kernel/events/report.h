@@ -13,5 +13,7 @@ void event_report_iface(const struct state *state, enum tproxy_event_type type, 
 			const char *text);
 /* About the policy that is live now; text: the command. */
 void event_report_policy(const struct state *state, enum tproxy_event_type type, const char *text);
+/* text: the program that was adopted or released, and its port. */
+void event_report_adopted(const struct state *state, enum tproxy_event_type type, const char *text);
 
 #endif

@@ -39,6 +39,16 @@ static void say_repair(struct monitoring *m, const struct tproxy_event *event, c
 		    text);
 }
 
+static void say_adopted(struct monitoring *m, const struct tproxy_event *event, const char *text)
+{
+	const struct timespec at = stamp_real_time(event->time_ns);
+	const char *name = event->type == TPROXY_EVENT_ADOPTED ? "adopted" : "released";
+	struct json_object *detail = monitor_detail();
+
+	monitor_add_text(detail, "what", text);
+	monitor_say(&m->out, &at, name, detail, "%s: %s", name, text);
+}
+
 static struct json_object *policy_detail(const struct tproxy_event *event, const char *command)
 {
 	struct json_object *detail = monitor_detail();
@@ -173,6 +183,8 @@ int monitoring_heard(const struct tproxy_event *event, void *arg)
 		[TPROXY_EVENT_POLICY] = say_policy,
 		[TPROXY_EVENT_CONFIRMED] = say_confirmed,
 		[TPROXY_EVENT_ROLLED_BACK] = say_rolled_back,
+		[TPROXY_EVENT_ADOPTED] = say_adopted,
+		[TPROXY_EVENT_RELEASED] = say_adopted,
 	};
 	const struct monitoring *m = arg;
 	char text[TPROXY_NAME_LEN];

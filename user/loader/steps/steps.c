@@ -5,6 +5,7 @@
 
 #include "kernel/hook/clsact.h"
 #include "kernel/maps/policy_slots.h"
+#include "loader/adopt/release.h"
 #include "loader/steps/own/own.h"
 
 /* ---- state -------------------------------------------------------------- */
@@ -108,7 +109,7 @@ int steps_remove_state(struct session *session)
 {
 	const char *dir = session->app->pin_dir;
 	char why[PINDIR_WHY_LEN];
-	int err;
+	int err, released = release_everything(session); /* only the pins know what is adopted */
 
 	log_step("unpin %s", dir);
 	if (session->dry_run)
@@ -118,7 +119,7 @@ int steps_remove_state(struct session *session)
 		log_error("%s", why);
 	else if (err)
 		log_error("%s: cannot remove all pins: %s (remove what is left by hand)", dir, why);
-	return err;
+	return err ? err : released;
 }
 
 int steps_refresh_local(struct session *session)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Listeners that know nothing of transparency, and what asks them.
+
+adopt.py serve [OPTION...] ADDRESS PORT...   answers with the local address, as getsockname says
+  --fork N       N workers share the socket
+  --workers N    N processes, each with a SO_REUSEPORT socket of its own
+  --v4, --v6     :: takes only ... (default: both)
+  --original     answers with SO_ORIGINAL_DST, by the level of the client's family
+  --udp          datagrams, with IP_RECVORIGDSTADDR; --pktinfo, --plain: with less
+  --mptcp, --unix, --idle, --connected UDP|..  other sockets
+adopt.py ask ADDRESS PORT [COUNT]            prints the answers of COUNT connections, each with its number
+adopt.py dgram ADDRESS PORT                  the same for one datagram
+adopt.py right ADDRESS PORT COUNT            how many of COUNT connections were answered with ADDRESS PORT
+"""
+import os
+import socket
+import struct
+import sys
+import threading
+
+IP_RECVORIGDSTADDR = 20
+IPV6_RECVORIGDSTADDR = 74
+SO_ORIGINAL_DST = 80
+
+
+def text(address):
+    host = address[0].split("%")[0]
+    if host.startswith("::ffff:"):
+        host = host[7:]
+    return f"{host} {address[1]}"
+
+
+def original(conn, level=None, size=None):
+    """What a program for REDIRECT does."""
+    mapped = conn.family == socket.AF_INET6 and conn.getpeername()[0].startswith("::ffff:")
+    v4 = conn.family == socket.AF_INET or mapped
+    if level is None:
+        level = socket.SOL_IP if v4 else socket.IPPROTO_IPV6
+    try:
+        raw = conn.getsockopt(level, SO_ORIGINAL_DST, size or (16 if v4 else 28))
+    except OSError as e:
+        return f"error {e.errno}"
+    family, port = struct.unpack("=H", raw[:2])[0], struct.unpack("!H", raw[2:4])[0]
+    if family == socket.AF_INET:
+        return f"{socket.inet_ntop(family, raw[4:8])} {port}"
+    return f"{socket.inet_ntop(family, raw[8:24])} {port}"
+
+
+def answer(conn, options):
+    with conn:
+        try:
+            if "--original" in options:
+                line = original(conn)
+            else:
+                line = text(conn.getsockname())
+            conn.sendall(f"{line} {os.getpid()}\n".encode())
+        except OSError as e:
+            print("answer:", e, flush=True)
+
+
+def accept(listener, options):
+    while True:
+        conn, _ = listener.accept()
+        threading.Thread(target=answer, args=(conn, options), daemon=True).start()
+
+
+def make(address, port, options):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    kind = socket.SOCK_DGRAM if "--udp" in options else socket.SOCK_STREAM
+    s = socket.socket(family, kind, 262 if "--mptcp" in options else 0)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if "--workers" in options:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if family == socket.AF_INET6:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, "--v6" in options)
+    s.bind((address, port))
+    if "--connected" in options:
+        s.connect((address, 9))
+    elif "--udp" not in options and "--idle" not in options:
+        s.listen(512)
+    return s
+
+
+def datagrams(s, options):
+    if "--plain" not in options:
+        if s.family == socket.AF_INET6:
+            option = 49 if "--pktinfo" in options else IPV6_RECVORIGDSTADDR
+            s.setsockopt(socket.IPPROTO_IPV6, option, 1)
+        s.setsockopt(socket.SOL_IP, 8 if "--pktinfo" in options else IP_RECVORIGDSTADDR, 1)
+    print("ready", flush=True)
+    while True:
+        _, controls, _, peer = s.recvmsg(2048, 512)
+        for level, kind, raw in controls:
+            if (level, kind) == (socket.SOL_IP, IP_RECVORIGDSTADDR):
+                host, port = socket.inet_ntop(socket.AF_INET, raw[4:8]), struct.unpack("!H", raw[2:4])[0]
+            elif (level, kind) == (socket.IPPROTO_IPV6, IPV6_RECVORIGDSTADDR):
+                host, port = socket.inet_ntop(socket.AF_INET6, raw[8:24]), struct.unpack("!H", raw[2:4])[0]
+            else:
+                continue
+            # it has no right to answer from that address, so it prints what it learned
+            print(f"datagram {host} {port}", flush=True)
+
+
+def serve(options, address, ports):
+    if "--unix" in options:
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        s.bind(f"\0adopt-{os.getpid()}")
+        s.listen()
+        print("ready", flush=True)
+        threading.Event().wait()
+    for _ in range(options.get("--workers", 1) - 1):
+        if not os.fork():
+            break
+    sockets = [make(address, port, options) for port in ports]
+    for _ in range(options.get("--fork", 0)):
+        if not os.fork():
+            break
+    if "--udp" in options and "--connected" not in options:
+        datagrams(sockets[0], options)
+    if "--udp" not in options and "--idle" not in options and "--connected" not in options:
+        for s in sockets:
+            threading.Thread(target=accept, args=(s, options), daemon=True).start()
+    print("ready", flush=True)
+    threading.Event().wait()
+
+
+def ask(address, port):
+    try:
+        with socket.create_connection((address, port), 10) as s:
+            return s.makefile().readline().split()
+    except OSError as e:
+        return [type(e).__name__]
+
+
+def asks(address, port, count):
+    seen = {}
+    for _ in range(count):
+        line = " ".join(ask(address, port)[:2])
+        seen[line] = seen.get(line, 0) + 1
+    for line, n in sorted(seen.items()):
+        print(line if count == 1 else f"{line} {n}")
+
+
+def main(argv):
+    command, argv = argv[1], argv[2:]
+    options = {}
+    while argv and argv[0].startswith("--"):
+        option = argv.pop(0)
+        options[option] = int(argv.pop(0)) if option in ("--fork", "--workers") else 1
+    if command == "serve":
+        serve(options, argv[0], [int(p) for p in argv[1:]])
+    elif command == "ask":
+        asks(argv[0], int(argv[1]), int(argv[2]) if len(argv) > 2 else 1)
+    elif command == "workers":
+        print(len({ask(argv[0], int(argv[1]))[-1] for _ in range(int(argv[2]))}))
+    elif command == "right":
+        want = [str(argv[0]), str(argv[1])]
+        print(sum(ask(argv[0], int(argv[1]))[:2] == want for _ in range(int(argv[2]))))
+    elif command == "dgram":
+        family = socket.AF_INET6 if ":" in argv[0] else socket.AF_INET
+        socket.socket(family, socket.SOCK_DGRAM).sendto(b"x", (argv[0], int(argv[1])))
+
+
+main(sys.argv)
