@@ -6,12 +6,16 @@ adopt.py serve [OPTION...] ADDRESS PORT...   answers with the local address, as 
   --workers N    N processes, each with a SO_REUSEPORT socket of its own
   --v4, --v6     :: takes only ... (default: both)
   --original     answers with SO_ORIGINAL_DST, by the level of the client's family
+  --probe        answers with one line for each of several calls of getsockopt
   --udp          datagrams, with IP_RECVORIGDSTADDR; --pktinfo, --plain: with less
   --mptcp, --unix, --idle, --connected UDP|..  other sockets
+adopt.py local                               the same calls on sockets that no rule concerns
+adopt.py lines ADDRESS PORT                  all lines of an answer
 adopt.py ask ADDRESS PORT [COUNT]            prints the answers of COUNT connections, each with its number
 adopt.py dgram ADDRESS PORT                  the same for one datagram
 adopt.py right ADDRESS PORT COUNT            how many of COUNT connections were answered with ADDRESS PORT
 """
+import ctypes
 import os
 import socket
 import struct
@@ -30,25 +34,70 @@ def text(address):
     return f"{host} {address[1]}"
 
 
-def original(conn, level=None, size=None):
+def original(conn):
     """What a program for REDIRECT does."""
     mapped = conn.family == socket.AF_INET6 and conn.getpeername()[0].startswith("::ffff:")
     v4 = conn.family == socket.AF_INET or mapped
-    if level is None:
-        level = socket.SOL_IP if v4 else socket.IPPROTO_IPV6
     try:
-        raw = conn.getsockopt(level, SO_ORIGINAL_DST, size or (16 if v4 else 28))
+        raw = conn.getsockopt(0 if v4 else 41, SO_ORIGINAL_DST, 16 if v4 else 28)
     except OSError as e:
         return f"error {e.errno}"
+    return shown(raw)
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def call(sock, level, option, size):
+    """getsockopt without the limits of Python: (errno, length, bytes)."""
+    buf, length = ctypes.create_string_buffer(size), ctypes.c_uint32(size)
+    failed = LIBC.getsockopt(sock.fileno(), level, option, buf, ctypes.byref(length))
+    return ctypes.get_errno() if failed else 0, length.value, buf.raw[:length.value]
+
+
+def shown(raw):
     family, port = struct.unpack("=H", raw[:2])[0], struct.unpack("!H", raw[2:4])[0]
-    if family == socket.AF_INET:
-        return f"{socket.inet_ntop(family, raw[4:8])} {port}"
-    return f"{socket.inet_ntop(family, raw[8:24])} {port}"
+    at, size = (4, 4) if family == socket.AF_INET else (8, 16)
+    return f"{socket.inet_ntop(family, raw[at:at + size])} {port}"
+
+
+def probe(conn):
+    """Each line: which call, and its answer or errno."""
+    for name, level, size in (
+        ("ip", 0, 16), ("ip-long", 0, 128), ("ip-short", 0, 15), ("ip-huge", 0, 8192),
+        ("ipv6", 41, 28), ("ipv6-long", 41, 128), ("ipv6-short", 41, 27), ("ipv6-huge", 41, 8192),
+    ):
+        err, length, raw = call(conn, level, SO_ORIGINAL_DST, size)
+        yield f"{name} {shown(raw) + f' {length}' if not err else f'errno {err}'}"
+    yield f"other errno {call(conn, 0, 9999, 16)[0]}"
+    yield f"other-huge errno {call(conn, 0, 9999, 8192)[0]}"
+    yield f"sndbuf errno {call(conn, socket.SOL_SOCKET, socket.SO_SNDBUF, 4)[0]}"
+
+
+def local():
+    """Sockets that are no connection of a proxy."""
+    names = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+    for family, host in names.items():
+        with socket.socket(family) as listener, socket.socket(family, socket.SOCK_DGRAM) as udp:
+            listener.bind((host, 0))
+            listener.listen()
+            udp.connect((host, 9))
+            with socket.create_connection(listener.getsockname()[:2]) as s:
+                for name, sock in (("tcp", s), ("listener", listener), ("udp", udp)):
+                    for line in probe(sock):
+                        print(name, family.name, line)
+    os.setgroups(range(1000, 2500))
+    a, b = socket.socketpair()
+    err, length, raw = call(a, socket.SOL_SOCKET, 59, 8192)
+    print("peergroups", err, length, sum(struct.unpack(f"={length // 4}I", raw)) if not err else "")
 
 
 def answer(conn, options):
     with conn:
         try:
+            if "--probe" in options:
+                conn.sendall("".join(line + "\n" for line in probe(conn)).encode())
+                return
             if "--original" in options:
                 line = original(conn)
             else:
@@ -141,6 +190,11 @@ def asks(address, port, count):
         print(line if count == 1 else f"{line} {n}")
 
 
+def lines(address, port):
+    with socket.create_connection((address, port), 10) as s:
+        print(s.makefile().read(), end="")
+
+
 def main(argv):
     command, argv = argv[1], argv[2:]
     options = {}
@@ -151,6 +205,10 @@ def main(argv):
         serve(options, argv[0], [int(p) for p in argv[1:]])
     elif command == "ask":
         asks(argv[0], int(argv[1]), int(argv[2]) if len(argv) > 2 else 1)
+    elif command == "lines":
+        lines(argv[0], int(argv[1]))
+    elif command == "local":
+        local()
     elif command == "workers":
         print(len({ask(argv[0], int(argv[1]))[-1] for _ in range(int(argv[2]))}))
     elif command == "right":

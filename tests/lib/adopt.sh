@@ -10,6 +10,7 @@ chmod 711 "$WORK"
 cp "$LIB/adopt.py" "$WORK/adopt.py"
 
 ADOPT_PID=
+ADOPT_CGROUP= # of the next ones, a directory
 
 # victim NAME [OPTION…] ADDRESS PORT… — starts one as nobody; its pid is in ADOPT_PID
 victim() { victim_in "$ROUTER" "$@"; }
@@ -19,7 +20,9 @@ victim_in() { # NAMESPACE NAME …
 	shift 2
 
 	rm -f "$WORK/log/$name"
-	serve_run "$name" "$ns" "${AS_NOBODY[@]}" "$PYTHON" "$WORK/adopt.py" serve "$@"
+	# shellcheck disable=SC2016
+	serve_run "$name" "$ns" sh -c '[ -z "$0" ] || echo $$ >"$0/cgroup.procs"; exec "$@"' "$ADOPT_CGROUP" \
+		"${AS_NOBODY[@]}" "$PYTHON" "$WORK/adopt.py" serve "$@"
 	ADOPT_PID=$!
 	wait_for 20 grep -q ready "$WORK/log/$name" || fatal "$name starts: $*"
 }
@@ -37,3 +40,39 @@ transparent() {
 		{ if (/[( ]transparent[) ]/) yes++; else no++ }
 		END { print "yes=" yes+0, "no=" no+0 }'
 }
+
+# ---- cgroups: they are the host's, and would stay ----
+
+CGROUPS=$WORK/cgroup
+CGROUP_NAME=tproxy-test-${TP_SANDBOX#tp}
+
+adopt_cgroup() { # NAME — makes it; prints its directory
+	if [[ ! -d $CGROUPS ]]; then
+		mkdir "$CGROUPS"
+		mount -t cgroup2 none "$CGROUPS" || skip_inside "cgroup2 cannot be mounted"
+	fi
+	mkdir -p "$CGROUPS/$CGROUP_NAME/$1"
+	echo "$CGROUPS/$CGROUP_NAME/$1"
+}
+
+adopt_cgroups_remove() {
+	local dir pid
+
+	[[ -d $CGROUPS/$CGROUP_NAME ]] || return 0
+	for dir in "$CGROUPS/$CGROUP_NAME"/*/ "$CGROUPS/$CGROUP_NAME"; do
+		[[ -d $dir ]] || continue
+		while read -r pid; do
+			[[ $pid == 0 ]] || echo "$pid" >"$CGROUPS/cgroup.procs"
+		done <"$dir/cgroup.procs" 2>/dev/null
+		wait_for 5 rmdir "$dir"
+	done
+}
+
+adopt_exit() {
+	local rc=$?
+
+	adopt_cgroups_remove
+	(exit $rc)
+	test_exit
+}
+trap adopt_exit EXIT

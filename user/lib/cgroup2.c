@@ -29,6 +29,29 @@ int cgroup2_mount(char *buf, size_t size)
 	return err;
 }
 
+static bool is_below(const char *path, const char *dir)
+{
+	const size_t len = strlen(dir);
+
+	return len > 1 && !strncmp(path, dir, len) && (!path[len] || path[len] == '/');
+}
+
+const char *cgroup2_below_mount(const char *path)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	const char *below = path;
+	char text[2 * PATH_MAX];
+	struct mntent entry;
+
+	if (!mounts)
+		return path;
+	while (below == path && getmntent_r(mounts, &entry, text, sizeof(text)))
+		if (!strcmp(entry.mnt_type, "cgroup2") && is_below(path, entry.mnt_dir))
+			below += strlen(entry.mnt_dir);
+	endmntent(mounts);
+	return below;
+}
+
 /* The handle of its directory is the id that the kernel's bpf_get_current_cgroup_id returns. */
 static int id_of(const char *dir, __u64 *ret_id)
 {

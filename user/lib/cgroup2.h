@@ -10,6 +10,9 @@
 /* The directory of the mount. 0, or -ENODEV: there is none. */
 int cgroup2_mount(char *buf, size_t size);
 
+/* The part of a path below a mount of cgroup2: of any of them. The path itself if it has none. */
+const char *cgroup2_below_mount(const char *path);
+
 /* path: below the mount, with a slash before it, as in /proc/PID/cgroup. 0, -ENODEV or -errno. */
 int cgroup2_id(const char *path, __u64 *ret_id);
 

@@ -6,8 +6,8 @@
 #include "loader/adopt/release.h"
 #include "loader/adopt/request.h"
 #include "loader/commands.h"
-#include "loader/listeners/list.h"
 #include "loader/listeners/users.h"
+#include "loader/show/adopted.h"
 #include "loader/steps/session_open.h"
 
 static int list(struct app *app)

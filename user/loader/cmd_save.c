@@ -4,6 +4,7 @@
 
 #include "loader/commands.h"
 #include "loader/edit/saved.h"
+#include "loader/show/adopted.h"
 #include "loader/show/show.h"
 #include "loader/steps/session_open.h"
 
@@ -36,6 +37,7 @@ int cmd_save(struct app *app, int argc, char **argv)
 	}
 	if (app->json)
 		return print_json(&config);
+	adopted_print_comments(&session.state);
 	err = config_print(&config, stdout);
 	if (err)
 		log_error("stdout: %s", strerror(-err));

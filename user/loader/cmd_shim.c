@@ -5,7 +5,7 @@
 #include "kernel/shim/shim.h"
 #include "loader/adopt/shims.h"
 #include "loader/commands.h"
-#include "loader/listeners/list.h"
+#include "loader/show/adopted.h"
 #include "loader/steps/session_open.h"
 
 enum { OPT_CGROUP = 3000, OPT_OFF, OPT_DRY_RUN };

@@ -32,12 +32,9 @@ static void cleanup_shim(struct shim_bpf **skel)
 
 int shim_path(const char *text, char *ret_path)
 {
-	char mount[PATH_MAX];
 	size_t len;
 
-	if (!cgroup2_mount(mount, sizeof(mount)) && (len = strlen(mount)) > 1 &&
-	    !strncmp(text, mount, len) && (!text[len] || text[len] == '/'))
-		text += len;
+	text = cgroup2_below_mount(text);
 	if (*text && *text != '/')
 		return -EINVAL;
 	len = strlen(text);

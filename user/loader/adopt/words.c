@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/mapped.h"
+#include "lib/plain.h"
 
 const char *words_protocol(__u8 protocol)
 {
@@ -44,8 +45,11 @@ char *words_listener(const struct listener *listener, char *buf)
 
 char *words_record(const struct record *record, char *buf)
 {
-	snprintf(buf, WORDS_LEN, "%.16s, %s port %u", record->value.comm,
-		 words_protocol(record->key.protocol), record->key.port);
+	char comm[sizeof(record->value.comm)];
+
+	plain_text(record->value.comm, sizeof(comm), comm, sizeof(comm));
+	snprintf(buf, WORDS_LEN, "%s, %s port %u", comm, words_protocol(record->key.protocol),
+		 record->key.port);
 	return buf;
 }
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "loader/adopt/words.h"
-#include "loader/listeners/list.h"
 #include "loader/listeners/table.h"
+#include "loader/show/adopted.h"
 #include "loader/show/show.h"
 
 /* ---- text --------------------------------------------------------------- */

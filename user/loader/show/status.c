@@ -70,6 +70,7 @@ int status_read(struct status *s, struct session *session, const struct status_w
 	const struct state *state = &session->state;
 	int err = checkup_open(&s->checkup, session);
 
+	s->records = RECORDS_CLOSED;
 	if (err)
 		return err;
 	s->checkup.may_probe = true;
@@ -83,6 +84,8 @@ int status_read(struct status *s, struct session *session, const struct status_w
 		err = policy_maps_counters(state, s->counters);
 	if (listening_open(&s->listening, state))
 		log_debug("listeners cannot be listed");
+	if (records_open(state, &s->records))
+		log_debug("what is adopted cannot be read");
 	s->older = older_count(state);
 	s->lookup = hook_lookup_present(state);
 	return err;
@@ -93,6 +96,7 @@ void status_close(struct status *s)
 	checkup_close(&s->checkup);
 	pools_free(&s->pools);
 	listening_close(&s->listening);
+	records_close(&s->records);
 	free(s->ifaces);
 }
 

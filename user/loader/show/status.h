@@ -6,6 +6,7 @@
 #ifndef TPROXY_LOADER_SHOW_STATUS_H
 #define TPROXY_LOADER_SHOW_STATUS_H
 
+#include "kernel/adopt/records.h"
 #include "kernel/hook/chain.h"
 #include "kernel/hook/hook.h"
 #include "kernel/maps/pools.h"
@@ -30,6 +31,7 @@ struct status {
 	struct own_view own;
 	struct pool_table pools;
 	struct listening listening;
+	struct records records; /* of adopted programs */
 	__u64 counters[TPROXY_COUNT_MAX];
 	bool lookup;
 	size_t older; /* UDP flows */

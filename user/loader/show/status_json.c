@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What `status` shows, as JSON. */
 #include "loader/edit/changes.h"
+#include "loader/show/adopted.h"
 #include "loader/show/show.h"
 #include "loader/show/status.h"
 
@@ -167,6 +168,8 @@ struct json_object *status_json(const struct status *s)
 		json_object_object_add(root, "own", own_view_json(&s->own));
 	json_object_object_add(root, "relay", relay_json(s));
 	json_object_object_add(root, "rules", rules_json(s));
+	json_object_object_add(root, "adopted", adopted_json(&s->records));
+	json_object_object_add(root, "shims", shims_json(&c->session->state));
 	json_object_object_add(root, "pools", show_pools_json(&s->pools));
 	changes_add_status(c->session, &c->policy, root);
 	json_object_object_add(root, "older_udp_flows", json_object_new_uint64(s->older));

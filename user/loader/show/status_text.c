@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What `status` shows, as text. */
 #include "loader/edit/changes.h"
+#include "loader/show/adopted.h"
 #include "loader/show/show.h"
 #include "loader/show/status.h"
 
@@ -176,6 +177,8 @@ void status_print_text(const struct status *s)
 	own_view_print(&s->own);
 	print_relay(s);
 	print_listeners(s);
+	adopted_print(&s->records);
+	shims_print(&session->state);
 	printf("rules:\n");
 	show_rules_text(&session->state, policy, "  ");
 	show_pools_text(&s->pools);

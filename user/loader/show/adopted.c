@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loader/listeners/list.h"
+#include "loader/show/adopted.h"
 
 #include <string.h>
 
@@ -107,6 +107,36 @@ void shims_print(const struct state *state)
 		plain_text(shims[i].path, sizeof(path), path, sizeof(path));
 		printf("  cgroup %s%s%s\n", path, shims[i].adopted ? ", of an adopted program" : "",
 		       shims[i].alive ? "" : ": gone (`watch` follows it when it is made again)");
+	}
+}
+
+static void print_record_comment(const struct record *record)
+{
+	char text[WORDS_LEN];
+
+	words_record(record, text);
+	printf("# adopted: uid %u, %s: no part of the policy (tproxy-loader adopt --pid N --port "
+	       "%s/%u%s)\n",
+	       record->key.uid, text, words_protocol(record->key.protocol), record->key.port,
+	       *record->value.cgroup ? " --original-dst" : "");
+}
+
+void adopted_print_comments(const struct state *state)
+{
+	struct records records __cleanup_records = RECORDS_CLOSED;
+	struct shim shims[SHIM_MAX];
+	int n = shim_list(state, shims);
+
+	if (records_open(state, &records))
+		return;
+	for (size_t i = 0; i < records.n; i++)
+		print_record_comment(&records.items[i]);
+	for (int i = 0; i < n; i++) {
+		if (shims[i].adopted)
+			continue;
+		plain_make(shims[i].path);
+		printf("# SO_ORIGINAL_DST: no part of the policy (tproxy-loader shim --cgroup %s)\n",
+		       shims[i].path);
 	}
 }
 
