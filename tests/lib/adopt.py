@@ -7,6 +7,7 @@ adopt.py serve [OPTION...] ADDRESS PORT...   answers with the local address, as 
   --v4, --v6     :: takes only ... (default: both)
   --original     answers with SO_ORIGINAL_DST, by the level of the client's family
   --probe        answers with one line for each of several calls of getsockopt
+  --relay        a proxy for REDIRECT: asks for SO_ORIGINAL_DST and connects to it
   --udp          datagrams, with IP_RECVORIGDSTADDR; --pktinfo, --plain: with less
   --mptcp, --unix, --idle, --connected UDP|..  other sockets
 adopt.py local                               the same calls on sockets that no rule concerns
@@ -92,9 +93,25 @@ def local():
     print("peergroups", err, length, sum(struct.unpack(f"={length // 4}I", raw)) if not err else "")
 
 
+def pump(source, sink):
+    while data := source.recv(65536):
+        sink.sendall(data)
+    sink.shutdown(socket.SHUT_WR)
+
+
+def relay(conn):
+    host, port = original(conn).split()
+    with socket.create_connection((host, int(port)), 10) as onward:
+        threading.Thread(target=pump, args=(conn, onward), daemon=True).start()
+        pump(onward, conn)
+
+
 def answer(conn, options):
     with conn:
         try:
+            if "--relay" in options:
+                relay(conn)
+                return
             if "--probe" in options:
                 conn.sendall("".join(line + "\n" for line in probe(conn)).encode())
                 return
