@@ -43,6 +43,11 @@ do_ok "detach" loader detach --all
 r iptables -t mangle -A PREROUTING -p tcp -m length --length 40:100 -j DROP
 r iptables-save >"$WORK/more.txt"
 try loader import "$WORK/more.txt"
+like "nothing to intercept" "$RC $ERR" "^1 .*no line intercepts"
+r iptables -t mangle -A PREROUTING -m addrtype --dst-type LOCAL -j RETURN
+r iptables -t mangle -A PREROUTING -i r0 -p tcp --dport 80 -j TPROXY --on-port 3129 --tproxy-mark 1
+r iptables-save >"$WORK/more.txt"
+try loader import "$WORK/more.txt"
 like "rules without a counterpart are reported, exit 4" "$RC $ERR" '^4 .*more.txt:[0-9]+: .*length.*no counterpart'
 try loader -j import "$WORK/more.txt"
 ok "the JSON is as the schema says" valid_json import "$WORK/out"

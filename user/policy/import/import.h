@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Turns iptables-save text into a configuration: the PREROUTING chain of the mangle table and the
- * chains that it jumps to, where transparent proxies are set up. The order is kept, as the first
- * rule that decides wins there too.
+ * Turns iptables-save text into a configuration: what PREROUTING does with flows that enter, and
+ * OUTPUT with those of this host. Each line of the text ends as one of these: it is in the rules, it
+ * is not needed, it is left out, or its chain does not intercept.
  */
 #ifndef TPROXY_POLICY_IMPORT_IMPORT_H
 #define TPROXY_POLICY_IMPORT_IMPORT_H
@@ -13,15 +13,20 @@
 
 struct import {
 	bool ipv6; /* of text that does not name the program that wrote it */
-	/* Called for each line that is left out. needless: the data path does its job anyway. */
+	/* Called for each line that is not in the rules. needless: the data path does its job. */
 	void (*left_out)(unsigned int line, const char *text, const char *why, bool needless,
 			 void *arg);
+	/* What the rules as a whole do not do as iptables did. hint: they do, if this is seen to. */
+	void (*note)(const char *text, bool hint, void *arg);
 	void *arg;
-	/* result: a rule names no interface, so the configuration cannot name all of them */
-	bool any_interface;
+	/* ---- results ---- */
+	bool any_interface;  /* a rule names no interface, so the configuration cannot name all */
+	const char *refused; /* the text is something else; static, NULL: it is not */
+	/* Lines with rules or sets; the others together are all of them. */
+	size_t lines, used, needless, left, elsewhere;
 };
 
-/* 0, or -ENOMEM, -EIO, -EFBIG (a line is too long). Lines that are no rule are left out as well. */
+/* 0, or -ENOMEM, -EIO, -EFBIG (a line is too long). */
 int import_iptables(struct import *import, FILE *in, struct config *ret_config);
 
 #endif
