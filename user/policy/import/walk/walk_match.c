@@ -35,6 +35,15 @@ bool walk_is_mine(const struct walk *w, const struct ipt_line *line)
 
 /* ---- conditions that are known ------------------------------------------ */
 
+static bool asks_for_owner(const struct ipt_rule *rule)
+{
+	const struct flows *match = &rule->match;
+
+	return match->cgroup || rule->not_cgroup ||
+	       !span_set_is_all(&match->ids[0], FLOWS_MAX_ID) ||
+	       !span_set_is_all(&match->ids[1], FLOWS_MAX_ID);
+}
+
 static const char *never_by_addresses(const struct walk *w, const struct ipt_rule *rule)
 {
 	if (w->probe && rule->to_own == IPT_OWN_NEVER)
@@ -62,6 +71,16 @@ static const char *never_by_mark(struct walk *w, const struct ipt_rule *rule, st
 			"a flow that starts does not have this mark";
 }
 
+/* Own traffic has no such interface before it comes back by lo. */
+static const char *never_by_interface(const struct ipt_rule *rule, bool came_back)
+{
+	if (came_back)
+		return rule->not_in[0] && flows_in_covers(rule->not_in, "lo") ?
+			       "own traffic comes back by lo" :
+			       NULL;
+	return rule->match.in[0] ? "a flow that leaves came by no interface" : NULL;
+}
+
 const char *walk_never(struct walk *w, const struct ipt_line *line, struct walk_state s)
 {
 	const struct ipt_rule *rule = &line->rule;
@@ -72,12 +91,14 @@ const char *walk_never(struct walk *w, const struct ipt_line *line, struct walk_
 	if (rule->established && rule->match.protos & FLOWS_UDP &&
 	    (rule->target == IPT_ACCEPT || rule->target == IPT_RETURN))
 		w->established = true;
+	if (!why && !w->own && asks_for_owner(rule))
+		why = "flows that enter have no owner here";
 	if (!why)
 		why = never_by_addresses(w, rule);
 	if (!why)
 		why = never_by_mark(w, rule, s);
-	if (!why && w->own && rule->not_in[0] && flows_in_covers(rule->not_in, "lo"))
-		why = "own traffic comes back by lo";
+	if (!why && w->own)
+		why = never_by_interface(rule, s.stage >= WALK_IN_RAW);
 	return why;
 }
 

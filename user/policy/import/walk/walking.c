@@ -256,7 +256,7 @@ static int take_jump(struct walk *w, const struct walk_step *step, struct walk_s
 		walk_fate(w, step->frame->line, IPT_LEFT_OUT, "chains are nested too deeply");
 		return WALK_OPEN;
 	}
-	if (w->rules->chains[line->to].first < 0) {
+	if (!go && w->rules->chains[line->to].first < 0) {
 		walk_fate(w, step->frame->line, IPT_NEEDLESS, "its chain has no rules");
 		return WALK_OPEN;
 	}
