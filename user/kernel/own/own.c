@@ -139,6 +139,27 @@ int own_open(const struct state *state, struct own *ret_own)
 	return 0;
 }
 
+/* The first 96 bits of IPv6 tokens: a unique local prefix. */
+static const __u8 token_prefix[12] = { 0xfd, 0x74, 0x70, 0x72, 0x6f, 0x78, 0x79 };
+
+void own_salvage(const struct state *state, struct own *own)
+{
+	struct own found __cleanup_own = OWN_CLOSED;
+
+	own->config = (struct tproxy_own){ .mark = TPROXY_OWN_DEFAULT_MARK,
+					   .table = state->config.table + 1 };
+	memcpy(own->config.token6, token_prefix, sizeof(token_prefix));
+	if (state->pins.dir < 0)
+		return;
+	found.map[OWN_MAP_CONFIG] = get_map(state, OWN_MAP_CONFIG);
+	found.map[OWN_MAP_PLACE] = get_map(state, OWN_MAP_PLACE);
+	if (found.map[OWN_MAP_CONFIG] >= 0 &&
+	    !read_config(found.map[OWN_MAP_CONFIG], &found.config))
+		own->config = found.config;
+	if (found.map[OWN_MAP_PLACE] >= 0 && !read_place(&found))
+		memcpy(own->cgroup, found.cgroup, sizeof(own->cgroup));
+}
+
 void own_close(struct own *own)
 {
 	for (int i = 0; i < OWN_MAP_MAX; i++)

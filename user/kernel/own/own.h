@@ -63,6 +63,11 @@ const char *own_prog_name(enum own_prog prog);
 int own_open(const struct state *state, struct own *ret_own);
 /* Only the configuration. -ENOENT as above. */
 int own_read_config(const struct state *state, struct tproxy_own *ret_config);
+/*
+ * Of a set that is not complete, what is still there of own->config and own->cgroup; the rest is the
+ * default.
+ */
+void own_salvage(const struct state *state, struct own *own);
 void own_close(struct own *own);
 #define __cleanup_own __attribute__((cleanup(own_close)))
 

@@ -14,12 +14,11 @@
 
 /* ---- read --------------------------------------------------------------- */
 
-/* Destinations that a datagram was sent to so lately that their token must stay. */
+/* Destinations that have one. A token is given to another when it is needed. */
 static size_t count_tokens(int fd)
 {
 	__cleanup_free struct tproxy_token *tokens = calloc(BATCH, sizeof(*tokens));
 	__cleanup_free __u32 *keys = calloc(BATCH, sizeof(*keys));
-	const uint64_t now = monotonic_ns();
 	__u32 place = 0, count;
 	size_t n = 0;
 	int err = tokens && keys ? 0 : -ENOMEM;
@@ -30,7 +29,7 @@ static size_t count_tokens(int fd)
 					 NULL))
 			err = -errno;
 		for (__u32 i = 0; i < count && (!err || err == -ENOENT); i++)
-			n += tokens[i].last_ns && tokens[i].last_ns + TPROXY_OWN_TOKEN_NS > now;
+			n += tokens[i].last_ns != 0;
 	}
 	return n;
 }
@@ -124,7 +123,7 @@ void own_view_print(const struct own_view *view)
 	       view->draining ? ", draining" : "", view->family[0].routing,
 	       view->family[1].routing);
 	printf("  mark 0x%x, table %u, source %s and %s, sockets bound to a device %s, %zu tokens "
-	       "in use\n",
+	       "given\n",
 	       view->config.mark, view->config.table,
 	       source_text(view, 0, source[0], sizeof(source[0])),
 	       source_text(view, 1, source[1], sizeof(source[1])),

@@ -21,7 +21,7 @@ struct own_view {
 	bool hooks[OWN_HOOKS];      /* are there */
 	enum hook lo;               /* by which its program is there */
 	struct own_family family[2];
-	size_t tokens; /* in use lately */
+	size_t tokens; /* given to destinations */
 	bool complete; /* all maps and programs are there */
 };
 

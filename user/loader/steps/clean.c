@@ -146,6 +146,20 @@ static int clean_rules(struct cleaning *c)
 	return err;
 }
 
+/* The routes of tokens are the same for all states: they stay while one may have own traffic. */
+static int clean_tokens(struct cleaning *c)
+{
+	if (own_is_there(c->session))
+		return 0;
+	for (size_t i = 0; i < c->states.n; i++)
+		if (c->states.items[i].own_mark || !*c->states.items[i].dir)
+			return 0;
+	if (c->states.blind || !own_tokens_are_there(c->session) ||
+	    only_found(c, "routes of own traffic"))
+		return 0;
+	return own_tokens_off(c->session);
+}
+
 /* ---- filters ------------------------------------------------------------ */
 
 static bool is_attached(const struct cleaning *c, int ifindex)
@@ -296,6 +310,7 @@ static int clean_all(struct cleaning *c, bool present)
 			result = clean_half_own(c);
 	}
 	result = first_error(result, clean_rules(c));
+	result = first_error(result, clean_tokens(c));
 	result = first_error(result, session_walk_devices(session, clean_device, c));
 	result = first_error(result, c->result);
 	if (!present || c->n || result || c->found)

@@ -6,9 +6,6 @@
 #include "loader/steps/own/own_parts.h"
 #include "loader/steps/routing/conflict.h"
 
-/* The first 64 bits of IPv6 tokens: a unique local prefix. */
-static const __u8 token_prefix[12] = { 0xfd, 0x74, 0x70, 0x72, 0x6f, 0x78, 0x79 };
-
 static const char *load_hint(int err)
 {
 	switch (-err) {
@@ -47,6 +44,15 @@ static int check_values(struct session *session, const struct tproxy_own *own)
 	return conflict_check_own(session, &key);
 }
 
+/* What may change while it is attached. */
+static void take_rest(const struct own_want *want, struct own *own)
+{
+	if (want->has_bound)
+		own->config.flags = want->deny_bound ? TPROXY_OWN_DENY_BOUND : 0;
+	if (want->cgroup)
+		snprintf(own->cgroup, sizeof(own->cgroup), "%s", want->cgroup);
+}
+
 static int create(struct own_run *run)
 {
 	struct session *session = run->session;
@@ -54,12 +60,11 @@ static int create(struct own_run *run)
 	struct tproxy_own *config = &run->own.config;
 	int err;
 
+	own_salvage(&session->state, &run->own);
 	config->netns = own_netns_cookie();
-	config->mark = want->mark ? want->mark : TPROXY_OWN_DEFAULT_MARK;
-	config->table = want->table ? want->table : session->state.config.table + 1;
-	config->flags = want->deny_bound ? TPROXY_OWN_DENY_BOUND : 0;
-	memcpy(config->token6, token_prefix, sizeof(token_prefix));
-	snprintf(run->own.cgroup, sizeof(run->own.cgroup), "%s", want->cgroup ? want->cgroup : "");
+	config->mark = want->mark ? want->mark : config->mark;
+	config->table = want->table ? want->table : config->table;
+	take_rest(want, &run->own);
 	err = check_values(session, config);
 	if (err)
 		return err;
@@ -93,10 +98,7 @@ static int update(struct own_run *run)
 
 	if (err || run->session->dry_run)
 		return err;
-	if (want->has_bound)
-		own->config.flags = want->deny_bound ? TPROXY_OWN_DENY_BOUND : 0;
-	if (want->cgroup)
-		snprintf(own->cgroup, sizeof(own->cgroup), "%s", want->cgroup);
+	take_rest(want, own);
 	own->config.netns = own_netns_cookie();
 	err = own_write(own);
 	if (err)
@@ -199,21 +201,13 @@ int own_hooks_off(struct session *session)
 	return own_cgroup_off(session, OWN_PROG_CONNECT4, OWN_PROG_RECVMSG6);
 }
 
-/* Without its map the mark and the table are the default ones, if they are those of a rule of ours. */
-static struct tproxy_own config_of(const struct session *session)
-{
-	struct tproxy_own config;
-
-	if (own_read_config(&session->state, &config))
-		config = (struct tproxy_own){ .mark = TPROXY_OWN_DEFAULT_MARK,
-					      .table = session->state.config.table + 1 };
-	return config;
-}
-
 int own_rest_off(struct session *session)
 {
-	const struct tproxy_own config = config_of(session);
-	int err = own_routing_off(session, &config);
+	struct own own __cleanup_own = OWN_CLOSED;
+	int err;
+
+	own_salvage(&session->state, &own);
+	err = own_routing_off(session, &own.config);
 
 	if (!err)
 		err = own_lo_off(session);

@@ -19,6 +19,10 @@ int own_hooks_off(struct session *session);
 /* All others: rules, routes, the program on lo, the last hook, maps, the entry. */
 int own_rest_off(struct session *session);
 
+/* The routes of tokens, which no other state needs. */
+bool own_tokens_are_there(struct session *session);
+int own_tokens_off(struct session *session);
+
 /* Is it attached, perhaps in part? */
 bool own_is_there(const struct session *session);
 

@@ -209,3 +209,39 @@ int own_routing_off(struct session *session, const struct tproxy_own *config)
 	}
 	return result;
 }
+
+static struct own_route token_route_of(const struct session *session, __u8 family)
+{
+	struct own own __cleanup_own = OWN_CLOSED;
+
+	own_salvage(&session->state, &own);
+	return token_route(family, &own.config);
+}
+
+bool own_tokens_are_there(struct session *session)
+{
+	struct own_source source;
+	bool there = false;
+
+	for (size_t i = 0; i < ROUTE_FAMILIES && !there; i++) {
+		const struct own_route route = token_route_of(session, route_families[i]);
+
+		if (route_family_present(route_families[i]) &&
+		    own_route_find(&session->nl, &route, &there, &source))
+			return false;
+	}
+	return there;
+}
+
+int own_tokens_off(struct session *session)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < ROUTE_FAMILIES; i++) {
+		const struct own_route route = token_route_of(session, route_families[i]);
+
+		if (route_family_present(route_families[i]))
+			result = first_error(result, route_off(session, &route));
+	}
+	return result;
+}

@@ -9,6 +9,8 @@
 
 struct conflict {
 	const struct tproxy_config *config; /* of the new state, or of own traffic */
+	bool is_own;                        /* it is own traffic */
+	const char *dir;                    /* of this state, which may have own traffic already */
 	const char *option; /* "--own-" or "--": what --mark and --table begin with */
 	struct state_list states;
 	struct route_rule rule; /* one that conflicts with it */
@@ -27,6 +29,16 @@ static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
 }
 
 /* ---- states that exist -------------------------------------------------- */
+
+/* Two states cannot share the addresses that stand for destinations. */
+static int refuse_second(const struct listed_state *state)
+{
+	char text[STATE_PATH_LEN + 32];
+
+	log_error("own traffic: %s has it already (detach --local there, with its --pin-dir)",
+		  listed_state_text(state, text, sizeof(text)));
+	return -EBUSY;
+}
 
 static int refuse_own(const struct conflict *r, const struct listed_state *state)
 {
@@ -47,7 +59,9 @@ static int check_states(const struct conflict *r)
 		const struct listed_state *state = &r->states.items[i];
 		const struct tproxy_config *other = &state->config;
 
-		if (clashes_with_own(r->config, state))
+		if (r->is_own && state->own_mark && strcmp(state->dir, r->dir) != 0)
+			return refuse_second(state);
+		if (strcmp(state->dir, r->dir) && clashes_with_own(r->config, state))
 			return refuse_own(r, state);
 		if (!clashes(r->config, other->mask, other->table))
 			continue;
@@ -123,9 +137,12 @@ static int check_foreign(struct session *session, const struct conflict *r)
 	return found > 0 ? -EBUSY : found;
 }
 
-static int check(struct session *session, const struct tproxy_config *config, const char *option)
+static int check(struct session *session, const struct tproxy_config *config, bool is_own)
 {
-	struct conflict r = { .config = config, .option = option };
+	struct conflict r = { .config = config,
+			      .dir = session->app->pin_dir,
+			      .is_own = is_own,
+			      .option = is_own ? "--own-" : "--" };
 	int err = state_list_read(session->app->pin_dir, &r.states);
 
 	if (err) {
@@ -145,7 +162,7 @@ static int check(struct session *session, const struct tproxy_config *config, co
 
 int conflict_check(struct session *session, const struct tproxy_config *config)
 {
-	return check(session, config, "--");
+	return check(session, config, false);
 }
 
 int conflict_check_own(struct session *session, const struct route_key *key)
@@ -154,5 +171,5 @@ int conflict_check_own(struct session *session, const struct route_key *key)
 					      .mask = key->mask,
 					      .table = key->table };
 
-	return check(session, &config, "--own-");
+	return check(session, &config, true);
 }
