@@ -90,6 +90,16 @@ own_ways() {
 	r ip -6 route add 2001:503:ba3e::/48 via $SERVER6
 }
 
+# own_relay ARG… — tproxy-relay; the relay and its helper process are left alone
+own_relay() {
+	local pid
+
+	relay_start "$@" && r pgrep -P "$RELAY_PID" >"$WORK/children"
+	for pid in "$RELAY_PID" $(<"$WORK/children"); do
+		echo "$pid" >"$CGROUP/proxy/cgroup.procs"
+	done
+}
+
 own_server() {
 	serve_run own-server "$SERVER" python3 "$LIB/own_peer.py" direct $PORT $OTHER
 	wait_for 60 grep -q ready "$WORK/log/own-server"

@@ -9,13 +9,6 @@ prepare nginx dns
 own_cgroups
 own_ways
 
-# the relay and its helper process are left alone
-own_relay() {
-	relay_start "$@" && r pgrep -P "$RELAY_PID" >"$WORK/children"
-	for pid in "$RELAY_PID" $(<"$WORK/children"); do
-		echo "$pid" >"$CGROUP/proxy/cgroup.procs"
-	done
-}
 get() { app curl -gsS -m 8 "http://$(bracket "$1")/whoami"; }
 ask() { app dig +short +tries=2 +time=3 "@$1" test.tproxy "${@:2}"; }
 
