@@ -17,10 +17,11 @@
 #define TABLE 15001
 #define ALL_BITS 0xffffffff
 
-static const struct rule_packet packet4 = { AF_INET, MARK, MARK, TABLE, "r0", NULL };
-static const struct rule_packet packet6 = { AF_INET6, MARK, MARK, TABLE, "r0", NULL };
-static const struct rule_packet member4 = { AF_INET, MARK, MARK, TABLE, "r0", "red" };
-static const struct rule_packet member6 = { AF_INET6, MARK, MARK, TABLE, "red", "red" };
+static const struct rule_packet packet4 = { AF_INET, MARK, MARK, TABLE, "r0", NULL, false };
+static const struct rule_packet packet6 = { AF_INET6, MARK, MARK, TABLE, "r0", NULL, false };
+static const struct rule_packet own4 = { AF_INET, MARK, MARK, TABLE, "lo", NULL, true };
+static const struct rule_packet member4 = { AF_INET, MARK, MARK, TABLE, "r0", "red", false };
+static const struct rule_packet member6 = { AF_INET6, MARK, MARK, TABLE, "red", "red", false };
 
 /* A case names only its differences from `ip rule add pref 100 lookup 100`. */
 #pragma GCC diagnostic ignored "-Woverride-init"
@@ -60,6 +61,9 @@ static const struct selector_case selectors[] = {
 	{ "a device that begins alike", &packet4, RULE_NEVER, RULE(.iif = "r0.7") },
 	{ "not another device", &packet4, RULE_ALL, RULE(NOT, .iif = "r1") },
 	{ "the host's own packets", &packet4, RULE_NEVER, RULE(.iif = "lo") },
+	{ "the host's own packets, which it sends", &own4, RULE_ALL, RULE(.iif = "lo") },
+	{ "a device, and the host sends", &own4, RULE_NEVER, RULE(.iif = "r0") },
+	{ "some users, and the host sends", &own4, RULE_SOME, RULE(.uid = { true, 1000, 1999 }) },
 	{ "its VRF, IPv4", &member4, RULE_ALL, RULE(.iif = "red") },
 	{ "another VRF", &member4, RULE_NEVER, RULE(.iif = "blue") },
 	{ "a VRF's member, IPv6", &member6, RULE_NEVER, RULE(.iif = "r0") },

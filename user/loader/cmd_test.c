@@ -315,9 +315,13 @@ static int test_own(struct session *session, const struct request *request,
 						       .ifname = "lo" };
 	struct own_sender sender;
 	const struct own_flow own = { &request->flow, &sender, config };
+	int err = own_sender_find(&request->sender.rule, &sender);
 
-	if (own_sender_find(&request->sender.rule, &sender) ||
-	    own_flow_decide(session, &own, &answer.simulation, &answer.rule, &answer.attached))
+	if (err) {
+		log_error("test: cannot find the cgroup: %s", strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (own_flow_decide(session, &own, &answer.simulation, &answer.rule, &answer.attached))
 		return EXIT_FAILED;
 	return test_answer_print(&answer, session->app->json);
 }

@@ -63,7 +63,7 @@ void rule_parse(const struct nlmsghdr *msg, struct route_rule *ret_rule);
 /* ---- which packets a rule matches --------------------------------------- */
 
 /*
- * The packets that our program marks on one device. They have our bits; the other bits of the
+ * The packets that our program marks on one device, or that this host sends itself (iif "lo"). They have our bits; the other bits of the
  * mark, addresses, ports, protocol (TCP, UDP, ICMP) and TOS are unknown.
  */
 struct rule_packet {
@@ -71,6 +71,7 @@ struct rule_packet {
 	__u32 mark, mask, table;
 	const char *iif; /* as rules see it: the VRF for IPv6 from a member, else the device */
 	const char *vrf; /* of which the device is a member, or NULL */
+	bool own;        /* this host sends them, as any user */
 };
 
 /* Ordered: a later one takes more. */

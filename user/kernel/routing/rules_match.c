@@ -54,8 +54,10 @@ static enum rule_match match_protocol(const struct route_rule *rule,
 }
 
 /* The kernel routes packets that come in as user 0 (ip_route_input_slow, ip6_route_input). */
-static enum rule_match match_user(const struct route_rule *rule)
+static enum rule_match match_user(const struct route_rule *rule, const struct rule_packet *packet)
 {
+	if (packet->own)
+		return some_if(rule->uid.set);
 	return all_if(!rule->uid.set || !rule->uid.start);
 }
 
@@ -65,7 +67,7 @@ enum rule_match rule_matches(const struct route_rule *rule, const struct rule_pa
 		match_mark(rule, packet),
 		match_iif(rule, packet),
 		match_protocol(rule, packet),
-		match_user(rule),
+		match_user(rule, packet),
 		all_if(!*rule->oif), /* incoming packets have none yet */
 		all_if(!rule->l3mdev || packet->vrf),
 		some_if(rule->from.len || rule->to.len),

@@ -7,7 +7,7 @@
 const char *const check_group_names[CHECK_GROUP_MAX] = {
 	[CHECK_KERNEL] = "kernel",     [CHECK_INTERFACE] = "interface", [CHECK_ROUTING] = "routing",
 	[CHECK_FIREWALL] = "firewall", [CHECK_HOST] = "host",           [CHECK_PROXY] = "proxy",
-	[CHECK_POLICY] = "policy",
+	[CHECK_POLICY] = "policy",     [CHECK_OWN] = "own traffic",
 };
 
 const struct check checks[] = {
@@ -248,6 +248,39 @@ const struct check checks[] = {
 	  .problems = { "confirm-pending" },
 	  .deep = true,
 	  .of_all = check_confirm },
+	{ .id = "own-attached",
+	  .group = CHECK_OWN,
+	  .question = "Do rules for own traffic see it, and do the owners that they name exist?",
+	  .problems = { "own-not-attached", "owner-gone" },
+	  .of_all = check_own_attached },
+	{ .id = "own-hooks",
+	  .group = CHECK_OWN,
+	  .question = "Are our programs on the cgroup and on lo?",
+	  .problems = { "own-hook-missing", "own-lo-missing", "own-earlier-program" },
+	  .of_all = check_own_hooks },
+	{ .id = "own-routing",
+	  .group = CHECK_OWN,
+	  .question = "Is what the programs mark routed to lo?",
+	  .problems = { "own-rule-missing", "own-earlier-rule", "own-route-missing",
+			"own-source-gone", "routing-unknown" },
+	  .of_all = check_own_routing },
+	{ .id = "own-filters",
+	  .group = CHECK_OWN,
+	  .question = "Do packet filters let own traffic through lo, unchanged?",
+	  .problems = { "own-filtered", "own-rewritten", "own-mark-lost" },
+	  .deep = true,
+	  .of_all = check_own_filters },
+	{ .id = "own-proxy",
+	  .group = CHECK_OWN,
+	  .question = "Are the connections of the proxies left alone?",
+	  .problems = { "own-loop" },
+	  .of_all = check_own_proxies },
+	{ .id = "own-tokens",
+	  .group = CHECK_OWN,
+	  .question = "Is there room for destinations of datagrams?",
+	  .problems = { "own-tokens-full" },
+	  .deep = true,
+	  .of_all = check_own_tokens },
 };
 const size_t checks_n = ARRAY_SIZE(checks);
 

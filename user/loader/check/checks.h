@@ -19,6 +19,7 @@ enum check_group {
 	CHECK_HOST,
 	CHECK_PROXY,
 	CHECK_POLICY,
+	CHECK_OWN,
 	CHECK_GROUP_MAX
 };
 extern const char *const check_group_names[CHECK_GROUP_MAX];

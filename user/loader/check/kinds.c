@@ -6,8 +6,8 @@
 #include "lib/util.h"
 
 static const struct kind *const tables[] = {
-	kinds_kernel, kinds_interface, kinds_routing, kinds_firewall,
-	kinds_host,   kinds_proxy,     kinds_relay,   kinds_policy,
+	kinds_kernel, kinds_interface, kinds_routing, kinds_firewall, kinds_host,
+	kinds_proxy,  kinds_relay,     kinds_policy,  kinds_own,
 };
 
 /* Of the last kind of a table; NULL after the last table. */

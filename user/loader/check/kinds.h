@@ -29,7 +29,7 @@ struct kind {
 
 /* The tables, none of them empty, each ended by an entry without an id. */
 extern const struct kind kinds_kernel[], kinds_interface[], kinds_routing[], kinds_firewall[],
-	kinds_host[], kinds_proxy[], kinds_relay[], kinds_policy[];
+	kinds_host[], kinds_proxy[], kinds_relay[], kinds_policy[], kinds_own[];
 
 /* NULL: no such id. */
 const struct kind *kind_find(const char *id);

@@ -116,4 +116,19 @@ void check_drift(struct checkup *c);
 /* confirm-pending */
 void check_confirm(struct checkup *c);
 
+/* ---- own traffic -------------------------------------------------------- */
+
+/* own-not-attached, owner-gone */
+void check_own_attached(struct checkup *c);
+/* own-hook-missing, own-lo-missing, own-earlier-program */
+void check_own_hooks(struct checkup *c);
+/* own-rule-missing, own-earlier-rule, own-route-missing, own-source-gone, routing-unknown */
+void check_own_routing(struct checkup *c);
+/* own-filtered, own-rewritten, own-mark-lost */
+void check_own_filters(struct checkup *c);
+/* own-loop */
+void check_own_proxies(struct checkup *c);
+/* own-tokens-full */
+void check_own_tokens(struct checkup *c);
+
 #endif

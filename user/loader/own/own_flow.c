@@ -6,74 +6,12 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "lib/addrset.h"
-#include "lib/cgroup2.h"
 #include "lib/log.h"
 #include "lib/mapped.h"
 #include "loader/check/tools/listening.h"
 #include "policy/scope.h"
 
 #define IFINDEX_LO 1
-
-/* ---- who sends ---------------------------------------------------------- */
-
-/* A path and those above it. */
-static int add_cgroups(const char *path, struct own_sender *sender)
-{
-	__cleanup_free char *copy = strdup(path);
-	int err = copy ? 0 : -ENOMEM;
-	char *slash;
-
-	while (!err && sender->takes.n_cgroups < OWN_LEVELS) {
-		err = cgroup2_id(copy, &sender->cgroups[sender->takes.n_cgroups++]);
-		slash = strrchr(copy, '/');
-		if (err || !slash || !slash[1])
-			break;
-		slash[slash == copy] = '\0';
-	}
-	return err;
-}
-
-/* Without cgroup2 a process is in none. */
-static int add_own_cgroups(struct own_sender *sender)
-{
-	__cleanup_file FILE *file = fopen("/proc/self/cgroup", "re");
-	__cleanup_free char *line = NULL;
-	size_t room = 0;
-	int err = 0;
-
-	while (file && getline(&line, &room, file) >= 0) {
-		if (strncmp(line, "0::", 3))
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		err = add_cgroups(line + 3, sender);
-	}
-	return err == -ENODEV || err == -ENOENT ? 0 : err;
-}
-
-int own_sender_find(const struct rule *named, struct own_sender *ret_sender)
-{
-	const struct owner_set *sets = named->owners;
-	struct own_sender s = { .takes.id = { getuid(), getgid() } };
-	const struct owner_item *cgroup = sets[TPROXY_OWNER_CGROUP].items;
-	int err = 0;
-
-	for (int kind = TPROXY_OWNER_UID; kind <= TPROXY_OWNER_GID; kind++)
-		if (sets[kind].n)
-			s.takes.id[kind] = sets[kind].items[0].first;
-	if (!sets[TPROXY_OWNER_CGROUP].n)
-		err = add_own_cgroups(&s);
-	else if (cgroup->name)
-		err = add_cgroups(cgroup->name, &s);
-	else
-		s.cgroups[s.takes.n_cgroups++] = cgroup->first;
-	if (err) {
-		log_error("test: cannot find the cgroup: %s", strerror(-err));
-		return err;
-	}
-	*ret_sender = s;
-	ret_sender->takes.cgroups = ret_sender->cgroups;
-	return 0;
-}
 
 /* ---- the decision ------------------------------------------------------- */
 

@@ -8,18 +8,8 @@
 
 #include "kernel/probe/simulate.h"
 #include "loader/app/session.h"
+#include "loader/own/sender.h"
 #include "policy/config/config.h"
-#include "policy/takes.h"
-
-#define OWN_LEVELS 64 /* of nested cgroups */
-
-struct own_sender {
-	struct takes_sender takes; /* its cgroups are those below */
-	__u64 cgroups[OWN_LEVELS];
-};
-
-/* The owners that a rule names, one of each kind; of others those of this process. */
-int own_sender_find(const struct rule *named, struct own_sender *ret_sender);
 
 struct own_flow {
 	const struct simulated_flow *flow;

@@ -127,18 +127,10 @@ static void check_gone(struct checkup *c, const struct checked_iface *iface)
 		     "again when it comes back");
 }
 
-/* Any attached interface that is there. */
-static const char *present_name(const struct checkup *c)
-{
-	for (size_t i = 0; i < c->n; i++)
-		if (c->ifaces[i].there)
-			return c->ifaces[i].device.name;
-	return "IF";
-}
-
 void check_programs(struct checkup *c)
 {
 	const struct state *state = &c->session->state;
+	char word[SHELL_WORD_LEN];
 	struct problem *p;
 
 	for (size_t i = 0; i < c->n; i++)
@@ -147,12 +139,12 @@ void check_programs(struct checkup *c)
 		p = problem_add(&c->problems, "lookup-missing", VERDICT_BROKEN, NULL, NULL);
 		problem_text(p, "the sk_lookup program is not attached: fragments, SYN cookies and "
 				"pools are not served");
-		problem_next(p, "tproxy-loader attach %s", present_name(c));
+		problem_next(p, "tproxy-loader attach %s", checkup_attached_word(c, word));
 	}
 	if (c->n && state->config.build != state_build()) {
 		p = problem_add(&c->problems, "other-build", VERDICT_DEGRADED, NULL, NULL);
 		problem_text(p, "the attached programs are from another build than this loader");
 		problem_next(p, "tproxy-loader attach %s; it replaces them without a gap",
-			     present_name(c));
+			     checkup_attached_word(c, word));
 	}
 }

@@ -344,6 +344,8 @@ static void check_rule(struct checkup *c, const struct listening *l, int index)
 	for (size_t i = 0; i < c->n; i++)
 		if (checkup_takes(c, &c->ifaces[i], index))
 			find_on_iface(&f, l, &c->ifaces[i]);
+	if (checkup_takes_own(c, checkup_own(c), index))
+		find_on_iface(&f, l, checkup_own(c));
 	report_classes(&f);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Has our routing table only our routes? */
 #include "kernel/routing/route.h"
-#include "loader/app/shell_word.h"
 #include "loader/check/list.h"
 #include "loader/steps/routing/steps_route.h"
 
@@ -28,8 +27,6 @@ void check_table(struct checkup *c)
 		problem_next(p,
 			     "ip -%c route flush table %u && tproxy-loader attach %s; or attach "
 			     "with another --table",
-			     digit, table,
-			     c->n ? shell_word((const char *)c->ifaces[0].iface.value.name, word) :
-				    "IF");
+			     digit, table, checkup_attached_word(c, word));
 	}
 }

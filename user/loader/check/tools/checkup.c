@@ -15,6 +15,13 @@ static void read_iface(struct checkup *c, struct checked_iface *iface,
 		iface->device = (struct device){ .ifindex = (int)entry->ifindex };
 }
 
+static void read_own(struct checkup *c, const struct iface_entry *entry)
+{
+	c->own = entry->value;
+	c->lo.iface = *entry;
+	c->lo.there = !device_by_index(&c->session->nl, (int)entry->ifindex, &c->lo.device);
+}
+
 void checkup_open_unattached(struct checkup *c, struct session *session)
 {
 	*c = (struct checkup){ .session = session, .lock = COMMAND_LOCK_NONE };
@@ -38,7 +45,7 @@ int checkup_open(struct checkup *c, struct session *session)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		if (ifaces[i].value.roles & TPROXY_ROLE_LOCAL)
-			c->own = ifaces[i].value;
+			read_own(c, &ifaces[i]);
 		else
 			read_iface(c, &c->ifaces[c->n++], &ifaces[i]);
 	return 0;
@@ -90,6 +97,24 @@ bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, i
 
 	return checkup_includes(c, iface) && iface->there && (value->roles & TPROXY_ROLE_POLICY) &&
 	       !(value->roles & TPROXY_ROLE_DRAINING) && (value->mask >> rule & 1);
+}
+
+bool checkup_takes_own(const struct checkup *c, const struct checked_iface *iface, int rule)
+{
+	return iface && iface == checkup_own(c) && (iface->iface.value.mask >> rule & 1);
+}
+
+const struct checked_iface *checkup_own(const struct checkup *c)
+{
+	return (c->own.roles & TPROXY_ROLE_LOCAL) && checkup_includes(c, &c->lo) ? &c->lo : NULL;
+}
+
+const char *checkup_attached_word(const struct checkup *c, char buf[SHELL_WORD_LEN])
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->ifaces[i].there)
+			return shell_word(c->ifaces[i].device.name, buf);
+	return c->own.roles & TPROXY_ROLE_LOCAL ? "--local" : "IF";
 }
 
 bool checkup_explains(const struct checkup *c, const struct checked_iface *iface, const char *rule,

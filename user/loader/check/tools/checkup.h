@@ -12,6 +12,7 @@
 #include "loader/app/command_lock.h"
 #include "loader/app/problem.h"
 #include "loader/app/session.h"
+#include "loader/app/shell_word.h"
 #include "policy/policy.h"
 
 /* One attached interface, as the maps have it and as the kernel has it. */
@@ -34,6 +35,7 @@ struct checkup {
 	struct checked_iface *ifaces; /* without lo; owned */
 	size_t n;
 	struct tproxy_iface own;  /* the entry of lo; no role: own traffic is not attached */
+	struct checked_iface lo;  /* the same with the device */
 	struct policy policy;     /* the live one; owned */
 	const char *ifname;       /* the only one that is checked; NULL: all. Set by checks_run */
 	bool may_probe;           /* a probe packet may be sent where something looks wrong */
@@ -63,6 +65,12 @@ int checkup_open(struct checkup *c, struct session *session);
 bool checkup_includes(const struct checkup *c, const struct checked_iface *iface);
 /* Is it, and may new flows that enter by it meet the rule? One that drains takes none. */
 bool checkup_takes(const struct checkup *c, const struct checked_iface *iface, int rule);
+/* lo, if own traffic is attached and is checked in this run; else NULL. */
+const struct checked_iface *checkup_own(const struct checkup *c);
+/* Is it lo, and may what this host sends itself meet the rule? */
+bool checkup_takes_own(const struct checkup *c, const struct checked_iface *iface, int rule);
+/* For "tproxy-loader attach %s": an interface that is attached, quoted for a shell, or --local. */
+const char *checkup_attached_word(const struct checkup *c, char buf[SHELL_WORD_LEN]);
 /* A new check begins: no evidence. */
 void checkup_begin(struct checkup *c);
 /* What the check has seen that is well, in a few words, for `doctor`. Several are joined by ", ". */

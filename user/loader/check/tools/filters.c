@@ -136,23 +136,48 @@ static void follow(struct filtered *flows, void (*fn)(const struct filtered *flo
 	flows->c->filters_ms += monotonic_ms() - start;
 }
 
-void filters_each(struct checkup *c, const struct checked_iface *iface,
-		  void (*fn)(const struct filtered *flows, void *arg), void *arg)
+/* What is called for each rule and class. */
+struct each {
+	bool (*takes)(const struct checkup *c, const struct checked_iface *iface, int rule);
+	void (*fn)(const struct filtered *flows, void *arg);
+	void *arg;
+};
+
+/* False: there is no time for more. */
+static bool each_class(struct filtered *flows, const struct each *each)
+{
+	for (flows->cls = 0; flows->cls < TPROXY_CLASS_MAX; flows->cls++) {
+		if (!(listening_wanted(flows->rule) & 1 << flows->cls))
+			continue;
+		if (!is_time_left(flows->c))
+			return false;
+		follow(flows, each->fn, each->arg);
+	}
+	return true;
+}
+
+static void each_rule(struct checkup *c, const struct checked_iface *iface, const struct each *each)
 {
 	struct filtered flows = { .c = c, .iface = iface, .fw = filters_read(c) };
 
 	for (int i = 0; i < TPROXY_MAX_RULES && flows.fw; i++) {
 		flows.rule = &c->policy.rules[i];
-		if (!rule_is_proxy(flows.rule) || !checkup_takes(c, iface, i))
-			continue;
-		for (flows.cls = 0; flows.cls < TPROXY_CLASS_MAX; flows.cls++) {
-			if (!(listening_wanted(flows.rule) & 1 << flows.cls))
-				continue;
-			if (!is_time_left(c))
-				return;
-			follow(&flows, fn, arg);
-		}
+		if (rule_is_proxy(flows.rule) && each->takes(c, iface, i) &&
+		    !each_class(&flows, each))
+			return;
 	}
+}
+
+void filters_each(struct checkup *c, const struct checked_iface *iface,
+		  void (*fn)(const struct filtered *flows, void *arg), void *arg)
+{
+	each_rule(c, iface, &(struct each){ checkup_takes, fn, arg });
+}
+
+void filters_each_own(struct checkup *c, const struct checked_iface *iface,
+		      void (*fn)(const struct filtered *flows, void *arg), void *arg)
+{
+	each_rule(c, iface, &(struct each){ checkup_takes_own, fn, arg });
 }
 
 void filters_arrive(struct fw_walk *walk, const struct filtered *flows)

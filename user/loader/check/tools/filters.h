@@ -32,6 +32,10 @@ const struct firewall *filters_read(struct checkup *c);
 void filters_each(struct checkup *c, const struct checked_iface *iface,
 		  void (*fn)(const struct filtered *flows, void *arg), void *arg);
 
+/* The same for the rules of own traffic. iface: lo. */
+void filters_each_own(struct checkup *c, const struct checked_iface *iface,
+		      void (*fn)(const struct filtered *flows, void *arg), void *arg);
+
 /* Through all hooks until they are delivered here. */
 void filters_arrive(struct fw_walk *walk, const struct filtered *flows);
 /* The first answer of the proxy, through all hooks until it leaves. */

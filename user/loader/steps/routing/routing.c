@@ -30,6 +30,7 @@ static void read_rules(struct routing *routing, const struct device *vrf)
 		.table = routing->key.table,
 		.iif = routing->named.name,
 		.vrf = *vrf->name ? vrf->name : NULL,
+		.own = !strcmp(routing->named.name, "lo"),
 	};
 	const size_t ours = find_ours(routing);
 	const struct route_rule *worst;
