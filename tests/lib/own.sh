@@ -18,6 +18,7 @@ OWN=$TOP/build/tests/helpers/own
 PORT=7007        # rules concern it
 OTHER=7008       # and not this one
 PROXY_PORT=15100 # of the proxy
+OWN_BIND=        # "loopback": the proxy is bound to it
 OWN_MARK=0x4000000
 OWN_TABLE=15002
 TOKENS4=127.128.0.0/16
@@ -78,7 +79,7 @@ trap own_exit EXIT
 # own_proxy — starts it in its cgroup
 own_proxy() {
 	rm -f "$WORK/log/own-proxy"
-	serve_run own-proxy "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec python3 $LIB/own_peer.py proxy $PROXY_PORT"
+	serve_run own-proxy "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec python3 $LIB/own_peer.py proxy $PROXY_PORT $OWN_BIND"
 	OWN_PROXY_PID=$!
 	wait_for 60 grep -q ready "$WORK/log/own-proxy"
 }

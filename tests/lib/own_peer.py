@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The peers of own.py, TCP and UDP of both families. Each datagram is also a line of the output.
 
-    proxy PORT       a transparent proxy that answers by itself: "proxy DST PORT PEER LEN"
+    proxy PORT       a transparent proxy that answers by itself: "proxy DST PORT PEER LEN";
+                     after "loopback" it is bound to loopback only
     direct PORT…     the server: "direct PEER LEN"
 """
 import selectors
@@ -31,7 +32,8 @@ def open_listener(family, kind, port, transparent):
     if kind == socket.SOCK_DGRAM:
         sock.setsockopt(level, wanted, 1)
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
-    sock.bind(("", port))
+    loopback = "127.0.0.1" if family == socket.AF_INET else "::1"
+    sock.bind((loopback if "loopback" in sys.argv else "", port))
     if kind == socket.SOCK_STREAM:
         sock.listen(1024)
     return sock
@@ -115,4 +117,4 @@ def serve(word, ports):
                 print(error, flush=True)
 
 
-serve(sys.argv[1], sys.argv[2:])
+serve(sys.argv[1], [port for port in sys.argv[2:] if port != "loopback"])
