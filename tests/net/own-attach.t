@@ -220,7 +220,8 @@ is "it drains" "$(status "o['own']['draining'], o['own']['hooks']['own_connect4'
 	"True False True"
 touch "$WORK/go"
 said() { [[ $(paste -sd' ' "$WORK/flow.out") == "$(through $SERVER4 $PORT) $(through $SERVER4 $PORT)" ]]; }
-ok "the flow continues" wait_for 10 said
+wait_for 30 said
+is "the flow continues" "$(paste -sd' ' "$WORK/flow.out")" "$(through $SERVER4 $PORT) $(through $SERVER4 $PORT)"
 gone() { [[ $(status "'own' in o") == False ]]; }
 ok "and is detached after it" wait_for 20 gone
 do_ok "detach --all" loader detach --all

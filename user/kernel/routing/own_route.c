@@ -92,12 +92,11 @@ struct first {
 };
 
 /* Neither of loopback nor of the link only. */
-static bool is_usable(const struct address *address)
+static bool is_usable(__u8 family, const __u8 *a)
 {
 	static const __u8 loopback6[16] = { [15] = 1 };
-	const __u8 *a = address->addr;
 
-	if (address->family == AF_INET)
+	if (family == AF_INET)
 		return a[0] != 127 && !(a[0] == 169 && a[1] == 254);
 	return memcmp(a, loopback6, sizeof(loopback6)) && !(a[0] == 0xfe && (a[1] & 0xc0) == 0x80);
 }
@@ -106,7 +105,7 @@ static int take_first(const struct address *address, void *arg)
 {
 	struct first *first = arg;
 
-	if (address->family != first->family || !is_usable(address))
+	if (address->family != first->family || !is_usable(address->family, address->addr))
 		return 0;
 	first->found = true;
 	memcpy(first->addr, address->addr, sizeof(first->addr));
@@ -122,9 +121,9 @@ int own_source_find(struct nl *nl, __u8 family, struct own_source *ret_source)
 	*ret_source = (struct own_source){ .found = false };
 	if (!err && out.type == RTN_UNICAST && out.ifindex != if_nametoindex("lo")) {
 		ret_source->out = out.ifindex;
-		ret_source->found = out.has_source;
+		ret_source->found = out.has_source && is_usable(family, out.source);
 		memcpy(ret_source->addr, out.source, sizeof(out.source));
-		if (out.has_source)
+		if (ret_source->found)
 			return 0;
 	}
 	err = device_addresses_of(nl, family, 0, take_first, &first);

@@ -56,9 +56,8 @@ static void read_family(struct own_view *v, struct session *session, size_t i)
 	}
 	own_route_find(&session->nl, &route, &there, &f->source);
 	own_source_find(&session->nl, route.family, &now);
-	f->routing = !there && !now.found ?
-			     "no source address" :
-			     routing_texts[routing_state(session, route.family, &lo)];
+	f->routing = !now.found ? "no source address" :
+				  routing_texts[routing_state(session, route.family, &lo)];
 }
 
 static void read_parts(struct own_view *v, const struct session *session, const struct own *own)

@@ -126,6 +126,34 @@ static int family_on(struct own_run *run, __u8 family, const struct device *lo,
 	return err || run->changed == before ? err : prove(run->session, family, config);
 }
 
+static int route_off(struct session *session, const struct own_route *route)
+{
+	struct own_source source;
+	bool there = false;
+	int err = own_route_find(&session->nl, route, &there, &source);
+
+	if (!err && there)
+		show("del", route, NULL);
+	if (!err && there && !session->dry_run)
+		err = own_route_del(&session->nl, route);
+	return err ? fail(route, "remove", err) : 0;
+}
+
+/* The kernel keeps them with a source that is no address of this host any more. */
+static int family_out(struct own_run *run, __u8 family)
+{
+	const struct own_route marked = default_route(family, &run->own.config);
+	const struct own_route tokens = token_route(family, &run->own.config);
+	int err;
+
+	if (!run->want->quiet)
+		log_info("own traffic: no IPv%c address to send from: IPv%c is left out until "
+			 "there is one (tproxy-loader watch adds it)",
+			 route_family_digit(family), route_family_digit(family));
+	err = route_off(run->session, &marked);
+	return err ? err : route_off(run->session, &tokens);
+}
+
 static int write_outputs(struct own_run *run, const struct own_source *sources)
 {
 	struct tproxy_own *config = &run->own.config;
@@ -156,10 +184,8 @@ int own_routing_on(struct own_run *run)
 		err = own_source_find(&run->session->nl, family, &sources[i]);
 		if (!err && sources[i].found)
 			err = family_on(run, family, &lo, &sources[i]);
-		else if (!err && !run->want->quiet)
-			log_info("own traffic: no IPv%c address to send from: IPv%c is left out "
-				 "until there is one (tproxy-loader watch adds it)",
-				 route_family_digit(family), route_family_digit(family));
+		else if (!err)
+			err = family_out(run, family);
 	}
 	return err ? err : write_outputs(run, sources);
 }
@@ -177,19 +203,6 @@ static int rules_off(struct session *session, __u8 family, const struct route_ke
 		if (route_rule_is_ours(&list.items[i], key) && !strcmp(list.items[i].iif, "lo"))
 			result = first_error(result, steps_rule_off(session, &list.items[i]));
 	return result;
-}
-
-static int route_off(struct session *session, const struct own_route *route)
-{
-	struct own_source source;
-	bool there = false;
-	int err = own_route_find(&session->nl, route, &there, &source);
-
-	if (!err && there)
-		show("del", route, NULL);
-	if (!err && there && !session->dry_run)
-		err = own_route_del(&session->nl, route);
-	return err ? fail(route, "remove", err) : 0;
 }
 
 int own_routing_off(struct session *session, const struct tproxy_own *config)
