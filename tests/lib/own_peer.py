@@ -43,7 +43,7 @@ def on_stream(sock, word):
     conn, peer = sock.accept()
     dst = conn.getsockname()
     text = f"proxy {dst[0]} {dst[1]} {peer[0]}" if word == "proxy" else f"direct {peer[0]}"
-    conn.settimeout(5)
+    conn.settimeout(600)
     threading.Thread(target=serve_stream, args=(conn, text), daemon=True).start()
 
 

@@ -10,7 +10,7 @@ TEST_LIMIT=$([[ -n ${FULL-} ]] && echo 3600 || echo 600)
 . "$TOP/tests/lib/strace.sh"
 
 SAMPLE=${FULL:+100000}
-SAMPLE=${SAMPLE:-6}
+SAMPLE=${SAMPLE:-5}
 calls="bpf sendto sendmsg unlink unlinkat rename renameat renameat2"
 strace_works
 prepare

@@ -356,13 +356,16 @@ static void detach_salvaged(struct app *app)
 	struct session session __cleanup_session = SESSION_CLOSED;
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
+	bool whole;
 
 	session.app = app;
-	if (nl_open(&session.nl) || !state_salvage(&session.state, app->pin_dir) ||
-	    policy_maps_ifaces(&session.state, &ifaces, &n))
+	if (nl_open(&session.nl))
 		return;
+	whole = state_salvage(&session.state, app->pin_dir);
 	if (own_is_there(&session))
 		iface_own_off(&session);
+	if (!whole || policy_maps_ifaces(&session.state, &ifaces, &n))
+		return;
 	for (size_t i = 0; i < n; i++)
 		if (!(ifaces[i].value.roles & TPROXY_ROLE_LOCAL))
 			iface_off(&session, &ifaces[i]);
