@@ -43,6 +43,12 @@ struct task_struct {
 
 #define PIDNS_LEVELS 32           /* MAX_PID_NS_LEVEL */
 #define PIDNS_INIT_INO 0xEFFFFFFC /* PROC_PID_INIT_INO */
+/*
+ * The loader sets it if the kernel is locked down so that no program may read its memory: then
+ * processes of other PID namespaces than the first one are not told apart.
+ */
+const volatile bool first_pidns_only = false;
+
 #define NS_PER_TICK (1000000000ULL / TPROXY_OWN_TICKS)
 
 /*
@@ -60,7 +66,7 @@ static __always_inline bool task_key(struct task_struct *leader, struct tproxy_o
 	level = pid->level;
 	key->pid = (__u32)leader->tgid;
 	key->pidns = PIDNS_INIT_INO;
-	if (!level || level > PIDNS_LEVELS)
+	if (!level || level > PIDNS_LEVELS || first_pidns_only)
 		return !level;
 	offset = bpf_core_field_offset(struct pid, numbers) +
 		 level * bpf_core_type_size(struct upid);

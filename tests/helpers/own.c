@@ -9,6 +9,7 @@
  *   own exclude|include STATE PATH    a cgroup
  *   own task STATE PID                a process that is a proxy
  *   own proxies STATE                 the processes of the rules' listeners; prints services
+ *   own follow STATE                  the same whenever a cgroup is made, without end
  *   own paths STATE [PATH…]           these are left alone; without any: looks them up again
  *   own tokens STATE [fill]           prints how many are in use; fill: all are
  *   own id PATH                       prints the id of a cgroup
@@ -18,6 +19,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,6 +177,25 @@ static void exclude_proxies(void)
 		die("proxies", -err);
 }
 
+/* As watch does, but only when a cgroup is made. */
+static void follow_proxies(void)
+{
+	struct own_proxies_report report = { .warn = print_warning };
+	struct own_proxies proxies = { 0 };
+
+	for (;;) {
+		struct pollfd fd = { .events = POLLIN };
+		int err = own_exclude_proxies(&state, &proxies, &report);
+
+		if (err)
+			die("proxies", -err);
+		printf("followed\n");
+		fflush(stdout);
+		fd.fd = own_proxies_fd(&proxies);
+		poll(&fd, 1, -1);
+	}
+}
+
 static void exclude_paths(char *const *paths, int n)
 {
 	struct own_exclusion x;
@@ -251,6 +272,8 @@ int main(int argc, char **argv)
 		add_cgroup(verb, argv[3]);
 	else if (!strcmp(verb, "proxies") && argc == 3)
 		exclude_proxies();
+	else if (!strcmp(verb, "follow") && argc == 3)
+		follow_proxies();
 	else if (!strcmp(verb, "paths"))
 		exclude_paths(argv + 3, argc - 3);
 	else if (!strcmp(verb, "task") && argc == 4)

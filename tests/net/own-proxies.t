@@ -8,6 +8,12 @@
 
 prepare
 SECOND_PORT=15101
+# le64 NUMBER — as bpftool wants it
+le64() {
+	local i
+
+	for ((i = 0; i < 8; i++)); do printf '%d ' $(($1 >> (8 * i) & 255)); done
+}
 # as own_attach, but nobody is excluded
 attach_only() { own attach "$CGROUP" && own_routes add; }
 
@@ -78,6 +84,22 @@ once "a service"
 proxy_stop
 ok "another process of the service starts" proxy app/inner/proxy.service $PROXY_PORT
 once "the service, started again"
+
+# --- made again, as systemd does at each start: known before the first connection ---
+serve_run follow "$ROUTER" "$OWN" follow "$PINS"
+follower=$!
+is_followed() { grep -q followed "$WORK/log/follow"; }
+ok "somebody watches" wait_for 10 is_followed
+proxy_stop
+ok "the cgroup is removed" wait_for 5 rmdir "$service"
+mkdir "$service"
+service_id=$(r "$OWN" id "$service")
+is_noted() { bpftool map lookup pinned "$PINS/internal/own_excluded" key $(le64 "$service_id"); }
+ok "the new cgroup is left alone before a process is in it" wait_for 10 is_noted
+stop $follower
+ok "the proxy starts in it" proxy app/inner/proxy.service $PROXY_PORT
+once "the service, made again"
+
 # shellcheck disable=SC2016
 r sh -c 'echo $$ >"$0/cgroup.procs"; exec sleep 600' "$service" &
 other=$!

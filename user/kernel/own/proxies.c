@@ -6,6 +6,7 @@
 
 #include "kernel/maps/policy_maps.h"
 #include "kernel/own/exclude.h"
+#include "kernel/own/paths.h"
 #include "kernel/own/service.h"
 #include "lib/listeners.h"
 #include "lib/mapped.h"
@@ -231,12 +232,11 @@ static int look(const struct own_exclusion *x, struct own_proxies *proxies, stru
 	struct socket_holders holders __cleanup_holders = { .inodes = wanted->items,
 							    .n_inodes = wanted->n };
 	unsigned int dead;
-	int err = own_forget_dead(x, &dead);
+	int err = wanted->n ? socket_holders_find(&holders) : 0;
 
-	if (!err && wanted->n)
-		err = socket_holders_find(&holders);
 	if (!err || err == -E2BIG)
 		err = first_error(exclude_holders(x, &holders, proxies), err);
+	own_forget_dead(x, &dead); /* who may not read all processes forgets none */
 	if (err) {
 		proxies->seen = 0;
 		report_failure(err, report);
@@ -248,6 +248,25 @@ static int look(const struct own_exclusion *x, struct own_proxies *proxies, stru
 	return 0;
 }
 
+static int watch_cgroups(const struct state *state, struct own_proxies *proxies)
+{
+	struct owner_set excluded = { 0 };
+	int err = own_paths_get(state, &excluded);
+
+	for (size_t i = 0; i < excluded.n; i++)
+		if (excluded.items[i].name)
+			own_remade_watch(&proxies->remade, excluded.items[i].name);
+	for (unsigned int i = 0; i < proxies->services.n; i++)
+		own_remade_watch(&proxies->remade, proxies->services.paths[i]);
+	owner_set_free(&excluded);
+	return err;
+}
+
+int own_proxies_fd(const struct own_proxies *proxies)
+{
+	return own_remade_fd(&proxies->remade);
+}
+
 int own_exclude_proxies(const struct state *state, struct own_proxies *proxies,
 			const struct own_proxies_report *report)
 {
@@ -257,15 +276,19 @@ int own_exclude_proxies(const struct state *state, struct own_proxies *proxies,
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
+	own_remade_drain(&proxies->remade);
 	own_service_follow(&x, &proxies->services);
-	err = find_wanted(state, &wanted);
+	err = own_paths_follow(state, &x);
+	if (!err)
+		err = find_wanted(state, &wanted);
 	if (!err && must_look(proxies, &wanted))
 		err = look(&x, proxies, &wanted, report);
-	return err;
+	return first_error(err, watch_cgroups(state, proxies));
 }
 
 void own_proxies_free(struct own_proxies *proxies)
 {
 	own_services_free(&proxies->services);
+	own_remade_close(&proxies->remade);
 	*proxies = (struct own_proxies){ 0 };
 }

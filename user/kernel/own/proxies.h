@@ -13,6 +13,7 @@
 #ifndef TPROXY_KERNEL_OWN_PROXIES_H
 #define TPROXY_KERNEL_OWN_PROXIES_H
 
+#include "kernel/own/remade.h"
 #include "kernel/own/service.h"
 #include "kernel/state/state.h"
 
@@ -22,6 +23,7 @@ struct own_proxies {
 	__u64 warned; /* of those that were reported */
 	unsigned int unchanged;
 	struct own_services services; /* that are followed */
+	struct own_remade remade;     /* cgroups of these, and of own-exclude */
 };
 
 void own_proxies_free(struct own_proxies *proxies);
@@ -33,10 +35,14 @@ struct own_proxies_report {
 	void *arg;
 };
 
+/* For poll(2): readable when own_exclude_proxies is to be called at once; -1: never. */
+int own_proxies_fd(const struct own_proxies *proxies);
+
 /*
  * To be called before the hooks are attached, after every change of the policy, and again and again
  * by those who stay: cheap as long as the listeners are the same ones. 0, also if own traffic is not
- * attached or a process was not found, which is reported; or -errno.
+ * attached or a process was not found, which is reported; or -errno. The cgroups of own-exclude are
+ * looked up again as well (paths.h).
  */
 int own_exclude_proxies(const struct state *state, struct own_proxies *proxies,
 			const struct own_proxies_report *report);
