@@ -49,6 +49,11 @@ like "the program stays below the cgroup that it was in" "$(run cat /proc/self/c
 own owner cgroup any 0xfffffffffffffffe
 flows_by "rules for another cgroup" alone app
 flows_by "run, rules for another cgroup" proxied run --
+own owner uid any 0xffffffffffffffff
+own owner cgroup any 0xffffffffffffffff
+do_ok "a rule for nobody" own_rule "local = only" "uid = none" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
+flows_by "a rule for nobody" alone app
+flows_by "run, a rule for nobody" proxied run --
 own rules 0
 flows_by "run, no rule for own traffic" alone run --
 own rules 0xffffffffffffffff
@@ -100,8 +105,8 @@ flows_by "run, an ordinary user" proxied run_as_user --
 is "its user stays" "$(run_as_user -- id -u)" $USER_ID
 like "but not out" "$(status_of run_as_user --not -- true)" "^1 "
 do_ok "root allows that, too" loader run --not --allow $USER_ID --cgroup "$below"
-own owner uid any 0xffffffffffffffff
-own owner cgroup any 0xffffffffffffffff
+do_ok "a rule for everybody" own_rule "local = only" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
+flows_by "a rule for everybody" proxied as_user
 flows_by "run --not, an ordinary user" alone run_as_user --not --
 like "nobody is given the root cgroup" "$(status_of loader run --allow $USER_ID --cgroup /)" "^2 "
 like "a user who does not exist" "$(status_of loader run --allow no-such-user)" "^2 .*no such user"
