@@ -36,17 +36,17 @@ static long long offset_ticks(void)
 	return s * TPROXY_OWN_TICKS + ns / NS_PER_TICK;
 }
 
-/* The name before may contain spaces and parentheses. */
+/* The name before may contain spaces, parentheses and line feeds. */
 static int read_start(pid_t pid, __u64 *ret_start)
 {
 	__cleanup_file FILE *file = open_proc(pid, "stat");
-	char line[1024], *field = NULL;
 	unsigned long long start;
+	char text[1024], *field;
 
 	if (!file)
 		return missing();
-	if (fgets(line, sizeof(line), file))
-		field = strrchr(line, ')');
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	field = strrchr(text, ')');
 	for (int i = 0; field && i <= STAT_FIELDS_BEFORE_START; i++)
 		field = strchr(field + 1, ' ');
 	if (!field || sscanf(field, " %llu", &start) != 1)
