@@ -265,7 +265,7 @@ static void print_help(void)
 	       "  -h, --help        print this text, or after a command its options\n"
 	       "  -V, --version     print the version\n"
 	       "\nexit: 0 done, 1 failed, 2 usage, 3 not attached, 4 done with remarks (diff, import,\n"
-	       "check, clean, attach --probe; status, doctor: degraded), 5 broken (status, doctor;\n"
+	       "check, clean, adopt, listeners, attach --probe; status, doctor: degraded), 5 broken (status, doctor;\n"
 	       "test: would not arrive), 6 test: passes, 7 test: dropped or refused\n");
 }
 
