@@ -11,6 +11,7 @@ adopt.py serve [OPTION...] ADDRESS PORT...   answers with the local address, as 
   --udp          datagrams, with IP_RECVORIGDSTADDR; --pktinfo, --plain: with less
   --mptcp, --unix, --idle, --connected UDP|..  other sockets
 adopt.py local                               the same calls on sockets that no rule concerns
+adopt.py ask-mptcp ADDRESS PORT              one answer, by MPTCP
 adopt.py lines ADDRESS PORT                  all lines of an answer
 adopt.py ask ADDRESS PORT [COUNT]            prints the answers of COUNT connections, each with its number
 adopt.py dgram ADDRESS PORT                  the same for one datagram
@@ -222,6 +223,10 @@ def main(argv):
         serve(options, argv[0], [int(p) for p in argv[1:]])
     elif command == "ask":
         asks(argv[0], int(argv[1]), int(argv[2]) if len(argv) > 2 else 1)
+    elif command == "ask-mptcp":
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as s:
+            s.connect((argv[0], int(argv[1])))
+            print(" ".join(s.makefile().readline().split()[:2]))
     elif command == "lines":
         lines(argv[0], int(argv[1]))
     elif command == "local":

@@ -100,6 +100,18 @@ for pid in $(pgrep -f "$WORK/adopt.py serve --workers"); do
 	kill -KILL "$pid"
 done
 
+if [[ $(r sysctl -n net.mptcp.enabled 2>/dev/null) == 1 ]]; then # as Go programs listen
+	victim mptcp --mptcp :: 3131
+	do_ok "a listener of MPTCP" adopt --pid $ADOPT_PID
+	is "is transparent" "$(transparent 3131)" "yes=1 no=0"
+	is "takes flows of IPv4" "$(right $SERVER4 80 20)" 20
+	is "and of IPv6" "$(right $SERVER6 80 20)" 20
+	is "also of MPTCP" "$(c "$PYTHON" "$LIB/adopt.py" ask-mptcp $SERVER4 80)" "$SERVER4 80"
+	do_ok "release" adopt --release --pid $ADOPT_PID
+	is "restores it" "$(transparent 3131)" "yes=0 no=1"
+	victim_stop
+fi
+
 # ---- UDP ----
 
 do_ok "a rule for UDP" loader rule add dns --ports udp/53 --proxy 3132
@@ -140,11 +152,6 @@ victim_stop
 victim connected --udp --connected 127.0.0.1 3135
 refuses "a connected socket" 1 "connected" adopt --pid $ADOPT_PID
 victim_stop
-if [[ $(r sysctl -n net.mptcp.enabled 2>/dev/null) == 1 ]]; then
-	victim mptcp --mptcp 127.0.0.1 3135
-	refuses "MPTCP" 1 "MPTCP" adopt --pid $ADOPT_PID
-	victim_stop
-fi
 victim_in "$SERVER" elsewhere 127.0.0.1 3136
 refuses "another network namespace" 1 "another network namespace" adopt --pid $ADOPT_PID
 victim_stop

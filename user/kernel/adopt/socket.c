@@ -16,6 +16,9 @@
 #ifndef IPV6_RECVORIGDSTADDR
 #define IPV6_RECVORIGDSTADDR 74
 #endif
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 
 /* 0 also if the socket has no such option. */
 static int option_of(int fd, int level, int name)
@@ -90,9 +93,13 @@ int socket_examine(int fd, struct socket_info *ret_info)
 	if (!info.cookie || fstat(fd, &st))
 		return -errno;
 	info.uid = st.st_uid;
+	info.inode = (__u32)st.st_ino;
 	info.domain = option_of(fd, SOL_SOCKET, SO_DOMAIN);
 	info.type = option_of(fd, SOL_SOCKET, SO_TYPE);
 	info.protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
+	info.is_mptcp = info.protocol == IPPROTO_MPTCP;
+	if (info.is_mptcp)
+		info.protocol = IPPROTO_TCP;
 	info.listening = option_of(fd, SOL_SOCKET, SO_ACCEPTCONN) > 0;
 	info.here = is_here(fd);
 	read_place(fd, &info);
@@ -106,6 +113,11 @@ int socket_examine(int fd, struct socket_info *ret_info)
 		read_learning(fd, &info);
 	*ret_info = info;
 	return 0;
+}
+
+bool socket_is(const struct socket_info *info, __u64 cookie, __u32 inode)
+{
+	return info->cookie == cookie || (info->is_mptcp && info->inode == inode);
 }
 
 int socket_set_transparent(int fd, const struct socket_info *info, bool on)

@@ -11,9 +11,11 @@
 
 struct socket_info {
 	__u64 cookie;
+	__u32 inode;    /* as /proc/PID/fd shows it */
 	int domain;     /* AF_INET… */
 	int type;       /* SOCK_STREAM… */
-	int protocol;   /* IPPROTO_TCP… */
+	int protocol;   /* IPPROTO_TCP…; see is_mptcp */
+	bool is_mptcp;  /* protocol is IPPROTO_TCP then: so its listener takes flows */
 	__u32 uid;      /* who created it */
 	bool here;      /* of this network namespace */
 	bool listening; /* TCP */
@@ -26,6 +28,11 @@ struct socket_info {
 	__u8 addr[16];    /* where it is bound, IPv4 as ::ffff:a.b.c.d; zero: any */
 };
 
+/*
+ * Is it the socket that the kernel lists with this cookie and inode? A listener of MPTCP has one of TCP
+ * inside, which rules find: the kernel lists it with the inode of the outer one.
+ */
+bool socket_is(const struct socket_info *info, __u64 cookie, __u32 inode);
 /* 0 or -errno. What does not concern the kind of socket stays zero. */
 int socket_examine(int fd, struct socket_info *ret_info);
 /* Sets or clears IP_TRANSPARENT or IPV6_TRANSPARENT. 0 or -errno. */

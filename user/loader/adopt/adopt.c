@@ -78,7 +78,8 @@ static int find_socket(int number, __u32 inode, void *arg)
 		a->err = fd == -EBADF ? 0 : fd;
 		return a->err;
 	}
-	if (socket_examine(fd, &found->info) || found->info.cookie != listener->cookie)
+	if (socket_examine(fd, &found->info) ||
+	    !socket_is(&found->info, listener->cookie, listener->inode))
 		return 0;
 	found->listener = listener;
 	return ++a->n == MAX_FOUND;

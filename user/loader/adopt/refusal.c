@@ -8,9 +8,6 @@
 #include "kernel/state/state.h"
 #include "lib/util.h"
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
 #define MAX_SOCKETS 4096 /* of one process that are examined */
 
 /* ---- one socket --------------------------------------------------------- */
@@ -21,9 +18,6 @@ static const char *refusal_of_kind(const struct socket_info *info)
 		return "it listens on a Unix socket, which takes no flows of IP (give it a TCP port)";
 	if (info->domain != AF_INET && info->domain != AF_INET6)
 		return "its sockets are neither IPv4 nor IPv6";
-	if (info->protocol == IPPROTO_MPTCP)
-		return "it listens by MPTCP, and rules find TCP listeners only (switch MPTCP off; "
-		       "in Go programs: GODEBUG=multipathtcp=0)";
 	if (info->type == SOCK_SEQPACKET ||
 	    (info->protocol != IPPROTO_TCP && info->protocol != IPPROTO_UDP))
 		return "its socket is neither TCP nor UDP";

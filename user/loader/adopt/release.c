@@ -74,7 +74,7 @@ static int visit_socket(int number, __u32 inode, void *arg)
 	if (!socket)
 		return 0;
 	__cleanup_close int fd = process_take_fd(r->process, number);
-	if (fd < 0 || socket_examine(fd, &info) || info.cookie != socket->cookie)
+	if (fd < 0 || socket_examine(fd, &info) || !socket_is(&info, socket->cookie, inode))
 		return 0;
 	words_listener(listener, text);
 	log_step("%s of %s (pid %d): %s", text, r->process->comm, (int)r->process->pid,

@@ -44,23 +44,25 @@ static const struct listener *find(const struct take *take, __u32 inode, size_t 
 static bool is_fit(const struct visit *v, const struct socket_info *info,
 		   const struct listener *listener)
 {
-	return info->cookie == listener->cookie && info->uid == v->take->record->value.sock_uid &&
-	       !refusal_of_socket(info) && process_is_unchanged(v->process);
+	return socket_is(info, listener->cookie, listener->inode) &&
+	       info->uid == v->take->record->value.sock_uid && !refusal_of_socket(info) &&
+	       process_is_unchanged(v->process);
 }
 
 /* Recorded before it is changed: `release` then undoes it, whatever happens in between. */
-static int make_transparent(const struct visit *v, int fd, const struct socket_info *info)
+static int make_transparent(const struct visit *v, int fd, const struct socket_info *info,
+			    const struct listener *listener)
 {
 	const struct adopted_socket value = { .key = v->take->record->key,
-					      .made = !info->transparent,
+					      .made = !listener->transparent,
 					      .pid = (__u32)v->process->pid };
-	int err = records_put_socket(v->take->records, info->cookie, &value);
+	int err = records_put_socket(v->take->records, listener->cookie, &value);
 
-	if (err || info->transparent)
+	if (err || listener->transparent)
 		return err;
 	err = socket_set_transparent(fd, info, true);
 	if (err)
-		records_del_socket(v->take->records, info->cookie);
+		records_del_socket(v->take->records, listener->cookie);
 	return err;
 }
 
@@ -72,9 +74,9 @@ static int take_fd_of(const struct visit *v, int fd, const struct socket_info *i
 
 	words_listener(listener, text);
 	log_step("%s of %s (pid %d): %s", text, v->process->comm, (int)v->process->pid,
-		 info->transparent ? "transparent already" : "IP_TRANSPARENT");
+		 listener->transparent ? "transparent already" : "IP_TRANSPARENT");
 	if (!v->take->session->dry_run)
-		err = make_transparent(v, fd, info);
+		err = make_transparent(v, fd, info, listener);
 	if (err)
 		log_error("%s of %s (pid %d): cannot become transparent: %s%s", text,
 			  v->process->comm, (int)v->process->pid, strerror(-err),
