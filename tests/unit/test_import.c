@@ -62,6 +62,7 @@ static void test_kernel_document(void **unused)
 	       "[loader]\n"
 	       "\n[rule proxy-1]\nfrom = 0.0.0.0/0\nto = 0.0.0.0/0\nports = 80\n"
 	       "action = proxy\nproxy = 50080\n",
+	       "hint: TPROXY names no address: a proxy that li\n"
 	       "note: TPROXY takes flows to this host's own ad\n"
 	       "4 needless: packets of a flow that has a socket here always reach that socket\n"
 	       "6 needless: no flow that rules decide about comes here\n"
@@ -105,6 +106,7 @@ static void test_chain(void **unused)
 	       "\n[rule proxy-2]\nfrom = ::/0\nto = ::/0\nports = tcp udp/1-52 udp/54-65535\n"
 	       "action = proxy\nproxy = 7893\n",
 	       "hint: TPROXY sets no mark, so another routing \n"
+	       "hint: TPROXY names no address: a proxy that li\n"
 	       "4 needless: flows to addresses of this host are never intercepted\n");
 }
 
@@ -121,6 +123,7 @@ static void test_conditions_of_jumps(void **unused)
 	       "\n[rule proxy-1]\ninterface = eth1\nfrom = 0.0.0.0/0\nto = 10.1.0.0/16\n"
 	       "ports = 900-1000\naction = proxy\nproxy = 1\n",
 	       "hint: TPROXY sets no mark, so another routing \n"
+	       "hint: TPROXY names no address: a proxy that li\n"
 	       "note: TPROXY takes flows to this host's own ad\n"
 	       "4 needless: it can never match\n"
 	       "5 needless: it can never match\n"
@@ -154,6 +157,7 @@ static void test_what_cannot_be_said(void **unused)
 	       "\n[rule drop-4]\nfrom = 0.0.0.0/0\nto = 10.9.0.0/16\nports = tcp udp\n"
 	       "action = drop\n",
 	       "note: a line drops packets of any protocol: ru\n"
+	       "hint: TPROXY names no address: a proxy that li\n"
 	       "note: TPROXY takes flows to this host's own ad\n"
 	       "2 left out: rules cannot match source ports; flows that it spares may be "
 	       "intercepted\n"
@@ -174,6 +178,56 @@ static void test_what_cannot_be_said(void **unused)
 	       "other lines do\n");
 }
 
+/* What servers answer is for a proxy that uses the clients' addresses. */
+static void test_divert(void **unused)
+{
+	expect("*mangle\n"
+	       "-A PREROUTING -m addrtype --dst-type LOCAL -j RETURN\n"
+	       "-A PREROUTING -i wan1 -p tcp -m socket -j ACCEPT\n"
+	       "-A PREROUTING -i wan0 -p tcp -m tcp --sport 80 -j MARK --set-xmark 0x1/0x1\n"
+	       "-A PREROUTING -p tcp -m tcp --sport 80 -j MARK --set-xmark 0x1/0x1\n"
+	       "-A PREROUTING -i lan0 -p tcp -m tcp --dport 80 -j TPROXY --on-port 8080 "
+	       "--on-ip 127.0.0.1 --tproxy-mark 0x1/0x1\nCOMMIT\n",
+	       "[loader]\ninterfaces = lan0\ndivert = wan0 wan1\n"
+	       "\n[rule proxy-1]\ninterface = lan0\nfrom = 0.0.0.0/0\nto = 0.0.0.0/0\n"
+	       "ports = 80\naction = proxy\nproxy = 127.0.0.1:8080\n",
+	       "2 needless: flows to addresses of this host are never intercepted\n"
+	       "3 needless: packets of a flow that has a socket here always reach that socket\n"
+	       "5 left out: it is for a proxy that uses the clients' addresses: name the "
+	       "interface that servers answer by, divert = IF in [loader]; the mark of its flows "
+	       "stays as it is\n");
+}
+
+/* Members of sets, also of the other family, and those that are missing or of another type. */
+static void test_sets(void **unused)
+{
+	expect("create home hash:net family inet hashsize 1024 maxelem 65536\n"
+	       "add home 198.51.100.0/24\nadd home 198.51.101.0/24\n"
+	       "create six hash:ip family inet6\nadd six 2001:db8::1\n"
+	       "create both hash:ip,port family inet\nadd both 192.0.2.1,tcp:80\n"
+	       "*mangle\n"
+	       "-A PREROUTING -m addrtype --dst-type LOCAL -j RETURN\n"
+	       "-A PREROUTING -m set --match-set home dst -j RETURN\n"
+	       "-A PREROUTING -m set --match-set six dst -j RETURN\n"
+	       "-A PREROUTING -p tcp -m set --match-set both dst,dst -j RETURN\n"
+	       "-A PREROUTING -i lan0 -p tcp -m set ! --match-set home src -j TPROXY --on-port 1 "
+	       "--on-ip 127.0.0.1 --tproxy-mark 0x1/0x1\nCOMMIT\n",
+	       "[loader]\ninterfaces = lan0\n"
+	       "\n[rule pass-1]\nfrom = 0.0.0.0/0\nto = 198.51.100.0/23\nports = tcp udp\n"
+	       "action = pass\n"
+	       "\n[rule proxy-2]\ninterface = lan0\n"
+	       "from = 0.0.0.0/1 128.0.0.0/2 192.0.0.0/6 196.0.0.0/7 198.0.0.0/11 198.32.0.0/12\n"
+	       "    198.48.0.0/15 198.50.0.0/16 198.51.0.0/18 198.51.64.0/19 198.51.96.0/22 "
+	       "198.51.102.0/23\n"
+	       "    198.51.104.0/21 198.51.112.0/20 198.51.128.0/17 198.52.0.0/14 198.56.0.0/13\n"
+	       "    198.64.0.0/10 198.128.0.0/9 199.0.0.0/8 200.0.0.0/5 208.0.0.0/4 224.0.0.0/3\n"
+	       "to = 0.0.0.0/0\naction = proxy\nproxy = 127.0.0.1:1\n",
+	       "9 needless: flows to addresses of this host are never intercepted\n"
+	       "11 needless: the set has addresses of the other family\n"
+	       "12 left out: set both: sets of this type have no counterpart; flows that it "
+	       "spares may be intercepted\n");
+}
+
 static void test_endless_chains(void **unused)
 {
 	expect("*mangle\n-A PREROUTING -j A\n-A A -j A\nCOMMIT\n", "[loader]\n",
@@ -188,6 +242,8 @@ int main(void)
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_conditions_of_jumps),
 		cmocka_unit_test(test_what_cannot_be_said),
+		cmocka_unit_test(test_divert),
+		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_endless_chains),
 	};
 

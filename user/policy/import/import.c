@@ -88,6 +88,10 @@ static const struct {
 	[WALK_SOURCE] = { "own traffic is told apart by its source: rules know it only of sockets "
 			  "that are bound to an address",
 			  false },
+	[WALK_ANY_ADDRESS] = { "TPROXY names no address: a proxy that listens on every address, or "
+			       "on loopback, is found. For one that listens on another address, "
+			       "write proxy = ADDRESS:PORT",
+			       true },
 	[WALK_OWN_ADDRESSES] = { "TPROXY takes flows to this host's own addresses, too (no line "
 				 "spares --dst-type LOCAL): here they are never intercepted",
 				 false },
@@ -145,6 +149,38 @@ static int take_divert(struct ruleset *rules, struct ipt_line *line, struct conf
 	line->rule.never = "divert in [loader] does it";
 	ruleset_fate(line, IPT_USED, "");
 	return 0;
+}
+
+/* "-i wan0 -m socket": answers of servers come there, unless clients do. */
+static int take_socket(const struct ipt_line *line, const struct import *import,
+		       struct config *config, bool *hint)
+{
+	const char *in = line->rule.match.in;
+
+	if (!line->rule.socket || line->table > IPT_MANGLE)
+		return 0;
+	if (!*in) {
+		*hint = true;
+		return 0;
+	}
+	if (import->any_interface || !strcmp(in, "lo") || name_set_has(&config->interfaces, in))
+		return 0;
+	return name_set_add(&config->divert, in);
+}
+
+static int take_sockets(struct import *import, const struct ruleset *rules, struct config *config)
+{
+	bool hint = false;
+	int err = 0;
+
+	for (size_t i = 0; i < rules->n_lines && !err; i++)
+		err = take_socket(&rules->lines[i], import, config, &hint);
+	if (hint && !config->divert.n && config->interfaces.n)
+		import->note("-m socket names no interface: if the proxy uses the clients' "
+			     "addresses, name the interface that servers answer by, divert = IF "
+			     "in [loader]",
+			     true, import->arg);
+	return err;
 }
 
 /* ---- lists of rules ----------------------------------------------------- */
@@ -232,6 +268,8 @@ static int translate(struct import *import, struct ruleset *rules, struct walk_r
 		err = join_all(results, &all);
 	if (!err)
 		err = put_rules(import, rules, &all, config);
+	if (!err)
+		err = take_sockets(import, rules, config);
 	if (err)
 		return err;
 	said.notes = results[0].notes | results[1].notes;

@@ -16,6 +16,7 @@ static void opt_match(struct ipt_parse *p)
 		if (parse_name(text, known, ARRAY_SIZE(known)) < 0)
 			ipt_refuse(p, "-m %.30s has no counterpart", text);
 	} else if (!p->invert) {
+		p->rule->socket = true;
 		p->rule->never =
 			"packets of a flow that has a socket here always reach that socket";
 	}

@@ -51,6 +51,7 @@ struct ipt_rule {
 	struct ipt_mark_test mark, connmark;
 	bool established;             /* only packets of flows that had an answer */
 	bool source_port;             /* it asks for one */
+	bool socket;                  /* only packets that a socket here owns */
 	const char *never;            /* why the first packet of a flow never matches; static */
 	struct endpoint proxy;        /* TPROXY, REDIRECT */
 	__u32 value, mask, from_mask; /* of marks; also what TPROXY sets */

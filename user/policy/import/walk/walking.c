@@ -183,6 +183,8 @@ static int take_proxy(struct walk *w, const struct walk_step *step, struct walk_
 	} else if (!((s.marks.packet & ~rule->mask) ^ rule->value) && !w->has_mark_lines) {
 		walk_note(w, WALK_NO_MARK);
 	}
+	if (rule->target == IPT_TPROXY && !rule->proxy.family && !w->own)
+		walk_note(w, WALK_ANY_ADDRESS);
 	if (w->probe)
 		walk_note(w, WALK_OWN_ADDRESSES);
 	if (w->established && step->flows.protos & FLOWS_UDP)
