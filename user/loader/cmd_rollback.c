@@ -10,6 +10,7 @@
 #include "loader/steps/answers.h"
 #include "loader/steps/confirm.h"
 #include "loader/steps/confirm_guard.h"
+#include "loader/steps/own/own_alone.h"
 #include "loader/steps/session_open.h"
 
 static int rollback(struct session *session)
@@ -30,6 +31,7 @@ static int rollback(struct session *session)
 		return EXIT_FAILED;
 	}
 	event_report_policy(state, TPROXY_EVENT_ROLLED_BACK, "rollback");
+	own_leave_proxies_alone(state, NULL);
 	if (confirm_end(session) || answers_settle(session))
 		return EXIT_FAILED;
 	if (!session->app->json)

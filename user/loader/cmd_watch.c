@@ -12,6 +12,7 @@
 #include "kernel/maps/confirm_deadline.h"
 #include "kernel/maps/older.h"
 #include "kernel/monitor.h"
+#include "kernel/own/proxies.h"
 #include "lib/notify.h"
 #include "loader/adopt/follow.h"
 #include "loader/commands.h"
@@ -59,6 +60,7 @@ struct watch {
 	struct retry_table retry;   /* about the place of our programs */
 	struct rulefight fight;     /* about the place of our routing rules */
 	struct follow follow;       /* of adopted programs */
+	struct own_proxies proxies; /* that own traffic leaves alone */
 	bool changed;               /* a change was announced before this look */
 	bool absent;                /* nothing was attached at the last look */
 	bool outdated;              /* has reported that another build has taken over */
@@ -179,6 +181,7 @@ static int look_at_state(struct watch *w, struct session *session, bool present)
 				     .repaired = watch_events_repaired,
 				     .gave_up = watch_events_gave_up,
 				     .retry = &w->retry,
+				     .proxies = &w->proxies,
 				     .fought = watch_events_fought,
 				     .fight = &w->fight,
 				     .arg = &w->events };
@@ -248,7 +251,9 @@ static bool stop_asked(struct watch *w)
 static bool wait_for_news(struct watch *w)
 {
 	struct pollfd fds[] = { { .fd = w->signals, .events = POLLIN },
-				{ .fd = monitor_fd(&w->monitor), .events = POLLIN } };
+				{ .fd = monitor_fd(&w->monitor), .events = POLLIN },
+				/* the cgroup of a proxy is made again: its service starts */
+				{ .fd = own_proxies_fd(&w->proxies), .events = POLLIN } };
 	struct timespec until, now;
 	long left = LOOK_MS;
 
@@ -258,7 +263,7 @@ static bool wait_for_news(struct watch *w)
 
 		if (n > 0 && fds[0].revents && stop_asked(w))
 			return false;
-		if (w->unread)
+		if (w->unread || (n > 0 && fds[2].revents))
 			return true;
 		if (n > 0 && fds[1].revents && monitor_read(&w->monitor)) {
 			usleep(SETTLE_MS * 1000);
@@ -314,6 +319,7 @@ static int watch(struct watch *w)
 	/* An error at the start (privileges, bpffs) ends the program, with its reason. */
 	code = look(w) ? EXIT_FAILED : run(w);
 	monitor_close(&w->monitor);
+	own_proxies_free(&w->proxies);
 	close(w->signals);
 	return code;
 }

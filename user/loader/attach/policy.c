@@ -6,6 +6,7 @@
 #include "loader/attach/attach.h"
 #include "loader/edit/caveat.h"
 #include "loader/steps/learn.h"
+#include "loader/steps/own/own_alone.h"
 
 int attach_plan_policy(struct attach *a)
 {
@@ -99,7 +100,9 @@ int attach_change_policy(struct attach *a)
 	if (err)
 		log_error("policy: cannot write the maps: %s (the old rules remain)",
 			  strerror(-err));
-	else if (policy_maps_differ(&a->before, &a->after))
-		event_report_policy(&a->session->state, TPROXY_EVENT_POLICY, "attach");
-	return err;
+	if (err || !policy_maps_differ(&a->before, &a->after))
+		return err;
+	event_report_policy(&a->session->state, TPROXY_EVENT_POLICY, "attach");
+	own_leave_proxies_alone(&a->session->state, NULL);
+	return 0;
 }

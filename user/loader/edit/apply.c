@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/edit/apply.h"
+#include "loader/steps/own/own_alone.h"
 
 #include <bpf/bpf.h>
 #include <string.h>
@@ -135,9 +136,11 @@ static int publish(struct state *state, const struct generation_plan *plan, stru
 		log_error("%s: cannot publish the policy: %s (%s)", state->dir, strerror(-err),
 			  state->config.generation == old ? replace_hint(err) :
 							    "it is live already");
-	else
-		event_report_policy(state, TPROXY_EVENT_POLICY, "apply");
-	return err;
+	if (err)
+		return err;
+	event_report_policy(state, TPROXY_EVENT_POLICY, "apply");
+	own_leave_proxies_alone(state, NULL);
+	return 0;
 }
 
 static int replace(struct session *session, struct apply *a, const struct policy *from,
@@ -250,6 +253,7 @@ static void undo(struct session *session, struct apply *apply, bool created)
 	apply->changed = false;
 	answers_settle(session);
 	event_report_policy(&session->state, TPROXY_EVENT_ROLLED_BACK, "apply");
+	own_leave_proxies_alone(&session->state, NULL);
 	if (apply->confirm_within)
 		confirm_end(session);
 	log_warn("the previous policy is back");

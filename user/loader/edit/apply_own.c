@@ -9,7 +9,10 @@ static int turn_on(struct session *session, const struct config *config)
 	const struct own_want want = { .mark = config->own_mark,
 				       .table = config->own_table,
 				       .has_bound = true,
-				       .deny_bound = config->own_bound == CONFIG_OWN_DENY };
+				       .deny_bound = config->own_bound == CONFIG_OWN_DENY,
+				       .exclude = &config->own_exclude,
+				       .has_proxy_mark = true,
+				       .proxy_mark = config->own_proxy_mark };
 	const bool before = own_is_there(session);
 	unsigned int changed;
 	int err = own_on(session, &want, &changed);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/edit/edit.h"
+#include "loader/steps/own/own_alone.h"
 
 #include <string.h>
 
@@ -32,6 +33,7 @@ static int write_policy(const struct edit *edit, struct state *state, const stru
 
 	if (!err) {
 		event_report_policy(state, TPROXY_EVENT_POLICY, edit->app->command);
+		own_leave_proxies_alone(state, NULL);
 		return EXIT_DONE;
 	}
 	if (err == -EOPNOTSUPP)

@@ -4,6 +4,7 @@
 #include "kernel/maps/policy_maps.h"
 #include "kernel/maps/pools.h"
 #include "kernel/own/own.h"
+#include "kernel/own/paths.h"
 #include "lib/log.h"
 #include "loader/edit/changes.h"
 
@@ -34,20 +35,23 @@ static int add_interfaces(const struct state *state, struct config *config)
 }
 
 /* As it is attached; the defaults are left out. */
-static void add_own(const struct state *state, struct config *config)
+static int add_own(const struct state *state, struct config *config)
 {
 	struct tproxy_own own;
 
-	config->own_mark = config->own_table = 0;
+	config->own_mark = config->own_table = config->own_proxy_mark = 0;
 	config->own_bound = CONFIG_OWN_DIRECT;
+	owner_set_free(&config->own_exclude);
 	if (!config->local || own_read_config(state, &own))
-		return;
+		return 0;
+	config->own_proxy_mark = own.relay_mark;
 	if (own.mark != TPROXY_OWN_DEFAULT_MARK)
 		config->own_mark = own.mark;
 	if (own.table != state->config.table + 1)
 		config->own_table = own.table;
 	if (own.flags & TPROXY_OWN_DENY_BOUND)
 		config->own_bound = CONFIG_OWN_DENY;
+	return own_paths_get(state, &config->own_exclude);
 }
 
 int saved_config(const struct state *state, struct config *config)
@@ -67,6 +71,5 @@ int saved_config(const struct state *state, struct config *config)
 		err = pools_to_config(&pools, config);
 	if (!err)
 		err = add_interfaces(state, config);
-	add_own(state, config);
-	return err;
+	return err ? err : add_own(state, config);
 }

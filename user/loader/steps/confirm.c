@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/steps/confirm.h"
+#include "loader/steps/own/own_alone.h"
 
 #include <string.h>
 
@@ -50,6 +51,7 @@ void confirm_settle(struct session *session)
 	log_warn("%s: generation %u was not confirmed in time: the previous policy is back",
 		 state->dir, deadline.generation);
 	event_report_policy(state, TPROXY_EVENT_ROLLED_BACK, "not confirmed in time");
+	own_leave_proxies_alone(state, NULL);
 	disarm(session, deadline.generation);
 	answers_settle(session);
 }

@@ -235,7 +235,7 @@ static void report_parts(const struct reconcile *r, unsigned int parts)
 
 static int check_own(const struct reconcile *r, const struct iface_entry *iface)
 {
-	const struct own_want want = { .quiet = true };
+	const struct own_want want = { .quiet = true, .proxies = r->proxies };
 	unsigned int parts;
 	int err;
 

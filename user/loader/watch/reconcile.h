@@ -33,7 +33,8 @@ struct reconcile {
 	void (*repaired)(enum repair what, const char *ifname, void *arg);
 	/* Called once if another program was put before ours too often. */
 	void (*gave_up)(const char *ifname, const char *whom, void *arg);
-	struct retry_table *retry; /* outlives this pass */
+	struct retry_table *retry;   /* outlives this pass */
+	struct own_proxies *proxies; /* outlives this pass */
 	/* Another rule is moved before ours again and again, so ours stays for now; or over. */
 	void (*fought)(const struct rulefight *fight, bool over, void *arg);
 	struct rulefight *fight; /* outlives this pass */

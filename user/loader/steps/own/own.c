@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "loader/steps/own/own_alone.h"
 #include "loader/steps/own/own_parts.h"
 #include "loader/steps/routing/conflict.h"
 
@@ -51,6 +52,8 @@ static void take_rest(const struct own_want *want, struct own *own)
 		own->config.flags = want->deny_bound ? TPROXY_OWN_DENY_BOUND : 0;
 	if (want->cgroup)
 		snprintf(own->cgroup, sizeof(own->cgroup), "%s", want->cgroup);
+	if (want->has_proxy_mark)
+		own->config.relay_mark = want->proxy_mark;
 }
 
 static int create(struct own_run *run)
@@ -161,7 +164,8 @@ static int run_all(struct own_run *run)
 		err = own_lo_on(run, hook);
 	if (!err)
 		err = own_routing_on(run);
-	/* Exclusions belong here: processes that must not meet the hooks. */
+	if (!err && !run->session->dry_run)
+		err = own_leave_alone(&run->session->state, run->want);
 	return err ? err : own_cgroup_on(run);
 }
 

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 
 #include "kernel/hook/hook.h"
+#include "kernel/own/proxies.h"
+#include "policy/owner/owner.h"
 
 /* What a call asks for; what it leaves out stays as it is, or is the default. */
 struct own_want {
@@ -14,8 +16,13 @@ struct own_want {
 	bool has_bound;     /* deny_bound is given */
 	bool deny_bound;    /* refuse sockets that are bound to a device */
 	const char *cgroup; /* of the hooks; NULL: left out */
-	enum hook hook;     /* of lo; HOOK_NONE: left out */
-	bool quiet;         /* says nothing of what is left out for now: it was said before */
+	/* Which cgroups are left alone; NULL: left out. */
+	const struct owner_set *exclude;
+	bool has_proxy_mark;
+	__u32 proxy_mark;            /* sockets with it are left alone; 0: none */
+	struct own_proxies *proxies; /* of a caller that stays; NULL: of one that ends */
+	enum hook hook;              /* of lo; HOOK_NONE: left out */
+	bool quiet; /* says nothing of what is left out for now: it was said before */
 };
 
 /* What a call has changed, OR. */
