@@ -39,13 +39,17 @@ static const struct command commands[] = {
 	  "       [--proxy [ADDR:]PORT] [--on-proxy-down drop|pass|reset]\n"
 	  "       [--unrouted pass|proxy] [--unreadable drop|pass] [--divert-only]\n"
 	  "       [--hook auto|tcx|clsact] [--after NAME|ID] [--mark BIT] [--table N] [--probe]\n"
-	  "       [--learn SECONDS] [--dry-run] [--local [--cgroup PATH]] [--uid LIST] [--gid LIST]",
+	  "       [--learn SECONDS] [--dry-run] [--local [--cgroup PATH]] [--uid LIST] [--gid LIST]\n"
+	  "       [--own-mark BIT] [--own-table N] [--own-bound direct|deny]",
 	  "intercept flows that enter these interfaces",
 	  RULE_HELP
 	  "  --unreadable WHAT packets whose ports or flags cannot be read, for all rules: drop\n"
 	  "                    (default) or pass\n"
 	  "  --local           what this host sends itself, too; without IF nothing else\n"
 	  "  --cgroup PATH     with --local: of processes in this cgroup only\n"
+	  "  --own-mark BIT    with --local: the mark of connections that a proxy gets (0x4000000)\n"
+	  "  --own-table N     with --local: the routing table for them (15002)\n"
+	  "  --own-bound WHAT  with --local: sockets bound to a device: direct (default) or deny\n"
 	  "  --divert-only     no rules here: only keep packets for sockets on foreign addresses\n"
 	  "  --hook HOOK       auto (default), tcx or clsact\n"
 	  "  --after LIST      programs, by name or id, that may run before ours; without it ours\n"
@@ -60,9 +64,10 @@ static const struct command commands[] = {
 	  "this call only. Without --ports and --proto the rule takes every TCP port, without\n"
 	  "--to every destination.\n",
 	  cmd_attach },
-	{ "detach", "IF... | --all [--keep-flows [--wait]] [--dry-run]",
+	{ "detach", "IF... [--local] | --all [--keep-flows [--wait]] [--dry-run]",
 	  "undo exactly what attach did",
-	  "  --all             every interface, and all pinned maps\n"
+	  "  --all             every interface, own traffic, and all pinned maps\n"
+	  "  --local           what this host sends itself; with or without IF\n"
 	  "  --keep-flows      take no new flows; detach when the last one has ended\n"
 	  "  --wait            wait for that here, not in a background process\n"
 	  "  --dry-run         show the steps, take none\n",
