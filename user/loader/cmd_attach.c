@@ -292,6 +292,9 @@ static void report(const struct attach *a)
 			 "NAME --ports 22, or attach IF --ports 22)");
 		return;
 	}
+	if (a->request->local && !policy_local_rules(&a->after))
+		log_warn("own traffic: attached, but no rule is for it (tproxy-loader attach "
+			 "--local --ports 22, or rule add NAME --local)");
 	for (size_t i = 0; i < a->n; i++) {
 		const char *name = a->targets[i].device.name;
 

@@ -145,7 +145,8 @@ static void add_config(const struct status *s, struct json_object *root)
 	const struct tproxy_config *config = &state->config;
 	const char *unreadable = policy_unreadable_names[s->checkup.policy.unreadable];
 
-	json_object_object_add(root, "attached", json_object_new_boolean(s->n > 0 || s->own.attached));
+	json_object_object_add(root, "attached",
+			       json_object_new_boolean(s->n > 0 || s->own.attached));
 	json_object_object_add(root, "pin_dir", json_object_new_string(state->dir));
 	json_object_object_add(root, "abi", json_object_new_int((int)config->abi));
 	json_object_object_add(root, "generation", json_object_new_int64(config->generation));
