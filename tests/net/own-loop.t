@@ -44,6 +44,8 @@ detach_all() {
 	do_ok "$1: detach" loader detach --all
 }
 
+own_task_there() { bpftool map dump pinned "$PINS/internal/own_tasks" -j | grep -q pidns; }
+
 # hand_over SOURCE — the next relay takes the listeners over while flows begin. No flow is lost, and each
 # has one record, in one of the two logs
 REQUESTS=60
@@ -79,7 +81,6 @@ for source in own client-ip; do
 	ok "$source: the relay starts" shared_relay --source $source
 	do_ok "$source: attach" loader attach r0 --ports 53,80,udp/53 --to all
 	do_ok "$source: attach for own traffic" own_attach_here
-	own_task_there() { bpftool map dump pinned "$PINS/internal/own_tasks" -j | grep -q pidns; }
 	ok "$source: the relay notes itself" wait_for 10 own_task_there
 	like "$source: it is in the cgroup of the applications" "$(<"/proc/$RELAY_PID/cgroup")" "/app(\$|[[:space:]])"
 	flows "$source, relay first"
@@ -89,6 +90,11 @@ for source in own client-ip; do
 	ok "$source: it registers" relay_says "registered in"
 	flows "$source, after a kill"
 	hand_over "$source"
+	detach_all "$source"
+	attach_all "$source, again"
+	ok "$source: the relay that runs notes itself again" wait_for 10 own_task_there
+	ok "$source: it registers again" wait_for 10 eval "[[ \$(grep -c 'registered in' '$RELAY_LOG') -ge 2 ]]"
+	flows "$source, attached again"
 	detach_all "$source"
 	relay_stop
 

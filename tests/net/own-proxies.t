@@ -54,6 +54,17 @@ for mode in one fork shell; do
 	do_ok "$mode: detach own traffic" own_detach
 done
 
+# --- in a PID namespace of its own, as in a container ---
+rm -f "$WORK/log/onward"
+serve_run onward "$ROUTER" sh -c "echo \$\$ >$CGROUP/app/cgroup.procs; exec unshare --pid --fork --kill-child --mount-proc python3 $LIB/own_onward.py $PROXY_PORT fork"
+ONWARD_PID=$!
+ok "a proxy in a PID namespace starts" wait_for 60 grep -q ready "$WORK/log/onward"
+do_ok "a PID namespace: attach for own traffic" attach_only
+is "a PID namespace: its processes are found" "$(own proxies)" ""
+once "a PID namespace"
+proxy_stop
+do_ok "a PID namespace: detach own traffic" own_detach
+
 # --- by its cgroup alone, which is made again ---
 do_ok "attach for own traffic" attach_only
 own_paths() { own paths "/${CGROUP##*/}/proxy"; }
