@@ -4,7 +4,8 @@
 # Listeners that know nothing of transparency, run by an ordinary user (adopt.py). Needs test.sh.
 
 AS_NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-PYTHON=$([[ -x /usr/bin/python3 ]] && echo /usr/bin/python3 || command -v python3)
+PYTHON=/usr/bin/python3
+[[ -x $PYTHON ]] || PYTHON=$(command -v python3)
 # for a user who may not enter the directories of the sources
 chmod 711 "$WORK"
 cp "$LIB/adopt.py" "$WORK/adopt.py"

@@ -39,7 +39,7 @@ seen_as "not transparent" 5 listener-not-transparent
 is "which matters to IPv4 only" "$(classes)" "tcp4=not transparent tcp6=ok"
 is "as flows have it" "$(cpy probe $SERVER4 80 2), $(cpy probe $SERVER6 80 2)" "timeout, connected open"
 like "it names the process" "$(loader status)" 'python3 \(pid [0-9]+\) on port 3129 .TCP. is not transparent'
-like "and the next step" "$(loader status)" 'Squid by http_port 3129 tproxy'
+like "and the next step" "$(loader status)" 'Squid by http_port 3129 tproxy, .*tproxy-loader adopt --pid N'
 
 proxy tcp 127.0.0.1 transparent
 seen_as "IPv4 only" 4 listener-family

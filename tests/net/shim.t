@@ -117,6 +117,19 @@ is "a flow of IPv4" "$(ask $SERVER4 80)" "$SERVER4 80"
 do_ok "release" loader adopt --release --pid $ADOPT_PID
 nok "ends it" compgen -G "$PINS/links/shim_*"
 is "no answer any more" "$(ask $SERVER6 80 | cut -d' ' -f1)" error
+victim_stop
+
+# whom it concerns besides
+ADOPT_CGROUP=$CGROUPS
+victim root --original 127.0.0.1 3129
+try loader adopt --pid $ADOPT_PID --original-dst
+is "in the root cgroup: with remarks" $RC 4
+like "which say whom it concerns" "$ERR" "every program of this host"
+is "a flow" "$(ask $SERVER4 80)" "$SERVER4 80"
+do_ok "release" loader adopt --release --pid $ADOPT_PID
+victim_stop
+ADOPT_CGROUP=$dir
+victim last --original :: 3129
 do_ok "adopt with it again" loader adopt --pid $ADOPT_PID --original-dst
 do_ok "detach --all" loader detach --all
 nok "ends it, too" compgen -G "$PINS/links/shim_*"

@@ -17,7 +17,7 @@ const struct kind kinds_proxy[] = {
 	  .cause = "The proxy does not set IP_TRANSPARENT, or has no CAP_NET_ADMIN to do so.",
 	  .see = "ss -lntu --inet-sockopt",
 	  .cure = "Set it in the configuration of the proxy (the text has examples), and let it "
-		  "keep CAP_NET_ADMIN." },
+		  "keep CAP_NET_ADMIN; or tproxy-loader adopt --pid N, which needs neither." },
 	{ .id = "listener-family",
 	  .title = "a rule takes both families and the listener only one",
 	  .means = "New flows of the other family fare as on-proxy-down says.",

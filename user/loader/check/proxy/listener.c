@@ -57,7 +57,7 @@ static const char *how_to_be_transparent(const struct rule *rule, char *buf, siz
 		return "restart tproxy-relay";
 	snprintf(buf, size,
 		 "it has to set IP_TRANSPARENT: Squid by http_port %u tproxy, HAProxy by bind "
-		 ":%u transparent",
+		 ":%u transparent, other programs by tproxy-loader adopt --pid N",
 		 rule->proxy.port, rule->proxy.port);
 	return buf;
 }
