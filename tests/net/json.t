@@ -18,7 +18,7 @@ valid() { # DESCRIPTION SCHEMA ARGS…
 }
 
 # Commands without an answer print nothing.
-silent=' attach detach clean cidr port '
+silent=' attach detach clean cidr port shim '
 while read -r command; do
 	[[ $silent == *" $command "* ]] ||
 		ok "$command has a schema" compgen -G "$TOP/tests/schema/$command*.json"
@@ -62,6 +62,9 @@ do_ok "a rule for one interface" loader rule add seen --interface r0 --action au
 valid "the rule list" rule-list rule list --json
 is "has it" "$(json_value "[(r['action'], r['interface']) for r in o['rules'] if r['name'] == 'seen']" <<<"$OUT")" \
 	"[('audit', ['r0'])]"
+valid "the listeners" listeners listeners --json
+is "has those of the relay" "$(json_value "all(l['group'] == 0 and l['rules'] for l in o['listeners']) and not o['missing']" <<<"$OUT")" True
+valid "what is adopted" adopt adopt --list --json
 valid "the version" version version --json
 valid "the saved policy" save save --json
 valid "a confirmation" confirm confirm --json
