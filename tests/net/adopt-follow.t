@@ -75,8 +75,22 @@ do_ok "release" loader adopt --release --all
 is "restores all" "$(transparent 3129)" "yes=0 no=3"
 like "and monitor hears it" "$(wait_for 10 grep '"event":"released"' "$WORK/monitor"; cat "$WORK/monitor")" '"event":"released"'
 stop "$WATCH"
-do_ok "detach --all" loader detach --all
 for pid in $(pgrep -f "$WORK/adopt.py serve --workers"); do
 	kill -KILL "$pid"
 done
+
+victim fourth :: 3129
+do_ok "adopt" loader adopt --pid $ADOPT_PID
+"$LOADER" -n "$ROUTER" -j watch >"$WORK/watch.json" 2>"$WORK/log/watch2" </dev/null &
+WATCH=$!
+SERVE_PIDS+=("$WATCH")
+disown
+wait_for 20 grep -q watching "$WORK/log/watch2"
+victim_stop
+ok "as JSON: the end" wait_for 20 grep -q '"event":"adopted_closed"' "$WORK/watch.json"
+victim fifth :: 3129
+ok "and the next process" wait_for 20 grep -q '"event":"adopted"' "$WORK/watch.json"
+ok "its lines are valid" valid_lines watch "$WORK/watch.json"
+stop "$WATCH"
+do_ok "detach --all" loader detach --all
 finish

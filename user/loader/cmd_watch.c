@@ -326,7 +326,8 @@ static int watch(struct watch *w)
 
 int cmd_watch(struct app *app, int argc, char **argv)
 {
-	struct watch w = { .app = app };
+	struct watch w = { .app = app,
+			   .follow = { .report = watch_events_adopted, .arg = &w.events } };
 	const char *operand;
 	int code, opt;
 

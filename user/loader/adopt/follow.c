@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/adopt/follow.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "kernel/adopt/records.h"
@@ -27,6 +28,18 @@ static void following_close(struct following *f)
 	listeners_free(&f->listeners);
 }
 #define __cleanup_following __attribute__((cleanup(following_close)))
+
+static void __printf(3, 4)
+	say(const struct follow *follow, enum follow_news news, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	follow->report(news, text, follow->arg);
+}
 
 /* ---- sockets that are gone ---------------------------------------------- */
 
@@ -56,8 +69,9 @@ static void forget_gone(const struct following *f)
 			continue;
 		records_del_socket(&f->records, socket->cookie);
 		if (record && !has_socket(f, record))
-			log_info("%s: closed; adopted again when it listens again",
-				 words_record(record, text));
+			say(f->follow, FOLLOW_CLOSED,
+			    "%s: closed; adopted again when it listens again",
+			    words_record(record, text));
 	}
 }
 
@@ -99,10 +113,11 @@ static void report_strangers(struct follow *follow, const struct take *take)
 		if (stranger_of(follow, listener->cookie)->looks != LOOKS_OFTEN)
 			continue;
 		listener_holder(listener, &holder);
-		log_warn("%s of %s (pid %d): another program or user than the adopted %s: left "
-			 "alone (tproxy-loader adopt --pid %d)",
-			 words_listener(listener, text), holder.comm, (int)holder.pid,
-			 words_record(take->record, program), (int)holder.pid);
+		say(follow, FOLLOW_STRANGER,
+		    "%s of %s (pid %d): another program or user than the adopted %s: left "
+		    "alone (tproxy-loader adopt --pid %d)",
+		    words_listener(listener, text), holder.comm, (int)holder.pid,
+		    words_record(take->record, program), (int)holder.pid);
 	}
 }
 
@@ -113,7 +128,8 @@ static void note_taken(struct following *f, const struct take *take)
 
 	record.value.pid = (__u32)take->pid;
 	records_put(&f->session->state, &f->records, &record);
-	log_info("%s: adopted again (pid %d)", words_record(&record, text), (int)take->pid);
+	say(f->follow, FOLLOW_ADOPTED, "%s: adopted again (pid %d)", words_record(&record, text),
+	    (int)take->pid);
 	event_report_adopted(&f->session->state, TPROXY_EVENT_ADOPTED, text);
 }
 
@@ -134,7 +150,7 @@ static void follow_record(struct following *f, const struct record *record)
 
 /* ---- shims -------------------------------------------------------------- */
 
-static void follow_shims(struct session *session)
+static void follow_shims(const struct follow *follow, const struct session *session)
 {
 	struct shim shims[SHIM_MAX];
 	int n = shim_list(&session->state, shims);
@@ -143,8 +159,9 @@ static void follow_shims(struct session *session)
 	for (int i = 0; i < n; i++)
 		if (!shims[i].alive &&
 		    !shim_on(&session->state, shims[i].path, shims[i].adopted, &made) && made)
-			log_info("cgroup %s: made again: SO_ORIGINAL_DST is answered again",
-				 shims[i].path);
+			say(follow, FOLLOW_SHIM,
+			    "cgroup %s: made again: SO_ORIGINAL_DST is answered again",
+			    shims[i].path);
 }
 
 void follow_adopted(struct follow *follow, struct session *session)
@@ -155,7 +172,7 @@ void follow_adopted(struct follow *follow, struct session *session)
 
 	if (session->state.map[MAP_CONFIG] < 0)
 		return;
-	follow_shims(session);
+	follow_shims(follow, session);
 	if (records_open(&session->state, &f.records) || !f.records.n ||
 	    listeners_read(&f.listeners))
 		return;

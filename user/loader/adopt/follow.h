@@ -12,7 +12,18 @@
 /* Listeners at an adopted port that belong to others: not looked for at each look. */
 #define FOLLOW_STRANGERS 64
 
+enum follow_news {
+	FOLLOW_ADOPTED,  /* again */
+	FOLLOW_CLOSED,   /* the last listener of a program */
+	FOLLOW_STRANGER, /* another program listens in its place, and is left alone */
+	FOLLOW_SHIM,     /* a cgroup was made again */
+	FOLLOW_NEWS_MAX
+};
+
 struct follow {
+	/* text: a sentence. */
+	void (*report)(enum follow_news news, const char *text, void *arg);
+	void *arg;
 	struct follow_stranger {
 		__u64 cookie;
 		unsigned int looks; /* how often its process was looked for */
@@ -20,7 +31,7 @@ struct follow {
 	size_t next;
 };
 
-/* Best effort: reports, never fails. */
+/* Best effort: never fails. */
 void follow_adopted(struct follow *follow, struct session *session);
 
 #endif

@@ -12,17 +12,26 @@ struct visit {
 	const struct process *process;
 };
 
+static bool is_wanted(const struct take *take, const struct listener *listener)
+{
+	return listener->protocol == take->record->key.protocol &&
+	       listener->port == take->record->key.port &&
+	       !records_socket(take->records, listener->cookie);
+}
+
+/* Those of the user first: another one could fill the list with sockets on other addresses. */
 size_t take_look(struct take *take)
 {
-	take->n = 0;
-	for (size_t i = 0; i < take->listeners->n && take->n < TAKE_MAX; i++) {
-		const struct listener *listener = &take->listeners->items[i];
+	const __u32 uid = take->record->value.sock_uid;
 
-		if (listener->protocol == take->record->key.protocol &&
-		    listener->port == take->record->key.port &&
-		    !records_socket(take->records, listener->cookie))
-			take->wanted[take->n++] = listener;
-	}
+	take->n = 0;
+	for (int others = 0; others < 2; others++)
+		for (size_t i = 0; i < take->listeners->n && take->n < TAKE_MAX; i++) {
+			const struct listener *listener = &take->listeners->items[i];
+
+			if ((listener->uid != uid) == others && is_wanted(take, listener))
+				take->wanted[take->n++] = listener;
+		}
 	return take->n;
 }
 

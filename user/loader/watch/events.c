@@ -76,6 +76,28 @@ void watch_events_fought(const struct rulefight *fight, bool over, void *arg)
 	}
 }
 
+void watch_events_adopted(enum follow_news news, const char *text, void *arg)
+{
+	static const char *const names[FOLLOW_NEWS_MAX] = {
+		[FOLLOW_ADOPTED] = "adopted",
+		[FOLLOW_CLOSED] = "adopted_closed",
+		[FOLLOW_STRANGER] = "not_adopted",
+		[FOLLOW_SHIM] = "shim",
+	};
+	const struct watch_events *events = arg;
+	struct json_object *event;
+
+	if (events->json) {
+		event = watch_event(names[news]);
+		json_object_object_add(event, "text", json_object_new_string(text));
+		show_json_print(event);
+	} else if (news == FOLLOW_STRANGER) {
+		log_warn("%s", text);
+	} else {
+		log_info("%s", text);
+	}
+}
+
 static void report_down(struct watch_events *events, const __u64 now[3])
 {
 	static const char *const names[] = { "dropped", "passed", "reset" };

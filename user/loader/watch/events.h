@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 
+#include "loader/adopt/follow.h"
 #include "loader/watch/reconcile.h"
 
 struct watch_events {
@@ -21,6 +22,8 @@ struct watch_events {
 void watch_events_repaired(enum repair what, const char *ifname, void *arg);
 void watch_events_gave_up(const char *ifname, const char *whom, void *arg);
 void watch_events_fought(const struct rulefight *fight, bool over, void *arg);
+/* For struct follow; arg likewise. */
+void watch_events_adopted(enum follow_news news, const char *text, void *arg);
 /* Reports packets without a listener, which the data path counts, at most every ten seconds. */
 void watch_events_down(struct watch_events *events, const struct state *state);
 
