@@ -13,6 +13,7 @@ adopt.py serve [OPTION...] ADDRESS PORT...   answers with the local address, as 
 adopt.py local                               the same calls on sockets that no rule concerns
 adopt.py ask-mptcp ADDRESS PORT              one answer, by MPTCP
 adopt.py lines ADDRESS PORT                  all lines of an answer
+adopt.py opaque PID PORT                     clears IP_TRANSPARENT of its listener
 adopt.py ask ADDRESS PORT [COUNT]            prints the answers of COUNT connections, each with its number
 adopt.py dgram ADDRESS PORT                  the same for one datagram
 adopt.py right ADDRESS PORT COUNT            how many of COUNT connections were answered with ADDRESS PORT
@@ -208,6 +209,19 @@ def asks(address, port, count):
         print(line if count == 1 else f"{line} {n}")
 
 
+def opaque(pid, port):
+    """Clears IP_TRANSPARENT of the listener of a process."""
+    pidfd = os.pidfd_open(pid)
+    for number in map(int, os.listdir(f"/proc/{pid}/fd")):
+        fd = LIBC.syscall(438, pidfd, number, 0)  # pidfd_getfd
+        try:
+            with socket.socket(fileno=fd) as s:
+                if s.getsockname()[1:2] == (port,):
+                    s.setsockopt(socket.SOL_IP, 19, 0)
+        except OSError:
+            pass
+
+
 def lines(address, port):
     with socket.create_connection((address, port), 10) as s:
         print(s.makefile().read(), end="")
@@ -229,6 +243,8 @@ def main(argv):
             print(" ".join(s.makefile().readline().split()[:2]))
     elif command == "lines":
         lines(argv[0], int(argv[1]))
+    elif command == "opaque":
+        opaque(int(argv[0]), int(argv[1]))
     elif command == "local":
         local()
     elif command == "workers":

@@ -36,6 +36,10 @@ is "50 of 50" "$(right $SERVER4 80 50)" 50
 bypass_none "no packet went past it"
 do_ok "adopt again" adopt --pid $ADOPT_PID
 like "says so" "$ERR" "adopted already"
+ok "an adoption that was interrupted" r "$PYTHON" "$LIB/adopt.py" opaque $ADOPT_PID 3129
+is "has left it recorded" "$(transparent 3129)" "yes=0 no=1"
+do_ok "is completed" adopt --pid $ADOPT_PID
+is "by the next one" "$(transparent 3129)" "yes=1 no=0"
 is "listeners" "$(listeners | json_value "[(l['address'], l['port'], l['process']['pid'], l['transparent'], l['adopted'], l['rules']) for l in o['listeners']], o['missing']")" \
 	"([('::', 3129, $ADOPT_PID, True, True, ['default'])], [])"
 like "as a table" "$(loader listeners)" "tcp \[::\]:3129 +python3 \(pid $ADOPT_PID\) +adopted +default"

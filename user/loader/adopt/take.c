@@ -12,11 +12,12 @@ struct visit {
 	const struct process *process;
 };
 
+/* A recorded one that is not transparent: an adoption was interrupted. */
 static bool is_wanted(const struct take *take, const struct listener *listener)
 {
 	return listener->protocol == take->record->key.protocol &&
 	       listener->port == take->record->key.port &&
-	       !records_socket(take->records, listener->cookie);
+	       (!records_socket(take->records, listener->cookie) || !listener->transparent);
 }
 
 /* Those of the user first: another one could fill the list with sockets on other addresses. */

@@ -11,7 +11,7 @@
 #include "lib/listeners.h"
 #include "loader/app/session.h"
 
-/* Those at its port that are not recorded yet. */
+/* Listeners at its port that are looked at. */
 #define TAKE_MAX 256
 
 struct take {
