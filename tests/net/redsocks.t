@@ -66,7 +66,7 @@ bypass_none "none went past it"
 
 # ---- what the host itself sends ----
 
-ok "the rule is for own traffic as well" own_rule "ports = 80,8080" "proxy = 12345" "local = yes"
+ok "the rule is for own traffic as well" own_rule "ports = 80,8080" "proxy = 12345"
 ok "attach for own traffic" own_attach
 accepted=$(grep -c 'accepted' "$WORK/log/redsocks")
 is "redsocks: 200 of 200 own connections" "$(rights app $SERVER4 $EXTRA4)" 200
