@@ -47,13 +47,25 @@ static __always_inline bool note_socket(struct bpf_sock_addr *ctx, const struct 
 	return note_cgroups(note);
 }
 
+static __always_inline enum own_verdict decide_connect(struct bpf_sock_addr *ctx,
+						       const struct tproxy_own *own,
+						       const struct flow *f,
+						       struct match *ret_match)
+{
+	enum own_verdict verdict = decide_own(ctx, own, f, ret_match);
+
+	if (verdict == OWN_PROXY && !has_listener(ctx, f, ret_match->number))
+		return without_listener(ret_match->rule);
+	return verdict;
+}
+
 /* A socket that connects again may have our bit from the last time. */
 static __always_inline int connect_to(struct bpf_sock_addr *ctx, const struct tproxy_own *own,
 				      const struct flow *f)
 {
 	struct match m = {};
 
-	switch (decide_own(ctx, own, f, &m)) {
+	switch (decide_connect(ctx, own, f, &m)) {
 	case OWN_PROXY:
 		if (!note_socket(ctx, &m, f) || call_mark(ctx, own->mark, true))
 			return hook_refuse(ENOMEM);
@@ -95,6 +107,50 @@ int own_connect6(struct bpf_sock_addr *ctx)
 
 /* ---- sendmsg ------------------------------------------------------------ */
 
+/* A look-up for each of many datagrams would cost more than all that the programs do besides. */
+static __always_inline bool token_has_listener(struct bpf_sock_addr *ctx, const struct flow *f,
+					       const struct match *m, __u32 token)
+{
+	__u16 period = TPROXY_OWN_PERIOD(bpf_ktime_get_ns());
+	struct tproxy_token *t = bpf_map_lookup_elem(&tokens, &token);
+
+	if (t && t->listener == period)
+		return true;
+	if (!has_listener(ctx, f, m->number))
+		return false;
+	if (t)
+		t->listener = period;
+	return true;
+}
+
+static __always_inline int refuse_or_pass(const struct match *m)
+{
+	return without_listener(m->rule) == OWN_ALONE ? HOOK_ALLOW : hook_refuse(ECONNREFUSED);
+}
+
+/* A datagram for the proxy. */
+static __always_inline int send_to_proxy(struct bpf_sock_addr *ctx, const struct flow *f,
+					 const struct match *m, __u32 *ret_token)
+{
+	struct token_key key = { .rule = m->number };
+	__u8 src[16];
+	__u32 token;
+
+	addr_copy(f, src, key.dst);
+	token = token_of(&key);
+	if (token == NO_TOKEN) {
+		count_call(TPROXY_COUNT_OWN_FULL);
+		return refuse_or_pass(m);
+	}
+	if (!token_has_listener(ctx, f, m, token))
+		return refuse_or_pass(m);
+	if (!note_question(ctx, token))
+		return hook_refuse(ENOMEM);
+	count_call(TPROXY_COUNT_OWN_DATAGRAM);
+	*ret_token = token;
+	return HOOK_ALLOW;
+}
+
 /*
  * HOOK_ALLOW with a token in ret_token, or with NO_TOKEN if the datagram is left alone; else the result
  * of the hook. The mark stays as it is: for this datagram it would be too late, and another thread may
@@ -103,14 +159,12 @@ int own_connect6(struct bpf_sock_addr *ctx)
 static __always_inline int send_to(struct bpf_sock_addr *ctx, const struct tproxy_own *own,
 				   const struct flow *f, __u32 *ret_token)
 {
-	struct token_key key = {};
 	struct match m = {};
-	__u8 src[16];
 
 	*ret_token = NO_TOKEN;
 	switch (decide_own(ctx, own, f, &m)) {
 	case OWN_PROXY:
-		break;
+		return send_to_proxy(ctx, f, &m, ret_token);
 	case OWN_DENY:
 		return hook_refuse(EPERM);
 	case OWN_REFUSE:
@@ -118,17 +172,6 @@ static __always_inline int send_to(struct bpf_sock_addr *ctx, const struct tprox
 	default:
 		return HOOK_ALLOW;
 	}
-	key.rule = m.number;
-	addr_copy(f, src, key.dst);
-	*ret_token = token_of(&key);
-	if (*ret_token != NO_TOKEN) {
-		if (!note_question(ctx, *ret_token))
-			return hook_refuse(ENOMEM);
-		count_call(TPROXY_COUNT_OWN_DATAGRAM);
-		return HOOK_ALLOW;
-	}
-	count_call(TPROXY_COUNT_OWN_FULL);
-	return without_listener(m.rule) == OWN_ALONE ? HOOK_ALLOW : hook_refuse(ECONNREFUSED);
 }
 
 SEC("cgroup/sendmsg4")

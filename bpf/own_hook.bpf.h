@@ -107,25 +107,23 @@ static __always_inline enum own_verdict without_listener(const struct tproxy_rul
 
 /*
  * A rule of routing cannot catch a socket that is bound to a device, or a datagram that names one: the
- * kernel asks for a route over that device only.
+ * kernel asks for a route over that device only. The caller asks for a listener.
  */
 static __always_inline enum own_verdict act_own_proxy(struct bpf_sock_addr *ctx,
-						      const struct tproxy_own *own,
-						      const struct match *m, const struct flow *f)
+						      const struct tproxy_own *own)
 {
 	if (names_device(ctx)) {
 		count_call(TPROXY_COUNT_OWN_DEVICE);
 		return own->flags & TPROXY_OWN_DENY_BOUND ? OWN_DENY : OWN_ALONE;
 	}
-	return has_listener(ctx, f, m->number) ? OWN_PROXY : without_listener(m->rule);
+	return OWN_PROXY;
 }
 
 static __always_inline enum own_verdict act_own(struct bpf_sock_addr *ctx,
-						const struct tproxy_own *own, const struct match *m,
-						const struct flow *f)
+						const struct tproxy_own *own, const struct match *m)
 {
 	if (m->rule->action == TPROXY_ACTION_PROXY)
-		return act_own_proxy(ctx, own, m, f);
+		return act_own_proxy(ctx, own);
 	count_call_rule(m->number);
 	switch (m->rule->action) {
 	case TPROXY_ACTION_DROP:
@@ -156,10 +154,11 @@ static __always_inline enum own_verdict decide_own(struct bpf_sock_addr *ctx,
 		return OWN_ALONE;
 	if (dst_is_token(own, f))
 		return OWN_DENY;
-	if (dst_is_left_alone(cfg, f))
-		return OWN_ALONE;
 	slot = live_slot(cfg);
-	mask = match_own_flow(slot, f);
+	mask = match_own_port(slot, f);
+	if (!mask || dst_is_left_alone(cfg, f))
+		return OWN_ALONE;
+	mask &= match_prefixes(slot, f);
 	if (mask)
 		mask = match_current(slot, mask);
 	if (!mask || (own->relay_mark && (ctx->sk->mark & ~own->mark) == own->relay_mark) ||
@@ -170,7 +169,7 @@ static __always_inline enum own_verdict decide_own(struct bpf_sock_addr *ctx,
 		return OWN_ALONE;
 	}
 	*ret_match = first_rule(slot, mask);
-	return ret_match->rule ? act_own(ctx, own, ret_match, f) : OWN_ALONE;
+	return ret_match->rule ? act_own(ctx, own, ret_match) : OWN_ALONE;
 }
 
 /*

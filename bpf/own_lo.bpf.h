@@ -31,9 +31,10 @@
 
 /* How a packet came here. */
 enum lo_way {
-	LO_NONE,  /* it is none of ours */
-	LO_MARK,  /* its socket has our bit */
-	LO_TOKEN, /* it is addressed to a token; sendmsg has found the rule */
+	LO_NONE,   /* it is none of ours */
+	LO_MARK,   /* its socket has our bit */
+	LO_TOKEN,  /* it is addressed to a token; sendmsg has found the rule */
+	LO_ROUTED, /* the same, and a moment ago there was a route to its destination */
 };
 
 /* What to do with it. VERDICT_KEEP of verdict.bpf.h is "deliver" here. */
@@ -74,7 +75,8 @@ static __always_inline struct match rule_number(const struct tproxy_config *cfg,
 
 /* A flow start whose rule is known. The hooks have counted what is not for a proxy. */
 static __always_inline enum verdict lo_start(struct __sk_buff *skb, const struct match *m,
-					     struct flow *f, const struct intent *i)
+					     struct flow *f, const struct intent *i,
+					     enum lo_way way)
 {
 	if (!m->rule || m->rule->action == TPROXY_ACTION_PASS ||
 	    m->rule->action == TPROXY_ACTION_AUDIT || m->rule->action == TPROXY_ACTION_NONE)
@@ -84,7 +86,8 @@ static __always_inline enum verdict lo_start(struct __sk_buff *skb, const struct
 		return act_reset(skb, f);
 	if (m->rule->action == TPROXY_ACTION_DROP)
 		return act_drop(f);
-	if (m->rule->unrouted == TPROXY_UNROUTED_PASS && dst_is_unrouted(skb, f))
+	if (way != LO_ROUTED && m->rule->unrouted == TPROXY_UNROUTED_PASS &&
+	    dst_is_unrouted(skb, f))
 		return leave(TPROXY_COUNT_UNROUTED);
 	/* traceroute: the first router answers */
 	if (f->ttl <= 1 && f->proto == IPPROTO_UDP)
@@ -131,12 +134,12 @@ static __always_inline enum verdict lo_marked(struct __sk_buff *skb,
 	m = rule_number(cfg, (__u32)rule);
 	if (i.what == INTENT_LEAVE || !is_flow_start(i.how))
 		return lo_late(skb, &m, f, &i);
-	return lo_start(skb, &m, f, &i);
+	return lo_start(skb, &m, f, &i, LO_MARK);
 }
 
 /* Every datagram to a token is a start, unless a connected socket of the proxy has the flow. */
 static __always_inline enum verdict lo_token(struct __sk_buff *skb, const struct tproxy_config *cfg,
-					     struct flow *f, __u32 rule)
+					     struct flow *f, enum lo_way way, __u32 rule)
 {
 	struct intent i = udp_intent(skb, f);
 	struct match m;
@@ -144,7 +147,7 @@ static __always_inline enum verdict lo_token(struct __sk_buff *skb, const struct
 	if (i.what == INTENT_KEEP)
 		return keep(i.why);
 	m = rule_number(cfg, rule);
-	return lo_start(skb, &m, f, &i);
+	return lo_start(skb, &m, f, &i, way);
 }
 
 /* ---- packet ------------------------------------------------------------- */
@@ -158,7 +161,7 @@ static __always_inline enum verdict lo_flow(struct __sk_buff *skb, const struct 
 		return decide_later_fragment(f);
 	if (f->frag == FRAG_FIRST)
 		frag_forget(f);
-	verdict = way == LO_TOKEN ? lo_token(skb, cfg, f, rule) : lo_marked(skb, cfg, f);
+	verdict = way == LO_MARK ? lo_marked(skb, cfg, f) : lo_token(skb, cfg, f, way, rule);
 	if (verdict == VERDICT_KEEP && f->frag == FRAG_FIRST)
 		frag_note_kept(f);
 	return verdict;
@@ -170,8 +173,11 @@ static __always_inline enum verdict lo_decide(struct __sk_buff *skb, const struc
 {
 	const struct tproxy_config *cfg = get_config();
 	enum parse_result result = parse(skb, f);
-	const struct tproxy_token *found;
-	struct tproxy_token token;
+	__u16 period = TPROXY_OWN_PERIOD(bpf_ktime_get_ns());
+	struct tproxy_token *found;
+	enum verdict verdict;
+	enum lo_way way;
+	__u32 rule;
 
 	if (!cfg || !f->family)
 		return LO_ESCAPE;
@@ -183,10 +189,14 @@ static __always_inline enum verdict lo_decide(struct __sk_buff *skb, const struc
 		*ret_way = LO_NONE;
 		return VERDICT_NEXT;
 	}
-	token = *found;
-	if (!restore_dst(skb, f, &token))
+	rule = found->rule;
+	way = found->route == period ? LO_ROUTED : LO_TOKEN;
+	if (!restore_dst(skb, f, found))
 		return drop(TPROXY_COUNT_ASSIGN_FAILED);
-	return lo_flow(skb, cfg, f, LO_TOKEN, token.rule);
+	verdict = lo_flow(skb, cfg, f, way, rule);
+	if (verdict == VERDICT_KEEP)
+		found->route = period;
+	return verdict;
 }
 
 /*

@@ -49,8 +49,13 @@ __noinline int note_cgroups(struct tproxy_own_sock *note)
 {
 	if (!note)
 		return 0;
-	for (int level = 0; level < TPROXY_OWN_LEVELS; level++)
-		note->cgroups[level] = bpf_get_current_ancestor_cgroup_id(level);
+	for (int level = 0; level < TPROXY_OWN_LEVELS; level++) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+
+		note->cgroups[level] = id;
+		if (!id)
+			break;
+	}
 	return 1;
 }
 

@@ -52,16 +52,21 @@ static __always_inline bool restore6(struct __sk_buff *skb, struct flow *f, cons
 }
 
 /*
- * dst: 16 bytes, as in struct tproxy_token. False: the packet may be half changed and must be dropped.
+ * t: in the map. False: the packet may be half changed and must be dropped.
  * A global function: the verifier walks it once.
  */
 __noinline int restore_dst(struct __sk_buff *skb, struct flow *f, const struct tproxy_token *t)
 {
-	const __u32 *dst;
+	const __u32 *is;
+	__u32 dst[4];
 
 	if (!f || !t)
 		return 0;
-	dst = (const __u32 *)t->dst;
+	is = (const __u32 *)t->dst;
+	dst[0] = is[0];
+	dst[1] = is[1];
+	dst[2] = is[2];
+	dst[3] = is[3];
 	return f->family == AF_INET ? restore4(skb, f, dst[3]) : restore6(skb, f, dst);
 }
 

@@ -86,6 +86,7 @@ static __always_inline bool token_claim(struct tproxy_token *t, const struct tok
 		return false;
 	/* Nobody takes it for the old or the new destination while that is half written. */
 	*(volatile __u32 *)&t->rule = TPROXY_NO_RULE;
+	t->listener = t->route = TPROXY_OWN_PERIOD(now) - 1;
 	dst[0] = key->dst[0];
 	dst[1] = key->dst[1];
 	dst[2] = key->dst[2];
@@ -164,9 +165,9 @@ __noinline int has_token(const struct token_key *key)
 }
 
 /* NULL: the address is no token that is in use. */
-static __always_inline const struct tproxy_token *token_at(__u32 index)
+static __always_inline struct tproxy_token *token_at(__u32 index)
 {
-	const struct tproxy_token *t = bpf_map_lookup_elem(&tokens, &index);
+	struct tproxy_token *t = bpf_map_lookup_elem(&tokens, &index);
 
 	return t && t->last_ns && t->rule != TPROXY_NO_RULE ? t : NULL;
 }

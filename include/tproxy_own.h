@@ -18,6 +18,8 @@
 #define TPROXY_OWN_TICKS 100      /* a second: USER_HZ, the unit of /proc/PID/stat */
 /* A destination has a token in one set only, so that none needs a second map to be found. */
 #define TPROXY_OWN_WAYS 8
+/* So long datagrams to a token rely on what was found for the one before, some 17 ms. */
+#define TPROXY_OWN_PERIOD(ns) ((__u16)((ns) >> 24))
 /* A token that was used within this time keeps its destination: a corked datagram may wait. */
 #define TPROXY_OWN_TOKEN_NS (10 * 1000000000ULL)
 
@@ -81,7 +83,7 @@ struct tproxy_own_sock {
 	__u32 gid;
 	__u32 bound;                      /* 1: the socket had a source address before */
 	__u32 zero;                       /* padding */
-	__u64 cgroups[TPROXY_OWN_LEVELS]; /* of the process, by id, the root first; then 0 */
+	__u64 cgroups[TPROXY_OWN_LEVELS]; /* of the process, by id, the root first, up to 0 */
 };
 
 /* By index, 0…TPROXY_OWN_TOKENS - 1: the destination that a token stands for. */
@@ -89,7 +91,9 @@ struct tproxy_token {
 	__u8 dst[16];  /* network byte order, IPv4 as ::ffff:a.b.c.d */
 	__u64 last_ns; /* of the latest datagram, CLOCK_MONOTONIC; 0: the token is free */
 	__u32 rule;    /* number of the rule that took it; TPROXY_NO_RULE: being written */
-	__u32 zero;    /* padding */
+	/* When a listener was there, and a route: TPROXY_OWN_PERIOD, the low half, for both. */
+	__u16 listener;
+	__u16 route;
 };
 
 _Static_assert(sizeof(struct tproxy_own) == 48, "pinned ABI");
