@@ -21,6 +21,7 @@ Steps of a socket: bind=ADDR dev=IF mark=N ttl=N reuse nosum
     peer, local, getmark    print what the socket says
     threads=N,ADDR:PORT,…   N threads, 200 datagrams each, in turn to these; prints how many failed
     many=N,ADDR:PORT        N datagrams to as many addresses from ADDR on; prints how many failed
+    queries=N,ADDR:PORT,…   N datagrams in turn to these; sockets=N,…: each from a new socket
     again=N,ADDR:PORT       N connections from the same port, one after the other; the server closes
     wait=FILE               until it exists
     quick                   prints "quick" if the step before took less than 250 ms
@@ -215,6 +216,17 @@ class Client:
         for worker in workers:
             worker.join()
         return str(len(failed))
+
+    def do_queries(self, value):
+        count, *dsts = value.split(",")
+        for i in range(int(count)):
+            self.sock.sendto(self.data(), split(dsts[i % len(dsts)]))
+
+    def do_sockets(self, value):
+        count, *dsts = value.split(",")
+        for i in range(int(count)):
+            with self.open() as sock:
+                sock.sendto(self.data(), split(dsts[i % len(dsts)]))
 
     def do_many(self, value):
         count, dst = value.split(",")

@@ -54,6 +54,10 @@ own exclude "$CGROUP/app/inner"
 direct_flow "a cgroup that is excluded" within app/inner
 proxied "the one above" within app
 
+# --- processes of this namespace that are not below the cgroup of the hooks, as containers of --net=host ---
+outside() { r "${PY[@]}" "$@" 2>&1 | paste -sd' '; }
+direct_flow "outside of the cgroup of the hooks" outside
+
 # --- the proxy itself ---
 direct_flow "the cgroup of the proxy" within proxy
 own set relay-mark 0x99

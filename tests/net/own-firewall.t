@@ -48,6 +48,34 @@ for family in 4 6; do
 		"$(around "$(source_for $dst)")"
 	own_reset
 done
+
+# --- with the check of sources ---
+for mode in 1 2; do
+	r sysctl -qw net.ipv4.conf.{all,lo,r0,r1}.rp_filter=$mode
+	is "rp_filter=$mode: TCP" "$(sock tcp4 "connect=$SERVER4:$PORT" say)" "$(through $SERVER4 $PORT)"
+	is "rp_filter=$mode: UDP" "$(sock udp4 "ask=$SERVER4:$PORT" "connect=$SERVER4:$PORT" say)" \
+		"$(through $SERVER4 $PORT) $(through $SERVER4 $PORT)"
+	is "rp_filter=$mode: from another address" "$(sock udp4 "bind=$GATE4" "ask=$SERVER4:$PORT")" \
+		"$(through $SERVER4 $PORT $GATE4)"
+	is "rp_filter=$mode: direct from a marked socket" \
+		"$(sock udp4 "connect=$SERVER4:$PORT" unconnect "ask=$SERVER4:$OTHER")" "$(around)"
+done
+
+# --- conntrack has few entries, however many datagrams there are ---
+tracked() { r sysctl -n net.netfilter.nf_conntrack_count; }
+# entries NAME STEP — how many more there are afterwards
+entries() {
+	local before
+
+	before=$(tracked)
+	sock "$@" >&2
+	echo $(($(tracked) - before))
+}
+dsts=$SERVER4:$PORT,10.77.2.21:$PORT,10.77.2.22:$PORT,10.77.2.23:$PORT
+at_most "10 000 queries from one socket to four servers" "$(entries udp4 "queries=10000,$dsts")" 8
+at_most "500 queries from as many sockets" "$(entries udp4 "sockets=500,$dsts")" 1008
+at_most "10 000 queries of a connected socket" "$(entries udp4 "connect=$SERVER4:$PORT" "queries=10000,$SERVER4:$PORT")" 2
+
 is "the firewall drops nothing" "$(packets r inet firewall dropped)" 0
 own_down
 finish
