@@ -144,8 +144,7 @@ static __always_inline int send_to_proxy(struct bpf_sock_addr *ctx, const struct
 	}
 	if (!token_has_listener(ctx, f, m, token))
 		return refuse_or_pass(m);
-	if (!note_question(ctx, token))
-		return hook_refuse(ENOMEM);
+	note_question(f, token);
 	count_call(TPROXY_COUNT_OWN_DATAGRAM);
 	*ret_token = token;
 	return HOOK_ALLOW;

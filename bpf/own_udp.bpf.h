@@ -5,9 +5,10 @@
  * this host did not begin the flow. And which sockets name a device for a datagram. Decides nothing.
  *
  * A socket that asks by a token gets answers of the proxy, which look like first datagrams of a peer. So
- * it remembers its tokens; a socket with too many takes every destination that has one for a server. A
- * flood of forged datagrams replaces noted peers, and no tokens: answers go to the proxy then, but no
- * questions past it.
+ * the tokens are noted with its port; if there are too many, every peer that has one is taken for a server.
+ * By port and not by socket, because socket storage costs more than the rest of a first datagram. A flood
+ * of forged datagrams replaces noted peers, and no tokens: answers go to the proxy then, but no questions
+ * past it.
  */
 #ifndef TPROXY_OWN_UDP_BPF_H
 #define TPROXY_OWN_UDP_BPF_H
@@ -37,20 +38,29 @@ struct {
 	__type(value, __u64);
 } own_peers SEC(".maps");
 
-#define ASKED_MAX 8
+#define ASKED_MAX 7
 
-struct udp_note {
-	__u32 names_device; /* 1: one of its datagrams to a token had a device */
-	__u32 n; /* tokens it has sent to; more than ASKED_MAX: not all are in the list */
-	__u32 asked[ASKED_MAX]; /* their indexes, some perhaps twice */
+/* By port here: the tokens that its sockets have sent to. */
+struct asked {
+	__u64 last_ns; /* 0: none so far; void after PEER_NS */
+	__u32 n;       /* more than ASKED_MAX: not all are in the list */
+	__u32 token[ASKED_MAX];
 };
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct asked);
+} own_asked SEC(".maps");
+
+/* 1: a datagram of the socket to a token had a device. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct udp_note);
-} own_udp SEC(".maps");
+	__type(value, __u32);
+} own_names_device SEC(".maps");
 
 /* f: to the peer. */
 static __always_inline void set_peer(const struct flow *f, struct udp_peer *ret_peer)
@@ -93,37 +103,55 @@ __noinline int note_peer(const struct flow *f)
 	return 1;
 }
 
-static __always_inline bool has_asked(const struct udp_note *note, __u32 token)
+static __always_inline struct asked *asked_by(const struct flow *f)
+{
+	__u32 port = bpf_ntohs(f->family == AF_INET ? f->tuple.ipv4.sport : f->tuple.ipv6.sport);
+
+	return bpf_map_lookup_elem(&own_asked, &port);
+}
+
+static __always_inline bool has_asked(const struct asked *asked, __u32 token)
 {
 #pragma unroll
 	for (int i = 0; i < ASKED_MAX; i++)
-		if (i < note->n && note->asked[i] == token)
+		if (i < asked->n && asked->token[i] == token)
 			return true;
 	return false;
 }
 
-/* Threads that share the socket take different places. False: no memory. */
-static __always_inline bool note_question(struct bpf_sock_addr *ctx, __u32 token)
+/* What others asked from the same port long ago is forgotten. */
+static __always_inline void renew_asked(struct asked *asked)
 {
-	struct udp_note *note =
-		bpf_sk_storage_get(&own_udp, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	__u32 at;
+	__u64 now = bpf_ktime_get_ns(), was_ns = asked->last_ns;
 
-	if (!note)
-		return false;
-	if (note->n > ASKED_MAX || has_asked(note, token))
-		return true;
-	at = __sync_fetch_and_add(&note->n, 1);
-	if (at < ASKED_MAX)
-		note->asked[at] = token;
-	return true;
+	if (was_ns + PEER_STEP_NS > now)
+		return;
+	if (__sync_val_compare_and_swap(&asked->last_ns, was_ns, now) == was_ns &&
+	    was_ns + PEER_NS < now)
+		asked->n = 0;
 }
 
-static __always_inline bool asked_token_is_to(const struct udp_note *note,
+/* Sockets and threads that share the port take different places. f: to the token's destination. */
+static __always_inline void note_question(const struct flow *f, __u32 token)
+{
+	struct asked *asked = asked_by(f);
+	__u32 at;
+
+	if (!asked)
+		return;
+	renew_asked(asked);
+	if (asked->n > ASKED_MAX || has_asked(asked, token))
+		return;
+	at = __sync_fetch_and_add(&asked->n, 1);
+	if (at < ASKED_MAX)
+		asked->token[at] = token;
+}
+
+static __always_inline bool asked_token_is_to(const struct asked *asked,
 					      const struct token_key *key)
 {
-	for (int i = 0; i < ASKED_MAX && i < note->n; i++) {
-		__u32 at = note->asked[i];
+	for (int i = 0; i < ASKED_MAX && i < asked->n; i++) {
+		__u32 at = asked->token[i];
 		const struct tproxy_token *t = bpf_map_lookup_elem(&tokens, &at);
 
 		if (t && token_is_to(t, key))
@@ -132,44 +160,32 @@ static __always_inline bool asked_token_is_to(const struct udp_note *note,
 	return false;
 }
 
-/* Has the socket asked the address that f goes to? A global function, too. */
-__noinline int has_asked_dst(const struct udp_note *note, const struct flow *f)
+/* Is the datagram from there, where f goes, perhaps the answer of a proxy? A global function, too. */
+__noinline int is_answer_of_proxy(const struct flow *f)
 {
+	const struct asked *asked = f ? asked_by(f) : NULL;
 	struct token_key key = {};
 	__u8 src[16];
 
-	if (!note || !f)
+	if (!asked || !asked->n || asked->last_ns + PEER_NS < bpf_ktime_get_ns())
 		return 0;
 	addr_copy(f, src, key.dst);
-	return note->n > ASKED_MAX ? has_token(&key) : asked_token_is_to(note, &key);
-}
-
-/* Is the datagram from there perhaps the answer of a proxy? */
-static __always_inline bool is_answer_of_proxy(struct bpf_sock_addr *ctx, const struct flow *f)
-{
-	const struct udp_note *note = bpf_sk_storage_get(&own_udp, ctx->sk, 0, 0);
-
-	return note && note->n && has_asked_dst(note, f);
+	return asked->n > ASKED_MAX ? has_token(&key) : asked_token_is_to(asked, &key);
 }
 
 static __always_inline void note_device(struct bpf_sock *sk)
 {
-	struct udp_note *note = bpf_sk_storage_get(&own_udp, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	__u32 *note = bpf_sk_storage_get(&own_names_device, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (note)
-		note->names_device = 1;
+		*note = 1;
 }
 
 static __always_inline bool names_device(struct bpf_sock_addr *ctx)
 {
-	const struct udp_note *note;
-
 	if (ctx->sk->bound_dev_if)
 		return true;
-	if (ctx->protocol != IPPROTO_UDP)
-		return false;
-	note = bpf_sk_storage_get(&own_udp, ctx->sk, 0, 0);
-	return note && note->names_device;
+	return ctx->protocol == IPPROTO_UDP && bpf_sk_storage_get(&own_names_device, ctx->sk, 0, 0);
 }
 
 #endif

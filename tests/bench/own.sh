@@ -70,12 +70,15 @@ attach_own() {
 	inside "$1" ip route add local 127.128.0.0/16 dev lo src 10.98.2.1 table local
 }
 
-# classic SETUP PORT
+# classic SETUP PORT — with the exclusions that our programs make: what is local, and the proxy itself
 classic() {
 	local proto
 
 	inside "$1" ip rule add fwmark 1/1 lookup 100
 	inside "$1" ip route add local default dev lo src 10.98.2.1 table 100
+	inside "$1" iptables -t mangle -A OUTPUT -m addrtype --dst-type LOCAL,MULTICAST,BROADCAST -j RETURN
+	inside "$1" iptables -t mangle -A OUTPUT -m mark --mark 0x99 -j RETURN
+	inside "$1" iptables -t mangle -A OUTPUT -m owner --gid-owner 65533 -j RETURN
 	for proto in tcp udp; do
 		inside "$1" iptables -t mangle -A OUTPUT -p $proto --dport "$2" -j MARK --set-mark 1
 		inside "$1" iptables -t mangle -A PREROUTING -i lo -p $proto --dport "$2" -m mark --mark 1 \

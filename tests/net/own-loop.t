@@ -17,7 +17,7 @@ shared_relay() {
 	echo $BASHPID >"$CGROUPS/cgroup.procs"
 	return $rc
 }
-own_attach_here() { own attach "$CGROUP" && own_routes add; }
+own_attach_here() { loader attach --local --cgroup "$CGROUP"; }
 get() { app curl -gsS -m 8 "http://$(bracket "$1")/whoami"; }
 ask() { app dig +short +tries=2 +time=3 "@$1" test.tproxy A "${@:2}"; }
 records() { grep -c -- " -> .*:$1 " "$RELAY_LOG"; }

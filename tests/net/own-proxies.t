@@ -15,7 +15,7 @@ le64() {
 	for ((i = 0; i < 8; i++)); do printf '%d ' $(($1 >> (8 * i) & 255)); done
 }
 # as own_attach, but nobody is excluded
-attach_only() { own attach "$CGROUP" && own_routes add; }
+attach_only() { loader attach --local --cgroup "$CGROUP" && own forget; }
 
 proxy() { # CGROUP [PORT [MODE [MARK]]]
 	rm -f "$WORK/log/onward"
