@@ -9,6 +9,7 @@
  *   own exclude|include STATE PATH    a cgroup
  *   own task STATE PID                a process that is a proxy
  *   own proxies STATE                 the processes of the rules' listeners; prints services
+ *   own forget STATE                  leaves no process and no cgroup alone
  *   own follow STATE                  the same whenever a cgroup is made, without end
  *   own paths STATE [PATH…]           these are left alone; without any: looks them up again
  *   own tokens STATE [fill]           prints how many are in use; fill: all are
@@ -177,6 +178,32 @@ static void exclude_proxies(void)
 		die("proxies", -err);
 }
 
+static int forget_task(const struct own_task *task, void *arg)
+{
+	return own_forget_task(arg, &task->key);
+}
+
+static int forget_cgroup(__u64 id, void *arg)
+{
+	const struct own_exclusion *x = arg;
+
+	return own_cgroup_remove(x->excluded, id);
+}
+
+static void forget(void)
+{
+	struct own_exclusion x;
+	int err = own_exclusion_open(&state, &x);
+
+	if (!err)
+		err = own_tasks_each(&x, forget_task, &x);
+	if (!err)
+		err = own_cgroups_each(x.excluded, forget_cgroup, &x);
+	own_exclusion_close(&x);
+	if (err)
+		die("forget", -err);
+}
+
 /* As watch does, but only when a cgroup is made. */
 static void follow_proxies(void)
 {
@@ -272,6 +299,8 @@ int main(int argc, char **argv)
 		add_cgroup(verb, argv[3]);
 	else if (!strcmp(verb, "proxies") && argc == 3)
 		exclude_proxies();
+	else if (!strcmp(verb, "forget") && argc == 3)
+		forget();
 	else if (!strcmp(verb, "follow") && argc == 3)
 		follow_proxies();
 	else if (!strcmp(verb, "paths"))

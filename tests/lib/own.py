@@ -17,6 +17,7 @@ Steps of a socket: bind=ADDR dev=IF mark=N ttl=N reuse nosum
     cork=ADDR:PORT          one datagram in three parts (MSG_MORE)
     gso=ADDR:PORT,N         N datagrams by one call (UDP_SEGMENT), prints how many were answered
     mmsg=ADDR:PORT,…        a datagram to each by one call of sendmmsg
+    echo                    answers one datagram with "echo PEER"
     recv                    prints what comes, or "nothing" after a second
     peer, local, getmark    print what the socket says
     threads=N,ADDR:PORT,…   N threads, 200 datagrams each, in turn to these; prints how many failed
@@ -163,6 +164,12 @@ class Client:
         dst, _, size = dst.partition(",")
         self.sock.sendto(self.data(size or 2), split(dst))
         return self.recv(split(dst))
+
+    def do_echo(self):
+        self.sock.settimeout(30)
+        peer = self.sock.recvfrom(65536)[1]
+        self.sock.sendto(b"echo " + plain(peer[0]).encode(), peer)
+        self.sock.settimeout(2)
 
     def do_recv(self):
         return self.recv()

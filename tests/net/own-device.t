@@ -6,6 +6,8 @@
 . "$(dirname "$0")/../lib/own.sh"
 
 prepare
+r ip route add default via $SERVER4
+r ip -6 route add default via $SERVER6
 own_up --ports $PORT,udp/$PORT --to 10.77.2.0/24,fd77:2::/64
 
 check() { # FAMILY DST
@@ -16,9 +18,12 @@ check() { # FAMILY DST
 	own_reset
 	is "TCP $1: bound to a device" "$(sock "tcp$1" dev=r1 "connect=$dst" say)" "$past"
 	is "UDP $1: bound to a device" "$(sock "udp$1" dev=r1 "ask=$dst" "connect=$dst" say)" "$past $past"
-	# IPv6 asks for a route of that device
-	like "UDP $1: one datagram names a device" "$(sock "udp$1" "pkt=r1,$dst")" "^(EPERM|ENETUNREACH)$"
-	like "UDP $1: IP_UNICAST_IF" "$(sock "udp$1" unicast=r1 "ask=$dst")" "^(EPERM|ENETUNREACH)$"
+	is "UDP $1: a datagram names a device: the first is lost, then the socket counts as bound" \
+		"$(sock "udp$1" "pkt=r1,$dst" "pkt=r1,$dst" "ask=$dst")" "EPERM $past $past"
+	is "UDP $1: IP_UNICAST_IF, too" "$(sock "udp$1" unicast=r1 "ask=$dst" "ask=$dst")" "EPERM $past"
+	is "UDP $1: IP_UNICAST_IF and connected" "$(sock "udp$1" unicast=r1 "connect=$dst" say)" "$past"
+	is "TCP $1: IP_UNICAST_IF does not concern it" "$(sock "tcp$1" unicast=r1 "connect=$dst" say)" \
+		"$(through "$2" $PORT)"
 	is "UDP $1: no token was seen on the wire" "$(own_tokens_seen)" 0
 
 	own set flags 1
@@ -29,6 +34,9 @@ check() { # FAMILY DST
 	# with a source, IPv6 takes the route of lo all the same
 	like "UDP $1: refused, one datagram names a device" \
 		"$(sock "udp$1" "connect=$dst" "pkt=r1,$dst")" "^(EPERM|$(through "$2" $PORT))$"
+	is "UDP $1: refused, datagrams name a device" "$(sock "udp$1" "pkt=r1,$dst" "pkt=r1,$dst" "ask=$dst")" \
+		"EPERM EPERM $(through "$2" $PORT)"
+	like "UDP $1: refused, IP_UNICAST_IF and connected" "$(sock "udp$1" unicast=r1 "connect=$dst" say)" "^(EPERM|nothing)$"
 	is "UDP $1: others are not refused" "$(sock "udp$1" dev=r1 "ask=$(at "$2" $OTHER)")" "$past"
 	none_direct "none of it reaches the server"
 }

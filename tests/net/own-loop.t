@@ -36,7 +36,7 @@ flows() {
 	is "$1: each of them once" "$(($(records 80) - before))" 2
 }
 attach_all() {
-	do_ok "$1: attach" loader attach r0 --ports 53,80,udp/53 --to all
+	do_ok "$1: attach" loader attach r0 --local --cgroup "$CGROUP" --ports 53,80,udp/53 --to all
 	do_ok "$1: attach for own traffic" own_attach_here
 }
 detach_all() {
@@ -79,7 +79,7 @@ requests() {
 for source in own client-ip; do
 	# the relay first: whoever attaches enters it before the hooks
 	ok "$source: the relay starts" shared_relay --source $source
-	do_ok "$source: attach" loader attach r0 --ports 53,80,udp/53 --to all
+	do_ok "$source: attach" loader attach r0 --local --cgroup "$CGROUP" --ports 53,80,udp/53 --to all
 	do_ok "$source: attach for own traffic" own_attach_here
 	ok "$source: the relay notes itself" wait_for 10 own_task_there
 	like "$source: it is in the cgroup of the applications" "$(<"/proc/$RELAY_PID/cgroup")" "/app(\$|[[:space:]])"
@@ -109,7 +109,7 @@ done
 serve_run socks "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec microsocks -i 127.0.0.1 -p 1080"
 wait_for 30 listening "$ROUTER" tcp 1080
 ok "the relay with an upstream starts" shared_relay --upstream socks5://127.0.0.1:1080
-do_ok "attach" loader attach r0 --ports 80 --to all
+do_ok "attach" loader attach r0 --local --cgroup "$CGROUP" --ports 80 --to all
 do_ok "attach for own traffic" own_attach
 for server in $SERVER4 $SERVER6; do
 	before=$(records 80)

@@ -36,7 +36,7 @@ once() { seen 4 "via " "$1" && seen 6 "via " "$1"; }
 
 own_cgroups
 own_server || fatal "the server starts"
-do_ok "attach" loader attach r0 --proxy $PROXY_PORT --ports $PORT,udp/$PORT
+do_ok "attach" loader attach r0 --local --cgroup "$CGROUP" --proxy $PROXY_PORT --ports $PORT,udp/$PORT
 
 # --- by its processes ---
 for mode in one fork shell; do

@@ -14,10 +14,15 @@
 
 /* In the BPF object, except for the last one. */
 static const char *const maps[OWN_MAP_MAX] = {
-	[OWN_MAP_CONFIG] = "own_config",     [OWN_MAP_EXCLUDED] = "own_excluded",
-	[OWN_MAP_INCLUDED] = "own_included", [OWN_MAP_TASKS] = "own_tasks",
-	[OWN_MAP_SOCK] = "own_sock",         [OWN_MAP_TOKENS] = "tokens",
-	[OWN_MAP_PEERS] = "own_peers",       [OWN_MAP_UDP] = "own_udp",
+	[OWN_MAP_CONFIG] = "own_config",
+	[OWN_MAP_EXCLUDED] = "own_excluded",
+	[OWN_MAP_INCLUDED] = "own_included",
+	[OWN_MAP_TASKS] = "own_tasks",
+	[OWN_MAP_SOCK] = "own_sock",
+	[OWN_MAP_TOKENS] = "tokens",
+	[OWN_MAP_PEERS] = "own_peers",
+	[OWN_MAP_ASKED] = "own_asked",
+	[OWN_MAP_NAMES_DEVICE] = "own_names_device",
 	[OWN_MAP_PLACE] = "own_place",
 };
 

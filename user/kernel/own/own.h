@@ -21,9 +21,10 @@ enum own_map {
 	OWN_MAP_TASKS,    /* processes that are left alone */
 	OWN_MAP_SOCK,
 	OWN_MAP_TOKENS,
-	OWN_MAP_PEERS, /* who began a flow to a UDP service of this host */
-	OWN_MAP_UDP,
-	OWN_MAP_PLACE, /* the path of the cgroup; only user space has this one */
+	OWN_MAP_PEERS,        /* who began a flow to a UDP service of this host */
+	OWN_MAP_ASKED,        /* which sockets have asked by tokens */
+	OWN_MAP_NAMES_DEVICE, /* sockets that name a device for a datagram */
+	OWN_MAP_PLACE,        /* the path of the cgroup; only user space has this one */
 	OWN_MAP_MAX
 };
 

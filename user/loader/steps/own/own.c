@@ -166,6 +166,8 @@ static int run_all(struct own_run *run)
 		err = own_routing_on(run);
 	if (!err && !run->session->dry_run)
 		err = own_leave_alone(&run->session->state, run->want);
+	if (!err && !run->session->dry_run && (run->changed & OWN_PART_PROGRAMS))
+		own_runs_find(&run->session->state);
 	return err ? err : own_cgroup_on(run);
 }
 
@@ -221,6 +223,7 @@ int own_rest_off(struct session *session)
 		err = own_entry_off(session);
 	if (err || session->dry_run)
 		return err;
+	own_runs_tidy(&session->state);
 	err = own_remove(&session->state);
 	if (err)
 		log_error("own traffic: cannot remove its pins: %s (try again)", strerror(-err));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/own/paths.h"
+#include "kernel/own/run_cgroup.h"
 #include "lib/log.h"
 
 static void warn(const char *text, void *arg)
@@ -43,4 +44,25 @@ int own_leave_alone(const struct state *state, const struct own_want *want)
 	if (!err)
 		own_leave_proxies_alone(state, want->proxies);
 	return err;
+}
+
+void own_runs_find(const struct state *state)
+{
+	struct own_exclusion x __cleanup_exclusion = OWN_EXCLUSION_CLOSED;
+	int err = own_exclusion_open(state, &x);
+
+	if (!err)
+		err = own_run_find(&x);
+	if (err)
+		log_warn("own traffic: cannot find the cgroups of run: %s (start the programs "
+			 "again)",
+			 strerror(-err));
+}
+
+void own_runs_tidy(const struct state *state)
+{
+	struct own_exclusion x __cleanup_exclusion = OWN_EXCLUSION_CLOSED;
+
+	if (!own_exclusion_open(state, &x))
+		own_run_tidy(&x);
 }

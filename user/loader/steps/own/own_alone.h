@@ -19,4 +19,9 @@ void own_leave_proxies_alone(const struct state *state, struct own_proxies *memo
 /* Before the hooks are attached. 0, or a reported -errno. */
 int own_leave_alone(const struct state *state, const struct own_want *want);
 
+/* After the maps were made: notes programs that `run` has started before. Looks at every cgroup. */
+void own_runs_find(const struct state *state);
+/* Before the maps are removed: removes the cgroups of `run` that are empty. */
+void own_runs_tidy(const struct state *state);
+
 #endif
