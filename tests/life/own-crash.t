@@ -18,7 +18,7 @@ own_ways
 own_cgroups
 own_server || fatal "the server starts"
 own_proxy || fatal "the proxy starts"
-options=(--local --cgroup "$CGROUP" --ports "$PORT,udp/$PORT" --proxy $PROXY_PORT)
+options=(--local --cgroup "$CGROUP" --ports "$PORT,udp/$PORT" --proxy "$PROXY_PORT")
 snapshot >"$WORK/before"
 snapshot_quick >"$WORK/before-quick"
 

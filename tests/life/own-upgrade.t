@@ -46,8 +46,8 @@ load &
 LOAD=$!
 before=$(programs) pins=$(links)
 for round in 1 2; do
-	for loader in "$NEXT" "$LOADER"; do
-		do_ok "round $round: the other build attaches" by "$loader" attach r0
+	for build in "$NEXT" "$LOADER"; do
+		do_ok "round $round: the other build attaches" by "$build" attach r0
 		like "round $round: replaces the programs" "$ERR" 'replace the programs of another build'
 		now=$(programs)
 		ok "round $round: all are other ones" [ "$now" != "$before" ]

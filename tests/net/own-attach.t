@@ -30,7 +30,7 @@ own_server || fatal "the server starts"
 own_proxy || fatal "the proxy starts"
 own_watch
 snapshot >"$WORK/clean"
-options=(--ports "$PORT,udp/$PORT" --proxy $PROXY_PORT)
+options=(--ports "$PORT,udp/$PORT" --proxy "$PROXY_PORT")
 
 # --- refused, and nothing is left ---
 refuses "an unknown treatment of bound sockets" 2 '--own-bound x: unknown value' loader attach --local --own-bound x
