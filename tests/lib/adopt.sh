@@ -62,9 +62,10 @@ adopt_cgroups_remove() {
 	[[ -d $CGROUPS/$CGROUP_NAME ]] || return 0
 	for dir in "$CGROUPS/$CGROUP_NAME"/*/ "$CGROUPS/$CGROUP_NAME"; do
 		[[ -d $dir ]] || continue
-		while read -r pid; do
+		# all at once: the list changes while it is read
+		for pid in $(cat "$dir/cgroup.procs"); do
 			[[ $pid == 0 ]] || echo "$pid" >"$CGROUPS/cgroup.procs"
-		done <"$dir/cgroup.procs" 2>/dev/null
+		done 2>/dev/null
 		wait_for 5 rmdir "$dir"
 	done
 }

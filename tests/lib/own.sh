@@ -61,9 +61,10 @@ own_cgroups_remove() {
 
 	for cgroup in "$CGROUP/app/inner" "$CGROUP/app" "$CGROUP/proxy" "$CGROUP"; do
 		[[ -d $cgroup ]] || continue
-		while read -r pid; do
+		# all at once: the list changes while it is read
+		for pid in $(cat "$cgroup/cgroup.procs"); do
 			[[ $pid == 0 ]] || echo "$pid" >"$CGROUPS/cgroup.procs"
-		done <"$cgroup/cgroup.procs" 2>/dev/null
+		done 2>/dev/null
 		wait_for 5 rmdir "$cgroup"
 	done
 }
