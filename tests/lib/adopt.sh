@@ -57,13 +57,14 @@ adopt_cgroup() { # NAME — makes it; prints its directory
 }
 
 adopt_cgroups_remove() {
-	local dir pid
+	local dir pid pids
 
 	[[ -d $CGROUPS/$CGROUP_NAME ]] || return 0
 	for dir in "$CGROUPS/$CGROUP_NAME"/*/ "$CGROUPS/$CGROUP_NAME"; do
 		[[ -d $dir ]] || continue
 		# all at once: the list changes while it is read
-		for pid in $(cat "$dir/cgroup.procs"); do
+		mapfile -t pids <"$dir/cgroup.procs"
+		for pid in "${pids[@]}"; do
 			[[ $pid == 0 ]] || echo "$pid" >"$CGROUPS/cgroup.procs"
 		done 2>/dev/null
 		wait_for 5 rmdir "$dir"

@@ -57,12 +57,13 @@ own_cgroups() {
 
 # the cgroups are the host's, not the sandbox': they would stay
 own_cgroups_remove() {
-	local cgroup pid
+	local cgroup pid pids
 
 	for cgroup in "$CGROUP/app/inner" "$CGROUP/app" "$CGROUP/proxy" "$CGROUP"; do
 		[[ -d $cgroup ]] || continue
 		# all at once: the list changes while it is read
-		for pid in $(cat "$cgroup/cgroup.procs"); do
+		mapfile -t pids <"$cgroup/cgroup.procs"
+		for pid in "${pids[@]}"; do
 			[[ $pid == 0 ]] || echo "$pid" >"$CGROUPS/cgroup.procs"
 		done 2>/dev/null
 		wait_for 5 rmdir "$cgroup"
