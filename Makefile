@@ -234,6 +234,7 @@ bench: all $(BENCH_BIN) $(HELPER_BIN) ## measure against iptables TPROXY, other 
 	$(Q)tests/bench/tcp.sh
 	$(Q)tests/bench/policy.sh
 	$(Q)tests/bench/udp.sh
+	$(Q)tests/bench/own.sh
 	$(Q)tests/bench/trace.sh
 
 lint: ## check layout, includes, lengths, scripts, spelling; build with warnings as errors
