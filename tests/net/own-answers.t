@@ -24,7 +24,7 @@ ok "a service that answers by other sockets starts" wait_for 60 grep -q ready "$
 
 answered() { # TEXT
 	for gate in $GATE4 $GATE6 $ROUTER4 $ROUTER6; do
-		is "$1: DNS at $gate" "$(router_names $gate A)" 10.77.9.9
+		is "$1: DNS at $gate" "$(router_names "$gate" A)" 10.77.9.9
 	done
 	is "$1: another socket answers" "$(asks udp4 "ask=$GATE4:$PORT")" "direct $CLIENT4 2"
 	is "$1: another socket answers, IPv6" "$(asks udp6 "ask=[$GATE6]:$PORT")" "direct $CLIENT6 2"

@@ -60,9 +60,9 @@ resolve_by 127.0.0.53
 is "getent by the stub" "$(app getent ahostsv4 test.tproxy | awk '/STREAM/ { print $1 }')" 10.77.2.200
 relayed "the stub"
 for gate in $GATE4 $GATE6; do
-	is "the stub serves the network at $gate" "$(dig_at $gate test.tproxy A)" 10.77.2.200
+	is "the stub serves the network at $gate" "$(dig_at "$gate" test.tproxy A)" 10.77.2.200
 	relayed "a question from the network"
-	is "by TCP" "$(dig_at $gate +tcp test.tproxy A)" 10.77.2.200
+	is "by TCP" "$(dig_at "$gate" +tcp test.tproxy A)" 10.77.2.200
 done
 
 # --- a resolver that binds a random port for each query ---

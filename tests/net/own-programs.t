@@ -30,6 +30,7 @@ is "curl, both families" "$(dual)" $ROUTER6
 ok "the relay has it" relay_says "$(record tcp $ROUTER6 $SERVER6 80)"
 
 # --- ssh: of one user ---
+# shellcheck disable=SC2016
 sed '/^alice:/d; $aalice:x:1234:1234::/:/bin/sh' /etc/passwd >"$WORK/passwd"
 mount --bind "$WORK/passwd" /etc/passwd
 chmod 711 "$WORK" "$WORK/ssh"
@@ -44,10 +45,10 @@ ssh_as() { # UID ADDRESS
 }
 own_policy "ports = 22" "uid = alice"
 for server in $SERVER4 $SERVER6; do
-	is "ssh of root to $server" "$(ssh_as 0 $server)" "$server"
-	ok "is direct" relay_silent "-> $(escaped "$(bracket $server)"):22 "
-	is "ssh of alice to $server" "$(ssh_as 1234 $server)" "$server"
-	ok "is relayed" relay_says "$(record tcp "$(source_for $server)" $server 22)"
+	is "ssh of root to $server" "$(ssh_as 0 "$server")" "$server"
+	ok "is direct" relay_silent "-> $(escaped "$(bracket "$server")"):22 "
+	is "ssh of alice to $server" "$(ssh_as 1234 "$server")" "$server"
+	ok "is relayed" relay_says "$(record tcp "$(source_for "$server")" "$server" 22)"
 done
 
 # --- QUIC ---
@@ -60,7 +61,7 @@ if [[ -x $QUIC_CLIENT && -x $QUIC_SERVER ]]; then
 	mkdir "$WORK/got"
 	head -c 2M /dev/urandom >"$WORK/www/data"
 	for server in $SERVER4 $SERVER6; do
-		app timeout 20 "$QUIC_CLIENT" -q --exit-on-all-streams-close --download "$WORK/got" $server 443 \
+		app timeout 20 "$QUIC_CLIENT" -q --exit-on-all-streams-close --download "$WORK/got" "$server" 443 \
 			"https://quic.tproxy/data" >"$WORK/log/quic-client" 2>&1
 		is "QUIC to $server: 2 MB" "$(sum_of "$WORK/got/data")" "$(sum_of "$WORK/www/data")"
 		rm -f "$WORK/got/data"
