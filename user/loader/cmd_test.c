@@ -17,7 +17,7 @@
 #include "loader/commands.h"
 #include "loader/edit/conffile.h"
 #include "loader/edit/ruleopts.h"
-#include "loader/own/own_flow.h"
+#include "loader/own/test_own.h"
 #include "loader/show/test_answer.h"
 #include "loader/steps/iface.h"
 #include "loader/steps/session_open.h"
@@ -228,28 +228,6 @@ static int run_simulation(struct session *session, const struct request *request
 
 /* ---- what is attached --------------------------------------------------- */
 
-static bool concerns(const struct problem *p, const struct test_answer *answer, __u8 cls)
-{
-	if (*p->ifname && strcmp(p->ifname, answer->ifname))
-		return false;
-	if (*p->rule && (answer->simulation.rule < 0 || strcmp(p->rule, answer->rule.name)))
-		return false;
-	return !p->classes || (p->classes & cls);
-}
-
-static void keep_concerning(struct checkup *c, struct test_answer *answer, __u8 cls)
-{
-	struct problems *all = &c->problems;
-	size_t n = 0;
-
-	for (size_t i = 0; i < all->n; i++)
-		if (concerns(&all->items[i], answer, cls))
-			all->items[n++] = all->items[i];
-	all->n = n;
-	answer->problems = *all;
-	*all = (struct problems)PROBLEMS_NONE;
-}
-
 static void check_return_path(struct checkup *c, const struct request *request, __u8 cls)
 {
 	const struct endpoint *src = &request->flow.src;
@@ -283,7 +261,7 @@ static int check_live(struct session *session, const struct request *request,
 	}
 	checks_run(&c, answer->ifname, CHECKS_QUICK);
 	check_return_path(&c, request, cls);
-	keep_concerning(&c, answer, cls);
+	test_answer_take(answer, &c.problems, cls);
 	return EXIT_DONE;
 }
 
@@ -306,24 +284,6 @@ static int test(struct session *session, struct request *request, const struct c
 	if (!code && !config && answer.attached)
 		code = check_live(session, request, &answer);
 	return code ? code : test_answer_print(&answer, session->app->json);
-}
-
-static int test_own(struct session *session, const struct request *request,
-		    const struct config *config)
-{
-	struct test_answer answer __cleanup_answer = { .policy_only = config != NULL,
-						       .ifname = "lo" };
-	struct own_sender sender;
-	const struct own_flow own = { &request->flow, &sender, config };
-	int err = own_sender_find(&request->sender.rule, &sender);
-
-	if (err) {
-		log_error("test: cannot find the cgroup: %s", strerror(-err));
-		return EXIT_FAILED;
-	}
-	if (own_flow_decide(session, &own, &answer.simulation, &answer.rule, &answer.attached))
-		return EXIT_FAILED;
-	return test_answer_print(&answer, session->app->json);
 }
 
 static int open_session(struct session *session, struct app *app, bool required)
@@ -361,7 +321,7 @@ static int run(struct app *app, struct request *request)
 	code = open_session(&session, app, !config);
 	if (code)
 		return code;
-	return request->local ? test_own(&session, request, config) :
+	return request->local ? test_own(&session, &request->flow, &request->sender.rule, config) :
 				test(&session, request, config);
 }
 

@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/mapped.h"
 #include "loader/check/tools/listening.h"
+#include "loader/own/standing.h"
 #include "policy/scope.h"
 
 #define IFINDEX_LO 1
@@ -68,28 +69,72 @@ static int look_for_listener(struct session *session, const struct own_flow *own
 	}
 }
 
-static int decide(struct session *session, const struct own_flow *own, const struct policy *policy,
-		  const struct tables *tables, tproxy_mask mask, struct simulate_result *result)
+/* The rules that are asked, and what is known of who sends. */
+struct own_asked {
+	const struct own_flow *own;
+	const struct policy *policy;
+	const struct tables *tables;
+	tproxy_mask mask;
+	enum own_standing standing;
+};
+
+static void put_key(const struct simulated_flow *flow, struct tproxy_flow_key *key)
 {
-	struct tproxy_flow_key key = { .proto = own->flow->proto,
-				       .sport = htons(own->flow->src.port),
-				       .dport = htons(own->flow->dst.port) };
+	*key = (struct tproxy_flow_key){ .proto = flow->proto,
+					 .sport = htons(flow->src.port),
+					 .dport = htons(flow->dst.port) };
+	mapped_from(flow->src.family, flow->src.addr, key->src);
+	mapped_from(flow->dst.family, flow->dst.addr, key->dst);
+}
+
+/* Number of the rule that takes it, or -1 and why. */
+static int match(const struct own_asked *a, enum own_reason *ret_reason, int *ret_other)
+{
+	struct tproxy_flow_key key;
+	int any, taken;
+
+	put_key(a->own->flow, &key);
+	any = takes_flow(a->tables, a->mask, &key);
+	taken = a->standing == OWN_INCLUDED ?
+			any :
+			takes_own_flow(a->tables, a->mask, &key, &a->own->sender->takes);
+	if (taken >= 0 && a->standing == OWN_EXCLUDED_CGROUP)
+		*ret_reason = OWN_REASON_EXCLUDED;
+	else if (taken >= 0 && a->standing == OWN_EXCLUDED_TASK)
+		*ret_reason = OWN_REASON_PROXY;
+	else if (taken < 0 && any >= 0)
+		*ret_reason = OWN_REASON_OWNER;
+	*ret_other = taken >= 0 ? taken : any;
+	return *ret_reason == OWN_REASON_RULES ? taken : -1;
+}
+
+static void copy_rule(const struct rule *rule, struct rule *ret_rule)
+{
+	*ret_rule = (struct rule){
+		.used = true, .action = rule->action, .on_down = rule->on_down, .proxy = rule->proxy
+	};
+	snprintf(ret_rule->name, sizeof(ret_rule->name), "%s", rule->name);
+}
+
+static int decide(struct session *session, const struct own_asked *a, struct own_decision *decision)
+{
+	struct simulate_result *result = &decision->result;
 	bool here = false;
-	int err = is_for_this_host(session, &own->flow->dst, &here);
+	int other = -1, err = is_for_this_host(session, &a->own->flow->dst, &here);
 
 	result->rule = -1;
 	result->verdict = here ? SIMULATE_LOCAL : SIMULATE_NONE;
 	if (err || here)
 		return err;
-	mapped_from(own->flow->src.family, own->flow->src.addr, key.src);
-	mapped_from(own->flow->dst.family, own->flow->dst.addr, key.dst);
-	result->rule = takes_own_flow(tables, mask, &key, &own->sender->takes);
+	result->rule = match(a, &decision->reason, &other);
+	if (other >= 0)
+		copy_rule(&a->policy->rules[other], &decision->rule);
 	if (result->rule < 0)
 		return 0;
-	result->verdict = verdict_of(&policy->rules[result->rule]);
-	if (result->verdict != SIMULATE_PROXY || own->config)
+	result->verdict = verdict_of(&a->policy->rules[result->rule]);
+	if (result->verdict != SIMULATE_PROXY || a->own->config)
 		return 0;
-	return look_for_listener(session, own, &policy->rules[result->rule], result);
+	return look_for_listener(session, a->own, &a->policy->rules[result->rule], result);
 }
 
 /* The policy that is asked, its tables, and the rules that are in force. */
@@ -110,30 +155,26 @@ static int read_policy(struct session *session, const struct own_flow *own, stru
 }
 
 int own_flow_decide(struct session *session, const struct own_flow *own,
-		    struct simulate_result *ret_result, struct rule *ret_rule, bool *ret_attached)
+		    struct own_decision *ret_decision)
 {
 	struct policy policy __cleanup_policy = { 0 };
 	struct tables tables __cleanup_tables = { 0 };
-	struct simulate_result result = { 0 };
+	struct own_decision decision = { .reason = OWN_REASON_RULES };
+	struct own_asked asked = { .own = own, .policy = &policy, .tables = &tables };
 	struct tproxy_iface lo = { 0 };
 	int err = read_policy(session, own, &policy, &tables, &lo);
 
+	asked.mask = lo.mask;
+	asked.standing = OWN_ORDINARY;
+	if (!err && !own->config)
+		asked.standing = own_standing_of(&session->state, own->sender, own->pid);
 	if (!err)
-		err = decide(session, own, &policy, &tables, lo.mask, &result);
+		err = decide(session, &asked, &decision);
 	if (err) {
 		log_error("test: %s (-v shows more)", strerror(-err));
 		return err;
 	}
-	if (result.rule >= 0) {
-		const struct rule *rule = &policy.rules[result.rule];
-
-		*ret_rule = (struct rule){ .used = true,
-					   .action = rule->action,
-					   .on_down = rule->on_down,
-					   .proxy = rule->proxy };
-		snprintf(ret_rule->name, sizeof(ret_rule->name), "%s", rule->name);
-	}
-	*ret_result = result;
-	*ret_attached = lo.roles & TPROXY_ROLE_LOCAL;
+	decision.attached = lo.roles & TPROXY_ROLE_LOCAL;
+	*ret_decision = decision;
 	return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/show/test_answer.h"
 
+#include <string.h>
+
 #include "loader/show/show.h"
 
 static const char *const meanings[SIMULATE_MAX] = {
@@ -15,6 +17,19 @@ static const char *const meanings[SIMULATE_MAX] = {
 	[SIMULATE_OLDER] = "it began before the rule: left alone until it is idle for a minute",
 	[SIMULATE_AUDIT] = "forwarded, counted and logged",
 	[SIMULATE_UNROUTED] = "there is no route to its destination: left to the kernel",
+};
+
+static const char *const reason_names[OWN_REASON_MAX] = {
+	[OWN_REASON_RULES] = "rules",
+	[OWN_REASON_OWNER] = "owner",
+	[OWN_REASON_EXCLUDED] = "excluded",
+	[OWN_REASON_PROXY] = "proxy",
+};
+static const char *const reason_meanings[OWN_REASON_MAX] = {
+	[OWN_REASON_OWNER] = "is for other users, groups or cgroups: left alone",
+	[OWN_REASON_EXCLUDED] = "would take it, but its sender is in a cgroup that is left alone",
+	[OWN_REASON_PROXY] =
+		"would take it, but its sender is a proxy, or was started by one: left alone",
 };
 
 static bool is_kept_here(const struct test_answer *answer)
@@ -56,6 +71,29 @@ static int exit_code_of(const struct test_answer *answer)
 	return r->no_listener ? EXIT_BROKEN : EXIT_DROPPED;
 }
 
+/* ---- problems ----------------------------------------------------------- */
+
+static bool concerns(const struct problem *p, const struct test_answer *answer, __u8 cls)
+{
+	if (*p->ifname && strcmp(p->ifname, answer->ifname))
+		return false;
+	if (*p->rule && (answer->simulation.rule < 0 || strcmp(p->rule, answer->rule.name)))
+		return false;
+	return !p->classes || (p->classes & cls);
+}
+
+void test_answer_take(struct test_answer *answer, struct problems *all, __u8 cls)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (concerns(&all->items[i], answer, cls))
+			all->items[n++] = all->items[i];
+	all->n = n;
+	answer->problems = *all;
+	*all = (struct problems)PROBLEMS_NONE;
+}
+
 /* ---- text --------------------------------------------------------------- */
 
 static void print_text(const struct test_answer *answer)
@@ -66,6 +104,10 @@ static void print_text(const struct test_answer *answer)
 	printf("in %s: ", answer->ifname);
 	if (!answer->policy_only && !answer->attached) {
 		printf("it is not attached: left alone\n");
+		return;
+	}
+	if (answer->own && answer->reason != OWN_REASON_RULES) {
+		printf("rule %s %s\n", answer->rule.name, reason_meanings[answer->reason]);
 		return;
 	}
 	if (r->rule >= 0)
@@ -100,6 +142,9 @@ static int print_json(const struct test_answer *answer)
 	json_object_object_add(root, "proxy", to);
 	if (for_proxy)
 		json_object_object_add(root, "listener", json_object_new_boolean(!r->no_listener));
+	if (answer->own)
+		json_object_object_add(root, "reason",
+				       json_object_new_string(reason_names[answer->reason]));
 	if (!answer->policy_only) {
 		json_object_object_add(root, "attached", json_object_new_boolean(answer->attached));
 		json_object_object_add(root, "arrives", json_object_new_boolean(arrives(answer)));
