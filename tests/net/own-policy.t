@@ -148,9 +148,9 @@ answers "test: a user" 6 'in lo: rule 0 user: left alone' --config "$WORK/own.co
 answers "test: another one" 0 'in lo: rule 2 rest: proxy relay' --config "$WORK/own.conf" --uid 5 tcp $GATE4 $SERVER4:443
 answers "test: a cgroup below" 7 'in lo: rule 1 group: dropped' --config "$WORK/own.conf" --gid 7 \
 	--cgroup "$CG/inner" tcp $GATE6 "[$SERVER6]:9"
-answers "test: by id it has none above it" 6 'no rule concerns it' --config "$WORK/own.conf" --gid 7 \
+answers "test: by id it has none above it" 6 'rule group is for other users' --config "$WORK/own.conf" --gid 7 \
 	--cgroup "$(cgroup_id "/$CG/inner")" tcp $GATE6 "[$SERVER6]:9"
-answers "test: no rule for own traffic" 6 'no rule concerns it' --config "$WORK/own.conf" tcp $GATE4 $SERVER4:80
+answers "test: no rule for others" 6 'rule group is for other users' --config "$WORK/own.conf" tcp $GATE4 $SERVER4:80
 answers "test: an address of this host" 6 'addressed to this host' --config "$WORK/own.conf" tcp $GATE4 $GATE4:443
 answers "test: loopback" 6 'addressed to this host' --config "$WORK/own.conf" tcp 127.0.0.1 127.0.0.1:443
 do_ok "apply these" loader apply "$WORK/own.conf"
