@@ -18,7 +18,9 @@ cp "$LIB/own_matrix.py" "$WORK/own_matrix.py"
 matrix() {
 	in_cgroup "$1" "${PY[0]}" "$WORK/own_matrix.py" $ACTORS "$2" 2>&1 | sed "s|^|$1 |"
 }
-outcomes() { matrix app "$TO" && matrix app/inner "$TO"; }
+# a proxy's own socket
+marked() { echo "mark 0xff $(app "${PY[@]}" tcp4 mark=255 connect=$SERVER4:$PORT say 2>&1 | cut -d' ' -f1)"; }
+outcomes() { matrix app "$TO" && matrix app/inner "$TO" && marked; }
 
 nothing() {
 	printf '[loader]\ninterfaces = r0\n[rule nothing]\nports = 1\naction = pass\n' >"$WORK/nothing.conf"
@@ -30,7 +32,7 @@ routes() {
 	local family
 
 	for family in ${FAMILIES:-4}; do
-		r ip "-$family" rule "$1" fwmark 1/1 lookup 100 pref 500
+		r ip "-$family" rule "$1" fwmark 1 lookup 100 pref 500
 		r ip "-$family" route "$1" local default dev lo table 100
 	done
 }
@@ -139,6 +141,7 @@ v2ray() { # ip[6]tables NETWORK
 	END
 }
 FAMILIES="4 6" same v2ray < <(v2ray iptables 10.77.3.0/24 && v2ray ip6tables fd77:3::/64)
+like "v2ray: what the proxy marks is its own" "$(<"$WORK/v2ray.after")" 'mark 0xff direct'
 
 same cgroups <<END
 iptables -t mangle -A PREROUTING -i lo -p tcp -m mark --mark 1 -j TPROXY --on-port $PROXY_PORT --tproxy-mark 1

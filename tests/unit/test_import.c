@@ -228,6 +228,37 @@ static void test_sets(void **unused)
 	       "spares may be intercepted\n");
 }
 
+/* OUTPUT spares what the proxy marks: one mark is a key, some bits of one are a question. */
+static void test_proxy_mark(void **unused)
+{
+	static const char start[] = "*mangle\n"
+				    "-A PREROUTING -m addrtype --dst-type LOCAL -j RETURN\n"
+				    "-A PREROUTING -i lo -p tcp -j TPROXY --on-port 1 --on-ip "
+				    "127.0.0.1 --tproxy-mark 0x1/0x1\n";
+	static const char rule[] = "\n[rule proxy-1]\nlocal = only\nfrom = 0.0.0.0/0\n"
+				   "to = 0.0.0.0/0\naction = proxy\nproxy = 127.0.0.1:1\n";
+	static const char said[] = "2 needless: flows to addresses of this host are never "
+				   "intercepted\n";
+	char text[1024], config[512], remarks_of[512];
+
+	snprintf(text, sizeof(text),
+		 "%s-A OUTPUT -m mark --mark 0xff -j RETURN\n"
+		 "-A OUTPUT -p tcp -j MARK --set-xmark 0x1/0x1\nCOMMIT\n",
+		 start);
+	snprintf(config, sizeof(config), "[loader]\nlocal = yes\nown-proxy-mark = 0xff\n%s", rule);
+	snprintf(remarks_of, sizeof(remarks_of),
+		 "%s4 needless: the proxy's own packets have this mark\n", said);
+	expect(text, config, remarks_of);
+	snprintf(text, sizeof(text),
+		 "%s-A OUTPUT -p tcp -m mark ! --mark 0x2/0x2 -j MARK --set-xmark 0x1/0x1\n"
+		 "COMMIT\n",
+		 start);
+	snprintf(config, sizeof(config), "[loader]\nlocal = yes\nown-proxy-mark = 0x2\n%s", rule);
+	snprintf(remarks_of, sizeof(remarks_of),
+		 "note: OUTPUT spares packets by some bits of a \n%s", said);
+	expect(text, config, remarks_of);
+}
+
 static void test_endless_chains(void **unused)
 {
 	expect("*mangle\n-A PREROUTING -j A\n-A A -j A\nCOMMIT\n", "[loader]\n",
@@ -244,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_said),
 		cmocka_unit_test(test_divert),
 		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_proxy_mark),
 		cmocka_unit_test(test_endless_chains),
 	};
 

@@ -88,6 +88,9 @@ static const struct {
 	[WALK_SOURCE] = { "own traffic is told apart by its source: rules know it only of sockets "
 			  "that are bound to an address",
 			  false },
+	[WALK_PROXY_BITS] = { "OUTPUT spares packets by some bits of a mark: own-proxy-mark is a "
+			      "whole mark, so see which one the proxy sets",
+			      false },
 	[WALK_ANY_ADDRESS] = { "TPROXY names no address: a proxy that listens on every address, or "
 			       "on loopback, is found. For one that listens on another address, "
 			       "write proxy = ADDRESS:PORT",
@@ -101,19 +104,27 @@ static const struct {
 
 static void note_all(struct import *import, const struct walk_result *result)
 {
-	char text[WHY_LEN];
-
 	for (int i = 0; i < WALK_NOTE_MAX; i++)
 		if (result->notes & 1u << i)
 			import->note(notes[i].text, notes[i].hint, import->arg);
-	if (!result->proxy_mark)
+}
+
+/* Packets of the proxy itself, which OUTPUT spares by a mark. */
+static void take_proxy_mark(struct import *import, __u32 mark, struct config *config)
+{
+	char text[WHY_LEN];
+
+	if (!mark || !config->local)
 		return;
-	snprintf(
-		text, sizeof(text),
-		"a proxy marks its own packets with 0x%x, so that OUTPUT spares them. tproxy-relay "
-		"is spared anyway; another proxy needs own-proxy-mark = 0x%x in [loader]",
-		result->proxy_mark, result->proxy_mark);
-	import->note(text, true, import->arg);
+	if (!(mark & TPROXY_OWN_DEFAULT_MARK)) {
+		config->own_proxy_mark = mark;
+		return;
+	}
+	snprintf(text, sizeof(text),
+		 "a proxy marks its own packets with 0x%x, which has a bit of ours: choose another "
+		 "own-mark in [loader], and set own-proxy-mark = 0x%x there",
+		 mark, mark);
+	import->note(text, false, import->arg);
 }
 
 /* Own traffic that has a source address other than any. */
@@ -273,7 +284,9 @@ static int translate(struct import *import, struct ruleset *rules, struct walk_r
 	if (err)
 		return err;
 	said.notes = results[0].notes | results[1].notes;
-	said.proxy_mark = results[0].proxy_mark ? results[0].proxy_mark : results[1].proxy_mark;
+	take_proxy_mark(import,
+			results[0].proxy_mark ? results[0].proxy_mark : results[1].proxy_mark,
+			config);
 	note_all(import, &said);
 	ruleset_settle(rules);
 	for (size_t i = 0; i < rules->n_lines; i++)

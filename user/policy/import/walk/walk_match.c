@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "policy/import/walk/walking.h"
@@ -57,14 +58,25 @@ static const char *never_by_addresses(const struct walk *w, const struct ipt_rul
 	return NULL;
 }
 
+/* "--mark M -j RETURN", or "! --mark M -j MARK": sockets of a proxy have M, and stay direct. */
+static void note_proxy_mark(struct walk *w, const struct ipt_rule *rule)
+{
+	bool leaves = rule->target == IPT_RETURN || rule->target == IPT_ACCEPT;
+
+	if (leaves == rule->mark.invert)
+		return;
+	w->result->proxy_mark = rule->mark.value;
+	if (rule->mark.mask != UINT32_MAX)
+		walk_note(w, WALK_PROXY_BITS);
+}
+
 static const char *never_by_mark(struct walk *w, const struct ipt_rule *rule, struct walk_state s)
 {
-	const struct ipt_mark_test *asked = &rule->mark;
-	bool spares =
-		asked->used && asked->value && s.stage <= WALK_OUT_NAT && w->own && !s.marks.packet;
+	bool spares = rule->mark.used && rule->mark.value && w->own && s.stage <= WALK_OUT_NAT &&
+		      !s.marks.packet;
 
-	if (spares && (rule->target == IPT_RETURN || rule->target == IPT_ACCEPT || asked->invert))
-		w->result->proxy_mark = asked->value;
+	if (spares)
+		note_proxy_mark(w, rule);
 	if (marks_match(s.marks, rule))
 		return NULL;
 	return spares ? "the proxy's own packets have this mark" :

@@ -16,6 +16,7 @@ enum walk_note {
 	WALK_REDIRECT,      /* own traffic is redirected */
 	WALK_REDIRECT_UDP,  /* datagrams are */
 	WALK_SOURCE,        /* own traffic by source address */
+	WALK_PROXY_BITS,    /* OUTPUT spares packets by some bits of a mark */
 	WALK_ANY_ADDRESS,   /* TPROXY to a port of whatever address */
 	WALK_OWN_ADDRESSES, /* flows to this host itself are intercepted */
 	WALK_TOO_LONG,      /* there are too many paths through the chains */
