@@ -8,6 +8,7 @@
 #include "loader/commands.h"
 #include "loader/listeners/users.h"
 #include "loader/show/adopted.h"
+#include "loader/steps/own/own_alone.h"
 #include "loader/steps/session_open.h"
 
 static int list(struct app *app)
@@ -43,6 +44,8 @@ static int adopt_in_session(struct app *app, const struct adopt_request *request
 		code = users_check_rule(&session, request->want.rule);
 	if (!code)
 		code = adopt_process(&session, &request->want, ret_result);
+	if (!code && !session.dry_run)
+		own_leave_proxies_alone(&session.state, NULL);
 	if (!code && !request->want.rule)
 		users_remark(&session, &ret_result->proxy);
 	return code;
