@@ -3,7 +3,7 @@
 # Rule sets for a host's own traffic, in iptables and as import translates them: the same sockets of
 # the same users are proxied, and the others go directly.
 . "$(dirname "$0")/../lib/test.sh"
-. "$LIB/own.sh"
+. "$(dirname "$0")/../lib/own.sh"
 
 prepare
 command -v iptables-save >/dev/null || fatal "iptables is installed"

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # doctor says why own traffic is not intercepted, and its cures help.
 . "$(dirname "$0")/../lib/test.sh"
-. "$LIB/schema.sh"
-. "$LIB/doctor.sh"
-. "$LIB/foreign.sh"
-. "$LIB/own.sh"
+. "$(dirname "$0")/../lib/schema.sh"
+. "$(dirname "$0")/../lib/doctor.sh"
+. "$(dirname "$0")/../lib/foreign.sh"
+. "$(dirname "$0")/../lib/own.sh"
 
 OWN_BIND=loopback # else clients could dial it
 USER_ID=4711      # the rule is for its traffic only, and so not for that of the proxy
@@ -66,7 +67,7 @@ fault own-route-missing r ip -6 route del local $TOKENS6 dev lo table local
 cure
 moved_source() {
 	r ip -6 addr add fd77:77::1/128 dev r1 &&
-		r ip -6 route change local default dev lo src fd77:77::1 table $OWN_TABLE proto 116 &&
+		r ip -6 route change local default dev lo src fd77:77::1 table "$OWN_TABLE" proto 116 &&
 		r ip -6 addr del fd77:77::1/128 dev r1
 }
 fault own-source-gone moved_source

@@ -27,8 +27,8 @@ flows_by() { # TEXT EXPECTED-BY CMD…
 	is "$1: TCP, IPv6" "$("${@:3}" "${PY[@]}" tcp6 "connect=[$SERVER6]:$PORT" say 2>&1)" "$expected6"
 	is "$1: UDP, IPv6" "$("${@:3}" "${PY[@]}" udp6 "ask=[$SERVER6]:$PORT" 2>&1)" "$expected6"
 }
-proxied() { if [[ $1 == 4 ]]; then through $SERVER4 $PORT; else through $SERVER6 $PORT; fi; }
-alone() { if [[ $1 == 4 ]]; then around; else around $ROUTER6; fi; }
+proxied() { if [[ $1 == 4 ]]; then through "$SERVER4" "$PORT"; else through "$SERVER6" "$PORT"; fi; }
+alone() { if [[ $1 == 4 ]]; then around; else around "$ROUTER6"; fi; }
 
 like "run before own traffic is attached" "$(status_of loader run -- true)" "^3 .*(not attached|attach)"
 own_up --ports $PORT,udp/$PORT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # test --local says who is left alone and why, and what is in the way of own traffic.
 . "$(dirname "$0")/../lib/test.sh"
-. "$LIB/schema.sh"
-. "$LIB/own.sh"
+. "$(dirname "$0")/../lib/schema.sh"
+. "$(dirname "$0")/../lib/own.sh"
 
 OWN_BIND=loopback # else clients could dial it
 FLOW=(tcp "$ROUTER4:40000" "$SERVER4:$PORT")
