@@ -220,6 +220,7 @@ static void follow_proxies(void)
 		fflush(stdout);
 		fd.fd = own_proxies_fd(&proxies);
 		poll(&fd, 1, -1);
+		own_proxies_drain(&proxies);
 	}
 }
 

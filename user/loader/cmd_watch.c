@@ -263,7 +263,11 @@ static bool wait_for_news(struct watch *w)
 
 		if (n > 0 && fds[0].revents && stop_asked(w))
 			return false;
-		if (w->unread || (n > 0 && fds[2].revents))
+		if (n > 0 && fds[2].revents) {
+			own_proxies_drain(&w->proxies);
+			return true;
+		}
+		if (w->unread)
 			return true;
 		if (n > 0 && fds[1].revents && monitor_read(&w->monitor)) {
 			usleep(SETTLE_MS * 1000);

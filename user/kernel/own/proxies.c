@@ -267,6 +267,11 @@ int own_proxies_fd(const struct own_proxies *proxies)
 	return own_remade_fd(&proxies->remade);
 }
 
+void own_proxies_drain(const struct own_proxies *proxies)
+{
+	own_remade_drain(&proxies->remade);
+}
+
 int own_exclude_proxies(const struct state *state, struct own_proxies *proxies,
 			const struct own_proxies_report *report)
 {
@@ -276,7 +281,6 @@ int own_exclude_proxies(const struct state *state, struct own_proxies *proxies,
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	own_remade_drain(&proxies->remade);
 	own_service_follow(&x, &proxies->services);
 	err = own_paths_follow(state, &x);
 	if (!err)

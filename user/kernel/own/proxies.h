@@ -37,6 +37,8 @@ struct own_proxies_report {
 
 /* For poll(2): readable when own_exclude_proxies is to be called at once; -1: never. */
 int own_proxies_fd(const struct own_proxies *proxies);
+/* After that, and before that call: the descriptor is no longer readable. */
+void own_proxies_drain(const struct own_proxies *proxies);
 
 /*
  * To be called before the hooks are attached, after every change of the policy, and again and again
