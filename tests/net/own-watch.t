@@ -119,6 +119,20 @@ stop $WATCH
 do_ok "detach --all" loader detach --all
 wait_for 5 rmdir "$CGROUP/gone"
 
+# --- a watched cgroup is made after own traffic was detached ---
+printf '[loader]\nlocal = yes\nown-exclude = %s/later\n' "${CGROUP#"$CGROUPS"}" >"$WORK/w.conf"
+do_ok "a cgroup is excluded before it is there" loader apply "$WORK/w.conf"
+ok "watch runs" watch_start watch
+do_ok "detach --local" loader detach --local
+mkdir "$CGROUP/later"
+cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$WATCH/stat"; }
+before=$(cpu_ticks)
+sleep 2 # nothing happens that could be waited for
+ok "watch still waits between two looks" test $(($(cpu_ticks) - before)) -lt 60
+rmdir "$CGROUP/later"
+stop $WATCH
+do_ok "detach --all" loader detach --all
+
 # --- watch with a file ---
 printf '[loader]\nlocal = yes\n[rule a]\nlocal = yes\nports = %s\nproxy = %s\n' $PORT $PROXY_PORT >"$WORK/w.conf"
 ok "watch with a file" watch_start watch --config "$WORK/w.conf"
