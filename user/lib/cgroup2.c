@@ -53,7 +53,7 @@ const char *cgroup2_below_mount(const char *path)
 }
 
 /* The handle of its directory is the id that the kernel's bpf_get_current_cgroup_id returns. */
-static int id_of(const char *dir, __u64 *ret_id)
+static int id_at(int fd, const char *path, int flags, __u64 *ret_id)
 {
 	union {
 		struct file_handle handle;
@@ -61,7 +61,7 @@ static int id_of(const char *dir, __u64 *ret_id)
 	} h = { .handle.handle_bytes = sizeof(*ret_id) };
 	int mount;
 
-	if (name_to_handle_at(AT_FDCWD, dir, &h.handle, &mount, 0))
+	if (name_to_handle_at(fd, path, &h.handle, &mount, flags))
 		return -errno;
 	memcpy(ret_id, h.handle.f_handle, sizeof(*ret_id));
 	return 0;
@@ -83,7 +83,12 @@ int cgroup2_id(const char *path, __u64 *ret_id)
 	char dir[PATH_MAX];
 	int err = full_path(path, dir, sizeof(dir));
 
-	return err ? err : id_of(dir, ret_id);
+	return err ? err : id_at(AT_FDCWD, dir, 0, ret_id);
+}
+
+int cgroup2_id_of(int fd, __u64 *ret_id)
+{
+	return id_at(fd, "", AT_EMPTY_PATH, ret_id);
 }
 
 int cgroup2_open(const char *path)

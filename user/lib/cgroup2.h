@@ -15,6 +15,8 @@ const char *cgroup2_below_mount(const char *path);
 
 /* path: below the mount, with a slash before it, as in /proc/PID/cgroup. 0, -ENODEV or -errno. */
 int cgroup2_id(const char *path, __u64 *ret_id);
+/* The same of an open directory. */
+int cgroup2_id_of(int fd, __u64 *ret_id);
 
 /* Of a process, as in /proc/PID/cgroup. 0, -ENODEV: it is in none, -ENAMETOOLONG or -errno. */
 int cgroup2_of(pid_t pid, char *buf, size_t size);

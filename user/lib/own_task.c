@@ -99,6 +99,18 @@ int own_task_read(pid_t pid, struct own_task *ret_task)
 	return 0;
 }
 
+pid_t own_task_parent(pid_t pid)
+{
+	__cleanup_file FILE *file = open_proc(pid, "status");
+	char line[256];
+	int parent = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "PPid: %d", &parent) == 1)
+			break;
+	return parent;
+}
+
 int own_task_enter(int map, const struct own_task *task)
 {
 	return bpf_map_update_elem(map, &task->key, &task->start, BPF_ANY) ? -errno : 0;

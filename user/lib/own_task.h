@@ -21,6 +21,9 @@ struct own_task {
  */
 int own_task_read(pid_t pid, struct own_task *ret_task);
 
+/* The process that started it, or who has inherited it. 0: not known. */
+pid_t own_task_parent(pid_t pid);
+
 /* 0 or -errno; -E2BIG: the map is full. */
 int own_task_enter(int map, const struct own_task *task);
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "lib/cgroup2.h"
 #include "lib/plain.h"
 #include "lib/util.h"
 
@@ -67,9 +68,9 @@ int process_open(pid_t pid, struct process *ret_process)
 
 	process.pid = pid;
 	process.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* EINVAL, or ENOENT since Linux 6.15: a thread; EINVAL also: not a number of one */
 	if (process.pidfd < 0)
-		return errno == EINVAL ? -ESRCH :
-					 -errno; /* EINVAL: a thread, or not a number of one */
+		return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
 	err = read_identity(pid, &process.identity);
 	if (err)
 		return err;
@@ -142,23 +143,9 @@ int process_take_fd(const struct process *process, int number)
 
 int process_cgroup(const struct process *process, char *buf)
 {
-	__cleanup_file FILE *file = NULL;
-	char path[32], line[PROCESS_CGROUP_LEN + 8];
+	int err = cgroup2_of(process->pid, buf, PROCESS_CGROUP_LEN);
 
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)process->pid);
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	while (fgets(line, sizeof(line), file)) {
-		if (strncmp(line, "0::/", 4))
-			continue;
-		if (!strchr(line, '\n'))
-			return -ENAMETOOLONG;
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(buf, PROCESS_CGROUP_LEN, "%s", line + 3);
-		return is_alive(process) ? 0 : -ESRCH;
-	}
-	return -ENODEV;
+	return err ? err : is_alive(process) ? 0 : -ESRCH;
 }
 
 __u64 process_netns(const struct process *process)

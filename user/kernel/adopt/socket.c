@@ -7,12 +7,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "kernel/state/state.h"
 #include "lib/mapped.h"
 #include "lib/util.h"
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
 #ifndef IPV6_RECVORIGDSTADDR
 #define IPV6_RECVORIGDSTADDR 74
 #endif
@@ -29,20 +27,19 @@ static int option_of(int fd, int level, int name)
 	return getsockopt(fd, level, name, &value, &len) ? 0 : value;
 }
 
-static __u64 cookie_of(int fd, int name)
+static __u64 cookie_of(int fd)
 {
 	__u64 cookie = 0;
 	socklen_t len = sizeof(cookie);
 
-	return getsockopt(fd, SOL_SOCKET, name, &cookie, &len) ? 0 : cookie;
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) ? 0 : cookie;
 }
 
 static bool is_here(int fd)
 {
-	__cleanup_close int own = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	__u64 netns = cookie_of(fd, SO_NETNS_COOKIE);
+	const __u64 netns = state_netns_cookie_of(fd);
 
-	return own >= 0 && netns && netns == cookie_of(own, SO_NETNS_COOKIE);
+	return netns && netns == state_netns_cookie();
 }
 
 static void read_place(int fd, struct socket_info *info)
@@ -87,7 +84,7 @@ static void read_learning(int fd, struct socket_info *info)
 
 int socket_examine(int fd, struct socket_info *ret_info)
 {
-	struct socket_info info = { .cookie = cookie_of(fd, SO_COOKIE) };
+	struct socket_info info = { .cookie = cookie_of(fd) };
 	struct stat st;
 
 	if (!info.cookie || fstat(fd, &st))

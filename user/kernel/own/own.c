@@ -4,13 +4,8 @@
 
 #include <bpf/bpf.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "lib/util.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
 
 /* In the BPF object, except for the last one. */
 static const char *const maps[OWN_MAP_MAX] = {
@@ -50,15 +45,6 @@ char *own_link_path(const struct state *state, enum own_prog prog, char *buf)
 	snprintf(name, sizeof(name), "links/%s", progs[prog]);
 	pindir_path(&state->pins, name, buf);
 	return buf;
-}
-
-__u64 own_netns_cookie(void)
-{
-	__cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	__u64 cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-	return fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) ? 0 : cookie;
 }
 
 /* ---- open --------------------------------------------------------------- */

@@ -87,9 +87,6 @@ int own_publish_progs(const struct state *state);
 /* Removes the pins of maps and programs. */
 int own_remove(const struct state *state);
 
-/* Of the network namespace, as sockets of it have it; 0: the kernel does not say. */
-__u64 own_netns_cookie(void);
-
 /* The path of a pin in links/; buf: STATE_PATH_LEN bytes. */
 char *own_link_path(const struct state *state, enum own_prog prog, char *buf);
 

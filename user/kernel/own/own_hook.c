@@ -48,21 +48,6 @@ int own_cgroup_open(const char *path)
 	return fd == -ENOENT && *path == '/' ? open_dir(path) : fd;
 }
 
-__u64 own_cgroup_id(int fd)
-{
-	union {
-		struct file_handle handle;
-		__u8 room[sizeof(struct file_handle) + sizeof(__u64)];
-	} h = { .handle.handle_bytes = sizeof(__u64) };
-	__u64 id = 0;
-	int mount;
-
-	if (name_to_handle_at(fd, "", &h.handle, &mount, AT_EMPTY_PATH))
-		return 0;
-	memcpy(&id, h.handle.f_handle, sizeof(id));
-	return id;
-}
-
 /* ---- links -------------------------------------------------------------- */
 
 static int open_link(const struct state *state, enum own_prog prog, struct bpf_link_info *ret_info)
@@ -83,6 +68,13 @@ __u64 own_hook_cgroup(const struct state *state, enum own_prog prog)
 	__cleanup_close int link = open_link(state, prog, &info);
 
 	return link < 0 || info.type != BPF_LINK_TYPE_CGROUP ? 0 : info.cgroup.cgroup_id;
+}
+
+bool own_hook_is_on(const struct state *state, enum own_prog prog, int cgroup)
+{
+	__u64 id;
+
+	return !cgroup2_id_of(cgroup, &id) && own_hook_cgroup(state, prog) == id;
 }
 
 bool own_hook_runs(const struct state *state, const struct own *own, enum own_prog prog)
@@ -123,12 +115,11 @@ int own_hook_off(const struct state *state, enum own_prog prog)
  */
 int own_hook_on(const struct state *state, const struct own *own, enum own_prog prog, int cgroup)
 {
-	__u64 present = own_hook_cgroup(state, prog);
 	char path[STATE_PATH_LEN];
 	__cleanup_close int link = -1;
 	int err;
 
-	if (present && present == own_cgroup_id(cgroup))
+	if (own_hook_is_on(state, prog, cgroup))
 		return own_hook_move(state, own, prog);
 	err = own_hook_off(state, prog);
 	if (err)

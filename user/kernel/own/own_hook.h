@@ -18,11 +18,11 @@
  * -ENODEV: cgroup2 is not mounted; -EMEDIUMTYPE: it is no cgroup of version 2; -errno.
  */
 int own_cgroup_open(const char *path);
-/* 0: it cannot be found out. */
-__u64 own_cgroup_id(int fd);
 
 /* The id of the cgroup that the link is on. 0: there is no link, or its cgroup is gone. */
 __u64 own_hook_cgroup(const struct state *state, enum own_prog prog);
+/* Is there a link, on the cgroup of this directory? False also if its id cannot be found out. */
+bool own_hook_is_on(const struct state *state, enum own_prog prog, int cgroup);
 /* Does the link, if there is one, run this program? */
 bool own_hook_runs(const struct state *state, const struct own *own, enum own_prog prog);
 

@@ -114,21 +114,6 @@ static bool same_program(pid_t a, pid_t b)
 	       first.st_ino == second.st_ino;
 }
 
-/* 0: not known. */
-static pid_t parent_of(pid_t pid)
-{
-	__cleanup_file FILE *file = NULL;
-	char path[32], line[256];
-	int parent = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "PPid: %d", &parent) == 1)
-			break;
-	return parent;
-}
-
 /* Managers of services: what they start is not theirs. */
 static bool is_manager(pid_t pid)
 {
@@ -143,14 +128,15 @@ static bool passes_on(const struct socket_holders *holders, pid_t pid)
 	if (is_manager(pid))
 		return true;
 	for (size_t i = 0; i < holders->n; i++)
-		if (parent_of(holders->pids[i]) == pid && !same_program(pid, holders->pids[i]))
+		if (own_task_parent(holders->pids[i]) == pid &&
+		    !same_program(pid, holders->pids[i]))
 			return true;
 	return false;
 }
 
 static int exclude_holder(const struct own_exclusion *x, pid_t pid)
 {
-	pid_t parent = parent_of(pid);
+	pid_t parent = own_task_parent(pid);
 	int err = own_exclude_task(x, pid);
 
 	if (err)
@@ -277,16 +263,16 @@ int own_exclude_proxies(const struct state *state, struct own_proxies *proxies,
 {
 	struct own_exclusion x __cleanup_exclusion = OWN_EXCLUSION_CLOSED;
 	struct wanted wanted __cleanup_wanted = { 0 };
-	int err = own_exclusion_open(state, &x);
+	int followed, err = own_exclusion_open(state, &x);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	own_service_follow(&x, &proxies->services);
-	err = own_paths_follow(state, &x);
-	if (!err)
-		err = find_wanted(state, &wanted);
+	followed = own_paths_follow(state, &x);
+	err = find_wanted(state, &wanted);
 	if (!err && must_look(proxies, &wanted))
 		err = look(&x, proxies, &wanted, report);
+	err = first_error(followed, err);
 	return first_error(err, watch_cgroups(state, proxies));
 }
 

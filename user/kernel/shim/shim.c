@@ -3,16 +3,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "lib/cgroup2.h"
 #include "shim.skel.h"
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
 #define PIN_SHIMS "internal/shims"
 
 /* The value of internal/shims; the key is the path, SHIM_PATH_LEN bytes. */
@@ -30,6 +25,15 @@ static void cleanup_shim(struct shim_bpf **skel)
 
 /* ---- paths -------------------------------------------------------------- */
 
+/* No part is "..", which would lead to another cgroup, or empty. */
+static bool is_plain(const char *path)
+{
+	for (const char *part = path; part; part = strchr(part + 1, '/'))
+		if (!strcmp(part, "/..") || !strncmp(part, "/../", 4) || !strncmp(part, "//", 2))
+			return false;
+	return true;
+}
+
 int shim_path(const char *text, char *ret_path)
 {
 	size_t len;
@@ -43,22 +47,7 @@ int shim_path(const char *text, char *ret_path)
 	if (len >= SHIM_PATH_LEN - 1)
 		return -ENAMETOOLONG;
 	snprintf(ret_path, SHIM_PATH_LEN, "%.*s", len ? (int)len : 1, len ? text : "/");
-	return strstr(ret_path, "/../") || strstr(ret_path, "//") ? -EINVAL : 0;
-}
-
-static int open_cgroup(const char *path)
-{
-	char dir[PATH_MAX];
-	size_t len;
-	int fd, err = cgroup2_mount(dir, sizeof(dir));
-
-	if (err)
-		return err;
-	len = strlen(dir);
-	if ((size_t)snprintf(dir + len, sizeof(dir) - len, "%s", path) >= sizeof(dir) - len)
-		return -ENAMETOOLONG;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return is_plain(ret_path) ? 0 : -EINVAL;
 }
 
 static char *link_pin(__u64 id, char *buf, size_t size)
@@ -125,18 +114,9 @@ static int forget(const struct state *state, const char *path)
 
 /* ---- attaching ---------------------------------------------------------- */
 
-static __u64 own_cookie(void)
-{
-	__cleanup_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	__u64 cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-	return fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) ? 0 : cookie;
-}
-
 static int load(const struct state *state, struct shim_bpf *skel)
 {
-	const __u64 cookie = own_cookie();
+	const __u64 cookie = state_netns_cookie();
 	int err;
 
 	if (!cookie)
@@ -189,8 +169,8 @@ static int unpin(const struct state *state, __u64 id)
 int shim_on(const struct state *state, const char *path, bool adopted, bool *ret_made)
 {
 	struct shim_value old = { 0 }, value = { .adopted = adopted };
-	__cleanup_close int cgroup = open_cgroup(path);
-	int err = cgroup < 0 ? cgroup : cgroup2_id(path, &value.id);
+	__cleanup_close int cgroup = cgroup2_open(path);
+	int err = cgroup < 0 ? cgroup : cgroup2_id_of(cgroup, &value.id);
 
 	if (err)
 		return err;

@@ -3,8 +3,12 @@
 
 #include <bpf/bpf.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
 #define CONFIG_MAX_SIZE 256 /* of the config map's value, in any ABI */
 
 static const struct {
@@ -130,6 +134,21 @@ __u64 state_netns(void)
 	struct stat st;
 
 	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
+}
+
+__u64 state_netns_cookie_of(int socket)
+{
+	__u64 cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) ? 0 : cookie;
+}
+
+__u64 state_netns_cookie(void)
+{
+	__cleanup_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? 0 : state_netns_cookie_of(fd);
 }
 
 int state_pin(const struct pindir *pins, const char *name, int fd)

@@ -177,5 +177,8 @@ char *state_lookup_path(const struct state *state, char *buf);
 
 /* Inode number of the current network namespace, or 0. */
 __u64 state_netns(void);
+/* Its cookie, by which BPF programs know it, and that of a socket. 0: the kernel has none. */
+__u64 state_netns_cookie(void);
+__u64 state_netns_cookie_of(int socket);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/own/sender.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "lib/cgroup2.h"
@@ -24,22 +25,13 @@ static int add_cgroups(const char *path, struct own_sender *sender)
 }
 
 /* Without cgroup2 a process is in none. */
-static int add_cgroups_of(const char *pid, struct own_sender *sender)
+static int add_cgroups_of(pid_t pid, struct own_sender *sender)
 {
-	__cleanup_file FILE *file = NULL;
-	__cleanup_free char *line = NULL;
-	char path[64];
-	size_t room = 0;
-	int err = 0;
+	char path[PATH_MAX];
+	int err = cgroup2_of(pid, path, sizeof(path));
 
-	snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
-	file = fopen(path, "re");
-	while (file && getline(&line, &room, file) >= 0) {
-		if (strncmp(line, "0::", 3))
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		err = add_cgroups(line + 3, sender);
-	}
+	if (!err)
+		err = add_cgroups(path, sender);
 	return err == -ENODEV || err == -ENOENT ? 0 : err;
 }
 
@@ -54,7 +46,7 @@ int own_sender_find(const struct rule *named, struct own_sender *ret_sender)
 		if (sets[kind].n)
 			s.takes.id[kind] = sets[kind].items[0].first;
 	if (!sets[TPROXY_OWNER_CGROUP].n)
-		err = add_cgroups_of("self", &s);
+		err = add_cgroups_of(getpid(), &s);
 	else if (cgroup->name)
 		err = add_cgroups(cgroup->name, &s);
 	else
@@ -67,7 +59,7 @@ int own_sender_find(const struct rule *named, struct own_sender *ret_sender)
 }
 
 /* The real user and group, as bpf_get_current_uid_gid gives them. */
-static int read_ids(const char *pid, struct own_sender *sender)
+static int read_ids(pid_t pid, struct own_sender *sender)
 {
 	__cleanup_file FILE *file = NULL;
 	__cleanup_free char *line = NULL;
@@ -75,7 +67,7 @@ static int read_ids(const char *pid, struct own_sender *sender)
 	size_t room = 0;
 	int found = 0;
 
-	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	file = fopen(path, "re");
 	while (file && getline(&line, &room, file) >= 0) {
 		char *value = line + strcspn(line, "\t") + 1;
@@ -94,13 +86,10 @@ static int read_ids(const char *pid, struct own_sender *sender)
 int own_sender_of(pid_t pid, struct own_sender *ret_sender)
 {
 	struct own_sender s = { 0 };
-	char text[16];
-	int err;
+	int err = read_ids(pid, &s);
 
-	snprintf(text, sizeof(text), "%d", (int)pid);
-	err = read_ids(text, &s);
 	if (!err)
-		err = add_cgroups_of(text, &s);
+		err = add_cgroups_of(pid, &s);
 	if (err)
 		return err;
 	*ret_sender = s;

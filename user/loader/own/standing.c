@@ -1,33 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/own/standing.h"
 
-#include <string.h>
-
 #include "kernel/own/exclude.h"
 #include "lib/own_task.h"
 #include "lib/util.h"
-
-/* ---- a process ---------------------------------------------------------- */
-
-/* Field 4 of its line; the name before it, in brackets, may have any characters. 0: none is known. */
-static pid_t parent_of(pid_t pid)
-{
-	__cleanup_file FILE *file = NULL;
-	__cleanup_free char *text = NULL;
-	const char *after;
-	char path[64];
-	size_t room = 0;
-	int parent;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (!file || getdelim(&text, &room, '\0', file) < 0)
-		return 0;
-	after = strrchr(text, ')');
-	return after && sscanf(after, ") %*c %d", &parent) == 1 ? parent : 0;
-}
-
-/* ---- the maps ----------------------------------------------------------- */
 
 /* What a proxy starts belongs to it. */
 static bool task_is_noted(const struct own_exclusion *x, pid_t pid)
@@ -37,7 +13,7 @@ static bool task_is_noted(const struct own_exclusion *x, pid_t pid)
 	for (int i = 0; i < TPROXY_OWN_ANCESTORS && pid > 0; i++) {
 		if (!own_task_read(pid, &task) && own_task_is_excluded(x, &task))
 			return true;
-		pid = parent_of(pid);
+		pid = own_task_parent(pid);
 	}
 	return false;
 }

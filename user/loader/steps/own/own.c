@@ -64,7 +64,7 @@ static int create(struct own_run *run)
 	int err;
 
 	own_salvage(&session->state, &run->own);
-	config->netns = own_netns_cookie();
+	config->netns = state_netns_cookie();
 	config->mark = want->mark ? want->mark : config->mark;
 	config->table = want->table ? want->table : config->table;
 	take_rest(want, &run->own);
@@ -102,7 +102,7 @@ static int update(struct own_run *run)
 	if (err || run->session->dry_run)
 		return err;
 	take_rest(want, own);
-	own->config.netns = own_netns_cookie();
+	own->config.netns = state_netns_cookie();
 	err = own_write(own);
 	if (err)
 		log_error("own traffic: cannot write its configuration: %s", strerror(-err));
@@ -134,7 +134,7 @@ static int check_host(const struct own_run *run)
 	const char *path = run->want->cgroup ? run->want->cgroup : "";
 	__cleanup_close int fd = own_cgroup_open(path);
 
-	if (!own_netns_cookie()) {
+	if (!state_netns_cookie()) {
 		log_error(
 			"own traffic: this kernel has no cookies of network namespaces (Linux 6.1 "
 			"has them)");

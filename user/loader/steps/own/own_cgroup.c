@@ -18,11 +18,11 @@ static const char *place_text(const char *path)
 	return *path ? path : "/";
 }
 
-static bool is_on(const struct own_run *run, enum own_prog prog, __u64 cgroup)
+static bool is_on(const struct own_run *run, enum own_prog prog, int cgroup)
 {
 	const struct state *state = &run->session->state;
 
-	return !run->session->dry_run && own_hook_cgroup(state, prog) == cgroup &&
+	return !run->session->dry_run && own_hook_is_on(state, prog, cgroup) &&
 	       own_hook_runs(state, &run->own, prog);
 }
 
@@ -30,7 +30,7 @@ static int hook_on(struct own_run *run, enum own_prog prog, int cgroup)
 {
 	int err;
 
-	if (is_on(run, prog, own_cgroup_id(cgroup)))
+	if (is_on(run, prog, cgroup))
 		return 0;
 	log_step("cgroup %s: attach %s", place_text(run->own.cgroup), own_prog_name(prog));
 	run->changed |= OWN_PART_HOOKS;
