@@ -8,7 +8,6 @@
 #include "kernel/events/report.h"
 #include "kernel/shim/shim.h"
 #include "lib/listeners.h"
-#include "loader/adopt/take.h"
 #include "loader/adopt/words.h"
 
 /* Who holds a socket may become the program that was adopted: look at each look, then rarely. */

@@ -7,10 +7,11 @@
 #ifndef TPROXY_LOADER_ADOPT_FOLLOW_H
 #define TPROXY_LOADER_ADOPT_FOLLOW_H
 
+#include "loader/adopt/take.h"
 #include "loader/app/session.h"
 
 /* Listeners at an adopted port that belong to others: not looked for at each look. */
-#define FOLLOW_STRANGERS 64
+#define FOLLOW_STRANGERS TAKE_MAX
 
 enum follow_news {
 	FOLLOW_ADOPTED,  /* again */

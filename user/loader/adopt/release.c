@@ -17,6 +17,7 @@ struct release {
 	const struct record *record; /* that is released now */
 	size_t left;                 /* sockets that are still to be found */
 	const struct process *process;
+	int err; /* of the record */
 	int result;
 };
 
@@ -83,7 +84,7 @@ static int visit_socket(int number, __u32 inode, void *arg)
 	if (err)
 		log_error("%s of %s: cannot be released: %s", text, r->process->comm,
 			  strerror(-err));
-	r->result = first_error(r->result, err);
+	r->err = first_error(r->err, err);
 	/* Once it is done, other descriptors of the same socket are of no interest. */
 	socket->value.key.port = 0;
 	return !--r->left;
@@ -122,7 +123,7 @@ static int release_sockets(struct release *r)
 	if (r->left)
 		process_walk(visit_process, r);
 	if (!r->left)
-		return 0;
+		return r->err;
 	log_error("%s: %zu of its sockets cannot be reached, and stay transparent (run as root)",
 		  words_record(r->record, text), r->left);
 	return -EACCES;
@@ -137,6 +138,7 @@ static void release_record(struct release *r, size_t i)
 	int err;
 
 	r->record = &record;
+	r->err = 0;
 	err = release_sockets(r);
 	r->records.items[i].value.cgroup[0] = '\0'; /* it needs no shim any more */
 	err = first_error(err, shims_release(r->session, &r->records, &record));
