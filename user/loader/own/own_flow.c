@@ -5,14 +5,13 @@
 #include <string.h>
 
 #include "kernel/maps/policy_maps.h"
+#include "kernel/own/own_hook.h"
 #include "lib/addrset.h"
 #include "lib/log.h"
 #include "lib/mapped.h"
 #include "loader/check/tools/listening.h"
 #include "loader/own/standing.h"
 #include "policy/scope.h"
-
-#define IFINDEX_LO 1
 
 /* ---- the decision ------------------------------------------------------- */
 
@@ -22,7 +21,7 @@ static int is_for_this_host(struct session *session, const struct endpoint *dst,
 	struct prefix prefix = { .family = dst->family, .len = dst->family == AF_INET ? 32 : 128 };
 	struct addrset local = { 0 };
 	struct addrset_key key;
-	int err = addrset_read(&local, &session->nl);
+	int err = addrset_read_with_broadcast(&local, &session->nl);
 
 	memcpy(prefix.addr, dst->addr, sizeof(prefix.addr));
 	addrset_key(dst->family, dst->addr, &key);
@@ -148,7 +147,7 @@ static int read_policy(struct session *session, const struct own_flow *own, stru
 		err = policy_copy(&own->config->policy, policy);
 		return err ? err : tables_compile(policy, tables);
 	}
-	if (policy_maps_iface_get(&session->state, IFINDEX_LO, lo))
+	if (policy_maps_iface_get(&session->state, OWN_IFINDEX, lo))
 		*lo = (struct tproxy_iface){ 0 };
 	err = policy_maps_read(&session->state, policy);
 	return err ? err : policy_maps_read_tables(&session->state, tables);

@@ -7,6 +7,18 @@
 #include "lib/cgroup2.h"
 #include "lib/util.h"
 
+/* Those that the programs look at. */
+static void keep_topmost(struct own_sender *sender)
+{
+	const size_t n = sender->takes.n_cgroups;
+
+	if (n <= TPROXY_OWN_LEVELS)
+		return;
+	memmove(sender->cgroups, sender->cgroups + n - TPROXY_OWN_LEVELS,
+		TPROXY_OWN_LEVELS * sizeof(sender->cgroups[0]));
+	sender->takes.n_cgroups = TPROXY_OWN_LEVELS;
+}
+
 /* A path and those above it. */
 static int add_cgroups(const char *path, struct own_sender *sender)
 {
@@ -21,6 +33,7 @@ static int add_cgroups(const char *path, struct own_sender *sender)
 			break;
 		slash[slash == copy] = '\0';
 	}
+	keep_topmost(sender);
 	return err;
 }
 
