@@ -97,12 +97,15 @@ static int update(struct own_run *run)
 {
 	const struct own_want *want = run->want;
 	struct own *own = &run->own;
+	const struct own before = *own;
 	int err = check_fixed(want, &own->config);
 
 	if (err || run->session->dry_run)
 		return err;
 	take_rest(want, own);
 	own->config.netns = state_netns_cookie();
+	if (!memcmp(&before, own, sizeof(before)))
+		return 0;
 	err = own_write(own);
 	if (err)
 		log_error("own traffic: cannot write its configuration: %s", strerror(-err));
@@ -132,7 +135,8 @@ static int prepare(struct own_run *run)
 static int check_host(const struct own_run *run)
 {
 	const char *path = run->want->cgroup ? run->want->cgroup : "";
-	__cleanup_close int fd = own_cgroup_open(path);
+	__cleanup_close int fd =
+		strlen(path) < OWN_PLACE_LEN ? own_cgroup_open(path) : -ENAMETOOLONG;
 
 	if (!state_netns_cookie()) {
 		log_error(
