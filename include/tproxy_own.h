@@ -56,8 +56,8 @@ struct tproxy_own_task {
 
 /* Who sends. One kind of condition that a rule can have beside the flow. */
 enum tproxy_owner_kind {
-	TPROXY_OWNER_UID,    /* of the process, as id -u prints it */
-	TPROXY_OWNER_GID,    /* the primary one, as id -g prints it */
+	TPROXY_OWNER_UID,    /* the real one of the process, as id -ru prints it */
+	TPROXY_OWNER_GID,    /* likewise, id -rg */
 	TPROXY_OWNER_CGROUP, /* the cgroup v2 of the process, or one above it */
 	TPROXY_OWNER_KIND_MAX
 };

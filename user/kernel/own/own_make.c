@@ -63,15 +63,16 @@ static int make_place(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* What *own does not have yet. A map that this build does not have is left out. */
+/* What *own does not have yet. */
 static int keep_maps(const struct bpf_object *obj, struct own *own)
 {
 	for (int i = 0; i < OWN_MAP_MAX; i++) {
-		const struct bpf_map *map = bpf_object__find_map_by_name(obj, own_map_name(i));
-
-		if (own->map[i] >= 0 || (!map && i != OWN_MAP_PLACE))
+		if (own->map[i] >= 0)
 			continue;
-		own->map[i] = map ? duplicate(bpf_map__fd(map)) : make_place();
+		own->map[i] =
+			i == OWN_MAP_PLACE ?
+				make_place() :
+				duplicate(bpf_object__find_map_fd_by_name(obj, own_map_name(i)));
 		if (own->map[i] < 0)
 			return own->map[i];
 	}
@@ -97,8 +98,6 @@ static int pin_map(const struct state *state, const struct own *own, enum own_ma
 	char pin[32];
 	int err;
 
-	if (own->map[map] < 0)
-		return 0;
 	snprintf(pin, sizeof(pin), "internal/%s", own_map_name(map));
 	err = state_pin(&state->pins, pin, own->map[map]);
 	return err == -EEXIST ? 0 : err;

@@ -4,7 +4,6 @@
 
 #include "kernel/hook/chain.h"
 #include "kernel/own/own_hook.h"
-#include "kernel/routing/route.h"
 #include "loader/check/list.h"
 #include "loader/check/own/checked.h"
 
@@ -47,13 +46,6 @@ static void report_hooks(struct checkup *c, const char *first, unsigned int miss
 	problem_next(p, "tproxy-loader attach --local");
 }
 
-/* Of IPv6 there are none where the kernel has none. */
-static bool is_wanted(enum own_prog hook)
-{
-	return (hook != OWN_PROG_CONNECT6 && hook != OWN_PROG_SENDMSG6) ||
-	       route_family_present(AF_INET6);
-}
-
 static void check_cgroup(struct checkup *c)
 {
 	const char *first = NULL;
@@ -63,7 +55,7 @@ static void check_cgroup(struct checkup *c)
 	for (enum own_prog hook = 0; hook < OWN_HOOKS; hook++) {
 		enum hook_state state = state_of(c, hook);
 
-		if (state == HOOK_THERE || !is_wanted(hook))
+		if (state == HOOK_THERE)
 			continue;
 		missing++;
 		if (!first)
