@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/routing/own_route.h"
 
+#include <arpa/inet.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
@@ -91,8 +92,7 @@ struct first {
 	__u8 addr[16];
 };
 
-/* Neither of loopback nor of the link only. */
-static bool is_usable(__u8 family, const __u8 *a)
+bool own_source_is_usable(__u8 family, const __u8 *a)
 {
 	static const __u8 loopback6[16] = { [15] = 1 };
 
@@ -105,7 +105,8 @@ static int take_first(const struct address *address, void *arg)
 {
 	struct first *first = arg;
 
-	if (address->family != first->family || !is_usable(address->family, address->addr))
+	if (address->family != first->family ||
+	    !own_source_is_usable(address->family, address->addr))
 		return 0;
 	first->found = true;
 	memcpy(first->addr, address->addr, sizeof(first->addr));
@@ -121,7 +122,7 @@ int own_source_find(struct nl *nl, __u8 family, struct own_source *ret_source)
 	*ret_source = (struct own_source){ .found = false };
 	if (!err && out.type == RTN_UNICAST && out.ifindex != if_nametoindex("lo")) {
 		ret_source->out = out.ifindex;
-		ret_source->found = out.has_source && is_usable(family, out.source);
+		ret_source->found = out.has_source && own_source_is_usable(family, out.source);
 		memcpy(ret_source->addr, out.source, sizeof(out.source));
 		if (ret_source->found)
 			return 0;
@@ -135,6 +136,27 @@ int own_source_find(struct nl *nl, __u8 family, struct own_source *ret_source)
 }
 
 /* ---- routes ------------------------------------------------------------- */
+
+#define TOKEN4_LEN 16
+#define TOKEN6_LEN 96
+
+struct own_route own_route_marked(__u8 family, const struct tproxy_own *config)
+{
+	return (struct own_route){ .family = family, .table = config->table };
+}
+
+struct own_route own_route_tokens(__u8 family, const struct tproxy_own *config)
+{
+	const __be32 token4 = htonl(TPROXY_OWN_TOKEN4);
+	struct own_route route = { .family = family, .table = RT_TABLE_LOCAL };
+
+	route.len = family == AF_INET ? TOKEN4_LEN : TOKEN6_LEN;
+	if (family == AF_INET)
+		memcpy(route.dst, &token4, sizeof(token4));
+	else
+		memcpy(route.dst, config->token6, sizeof(config->token6));
+	return route;
+}
 
 /* local DST dev lo table T proto P */
 static struct nlmsghdr *local_message(struct nl *nl, char *buf, __u16 type, __u16 flags,

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "lib/netlink.h"
+#include "tproxy_own.h"
 
 /* The address that this host sends from, and where. */
 struct own_source {
@@ -20,12 +21,19 @@ struct own_source {
 };
 int own_source_find(struct nl *nl, __u8 family, struct own_source *ret_source);
 
+/* Can packets have this source address? Not one of loopback, nor of the link only. */
+bool own_source_is_usable(__u8 family, const __u8 *addr);
+
 struct own_route {
 	__u8 family;
 	__u8 len; /* of the prefix; 0: default */
 	__u8 dst[16];
 	__u32 table;
 };
+
+/* Those that a configuration needs: for our mark, and for tokens. */
+struct own_route own_route_marked(__u8 family, const struct tproxy_own *config);
+struct own_route own_route_tokens(__u8 family, const struct tproxy_own *config);
 
 /* *ret_source: the one of the route; without one it has no address. */
 int own_route_find(struct nl *nl, const struct own_route *route, bool *ret_there,

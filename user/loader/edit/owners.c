@@ -30,7 +30,7 @@ static int group_id(const char *name, char *room, __u64 *ret_id)
 	return found ? 0 : err ? err : -ENOENT;
 }
 
-static int find_id(enum tproxy_owner_kind kind, const char *name, __u64 *ret_id)
+int owners_find_id(enum tproxy_owner_kind kind, const char *name, __u64 *ret_id)
 {
 	__cleanup_free char *room = NULL;
 
@@ -64,7 +64,7 @@ static int look_up(enum tproxy_owner_kind kind, struct owner_item *owner,
 {
 	bool may_come = kind == TPROXY_OWNER_CGROUP;
 	char text[OWNERS_WHY_LEN];
-	int err = find_id(kind, owner->name, &owner->first);
+	int err = owners_find_id(kind, owner->name, &owner->first);
 
 	owner->last = owner->first;
 	owner->known = !err;

@@ -16,6 +16,9 @@ struct owners_report {
 	void *arg;
 };
 
+/* The id of a user, group or cgroup. 0, -ENOENT: there is none of that name, or -errno. */
+int owners_find_id(enum tproxy_owner_kind kind, const char *name, __u64 *ret_id);
+
 /* Gives the names of a rule their ids. -ENOENT after a reported error. */
 int owners_look_up(struct rule *rule, const struct owners_report *report);
 

@@ -44,7 +44,7 @@ static const char *const routing_texts[ROUTING_MAX] = {
 
 static void read_family(struct own_view *v, struct session *session, size_t i)
 {
-	const struct own_route route = { .family = route_families[i], .table = v->config.table };
+	const struct own_route route = own_route_marked(route_families[i], &v->config);
 	const struct device lo = { .ifindex = OWN_IFINDEX, .name = "lo" };
 	struct own_family *f = &v->family[i];
 	struct own_source now = { .found = false };

@@ -3,13 +3,9 @@
  * Are there rules for own traffic, is it attached, and are there the users, groups and cgroups that
  * these rules name?
  */
-#include <grp.h>
-#include <pwd.h>
-#include <string.h>
-
 #include "kernel/maps/policy_maps.h"
-#include "lib/cgroup2.h"
 #include "loader/check/list.h"
+#include "loader/edit/owners.h"
 
 static void report_not_attached(struct checkup *c, const struct rule *rule)
 {
@@ -25,32 +21,12 @@ static void report_not_attached(struct checkup *c, const struct rule *rule)
 
 /* ---- owners ------------------------------------------------------------- */
 
-/* The id that the name has now. False: nothing has it. */
-static bool look_up(enum tproxy_owner_kind kind, const char *name, __u64 *ret_id)
-{
-	const struct passwd *user;
-	const struct group *group;
-
-	switch (kind) {
-	case TPROXY_OWNER_UID:
-		user = getpwnam(name);
-		*ret_id = user ? user->pw_uid : 0;
-		return user != NULL;
-	case TPROXY_OWNER_GID:
-		group = getgrnam(name);
-		*ret_id = group ? group->gr_gid : 0;
-		return group != NULL;
-	default:
-		return !cgroup2_id(name, ret_id);
-	}
-}
-
 static void report_owner(struct checkup *c, const struct rule *rule, enum tproxy_owner_kind kind,
 			 const struct owner_item *item)
 {
 	struct problem *p;
 	__u64 id = 0;
-	bool there = look_up(kind, item->name, &id);
+	bool there = !owners_find_id(kind, item->name, &id);
 	char text[OWNER_TEXT_LEN];
 
 	if (there && item->known && id == item->first)

@@ -165,33 +165,23 @@ static void check_route(const struct own_routing *r, const char *what,
 /* Tokens are in the table `local`, which the kernel asks first. */
 static void check_routes(const struct own_routing *r)
 {
-	const __be32 token4 = htonl(TPROXY_OWN_TOKEN4);
-	struct own_route marked = { .family = r->family, .table = r->own->table };
-	struct own_route tokens = { .family = r->family, .table = RT_TABLE_LOCAL };
+	const struct own_route marked = own_route_marked(r->family, r->own);
+	const struct own_route tokens = own_route_tokens(r->family, r->own);
 	char what[96];
 
 	snprintf(what, sizeof(what), "the local IPv%c route of table %u", r->digit, r->own->table);
 	check_route(r, what, &marked);
-	tokens.len = r->family == AF_INET ? 16 : 96;
-	if (r->family == AF_INET)
-		memcpy(tokens.dst, &token4, sizeof(token4));
-	else
-		memcpy(tokens.dst, r->own->token6, sizeof(r->own->token6));
 	snprintf(what, sizeof(what), "the local IPv%c route of the addresses for datagrams",
 		 r->digit);
 	check_route(r, what, &tokens);
 }
 
-/* Neither of loopback nor of the link only: without one there are no routes for the family. */
+/* Without one there are no routes for the family. */
 static bool is_usable(const struct addrset_key *key, __u8 family)
 {
 	__u8 addr[16];
 
-	if (mapped_to(key->addr, addr) != family || addrset_is_loopback(key))
-		return false;
-	if (family == AF_INET)
-		return addr[0] != 169 || addr[1] != 254;
-	return addr[0] != 0xfe || (addr[1] & 0xc0) != 0x80;
+	return mapped_to(key->addr, addr) == family && own_source_is_usable(family, addr);
 }
 
 static bool has_address(const struct addrset *addresses, __u8 family)

@@ -13,27 +13,6 @@
 #include "loader/steps/routing/routing.h"
 #include "loader/steps/routing/steps_route.h"
 
-#define TOKEN4_LEN 16
-#define TOKEN6_LEN 96
-
-static struct own_route default_route(__u8 family, const struct tproxy_own *config)
-{
-	return (struct own_route){ .family = family, .table = config->table };
-}
-
-static struct own_route token_route(__u8 family, const struct tproxy_own *config)
-{
-	const __be32 token4 = htonl(TPROXY_OWN_TOKEN4);
-	struct own_route route = { .family = family, .table = RT_TABLE_LOCAL };
-
-	route.len = family == AF_INET ? TOKEN4_LEN : TOKEN6_LEN;
-	if (family == AF_INET)
-		memcpy(route.dst, &token4, sizeof(token4));
-	else
-		memcpy(route.dst, config->token6, sizeof(config->token6));
-	return route;
-}
-
 static void show(const char *verb, const struct own_route *route, const __u8 *source)
 {
 	char dst[INET6_ADDRSTRLEN + 8] = "default", src[INET6_ADDRSTRLEN + 8] = "";
@@ -114,8 +93,8 @@ static int family_on(struct own_run *run, __u8 family, const struct device *lo,
 		     const struct own_source *source)
 {
 	const struct tproxy_own *config = &run->own.config;
-	const struct own_route marked = default_route(family, config);
-	const struct own_route tokens = token_route(family, config);
+	const struct own_route marked = own_route_marked(family, config);
+	const struct own_route tokens = own_route_tokens(family, config);
 	const unsigned int before = run->changed;
 	int err = route_on(run, &marked, source);
 
@@ -142,8 +121,8 @@ static int route_off(struct session *session, const struct own_route *route)
 /* The kernel keeps them with a source that is no address of this host any more. */
 static int family_out(struct own_run *run, __u8 family)
 {
-	const struct own_route marked = default_route(family, &run->own.config);
-	const struct own_route tokens = token_route(family, &run->own.config);
+	const struct own_route marked = own_route_marked(family, &run->own.config);
+	const struct own_route tokens = own_route_tokens(family, &run->own.config);
 	int err;
 
 	if (!run->want->quiet)
@@ -211,8 +190,8 @@ int own_routing_off(struct session *session, const struct tproxy_own *config)
 	int result = 0;
 
 	for (size_t i = 0; i < ROUTE_FAMILIES; i++) {
-		const struct own_route marked = default_route(route_families[i], config);
-		const struct own_route tokens = token_route(route_families[i], config);
+		const struct own_route marked = own_route_marked(route_families[i], config);
+		const struct own_route tokens = own_route_tokens(route_families[i], config);
 
 		if (!route_family_present(route_families[i]))
 			continue;
@@ -228,7 +207,7 @@ static struct own_route token_route_of(const struct session *session, __u8 famil
 	struct own own __cleanup_own = OWN_CLOSED;
 
 	own_salvage(&session->state, &own);
-	return token_route(family, &own.config);
+	return own_route_tokens(family, &own.config);
 }
 
 bool own_tokens_are_there(struct session *session)
