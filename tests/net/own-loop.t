@@ -7,6 +7,7 @@
 
 prepare nginx dns
 own_cgroups
+own_ways
 
 # in the cgroup of the applications, with all it starts
 shared_relay() {
@@ -105,12 +106,11 @@ for source in own client-ip; do
 	detach_all "$source"
 	relay_stop
 done
-# --- an upstream proxy on this host, which is no listener of a rule: left alone by its cgroup ---
-serve_run socks "$ROUTER" sh -c "echo \$\$ >$CGROUP/proxy/cgroup.procs; exec microsocks -i 127.0.0.1 -p 1080"
+# --- an upstream proxy on this host, which is no listener of a rule: the relay names it ---
+serve_run socks "$ROUTER" sh -c "echo \$\$ >$CGROUP/app/cgroup.procs; exec microsocks -i 127.0.0.1 -p 1080"
 wait_for 30 listening "$ROUTER" tcp 1080
 ok "the relay with an upstream starts" shared_relay --upstream socks5://127.0.0.1:1080
 do_ok "attach" loader attach r0 --local --cgroup "$CGROUP" --ports 80 --to all
-do_ok "attach for own traffic" own_attach
 for server in $SERVER4 $SERVER6; do
 	before=$(records 80)
 	like "upstream: curl to $server" "$(get "$server")" "^$(escaped "$(source_for "$server")") "

@@ -43,6 +43,8 @@ static void describe_upstreams(const struct egress *egress, uint64_t now, struct
 	for (unsigned int i = 0; i < list->count; i++) {
 		if (list->items[i].proxy.kind == PROXY_NONE)
 			continue;
+		if (s->upstreams < FLOWS_UPSTREAMS)
+			s->upstream[s->upstreams] = flowwalk_address(&list->items[i].proxy.addr);
 		s->upstreams++;
 		if (now >= atomic_load(&list->items[i].down_until))
 			continue;

@@ -80,7 +80,8 @@ static int want_port(const struct listeners *all, const struct endpoint *proxy,
 	return err;
 }
 
-static int find_wanted(const struct state *state, struct wanted *wanted)
+static int find_wanted(const struct state *state, const struct own_upstreams *upstreams,
+		       struct wanted *wanted)
 {
 	struct listeners all __cleanup_listeners = { 0 };
 	struct policy policy __cleanup_policy = { 0 };
@@ -96,6 +97,8 @@ static int find_wanted(const struct state *state, struct wanted *wanted)
 		if (rule->used && rule->action == TPROXY_ACTION_PROXY && rule->proxy.port)
 			err = want_port(&all, &rule->proxy, wanted);
 	}
+	for (size_t i = 0; i < upstreams->n && !err; i++)
+		err = want_port(&all, &upstreams->items[i], wanted);
 	return err;
 }
 
@@ -212,6 +215,15 @@ static bool must_look(struct own_proxies *proxies, const struct wanted *wanted)
 	return !same;
 }
 
+/* Relays are asked only when their listeners are new, and every now and then: they can read another file. */
+static int find_upstreams(const struct state *state, struct own_proxies *proxies,
+			  struct wanted *wanted)
+{
+	own_upstreams_read(state, &proxies->upstreams);
+	wanted->n = 0;
+	return find_wanted(state, &proxies->upstreams, wanted);
+}
+
 static int look(const struct own_exclusion *x, struct own_proxies *proxies, struct wanted *wanted,
 		const struct own_proxies_report *report)
 {
@@ -269,9 +281,13 @@ int own_exclude_proxies(const struct state *state, struct own_proxies *proxies,
 		return err == -ENOENT ? 0 : err;
 	own_service_follow(&x, &proxies->services);
 	followed = own_paths_follow(state, &x);
-	err = find_wanted(state, &wanted);
-	if (!err && must_look(proxies, &wanted))
-		err = look(&x, proxies, &wanted, report);
+	err = find_wanted(state, &proxies->upstreams, &wanted);
+	if (!err && must_look(proxies, &wanted)) {
+		err = find_upstreams(state, proxies, &wanted);
+		proxies->seen = hash_of(&wanted);
+		if (!err)
+			err = look(&x, proxies, &wanted, report);
+	}
 	err = first_error(followed, err);
 	return first_error(err, watch_cgroups(state, proxies));
 }

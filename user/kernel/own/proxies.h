@@ -6,7 +6,8 @@
  *
  * Noted are: every process that holds such a listener, except for one that only passes it on (init,
  * and the parent of a holder that runs another program); and the parent of a holder that runs the same
- * program, as masters of workers do. What these start later belongs to them (bpf/own_task.bpf.h).
+ * program, as masters of workers do. The same holds for the proxies of this host that a relay connects
+ * through. What these start later belongs to them (bpf/own_task.bpf.h).
  * If all processes in the cgroup of a holder are noted and it is the cgroup of a systemd service, then
  * the cgroup is noted, too, and whenever it is made again: so a restart leaves no gap.
  */
@@ -15,6 +16,7 @@
 
 #include "kernel/own/remade.h"
 #include "kernel/own/service.h"
+#include "kernel/own/upstreams.h"
 #include "kernel/state/state.h"
 
 /* What was found the last time. All 0: nothing yet. Commands that run once need no memory. */
@@ -22,8 +24,9 @@ struct own_proxies {
 	__u64 seen;   /* hash of the listeners */
 	__u64 warned; /* of those that were reported */
 	unsigned int unchanged;
-	struct own_services services; /* that are followed */
-	struct own_remade remade;     /* cgroups of these, and of own-exclude */
+	struct own_upstreams upstreams; /* of relays */
+	struct own_services services;   /* that are followed */
+	struct own_remade remade;       /* cgroups of these, and of own-exclude */
 };
 
 void own_proxies_free(struct own_proxies *proxies);

@@ -100,6 +100,8 @@ struct flows_event {
 #define FLOWS_OWN_PORTS 1u /* flows leave with ports of this host, not only with their client's */
 #define FLOWS_CLIENT_ADDRESS 2u /* flows leave with the address of their client */
 
+#define FLOWS_UPSTREAMS 16
+
 /* Text ends with a 0 byte, or is empty. */
 struct flows_status {
 	struct flows_head head;
@@ -122,6 +124,7 @@ struct flows_status {
 	char upstream_down[128]; /* one that is down, without its password */
 	char log_path[1024];     /* empty: the log goes to standard output */
 	struct flows_event loop; /* flows of the relay itself that came back as new ones */
+	struct flows_address upstream[FLOWS_UPSTREAMS]; /* the first of them; then family 0 */
 };
 
 /* One process has sent all that it has. */
@@ -132,6 +135,6 @@ struct flows_end {
 	uint64_t matched;   /* flows; of FLOWS_KILL: those that were ended */
 };
 
-_Static_assert(sizeof(struct flows_status) == 1320, "the same in all builds");
+_Static_assert(sizeof(struct flows_status) == 1704, "the same in all builds");
 
 #endif

@@ -54,7 +54,7 @@ struct flow_walk *flowwalk_take(struct flow_walk_home *home)
 
 /* ---- one flow ----------------------------------------------------------- */
 
-static struct flows_address address_of(const union saddr *a)
+struct flows_address flowwalk_address(const union saddr *a)
 {
 	struct flows_address address = { .family = (uint8_t)a->sa.sa_family };
 
@@ -82,10 +82,10 @@ static struct flows_record record_of(const struct flow_member *member)
 				      .bytes_down = r->bytes_down,
 				      .datagrams_up = r->datagrams_up,
 				      .datagrams_down = r->datagrams_down,
-				      .client = address_of(&r->client),
-				      .dst = address_of(&r->dst),
-				      .server = address_of(&r->server),
-				      .source = address_of(&r->source),
+				      .client = flowwalk_address(&r->client),
+				      .dst = flowwalk_address(&r->dst),
+				      .server = flowwalk_address(&r->server),
+				      .source = flowwalk_address(&r->source),
 				      .proto = r->proto,
 				      .state = (uint8_t)view.state,
 				      .flags = r->loop ? FLOWS_LOOP : 0 };

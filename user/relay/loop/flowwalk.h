@@ -48,6 +48,11 @@ struct flow_port {
 	bool stopped;
 };
 
+union saddr;
+
+/* As in the answers of a relay. */
+struct flows_address flowwalk_address(const union saddr *a);
+
 /* 0 or -errno; close it in any case. */
 int flowwalk_home_open(struct flow_walk_home *home);
 void flowwalk_home_close(struct flow_walk_home *home);
