@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/util.h"
 #include "policy/import/import.h"
@@ -265,6 +266,37 @@ static void test_endless_chains(void **unused)
 	       "3 left out: chains are nested too deeply; flows do not get to that chain here\n");
 }
 
+/* As lists of a country's networks are used: everything but those. */
+static void test_large_set(void **unused)
+{
+	struct config config __cleanup_config = { 0 };
+	struct import import = { .left_out = left_out, .note = note };
+	__cleanup_free char *text = NULL;
+	size_t len;
+	FILE *file = open_memstream(&text, &len);
+
+	assert_non_null(file);
+	fprintf(file, "create big hash:ip family inet maxelem 65536\n");
+	for (__u32 i = 1; i <= 30000; i++) {
+		const __u32 a = i * 2654435761u;
+
+		fprintf(file, "add big %u.%u.%u.%u\n", a >> 24, a >> 16 & 255, a >> 8 & 255,
+			a & 255);
+	}
+	fprintf(file, "*mangle\n"
+		      "-A PREROUTING -p tcp -m set ! --match-set big dst -j TPROXY --on-port 1 "
+		      "--on-ip 127.0.0.1 --tproxy-mark 1\nCOMMIT\n");
+	fclose(file);
+	file = fmemopen(text, len, "r");
+	assert_non_null(file);
+	remarks[0] = '\0';
+	alarm(120);
+	assert_int_equal(import_iptables(&import, file, &config), 0);
+	alarm(0);
+	fclose(file);
+	assert_true(config.policy.rules[0].to.n > 100000);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -275,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_said),
 		cmocka_unit_test(test_divert),
 		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_large_set),
 		cmocka_unit_test(test_proxy_mark),
 		cmocka_unit_test(test_endless_chains),
 	};

@@ -64,42 +64,79 @@ static int and_prefixes(const struct prefix_set *a, const struct prefix_set *b,
 	return err;
 }
 
-/* Every address outside p: its sibling at each length. */
-static int not_prefix(const struct prefix *p, struct prefix_set *set)
+/* The half of a prefix; high: the one whose next bit is set. */
+static struct prefix half_of(const struct prefix *p, bool high)
 {
-	int err = 0;
+	struct prefix half = *p;
 
-	for (unsigned int bit = 0; bit < p->len && !err; bit++) {
-		struct prefix sibling = *p;
+	half.addr[p->len / 8] |= high ? (__u8)(0x80 >> p->len % 8) : 0;
+	half.len++;
+	return half;
+}
 
-		prefix_shorten(&sibling, bit + 1);
-		sibling.addr[bit / 8] ^= (__u8)(0x80 >> bit % 8);
-		err = prefix_set_append(set, &sibling);
-	}
-	flows_tidy_prefixes(set);
-	return err;
+/* Every address of p that is in none of these n prefixes, which are tidy and all within p. */
+static int not_within(const struct prefix *p, const struct prefix *in, size_t n,
+		      struct prefix_set *set)
+{
+	struct prefix low, high;
+	size_t below = 0;
+	int err;
+
+	if (!n)
+		return prefix_set_append(set, p);
+	if (in[0].len == p->len)
+		return 0;
+	low = half_of(p, false);
+	high = half_of(p, true);
+	while (below < n && prefix_covers(&low, &in[below]))
+		below++;
+	err = not_within(&low, in, below, set);
+	return err ? err : not_within(&high, in + below, n - below, set);
 }
 
 int flows_not_prefixes(const struct prefix_set *set, __u8 family, struct prefix_set *ret_set)
 {
 	const struct prefix every = { .family = family };
-	struct prefix_set rest = { 0 };
-	int err = prefix_set_append(&rest, &every);
+	struct prefix_set in = { 0 }, rest = { 0 };
+	int err = 0;
 
-	for (size_t i = 0; i < set->n && !err; i++) {
-		struct prefix_set outside = { 0 }, both = { 0 };
-
-		err = not_prefix(&set->items[i], &outside);
-		if (!err)
-			err = and_prefixes(&rest, &outside, &both);
-		free(outside.items);
-		free(rest.items);
-		rest = both;
-	}
+	for (size_t i = 0; i < set->n && !err; i++)
+		if (set->items[i].family == family)
+			err = prefix_set_append(&in, &set->items[i]);
+	flows_tidy_prefixes(&in);
+	if (!err)
+		err = not_within(&every, in.items, in.n, &rest);
+	free(in.items);
 	if (err)
 		free(rest.items);
 	else
 		*ret_set = rest;
+	return err;
+}
+
+bool flows_prefixes_cover(const struct prefix_set *outer, const struct prefix_set *inner)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < inner->n; i++) {
+		const struct prefix *p = &inner->items[i];
+
+		while (at < outer->n && prefix_cmp(&outer->items[at], p) < 0 &&
+		       !prefix_covers(&outer->items[at], p))
+			at++;
+		if (at == outer->n || !prefix_covers(&outer->items[at], p))
+			return false;
+	}
+	return true;
+}
+
+int flows_add_prefixes(struct prefix_set *to, const struct prefix_set *from)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < from->n && !err; i++)
+		err = prefix_set_append(to, &from->items[i]);
+	flows_tidy_prefixes(to);
 	return err;
 }
 

@@ -45,5 +45,8 @@ bool flows_cgroup_covers(const char *outer, const char *inner);
 void flows_tidy_prefixes(struct prefix_set *set);
 /* Every address outside. 0 or -ENOMEM. */
 int flows_not_prefixes(const struct prefix_set *set, __u8 family, struct prefix_set *ret_set);
+/* Both are tidy. Sets of tens of thousands are usual, so none of these compares each with each. */
+bool flows_prefixes_cover(const struct prefix_set *outer, const struct prefix_set *inner);
+int flows_add_prefixes(struct prefix_set *to, const struct prefix_set *from);
 
 #endif

@@ -14,12 +14,11 @@ static void cut_prefixes(struct ipt_parse *p, struct prefix_set *set, const stru
 	if (p->invert)
 		p->err = flows_not_prefixes(by, p->family, &next);
 	else
-		p->err = prefix_set_merge(&next, by);
+		p->err = flows_add_prefixes(&next, by);
 	if (p->err) {
 		free(next.items);
 		return;
 	}
-	flows_tidy_prefixes(&next);
 	free(set->items);
 	*set = next;
 }

@@ -71,7 +71,7 @@ static int fill(struct rule *rule, const struct flows *flows)
 	if (!err && flows->protos & FLOWS_UDP)
 		err = add_services(rule, flows, IPPROTO_UDP);
 	if (!err)
-		err = prefix_set_merge(&rule->from, &flows->from);
+		err = flows_add_prefixes(&rule->from, &flows->from);
 	if (!err)
 		err = add_destinations(rule, flows);
 	if (!err && flows->in[0] && rule->local == TPROXY_LOCAL_NO)
@@ -97,8 +97,8 @@ static bool covers(const struct rule *outer, const struct rule *inner)
 		if (!owner_set_covers(&outer->owners[kind], &inner->owners[kind]))
 			return false;
 	return service_set_covers(&outer->services, &inner->services) &&
-	       prefix_set_covers(&outer->to, &inner->to) &&
-	       prefix_set_covers(&outer->from, &inner->from) &&
+	       flows_prefixes_cover(&outer->to, &inner->to) &&
+	       flows_prefixes_cover(&outer->from, &inner->from) &&
 	       interfaces_cover(&outer->interfaces, &inner->interfaces);
 }
 
@@ -163,9 +163,9 @@ static unsigned int differences(const struct rule *a, const struct rule *b)
 {
 	unsigned int lists = 0;
 
-	if (!prefix_set_covers(&a->to, &b->to) || !prefix_set_covers(&b->to, &a->to))
+	if (!flows_prefixes_cover(&a->to, &b->to) || !flows_prefixes_cover(&b->to, &a->to))
 		lists |= 1u << LIST_TO;
-	if (!prefix_set_covers(&a->from, &b->from) || !prefix_set_covers(&b->from, &a->from))
+	if (!flows_prefixes_cover(&a->from, &b->from) || !flows_prefixes_cover(&b->from, &a->from))
 		lists |= 1u << LIST_FROM;
 	if (!service_set_covers(&a->services, &b->services) ||
 	    !service_set_covers(&b->services, &a->services))
@@ -182,14 +182,6 @@ static bool same_treatment(const struct rule *a, const struct rule *b)
 {
 	return a->action == b->action && a->on_down == b->on_down && a->unrouted == b->unrouted &&
 	       a->local == b->local && endpoint_equal(&a->proxy, &b->proxy);
-}
-
-static int join_prefixes(struct prefix_set *to, const struct prefix_set *from)
-{
-	int err = prefix_set_merge(to, from);
-
-	flows_tidy_prefixes(to);
-	return err;
 }
 
 static int join_names(struct name_set *to, const struct name_set *from)
@@ -227,10 +219,10 @@ static int join_services(struct service_set *to, const struct service_set *from)
 
 static int join(struct rule *into, const struct rule *rule)
 {
-	int err = join_prefixes(&into->to, &rule->to);
+	int err = flows_add_prefixes(&into->to, &rule->to);
 
 	if (!err)
-		err = join_prefixes(&into->from, &rule->from);
+		err = flows_add_prefixes(&into->from, &rule->from);
 	if (!err)
 		err = join_services(&into->services, &rule->services);
 	if (!err)
