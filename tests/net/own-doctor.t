@@ -66,7 +66,7 @@ cure
 fault own-route-missing r ip -6 route del local $TOKENS6 dev lo table local
 cure
 moved_source() {
-	r ip -6 addr add fd77:77::1/128 dev r1 &&
+	r ip -6 addr add fd77:77::1/128 dev r1 nodad &&
 		r ip -6 route change local default dev lo src fd77:77::1 table "$OWN_TABLE" proto 116 &&
 		r ip -6 addr del fd77:77::1/128 dev r1
 }
@@ -113,7 +113,8 @@ cure
 nft_del ip vpn
 
 # ---- proxies and tokens
-fault own-loop own_rule "proxy = $PROXY_PORT" "ports = $PORT"
+for_all() { own_rule "proxy = $PROXY_PORT" "ports = $PORT" && own forget; }
+fault own-loop for_all # apply has noted the proxy
 cure own exclude "$CGROUP/proxy"
 fault own-tokens-full own tokens fill
 cure own_attach_again
