@@ -7,44 +7,38 @@
 #define PIN_ADOPTED "internal/adopted"
 #define PIN_SOCKS "internal/adopted_socks"
 
-static const struct map_shape {
+static const struct record_map {
 	const char *name, *pin;
-	__u32 key, value, entries;
-} shapes[] = {
-	{ "adopted", PIN_ADOPTED, sizeof(struct adopted_key), sizeof(struct adopted), RECORDS_MAX },
-	{ "adopted_socks", PIN_SOCKS, sizeof(__u64), sizeof(struct adopted_socket),
+	struct map_shape shape;
+	__u32 entries;
+} maps[] = {
+	{ "adopted",
+	  PIN_ADOPTED,
+	  { BPF_MAP_TYPE_HASH, sizeof(struct adopted_key), sizeof(struct adopted) },
+	  RECORDS_MAX },
+	{ "adopted_socks",
+	  PIN_SOCKS,
+	  { BPF_MAP_TYPE_HASH, sizeof(__u64), sizeof(struct adopted_socket) },
 	  RECORDS_MAX_SOCKETS },
 };
-enum { SHAPE_ADOPTED, SHAPE_SOCKS };
+enum { RECORDS_ADOPTED, RECORDS_SOCKS };
 
 _Static_assert(sizeof(struct adopted_key) == 24, "no padding");
 _Static_assert(sizeof(struct adopted_socket) == 32, "no padding");
 
 /* ---- maps --------------------------------------------------------------- */
 
-/* Another build may have another layout. */
-static bool has_shape(int fd, const struct map_shape *shape)
+static int open_map(const struct state *state, const struct record_map *map, int *ret_fd)
 {
-	struct bpf_map_info info = { 0 };
-	__u32 len = sizeof(info);
-
-	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.key_size == shape->key &&
-	       info.value_size == shape->value;
-}
-
-static int open_map(const struct state *state, const struct map_shape *shape, int *ret_fd)
-{
-	__cleanup_close int fd = state_get(&state->pins, shape->pin);
+	int fd = state_get_map(&state->pins, map->pin, &map->shape);
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	if (!has_shape(fd, shape))
-		return -EMEDIUMTYPE;
-	*ret_fd = take_fd(&fd);
+	*ret_fd = fd;
 	return 0;
 }
 
-static int make_map(const struct state *state, const struct map_shape *shape, int *fd)
+static int make_map(const struct state *state, const struct record_map *map, int *fd)
 {
 	__cleanup_close int made = -1;
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
@@ -52,11 +46,11 @@ static int make_map(const struct state *state, const struct map_shape *shape, in
 
 	if (*fd >= 0)
 		return 0;
-	made = bpf_map_create(BPF_MAP_TYPE_HASH, shape->name, shape->key, shape->value,
-			      shape->entries, &opts);
+	made = bpf_map_create(map->shape.type, map->name, map->shape.key, map->shape.value,
+			      map->entries, &opts);
 	if (made < 0)
 		return -errno;
-	err = state_pin(&state->pins, shape->pin, made);
+	err = state_pin(&state->pins, map->pin, made);
 	if (!err)
 		*fd = take_fd(&made);
 	return err;
@@ -129,9 +123,9 @@ int records_open(const struct state *state, struct records *records)
 	int err;
 
 	*records = RECORDS_CLOSED;
-	err = open_map(state, &shapes[SHAPE_ADOPTED], &records->adopted_fd);
+	err = open_map(state, &maps[RECORDS_ADOPTED], &records->adopted_fd);
 	if (!err)
-		err = open_map(state, &shapes[SHAPE_SOCKS], &records->socks_fd);
+		err = open_map(state, &maps[RECORDS_SOCKS], &records->socks_fd);
 	if (!err && records->adopted_fd >= 0)
 		err = read_adopted(records);
 	if (!err && records->socks_fd >= 0)
@@ -188,10 +182,10 @@ static int del(int fd, const void *key)
 
 int records_put(const struct state *state, struct records *records, const struct record *record)
 {
-	int err = make_map(state, &shapes[SHAPE_ADOPTED], &records->adopted_fd);
+	int err = make_map(state, &maps[RECORDS_ADOPTED], &records->adopted_fd);
 
 	if (!err)
-		err = make_map(state, &shapes[SHAPE_SOCKS], &records->socks_fd);
+		err = make_map(state, &maps[RECORDS_SOCKS], &records->socks_fd);
 	return err ? err : put(records->adopted_fd, &record->key, &record->value);
 }
 

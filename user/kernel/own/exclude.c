@@ -16,18 +16,12 @@
 
 static int open_cgroups(const struct state *state, const char *pin, int *ret_fd)
 {
-	__cleanup_close int map = state_get(&state->pins, pin);
-	struct bpf_map_info info = { 0 };
-	__u32 len = sizeof(info);
+	static const struct map_shape shape = { BPF_MAP_TYPE_HASH, sizeof(__u64), sizeof(__u8) };
+	int map = state_get_map(&state->pins, pin, &shape);
 
 	if (map < 0)
 		return map;
-	if (bpf_obj_get_info_by_fd(map, &info, &len))
-		return -errno;
-	if (info.type != BPF_MAP_TYPE_HASH || info.key_size != sizeof(__u64) ||
-	    info.value_size != sizeof(__u8))
-		return -EMEDIUMTYPE;
-	*ret_fd = take_fd(&map);
+	*ret_fd = map;
 	return 0;
 }
 

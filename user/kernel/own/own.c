@@ -65,6 +65,14 @@ static int get_prog(const struct state *state, enum own_prog prog)
 	return state_get(&state->pins, pin);
 }
 
+/* The path of the cgroup, see OWN_MAP_PLACE. */
+static int get_place(const struct state *state)
+{
+	static const struct map_shape shape = { BPF_MAP_TYPE_ARRAY, sizeof(__u32), OWN_PLACE_LEN };
+
+	return state_get_map(&state->pins, "internal/own_place", &shape);
+}
+
 static int read_config(int fd, struct tproxy_own *ret_config)
 {
 	struct bpf_map_info info = { 0 };
@@ -98,7 +106,7 @@ static int open_rest(const struct state *state, struct own *own)
 	for (int i = 0; i < OWN_MAP_MAX; i++) {
 		if (i == OWN_MAP_CONFIG)
 			continue;
-		own->map[i] = get_map(state, i);
+		own->map[i] = i == OWN_MAP_PLACE ? get_place(state) : get_map(state, i);
 		if (own->map[i] < 0)
 			return own->map[i];
 	}
@@ -143,7 +151,7 @@ void own_salvage(const struct state *state, struct own *own)
 	if (state->pins.dir < 0)
 		return;
 	found.map[OWN_MAP_CONFIG] = get_map(state, OWN_MAP_CONFIG);
-	found.map[OWN_MAP_PLACE] = get_map(state, OWN_MAP_PLACE);
+	found.map[OWN_MAP_PLACE] = get_place(state);
 	if (found.map[OWN_MAP_CONFIG] >= 0 &&
 	    !read_config(found.map[OWN_MAP_CONFIG], &found.config))
 		own->config = found.config;

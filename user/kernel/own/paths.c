@@ -11,16 +11,9 @@
 
 static int open_map(const struct state *state)
 {
-	__cleanup_close int map = state_get(&state->pins, OWN_PATHS_PIN);
-	struct bpf_map_info info = { 0 };
-	__u32 len = sizeof(info);
+	static const struct map_shape shape = { BPF_MAP_TYPE_ARRAY, sizeof(__u32), OWN_PATHS_LEN };
 
-	if (map < 0)
-		return map;
-	if (bpf_obj_get_info_by_fd(map, &info, &len))
-		return -errno;
-	return info.value_size == OWN_PATHS_LEN && info.type == BPF_MAP_TYPE_ARRAY ? take_fd(&map) :
-										     -EMEDIUMTYPE;
+	return state_get_map(&state->pins, OWN_PATHS_PIN, &shape);
 }
 
 static int make_map(const struct state *state)

@@ -60,7 +60,10 @@ static char *link_pin(__u64 id, char *buf, size_t size)
 
 static int open_map(const struct state *state)
 {
-	return state_get(&state->pins, PIN_SHIMS);
+	static const struct map_shape shape = { BPF_MAP_TYPE_HASH, SHIM_PATH_LEN,
+						sizeof(struct shim_value) };
+
+	return state_get_map(&state->pins, PIN_SHIMS, &shape);
 }
 
 static int make_map(const struct state *state)

@@ -172,6 +172,22 @@ int state_get(const struct pindir *pins, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+int state_get_map(const struct pindir *pins, const char *name, const struct map_shape *shape)
+{
+	__cleanup_close int fd = state_get(pins, name);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	if (info.type != shape->type || info.key_size != shape->key ||
+	    info.value_size != shape->value)
+		return -EMEDIUMTYPE;
+	return take_fd(&fd);
+}
+
 /* ---- open --------------------------------------------------------------- */
 
 /* A pin of a map with another name is not ours. */

@@ -167,6 +167,14 @@ int state_pin(const struct pindir *pins, const char *name, int fd);
 /* A descriptor of what is pinned, or -errno. */
 int state_get(const struct pindir *pins, const char *name);
 
+/* Of a map that one kind of program reads, so that another build may have made it otherwise. */
+struct map_shape {
+	__u32 type;       /* enum bpf_map_type */
+	__u32 key, value; /* sizes */
+};
+/* state_get of a map. -EMEDIUMTYPE: it has another shape, so its entries would not fit our structs. */
+int state_get_map(const struct pindir *pins, const char *name, const struct map_shape *shape);
+
 /* The path of a pin, valid while the state is open; buf: STATE_PATH_LEN bytes. */
 char *state_link_path(const struct state *state, int ifindex, char *buf);
 char *state_egress_path(const struct state *state, int ifindex, char *buf);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loader/own/run.h"
 
-#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
 
+#include "kernel/own/own_hook.h"
 #include "lib/cgroup2.h"
 #include "lib/log.h"
 #include "lib/parse.h"
@@ -82,13 +82,9 @@ static int move_to(const char *path)
 /* The hooks see processes of this cgroup and those below. */
 static int hooks_cgroup(const struct state *state, char *ret_path)
 {
-	__cleanup_close int link = state_get(&state->pins, "links/own_connect4");
-	struct bpf_link_info info = { 0 };
-	__u32 len = sizeof(info);
+	const __u64 id = own_hook_cgroup(state, OWN_PROG_CONNECT4);
 
-	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
-		return -ENOENT;
-	return cgroup2_path(info.cgroup.cgroup_id, ret_path, PATH_MAX);
+	return id ? cgroup2_path(id, ret_path, PATH_MAX) : -ENOENT;
 }
 
 static int refuse_unattached(const struct session *session)
