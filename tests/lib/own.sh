@@ -131,7 +131,8 @@ own_down() {
 # own_rule KEY=VALUE… — another policy: one rule
 own_rule() {
 	{
-		printf '[loader]\ninterfaces = r0\nlocal = yes\n[rule default]\nlocal = yes\n'
+		printf '[loader]\ninterfaces = r0\nlocal = yes\n[rule default]\n'
+		[[ " $*" == *" local = "* ]] || echo 'local = yes'
 		printf '%s\n' "$@"
 	} >"$WORK/own.conf"
 	loader apply "$WORK/own.conf"

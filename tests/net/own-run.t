@@ -54,9 +54,9 @@ own owner cgroup any 0xffffffffffffffff
 do_ok "a rule for nobody" own_rule "local = only" "uid = none" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
 flows_by "a rule for nobody" alone app
 flows_by "run, a rule for nobody" proxied run --
-own rules 0
+do_ok "no rule for own traffic" own_rule "local = no" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
 flows_by "run, no rule for own traffic" alone run --
-own rules 0xffffffffffffffff
+do_ok "again one" own_rule "local = only" "uid = none" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
 
 # --- the program itself ---
 is "its exit status" "$(status_of run -- sh -c 'exit 42')" "42 "
