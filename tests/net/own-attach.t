@@ -74,6 +74,9 @@ is "status: the cgroup" "$(status "o['own']['cgroup']")" "$CGROUP"
 is "status: all hooks" "$(status "all(o['own']['hooks'].values()), len(o['own']['hooks']), o['own']['complete']")" "True 7 True"
 is "status: sources" "$(status "o['own']['source4'], o['own']['source6']")" "$ROUTER4 $ROUTER6"
 is "status: routing" "$(status "o['own']['routing4'], o['own']['routing6']")" "ok ok"
+ok "status: exit status 0, although no interface is attached" loader status
+try loader doctor
+ok "doctor: the same" test "$RC" != 3
 is "status: a token" "$(status "o['own']['tokens'] > 0")" True
 like "status as text" "$(loader status)" "cgroup $CGROUP: hooks there, lo (tcx|clsact), routing IPv4 ok, IPv6 ok"
 do_ok "again" loader attach --local --cgroup "$CGROUP" "${options[@]}"

@@ -32,7 +32,8 @@ static int exit_code_of(const struct status *s)
 		[VERDICT_BROKEN] = EXIT_BROKEN,
 	};
 
-	return s->n ? codes[problems_verdict(&s->checkup.problems)] : EXIT_NOT_ATTACHED;
+	return s->n || s->own.attached ? codes[problems_verdict(&s->checkup.problems)] :
+					 EXIT_NOT_ATTACHED;
 }
 
 static int print(const struct status *s, const struct app *app)

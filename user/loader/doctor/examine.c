@@ -123,7 +123,9 @@ int examination_exit_code(const struct examination *e)
 		return EXIT_BROKEN;
 	if (e->warnings)
 		return EXIT_REMARKS;
-	return e->checkup.attached && e->checkup.n ? EXIT_DONE : EXIT_NOT_ATTACHED;
+	return e->checkup.attached && (e->checkup.n || checkup_own(&e->checkup)) ?
+		       EXIT_DONE :
+		       EXIT_NOT_ATTACHED;
 }
 
 void examination_close(struct examination *e)
