@@ -22,6 +22,13 @@ prepare
 own_up --ports "$PORT,udp/$PORT" --to all
 asked "${FLOW[@]}"
 answers "a rule takes it" "proxy rules 0"
+asked tcp "$SERVER4:$PORT"
+answers "without a source" "proxy rules 0"
+asked udp "[$SERVER6]:$PORT"
+answers "without a source, IPv6" "proxy rules 0"
+refuses "no port" 2 "not a port number" loader test --local tcp $SERVER4
+refuses "no flow" 2 "which flow\? \(test --local tcp 198.51.100.1:22\)" loader test --local tcp
+refuses "as a flow that enters" 2 "the source is an address of this host.*--local" loader test "${FLOW[@]}"
 asked tcp "$ROUTER4:40000" "$ROUTER4:$PORT"
 answers "an address of this host" "local rules 6"
 

@@ -96,7 +96,7 @@ do_ok "a second interface" loader attach r1
 is "then it is" "$(from_server $CLIENT4)" "('r1', True, 'proxy')"
 is "the return route gives the first" "$(loader -j test tcp $CLIENT6 "[$SERVER6]:80" | json_value "o['interface']")" r0
 refuses "no route back: it has to be named" 2 'no route leads back.*\(--in IF\)' loader test tcp 192.0.2.9 $SERVER4:80
-refuses "a source that is the router" 2 'address of this host.*\(--in IF\)' loader test tcp $GATE4 $SERVER4:80
+refuses "a source that is the router" 2 'address of this host.*\(--local, or --in IF\)' loader test tcp $GATE4 $SERVER4:80
 fares "named, it gets no answer" 5 False no-return-route --in r0 tcp 192.0.2.9 $SERVER4:80
 like "in words" "$(loader test --in r0 tcp 192.0.2.9 $SERVER4:80)" \
 	"listener, but it does not arrive.*x r0: there is no route back to 192\.0\.2\.9: Network is unreachable"

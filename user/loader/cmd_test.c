@@ -39,6 +39,8 @@ static const struct option options[] = {
 struct request {
 	const char *ifname, *config;
 	struct simulated_flow flow;
+	const char *
+		first; /* the first address of the command line; of own traffic it may be the only one */
 	bool local;
 	struct rule_options sender; /* --uid, --gid, --cgroup */
 };
@@ -78,8 +80,10 @@ static int take_operand(struct request *request, const char *operand)
 			       EXIT_DONE :
 			       app_usage_error("test %s: not a protocol (tcp or udp)", operand);
 	}
-	if (!flow->src.port)
+	if (!flow->src.port) {
+		request->first = operand;
 		return take_endpoint(operand, CLIENT_PORT, &flow->src);
+	}
 	if (!flow->dst.port)
 		return take_endpoint(operand, 0, &flow->dst);
 	return app_usage_error("test: unexpected argument %s", operand);
@@ -118,6 +122,32 @@ static int check_sender(struct request *request)
 	return rule_options_finish(&request->sender) ? EXIT_USAGE : EXIT_DONE;
 }
 
+/* Own traffic without a source: the socket is not bound to an address. */
+static int take_unbound(struct request *request)
+{
+	struct simulated_flow *flow = &request->flow;
+	int code = take_endpoint(request->first, 0, &flow->dst);
+
+	flow->src = (struct endpoint){ .family = flow->dst.family, .port = CLIENT_PORT };
+	return code;
+}
+
+static int check_flow(struct request *request)
+{
+	const struct simulated_flow *flow = &request->flow;
+	int code = EXIT_DONE;
+
+	if (request->local && request->first && !flow->dst.port)
+		code = take_unbound(request);
+	if (!code && !flow->dst.port)
+		return app_usage_error("test: which flow? (test %s)",
+				       request->local ? "--local tcp 198.51.100.1:22" :
+							"tcp 192.0.2.1 198.51.100.1:22");
+	if (!code && flow->src.family != flow->dst.family)
+		return app_usage_error("test: source and destination are of different families");
+	return code;
+}
+
 static int parse_request(struct app *app, int argc, char **argv, struct request *request)
 {
 	const char *operand;
@@ -133,13 +163,7 @@ static int parse_request(struct app *app, int argc, char **argv, struct request 
 	}
 	if (!code)
 		code = check_sender(request);
-	if (code)
-		return code;
-	if (!request->flow.dst.port)
-		return app_usage_error("test: which flow? (test tcp 192.0.2.1 198.51.100.1:22)");
-	if (request->flow.src.family != request->flow.dst.family)
-		return app_usage_error("test: source and destination are of different families");
-	return EXIT_DONE;
+	return code ? code : check_flow(request);
 }
 
 /* ---- the interface it enters -------------------------------------------- */

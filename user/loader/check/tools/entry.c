@@ -73,7 +73,7 @@ int entry_of(struct session *session, const struct endpoint *src, char *ret_name
 
 	if (ifindex == -EADDRINUSE)
 		return app_usage_error("test: the source is an address of this host, whose own "
-				       "flows enter by no interface (--in IF)");
+				       "flows enter by no interface (--local, or --in IF)");
 	if (ifindex > 0 && if_indextoname((unsigned int)ifindex, ret_name))
 		return EXIT_DONE;
 	if (!only_attached(session, ret_name))
