@@ -9,6 +9,8 @@
 #include "loader/check/tools/entry.h"
 #include "policy/takes.h"
 
+#define IFINDEX_LO 1
+
 /* ---- what there is ------------------------------------------------------ */
 
 /* The maps may have been edited by hand. */
@@ -39,13 +41,13 @@ static int name_pools(struct naming *naming)
 	return 0;
 }
 
-/* Keeps those with rules. */
+/* Keeps those with rules. lo has those for own traffic. */
 static void compare_ifaces(struct naming *naming)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < naming->n_ifaces; i++)
-		if (naming->ifaces[i].value.roles & TPROXY_ROLE_POLICY)
+		if (naming->ifaces[i].value.roles & (TPROXY_ROLE_POLICY | TPROXY_ROLE_LOCAL))
 			naming->ifaces[n++] = naming->ifaces[i];
 	naming->n_ifaces = n;
 	naming->same = true;
@@ -83,6 +85,8 @@ void naming_close(struct naming *naming)
 
 static tproxy_mask mask_of(const struct naming *naming, int ifindex)
 {
+	if (ifindex == -EADDRINUSE) /* the client is this host */
+		ifindex = IFINDEX_LO;
 	for (size_t i = 0; i < naming->n_ifaces; i++)
 		if ((int)naming->ifaces[i].ifindex == ifindex)
 			return naming->ifaces[i].value.mask;
