@@ -30,7 +30,7 @@ flows_by() { # TEXT EXPECTED-BY CMD…
 proxied() { if [[ $1 == 4 ]]; then through "$SERVER4" "$PORT"; else through "$SERVER6" "$PORT"; fi; }
 alone() { if [[ $1 == 4 ]]; then around; else around "$ROUTER6"; fi; }
 
-like "run before own traffic is attached" "$(status_of loader run -- true)" "^3 .*(not attached|attach)"
+like "run before own traffic is attached" "$(status_of loader run -- true)" "^3 .*not attached .*attach --local"
 own_up --ports $PORT,udp/$PORT
 
 # --- as root ---
@@ -51,12 +51,14 @@ flows_by "rules for another cgroup" alone app
 flows_by "run, rules for another cgroup" proxied run --
 own owner uid any 0xffffffffffffffff
 own owner cgroup any 0xffffffffffffffff
-do_ok "a rule for nobody" own_rule "local = only" "uid = none" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
+do_ok "a rule for nobody" own_rule "uid = none" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
 flows_by "a rule for nobody" alone app
 flows_by "run, a rule for nobody" proxied run --
-do_ok "no rule for own traffic" own_rule "local = no" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
+own_rule "ports = $PORT udp/$PORT" "proxy = $PROXY_PORT" >"$WORK/log/apply" 2>&1
+sed '/^\[rule/,$ { /^local/d }' "$WORK/own.conf" >"$WORK/routed.conf"
+do_ok "a rule for routed flows" loader apply "$WORK/routed.conf"
 flows_by "run, no rule for own traffic" alone run --
-do_ok "again one" own_rule "local = only" "uid = none" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
+do_ok "a rule for everybody" own_rule "ports = $PORT udp/$PORT" "proxy = $PROXY_PORT"
 
 # --- the program itself ---
 is "its exit status" "$(status_of run -- sh -c 'exit 42')" "42 "
@@ -105,12 +107,13 @@ flows_by "run, an ordinary user" proxied run_as_user --
 is "its user stays" "$(run_as_user -- id -u)" $USER_ID
 like "but not out" "$(status_of run_as_user --not -- true)" "^1 "
 do_ok "root allows that, too" loader run --not --allow $USER_ID --cgroup "$below"
-do_ok "a rule for everybody" own_rule "local = only" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
+do_ok "a rule for everybody" own_rule "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
 flows_by "a rule for everybody" proxied as_user
 flows_by "run --not, an ordinary user" alone run_as_user --not --
 like "nobody is given the root cgroup" "$(status_of loader run --allow $USER_ID --cgroup /)" "^2 "
 like "a user who does not exist" "$(status_of loader run --allow no-such-user)" "^2 .*no such user"
-like "a cgroup that does not exist" "$(status_of loader run --allow $USER_ID --cgroup "$below/none")" "^1 "
+like "a cgroup that does not exist" "$(status_of loader run --allow $USER_ID --cgroup "$below/none")" \
+	"^1 .*the cgroup above it does not exist .*--cgroup"
 like "a cgroup without hooks" "$(status_of loader run --allow $USER_ID --cgroup /none)" "^1 .*is not above it"
 
 rmdir "$CGROUP/app/tproxy.run" "$CGROUP/app/tproxy.not"

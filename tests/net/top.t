@@ -34,7 +34,7 @@ CONF
 try top --once
 is "nothing attached, no relay: exit 3" $RC 3
 like "says that there is no relay" "$OUT" "flows: no relay runs"
-like "and that nothing is attached" "$OUT" "rules: nothing is attached \\(tproxy-loader attach IF\\)"
+like "and that nothing is attached" "$OUT" "rules: nothing is attached \\(tproxy-loader attach IF, or attach --local\\)"
 try top --once -j
 is "as JSON: exit 3" $RC 3
 valid "the object"

@@ -32,7 +32,9 @@ static int refuse_device(struct session *session, const struct device *device, c
 	if (instead && !device_by_index(&session->nl, instead, &better))
 		log_error("%s: %s (attach %s)", device->name, why, better.name);
 	else
-		log_error("%s: %s (attach another interface)", device->name, why);
+		log_error("%s: %s (%s)", device->name, why,
+			  device->flags & IFF_LOOPBACK ? "attach --local" :
+							 "attach another interface");
 	return -EOPNOTSUPP;
 }
 

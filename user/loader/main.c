@@ -35,17 +35,17 @@
 
 static const struct command commands[] = {
 	{ "attach",
-	  "IF... [--to LIST] [--from LIST] [--ports LIST] [--proto PROTO]\n"
+	  "IF... | --local [--to LIST] [--from LIST] [--ports LIST] [--proto PROTO]\n"
 	  "       [--proxy [ADDR:]PORT] [--on-proxy-down drop|pass|reset]\n"
 	  "       [--unrouted pass|proxy] [--unreadable drop|pass] [--divert-only]\n"
 	  "       [--hook auto|tcx|clsact] [--after NAME|ID] [--mark BIT] [--table N] [--probe]\n"
-	  "       [--learn SECONDS] [--dry-run] [--local [--cgroup PATH]] [--uid LIST] [--gid LIST]\n"
+	  "       [--learn SECONDS] [--dry-run] [--cgroup PATH] [--uid LIST] [--gid LIST]\n"
 	  "       [--own-mark BIT] [--own-table N] [--own-bound direct|deny]",
-	  "intercept flows that enter these interfaces",
+	  "intercept flows that enter these interfaces, or that this host begins",
 	  RULE_HELP
 	  "  --unreadable WHAT packets whose ports or flags cannot be read, for all rules: drop\n"
 	  "                    (default) or pass\n"
-	  "  --local           what this host sends itself, too; without IF nothing else\n"
+	  "  --local           what this host sends itself; with IF both\n"
 	  "  --cgroup PATH     with --local: of processes in this cgroup only\n"
 	  "  --own-mark BIT    with --local: the mark of connections that a proxy gets (0x4000000)\n"
 	  "  --own-table N     with --local: the routing table for them (15002)\n"
@@ -60,9 +60,9 @@ static const struct command commands[] = {
 	  "  --probe           send probe packets after attaching and warn of what is wrong\n"
 	  "                    (exit 4)\n"
 	  "  --dry-run         show the steps, take none\n" FORMER_HELP
-	  "\nRule options make or extend the rule \"default\". They concern the interfaces of\n"
-	  "this call only. Without --ports and --proto the rule takes every TCP port, without\n"
-	  "--to every destination.\n",
+	  "\nRule options make or extend the rule \"default\", with --local and without IF the rule\n"
+	  "\"default-local\". They concern the interfaces of this call only. Without --ports and\n"
+	  "--proto the rule takes every TCP port, without --to every destination.\n",
 	  cmd_attach },
 	{ "detach", "IF... [--local] | --all [--keep-flows [--wait]] [--dry-run]",
 	  "undo exactly what attach did",
@@ -129,10 +129,11 @@ static const struct command commands[] = {
 	{ "save", "", "print the live policy as a configuration file", NULL, cmd_save },
 	{ "test",
 	  "[--in IF | --local [--uid N] [--gid N] [--cgroup PATH]] [--config FILE]\n"
-	  "       PROTO SRC[:PORT] DST:PORT",
+	  "       PROTO SRC[:PORT] DST:PORT     (with --local SRC may be absent)",
 	  "show what would happen to a flow, by which rule, and whether it would arrive",
 	  "  --in IF           the interface it enters (default: the one of the route back to SRC)\n"
-	  "  --local           this host sends it itself\n"
+	  "  --local           this host sends it itself; without SRC by a socket that is not\n"
+	  "                    bound to an address\n"
 	  "  --uid USER        who sends it, by name or id (default: who runs this)\n"
 	  "  --gid GROUP       likewise\n"
 	  "  --cgroup CGROUP   the path or id of its cgroup (default: that of this command)\n"

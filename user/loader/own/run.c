@@ -117,6 +117,8 @@ static int report_make(const char *parent, enum own_run kind, int err)
 		  err == -EPERM  ? "another user made it (remove it with rmdir)" :
 		  err == -E2BIG  ? "there are 1024 such cgroups (remove some with rmdir)" :
 		  err == -EACCES ? "permission denied (is the cgroup file system writable?)" :
+		  err == -ENOENT ? "the cgroup above it does not exist (that of a user does from "
+				   "the first login on; or name another one with --cgroup)" :
 				   strerror(-err));
 	return EXIT_FAILED;
 }

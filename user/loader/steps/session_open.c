@@ -17,7 +17,8 @@ static int report_open(const struct session *session, int err, const char *what)
 
 	switch (err) {
 	case -ENOENT:
-		log_error("%s: tproxy is not attached (tproxy-loader attach IF)", dir);
+		log_error("%s: tproxy is not attached (tproxy-loader attach IF, or attach --local)",
+			  dir);
 		return EXIT_NOT_ATTACHED;
 	case -EPROTO:
 		if (state_is_older(&session->state)) {

@@ -125,7 +125,8 @@ void top_sample_take(struct top_source *source, struct top_sample *ret_sample)
 	code = session_open_silently(&session, source->app);
 	ret_sample->attached = !code;
 	if (code == EXIT_NOT_ATTACHED)
-		forget_rules(ret_sample, "nothing is attached (tproxy-loader attach IF)");
+		forget_rules(ret_sample,
+			     "nothing is attached (tproxy-loader attach IF, or attach --local)");
 	else if (code)
 		forget_rules(ret_sample, "the rules cannot be read (run as root; see "
 					 "tproxy-loader rule list)");
