@@ -58,17 +58,45 @@ is "bastion: without the relay the client is refused" "$(cpy probe $SERVER4 22)"
 end bastion
 
 # --- two ways ---
+page() { "${@:2}" curl -gsS -m 8 -o /dev/null "http://$(bracket "$1")/small"; } # ADDRESS CMD…
+own_record() { record tcp "$(router_for "$1")" "$1" 80; }
+router_for() { if [[ $1 == *:* ]]; then echo "$ROUTER6"; else echo "$ROUTER4"; fi; }
+OTHER_PROXY=(setpriv --reuid 1337 --regid 1337 --clear-groups)
+
+# the way out, whose source address the router's own flows get
+r ip route add default via $SERVER4
+r ip -6 route add default via $SERVER6
 begin two-way.conf
-ok "two-way: the relay starts" relay_start -c "$WORK/two-way.conf" --allow-local
-ok "two-way: outbound flows are relayed" steering $SERVER4 $SERVER6
-serve_run echo-client "$CLIENT" python3 "$LIB/net.py" echo 7007
-ok "two-way: a server at the clients' side" wait_for 10 listening "$CLIENT" tcp 7007
-sed -i "s/10\.0\.0\.0\/8/10.77.1.0\/24/" "$WORK/two-way.conf"
+sed -i "s/10\.0\.0\.0\/8/10.77.1.0\/24/; s/fd77::\/16/fd77:1::\/64/" "$WORK/two-way.conf"
 do_ok "two-way: with its network" loader apply "$WORK/two-way.conf"
-touch "$WORK/go"
-is "two-way: inbound flows work" "$(s python3 "$LIB/net.py" hold $CLIENT4 7007 "$WORK/go" | tail -n 1)" "done"
-ok "two-way: and are relayed" relay_says "$(record tcp $SERVER4 $CLIENT4 7007)"
-end two-way
+ok "two-way: the relay starts with the same file" relay_start -c "$WORK/two-way.conf"
+ok "two-way: outbound flows are relayed" steering $SERVER4 $SERVER6
+flows=$(counter own_flow)
+for server in $SERVER4 $SERVER6; do
+	ok "two-way: another proxy reaches $server" page "$server" r "${OTHER_PROXY[@]}"
+	is "two-way: not by the relay" "$(counter own_flow)" "$flows"
+done
+for server in $SERVER4 $SERVER6; do
+	ok "two-way: the router reaches $server" page "$server" r
+	ok "two-way: by the relay" relay_says "$(own_record "$server")"
+	is "two-way: one record, of which the relay's own connection is none" \
+		"$(grep -Ec -- "$(own_record "$server")" "$RELAY_LOG")" 1
+done
+is "two-way: and one flow each" "$(counter own_flow)" $((flows + 2))
+serve_sshd "$CLIENT" || fatal "sshd starts at the clients' side"
+# shellcheck disable=SC2016 # the far end expands it
+ssh_back() { # ADDRESS — whom the client's sshd sees
+	s ssh -F none -i "$WORK/ssh/id" -o BatchMode=yes -o StrictHostKeyChecking=no -o LogLevel=ERROR \
+		-o UserKnownHostsFile=/dev/null "root@$1" 'echo ${SSH_CLIENT%% *}' </dev/null
+}
+is "two-way: inbound ssh comes from the relay" "$(ssh_back $CLIENT4) $(ssh_back $CLIENT6)" "$GATE4 $GATE6"
+ok "two-way: and is recorded" relay_says "$(record tcp $SERVER4 $CLIENT4 22)"
+ok "two-way: IPv6, too" relay_says "$(record tcp $SERVER6 $CLIENT6 22)"
+inbound_counted() { [[ $(loader -j status | json_value "[r['flows'] for r in o['rules'] if r['name'] == 'inbound'][0]") == 2 ]]; }
+ok "two-way: by its rule" inbound_counted
+end two-way.conf
+r ip route del default
+r ip -6 route del default
 
 # --- Squid ---
 if command -v squid >/dev/null; then

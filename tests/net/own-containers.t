@@ -41,7 +41,7 @@ own_cgroups
 own_server || fatal "the server starts"
 mkdir "$CGROUP/app/host"
 container
-reached() { [[ $(get in_box $SERVER4) == "$BOX4" && $(get in_box $SERVER6) == "$BOX6" ]]; }
+reached() { [[ $(get in_box "$SERVER4") == "$BOX4" && $(get in_box "$SERVER6") == "$BOX6" ]]; }
 ok "the container reaches the servers" wait_for 30 reached
 ok "the relay starts" relay_start
 do_ok "attach --local" loader attach --local --cgroup "$CGROUP" --ports "80,$PORT,udp/$PORT"
@@ -68,7 +68,7 @@ host_box() { in_cgroup app/host "$@"; }
 do_ok "only what one container of the host's namespace sends" loader attach --local --cgroup "$CGROUP/app/host" --ports 80
 seen=$(grep -c -- "-> $(escaped $SERVER4):80 " "$RELAY_LOG")
 is "it is taken" "$(get host_box $SERVER4)" $ROUTER4
-one_more() { [[ $(grep -c -- "-> $(escaped $SERVER4):80 " "$RELAY_LOG") == $((seen + 1)) ]]; }
+one_more() { [[ $(grep -c -- "-> $(escaped "$SERVER4"):80 " "$RELAY_LOG") == $((seen + 1)) ]]; }
 ok "the relay has it" wait_for 10 one_more
 is "others are not" "$(get app $SERVER4)" $ROUTER4
 ok "the relay has no more" one_more
