@@ -222,7 +222,7 @@ is "new flows are direct" "$(sock tcp4 "connect=$SERVER4:$PORT" say)" "$(around)
 is "it drains" "$(status "o['own']['draining'], o['own']['hooks']['own_connect4'], o['own']['hooks']['own_egress']")" \
 	"True False True"
 touch "$WORK/go"
-said() { [[ $(paste -sd' ' "$WORK/flow.out") == "$(through $SERVER4 $PORT) $(through $SERVER4 $PORT)" ]]; }
+said() { [[ $(paste -sd' ' "$WORK/flow.out") == "$(through "$SERVER4" "$PORT") $(through "$SERVER4" "$PORT")" ]]; }
 wait_for 30 said
 is "the flow continues" "$(paste -sd' ' "$WORK/flow.out")" "$(through $SERVER4 $PORT) $(through $SERVER4 $PORT)"
 gone() { [[ $(status "'own' in o") == False ]]; }

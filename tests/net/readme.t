@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Every shell block of README.md runs unchanged, on a router with eth0 and eth1. Its line for
-# packet filters lets intercepted flows in.
+# Every shell block of README.md runs unchanged, on a router with eth0 and eth1, and so do those of
+# docs/own-traffic.md and docs/adopt.md. Its line for packet filters lets intercepted flows in.
 . "$(dirname "$0")/../lib/test.sh"
 
 prepare nginx
@@ -20,8 +20,11 @@ r ip route add 10.210.0.0/24 via $SERVER4
 # the two commands at the top: demo.t runs the first, the second runs this test
 not_here='^(scripts/demo|scripts/test)'
 
-awk '/^```sh$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > (dir "/block." n) }' \
-	dir="$WORK" "$TOP/README.md"
+blocks_of() { # FILE NAME
+	awk '/^```sh$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > (dir "/" name "." n) }' \
+		dir="$WORK" name="$2" "$TOP/$1"
+}
+blocks_of README.md block
 
 cat >"$WORK/runner" <<-'SH'
 	set -m
@@ -53,6 +56,25 @@ is "all blocks run" $? 0
 ok "make install put the programs there" test -x "$TOP/build/root/usr/sbin/tproxy-loader"
 unlike "nothing is left attached" "$(r tc filter show dev eth0 ingress 2>&1; ls /sys/fs/bpf)" 'tproxy'
 rm -rf "$TOP/build/root"
+
+stop_relay_of_block() { # the block that starts it leaves it running
+	local pid
+
+	for pid in $(pgrep -x tproxy-relay); do
+		stop "$pid"
+	done
+	wait_for 10 relay_gone
+}
+stop_relay_of_block
+for page in own-traffic adopt; do
+	blocks_of "docs/$page.md" "$page"
+	mapfile -t blocks < <(find "$WORK" -name "$page.*" | sort -t. -k2n)
+	ok "docs/$page.md has blocks to run" test ${#blocks[@]} -ge 1
+	r bash "$WORK/runner" "$TOP" "${blocks[@]}" >"$WORK/log/$page" 2>&1 </dev/null
+	is "all of them run" $? 0
+	unlike "nothing is left attached" "$(r tc filter show dev lo ingress 2>&1; ls /sys/fs/bpf)" 'tproxy|own_'
+done
+stop_relay_of_block
 
 filter_line=$(sed -n "s/^ *\`\(nft '.*'\)\`$/\1/p" "$TOP/README.md")
 like "README has a line for packet filters" "$filter_line" "^nft 'insert rule inet filter input "
