@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The programs for own traffic, beside a state: their maps, their pins, and which cgroup they are meant
- * for. They share all other maps with the state. Attaches nothing (own_hook.h, own_site.h).
+ * for. They share all other maps with the state. Attaches nothing (own_hook.h).
  *
  * Pins: internal/own_* and internal/tokens, progs/own_*; links/own_* are those of the attachments.
  * internal/own_config is pinned last and removed first: while it is there, the rest is complete.
