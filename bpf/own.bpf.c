@@ -2,8 +2,8 @@
 /*
  * This host's own traffic, which no ingress program sees. own_connect4/6 set a bit of the socket's
  * mark, by which an ip rule leads its packets to lo. own_sendmsg4/6 do the same for datagrams of
- * unconnected sockets, by an address that stands for the destination; own_recvmsg4/6 note who began a
- * flow, so that answers are left alone. own_lo gives these packets to
+ * unconnected sockets, by an address that stands for the destination; own_ingress and
+ * own_recvmsg4/6 note who began a flow, so that answers are left alone. own_lo gives these packets to
  * the proxy. own_egress sees to it that none of them leaves by another device.
  *
  * Entry points, and nothing else: own_hook.bpf.h and own_lo.bpf.h decide. An object of its own, because
@@ -16,6 +16,7 @@
 
 #include "flow.bpf.h"
 #include "match.bpf.h"
+#include "own_arrival.bpf.h"
 #include "own_call.bpf.h"
 #include "own_hook.bpf.h"
 #include "own_lo.bpf.h"
@@ -144,7 +145,6 @@ static __always_inline int send_to_proxy(struct bpf_sock_addr *ctx, const struct
 	}
 	if (!token_has_listener(ctx, f, m, token))
 		return refuse_or_pass(m);
-	note_question(f, token);
 	count_call(TPROXY_COUNT_OWN_DATAGRAM);
 	*ret_token = token;
 	return HOOK_ALLOW;
@@ -253,6 +253,14 @@ int own_lo(struct __sk_buff *skb)
 	if (!own || !own->mark)
 		return TC_ACT_UNSPEC;
 	return lo_packet(skb, own);
+}
+
+SEC("cgroup_skb/ingress")
+int own_ingress(struct __sk_buff *skb)
+{
+	if (skb->ifindex != LOOPBACK_IFINDEX)
+		receive_packet(skb);
+	return HOOK_ALLOW;
 }
 
 SEC("cgroup_skb/egress")

@@ -182,7 +182,8 @@ static __always_inline void receive_from(struct bpf_sock_addr *ctx, const struct
 
 	if (!cfg || f->proto != IPPROTO_UDP || !match_own_port(live_slot(cfg), f))
 		return;
-	if (dst_is_left_alone(cfg, f) || is_answer_of_proxy(f) || is_excluded())
+	if (dst_is_left_alone(cfg, f) || !has_arrived(bpf_get_socket_cookie(ctx), f) ||
+	    is_excluded())
 		return;
 	note_peer(f);
 }

@@ -47,17 +47,12 @@ static __always_inline __u32 token_set(const struct token_key *key)
 	return token_hash(key) % (TPROXY_OWN_TOKENS / TPROXY_OWN_WAYS) * TPROXY_OWN_WAYS;
 }
 
-static __always_inline bool token_is_to(const struct tproxy_token *t, const struct token_key *key)
+static __always_inline bool token_is(const struct tproxy_token *t, const struct token_key *key)
 {
 	const __u32 *dst = (const __u32 *)t->dst;
 
-	return dst[3] == key->dst[3] && dst[2] == key->dst[2] && dst[1] == key->dst[1] &&
-	       dst[0] == key->dst[0];
-}
-
-static __always_inline bool token_is(const struct tproxy_token *t, const struct token_key *key)
-{
-	return t->rule == key->rule && token_is_to(t, key);
+	return t->rule == key->rule && dst[3] == key->dst[3] && dst[2] == key->dst[2] &&
+	       dst[1] == key->dst[1] && dst[0] == key->dst[0];
 }
 
 /* Nobody replaces a token that is in use, so only one that was idle has to be claimed again. */
@@ -144,24 +139,6 @@ __noinline __u32 token_of(const struct token_key *key)
 			return index;
 	}
 	return NO_TOKEN;
-}
-
-/* Has the destination a token, of whatever rule? A global function, too. */
-__noinline int has_token(const struct token_key *key)
-{
-	__u32 set;
-
-	if (!key)
-		return 0;
-	set = token_set(key);
-	for (__u32 way = 0; way < TPROXY_OWN_WAYS; way++) {
-		__u32 at = set + way;
-		struct tproxy_token *t = bpf_map_lookup_elem(&tokens, &at);
-
-		if (t && t->last_ns && token_is_to(t, key))
-			return 1;
-	}
-	return 0;
 }
 
 /* NULL: the address is no token that is in use. */

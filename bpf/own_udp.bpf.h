@@ -4,18 +4,16 @@
  * one to the same port first, as clients of a service of this host do. No rule concerns them, because
  * this host did not begin the flow. And which sockets name a device for a datagram. Decides nothing.
  *
- * A socket that asks by a token gets answers of the proxy, which look like first datagrams of a peer. So
- * the tokens are noted with its port; if there are too many, every peer that has one is taken for a server.
- * By port and not by socket, because socket storage costs more than the rest of a first datagram. A flood
- * of forged datagrams replaces noted peers, and no tokens: answers go to the proxy then, but no questions
- * past it.
+ * Answers of the proxy look like first datagrams of a peer, and every user may read them late, or send
+ * such a datagram to himself. So a peer counts only if its datagram came in by a device; those of this
+ * host to itself come by lo. A flood of forged datagrams replaces noted peers: answers go to the proxy
+ * then, but no questions past it.
  */
 #ifndef TPROXY_OWN_UDP_BPF_H
 #define TPROXY_OWN_UDP_BPF_H
 
 #include "addr.bpf.h"
 #include "flow.bpf.h"
-#include "own_token.bpf.h"
 #include "proto.bpf.h"
 #include "tproxy_own.h"
 
@@ -38,21 +36,21 @@ struct {
 	__type(value, __u64);
 } own_peers SEC(".maps");
 
-#define ASKED_MAX 7
-
-/* By port here: the tokens that its sockets have sent to. */
-struct asked {
-	__u64 last_ns; /* 0: none so far; void after PEER_NS */
-	__u32 n;       /* more than ASKED_MAX: not all are in the list */
-	__u32 token[ASKED_MAX];
+/* By the socket's cookie, because the program that notes them does not know the network namespace. */
+struct arrival {
+	__u64 socket;
+	__u8 addr[16]; /* of the peer, as above */
+	__be16 port;
+	__u16 zero[3];
 };
 
+/* Peers whose datagrams came in by a device, and the time of the latest. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 65536);
-	__type(key, __u32);
-	__type(value, struct asked);
-} own_asked SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct arrival);
+	__type(value, __u64);
+} own_arrived SEC(".maps");
 
 /* 1: a datagram of the socket to a token had a device. */
 struct {
@@ -103,74 +101,45 @@ __noinline int note_peer(const struct flow *f)
 	return 1;
 }
 
-static __always_inline struct asked *asked_by(const struct flow *f)
+/* f: to the peer. */
+static __always_inline void set_arrival(__u64 socket, const struct flow *f, struct arrival *ret_key)
 {
-	__u32 port = bpf_ntohs(f->family == AF_INET ? f->tuple.ipv4.sport : f->tuple.ipv6.sport);
-
-	return bpf_map_lookup_elem(&own_asked, &port);
-}
-
-static __always_inline bool has_asked(const struct asked *asked, __u32 token)
-{
-#pragma unroll
-	for (int i = 0; i < ASKED_MAX; i++)
-		if (i < asked->n && asked->token[i] == token)
-			return true;
-	return false;
-}
-
-/* What others asked from the same port long ago is forgotten. */
-static __always_inline void renew_asked(struct asked *asked)
-{
-	__u64 now = bpf_ktime_get_ns(), was_ns = asked->last_ns;
-
-	if (was_ns + PEER_STEP_NS > now)
-		return;
-	if (__sync_val_compare_and_swap(&asked->last_ns, was_ns, now) == was_ns &&
-	    was_ns + PEER_NS < now)
-		asked->n = 0;
-}
-
-/* Sockets and threads that share the port take different places. f: to the token's destination. */
-static __always_inline void note_question(const struct flow *f, __u32 token)
-{
-	struct asked *asked = asked_by(f);
-	__u32 at;
-
-	if (!asked)
-		return;
-	renew_asked(asked);
-	if (asked->n > ASKED_MAX || has_asked(asked, token))
-		return;
-	at = __sync_fetch_and_add(&asked->n, 1);
-	if (at < ASKED_MAX)
-		asked->token[at] = token;
-}
-
-static __always_inline bool asked_token_is_to(const struct asked *asked,
-					      const struct token_key *key)
-{
-	for (int i = 0; i < ASKED_MAX && i < asked->n; i++) {
-		__u32 at = asked->token[i];
-		const struct tproxy_token *t = bpf_map_lookup_elem(&tokens, &at);
-
-		if (t && token_is_to(t, key))
-			return true;
-	}
-	return false;
-}
-
-/* Is the datagram from there, where f goes, perhaps the answer of a proxy? A global function, too. */
-__noinline int is_answer_of_proxy(const struct flow *f)
-{
-	const struct asked *asked = f ? asked_by(f) : NULL;
-	struct token_key key = {};
 	__u8 src[16];
 
-	if (!asked || !asked->n || asked->last_ns + PEER_NS < bpf_ktime_get_ns())
+	ret_key->socket = socket;
+	addr_copy(f, src, ret_key->addr);
+	ret_key->port = f->family == AF_INET ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
+}
+
+/* A global function, like note_peer. */
+__noinline int note_arrival(__u64 socket, const struct flow *f)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct arrival key = {};
+	__u64 *last_ns;
+
+	if (!f)
 		return 0;
-	addr_copy(f, src, key.dst);
-	return asked->n > ASKED_MAX ? has_token(&key) : asked_token_is_to(asked, &key);
+	set_arrival(socket, f, &key);
+	last_ns = bpf_map_lookup_elem(&own_arrived, &key);
+	if (!last_ns)
+		return !bpf_map_update_elem(&own_arrived, &key, &now, BPF_ANY);
+	if (*last_ns + PEER_STEP_NS < now)
+		*last_ns = now;
+	return 1;
+}
+
+/* Has a datagram of the peer, where f goes, come to the socket from outside? A global function, too. */
+__noinline int has_arrived(__u64 socket, const struct flow *f)
+{
+	struct arrival key = {};
+	const __u64 *last_ns;
+
+	if (!f)
+		return 0;
+	set_arrival(socket, f, &key);
+	last_ns = bpf_map_lookup_elem(&own_arrived, &key);
+	return last_ns && *last_ns + PEER_NS > bpf_ktime_get_ns();
 }
 
 static __always_inline void note_device(struct bpf_sock *sk)

@@ -21,10 +21,10 @@ static const struct budget tproxy_budgets[] = {
 static const struct budget own_budgets[] = {
 	{ "own_connect4", 20000 }, { "own_connect6", 20000 }, { "own_sendmsg4", 20000 },
 	{ "own_sendmsg6", 20000 }, { "own_recvmsg4", 10000 }, { "own_recvmsg6", 10000 },
-	{ "own_lo", 250000 },      { "own_egress", 5000 },
+	{ "own_lo", 250000 },      { "own_egress", 5000 },    { "own_ingress", 10000 },
 };
 
-static char logs[8][65536];
+static char logs[9][65536];
 
 _Static_assert(ARRAY_SIZE(own_budgets) <= ARRAY_SIZE(logs), "each program has a log");
 

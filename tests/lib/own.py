@@ -13,6 +13,8 @@ Steps of a socket: bind=ADDR dev=IF mark=N ttl=N reuse nosum
     say[=LEN]               sends and prints the answer
     ask=ADDR:PORT[,LEN]     the same with sendto; the answer must come from there
     pkt=IF|ADDR,ADDR:PORT   the same, with a control message that names device or source
+    hop=ADDR                a source route by this router
+    spoof=SRC:PORT,ADDR:PORT    another socket sends to ADDR from a foreign address
     unicast=IF              IP_UNICAST_IF
     cork=ADDR:PORT          one datagram in three parts (MSG_MORE)
     gso=ADDR:PORT,N         N datagrams by one call (UDP_SEGMENT), prints how many were answered
@@ -40,6 +42,9 @@ import time
 
 IP_UNICAST_IF, IPV6_UNICAST_IF = 50, 76
 IP_PKTINFO = 8
+IP_OPTIONS, IPV6_RTHDR = 4, 57
+LSRR = 131
+IP_FREEBIND, IPV6_FREEBIND = 15, 78
 UDP_SEGMENT = 103
 SO_NO_CHECK = 11
 MSG_FASTOPEN = 0x20000000
@@ -111,6 +116,22 @@ class Client:
 
     def do_nosum(self):
         self.sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+
+    def do_hop(self, addr):
+        if self.v6:
+            hop = socket.inet_pton(self.family, addr)
+            header = struct.pack("=BBBBBBH", 0, 4, 4, 1, 1, 0, 0) + bytes(16) + hop
+            self.sock.setsockopt(self.level, IPV6_RTHDR, header)
+        else:
+            option = bytes((LSRR, 7, 4)) + socket.inet_aton(addr) + b"\0"
+            self.sock.setsockopt(self.level, IP_OPTIONS, option)
+
+    def do_spoof(self, value):
+        src, dst = value.split(",")
+        with socket.socket(self.family, socket.SOCK_DGRAM) as sock:
+            sock.setsockopt(self.level, IPV6_FREEBIND if self.v6 else IP_FREEBIND, 1)
+            sock.bind(split(src))
+            sock.sendto(self.data(), split(dst))
 
     def do_reuse(self):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -63,7 +63,7 @@ unchanged "and changes nothing" "$WORK/clean"
 # --- alone ---
 do_ok "attach --local" loader attach --local --cgroup "$CGROUP" "${options[@]}"
 own exclude "$CGROUP/proxy"
-is "all hooks are there" "$(hooks)" 7
+is "all hooks are there" "$(hooks)" 8
 is "and a rule for each family" "$(has_rule)" 2
 like "the rule of the call is for own traffic only" "$(loader rule list)" 'default-local: .*own traffic only'
 proxied "alone"
@@ -71,7 +71,7 @@ loader -j status >"$WORK/status.json"
 ok "status is valid" valid_json status "$WORK/status.json"
 is "status: attached, no interface" "$(status "o['attached'], o['interfaces']")" "True []"
 is "status: the cgroup" "$(status "o['own']['cgroup']")" "$CGROUP"
-is "status: all hooks" "$(status "all(o['own']['hooks'].values()), len(o['own']['hooks']), o['own']['complete']")" "True 7 True"
+is "status: all hooks" "$(status "all(o['own']['hooks'].values()), len(o['own']['hooks']), o['own']['complete']")" "True 8 True"
 is "status: sources" "$(status "o['own']['source4'], o['own']['source6']")" "$ROUTER4 $ROUTER6"
 is "status: routing" "$(status "o['own']['routing4'], o['own']['routing6']")" "ok ok"
 ok "status: exit status 0, although no interface is attached" loader status
@@ -91,7 +91,7 @@ unlike "save leaves out defaults" "$(<"$WORK/saved.conf")" 'own-mark|own-table'
 do_ok "it is the live policy" loader diff "$WORK/saved.conf"
 is "so there is no difference" "$OUT" ""
 do_ok "detach --local --dry-run" loader detach --local --dry-run
-is "leaves all there" "$(hooks) $(has_rule)" "7 2"
+is "leaves all there" "$(hooks) $(has_rule)" "8 2"
 do_ok "detach --local" loader detach --local
 is "no hook is left" "$(hooks) $(has_rule)" "0 0"
 straight "detached"
@@ -110,9 +110,9 @@ refuses "a second state with this mark" 1 'uses mark 0x4000000 and table 15002 f
 	second attach r1 --mark 0x4000000 --table 998
 do_ok "a second state for an interface" second attach r1 --ports 1 --mark 0x100 --table 998
 do_ok "clean there" second clean
-is "leaves own traffic alone" "$(hooks) $(has_rule)" "7 2"
+is "leaves own traffic alone" "$(hooks) $(has_rule)" "8 2"
 do_ok "detach there" second detach --all
-is "too" "$(hooks) $(has_rule)" "7 2"
+is "too" "$(hooks) $(has_rule)" "8 2"
 do_ok "detach --all" loader detach --all
 unchanged "and nothing is left" "$WORK/clean"
 
@@ -159,7 +159,7 @@ do_ok "for one cgroup" loader attach --local --cgroup "$CGROUP/app/inner" "${opt
 own exclude "$CGROUP/proxy"
 is "others are left alone" "$(sock tcp4 "connect=$SERVER4:$PORT" say)" "$(around)"
 do_ok "for the one above" loader attach --local --cgroup "$CGROUP"
-is "the hooks have moved" "$(hooks) $(bpftool cgroup show "$CGROUP/app/inner" | grep -c own_)" "7 0"
+is "the hooks have moved" "$(hooks) $(bpftool cgroup show "$CGROUP/app/inner" | grep -c own_)" "8 0"
 is "others, too" "$(sock tcp4 "connect=$SERVER4:$PORT" say)" "$(through $SERVER4 $PORT)"
 do_ok "detach --all" loader detach --all
 do_ok "for all" loader attach --local "${options[@]}"

@@ -47,7 +47,7 @@ soon "which is reported" at_least routing 4
 has_tokens() { [[ $(r ip route show table local $TOKENS4) == *"src $ROUTER4"* ]]; }
 r ip route del local $TOKENS4 dev lo table local
 soon "the route of tokens comes back" has_tokens
-for hook in own_connect4 own_connect6 own_sendmsg4 own_sendmsg6 own_egress own_lo; do
+for hook in own_connect4 own_connect6 own_sendmsg4 own_sendmsg6 own_ingress own_egress own_lo; do
 	rm -f "$PINS/links/$hook"
 done
 r tc qdisc del dev lo clsact 2>/dev/null

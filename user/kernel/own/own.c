@@ -16,16 +16,21 @@ static const char *const maps[OWN_MAP_MAX] = {
 	[OWN_MAP_SOCK] = "own_sock",
 	[OWN_MAP_TOKENS] = "tokens",
 	[OWN_MAP_PEERS] = "own_peers",
-	[OWN_MAP_ASKED] = "own_asked",
+	[OWN_MAP_ARRIVED] = "own_arrived",
 	[OWN_MAP_NAMES_DEVICE] = "own_names_device",
 	[OWN_MAP_PLACE] = "own_place",
 };
 
 static const char *const progs[OWN_PROG_MAX] = {
-	[OWN_PROG_CONNECT4] = "own_connect4", [OWN_PROG_CONNECT6] = "own_connect6",
-	[OWN_PROG_SENDMSG4] = "own_sendmsg4", [OWN_PROG_SENDMSG6] = "own_sendmsg6",
-	[OWN_PROG_RECVMSG4] = "own_recvmsg4", [OWN_PROG_RECVMSG6] = "own_recvmsg6",
-	[OWN_PROG_EGRESS] = "own_egress",     [OWN_PROG_LO] = "own_lo",
+	[OWN_PROG_CONNECT4] = "own_connect4",
+	[OWN_PROG_CONNECT6] = "own_connect6",
+	[OWN_PROG_SENDMSG4] = "own_sendmsg4",
+	[OWN_PROG_SENDMSG6] = "own_sendmsg6",
+	[OWN_PROG_RECVMSG4] = "own_recvmsg4",
+	[OWN_PROG_RECVMSG6] = "own_recvmsg6",
+	[OWN_PROG_INGRESS] = "own_ingress",
+	[OWN_PROG_EGRESS] = "own_egress",
+	[OWN_PROG_LO] = "own_lo",
 };
 
 const char *own_map_name(enum own_map map)

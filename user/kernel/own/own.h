@@ -22,7 +22,7 @@ enum own_map {
 	OWN_MAP_SOCK,
 	OWN_MAP_TOKENS,
 	OWN_MAP_PEERS,        /* who began a flow to a UDP service of this host */
-	OWN_MAP_ASKED,        /* which sockets have asked by tokens */
+	OWN_MAP_ARRIVED,      /* the same by socket, before it has read the datagram */
 	OWN_MAP_NAMES_DEVICE, /* sockets that name a device for a datagram */
 	OWN_MAP_PLACE,        /* the path of the cgroup; only user space has this one */
 	OWN_MAP_MAX
@@ -35,6 +35,7 @@ enum own_prog {
 	OWN_PROG_SENDMSG6,
 	OWN_PROG_RECVMSG4,
 	OWN_PROG_RECVMSG6,
+	OWN_PROG_INGRESS,
 	OWN_PROG_EGRESS,
 	OWN_PROG_LO,
 	OWN_PROG_MAX

@@ -208,7 +208,7 @@ bool own_is_there(const struct session *session)
 
 int own_hooks_off(struct session *session)
 {
-	return own_cgroup_off(session, OWN_PROG_CONNECT4, OWN_PROG_RECVMSG6);
+	return own_cgroup_off(session, OWN_PROG_CONNECT4, OWN_PROG_INGRESS);
 }
 
 int own_rest_off(struct session *session)

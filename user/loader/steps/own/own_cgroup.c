@@ -9,8 +9,8 @@
 
 /* On the way in; detach uses the reverse order. */
 static const enum own_prog order[OWN_HOOKS] = {
-	OWN_PROG_EGRESS,   OWN_PROG_RECVMSG6, OWN_PROG_RECVMSG4, OWN_PROG_SENDMSG6,
-	OWN_PROG_SENDMSG4, OWN_PROG_CONNECT6, OWN_PROG_CONNECT4,
+	OWN_PROG_EGRESS,   OWN_PROG_INGRESS,  OWN_PROG_RECVMSG6, OWN_PROG_RECVMSG4,
+	OWN_PROG_SENDMSG6, OWN_PROG_SENDMSG4, OWN_PROG_CONNECT6, OWN_PROG_CONNECT4,
 };
 
 static const char *place_text(const char *path)
