@@ -89,8 +89,8 @@ static __always_inline enum verdict lo_start(struct __sk_buff *skb, const struct
 	if (way != LO_ROUTED && m->rule->unrouted == TPROXY_UNROUTED_PASS &&
 	    dst_is_unrouted(skb, f))
 		return leave(TPROXY_COUNT_UNROUTED);
-	/* traceroute: the first router answers */
-	if (f->ttl <= 1 && f->proto == IPPROTO_UDP)
+	/* traceroute: the first router answers; without one, this would be a way past the proxy */
+	if (f->ttl <= 1 && f->proto == IPPROTO_UDP && goes_by_router(skb, f))
 		return leave(TPROXY_COUNT_TTL);
 	if (f->frag == FRAG_FIRST && m->rule->on_down != TPROXY_ON_DOWN_PASS)
 		frag_note_dropped(f);
@@ -167,6 +167,26 @@ static __always_inline enum verdict lo_flow(struct __sk_buff *skb, const struct 
 	return verdict;
 }
 
+/*
+ * Every user may give a socket a source route. Its packets do not go to the destination in their header,
+ * so no rule can be asked again, and none has left them alone.
+ */
+static __always_inline enum verdict lo_by_mark(struct __sk_buff *skb,
+					       const struct tproxy_config *cfg, struct flow *f,
+					       enum parse_result result)
+{
+	switch (result) {
+	case PARSE_FLOW:
+		return lo_flow(skb, cfg, f, LO_MARK, 0);
+	case PARSE_SOURCE_ROUTE:
+		return drop(TPROXY_COUNT_SOURCE_ROUTE);
+	case PARSE_ROUTING_HEADER:
+		return drop(TPROXY_COUNT_ROUTING_HEADER);
+	default:
+		return leave(TPROXY_COUNT_OWN_STALE);
+	}
+}
+
 /* ret_way: LO_NONE if somebody sent to a token that is not in use. */
 static __always_inline enum verdict lo_decide(struct __sk_buff *skb, const struct tproxy_own *own,
 					      struct flow *f, enum lo_way *ret_way)
@@ -182,8 +202,7 @@ static __always_inline enum verdict lo_decide(struct __sk_buff *skb, const struc
 	if (!cfg || !f->family)
 		return LO_ESCAPE;
 	if (*ret_way != LO_TOKEN)
-		return result == PARSE_FLOW ? lo_flow(skb, cfg, f, LO_MARK, 0) :
-					      leave(TPROXY_COUNT_OWN_STALE);
+		return lo_by_mark(skb, cfg, f, result);
 	found = result == PARSE_FLOW && f->proto == IPPROTO_UDP ? token_at(token_index(f)) : NULL;
 	if (!found) {
 		*ret_way = LO_NONE;

@@ -3,7 +3,7 @@
  * Packets that must not leave by a device other than lo. IP_PKTINFO and IP_UNICAST_IF name a device for
  * one datagram, which the hook of sendmsg cannot see; the kernel then sends it there, whatever the
  * routes of a token say. That datagram is lost, but from then on its socket counts as one that is bound to a
- * device. And when somebody deletes our ip rule, proxied connections would go past the
+ * device. A source route leads a datagram past lo, too. And when somebody deletes our ip rule, proxied connections would go past the
  * proxy. Counts nothing.
  */
 #ifndef TPROXY_OWN_WIRE_BPF_H
@@ -15,23 +15,64 @@
 #include "proto.bpf.h"
 #include "tproxy_own.h"
 
-#define IP4_DST_OFFSET 16
+#define IP4_HEADER_MAX 60
+#define IP6_NEXT_OFFSET 6
 #define IP6_DST_OFFSET 24
+#define IP6_ROUTE_LAST_OFFSET 48 /* the last segment is the first in the header */
+
+/*
+ * With a source route the destination is a hop, and the token is the last address of the route. No
+ * other option of a datagram has this address. A global function: the verifier walks the loop once.
+ */
+__noinline int wire_routes_token4(struct __sk_buff *skb)
+{
+	for (__u32 at = sizeof(struct iphdr); at < IP4_HEADER_MAX; at++) {
+		__u32 addr;
+
+		if (bpf_skb_load_bytes(skb, at, &addr, sizeof(addr)))
+			return false;
+		if (is_token4(addr))
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool wire_is_token4(struct __sk_buff *skb)
+{
+	const struct iphdr *data = (const struct iphdr *)(long)skb->data;
+	const void *end = (const void *)(long)skb->data_end;
+	struct iphdr ip;
+
+	/* every packet of this host comes here: this is the short way */
+	if ((const void *)(data + 1) <= end && data->ihl == 5)
+		return is_token4(data->daddr);
+	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)))
+		return false;
+	return is_token4(ip.daddr) ||
+	       (ip.ihl > 5 && ip.protocol == IPPROTO_UDP && wire_routes_token4(skb));
+}
+
+/* A program without rights can have no extension header before the routing header. */
+static __always_inline bool wire_is_token6(struct __sk_buff *skb, const struct tproxy_own *own)
+{
+	__u32 addr[4];
+	__u8 next;
+
+	if (bpf_skb_load_bytes(skb, IP6_DST_OFFSET, addr, sizeof(addr)))
+		return false;
+	if (is_token6(own, addr))
+		return true;
+	return !bpf_skb_load_bytes(skb, IP6_NEXT_OFFSET, &next, sizeof(next)) &&
+	       next == NEXTHDR_ROUTING &&
+	       !bpf_skb_load_bytes(skb, IP6_ROUTE_LAST_OFFSET, addr, sizeof(addr)) &&
+	       is_token6(own, addr);
+}
 
 static __always_inline bool wire_is_token(struct __sk_buff *skb, const struct tproxy_own *own)
 {
-	const __u8 *data = (const __u8 *)(long)skb->data;
-	const __u8 *end = (const __u8 *)(long)skb->data_end;
-	__u32 dst[4];
-
-	/* every packet of this host comes here: this is the short way */
-	if (skb->protocol == bpf_htons(ETH_P_IP) && data + sizeof(struct iphdr) <= end)
-		return is_token4(((const struct iphdr *)data)->daddr);
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return !bpf_skb_load_bytes(skb, IP4_DST_OFFSET, dst, sizeof(dst[0])) &&
-		       is_token4(dst[0]);
-	return skb->protocol == bpf_htons(ETH_P_IPV6) &&
-	       !bpf_skb_load_bytes(skb, IP6_DST_OFFSET, dst, sizeof(dst)) && is_token6(own, dst);
+		return wire_is_token4(skb);
+	return skb->protocol == bpf_htons(ETH_P_IPV6) && wire_is_token6(skb, own);
 }
 
 /*

@@ -64,6 +64,23 @@ static __always_inline long route_look_up(struct __sk_buff *skb, const struct fl
 	return route;
 }
 
+/* Is there a router between this host and the destination? A global function: the verifier walks it once. */
+__noinline int goes_by_router(struct __sk_buff *skb, const struct flow *f)
+{
+	struct bpf_fib_lookup fib = {};
+	long route = f ? route_look_up(skb, f, &fib, 0) : -1;
+
+	if (route != BPF_FIB_LKUP_RET_SUCCESS && route != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return false;
+	/* The helper has put the address of the router in place of the destination. */
+	if (f->family == AF_INET)
+		return fib.family != AF_INET || fib.ipv4_dst != f->tuple.ipv4.daddr;
+	return fib.ipv6_dst[0] != f->tuple.ipv6.daddr[0] ||
+	       fib.ipv6_dst[1] != f->tuple.ipv6.daddr[1] ||
+	       fib.ipv6_dst[2] != f->tuple.ipv6.daddr[2] ||
+	       fib.ipv6_dst[3] != f->tuple.ipv6.daddr[3];
+}
+
 /* A global function: the verifier walks it once. */
 __noinline int route_of(struct __sk_buff *skb, const struct flow *f)
 {

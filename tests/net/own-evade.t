@@ -26,5 +26,23 @@ is "the same with IPv6" \
 is "the user sends it himself, from the server's address" \
 	"$(user udp6 bind=[::]:6101 "spoof=$there6,[::1]:6101" recv "ask=$there6")" "xx $proxied6"
 none_direct "no datagram is direct"
+# --- the first router answers a traceroute; a server on the same network is none ---
+is "a short time to live" "$(user udp4 ttl=1 "ask=$there4")" "$proxied4"
+is "a short time to live, IPv6" "$(user udp6 ttl=1 "ask=$there6")" "$proxied6"
+is "a short time to live, connected" "$(user udp4 ttl=1 "connect=$there4" say)" "$proxied4"
+none_direct "no datagram is direct"
+is "traceroute, by a router" "$(user udp4 ttl=1 "ask=$(at $EXTRA4 $PORT)")" "$(around)"
+is "traceroute, by a router, IPv6" "$(user udp6 ttl=1 "ask=$(at $EXTRA6 $PORT)")" "$(around $ROUTER6)"
+# --- source routes; newer kernels refuse those of IPv4 to users ---
+own_reset
+extra4=$(at $EXTRA4 $PORT) extra6=$(at $EXTRA6 $PORT)
+is "a source route" "$(sock udp4 hop=$SERVER4 "ask=$extra4")" EPERM
+is "a source route, connected" "$(sock udp4 hop=$SERVER4 "connect=$extra4" say)" nothing
+is "a source route, TCP" "$(sock tcp4 hop=$SERVER4 "connect=$extra4" say)" "timed out timed out"
+is "a routing header" "$(user udp6 hop=$SERVER6 "ask=$extra6")" EPERM
+is "a routing header, connected" "$(user udp6 hop=$SERVER6 "connect=$extra6" say)" nothing
+is "a routing header, TCP" "$(user tcp6 hop=$SERVER6 "connect=$extra6" say)" "timed out timed out"
+none_direct "no packet is direct"
+like "tokens of others are not sent" "$(counter own_wire)" "^[1-9]"
 own_down
 finish
