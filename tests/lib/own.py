@@ -13,6 +13,7 @@ Steps of a socket: bind=ADDR dev=IF mark=N ttl=N reuse nosum
     say[=LEN]               sends and prints the answer
     ask=ADDR:PORT[,LEN]     the same with sendto; the answer must come from there
     pkt=IF|ADDR,ADDR:PORT   the same, with a control message that names device or source
+    listen=ADDR:PORT        another socket listens there
     hop=ADDR                a source route by this router
     spoof=SRC:PORT,ADDR:PORT    another socket sends to ADDR from a foreign address
     unicast=IF              IP_UNICAST_IF
@@ -116,6 +117,9 @@ class Client:
 
     def do_nosum(self):
         self.sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+
+    def do_listen(self, addr):
+        self.listener = socket.create_server(split(addr))
 
     def do_hop(self, addr):
         if self.v6:

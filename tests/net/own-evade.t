@@ -21,10 +21,10 @@ is "the answer is read after a disconnect" \
 	"$(user udp4 bind=0.0.0.0:6100 "connect=$there4" send unconnect recv "ask=$there4")" \
 	"$proxied4 $proxied4"
 is "the same with IPv6" \
-	"$(user udp6 bind=[::]:6100 "connect=$there6" send unconnect recv "ask=$there6")" \
+	"$(user udp6 "bind=[::]:6100" "connect=$there6" send unconnect recv "ask=$there6")" \
 	"$proxied6 $proxied6"
 is "the user sends it himself, from the server's address" \
-	"$(user udp6 bind=[::]:6101 "spoof=$there6,[::1]:6101" recv "ask=$there6")" "xx $proxied6"
+	"$(user udp6 "bind=[::]:6101" "spoof=$there6,[::1]:6101" recv "ask=$there6")" "xx $proxied6"
 none_direct "no datagram is direct"
 # --- the first router answers a traceroute; a server on the same network is none ---
 is "a short time to live" "$(user udp4 ttl=1 "ask=$there4")" "$proxied4"
@@ -44,5 +44,20 @@ is "a routing header, connected" "$(user udp6 hop=$SERVER6 "connect=$extra6" say
 is "a routing header, TCP" "$(user tcp6 hop=$SERVER6 "connect=$extra6" say)" "timed out timed out"
 none_direct "no packet is direct"
 like "tokens of others are not sent" "$(counter own_wire)" "^[1-9]"
+# --- a listener on the proxy's port does not make a program a proxy ---
+chmod 711 "$WORK"
+listens() { # TEXT ADDRESS WANTED
+	rm -f "$WORK/go"
+	user udp4 "listen=$2:$PROXY_PORT" "wait=$WORK/go" "ask=$there4" >"$WORK/listener" &
+	ok "$1: listens" wait_for 10 eval 'r ss -Hltn "src '"$2:$PROXY_PORT"'" | grep -q .'
+	own proxies >/dev/null
+	touch "$WORK/go"
+	wait $!
+	is "$1" "$(<"$WORK/listener")" "$3"
+}
+listens "a user on another address" 127.0.0.2 "$proxied4"
+own_proxy_stop
+listens "a user in place of the proxy" 127.0.0.1 ECONNREFUSED
+listens "a user on every address" 0.0.0.0 ECONNREFUSED
 own_down
 finish

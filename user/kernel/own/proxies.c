@@ -54,6 +54,15 @@ static int want_slots(const struct state *state, const struct listeners *all, st
 	return err;
 }
 
+static bool is_loopback(const __u8 *addr)
+{
+	static const __u8 loopback4[16] = { [10] = 0xff, 0xff, 127, 0, 0, 1 };
+	static const __u8 loopback6[16] = { [15] = 1 };
+
+	return !memcmp(addr, loopback4, sizeof(loopback4)) ||
+	       !memcmp(addr, loopback6, sizeof(loopback6));
+}
+
 /* Any address that a look-up for the proxy may find: its own, that of loopback, or none. */
 static bool is_at_proxy(const struct listener *listener, const struct endpoint *proxy)
 {
@@ -62,10 +71,18 @@ static bool is_at_proxy(const struct listener *listener, const struct endpoint *
 
 	if (listener->port != proxy->port)
 		return false;
-	if (!proxy->family || !memcmp(listener->addr, any, sizeof(any)))
+	if (!memcmp(listener->addr, any, sizeof(any)))
 		return true;
+	if (!proxy->family)
+		return is_loopback(listener->addr);
 	mapped_from(proxy->family, proxy->addr, addr);
 	return !memcmp(listener->addr, addr, sizeof(addr));
+}
+
+/* Every user may listen on the proxy's port, while the proxy is down or by the other protocol. */
+static bool is_of_administrator(const struct listener *listener)
+{
+	return listener->transparent || !listener->uid;
 }
 
 /* All sockets of a group that shares the port. */
@@ -75,7 +92,7 @@ static int want_port(const struct listeners *all, const struct endpoint *proxy,
 	int err = 0;
 
 	for (size_t i = 0; i < all->n && !err; i++)
-		if (is_at_proxy(&all->items[i], proxy))
+		if (is_at_proxy(&all->items[i], proxy) && is_of_administrator(&all->items[i]))
 			err = want(wanted, &all->items[i]);
 	return err;
 }

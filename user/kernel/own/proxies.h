@@ -4,6 +4,7 @@
  * for own traffic leave them alone: a proxy must never be its own client. Must not know how proxies are
  * started.
  *
+ * A listener on the port of a rule counts if it is transparent or of root: others may be anybody's.
  * Noted are: every process that holds such a listener, except for one that only passes it on (init,
  * and the parent of a holder that runs another program); and the parent of a holder that runs the same
  * program, as masters of workers do. The same holds for the proxies of this host that a relay connects
