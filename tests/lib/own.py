@@ -14,6 +14,7 @@ Steps of a socket: bind=ADDR dev=IF mark=N ttl=N reuse nosum
     ask=ADDR:PORT[,LEN]     the same with sendto; the answer must come from there
     pkt=IF|ADDR,ADDR:PORT   the same, with a control message that names device or source
     listen=ADDR:PORT        another socket listens there
+    descriptors=N           the process has so many, with others that it starts
     hop=ADDR                a source route by this router
     spoof=SRC:PORT,ADDR:PORT    another socket sends to ADDR from a foreign address
     unicast=IF              IP_UNICAST_IF
@@ -34,7 +35,9 @@ import ctypes
 import errno
 import ipaddress
 import os
+import resource
 import selectors
+import signal
 import socket
 import struct
 import sys
@@ -45,6 +48,7 @@ IP_UNICAST_IF, IPV6_UNICAST_IF = 50, 76
 IP_PKTINFO = 8
 IP_OPTIONS, IPV6_RTHDR = 4, 57
 LSRR = 131
+PR_SET_PDEATHSIG = 1
 IP_FREEBIND, IPV6_FREEBIND = 15, 78
 UDP_SEGMENT = 103
 SO_NO_CHECK = 11
@@ -120,6 +124,20 @@ class Client:
 
     def do_listen(self, addr):
         self.listener = socket.create_server(split(addr))
+
+    def do_descriptors(self, total):
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        try:
+            while True:
+                os.dup(0)
+        except OSError:
+            pass
+        for _ in range(int(total) // limit + 1):
+            if not os.fork():
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+                signal.pause()
+        return "full"
 
     def do_hop(self, addr):
         if self.v6:

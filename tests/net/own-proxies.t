@@ -65,6 +65,18 @@ once "a PID namespace"
 proxy_stop
 do_ok "a PID namespace: detach own traffic" own_detach
 
+# --- beside programs of users who have more descriptors than the search reads ---
+app "${PY[@]}" udp4 descriptors=2000000 "wait=$WORK/never" >"$WORK/crowd" &
+crowd=$!
+ok "a crowd has its descriptors" wait_for 60 grep -q full "$WORK/crowd"
+ok "a crowd: the proxy starts" proxy app $PROXY_PORT one
+do_ok "a crowd: attach for own traffic" attach_only
+is "a crowd: its processes are found" "$(own proxies)" ""
+once "a crowd"
+stop $crowd KILL
+proxy_stop
+do_ok "a crowd: detach own traffic" own_detach
+
 # --- by its cgroup alone, which is made again ---
 do_ok "attach for own traffic" attach_only
 own_paths() { own paths "/${CGROUP##*/}/proxy"; }

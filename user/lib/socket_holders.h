@@ -25,8 +25,9 @@ struct socket_holders {
 };
 
 /*
- * Looks at every process once. 0, -ENOMEM, -E2BIG: not all descriptors were looked at, or -errno.
- * Processes that cannot be read are skipped.
+ * Looks at the first descriptors of every process, and at all of them if a socket was not found. 0,
+ * -ENOMEM, -E2BIG: not all descriptors were looked at, or -errno. Processes that cannot be read are
+ * skipped.
  */
 int socket_holders_find(struct socket_holders *holders);
 void socket_holders_free(struct socket_holders *holders);
