@@ -74,14 +74,6 @@ bool rule_is_local(const struct rule *rule)
 	return rule->used && rule->local != TPROXY_LOCAL_NO;
 }
 
-bool rule_has_owners(const struct rule *rule)
-{
-	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++)
-		if (!owner_set_is_any(&rule->owners[kind]))
-			return true;
-	return false;
-}
-
 tproxy_mask policy_used_rules(const struct policy *policy)
 {
 	tproxy_mask mask = 0;

@@ -49,8 +49,7 @@ bool policy_ifname_is_valid(const char *name);
 bool rule_is_proxy(const struct rule *rule); /* used, and its action is proxy */
 bool rule_forwards(const struct rule *rule); /* used, and leaves the flow to the kernel */
 bool rule_is_on(const struct rule *rule, const char *ifname);
-bool rule_is_local(const struct rule *rule);   /* used, and matches own traffic, too */
-bool rule_has_owners(const struct rule *rule); /* it is not for everybody's own traffic */
+bool rule_is_local(const struct rule *rule); /* used, and matches own traffic, too */
 
 tproxy_mask policy_used_rules(const struct policy *policy);
 tproxy_mask policy_audits(const struct policy *policy); /* those with the action audit */

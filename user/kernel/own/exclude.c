@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "lib/cgroup2.h"
 #include "lib/util.h"
 
 #define MAX_CGROUPS 1024 /* entries of a map of cgroups: bpf/own_maps.bpf.h */
@@ -218,20 +217,4 @@ int own_cgroups_each(int map, own_cgroup_fn *fn, void *arg)
 			return result;
 	}
 	return err == -ENOENT ? 0 : err;
-}
-
-static int forget_if_gone(__u64 id, void *arg)
-{
-	const int *map = arg;
-	char path[PATH_MAX];
-	int err = cgroup2_path(id, path, sizeof(path));
-
-	if (err == -ESTALE)
-		own_cgroup_remove(*map, id);
-	return 0;
-}
-
-int own_cgroups_forget_gone(int map)
-{
-	return own_cgroups_each(map, forget_if_gone, &map);
 }

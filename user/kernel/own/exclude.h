@@ -50,9 +50,6 @@ int own_cgroup_enter(int map, __u64 id);
 int own_cgroup_remove(int map, __u64 id);
 bool own_cgroup_is_in(int map, __u64 id);
 
-/* Removes those that are gone; their ids never come back. 0 or -errno. */
-int own_cgroups_forget_gone(int map);
-
 typedef int own_cgroup_fn(__u64 id, void *arg);
 int own_cgroups_each(int map, own_cgroup_fn *fn, void *arg);
 
