@@ -37,8 +37,8 @@ struct tproxy_own {
 	__u32 relay_mark; /* sockets with exactly this mark belong to a proxy; 0: none */
 	__u8 token6[12];  /* the first 96 bits of IPv6 tokens, network byte order */
 	/*
-	 * Where packets leave that no rule wants any more, on a host that does not forward: there the
-	 * programs cannot ask for the route. 0: they are dropped there.
+	 * Where packets leave that no rule wants any more, on a host that does not forward: there
+	 * the programs cannot ask for the route. 0: they are dropped there.
 	 */
 	__u32 out4; /* ifindex of the default route */
 	__u32 out6;
@@ -46,8 +46,8 @@ struct tproxy_own {
 };
 
 /*
- * Key of the map own_tasks, whose value is the time when the process was started, a __u64: ticks since
- * boot. The programs leave it alone, and the processes that it starts.
+ * Key of the map own_tasks, whose value is the time when the process was started, a __u64: ticks
+ * since boot. The programs leave it alone, and the processes that it starts.
  */
 struct tproxy_own_task {
 	__u32 pid;   /* of the process (its thread group), as in its own PID namespace */
@@ -65,8 +65,8 @@ enum tproxy_owner_kind {
 /*
  * The policy map `owners`: an LPM trie of struct tproxy_owner_key to tproxy_mask. prefixlen counts
  * `kind` to `id`: 32 means the kind alone, whose mask has the rules without such a condition; 96
- * means one id. A range of ids is several prefixes. Masks inherit from shorter prefixes, as those of
- * `dst4` do. Of cgroups all levels are looked up, and the masks are added.
+ * means one id. A range of ids is several prefixes. Masks inherit from shorter prefixes, as those
+ * of `dst4` do. Of cgroups all levels are looked up, and the masks are added.
  */
 struct tproxy_owner_key {
 	__u32 prefixlen; /* bits, 32…96 */
@@ -75,7 +75,10 @@ struct tproxy_owner_key {
 	__u8 id[8]; /* network byte order */
 };
 
-/* What connect noted for a socket, in its local storage. After a new policy the rules are asked again. */
+/*
+ * What connect noted for a socket, in its local storage. After a new policy the rules are asked
+ * again.
+ */
 struct tproxy_own_sock {
 	__u32 rule;       /* number of the rule that took the flow */
 	__u32 generation; /* of the policy at that time */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What it costs a process of this host to begin a flow: CPU time of its own thread, with all that the
- * kernel does inside its calls. Several set-ups, each a network namespace and a cgroup, are measured in
- * turn (A B C A B C …); the result is the median of the ratios to the first.
+ * What it costs a process of this host to begin a flow: CPU time of its own thread, with all that
+ * the kernel does inside its calls. Several set-ups, each a network namespace and a cgroup, are
+ * measured in turn (A B C A B C …); the result is the median of the ratios to the first.
  *
  * usage: owncost connect|datagram|socket ROUNDS COUNT ADDRESS PORT NAME=NETNS=CGROUP …
  *        owncost sink PORT
- * connect: TCP connect and close. datagram: sendto of one unconnected socket. socket: a new one each
- * time. sink: accepts and closes, and leaves datagrams unread, so that all set-ups pay the same; it
- * is transparent. Prints one JSON object.
+ * connect: TCP connect and close. datagram: sendto of one unconnected socket. socket: a new one
+ * each time. sink: accepts and closes, and leaves datagrams unread, so that all set-ups pay the
+ * same; it is transparent. Prints one JSON object.
  */
 #include <fcntl.h>
 #include <stdbool.h>

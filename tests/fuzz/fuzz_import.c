@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any bytes as iptables-save text: no crash, what comes out is a valid configuration, and no line is
- * lost: each one is in the rules, not needed, or reported.
+ * Any bytes as iptables-save text: no crash, what comes out is a valid configuration, and no line
+ * is lost: each one is in the rules, not needed, or reported.
  */
 #include <stddef.h>
 #include <stdint.h>

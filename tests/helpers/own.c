@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads and writes the maps of own traffic where tproxy-loader has no command: for tests of the data
- * path.
+ * Reads and writes the maps of own traffic where tproxy-loader has no command: for tests of the
+ * data path.
  *
  *   own hooks STATE off|CGROUP        detaches or attaches the hooks of the cgroup
  *   own set STATE mark|flags|relay-mark|out4|out6 VALUE

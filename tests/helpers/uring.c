@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One connection, or one datagram of an unconnected socket, by io_uring: its hooks may run in another
- * thread than that of the application. Prints the answer, or the errno.
+ * One connection, or one datagram of an unconnected socket, by io_uring: its hooks may run in
+ * another thread than that of the application. Prints the answer, or the errno.
  *
  *   uring tcp|udp ADDRESS PORT [poll]     poll: a thread of the kernel submits (IORING_SETUP_SQPOLL)
  */

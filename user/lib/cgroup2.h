@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Control groups of version 2: where they are mounted, their ids, and who is in them. Changes nothing. */
+/*
+ * Control groups of version 2: where they are mounted, their ids, and who is in them. Changes
+ * nothing.
+ */
 #ifndef TPROXY_LIB_CGROUP2_H
 #define TPROXY_LIB_CGROUP2_H
 

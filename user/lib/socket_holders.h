@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All processes that have a descriptor of some sockets, as /proc shows it: the workers of a proxy share
- * its listener. Must not know what the sockets are for.
+ * All processes that have a descriptor of some sockets, as /proc shows it: the workers of a proxy
+ * share its listener. Must not know what the sockets are for.
  */
 #ifndef TPROXY_LIB_SOCKET_HOLDERS_H
 #define TPROXY_LIB_SOCKET_HOLDERS_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Values of rule options and of keys as text: lists of ports, prefixes, interfaces, owners; proxies. */
+/*
+ * Values of rule options and of keys as text: lists of ports, prefixes, interfaces, owners;
+ * proxies.
+ */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The policy as the data path reads it: sorted tables of value → rule mask. Compiles a policy into
- * tables, turns tables back into a policy (tables_read.c), lists the map edits that lead from one to
- * the other (tables_diff.c), and keeps edits by hand where a policy changes (tables_rebase.c). No
- * I/O.
+ * tables, turns tables back into a policy (tables_read.c), lists the map edits that lead from one
+ * to the other (tables_diff.c), and keeps edits by hand where a policy changes (tables_rebase.c).
+ * No I/O.
  *
  * A prefix's mask holds the rules of every prefix that covers it, so that the longest match has all
  * rules that accept the address. Turned back, a prefix keeps only the bits that its covering prefix
@@ -57,8 +57,8 @@ int prefix_table_append(struct prefix_table *table, const struct prefix *prefix,
 int port_table_append(struct port_table *table, __u8 proto, __u16 port, tproxy_mask mask);
 void tables_sort(struct tables *tables);
 /*
- * Calls cb for each entry of a sorted table with the nearest entry that covers it, or NULL. Stops at
- * cb's first non-zero result and returns it.
+ * Calls cb for each entry of a sorted table with the nearest entry that covers it, or NULL. Stops
+ * at cb's first non-zero result and returns it.
  */
 int prefix_table_walk(struct prefix_table *table,
 		      int (*cb)(struct prefix_mask *entry, const struct prefix_mask *cover,

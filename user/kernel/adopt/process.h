@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A running process: who it is, and copies of its sockets. It is held by a pidfd, so another process
- * that gets its number is never taken for it. Knows nothing of rules or records.
+ * A running process: who it is, and copies of its sockets. It is held by a pidfd, so another
+ * process that gets its number is never taken for it. Knows nothing of rules or records.
  */
 #ifndef TPROXY_KERNEL_ADOPT_PROCESS_H
 #define TPROXY_KERNEL_ADOPT_PROCESS_H
@@ -42,8 +42,8 @@ bool process_is(const struct process *process, const struct process_identity *id
 bool process_is_unchanged(const struct process *process);
 
 /*
- * Calls cb for each descriptor that is a socket, until it returns other than 0; returns that. inode:
- * of the socket. -EACCES: its descriptors are hidden.
+ * Calls cb for each descriptor that is a socket, until it returns other than 0; returns that.
+ * inode: of the socket. -EACCES: its descriptors are hidden.
  */
 int process_walk_sockets(const struct process *process,
 			 int (*cb)(int number, __u32 inode, void *arg), void *arg);

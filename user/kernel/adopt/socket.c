@@ -66,7 +66,9 @@ static void read_place(int fd, struct socket_info *info)
 	info->connected = !getpeername(fd, &name.any, &len);
 }
 
-/* The options of the level IP concern the IPv4 flows of an IPv6 socket; both must be wanted then. */
+/*
+ * The options of the level IP concern the IPv4 flows of an IPv6 socket; both must be wanted then.
+ */
 static void read_learning(int fd, struct socket_info *info)
 {
 	const bool v4 = option_of(fd, IPPROTO_IP, IP_RECVORIGDSTADDR) > 0;

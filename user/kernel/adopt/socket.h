@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A socket of another process, by a copy of its descriptor: what it is, and whether it accepts flows
- * to foreign addresses. Changes nothing but that.
+ * A socket of another process, by a copy of its descriptor: what it is, and whether it accepts
+ * flows to foreign addresses. Changes nothing but that.
  */
 #ifndef TPROXY_KERNEL_ADOPT_SOCKET_H
 #define TPROXY_KERNEL_ADOPT_SOCKET_H
@@ -29,8 +29,8 @@ struct socket_info {
 };
 
 /*
- * Is it the socket that the kernel lists with this cookie and inode? A listener of MPTCP has one of TCP
- * inside, which rules find: the kernel lists it with the inode of the outer one.
+ * Is it the socket that the kernel lists with this cookie and inode? A listener of MPTCP has one of
+ * TCP inside, which rules find: the kernel lists it with the inode of the outer one.
  */
 bool socket_is(const struct socket_info *info, __u64 cookie, __u32 inode);
 /* 0 or -errno. What does not concern the kind of socket stays zero. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What was applied and does not fit in the policy maps, pinned beside them: the interfaces that
- * rules are limited to (a device that comes later must get its rules), the names of owners, the text
- * of the configuration, which shows edits by hand, and the settings of a policy that is not live.
+ * rules are limited to (a device that comes later must get its rules), the names of owners, the
+ * text of the configuration, which shows edits by hand, and the settings of a policy that is not
+ * live.
  *
  * Each generation has a record of its own, which names the generation's maps by their ids. So an
  * interrupted replacement never gives a policy the record of another one.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The programs for own traffic, beside a state: their maps, their pins, and which cgroup they are meant
- * for. They share all other maps with the state. Attaches nothing (own_hook.h).
+ * The programs for own traffic, beside a state: their maps, their pins, and which cgroup they are
+ * meant for. They share all other maps with the state. Attaches nothing (own_hook.h).
  *
  * Pins: internal/own_* and internal/tokens, progs/own_*; links/own_* are those of the attachments.
  * internal/own_config is pinned last and removed first: while it is there, the rest is complete.
@@ -66,8 +66,8 @@ int own_open(const struct state *state, struct own *ret_own);
 /* Only the configuration. -ENOENT as above. */
 int own_read_config(const struct state *state, struct tproxy_own *ret_config);
 /*
- * Of a set that is not complete, what is still there of own->config and own->cgroup; the rest is the
- * default.
+ * Of a set that is not complete, what is still there of own->config and own->cgroup; the rest is
+ * the default.
  */
 void own_salvage(const struct state *state, struct own *own);
 void own_close(struct own *own);
@@ -79,8 +79,8 @@ int own_create(const struct state *state, struct own *own);
 int own_write(const struct own *own);
 
 /*
- * Loads the embedded programs on the maps of *own, pins them as STATE_NEXT and puts them in place of
- * own->prog; the caller moves the attachments over and calls own_publish_progs.
+ * Loads the embedded programs on the maps of *own, pins them as STATE_NEXT and puts them in place
+ * of own->prog; the caller moves the attachments over and calls own_publish_progs.
  */
 int own_reload(const struct state *state, struct own *own);
 int own_publish_progs(const struct state *state);

@@ -111,8 +111,8 @@ int own_hook_off(const struct state *state, enum own_prog prog)
 }
 
 /*
- * On two cgroups at once a program would meet its own tokens, so a link on another cgroup goes before
- * the new one comes.
+ * On two cgroups at once a program would meet its own tokens, so a link on another cgroup goes
+ * before the new one comes.
  */
 int own_hook_on(const struct state *state, const struct own *own, enum own_prog prog, int cgroup)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The programs for own traffic where they run: pinned links of a cgroup, and the ingress of lo. Decides
- * nothing; the order is loader/steps/own.
+ * The programs for own traffic where they run: pinned links of a cgroup, and the ingress of lo.
+ * Decides nothing; the order is loader/steps/own.
  */
 #ifndef TPROXY_KERNEL_OWN_OWN_HOOK_H
 #define TPROXY_KERNEL_OWN_OWN_HOOK_H

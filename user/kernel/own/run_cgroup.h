@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The cgroups of `run`: directories tproxy.run, for whose processes all rules are meant, and tproxy.not,
- * whose processes are left alone. They may be anywhere below the cgroup of the hooks; each has the
- * limits of the cgroup it is in. Only those that root made count. Must not know who may use them.
+ * The cgroups of `run`: directories tproxy.run, for whose processes all rules are meant, and
+ * tproxy.not, whose processes are left alone. They may be anywhere below the cgroup of the hooks;
+ * each has the limits of the cgroup it is in. Only those that root made count. Must not know who
+ * may use them.
  */
 #ifndef TPROXY_KERNEL_OWN_RUN_CGROUP_H
 #define TPROXY_KERNEL_OWN_RUN_CGROUP_H
@@ -23,8 +24,8 @@ int own_run_make(const struct own_exclusion *x, enum own_run kind, const char *p
 		 char *ret_path);
 
 /*
- * Enters all that are there, after the maps were made. 0 or -errno; -E2BIG: there are too many cgroups
- * to look at all.
+ * Enters all that are there, after the maps were made. 0 or -errno; -E2BIG: there are too many
+ * cgroups to look at all.
  */
 int own_run_find(const struct own_exclusion *x);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Cgroups of services that are nothing but a proxy: excluded by id, and once more when systemd makes them again
- * under the same path. Knows systemd's names of cgroups only.
+ * Cgroups of services that are nothing but a proxy: excluded by id, and once more when systemd
+ * makes them again under the same path. Knows systemd's names of cgroups only.
  */
 #ifndef TPROXY_KERNEL_OWN_SERVICE_H
 #define TPROXY_KERNEL_OWN_SERVICE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The program that answers SO_ORIGINAL_DST (bpf/shim.bpf.c), on cgroups: attached by links pinned as
- * links/shim_N, where N is the id of the cgroup. The map internal/shims remembers the paths, because
- * a link dies with its cgroup. Reports nothing.
+ * The program that answers SO_ORIGINAL_DST (bpf/shim.bpf.c), on cgroups: attached by links pinned
+ * as links/shim_N, where N is the id of the cgroup. The map internal/shims remembers the paths,
+ * because a link dies with its cgroup. Reports nothing.
  */
 #ifndef TPROXY_KERNEL_SHIM_SHIM_H
 #define TPROXY_KERNEL_SHIM_SHIM_H

@@ -8,7 +8,9 @@
 #include "lib/util.h"
 #include "own.skel.h"
 
-/* LOCKDOWN_BPF_READ_KERNEL, of kernel_lockdown(7): no program may have bpf_probe_read_kernel then. */
+/*
+ * LOCKDOWN_BPF_READ_KERNEL, of kernel_lockdown(7): no program may have bpf_probe_read_kernel then.
+ */
 static bool is_locked_down(void)
 {
 	__cleanup_file FILE *file = fopen("/sys/kernel/security/lockdown", "re");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The embedded object with the programs for own traffic. It is a part of each build, so it counts for
- * state_build; who loads and pins it is kernel/own.
+ * The embedded object with the programs for own traffic. It is a part of each build, so it counts
+ * for state_build; who loads and pins it is kernel/own.
  */
 #ifndef TPROXY_KERNEL_STATE_OWN_OBJECT_H
 #define TPROXY_KERNEL_STATE_OWN_OBJECT_H

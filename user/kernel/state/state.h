@@ -118,8 +118,8 @@ bool state_is_older(const struct state *state);
 /* Do states of this ABI have the map? */
 bool state_map_is_in(enum state_map map, __u32 abi);
 /*
- * Was it added without a change of the ABI? The state of an older build lacks it, and its descriptor
- * is -1 until the programs of this build take over.
+ * Was it added without a change of the ABI? The state of an older build lacks it, and its
+ * descriptor is -1 until the programs of this build take over.
  */
 bool state_map_is_added(enum state_map map);
 bool state_prog_is_added(enum state_prog prog);
@@ -172,7 +172,9 @@ struct map_shape {
 	__u32 type;       /* enum bpf_map_type */
 	__u32 key, value; /* sizes */
 };
-/* state_get of a map. -EMEDIUMTYPE: it has another shape, so its entries would not fit our structs. */
+/*
+ * state_get of a map. -EMEDIUMTYPE: it has another shape, so its entries would not fit our structs.
+ */
 int state_get_map(const struct pindir *pins, const char *name, const struct map_shape *shape);
 
 /* The path of a pin, valid while the state is open; buf: STATE_PATH_LEN bytes. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `watch` follows adopted programs: a process that the same user starts from the same executable, and
- * that listens on the same port, is adopted as the former one was. Shims follow their cgroups, which a
- * restarted service makes again.
+ * `watch` follows adopted programs: a process that the same user starts from the same executable,
+ * and that listens on the same port, is adopted as the former one was. Shims follow their cgroups,
+ * which a restarted service makes again.
  */
 #ifndef TPROXY_LOADER_ADOPT_FOLLOW_H
 #define TPROXY_LOADER_ADOPT_FOLLOW_H

@@ -19,7 +19,9 @@ int shims_off(struct session *session, const char *path);
  */
 int shims_adopt(struct session *session, const struct process *process, struct records *records,
 		const struct record *record, size_t *remarks);
-/* Ends those that were made for this record, and that no other one needs. 0 or a reported -errno. */
+/*
+ * Ends those that were made for this record, and that no other one needs. 0 or a reported -errno.
+ */
 int shims_release(struct session *session, const struct records *records,
 		  const struct record *record);
 

@@ -48,8 +48,8 @@ static const struct listener *find(const struct take *take, __u32 inode, size_t 
 }
 
 /*
- * Anybody may hold a socket of another user that was handed over, or may have become another program
- * meanwhile. Neither is followed.
+ * Anybody may hold a socket of another user that was handed over, or may have become another
+ * program meanwhile. Neither is followed.
  */
 static bool is_fit(const struct visit *v, const struct socket_info *info,
 		   const struct listener *listener)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Makes the listeners of a recorded program transparent: in every process of the same user that runs
- * the same executable, so that workers are served, and processes after a restart. Chooses no
+ * Makes the listeners of a recorded program transparent: in every process of the same user that
+ * runs the same executable, so that workers are served, and processes after a restart. Chooses no
  * program.
  */
 #ifndef TPROXY_LOADER_ADOPT_TAKE_H

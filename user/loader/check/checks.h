@@ -2,8 +2,8 @@
 /*
  * The one table of checks. Each answers one question about why flows do not reach the proxy, every
  * time from the kernel, and appends what it finds to a list of problems (problem.h). `status`,
- * `test`, `attach` and `watch` run those that are quick and look only at what is ours; `doctor` runs
- * all of them. kinds.h explains the problems. Checks change and repair nothing.
+ * `test`, `attach` and `watch` run those that are quick and look only at what is ours; `doctor`
+ * runs all of them. kinds.h explains the problems. Checks change and repair nothing.
  */
 #ifndef TPROXY_LOADER_CHECK_CHECKS_H
 #define TPROXY_LOADER_CHECK_CHECKS_H

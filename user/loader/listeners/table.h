@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sockets that flows can be given to: those of the socket map, those that rules find by port, and
- * adopted ones. With it what rules miss. Reads only.
+ * The sockets that flows can be given to: those of the socket map, those that rules find by port,
+ * and adopted ones. With it what rules miss. Reads only.
  */
 #ifndef TPROXY_LOADER_LISTENERS_TABLE_H
 #define TPROXY_LOADER_LISTENERS_TABLE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Puts this process into a cgroup for which all rules are meant, or none. Reports failures. Must not know
- * what runs there.
+ * Puts this process into a cgroup for which all rules are meant, or none. Reports failures. Must
+ * not know what runs there.
  */
 #ifndef TPROXY_LOADER_OWN_RUN_H
 #define TPROXY_LOADER_OWN_RUN_H
@@ -10,8 +10,8 @@
 #include "loader/app/session.h"
 
 /*
- * As root: makes the cgroup below the one that this process is in, or below that of the hooks. Returns
- * an enum exit_code.
+ * As root: makes the cgroup below the one that this process is in, or below that of the hooks.
+ * Returns an enum exit_code.
  */
 int own_run_enter(const struct session *session, enum own_run kind);
 

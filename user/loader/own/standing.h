@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whether the data path leaves a process alone, as it does proxies, or takes it for one that all rules
- * are meant for. Reads the maps; must not know rules.
+ * Whether the data path leaves a process alone, as it does proxies, or takes it for one that all
+ * rules are meant for. Reads the maps; must not know rules.
  */
 #ifndef TPROXY_LOADER_OWN_STANDING_H
 #define TPROXY_LOADER_OWN_STANDING_H

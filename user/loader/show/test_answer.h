@@ -17,14 +17,16 @@ struct test_answer {
 	enum own_reason reason;
 	struct simulate_result simulation;
 	/*
-	 * The deciding one, if simulation.rule >= 0; its sets are empty. Of OWN_REASON_OWNER and others:
-	 * the one that would take it.
+	 * The deciding one, if simulation.rule >= 0; its sets are empty. Of OWN_REASON_OWNER and
+	 * others: the one that would take it.
 	 */
 	struct rule rule;
 	struct problems problems; /* those that concern the flow; owned */
 };
 
-/* Takes the problems that concern the flow; *all is empty then. cls: enum tproxy_class, as a bit. */
+/*
+ * Takes the problems that concern the flow; *all is empty then. cls: enum tproxy_class, as a bit.
+ */
 void test_answer_take(struct test_answer *answer, struct problems *all, __u8 cls);
 
 /* Prints it. Returns an enum exit_code. */

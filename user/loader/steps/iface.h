@@ -44,8 +44,8 @@ int iface_own_off(struct session *session);
 int iface_forget_stale(struct session *session, const struct device *device);
 
 /*
- * Without interfaces, removes the routes, and without own traffic the look-up program, too; the policy
- * stays.
+ * Without interfaces, removes the routes, and without own traffic the look-up program, too; the
+ * policy stays.
  */
 int iface_last_off(struct session *session);
 

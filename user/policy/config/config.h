@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The model of a configuration file: the policy of the loader and what belongs to it, pools, and
- * the keys of [relay] and [egress] as text. Must not know the syntax of the file (read.h has it), nor the
- * kernel: nothing is applied here.
+ * the keys of [relay] and [egress] as text. Must not know the syntax of the file (read.h has it),
+ * nor the kernel: nothing is applied here.
  */
 #ifndef TPROXY_POLICY_CONFIG_CONFIG_H
 #define TPROXY_POLICY_CONFIG_CONFIG_H
@@ -47,7 +47,9 @@ struct config_egress {
 	struct config_lines lines;
 };
 
-/* Sockets of this host that are bound to a device, which the routing of own traffic does not reach. */
+/*
+ * Sockets of this host that are bound to a device, which the routing of own traffic does not reach.
+ */
 enum config_own_bound { CONFIG_OWN_DIRECT, CONFIG_OWN_DENY, CONFIG_OWN_BOUND_MAX };
 extern const char *const config_own_bound_names[CONFIG_OWN_BOUND_MAX];
 

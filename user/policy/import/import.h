@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Turns iptables-save text into a configuration: what PREROUTING does with flows that enter, and
- * OUTPUT with those of this host. Each line of the text ends as one of these: it is in the rules, it
- * is not needed, it is left out, or its chain does not intercept.
+ * OUTPUT with those of this host. Each line of the text ends as one of these: it is in the rules,
+ * it is not needed, it is left out, or its chain does not intercept.
  */
 #ifndef TPROXY_POLICY_IMPORT_IMPORT_H
 #define TPROXY_POLICY_IMPORT_IMPORT_H
@@ -16,7 +16,9 @@ struct import {
 	/* Called for each line that is not in the rules. needless: the data path does its job. */
 	void (*left_out)(unsigned int line, const char *text, const char *why, bool needless,
 			 void *arg);
-	/* What the rules as a whole do not do as iptables did. hint: they do, if this is seen to. */
+	/*
+	 * What the rules as a whole do not do as iptables did. hint: they do, if this is seen to.
+	 */
 	void (*note)(const char *text, bool hint, void *arg);
 	void *arg;
 	/* ---- results ---- */

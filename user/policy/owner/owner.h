@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Whose traffic a rule is for: sets of users, groups or cgroups, as ids and with the names that
- * people gave them. Pure data: must not look up names (lib/owners.h does), nor know rules.
+ * people gave them. Pure data: must not look up names (loader/edit/owners.h does), nor know rules.
  */
 #ifndef TPROXY_POLICY_OWNER_OWNER_H
 #define TPROXY_POLICY_OWNER_OWNER_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Says to the programs for own traffic that this relay is a proxy, by the map own_tasks: they leave its
- * connections alone, whatever cgroup or user it has. So it can never be its own client. It stays noted
- * until its process has ended. Must not know sockets.
+ * Says to the programs for own traffic that this relay is a proxy, by the map own_tasks: they leave
+ * its connections alone, whatever cgroup or user it has. So it can never be its own client. It
+ * stays noted until its process has ended. Must not know sockets.
  */
 #ifndef TPROXY_RELAY_PROCESS_OWN_NOTE_H
 #define TPROXY_RELAY_PROCESS_OWN_NOTE_H
@@ -24,8 +24,8 @@ int own_note_add_self(struct own_note *note);
 
 /*
  * Enters the processes if the map is there and they are not in it yet: before listeners are
- * registered, or before those of another relay are taken over. 1: entered now. 0, or -errno, once for
- * each map.
+ * registered, or before those of another relay are taken over. 1: entered now. 0, or -errno, once
+ * for each map.
  */
 int own_note_sync(struct own_note *note, const struct pins *pins);
 

@@ -30,8 +30,8 @@ static void become_registrar(const struct options *o)
 	if (!o->no_seccomp)
 		seccomp_enter_helper();
 	/*
-	 * For a relay of the same user; others may not signal us. After the change of credentials, which
-	 * clears it.
+	 * For a relay of the same user; others may not signal us. After the change of credentials,
+	 * which clears it.
 	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "tproxy-registr");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the helper process does: notes the relay as a proxy and puts the listeners into the pinned
- * socket map as soon as the pins exist and again whenever they are replaced, fills slots that become
- * empty, reports the pinned configuration whenever it changes, and answers requests. Must not log:
- * it reports to the relay.
+ * socket map as soon as the pins exist and again whenever they are replaced, fills slots that
+ * become empty, reports the pinned configuration whenever it changes, and answers requests. Must
+ * not log: it reports to the relay.
  */
 #ifndef TPROXY_RELAY_PROCESS_REGISTRATION_H
 #define TPROXY_RELAY_PROCESS_REGISTRATION_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What packet filters do to own traffic that a proxy gets. Such a packet leaves by lo, with our bit in
- * its mark or for a token address, and comes in by lo for the real destination, without the bit. The
- * answer goes the same way back, from the address of the server.
+ * What packet filters do to own traffic that a proxy gets. Such a packet leaves by lo, with our bit
+ * in its mark or for a token address, and comes in by lo for the real destination, without the bit.
+ * The answer goes the same way back, from the address of the server.
  */
 #include <arpa/inet.h>
 #include <linux/netfilter.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Is what the programs for own traffic mark, and what they send to token addresses, routed to lo, with
- * a source address that this host has?
+ * Is what the programs for own traffic mark, and what they send to token addresses, routed to lo,
+ * with a source address that this host has?
  */
 #include <arpa/inet.h>
 #include <linux/fib_rules.h>

@@ -115,8 +115,8 @@ static bool is_bound_relay(const struct listener *l)
 }
 
 /*
- * A listener of a relay that is bound to a device; it does not register. Of several the one with the
- * lowest port, since they are listed in no order. NULL: there is none.
+ * A listener of a relay that is bound to a device; it does not register. Of several the one with
+ * the lowest port, since they are listed in no order. NULL: there is none.
  */
 static const struct listener *bound_relay(const struct listeners *all)
 {

@@ -58,8 +58,8 @@ bool filters_way(const struct filtered *flows, struct return_route *ret_route);
 void filters_way_out(const struct filtered *flows, char *ret_name);
 
 /*
- * A problem that was just added is of these flows. If the same is there already, that one gets their
- * class, and the new one goes: NULL.
+ * A problem that was just added is of these flows. If the same is there already, that one gets
+ * their class, and the new one goes: NULL.
  */
 struct problem *filters_problem(const struct filtered *flows, struct problem *added);
 

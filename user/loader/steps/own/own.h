@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The steps that attach own traffic and detach it, in their order; each may be repeated. The entry of
- * lo in the map of interfaces is written first and removed last. Flows that a proxy has are the
+ * The steps that attach own traffic and detach it, in their order; each may be repeated. The entry
+ * of lo in the map of interfaces is written first and removed last. Flows that a proxy has are the
  * caller's affair.
  */
 #ifndef TPROXY_LOADER_STEPS_OWN_OWN_H

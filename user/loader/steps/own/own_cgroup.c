@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hooks of a cgroup. own_egress, which keeps unfinished packets off the wire, is the first to come
- * and the last to go.
+ * The hooks of a cgroup. own_egress, which keeps unfinished packets off the wire, is the first to
+ * come and the last to go.
  */
 #include <string.h>
 

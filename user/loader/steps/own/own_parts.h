@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The single steps of own.c, which has their order. Each prints what it does and reports its failure. */
+/*
+ * The single steps of own.c, which has their order. Each prints what it does and reports its
+ * failure.
+ */
 #ifndef TPROXY_LOADER_STEPS_OWN_OWN_PARTS_H
 #define TPROXY_LOADER_STEPS_OWN_OWN_PARTS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The routing of own traffic: for each family the rule for our mark, the local route of its table, and
- * that of the tokens. A family without an address to send from is left out until it has one.
+ * The routing of own traffic: for each family the rule for our mark, the local route of its table,
+ * and that of the tokens. A family without an address to send from is left out until it has one.
  */
 #include <arpa/inet.h>
 #include <linux/rtnetlink.h>
@@ -62,7 +62,10 @@ static int route_on(struct own_run *run, const struct own_route *route,
 	return err ? fail(route, "set", err) : 0;
 }
 
-/* A rule that is in its place is left alone, and so is each one while another program moves its own. */
+/*
+ * A rule that is in its place is left alone, and so is each one while another program moves its
+ * own.
+ */
 static int rule_on(struct own_run *run, __u8 family, const struct device *lo)
 {
 	struct session *session = run->session;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Options about states, marks and kinds of addresses: what they are for the first packet of a flow. */
+/*
+ * Options about states, marks and kinds of addresses: what they are for the first packet of a flow.
+ */
 #include <string.h>
 
 #include "policy/import/ipt/ipt_option.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One rule of iptables: what the first packet of a flow must be for it, and what it does. No chains,
- * no I/O.
+ * One rule of iptables: what the first packet of a flow must be for it, and what it does. No
+ * chains, no I/O.
  */
 #ifndef TPROXY_POLICY_IMPORT_IPT_IPT_RULE_H
 #define TPROXY_POLICY_IMPORT_IPT_IPT_RULE_H
