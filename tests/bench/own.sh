@@ -14,9 +14,7 @@ bench_enter 900 "$@"
 ROUNDS=${ROUNDS:-21} COUNT=${COUNT:-1000}
 OUT=build/bench-own.json
 COST=$TOP/build/tests/bench/owncost
-OWN=$TOP/build/tests/helpers/own
 SERVER4=10.98.2.2 PORT=7007 OTHER=7008 PROXY=15100
-OWN_MARK=0x4000000
 CGROUPS=$WORK/cgroup
 CGROUP=$CGROUPS/tproxy-bench-${TP_SANDBOX#tp}
 SETUPS=(nothing not-matching ours iptables-other iptables)
@@ -57,17 +55,10 @@ namespaces() {
 	mkdir "$CGROUP/$1"
 }
 
-# attach_own SETUP PORT — the rules are for that port
+# attach_own SETUP PORT — the rule is for that port
 attach_own() {
-	local ns=$TP_SANDBOX-$1 pins=/sys/fs/bpf/tproxy-$TP_SANDBOX-$1
-
-	ip -n "$ns" link add d0 type veth peer name d1
-	ip -n "$ns" link set d0 up
-	./tproxy-loader -q -n "$ns" attach d0 --proxy $PROXY --ports "$2,udp/$2"
-	inside "$1" "$OWN" attach "$pins" "$CGROUP/$1"
-	inside "$1" ip rule add iif lo fwmark $OWN_MARK/$OWN_MARK lookup 15002 pref 149
-	inside "$1" ip route add local default dev lo src 10.98.2.1 table 15002
-	inside "$1" ip route add local 127.128.0.0/16 dev lo src 10.98.2.1 table local
+	./tproxy-loader -q -n "$TP_SANDBOX-$1" attach --local --cgroup "$CGROUP/$1" --proxy $PROXY \
+		--ports "$2,udp/$2"
 }
 
 # classic SETUP PORT — with the exclusions that our programs make: what is local, and the proxy itself

@@ -6,7 +6,7 @@
  *   own hooks STATE off|CGROUP        detaches or attaches the hooks of the cgroup
  *   own set STATE mark|flags|relay-mark|out4|out6 VALUE
  *   own owner STATE uid|gid|cgroup any|ID[/BITS] MASK
- *   own exclude|include STATE PATH    a cgroup
+ *   own exclude STATE PATH            a cgroup
  *   own task STATE PID                a process that is a proxy
  *   own proxies STATE                 the processes of the rules' listeners; prints services
  *   own forget STATE                  leaves no process and no cgroup alone
@@ -26,13 +26,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel/own/own_hook.h"
 #include "kernel/own/paths.h"
 #include "kernel/own/proxies.h"
+#include "lib/cgroup2.h"
 #include "lib/own_task.h"
 #include "tproxy_own.h"
 
@@ -123,30 +123,25 @@ static void set_owner(const char *kind, char *id, tproxy_mask mask)
 
 static __u64 cgroup_id(const char *path)
 {
-	union {
-		struct file_handle handle;
-		char room[sizeof(struct file_handle) + 8];
-	} h = { .handle = { .handle_bytes = 8 } };
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	__u64 id;
-	int mount;
 
-	if (name_to_handle_at(AT_FDCWD, path, &h.handle, &mount, 0))
+	if (fd < 0 || cgroup2_id_of(fd, &id))
 		die(path, errno);
-	memcpy(&id, h.handle.f_handle, sizeof(id));
+	close(fd);
 	return id;
 }
 
-static void add_cgroup(const char *map, const char *path)
+static void exclude_cgroup(const char *path)
 {
 	struct own_exclusion x;
 	int err = own_exclusion_open(&state, &x);
 
 	if (!err)
-		err = own_cgroup_enter(!strcmp(map, "include") ? x.included : x.excluded,
-				       cgroup_id(path));
+		err = own_cgroup_enter(x.excluded, cgroup_id(path));
 	own_exclusion_close(&x);
 	if (err)
-		die(map, -err);
+		die("own_excluded", -err);
 }
 
 static void add_task(pid_t pid)
@@ -296,8 +291,8 @@ int main(int argc, char **argv)
 		change_own(argv[3], (__u32)strtoul(argv[4], NULL, 0));
 	else if (!strcmp(verb, "owner") && argc == 6)
 		set_owner(argv[3], argv[4], strtoull(argv[5], NULL, 0));
-	else if ((!strcmp(verb, "exclude") || !strcmp(verb, "include")) && argc == 4)
-		add_cgroup(verb, argv[3]);
+	else if (!strcmp(verb, "exclude") && argc == 4)
+		exclude_cgroup(argv[3]);
 	else if (!strcmp(verb, "proxies") && argc == 3)
 		exclude_proxies();
 	else if (!strcmp(verb, "forget") && argc == 3)
