@@ -66,7 +66,7 @@ refuses "an owner without own traffic" 2 '--uid: flows that enter have no owner 
 	loader rule add x --uid 0 --ports 1
 refuses "an interface for own traffic only" 2 '--interface: the rule is for own traffic only' \
 	loader rule add x --local=only --interface r0 --ports 1
-refuses "a user that is not there" 2 '--uid = no-such-user: no such user' \
+refuses "a user that is not there" 2 '--uid no-such-user: no such user' \
 	loader rule add x --local --uid no-such-user --ports 1
 refuses "a range that is none" 2 '--uid 9-5: ids are 0 to 4294967294' \
 	loader rule add x --local --uid 9-5 --ports 1

@@ -66,7 +66,7 @@ static void take_problem(const char *text, bool is_error, void *arg)
 static int look_up_owners(const char *name, struct conffile_report *report, struct config *config)
 {
 	struct looking l = { report, name, config, 0 };
-	const struct owners_report to = { take_problem, &l };
+	const struct owners_report to = { " = ", take_problem, &l };
 	int err = 0;
 
 	for (; l.rule < TPROXY_MAX_RULES; l.rule++)

@@ -71,8 +71,8 @@ static int look_up(enum tproxy_owner_kind kind, struct owner_item *owner,
 	if (!err)
 		return 0;
 	may_come = may_come && err == -ENOENT;
-	snprintf(text, sizeof(text), "%s = %.120s: %s", owner_kind_names[kind], owner->name,
-		 cause(kind, err));
+	snprintf(text, sizeof(text), "%s%s%.120s: %s", owner_kind_names[kind], report->equals,
+		 owner->name, cause(kind, err));
 	report->problem(text, !may_come, report->arg);
 	return may_come ? 0 : -ENOENT;
 }

@@ -11,6 +11,7 @@
 #define OWNERS_WHY_LEN 256
 
 struct owners_report {
+	const char *equals; /* between key and name: " = " of a file, " " of an option */
 	/* text: "uid = NAME: WHY", one line. A cgroup that is not there yet is only a remark. */
 	void (*problem)(const char *text, bool is_error, void *arg);
 	void *arg;

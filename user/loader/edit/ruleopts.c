@@ -232,7 +232,7 @@ static void report_owner(const char *text, bool is_error, void *arg)
 /* Flows that enter have no owner here, and no interface is that of own traffic. */
 static int finish_own(struct rule_options *o)
 {
-	const struct owners_report to = { report_owner, NULL };
+	const struct owners_report to = { " ", report_owner, NULL };
 
 	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++) {
 		if (owner_set_is_any(&o->rule.owners[kind]) || o->rule.local != TPROXY_LOCAL_NO)
