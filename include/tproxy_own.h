@@ -9,7 +9,7 @@
 #include "tproxy.h"
 
 #define TPROXY_OWN_DEFAULT_MARK 0x4000000u
-/* 127.128.0.0/16 and this /96 stand for destinations of datagrams without a connection. */
+/* Tokens: addresses, each of a destination of datagrams without a connection. This /16 for IPv4. */
 #define TPROXY_OWN_TOKEN4 0x7f800000u
 #define TPROXY_OWN_LEVELS 16 /* of nested cgroups that rules can name */
 #define TPROXY_OWN_TOKENS 65536
@@ -89,7 +89,7 @@ struct tproxy_own_sock {
 	__u64 cgroups[TPROXY_OWN_LEVELS]; /* of the process, by id, the root first, up to 0 */
 };
 
-/* By index, 0…TPROXY_OWN_TOKENS - 1: the destination that a token stands for. */
+/* By index, 0…TPROXY_OWN_TOKENS - 1: the destination of a token. */
 struct tproxy_token {
 	__u8 dst[16];  /* network byte order, IPv4 as ::ffff:a.b.c.d */
 	__u64 last_ns; /* of the latest datagram, CLOCK_MONOTONIC; 0: the token is free */

@@ -29,7 +29,7 @@ int own_run_make(const struct own_exclusion *x, enum own_run kind, const char *p
  */
 int own_run_find(const struct own_exclusion *x);
 
-/* Removes those that have no process and that nobody but root may use, and forgets those gone. */
+/* Removes those that have no process and that only root may use, and forgets those gone. */
 void own_run_tidy(const struct own_exclusion *x);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The local routes that lead own traffic to lo: `default` in a table of its own for marked packets,
- * and the addresses that stand for destinations in the table local. Their source address is the one
+ * and those of tokens in the table local. Their source address is the one
  * that the packets would have without tproxy. Decides nothing; the rule is one of rules.h.
  */
 #ifndef TPROXY_KERNEL_ROUTING_OWN_ROUTE_H

@@ -30,7 +30,7 @@ static bool clashes(const struct tproxy_config *config, __u32 mask, __u32 table)
 
 /* ---- states that exist -------------------------------------------------- */
 
-/* Two states cannot share the addresses that stand for destinations. */
+/* Two states cannot share the addresses of tokens. */
 static int refuse_second(const struct listed_state *state)
 {
 	char text[STATE_PATH_LEN + 32];
