@@ -9,7 +9,7 @@ env -u TP_SANDBOX "$TOP/scripts/demo" >"$WORK/log/demo" 2>&1 </dev/null
 is "its exit code" $? 0
 at_most "it takes seconds" $((SECONDS - began)) 60
 is "its last line" "$(tail -1 "$WORK/log/demo")" PASS
-for part in BEFORE AFTER 'tproxy-loader .*attach' 'bpftool map update' 'detach --all' \
+for part in BEFORE AFTER 'tproxy-loader .*attach' 'bpftool map update' 'attach --local' 'detach --all' \
 	"tcp $CLIENT4:[0-9]+ -> $SERVER4:"; do
 	ok "it shows $part" grep -Eq -- "$part" "$WORK/log/demo"
 done
