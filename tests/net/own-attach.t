@@ -40,6 +40,13 @@ refuses "the mark of routed traffic" 1 'mark is the one of routed traffic.*--own
 unchanged "which leaves nothing" "$WORK/clean"
 refuses "no such cgroup" 1 'cgroup /nothing: No such file' loader attach --local --cgroup /nothing
 refuses "no cgroup" 1 'cgroup /run: not a cgroup of version 2' loader attach --local --cgroup /run
+if [[ -d /sys/kernel/btf ]]; then
+	mkdir "$WORK/no-btf"
+	mount --bind "$WORK/no-btf" /sys/kernel/btf
+	refuses "a kernel without BTF" 1 'needs a kernel with BTF' loader attach --local --cgroup "$CGROUP"
+	umount /sys/kernel/btf
+	unchanged "which leaves nothing, too" "$WORK/clean"
+fi
 r ip rule add fwmark 0x4000000/0x4000000 lookup 77 pref 1000
 refuses "a mark that a rule of others uses" 1 'mark 0x4000000: rule 1000 already matches.*--own-mark and --own-table' \
 	loader attach --local --cgroup "$CGROUP"

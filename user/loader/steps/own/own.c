@@ -2,6 +2,7 @@
 #include "loader/steps/own/own.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "loader/steps/own/own_alone.h"
 #include "loader/steps/own/own_parts.h"
@@ -9,6 +10,8 @@
 
 static const char *load_hint(int err)
 {
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return "own traffic needs a kernel with BTF: CONFIG_DEBUG_INFO_BTF=y";
 	switch (-err) {
 	case EINVAL:
 	case EPERM:
