@@ -170,6 +170,9 @@ conf '[loader]' 'local = yes' '[rule a]' 'local = only' "cgroup = /$CG/nosuch /$
 try loader check "$WORK/check.conf"
 is "check: a cgroup may come later" "$RC" 4
 like "it says so" "$ERR" "cgroup = /$CG/nosuch: no such cgroup now"
+conf '[loader]' 'local = yes' 'own-exclude = /nosuch' '[rule a]' 'local = only' 'ports = 99'
+try loader check "$WORK/check.conf"
+like "check: a cgroup of own-exclude that is not there" "$RC $ERR" '^4 .*check.conf:3: own-exclude = /nosuch: no such cgroup now'
 conf '[rule a]' 'local = only' '[rule b]' 'local = yes' 'ports = 99' '[rule c]' 'ports = 98'
 try loader check "$WORK/check.conf"
 like "check: own traffic is not attached" "$ERR" 'rule a\]: local = only, but not in \[loader\] \(local = yes\): the rule never matches'

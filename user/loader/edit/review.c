@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "lib/addrset.h"
+#include "lib/cgroup2.h"
 #include "lib/log.h"
 #include "policy/cover.h"
 #include "policy/scope.h"
@@ -94,6 +95,19 @@ static void review_shadows(const struct review *r)
 				      shadow_format(policy, &shadows[i], why, sizeof(why)));
 }
 
+static void review_excluded(const struct review *r)
+{
+	const struct owner_set *set = &r->config->own_exclude;
+	__u64 id;
+
+	for (size_t i = 0; i < set->n; i++)
+		if (set->items[i].name && cgroup2_id(set->items[i].name, &id) == -ENOENT)
+			conffile_warn(r->report, r->name, r->config->own_exclude_line,
+				      "own-exclude = %.120s: no such cgroup now; it is left alone "
+				      "once it is there (watch, or apply again)",
+				      set->items[i].name);
+}
+
 void review_config(struct conffile_report *report, const char *name, const struct config *config)
 {
 	const struct review r = { report, name, config };
@@ -102,6 +116,7 @@ void review_config(struct conffile_report *report, const char *name, const struc
 		if (config->policy.rules[i].used)
 			review_interfaces(&r, i);
 	review_own(&r);
+	review_excluded(&r);
 	review_shadows(&r);
 }
 

@@ -61,7 +61,8 @@ struct config {
 	bool has_local;                     /* it is given */
 	__u32 own_mark, own_table;          /* of own traffic; 0: not given */
 	enum config_own_bound own_bound;
-	struct owner_set own_exclude; /* cgroups that are always left alone, as paths or ids */
+	struct owner_set own_exclude;  /* cgroups that are always left alone, as paths or ids */
+	unsigned int own_exclude_line; /* of the key */
 	__u32 own_proxy_mark; /* sockets with exactly this mark are a proxy's; 0: not given */
 	enum tproxy_on_down on_down; /* of rules that have none of their own */
 	bool has_learn;

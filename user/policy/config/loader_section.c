@@ -147,6 +147,8 @@ static int take_excluded(struct config_place *place, const char *word, void *arg
 
 static int take_own_exclude(struct reading *r, const char *value)
 {
+	if (!r->config->own_exclude_line)
+		r->config->own_exclude_line = r->place.line;
 	return config_words(&r->place, value, take_excluded, r);
 }
 
