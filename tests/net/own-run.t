@@ -53,6 +53,7 @@ own owner uid any 0xffffffffffffffff
 own owner cgroup any 0xffffffffffffffff
 do_ok "a rule for nobody" own_rule "uid = none" "proxy = $PROXY_PORT" "ports = $PORT udp/$PORT"
 flows_by "a rule for nobody" alone app
+unlike "status does not say that it never matches" "$(loader status)" 'never match'
 flows_by "run, a rule for nobody" proxied run --
 own_rule "ports = $PORT udp/$PORT" "proxy = $PROXY_PORT" >"$WORK/log/apply" 2>&1
 sed '/^\[rule/,$ { /^local/d }' "$WORK/own.conf" >"$WORK/routed.conf"

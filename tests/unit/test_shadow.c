@@ -125,10 +125,10 @@ static void test_owners(void **state)
 	expect("[rule a]\nlocal = only\ncgroup = 4\n[rule b]\nlocal = only\ncgroup = 4 5\n", "");
 	expect("[rule a]\nlocal = only\ncgroup = 4\n[rule b]\nlocal = only\ncgroup = 4\nuid = 1\n",
 	       "b: " BY "a");
-	/* By name: nobody has it until it is looked up. */
-	expect("[rule a]\nlocal = only\ncgroup = /x\n", "a: it is for own traffic of nobody");
+	/* By name: nobody has it until it is looked up. Programs of `run` have all. */
+	expect("[rule a]\nlocal = only\ncgroup = /x\n", "");
 	expect("[rule a]\nlocal = yes\ncgroup = /x\n", "");
-	expect("[rule a]\nlocal = only\nuid = none\n", "a: it is for own traffic of nobody");
+	expect("[rule a]\nlocal = only\nuid = none\n", "");
 	/* A rule for flows that enter takes them whoever owns its own ones. */
 	expect("[rule a]\nlocal = yes\nuid = 7\n[rule b]\nports = 22\n", "b: " BY "a");
 	expect("[rule a]\nlocal = yes\nuid = 7\n[rule b]\nlocal = yes\nports = 22\n", "");

@@ -155,7 +155,9 @@ static void print_verdict(const struct status *s)
 	if (problems->incomplete)
 		printf("  ! out of memory: some problems are missing\n");
 	if (remark)
-		printf("no flow has met a rule yet: tproxy-loader trace shows what enters\n");
+		printf("no flow has met a rule yet: tproxy-loader %s\n",
+		       s->n ? "trace shows what enters" :
+			      "test --local PROTO SERVER:PORT says what becomes of one");
 	if (problems->n || remark)
 		app_print_place(app);
 	printf("verdict: %s\n", verdict_names[problems_verdict(problems)]);

@@ -254,7 +254,7 @@ static int search_family(const struct policy *policy, const struct dimensions *d
 	return 0;
 }
 
-/* It names owners, and nobody is one of them. */
+/* It names owners, and nobody is one of them: only what `run` starts meets it, or a cgroup that is to come. */
 static bool is_nobodys(const struct rule *rule)
 {
 	for (int kind = 0; kind < TPROXY_OWNER_KIND_MAX; kind++) {
@@ -281,7 +281,7 @@ static int find_one(const struct policy *policy, const struct dimensions *d, int
 		return 0;
 	}
 	if (is_nobodys(r)) {
-		*ret_shadow = (struct shadow){ .kind = SHADOW_NOBODY };
+		*ret_shadow = (struct shadow){ .kind = SHADOW_NONE };
 		return 0;
 	}
 	for (int family = 0; family < 2 && !err && shadow.kind != SHADOW_NONE; family++)
@@ -343,8 +343,6 @@ char *shadow_format(const struct policy *policy, const struct shadow *shadow, ch
 	format_rules(policy, shadow->by, rules, sizeof(rules));
 	if (shadow->kind == SHADOW_NOTHING)
 		snprintf(buf, size, "it has no destination, no source or no port");
-	else if (shadow->kind == SHADOW_NOBODY)
-		snprintf(buf, size, "it is for own traffic of nobody");
 	else if (shadow->kind == SHADOW_FAMILIES)
 		snprintf(buf, size,
 			 "its sources and destinations are of different address families");

@@ -15,7 +15,6 @@
 enum shadow_kind {
 	SHADOW_NONE,     /* it may decide */
 	SHADOW_NOTHING,  /* no destination, source or port at all */
-	SHADOW_NOBODY,   /* own traffic only, and no user, group or cgroup has it */
 	SHADOW_FAMILIES, /* sources of one address family, destinations of the other */
 	SHADOW_EARLIER,  /* earlier rules take all that it matches */
 };
