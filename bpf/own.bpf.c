@@ -24,6 +24,7 @@
 #include "own_match.bpf.h"
 #include "own_token.bpf.h"
 #include "own_udp.bpf.h"
+#include "own_watch.bpf.h"
 #include "own_wire.bpf.h"
 #include "tproxy_own.h"
 
@@ -91,7 +92,7 @@ int own_connect4(struct bpf_sock_addr *ctx)
 	if (!own)
 		return HOOK_ALLOW;
 	call_read4(ctx, &f);
-	return connect_to(ctx, own, &f);
+	return watched_connect(ctx, own, &f, connect_to(ctx, own, &f));
 }
 
 SEC("cgroup/connect6")
@@ -103,7 +104,7 @@ int own_connect6(struct bpf_sock_addr *ctx)
 	if (!own)
 		return HOOK_ALLOW;
 	call_read6(ctx, &f);
-	return connect_to(ctx, own, &f);
+	return watched_connect(ctx, own, &f, connect_to(ctx, own, &f));
 }
 
 /* ---- sendmsg ------------------------------------------------------------ */
@@ -186,6 +187,7 @@ int own_sendmsg4(struct bpf_sock_addr *ctx)
 	call_read4(ctx, &f);
 	f.tuple.ipv4.saddr = ctx->msg_src_ip4;
 	result = send_to(ctx, own, &f, &token);
+	watched_send(ctx, &f, token, result);
 	if (result == HOOK_ALLOW && token != NO_TOKEN)
 		ctx->user_ip4 = token_addr4(token);
 	return result;
@@ -205,6 +207,7 @@ int own_sendmsg6(struct bpf_sock_addr *ctx)
 		return HOOK_ALLOW;
 	call_read6(ctx, &f);
 	result = send_to(ctx, own, &f, &token);
+	watched_send(ctx, &f, token, result);
 	if (result != HOOK_ALLOW || token == NO_TOKEN)
 		return result;
 	prefix = (const __u32 *)own->token6;
@@ -249,10 +252,16 @@ SEC("tc")
 int own_lo(struct __sk_buff *skb)
 {
 	const struct tproxy_own *own = get_own();
+	int result;
 
 	if (!own || !own->mark)
 		return TC_ACT_UNSPEC;
-	return lo_packet(skb, own);
+	if (is_watched(TPROXY_WATCH_OWN))
+		watch_own_begin(skb);
+	result = lo_packet(skb, own);
+	if (is_watched(TPROXY_WATCH_OWN))
+		watch_own_end(skb, result);
+	return result;
 }
 
 SEC("cgroup_skb/ingress")

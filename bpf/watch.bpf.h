@@ -143,7 +143,8 @@ static __always_inline int watch_serve(const struct tproxy_watch_request *r)
 	case TPROXY_WATCH_OP_START:
 		w->filter = r->filter;
 		w->only = r->only;
-		w->kinds = r->kinds & (TPROXY_WATCH_PACKETS | TPROXY_WATCH_EVENTS);
+		w->kinds =
+			r->kinds & (TPROXY_WATCH_PACKETS | TPROXY_WATCH_EVENTS | TPROXY_WATCH_OWN);
 		watch_renew(w, r, now);
 		return 0;
 	case TPROXY_WATCH_OP_RENEW:
@@ -158,6 +159,7 @@ static __always_inline int watch_serve(const struct tproxy_watch_request *r)
 		w->until_ns = 0;
 		watch_is_wanted(TPROXY_WATCH_PACKETS);
 		watch_is_wanted(TPROXY_WATCH_EVENTS);
+		watch_is_wanted(TPROXY_WATCH_OWN);
 		return 0;
 	default:
 		return TPROXY_WATCH_REFUSED;

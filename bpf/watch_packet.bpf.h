@@ -89,8 +89,11 @@ static __always_inline void follow_fragments(struct watch_pending *p)
 	}
 }
 
-/* Sets p->slots. The bits are collected in memory: the verifier must not walk each set of them. */
-__noinline int watch_select(struct watch_pending *p, __u32 ifindex)
+/*
+ * Sets p->slots to the sessions that want this kind. The bits are collected in memory: the verifier must
+ * not walk each set of them.
+ */
+__noinline int watch_select(struct watch_pending *p, __u32 kind, __u32 ifindex)
 {
 	const __u64 now = bpf_ktime_get_ns();
 
@@ -98,7 +101,7 @@ __noinline int watch_select(struct watch_pending *p, __u32 ifindex)
 		return 0;
 	p->slots = 0;
 	for (__u32 i = 0; i < TPROXY_WATCHERS; i++) {
-		struct tproxy_watcher *w = watcher_of(i, TPROXY_WATCH_PACKETS, now);
+		struct tproxy_watcher *w = watcher_of(i, kind, now);
 
 		if (w && wants_iface(w, ifindex) && filter_has(&w->filter, &p->headers))
 			p->slots |= 1U << i;
@@ -109,7 +112,7 @@ __noinline int watch_select(struct watch_pending *p, __u32 ifindex)
 }
 
 /* The end of a decision. */
-__noinline int watch_emit(struct watch_pending *p)
+__noinline int watch_emit(struct watch_pending *p, __u32 kind)
 {
 	const __u64 now = bpf_ktime_get_ns();
 
@@ -117,7 +120,7 @@ __noinline int watch_emit(struct watch_pending *p)
 		return 0;
 	for (__u32 i = 0; i < TPROXY_WATCHERS; i++)
 		if (p->slots & (1U << i))
-			watch_put(i, TPROXY_WATCH_PACKETS, now, &p->event, sizeof(p->event));
+			watch_put(i, kind, now, &p->event, sizeof(p->event));
 	p->slots = 0;
 	return 0;
 }
@@ -134,6 +137,37 @@ static __always_inline void pending_clear(struct watch_pending *p)
 	p->dropped = 0;
 	__builtin_memset(&p->headers, 0, sizeof(p->headers));
 	__builtin_memset(&p->event, 0, sizeof(p->event));
+}
+
+/* ---- packets ------------------------------------------------------------ */
+
+/* Before the decision about a packet that sessions want. */
+static __always_inline void watch_note(struct __sk_buff *skb, struct watch_pending *p,
+				       enum trace_kind kind)
+{
+	describe(&p->headers, skb->len, &p->event);
+	p->event.kind = kind;
+	p->event.ifindex = skb->ifindex;
+	p->event.mark_in = skb->mark;
+	p->cookie = bpf_get_socket_cookie(skb);
+	note_figures(p);
+}
+
+/* And after it. kind: enum tproxy_watch_kind. */
+static __always_inline void watch_finish(struct __sk_buff *skb, struct watch_pending *p, __u32 kind,
+					 int result)
+{
+	__u64 cookie = bpf_get_socket_cookie(skb);
+
+	p->dropped = result == TC_ACT_SHOT;
+	p->event.result = result;
+	p->event.mark_out = skb->mark;
+	if (cookie != p->cookie)
+		p->event.cookie = cookie;
+	compare_figures(p);
+	if (p->event.rule == TRACE_NO_RULE)
+		p->event.rule = rule_of_flow(&p->headers.flow);
+	watch_emit(p, kind);
 }
 
 /* ---- tproxy_ingress ----------------------------------------------------- */
@@ -155,34 +189,18 @@ __noinline int watch_begin(struct __sk_buff *skb)
 		return 0;
 	p->slots = p->dropped = 0;
 	if (!watch_is_wanted(TPROXY_WATCH_PACKETS) || !watch_read(skb, p) ||
-	    !watch_select(p, skb->ifindex))
+	    !watch_select(p, TPROXY_WATCH_PACKETS, skb->ifindex))
 		return 0;
-	describe(&p->headers, skb->len, &p->event);
-	p->event.kind = TRACE_PACKET;
-	p->event.ifindex = skb->ifindex;
-	p->event.mark_in = skb->mark;
-	p->cookie = bpf_get_socket_cookie(skb);
-	note_figures(p);
+	watch_note(skb, p, TRACE_PACKET);
 	return 0;
 }
 
 __noinline int watch_end(struct __sk_buff *skb, int result)
 {
 	struct watch_pending *p = pending_of(WATCH_INGRESS);
-	__u64 cookie;
 
-	if (!p || !p->slots)
-		return 0;
-	p->dropped = result == TC_ACT_SHOT;
-	p->event.result = result;
-	p->event.mark_out = skb->mark;
-	cookie = bpf_get_socket_cookie(skb);
-	if (cookie != p->cookie)
-		p->event.cookie = cookie;
-	compare_figures(p);
-	if (p->event.rule == TRACE_NO_RULE)
-		p->event.rule = rule_of_flow(&p->headers.flow);
-	watch_emit(p);
+	if (p && p->slots)
+		watch_finish(skb, p, TPROXY_WATCH_PACKETS, result);
 	return 0;
 }
 
@@ -208,7 +226,7 @@ __noinline int watch_lookup_begin(struct bpf_sk_lookup *ctx)
 	if (!watch_is_wanted(TPROXY_WATCH_PACKETS))
 		return 0;
 	read_lookup(ctx, &p->headers);
-	if (!watch_select(p, ctx->ingress_ifindex))
+	if (!watch_select(p, TPROXY_WATCH_PACKETS, ctx->ingress_ifindex))
 		return 0;
 	describe(&p->headers, 0, &p->event);
 	p->event.kind = TRACE_LOOKUP;
@@ -235,7 +253,7 @@ __noinline int watch_lookup_end(int result)
 	p->event.slot =
 		ticket ? ticket->slot : flow_slot(0, &p->headers.key, p->headers.flow.family);
 	p->event.result = result;
-	watch_emit(p);
+	watch_emit(p, TPROXY_WATCH_PACKETS);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What `trace` is shown: events of the data path and of its own program for drops of the kernel
- * (bpf/trace.bpf.c), and which packets it asks for. Filter and totals are part of a pinned map
- * (tproxy_watch.h).
+ * What `trace` is shown: events of the data path, of the programs for own traffic, and of its own
+ * program for drops of the kernel (bpf/trace.bpf.c), and which packets it asks for. Filter and totals
+ * are part of a pinned map (tproxy_watch.h).
  */
 #ifndef TPROXY_TRACE_H
 #define TPROXY_TRACE_H
@@ -17,6 +17,8 @@ enum trace_kind {
 	TRACE_PACKET, /* tproxy_ingress decided about a packet */
 	TRACE_LOOKUP, /* tproxy_lookup chose a socket, or refused */
 	TRACE_DROP,   /* the kernel dropped a packet */
+	TRACE_CALL,   /* struct trace_call: the hooks of own traffic decided about a call */
+	TRACE_OWN,    /* own_lo decided about a packet of this host */
 	TRACE_KIND_MAX
 };
 
@@ -48,7 +50,7 @@ struct trace_event {
 	__u64 cookie;     /* of the socket that was assigned; 0: none. TRACE_LOOKUP: see slot */
 	__u64 location;   /* TRACE_DROP: kernel address of the code that freed the packet */
 	__u32 reason;     /* TRACE_DROP: enum skb_drop_reason, numbers differ between kernels */
-	__s32 result;     /* TRACE_PACKET: TC code; TRACE_LOOKUP: SK code */
+	__s32 result;     /* TRACE_PACKET, TRACE_OWN: TC code; TRACE_LOOKUP: SK code */
 	__u32 ifindex;    /* where it came in; 0: it comes from this host, or nothing is known */
 	__u32 out;        /* TRACE_DROP: where it was about to leave; 0: not known */
 	__u32 mark_in;    /* packet mark before, TRACE_DROP: at the drop */
@@ -66,6 +68,33 @@ struct trace_event {
 	__u8 icmp_type;
 	__u8 icmp_code;
 	__u8 zero[2]; /* padding */
+};
+
+/* Why a call is left alone or refused, where no counter says so. */
+enum trace_call_why {
+	TRACE_WHY_COUNTED, /* the counters say it; without any, no rule takes the flow */
+	TRACE_WHY_STAYS,   /* the destination, or the source, is of this host, or never routed */
+	TRACE_WHY_TOKEN,   /* the destination is an address for our own use */
+	TRACE_WHY_MARK,    /* the socket has the mark of proxies */
+	TRACE_WHY_CGROUP,  /* the cgroup of the process is excluded */
+	TRACE_WHY_PROCESS, /* the process is a proxy, or one has started it */
+	TRACE_WHY_MAX
+};
+
+/*
+ * connect, or a datagram that is sent without it, by a process of this host: no packet exists yet. The
+ * source is what the socket is bound to. Ids are those of the first PID and user namespaces.
+ */
+struct trace_call {
+	struct trace_event event; /* counters: that tell about the decision */
+	__s32 result;             /* 1: a proxy gets it, 0: left alone; -errno: of the call */
+	__u32 pid;                /* of the process */
+	__u32 uid;
+	__u32 gid;
+	__u8 comm[16]; /* of the thread, as it names itself: hostile */
+	__u8 why;      /* enum trace_call_why */
+	__u8 sends;    /* 1: a datagram; 0: connect */
+	__u8 zero[6];  /* padding */
 };
 
 /* matched = events in the ring buffer + lost. */

@@ -17,6 +17,7 @@
 enum tproxy_watch_kind {
 	TPROXY_WATCH_PACKETS = 1 << 0, /* struct trace_event */
 	TPROXY_WATCH_EVENTS = 1 << 1,  /* struct tproxy_event */
+	TPROXY_WATCH_OWN = 1 << 2,     /* of own traffic: struct trace_call and trace_event */
 };
 
 /* A slot. Only the data path and tproxy_watch write it. Times are CLOCK_MONOTONIC in ns. */
@@ -25,7 +26,7 @@ struct tproxy_watcher {
 	__u64 owner;                /* a random number of the session; 0: its ring is removed */
 	struct trace_totals totals; /* since the session began */
 	struct trace_filter filter; /* of packets */
-	__u32 only;                 /* index of the only interface; 0: all that are attached */
+	__u32 only;                 /* of packets: index of the only interface; 0: all attached */
 	__u32 kinds;                /* enum tproxy_watch_kind, OR; 0: it gets nothing now */
 };
 
@@ -55,6 +56,7 @@ enum tproxy_watch_refusal {
 
 _Static_assert(sizeof(struct trace_filter) == 72, "pinned ABI");
 _Static_assert(sizeof(struct trace_event) == 160, "traces of other builds read it");
+_Static_assert(sizeof(struct trace_call) == 200, "traces of other builds read it");
 _Static_assert(sizeof(struct trace_totals) == 24, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_watcher) == 120, "pinned ABI");
 _Static_assert(sizeof(struct tproxy_watch_request) == 96, "pinned ABI");
