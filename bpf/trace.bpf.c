@@ -21,6 +21,8 @@
 #include "watch_describe.bpf.h"
 #include "watch_filter.bpf.h"
 
+#define LOOPBACK_IFINDEX 1 /* include/net/flow.h */
+
 struct trace_totals totals SEC(".data.totals");
 /* Index of the only interface to trace; 0: all that are attached, -1: it does not exist now. */
 __u32 only SEC(".data.only");
@@ -113,12 +115,18 @@ static __always_inline bool is_traced_iface(__u32 ifindex)
 	return live_lookup(&ifaces_gen, &slot, &ifindex) != NULL;
 }
 
+/* The route to this host has the device lo, wherever a packet entered. */
+static __always_inline __u32 out_iface(const struct trace_event *e)
+{
+	return e->out == LOOPBACK_IFINDEX && e->ifindex ? e->ifindex : e->out;
+}
+
 /* With addresses or a port, the flow counts wherever it is; else the interfaces do. */
 static __always_inline bool is_on_traced_iface(const struct trace_event *e)
 {
 	if (filter.flows && !only)
 		return true;
-	return is_traced_iface(e->ifindex) || is_traced_iface(e->out);
+	return is_traced_iface(e->ifindex) || is_traced_iface(out_iface(e));
 }
 
 static __always_inline bool is_our_netns(const struct sk_buff *skb)
