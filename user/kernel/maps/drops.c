@@ -12,7 +12,7 @@ static const struct {
 };
 
 static const __u64 always = BIT(FRAG_DROP) | BIT(RULE_DROP) | BIT(RULE_RESET) | BIT(DOWN_DROP) |
-			    BIT(DOWN_RESET) | BIT(POOL_DOWN) | BIT(LATE);
+			    BIT(DOWN_RESET) | BIT(POOL_DOWN) | BIT(LATE) | BIT(OWN_WIRE);
 static const __u64 unreadable = BIT(SOURCE_ROUTE) | BIT(MALFORMED) | BIT(HIDDEN) |
 				BIT(HIDDEN_CHAIN) | BIT(ROUTING_HEADER) | BIT(FRAG_OVERLAP) |
 				BIT(VLAN_TAGS);
