@@ -53,7 +53,7 @@ def expect(events):
 
 def adds_up(events):
     last = events[-1]
-    shown = sum(event["type"] in ("packet", "lookup", "drop") for event in events)
+    shown = sum(event["type"] in ("packet", "lookup", "drop", "call") for event in events)
     print(last, "shown:", shown)
     return (last["type"] == "summary" and last["shown"] == shown and
             last["matched"] == shown + last["lost"] + last["not_shown"])

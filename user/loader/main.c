@@ -162,20 +162,21 @@ static const struct command commands[] = {
 	  cmd_flows },
 	{ "trace",
 	  "[IF] [--src PREFIX] [--dst PREFIX] [--port [PROTO/]PORT] [--proto PROTO]\n"
-	  "       [--count N] [--duration SECONDS]",
+	  "       [--local] [--count N] [--duration SECONDS]",
 	  "show what is decided about each packet, and where the kernel drops it",
 	  "  --src PREFIX      flows of these clients: an address or a prefix\n"
 	  "  --dst PREFIX      flows to these servers\n"
 	  "  --port [PROTO/]PORT\n"
 	  "                    flows to this port of servers: 443 or udp/443\n"
 	  "  --proto PROTO     tcp, udp or icmp\n"
+	  "  --local           only own traffic: calls of processes here, and packets on lo for a proxy\n"
 	  "  --count N         end after N lines\n"
 	  "  --duration SECONDS\n"
 	  "                    end after this time\n"
 	  "\nBoth directions of a flow are shown, wherever they enter an attached interface, ICMP errors\n"
 	  "about it, and what the kernel drops of it anywhere on this host. Without a filter, trace shows\n"
-	  "all that enters the attached interfaces, or IF, and what is dropped of it. What gets lost\n"
-	  "because there is too much is counted. Ctrl-C ends trace.\n",
+	  "all that enters the attached interfaces, or IF, and what is dropped of it; without IF, own\n"
+	  "traffic too. What gets lost because there is too much is counted. Ctrl-C ends trace.\n",
 	  cmd_trace },
 	{ "monitor", "[--count N] [--duration SECONDS]",
 	  "print what happens, a line for each event, until it is ended",

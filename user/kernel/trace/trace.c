@@ -31,7 +31,7 @@ static int take_event(void *arg, void *data, size_t size)
 	const struct trace_event *event = data;
 	struct trace *t = arg;
 
-	if (size < sizeof(*event))
+	if (size < (event->kind == TRACE_CALL ? sizeof(struct trace_call) : sizeof(*event)))
 		return 0;
 	return event->kind == TRACE_LOOKUP ? take_lookup(t, event) : t->cb(event, t->arg);
 }
@@ -45,7 +45,7 @@ static __u32 program_id(int fd)
 
 int trace_open(struct trace *trace, const struct state *state, const struct trace_filter *filter)
 {
-	const struct watch_wish wish = { .kinds = TPROXY_WATCH_PACKETS,
+	const struct watch_wish wish = { .kinds = trace->kinds,
 					 .only = trace->only,
 					 .filter = filter,
 					 .bytes = RING_BYTES,

@@ -13,7 +13,7 @@
 
 struct trace_bpf;
 
-/* 0, or negative to stop reading. */
+/* 0, or negative to stop reading. An event of the kind TRACE_CALL begins a struct trace_call. */
 typedef int (*trace_cb)(const struct trace_event *event, void *arg);
 
 /* Interfaces to trace: all that are attached, or none because the one is gone; else an ifindex. */
@@ -21,8 +21,9 @@ typedef int (*trace_cb)(const struct trace_event *event, void *arg);
 #define TRACE_NO_INTERFACE UINT32_MAX
 
 struct trace {
-	trace_cb cb; /* set cb, arg and only before trace_open */
+	trace_cb cb; /* set cb, arg, kinds and only before trace_open */
 	void *arg;
+	__u32 kinds; /* enum tproxy_watch_kind, OR: packets, own traffic */
 	__u32 only;
 	struct watch_session watch;
 	struct trace_bpf *skel; /* owned; NULL: drops are not seen */

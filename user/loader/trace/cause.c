@@ -108,6 +108,7 @@ static const struct {
 	enum tproxy_counter counter;
 	struct cause cause;
 } explained[] = {
+	{ TPROXY_COUNT_OWN_FULL, { "it found no free token address", "own-tokens-full" } },
 	{ TPROXY_COUNT_ASSIGN_FAILED, { "the kernel refuses the listener", "no-listener" } },
 	{ TPROXY_COUNT_UNANSWERABLE,
 	  { "only the server can answer a SYN with a TCP MD5 signature", NULL } },
@@ -126,6 +127,9 @@ static const struct {
 	  { "an answer to a flow start that bypassed us: clients enter elsewhere",
 	    "wrong-interface" } },
 	{ TPROXY_COUNT_FORGED_MARK, { "it came with our mark, which was removed", NULL } },
+	{ TPROXY_COUNT_OWN_DEVICE, { "its socket is bound to a device", NULL } },
+	{ TPROXY_COUNT_OWN_ANSWER, { "it answers a client of a service here", NULL } },
+	{ TPROXY_COUNT_OWN_STALE, { "no rule wants it any more, so it is sent directly", NULL } },
 };
 
 struct cause cause_of_counters(__u64 counters)
@@ -134,6 +138,32 @@ struct cause cause_of_counters(__u64 counters)
 		if (counters >> explained[i].counter & 1)
 			return explained[i].cause;
 	return (struct cause){ NULL, NULL };
+}
+
+/* By enum trace_call_why. */
+static const char *const call_reasons[TRACE_WHY_MAX] = {
+	[TRACE_WHY_STAYS] = "stays_local",        [TRACE_WHY_TOKEN] = "token",
+	[TRACE_WHY_MARK] = "proxy_mark",          [TRACE_WHY_CGROUP] = "excluded_cgroup",
+	[TRACE_WHY_PROCESS] = "excluded_process",
+};
+static const char *const call_texts[TRACE_WHY_MAX] = {
+	[TRACE_WHY_STAYS] = "it stays on this host or its link",
+	[TRACE_WHY_TOKEN] = "token addresses are no destinations",
+	[TRACE_WHY_MARK] = "its socket has the mark of proxies (own-proxy-mark)",
+	[TRACE_WHY_CGROUP] = "the cgroup of its process is left alone",
+	[TRACE_WHY_PROCESS] = "its process is a proxy, or a proxy has started it",
+};
+
+const char *cause_call_reason(__u8 why)
+{
+	return why < TRACE_WHY_MAX ? call_reasons[why] : NULL;
+}
+
+struct cause cause_of_call(const struct trace_call *call)
+{
+	if (call->why < TRACE_WHY_MAX && call_texts[call->why])
+		return (struct cause){ call_texts[call->why], NULL };
+	return cause_of_counters(call->event.counters);
 }
 
 struct cause cause_not_transparent(void)

@@ -27,6 +27,9 @@ struct cause {
 struct cause cause_of_drop(const struct drop_site *site);
 /* counters: bits of enum tproxy_counter. */
 struct cause cause_of_counters(__u64 counters);
+/* Of what no counter says; NULL: the counters say it. why: enum trace_call_why. */
+const char *cause_call_reason(__u8 why);
+struct cause cause_of_call(const struct trace_call *call);
 /* The listener that was chosen is not transparent. */
 struct cause cause_not_transparent(void);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "kernel/own/own.h"
 #include "kernel/trace/trace.h"
 #include "loader/app/signals.h"
 #include "loader/steps/session_open.h"
@@ -18,6 +19,7 @@
  */
 #define LOOK_MS 200
 #define SECOND_MS 1000
+#define LOOPBACK_IFINDEX 1
 /* Signals and the clock must not wait for a flood to end. */
 #define BATCH 2048
 
@@ -84,15 +86,24 @@ static void report_lost(struct follow *f)
 
 /* ---- attaching ---------------------------------------------------------- */
 
-/* ifindex of the interface to trace, as its name has it now. */
+/* ifindex of the interface to trace, as its name has it now. Own traffic is dropped on lo. */
 static __u32 chosen_interface(const struct follow *f)
 {
 	__u32 ifindex;
 
+	if (f->request->local)
+		return LOOPBACK_IFINDEX;
 	if (!f->request->ifname)
 		return TRACE_ALL_INTERFACES;
 	ifindex = if_nametoindex(f->request->ifname);
 	return ifindex ? ifindex : TRACE_NO_INTERFACE;
+}
+
+static __u32 chosen_kinds(const struct trace_request *request)
+{
+	if (request->local)
+		return TPROXY_WATCH_OWN;
+	return request->ifname ? TPROXY_WATCH_PACKETS : TPROXY_WATCH_PACKETS | TPROXY_WATCH_OWN;
 }
 
 /* 0, or a reported exit code. */
@@ -102,6 +113,7 @@ static int attach(struct follow *f)
 
 	f->trace.cb = take_event;
 	f->trace.arg = f;
+	f->trace.kinds = chosen_kinds(f->request);
 	f->trace.only = chosen_interface(f);
 	f->names.state = &f->session.state;
 	names_refresh(&f->names);
@@ -243,11 +255,28 @@ static void summarize(struct follow *f)
 	trace_output_end(&f->out, &summary);
 }
 
+static int check_own(const struct follow *f)
+{
+	struct tproxy_own config;
+	int err = own_read_config(&f->session.state, &config);
+
+	if (!err)
+		return EXIT_DONE;
+	if (err != -ENOENT) {
+		log_error("trace: internal/own_config: %s", strerror(-err));
+		return EXIT_FAILED;
+	}
+	log_error("trace: own traffic is not attached (tproxy-loader attach --local)");
+	return EXIT_NOT_ATTACHED;
+}
+
 static int check_interface(struct follow *f)
 {
 	__cleanup_free struct iface_entry *ifaces = NULL;
 	size_t n = 0;
 
+	if (f->request->local)
+		return check_own(f);
 	if (!f->request->ifname)
 		return EXIT_DONE;
 	if (session_ifaces(&f->session, &ifaces, &n))
@@ -269,8 +298,9 @@ static int follow(struct follow *f)
 		return code;
 	f->next_second = monotonic_ms() + SECOND_MS;
 	f->deadline = f->request->duration_ms ? monotonic_ms() + f->request->duration_ms : 0;
-	log_info("tracing %s (Ctrl-C ends it)",
-		 f->request->ifname ? f->request->ifname : "all attached interfaces");
+	log_info("tracing %s (Ctrl-C ends it)", f->request->local  ? "own traffic" :
+						f->request->ifname ? f->request->ifname :
+								     "all attached interfaces");
 	trace_output_begin(&f->out);
 	code = run(f);
 	detach(f);

@@ -11,7 +11,7 @@
 #define MAPPED_BITS (8 * MAPPED_LEN)
 #define DURATION_MAX_S (365 * 86400)
 
-enum { OPT_SRC = 3000, OPT_DST, OPT_PORT, OPT_PROTO, OPT_COUNT, OPT_DURATION };
+enum { OPT_SRC = 3000, OPT_DST, OPT_PORT, OPT_PROTO, OPT_COUNT, OPT_DURATION, OPT_OWN };
 
 static const struct option options[] = {
 	{ "src", required_argument, NULL, OPT_SRC },
@@ -20,6 +20,7 @@ static const struct option options[] = {
 	{ "proto", required_argument, NULL, OPT_PROTO },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ "duration", required_argument, NULL, OPT_DURATION },
+	{ "local", no_argument, NULL, OPT_OWN },
 	APP_LONG_OPTIONS,
 };
 
@@ -146,6 +147,9 @@ static int take_option(struct trace_request *request, int opt)
 		return take_count(request, optarg);
 	case OPT_DURATION:
 		return take_duration(request, optarg);
+	case OPT_OWN:
+		request->local = true;
+		return EXIT_DONE;
 	default:
 		return EXIT_USAGE;
 	}
@@ -159,6 +163,10 @@ int trace_request_parse(struct trace_request *request, struct app *app, int argc
 	while (!code && (opt = app_next(app, argc, argv, options, &operand)) != -1)
 		code = opt ? take_option(request, opt) : take_operand(request, operand);
 	request->json = app->json;
+	if (!code && request->local && request->ifname)
+		return app_usage_error("trace: --local and %s: own traffic enters by no interface "
+				       "(choose one)",
+				       request->ifname);
 	if (!code && request->filter.port && request->filter.proto == IPPROTO_ICMP)
 		return app_usage_error("--port: ICMP has no ports (an ICMP error is shown with the "
 				       "flow that it quotes)");

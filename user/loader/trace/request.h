@@ -8,7 +8,8 @@
 
 struct trace_request {
 	struct trace_filter filter;
-	const char *ifname; /* NULL: all that are attached */
+	const char *ifname; /* NULL: all that are attached, and own traffic */
+	bool local;         /* only own traffic */
 	__u32 count;        /* events to show; 0: no limit */
 	__u64 duration_ms;  /* 0: until a signal */
 	bool json;

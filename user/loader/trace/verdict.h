@@ -11,14 +11,14 @@ enum trace_verdict {
 	TRACE_KEEP,        /* delivered to the socket that owns its flow */
 	TRACE_PASS,        /* a rule lets it pass */
 	TRACE_AUDIT,       /* forwarded, and counted for its rule */
-	TRACE_SHOT,        /* dropped by us */
-	TRACE_REFUSE,      /* answered with a reset or an ICMP error */
+	TRACE_SHOT,        /* dropped by us; a call: not permitted */
+	TRACE_REFUSE,      /* answered with a reset or an ICMP error; a call: refused */
 	TRACE_KERNEL_DROP, /* dropped by the kernel */
 	TRACE_VERDICT_MAX
 };
 extern const char *const trace_verdict_names[TRACE_VERDICT_MAX];
 
-/* mask: the bits of the packet mark that are ours. */
+/* An event of the kind TRACE_CALL begins a struct trace_call. mask: our bits of the packet mark. */
 enum trace_verdict trace_verdict(const struct trace_event *event, __u32 mask);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/mapped.h"
+#include "lib/plain.h"
 #include "loader/show/stamp.h"
 #include "loader/trace/audited.h"
 
@@ -18,6 +20,8 @@ static struct cause find_cause(const struct trace_view *v)
 
 	if (v->event->kind == TRACE_DROP)
 		return cause_of_drop(&site);
+	if (v->call)
+		return cause_of_call(v->call);
 	if (v->listener.known && !v->listener.transparent)
 		return cause_not_transparent();
 	if (v->verdict == TRACE_AUDIT && !v->event->counters)
@@ -36,6 +40,23 @@ static void describe_drop(struct trace_view *v, struct names *names, __u32 mask)
 	snprintf(v->out, sizeof(v->out), "%s", names_interface(names, e->out));
 }
 
+static bool is_unspecified(const __u8 mapped[16])
+{
+	static const __u8 none[16];
+	__u8 raw[16];
+
+	mapped_to(mapped, raw);
+	return !memcmp(raw, none, sizeof(raw));
+}
+
+static void describe_call(struct trace_view *v)
+{
+	v->call = (const struct trace_call *)v->event;
+	v->unbound = is_unspecified(v->event->flow.src);
+	snprintf(v->interface, sizeof(v->interface), "local");
+	plain_text(v->call->comm, sizeof(v->call->comm), v->command, sizeof(v->command));
+}
+
 void trace_view_make(struct trace_view *ret_view, const struct trace_event *event,
 		     struct names *names, __u32 mask)
 {
@@ -51,9 +72,11 @@ void trace_view_make(struct trace_view *ret_view, const struct trace_event *even
 		 names_interface(names, event->ifindex));
 	if (event->kind == TRACE_DROP)
 		describe_drop(ret_view, names, mask);
+	else if (event->kind == TRACE_CALL)
+		describe_call(ret_view);
 	else if (event->cookie)
 		ret_view->listener = *names_listener(names, event->cookie);
-	if (ret_view->verdict == TRACE_LEFT_ALONE && !event->counters &&
+	if (ret_view->verdict == TRACE_LEFT_ALONE && !event->counters && !ret_view->call &&
 	    trace_is_audited(names->state, &event->flow))
 		ret_view->verdict = TRACE_AUDIT;
 	ret_view->cause = find_cause(ret_view);

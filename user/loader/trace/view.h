@@ -12,12 +12,15 @@
 
 struct trace_view {
 	const struct trace_event *event;
+	const struct trace_call *call; /* the same; NULL: it is of another kind */
 	enum trace_verdict verdict;
-	struct timespec time; /* CLOCK_REALTIME */
-	char interface[IF_NAMESIZE];
-	char out[IF_NAMESIZE]; /* of a drop: where it was about to leave */
-	const char *rule;      /* empty: none */
-	const char *reason;    /* of a drop, likewise */
+	struct timespec time;        /* CLOCK_REALTIME */
+	char interface[IF_NAMESIZE]; /* "local": a call of a process here */
+	char out[IF_NAMESIZE];       /* of a drop: where it was about to leave */
+	char command[16];            /* of a call: as its thread names itself, made printable */
+	bool unbound;                /* a call: its source address is not known yet */
+	const char *rule;            /* empty: none */
+	const char *reason;          /* of a drop, likewise */
 	const char *function;
 	bool marked;                   /* a drop: it has our mark */
 	bool answer;                   /* a drop: it comes from this host */

@@ -97,7 +97,8 @@ static void add_headers(struct json_object *o, const struct trace_event *e)
 		add_number(o, "length", e->len);
 	if (e->frag)
 		add_text(o, "fragment", e->frag == 1 ? "first" : "later");
-	if (e->kind != TRACE_LOOKUP && e->flow.proto == IPPROTO_TCP && e->frag != 2)
+	if (e->kind != TRACE_LOOKUP && e->kind != TRACE_CALL && e->flow.proto == IPPROTO_TCP &&
+	    e->frag != 2)
 		add_flags(o, e->tcp_flags);
 	if ((e->flow.proto == IPPROTO_ICMP || e->flow.proto == IPPROTO_ICMPV6) && e->frag != 2)
 		add_icmp(o, e);
@@ -105,18 +106,21 @@ static void add_headers(struct json_object *o, const struct trace_event *e)
 
 /* ---- verdicts ----------------------------------------------------------- */
 
-static struct json_object *reasons_json(__u64 counters)
+static struct json_object *reasons_json(const struct trace_view *v)
 {
 	static const char *const names[] = {
 #define X(symbol, name, meaning) name,
 		TPROXY_COUNTERS(X)
 #undef X
 	};
+	const char *other = v->call ? cause_call_reason(v->call->why) : NULL;
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (counters >> i & 1)
+		if (v->event->counters >> i & 1)
 			json_object_array_add(array, json_object_new_string(names[i]));
+	if (other)
+		json_object_array_add(array, json_object_new_string(other));
 	return array;
 }
 
@@ -144,10 +148,24 @@ static void add_drop(struct json_object *o, const struct trace_view *v)
 	add_bool(o, "answer", v->answer);
 }
 
+static void add_caller(struct json_object *o, const struct trace_view *v)
+{
+	if (v->unbound)
+		json_object_object_del(o, "src");
+	if (v->unbound && !v->event->flow.sport)
+		json_object_object_del(o, "src_port");
+	add_text(o, "call", v->call->sends ? "sendmsg" : "connect");
+	add_number(o, "pid", v->call->pid);
+	add_number(o, "uid", v->call->uid);
+	add_number(o, "gid", v->call->gid);
+	add_text(o, "command", v->command);
+}
+
 struct json_object *trace_view_json(const struct trace_view *v)
 {
 	static const char *const types[] = {
-		[TRACE_PACKET] = "packet", [TRACE_LOOKUP] = "lookup", [TRACE_DROP] = "drop"
+		[TRACE_PACKET] = "packet", [TRACE_LOOKUP] = "lookup", [TRACE_DROP] = "drop",
+		[TRACE_CALL] = "call",     [TRACE_OWN] = "packet",
 	};
 	struct json_object *o = show_json_root();
 	char time[TRACE_TIME_LEN];
@@ -160,7 +178,9 @@ struct json_object *trace_view_json(const struct trace_view *v)
 	if (v->event->kind == TRACE_DROP)
 		add_drop(o, v);
 	else
-		json_object_object_add(o, "reasons", reasons_json(v->event->counters));
+		json_object_object_add(o, "reasons", reasons_json(v));
+	if (v->call)
+		add_caller(o, v);
 	add_text(o, "rule", v->rule);
 	add_listener(o, &v->listener);
 	add_text(o, "text", v->cause.text);

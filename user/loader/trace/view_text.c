@@ -57,6 +57,14 @@ static char *flow_text(const struct trace_flow *flow, char *buf)
 	return buf;
 }
 
+/* Of a call whose socket has no address yet. */
+static char *unbound_text(const struct trace_flow *flow, char *buf)
+{
+	snprintf(buf, FLOW_LEN, flow->sport ? "*:%u > " : "* > ", ntohs(flow->sport));
+	add_end(buf, flow->dst, flow->dport);
+	return buf;
+}
+
 static char *proto_text(const struct trace_flow *flow, char *buf)
 {
 	static const struct {
@@ -104,6 +112,14 @@ static const char *counter_name(unsigned int counter)
 	return names[counter];
 }
 
+static void add_other_reason(const struct trace_call *call, char *buf)
+{
+	const char *other = cause_call_reason(call->why);
+
+	if (other)
+		append(buf, WHY_LEN, "%s%s", *buf ? ", " : "", other);
+}
+
 static void add_reasons(const struct trace_view *v, char *buf)
 {
 	const char *between = "";
@@ -114,6 +130,8 @@ static void add_reasons(const struct trace_view *v, char *buf)
 		append(buf, WHY_LEN, "%s%s", between, counter_name(i));
 		between = ", ";
 	}
+	if (v->call)
+		add_other_reason(v->call, buf);
 	if (v->event->kind != TRACE_DROP)
 		return;
 	append(buf, WHY_LEN, "%s", *v->reason ? v->reason : "no reason");
@@ -136,6 +154,14 @@ static const char *not_ours_text(const struct trace_event *event)
 	}
 }
 
+static void add_caller(const struct trace_view *v, char *buf)
+{
+	if (!*buf)
+		append(buf, WHY_LEN, "no rule takes it");
+	append(buf, WHY_LEN, ", %s %s (pid %u, uid %u)", v->call->sends ? "sent by" : "connect by",
+	       *v->command ? v->command : "?", v->call->pid, v->call->uid);
+}
+
 static char *why_text(const struct trace_view *v, char *buf)
 {
 	char flow[FLOW_LEN], proto[PROTO_LEN];
@@ -144,6 +170,8 @@ static char *why_text(const struct trace_view *v, char *buf)
 	add_reasons(v, buf);
 	if (*v->rule)
 		append(buf, WHY_LEN, "%srule %s", *buf ? ", " : "", v->rule);
+	if (v->call)
+		add_caller(v, buf);
 	if (v->listener.known)
 		append(buf, WHY_LEN, ", port %u", v->listener.port);
 	if (*v->out && strcmp(v->out, v->interface) != 0)
@@ -170,7 +198,10 @@ void trace_view_text(const struct trace_view *view, unsigned int *width, char *b
 
 	if (*width < FLOW_WIDTH)
 		*width = FLOW_WIDTH;
-	flow_text(&view->event->flow, flow);
+	if (view->unbound)
+		unbound_text(&view->event->flow, flow);
+	else
+		flow_text(&view->event->flow, flow);
 	if (strlen(flow) > *width)
 		*width = (unsigned int)strlen(flow);
 	localtime_r(&view->time.tv_sec, &tm);
