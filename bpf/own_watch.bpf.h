@@ -31,12 +31,14 @@ enum call_fact {
 	CALL_REFUSED = 1 << 2, /* it fails */
 };
 
+/* Of one call: why it is decided so, and who wants to know. */
 struct call_reason {
 	__u64 counters; /* as in struct trace_event */
 	__u32 generation;
+	__u32 slots; /* sessions, as bits */
 	__u8 rule;
 	__u8 why; /* enum trace_call_why */
-	__u8 zero[2];
+	__u8 zero[6];
 };
 
 #define COUNTER_BIT(counter) (1ULL << TPROXY_COUNT_##counter)
@@ -158,12 +160,13 @@ static __always_inline bool wants_call(struct tproxy_watcher *w, const struct ca
 	return reason->why != TRACE_WHY_STAYS || w->filter.flows;
 }
 
-/* Sessions that want it, as bits. This and the next one are global functions for the stack's sake, too. */
-__noinline __u32 select_call(struct tproxy_flow_key *key, __u32 family,
-			     const struct call_reason *reason)
+/*
+ * Sets the sessions that want it. In memory, as watch_select does. This and the next one are global
+ * functions for the stack's sake, too.
+ */
+__noinline int select_call(struct tproxy_flow_key *key, __u32 family, struct call_reason *reason)
 {
 	const __u64 now = bpf_ktime_get_ns();
-	__u32 slots = 0;
 
 	if (!key || !reason)
 		return 0;
@@ -171,13 +174,12 @@ __noinline __u32 select_call(struct tproxy_flow_key *key, __u32 family,
 		struct tproxy_watcher *w = watcher_of(i, TPROXY_WATCH_OWN, now);
 
 		if (w && wants_call(w, reason) && filter_has_flow(&w->filter, key, family))
-			slots |= 1U << i;
+			reason->slots |= 1U << i;
 	}
-	return slots;
+	return reason->slots != 0;
 }
 
-__noinline int publish_call(const struct flow *f, const struct call_reason *reason, __u32 facts,
-			    __u32 slots)
+__noinline int publish_call(const struct flow *f, const struct call_reason *reason, __u32 facts)
 {
 	struct trace_call c = {};
 
@@ -189,7 +191,7 @@ __noinline int publish_call(const struct flow *f, const struct call_reason *reas
 	c.event.rule = reason->rule;
 	c.why = reason->why;
 	for (__u32 i = 0; i < TPROXY_WATCHERS; i++)
-		if (slots & (1U << i))
+		if (reason->slots & (1U << i))
 			watch_put(i, TPROXY_WATCH_OWN, c.event.time, &c, sizeof(c));
 	return 0;
 }
@@ -199,14 +201,12 @@ __noinline int watch_call(struct bpf_sock_addr *ctx, const struct flow *f, __u32
 {
 	struct call_reason reason = { .rule = TRACE_NO_RULE };
 	struct tproxy_flow_key key;
-	__u32 slots;
 
 	if (!f || !f->proto || !watch_is_wanted(TPROXY_WATCH_OWN))
 		return 0;
 	set_flow_key(f, &key);
 	explain_call(ctx, f, facts, &reason);
-	slots = select_call(&key, f->family, &reason);
-	return slots ? publish_call(f, &reason, facts, slots) : 0;
+	return select_call(&key, f->family, &reason) ? publish_call(f, &reason, facts) : 0;
 }
 
 /* The result of the hook goes through here. */
