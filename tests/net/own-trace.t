@@ -172,6 +172,21 @@ ok "text: --count 1 ends it" wait_for 20 process_gone $pid
 like "text: one line" "$(tail -n 1 "$WORK/text")" \
 	"^[0-9:.]{15} local +pass +tcp +\\* > $SERVER4:$PORT +rule_pass, rule default, connect by python3 \\(pid [0-9]+, uid 0\\)\$"
 
+# ---- upgrade
+
+shown() { call tcp4 "nonblock=$SERVER4:$PORT" && [[ $(calls upgrade) -gt $1 ]]; }
+trace_start upgrade --local || fatal "trace starts"
+ok "a call is shown" wait_for 20 shown 0
+do_ok "another build attaches its programs" \
+	"$TOP/build/tests/next/tproxy-loader" -n "$ROUTER" attach r0 --learn 0
+ok "trace follows them" wait_for 20 grep -q 'programs were replaced' "$WORK/log/upgrade"
+ok "a call is shown again" wait_for 20 shown "$(calls upgrade)"
+do_ok "own traffic is detached" loader detach --local
+do_ok "and attached again" own_attach
+ok "a call is shown again" wait_for 20 shown "$(calls upgrade)"
+trace_stop upgrade
+ok "what matched was shown or counted" trace_adds_up upgrade
+
 # ---- the end
 
 trace_start killed --local || fatal "trace starts"
