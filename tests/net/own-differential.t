@@ -37,7 +37,7 @@ classic_down() {
 		r ip "$family" route flush table 100
 	done
 }
-ours_up() { loader attach r0 --proxy "$PROXY_PORT" --ports "$PORT,udp/$PORT" --to "$TO" && own_attach; }
+ours_up() { loader attach r0 --local --cgroup "$CGROUP" --proxy "$PROXY_PORT" --ports "$PORT,udp/$PORT" --to "$TO" && own_attach; }
 ours_down() { own_detach && loader detach --all; }
 
 # one line for each thing that can be observed

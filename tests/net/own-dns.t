@@ -32,7 +32,7 @@ resolve_by() { echo "nameserver $1" >"$WORK/resolv.conf"; }
 resolve_by $SERVER4
 mount --bind "$WORK/resolv.conf" /etc/resolv.conf
 ok "the relay starts" own_relay --source "$RELAYED,$RELAYED6"
-do_ok "attach" loader attach r0 --ports 53,udp/1-65535
+do_ok "attach" loader attach r0 --local --cgroup "$CGROUP" --ports 53,udp/1-65535
 do_ok "attach for own traffic" own_attach
 
 # --- glibc ---

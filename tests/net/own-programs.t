@@ -10,7 +10,7 @@ QUIC_SERVER=$(command -v gtlsserver || echo /usr/sbin/gtlsserver)
 prepare nginx sshd
 own_cgroups
 ok "the relay starts" own_relay
-do_ok "attach" loader attach r0 --ports 80
+do_ok "attach" loader attach r0 --local --cgroup "$CGROUP" --ports 80
 do_ok "attach for own traffic" own_attach
 own_policy() { do_ok "rule: $*" own_rule "$@"; }
 

@@ -97,6 +97,18 @@ static int want_port(const struct listeners *all, const struct endpoint *proxy,
 	return err;
 }
 
+/* Whoever listens there gets all that the relay sends, so that the policy holds for nobody else. */
+static int want_upstream(const struct listeners *all, const struct endpoint *upstream,
+			 struct wanted *wanted)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < all->n && !err; i++)
+		if (is_at_proxy(&all->items[i], upstream))
+			err = want(wanted, &all->items[i]);
+	return err;
+}
+
 static int find_wanted(const struct state *state, const struct own_upstreams *upstreams,
 		       struct wanted *wanted)
 {
@@ -115,7 +127,7 @@ static int find_wanted(const struct state *state, const struct own_upstreams *up
 			err = want_port(&all, &rule->proxy, wanted);
 	}
 	for (size_t i = 0; i < upstreams->n && !err; i++)
-		err = want_port(&all, &upstreams->items[i], wanted);
+		err = want_upstream(&all, &upstreams->items[i], wanted);
 	return err;
 }
 
