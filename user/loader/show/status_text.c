@@ -157,7 +157,7 @@ static void print_verdict(const struct status *s)
 	if (remark)
 		printf("no flow has met a rule yet: tproxy-loader %s\n",
 		       s->n ? "trace shows what enters" :
-			      "test --local PROTO SERVER:PORT says what becomes of one");
+			      "trace --local shows what this host begins");
 	if (problems->n || remark)
 		app_print_place(app);
 	printf("verdict: %s\n", verdict_names[problems_verdict(problems)]);
