@@ -71,6 +71,7 @@ observe() {
 
 prepare
 own_cgroups
+own_ways
 ok "the server starts" own_server
 ok "the proxy starts" own_proxy
 own_watch

@@ -12,6 +12,7 @@ UNBOUND=$(command -v unbound || echo /usr/sbin/unbound)
 
 prepare dns
 own_cgroups
+own_ways
 r ip addr add $RELAYED/24 dev r1
 r ip addr add $RELAYED6/64 dev r1 nodad preferred_lft 0
 

@@ -13,9 +13,9 @@ own_ways
 shared_relay() {
 	local rc=0
 
-	echo $BASHPID >"$CGROUP/app/cgroup.procs"
+	echo "$BASHPID" >"$CGROUP/app/cgroup.procs"
 	relay_start "$@" || rc=1
-	echo $BASHPID >"$CGROUPS/cgroup.procs"
+	echo "$BASHPID" >"$CGROUPS/cgroup.procs"
 	return $rc
 }
 own_attach_here() { loader attach --local --cgroup "$CGROUP"; }

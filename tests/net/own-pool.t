@@ -37,6 +37,7 @@ pools_work() { # TEXT
 prepare nginx dns
 own_ways
 own_cgroups
+own_ways
 ip -n "$ROUTER" addr add $POOL4/32 dev r0
 ip -n "$ROUTER" addr add $POOL6/128 dev r0 nodad
 cat >"$WORK/pools.conf" <<-CONF

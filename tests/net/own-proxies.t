@@ -35,6 +35,7 @@ seen() { # FAMILY WORDS…, as the application sees it: TCP, UDP, connected UDP
 once() { seen 4 "via " "$1" && seen 6 "via " "$1"; }
 
 own_cgroups
+own_ways
 own_server || fatal "the server starts"
 do_ok "attach" loader attach r0 --local --cgroup "$CGROUP" --proxy $PROXY_PORT --ports $PORT,udp/$PORT
 
