@@ -22,6 +22,9 @@
 /* So much later the time is written again: CPUs that share a token do not fight for it. */
 #define TOKEN_STEP_NS 1000000000ULL
 
+/* Half of each set is for root and services: a user's datagrams to many destinations leave it free. */
+#define TOKEN_FIRST_USER 1000 /* UID_MIN of login.defs(5) */
+
 /* User space fills it at random, so that no user can make sets overflow for others. */
 const volatile __u32 token_seed = 0x9e3779b1;
 
@@ -90,6 +93,11 @@ static __always_inline bool token_claim(struct tproxy_token *t, const struct tok
 	return true;
 }
 
+static __always_inline __u32 first_way(void)
+{
+	return (__u32)bpf_get_current_uid_gid() >= TOKEN_FIRST_USER ? TPROXY_OWN_WAYS / 2 : 0;
+}
+
 /*
  * Takes the token of the set that was idle for longest, if that is long enough. NO_TOKEN also if
  * another CPU took that one. A global function, like the next one: the verifier walks the loop once.
@@ -98,8 +106,8 @@ __noinline __u32 token_replace(__u32 set, const struct token_key *key)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u64 oldest = now > TPROXY_OWN_TOKEN_NS ? now - TPROXY_OWN_TOKEN_NS : 1;
+	__u32 best = NO_TOKEN, first = first_way();
 	struct tproxy_token *t;
-	__u32 best = NO_TOKEN;
 
 	if (!key)
 		return NO_TOKEN;
@@ -107,7 +115,7 @@ __noinline __u32 token_replace(__u32 set, const struct token_key *key)
 		__u32 at = set + way;
 
 		t = bpf_map_lookup_elem(&tokens, &at);
-		if (t && t->last_ns < oldest) {
+		if (way >= first && t && t->last_ns < oldest) {
 			oldest = t->last_ns;
 			best = set + way;
 		}

@@ -33,6 +33,12 @@ is "a short time to live, connected" "$(user udp4 ttl=1 "connect=$there4" say)" 
 none_direct "no datagram is direct"
 is "traceroute, by a router" "$(user udp4 ttl=1 "ask=$(at $EXTRA4 $PORT)")" "$(around)"
 is "traceroute, by a router, IPv6" "$(user udp6 ttl=1 "ask=$(at $EXTRA6 $PORT)")" "$(around $ROUTER6)"
+# --- a user who takes all the tokens he can get ---
+unlike "a flood of datagrams is refused in the end" "$(user udp4 "many=120000,198.18.0.1:$PORT")" "^0$"
+is "others still reach new destinations" "$(sock udp4 "ask=$there4" "ask=10.77.2.99:$PORT")" \
+	"$proxied4 $(through 10.77.2.99 $PORT)"
+is "others still reach new destinations, IPv6" "$(sock udp6 "ask=$there6" "ask=[fd77:2::99]:$PORT")" \
+	"$proxied6 $(through fd77:2::99 $PORT)"
 # --- source routes; newer kernels refuse those of IPv4 to users ---
 own_reset
 extra4=$(at $EXTRA4 $PORT) extra6=$(at $EXTRA6 $PORT)
