@@ -8,8 +8,8 @@ QUIC_CLIENT=$(command -v gtlsclient || echo /usr/bin/gtlsclient)
 QUIC_SERVER=$(command -v gtlsserver || echo /usr/sbin/gtlsserver)
 
 prepare nginx sshd
-own_cgroups
 own_ways
+own_cgroups
 ok "the relay starts" own_relay
 do_ok "attach" loader attach r0 --local --cgroup "$CGROUP" --ports 80
 do_ok "attach for own traffic" own_attach
