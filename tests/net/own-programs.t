@@ -18,7 +18,7 @@ own_policy() { do_ok "rule: $*" own_rule "$@"; }
 # --- curl: what the rule for one family refuses, the other family does ---
 dual() { app curl -gsS -m 8 --resolve "dual.tproxy:80:[$SERVER6],$SERVER4" http://dual.tproxy/whoami | cut -d' ' -f1; }
 for action in reset drop; do
-	own_policy "ports = 80" "to = 10.77.0.0/16" "[rule six]" "local = yes" "ports = 80" "to = fd77::/16" "action = $action"
+	own_policy "local = yes" "ports = 80" "to = 10.77.0.0/16" "[rule six]" "local = yes" "ports = 80" "to = fd77::/16" "action = $action"
 	is "curl, IPv6 by $action: the answer" "$(dual)" $ROUTER4
 	is "curl, IPv6 by $action: the relay has it" \
 		"$(wait_for 5 relay_says "$(record tcp $ROUTER4 $SERVER4 80)" && grep -c -- "-> .*$SERVER4:80 " "$RELAY_LOG")" \
