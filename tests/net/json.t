@@ -18,7 +18,7 @@ valid() { # DESCRIPTION SCHEMA ARGS…
 }
 
 # Commands without an answer print nothing.
-silent=' attach detach clean cidr port shim '
+silent=' attach detach clean cidr port run shim '
 while read -r command; do
 	[[ $silent == *" $command "* ]] ||
 		ok "$command has a schema" compgen -G "$TOP/tests/schema/$command*.json"
