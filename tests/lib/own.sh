@@ -89,8 +89,8 @@ own_proxy_stop() { stop "$OWN_PROXY_PID" KILL; }
 
 # The loader asks for the way to one of these, to find out the source of own traffic.
 own_ways() {
-	r ip route add 198.41.0.0/24 via $SERVER4
-	r ip -6 route add 2001:503:ba3e::/48 via $SERVER6
+	r ip route add 198.41.0.0/24 via "$SERVER4"
+	r ip -6 route add 2001:503:ba3e::/48 via "$SERVER6"
 }
 
 # own_relay ARG… — tproxy-relay; the relay and its helper process are left alone

@@ -16,7 +16,7 @@ shared_relay() {
 	echo "$BASHPID" >"$CGROUP/app/cgroup.procs"
 	relay_start "$@" || rc=1
 	echo "$BASHPID" >"$CGROUPS/cgroup.procs"
-	return $rc
+	return "$rc"
 }
 own_attach_here() { loader attach --local --cgroup "$CGROUP"; }
 get() { app curl -gsS -m 8 "http://$(bracket "$1")/whoami"; }

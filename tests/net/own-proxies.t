@@ -7,7 +7,6 @@
 . "$(dirname "$0")/../lib/own.sh"
 
 prepare
-SECOND_PORT=15101
 # le64 NUMBER — as bpftool wants it
 le64() {
 	local i
@@ -118,6 +117,7 @@ proxy_stop
 ok "the cgroup is removed" wait_for 5 rmdir "$service"
 mkdir "$service"
 service_id=$(r "$OWN" id "$service")
+# shellcheck disable=SC2046 # eight words
 is_noted() { bpftool map lookup pinned "$PINS/internal/own_excluded" key $(le64 "$service_id"); }
 ok "the new cgroup is left alone before a process is in it" wait_for 10 is_noted
 stop $follower

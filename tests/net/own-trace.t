@@ -3,9 +3,9 @@
 # trace shows what becomes of own traffic: each call of a process, with its command and the reason, and
 # each packet on lo that is for a proxy; without a trace the programs send nothing.
 . "$(dirname "$0")/../lib/test.sh"
-. "$LIB/schema.sh"
-. "$LIB/trace.sh"
-. "$LIB/own.sh"
+. "$(dirname "$0")/../lib/schema.sh"
+. "$(dirname "$0")/../lib/trace.sh"
+. "$(dirname "$0")/../lib/own.sh"
 
 USER_ID=4711
 
@@ -53,9 +53,9 @@ each_call() { # PORT CMD…
 	done >/dev/null 2>&1
 }
 call() { app "${PY[@]}" "$@" >/dev/null 2>&1; }
-as_user() { app setpriv --reuid $USER_ID --regid $USER_ID --clear-groups "$@"; }
+as_user() { app setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups "$@"; }
 for port in $PORT 81 82 83 84 85 86 87; do
-	each_call $port app
+	each_call "$port" app
 done
 each_call 88 as_user
 app ping -c 1 -W 1 $SERVER4 >/dev/null

@@ -23,7 +23,7 @@ watch_start() { # ARG…
 	rm -f "$WORK/log/watch"
 	"$LOADER" -n "$ROUTER" "$@" >"$WORK/log/watch.out" 2>"$WORK/log/watch" </dev/null &
 	WATCH=$!
-	disown $WATCH
+	disown "$WATCH"
 	wait_for 20 grep -q watching "$WORK/log/watch"
 }
 
@@ -44,7 +44,7 @@ r ip -6 route flush table $OWN_TABLE
 soon "the IPv6 route comes back" healthy
 at_least() { [[ $(repairs "$1") -ge $2 ]]; }
 soon "which is reported" at_least routing 4
-has_tokens() { [[ $(r ip route show table local $TOKENS4) == *"src $ROUTER4"* ]]; }
+has_tokens() { [[ $(r ip route show table local "$TOKENS4") == *"src $ROUTER4"* ]]; }
 r ip route del local $TOKENS4 dev lo table local
 soon "the route of tokens comes back" has_tokens
 for hook in own_connect4 own_connect6 own_sendmsg4 own_sendmsg6 own_ingress own_egress own_lo; do
@@ -104,7 +104,7 @@ soon "and all routes" healthy
 proxied "again"
 
 # --- the end of a cgroup, and another one of its name ---
-stop $WATCH
+stop "$WATCH"
 do_ok "detach" loader detach --local
 mkdir "$CGROUP/gone"
 do_ok "attach to a cgroup" loader attach --local --cgroup "$CGROUP/gone"
@@ -115,7 +115,7 @@ soon "the hooks go with the cgroup" hooks_are False
 mkdir "$CGROUP/gone"
 soon "and come with another one of its name" hooks_are True
 nok "watch has no error" grep -qiE 'cannot|error' "$WORK/log/watch"
-stop $WATCH
+stop "$WATCH"
 do_ok "detach --all" loader detach --all
 wait_for 5 rmdir "$CGROUP/gone"
 
@@ -130,7 +130,7 @@ before=$(cpu_ticks)
 sleep 2 # nothing happens that could be waited for
 ok "watch still waits between two looks" test $(($(cpu_ticks) - before)) -lt 60
 rmdir "$CGROUP/later"
-stop $WATCH
+stop "$WATCH"
 do_ok "detach --all" loader detach --all
 
 # --- watch with a file ---
@@ -139,6 +139,6 @@ ok "watch with a file" watch_start watch --config "$WORK/w.conf"
 is "attaches own traffic" "$(status "o['own']['cgroup'], all(o['own']['hooks'].values())")" "/ True"
 do_ok "it is detached" loader detach --local
 soon "and attached again" healthy
-stop $WATCH
+stop "$WATCH"
 do_ok "detach --all" loader detach --all
 finish
