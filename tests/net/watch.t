@@ -44,10 +44,10 @@ done
 "$LOADER" -n "$ROUTER" monitor -j >"$WORK/m" 2>"$WORK/log/m" </dev/null &
 monitor=$!
 ok "a monitor as well" wait_for 20 grep -q '"heard":true' "$WORK/m"
-is "packets and events are wanted" "$(wanted)" 3
+is "packets, events and own traffic are wanted" "$(wanted)" 7
 ok "a command writes settings that it read before" \
 	bpftool map update pinned "$PINS/config" key 0 0 0 0 value "${before[@]}"
-is "they are still wanted" "$(wanted)" 3
+is "they are still wanted" "$(wanted)" 7
 refuses "a ninth" 1 '8 traces and monitors run already' loader trace
 ok "a monitor more says so, and reads" try loader monitor -j --duration 1
 like "with the reason" "$(<"$WORK/log/commands")" "8 traces and monitors run already"
