@@ -69,7 +69,7 @@ recover() { # TEXT — attach, detach --local and clean in turn
 	0)
 		do_ok "$1: attach" loader attach "${options[@]}"
 		own exclude "$CGROUP/proxy"
-		is "$1: it is complete" "$(hooks) $(loader -j status | json_value "o['own']['routing4']+o['own']['routing6']")" "5 okok"
+		is "$1: it is complete" "$(hooks) $(loader -j status | json_value "o['own']['routing4']+o['own']['routing6']")" "8 okok"
 		proxied "$1"
 		;;
 	1)
