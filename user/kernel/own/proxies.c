@@ -85,49 +85,51 @@ static bool is_of_administrator(const struct listener *listener)
 	return listener->transparent || !listener->uid;
 }
 
-/* All sockets of a group that shares the port. */
-static int want_port(const struct listeners *all, const struct endpoint *proxy,
+/* All sockets of a group that shares the port. anybody: whichever user they belong to. */
+static int want_port(const struct listeners *all, const struct endpoint *proxy, bool anybody,
 		     struct wanted *wanted)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < all->n && !err; i++)
-		if (is_at_proxy(&all->items[i], proxy) && is_of_administrator(&all->items[i]))
+		if (is_at_proxy(&all->items[i], proxy) &&
+		    (anybody || is_of_administrator(&all->items[i])))
 			err = want(wanted, &all->items[i]);
 	return err;
 }
 
-/* Whoever listens there gets all that the relay sends, so that the policy holds for nobody else. */
-static int want_upstream(const struct listeners *all, const struct endpoint *upstream,
-			 struct wanted *wanted)
+static int want_rules(const struct state *state, const struct listeners *all,
+		      const struct policy *rules, struct wanted *wanted)
 {
+	bool slots = false;
 	int err = 0;
 
-	for (size_t i = 0; i < all->n && !err; i++)
-		if (is_at_proxy(&all->items[i], upstream))
-			err = want(wanted, &all->items[i]);
-	return err;
+	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++) {
+		const struct rule *rule = &rules->rules[i];
+
+		if (!rule_is_proxy(rule))
+			continue;
+		slots |= !rule->proxy.port;
+		if (rule->proxy.port)
+			err = want_port(all, &rule->proxy, false, wanted);
+	}
+	return err || !slots ? err : want_slots(state, all, wanted);
 }
 
+/* Whoever listens at an upstream gets all that the relay sends: the policy protects nobody from him. */
 static int find_wanted(const struct state *state, const struct own_upstreams *upstreams,
 		       struct wanted *wanted)
 {
 	struct listeners all __cleanup_listeners = { 0 };
-	struct policy policy __cleanup_policy = { 0 };
-	int err = policy_maps_read(state, &policy);
+	struct policy rules __cleanup_policy = { 0 };
+	int err = policy_maps_read_rules(state, &rules);
 
 	if (!err)
 		err = listeners_read(&all);
 	if (!err)
-		err = want_slots(state, &all, wanted);
-	for (int i = 0; i < TPROXY_MAX_RULES && !err; i++) {
-		const struct rule *rule = &policy.rules[i];
-
-		if (rule->used && rule->action == TPROXY_ACTION_PROXY && rule->proxy.port)
-			err = want_port(&all, &rule->proxy, wanted);
-	}
+		err = want_rules(state, &all, &rules, wanted);
 	for (size_t i = 0; i < upstreams->n && !err; i++)
-		err = want_upstream(&all, &upstreams->items[i], wanted);
+		err = want_port(&all, &upstreams->items[i], true, wanted);
 	return err;
 }
 
