@@ -42,9 +42,10 @@ transparent() {
 		END { print "yes=" yes+0, "no=" no+0 }'
 }
 
-# ---- cgroups: they are the host's, and would stay ----
+# ---- cgroups ----
 
-CGROUPS=$WORK/cgroup
+# shellcheck source=tests/lib/cgroup.sh
+. "$TOP/tests/lib/cgroup.sh"
 CGROUP_NAME=tproxy-test-${TP_SANDBOX#tp}
 
 adopt_cgroup() { # NAME — makes it; prints its directory
@@ -57,18 +58,7 @@ adopt_cgroup() { # NAME — makes it; prints its directory
 }
 
 adopt_cgroups_remove() {
-	local dir pid pids
-
-	[[ -d $CGROUPS/$CGROUP_NAME ]] || return 0
-	for dir in "$CGROUPS/$CGROUP_NAME"/*/ "$CGROUPS/$CGROUP_NAME"; do
-		[[ -d $dir ]] || continue
-		# all at once: the list changes while it is read
-		mapfile -t pids <"$dir/cgroup.procs"
-		for pid in "${pids[@]}"; do
-			[[ $pid == 0 ]] || echo "$pid" >"$CGROUPS/cgroup.procs"
-		done 2>/dev/null
-		wait_for 5 rmdir "$dir"
-	done
+	cgroups_remove "$CGROUPS/$CGROUP_NAME"/*/ "$CGROUPS/$CGROUP_NAME"
 }
 
 adopt_exit() {

@@ -12,6 +12,9 @@
 #   through DST PORT [SRC] [LEN]     what the proxy answers
 #   around [SRC] [LEN]               what the server answers
 
+# shellcheck source=tests/lib/cgroup.sh
+. "$TOP/tests/lib/cgroup.sh"
+
 OWN=$TOP/build/tests/helpers/own
 [[ -x $OWN ]] || fatal "tests/helpers/own is built (make tests)"
 
@@ -23,7 +26,6 @@ export OWN_MARK=0x4000000
 export OWN_TABLE=15002
 TOKENS4=127.128.0.0/16
 TOKENS6=fd74:7072:6f78:7900::/96
-CGROUPS=$WORK/cgroup
 CGROUP=$CGROUPS/tproxy-test-${TP_SANDBOX#tp}
 
 own() { r "$OWN" "$1" "$PINS" "${@:2}"; }
@@ -55,19 +57,8 @@ own_cgroups() {
 	done
 }
 
-# the cgroups are the host's, not the sandbox': they would stay
 own_cgroups_remove() {
-	local cgroup pid pids
-
-	for cgroup in "$CGROUP/app/inner" "$CGROUP/app" "$CGROUP/proxy" "$CGROUP"; do
-		[[ -d $cgroup ]] || continue
-		# all at once: the list changes while it is read
-		mapfile -t pids <"$cgroup/cgroup.procs"
-		for pid in "${pids[@]}"; do
-			[[ $pid == 0 ]] || echo "$pid" >"$CGROUPS/cgroup.procs"
-		done 2>/dev/null
-		wait_for 5 rmdir "$cgroup"
-	done
+	cgroups_remove "$CGROUP/app/inner" "$CGROUP/app" "$CGROUP/proxy" "$CGROUP"
 }
 own_exit() {
 	local rc=$?
