@@ -45,3 +45,17 @@ points() {
 		for (i = 0; i < max; i++) print 1 + int(i * (n - 1) / (max - 1) + 0.5)
 	}'
 }
+
+# loader_calls CALLS VERB ARG… — prints "CALL COUNT" for each of these calls that the loader makes
+loader_calls() {
+	strace -f -qq -o "$WORK/trace" -e trace="$(tr ' ' , <<<"$1")" "$LOADER" -n "$ROUTER" "${@:2}" \
+		>"$WORK/log/counted" 2>&1
+	calls_of <"$WORK/trace"
+}
+
+# loader_killed CALL N VERB ARG… — SIGKILL ends the loader at its Nth CALL
+loader_killed() {
+	strace -f -qq -o /dev/null -e trace="$1" -e "inject=$1:signal=KILL:when=$2" \
+		"$LOADER" -n "$ROUTER" "${@:3}" >>"$WORK/log/killed" 2>&1
+	[[ $? -eq 137 ]]
+}

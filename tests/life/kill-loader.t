@@ -18,22 +18,6 @@ ok "the relay starts" relay_start
 snapshot >"$WORK/before"
 snapshot_quick >"$WORK/before-quick"
 
-count_calls() { # VERB ARGS… — "CALL COUNT" a line
-	strace -f -qq -o "$WORK/trace" -e trace="$(tr ' ' , <<<"$calls")" "$LOADER" -n "$ROUTER" "$@" \
-		>"$WORK/log/counted" 2>&1
-	calls_of <"$WORK/trace"
-}
-
-# killed CALL N VERB ARGS…
-killed() {
-	local call=$1 n=$2
-	shift 2
-
-	strace -f -qq -o /dev/null -e trace="$call" -e "inject=$call:signal=KILL:when=$n" \
-		"$LOADER" -n "$ROUTER" "$@" >>"$WORK/log/killed" 2>&1
-	[[ $? -eq 137 ]]
-}
-
 clean_again() { wait_for 3 quick_equals; }
 quick_equals() { [[ "$(snapshot_quick)" == "$(<"$WORK/before-quick")" ]]; }
 
@@ -78,7 +62,7 @@ sweep_attach() {
 
 	while read -r call count <&3; do
 		for n in $(points "$count" "$SAMPLE"); do
-			killed "$call" "$n" attach "${options[@]}" || echo "# $call $n: ended by itself"
+			loader_killed "$call" "$n" attach "${options[@]}" || echo "# $call $n: ended by itself"
 			recover_attach "attach killed at $call $n of $count"
 		done
 	done 3<"$WORK/attach-calls"
@@ -90,7 +74,7 @@ sweep_detach() {
 	while read -r call count <&3; do
 		for n in $(points "$count" "$SAMPLE"); do
 			try loader attach "${options[@]}"
-			killed "$call" "$n" detach --all || echo "# $call $n: ended by itself"
+			loader_killed "$call" "$n" detach --all || echo "# $call $n: ended by itself"
 			if ((turn++ % 2)); then
 				do_ok "detach killed at $call $n: attach" loader attach "${options[@]}"
 				ok "detach killed at $call $n: then flows are relayed" steering $SERVER4
@@ -111,7 +95,7 @@ sweep_second_attach() {
 	ok "flows are relayed" steering $SERVER4 $SERVER6
 	count=$(awk '$1 == "bpf" { print $2 }' "$WORK/second-calls")
 	for n in $(points "${count:-1}" "$SAMPLE"); do
-		killed bpf "$n" attach "${options[@]}" --ports 8080
+		loader_killed bpf "$n" attach "${options[@]}" --ports 8080
 		ok "second attach killed at bpf $n: the first works" via_relay $SERVER4
 		ok "second attach killed at bpf $n: IPv6 too" via_relay $SERVER6
 	done
@@ -119,9 +103,9 @@ sweep_second_attach() {
 	left_clean "nothing is left"
 }
 
-count_calls attach "${options[@]}" >"$WORK/attach-calls"
-count_calls attach "${options[@]}" --ports 8080 >"$WORK/second-calls"
-count_calls detach --all >"$WORK/detach-calls"
+loader_calls "$calls" attach "${options[@]}" >"$WORK/attach-calls"
+loader_calls "$calls" attach "${options[@]}" --ports 8080 >"$WORK/second-calls"
+loader_calls "$calls" detach --all >"$WORK/detach-calls"
 { echo "# calls of attach:"; tap_comment <"$WORK/attach-calls"; } >>"$WORK/log/counted"
 left_clean "nothing is left to begin with"
 like "attach makes bpf calls" "$(<"$WORK/attach-calls")" 'bpf [0-9]+'

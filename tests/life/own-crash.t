@@ -22,16 +22,6 @@ options=(--local --cgroup "$CGROUP" --ports "$PORT,udp/$PORT" --proxy "$PROXY_PO
 snapshot >"$WORK/before"
 snapshot_quick >"$WORK/before-quick"
 
-count_calls() { # VERB ARG… — "CALL COUNT" a line
-	strace -f -qq -o "$WORK/trace" -e trace="$(tr ' ' , <<<"$calls")" "$LOADER" -n "$ROUTER" "$@" \
-		>"$WORK/log/counted" 2>&1
-	calls_of <"$WORK/trace"
-}
-killed() { # CALL N VERB ARG…
-	strace -f -qq -o /dev/null -e trace="$1" -e "inject=$1:signal=KILL:when=$2" \
-		"$LOADER" -n "$ROUTER" "${@:3}" >>"$WORK/log/killed" 2>&1
-	[[ $? -eq 137 ]]
-}
 hooks() { bpftool cgroup show "$CGROUP" 2>/dev/null | grep -c own_; }
 quick_equals() { [[ $(hooks) -eq 0 && "$(snapshot_quick)" == "$(<"$WORK/before-quick")" ]]; }
 left_clean() { # TEXT
@@ -92,15 +82,15 @@ sweep() { # FILE-OF-CALLS VERB ARG…
 		for n in $(points "$count" "$SAMPLE"); do
 			name="$2 killed at $call $n of $count"
 			[[ $2 == attach ]] || { loader attach "${options[@]}" && own exclude "$CGROUP/proxy"; } >>"$WORK/log/killed" 2>&1
-			killed "$call" "$n" "${@:2}" || echo "# $call $n: ended by itself"
+			loader_killed "$call" "$n" "${@:2}" || echo "# $call $n: ended by itself"
 			works "$name"
 			recover "$name"
 		done
 	done 3<"$1"
 }
 
-count_calls attach "${options[@]}" >"$WORK/attach-calls"
-count_calls detach --local >"$WORK/detach-calls"
+loader_calls "$calls" attach "${options[@]}" >"$WORK/attach-calls"
+loader_calls "$calls" detach --local >"$WORK/detach-calls"
 loader detach --all >>"$WORK/log/killed" 2>&1
 left_clean "nothing is left to begin with"
 like "attach makes bpf calls" "$(<"$WORK/attach-calls")" 'bpf [0-9]+'
